@@ -1,0 +1,59 @@
+# make alone prints what there is. Each target is one line that could be typed by hand.
+NAME    ?= label-mismatch
+CLUSTER ?= auto
+GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
+# Everything but the scenarios, which have the cluster to themselves.
+UNIT     = $$(go list ./... | grep -v /scenarios$$)
+
+.DEFAULT_GOAL := help
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  settings: NAME=$(NAME) CLUSTER=$(CLUSTER)'
+
+build: ## build bin/canarylab
+	@command -v go >/dev/null || { echo 'make: Go is missing: install Go 1.26 or newer (Debian: apt-get install golang)' >&2; exit 69; }
+	@echo 'go build bin/canarylab (the first time takes minutes)'
+	@go build -o bin/canarylab ./cmd/canarylab
+
+deps: build ## install the Debian packages that are missing (as root)
+	@p=$$(bin/canarylab doctor --packages) || exit $$?; [ -z "$$p" ] || if [ $$(id -u) = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing with apt-get: $$p"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$p >/dev/null; \
+	else echo "missing: $$p (on Debian and Ubuntu: sudo apt-get install $$p)" >&2; fi
+
+scenario: deps ## play one scenario and report: make scenario NAME=label-mismatch
+	@bin/canarylab scenario run $(NAME) --cluster=$(CLUSTER)
+
+scenarios: deps ## play every scenario, one after the other
+	@for s in $$(bin/canarylab scenario list --names); do bin/canarylab scenario run $$s --cluster=$(CLUSTER) || exit $$?; done
+
+list: build ## list the scenarios
+	@bin/canarylab scenario list
+
+up: deps ## bring a cluster with Istio up and leave it running
+	@bin/canarylab up --cluster=$(CLUSTER)
+
+down: build ## remove the cluster
+	@bin/canarylab down --cluster=$(CLUSTER)
+
+test: vet unit mesh ## vet, unit tests, and every scenario on a real mesh
+
+vet: ## go vet
+	go vet ./...
+
+unit: ## unit tests: no root, no cluster
+	go test $(UNIT)
+
+mesh: deps ## every scenario on a real mesh, as go test does it
+	CLUSTER=$(CLUSTER) go test -v -count=1 -timeout=40m ./scenarios
+
+lint: ## golangci-lint, pinned
+	$(GOLANGCI) run ./...
+
+bench-up: deps ## how long a cluster takes to come up, by step
+	go test ./harness/lab -run='^$$' -bench=BenchmarkUp -benchtime=5x -timeout=30m
+
+clean: down ## remove the cluster, the reports and everything that was built
+	rm -rf bin reports/out $$(bin/canarylab doctor --home)/cache $$(bin/canarylab doctor --home)/imagestores
+
+.PHONY: help build deps scenario scenarios list up down test vet unit mesh lint bench-up clean
