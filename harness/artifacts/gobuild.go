@@ -1,0 +1,81 @@
+package artifacts
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A goBuild is one call of go build.
+type goBuild struct {
+	module   string // folder below the source root; "" is the root
+	tags     string
+	static   bool              // without cgo
+	vars     map[string]string // string variables to set at link time, such as versions
+	packages []string
+	out      string
+}
+
+// errorLines of go build's output go into the error about it.
+const errorLines = 30
+
+// run builds b. It says which package is being compiled.
+func (s *Store) run(ctx context.Context, b goBuild, say func(string)) error {
+	ldflags := "-s -w"
+	for _, name := range sortedKeys(b.vars) {
+		ldflags += " -X " + name + "=" + b.vars[name]
+	}
+	args := []string{"build", "-v", "-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags=" + ldflags, "-o", b.out}
+	if b.tags != "" {
+		args = append(args, "-tags", b.tags)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, b.packages...)...)
+	cmd.Dir = filepath.Join(s.Source, b.module)
+	cgo := "CGO_ENABLED=1"
+	if b.static {
+		cgo = "CGO_ENABLED=0"
+	}
+	// Nothing of the user's Go settings may decide what is built.
+	cmd.Env = append(os.Environ(), cgo, "GOWORK=off", "GOFLAGS=", "GOOS=linux")
+	// go build starts compilers: end them all with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start go build: %w", err)
+	}
+	var last []string
+	count := 0
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() {
+		line := lines.Text()
+		last = append(last, line)
+		if len(last) > errorLines {
+			last = last[1:]
+		}
+		switch {
+		case strings.HasPrefix(line, "go: downloading "):
+			say(strings.TrimPrefix(line, "go: "))
+		case !strings.ContainsAny(line, " \t"):
+			count++
+			say(fmt.Sprintf("%d packages, now %s", count, line))
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("go build %s (in %s): %w; it ended with:\n%s", strings.Join(b.packages, " "), cmd.Dir, err, strings.Join(last, "\n"))
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package artifacts
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// nodePrograms are the names that the node's multi-call binary is called by.
+var nodePrograms = []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubeadm"}
+
+// nodeModule is the nested module with the node's programs. It is apart because Kubernetes can only be built with
+// replace directives, which would not reach those who import the main module.
+const nodeModule = "harness/cluster/embedded/node"
+
+// Node returns the folder with the programs of a Kubernetes node: etcd, Kubernetes, containerd, runc, CNI plugins and
+// CoreDNS.
+func (s *Store) Node(ctx context.Context) (string, error) {
+	versions, err := s.nodeVersions()
+	if err != nil {
+		return "", err
+	}
+	static := goBuild{module: nodeModule, static: true, vars: versions}
+	return s.get(ctx, recipe{
+		name:   "node",
+		how:    fmt.Sprint(nodePrograms, versions),
+		inputs: []string{nodeModule},
+		free:   needed,
+		make: func(ctx context.Context, dir string, say func(string)) error {
+			kubernetes := static
+			kubernetes.packages = []string{"."}
+			kubernetes.out = filepath.Join(dir, "kube")
+			containers := static
+			// Snapshotters that the lab does not use, and that need C headers or kernel devices.
+			containers.tags = "no_btrfs no_devmapper no_zfs"
+			containers.packages = []string{
+				"github.com/containerd/containerd/v2/cmd/containerd",
+				"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+				"github.com/containerd/containerd/v2/cmd/ctr",
+				"github.com/containernetworking/plugins/plugins/ipam/host-local",
+				"github.com/containernetworking/plugins/plugins/main/loopback",
+				"github.com/containernetworking/plugins/plugins/main/ptp",
+			}
+			containers.out = dir + "/"
+			dns := static
+			dns.packages = []string{"github.com/coredns/coredns"}
+			dns.out = dir + "/"
+			// runc is C in part: it enters namespaces before Go's runtime starts, and pods that ask for RuntimeDefault
+			// (istiod does) need its seccomp support.
+			runc := goBuild{module: nodeModule, tags: "seccomp", packages: []string{"github.com/opencontainers/runc"}, out: dir + "/"}
+			for _, b := range []goBuild{kubernetes, containers, dns, runc} {
+				if err := s.run(ctx, b, say); err != nil {
+					return err
+				}
+			}
+			for _, name := range nodePrograms {
+				if err := os.Symlink("kube", filepath.Join(dir, name)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+}
+
+// Istio returns the folder with pilot-discovery (istiod) and pilot-agent, of the Istio that go.mod names.
+func (s *Store) Istio(ctx context.Context) (string, error) {
+	version, err := s.moduleVersion("", "istio.io/istio")
+	if err != nil {
+		return "", err
+	}
+	vars := map[string]string{"istio.io/istio/pkg/version.buildVersion": version, "istio.io/istio/pkg/version.buildTag": version}
+	return s.get(ctx, recipe{
+		name: "istio", how: fmt.Sprint(vars), inputs: []string{"go.mod", "go.sum"}, free: needed,
+		make: func(ctx context.Context, dir string, say func(string)) error {
+			return s.run(ctx, goBuild{
+				static: true, out: dir + "/", vars: vars,
+				packages: []string{"istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio/pilot/cmd/pilot-agent"},
+			}, say)
+		},
+	})
+}
+
+// Programs returns the folder with the lab's own programs: sampleapp, loadgen, pause and noded.
+func (s *Store) Programs(ctx context.Context) (string, error) {
+	packages := []string{"cmd/sampleapp", "cmd/loadgen", "harness/images/pause", "harness/cluster/embedded/noded"}
+	return s.get(ctx, recipe{
+		name:   "programs",
+		inputs: append([]string{"go.mod", "go.sum", "sampleapp", "loadgen", "harness/cluster/embedded/nodespec"}, packages...),
+		free:   needed / 6,
+		make: func(ctx context.Context, dir string, say func(string)) error {
+			b := goBuild{static: true, out: dir + "/"}
+			for _, p := range packages {
+				b.packages = append(b.packages, "./"+p)
+			}
+			return s.run(ctx, b, say)
+		},
+	})
+}

@@ -1,0 +1,241 @@
+// Package artifacts keeps what the lab builds from source: the node's programs, Istio's, the lab's own, and Envoy. Each
+// is built once into a cache folder whose name says what it was built from, so a second run builds nothing.
+package artifacts
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/canarylab/canarylab/harness/cluster"
+	"golang.org/x/sys/unix"
+)
+
+// kept is how many builds of one recipe stay in the cache: the newest, and one to go back to.
+const kept = 2
+
+// needed is the free space in bytes below which a build is not begun: the cold build cache of all modules and the
+// binaries take about 5 GB.
+const needed = 6 << 30
+
+// A Store builds from one source tree into one cache folder. It is safe for use by several goroutines, and by several
+// processes at once.
+type Store struct {
+	// Dir is the cache folder.
+	Dir string
+	// Source is the root of the canarylab module that things are built from.
+	Source string
+	// Progress is told of each build; nil means nobody is.
+	Progress cluster.Progress
+
+	goVersion func() (string, error)
+}
+
+// New returns a store in dir that builds from source.
+func New(dir, source string, progress cluster.Progress) *Store {
+	return &Store{Dir: dir, Source: source, Progress: progress, goVersion: sync.OnceValues(goVersion)}
+}
+
+// A recipe is one thing that the store can build.
+type recipe struct {
+	name string
+	// how is part of the key: whatever decides the result and is not a file, such as flags.
+	how string
+	// inputs are files and folders below the source root whose content decides the result.
+	inputs []string
+	// make fills dir. It calls say with what it is at.
+	make func(ctx context.Context, dir string, say func(string)) error
+	// free is how many bytes the build may need.
+	free uint64
+}
+
+// get returns the folder of a finished build, building it where there is none yet.
+func (s *Store) get(ctx context.Context, r recipe) (string, error) {
+	key, err := s.key(r)
+	if err != nil {
+		return "", fmt.Errorf("find out whether %s is built: %w", r.name, err)
+	}
+	dir := filepath.Join(s.Dir, r.name, key)
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", err
+	}
+	unlock, err := lock(ctx, filepath.Join(s.Dir, r.name+".lock"))
+	if err != nil {
+		return "", fmt.Errorf("wait for another canarylab that builds %s: %w", r.name, err)
+	}
+	defer unlock()
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil // the other one built it
+	}
+	if err := s.build(ctx, r, dir); err != nil {
+		return "", fmt.Errorf("build %s: %w", r.name, err)
+	}
+	s.prune(filepath.Dir(dir))
+	return dir, nil
+}
+
+// build makes r in a folder beside dir and renames it when it is whole: a build that is cut short leaves no half result.
+func (s *Store) build(ctx context.Context, r recipe, dir string) (err error) {
+	done, say := s.step("build " + r.name)
+	defer func() { done(err) }()
+	if err := enoughSpace(s.Dir, r.free); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".building-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return err
+	}
+	if err := r.make(ctx, tmp, say); err != nil {
+		return err
+	}
+	return os.Rename(tmp, dir)
+}
+
+// step reports a build, with what it is at where the listener wants to know.
+func (s *Store) step(name string) (done func(error), say func(string)) {
+	if s.Progress == nil {
+		return func(error) {}, func(string) {}
+	}
+	done = s.Progress.Step(name)
+	if d, ok := s.Progress.(cluster.Detailer); ok {
+		return done, func(text string) { d.Detail(name, text) }
+	}
+	return done, func(string) {}
+}
+
+// prune deletes all but the newest builds in dir. A failure leaves a folder too many, which is no harm.
+func (s *Store) prune(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	type build struct {
+		path string
+		at   time.Time
+	}
+	var builds []build
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			builds = append(builds, build{filepath.Join(dir, e.Name()), info.ModTime()})
+		}
+	}
+	sort.Slice(builds, func(i, j int) bool { return builds[i].at.After(builds[j].at) })
+	for i, b := range builds {
+		// Half results are those of builds that were killed: this process holds the recipe's lock.
+		if i >= kept || strings.HasPrefix(filepath.Base(b.path), ".building-") {
+			_ = os.RemoveAll(b.path)
+		}
+	}
+}
+
+// key is a digest of everything that decides r's result.
+func (s *Store) key(r recipe) (string, error) {
+	version, err := s.goVersion()
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintln(h, r.name, r.how, version)
+	for _, input := range r.inputs {
+		root := filepath.Join(s.Source, input)
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if d.IsDir() {
+				if d.Name() == "testdata" {
+					return filepath.SkipDir
+				}
+				return nil
+			}
+			if strings.HasSuffix(path, "_test.go") {
+				return nil
+			}
+			rel, err := filepath.Rel(s.Source, path)
+			if err != nil {
+				return err
+			}
+			return hashFile(h, rel, path)
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16], nil
+}
+
+func hashFile(h io.Writer, name, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(h, "%s %x\n", filepath.ToSlash(name), sum.Sum(nil))
+	return err
+}
+
+func goVersion() (string, error) {
+	out, err := exec.Command("go", "env", "GOVERSION", "GOARCH").Output()
+	if err != nil {
+		return "", fmt.Errorf("ask go for its version (Debian: apt-get install golang, or a newer one by hand): %w", err)
+	}
+	return string(out), nil
+}
+
+func enoughSpace(dir string, free uint64) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("look at the free space of %s: %w", dir, err)
+	}
+	if have := fs.Bavail * uint64(fs.Bsize); have < free {
+		return fmt.Errorf("%s has %.1f GB free, and a first build needs up to %.1f GB: make room, or set CANARYLAB_HOME to a folder on a larger disk",
+			dir, float64(have)/1e9, float64(free)/1e9)
+	}
+	return nil
+}
+
+// lock takes the file's lock, waiting for as long as ctx allows.
+func lock(ctx context.Context, path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}

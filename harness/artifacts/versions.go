@@ -1,0 +1,57 @@
+package artifacts
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/semver"
+)
+
+// moduleVersion is the version of a dependency that the go.mod of the module in folder (below the source root) names.
+func (s *Store) moduleVersion(folder, dependency string) (string, error) {
+	file := filepath.Join(s.Source, folder, "go.mod")
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	mod, err := modfile.Parse(file, raw, nil)
+	if err != nil {
+		return "", err
+	}
+	for _, r := range mod.Require {
+		if r.Mod.Path == dependency {
+			return r.Mod.Version, nil
+		}
+	}
+	return "", fmt.Errorf("%s does not require %s", file, dependency)
+}
+
+// nodeVersions are the variables that the node's programs get their versions from when they are built by their own
+// release scripts. A Kubernetes without them calls itself v0.0.0, which clients take at its word.
+func (s *Store) nodeVersions() (map[string]string, error) {
+	kubernetes, err := s.moduleVersion(nodeModule, "k8s.io/kubernetes")
+	if err != nil {
+		return nil, err
+	}
+	containerd, err := s.moduleVersion(nodeModule, "github.com/containerd/containerd/v2")
+	if err != nil {
+		return nil, err
+	}
+	major, minor, _ := strings.Cut(strings.TrimPrefix(semver.MajorMinor(kubernetes), "v"), ".")
+	const v = "k8s.io/component-base/version."
+	return map[string]string{
+		v + "gitVersion": kubernetes, v + "gitMajor": major, v + "gitMinor": minor, v + "gitTreeState": "clean", v + "gitCommit": "unknown",
+		"github.com/containerd/containerd/v2/version.Version": containerd,
+	}, nil
+}
+
+// IstioVersion is the Istio that the lab builds, as go.mod names it.
+func (s *Store) IstioVersion() (string, error) { return s.moduleVersion("", "istio.io/istio") }
+
+// KubernetesVersion is the Kubernetes that the lab builds, as the node's go.mod names it.
+func (s *Store) KubernetesVersion() (string, error) {
+	return s.moduleVersion(nodeModule, "k8s.io/kubernetes")
+}

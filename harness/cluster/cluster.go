@@ -1,0 +1,83 @@
+// Package cluster is the seam between the lab and where it runs: a Provider makes or finds clusters, a Cluster has a
+// Kubernetes API and takes images.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"k8s.io/client-go/rest"
+)
+
+// ErrNotFound is returned by Open for a cluster that does not exist or is not running.
+var ErrNotFound = errors.New("no such cluster")
+
+// A Provider makes and finds the clusters of one sort.
+type Provider interface {
+	// Name is what CLUSTER= and --cluster call the provider.
+	Name() string
+	// Check tells whether this machine can run such a cluster: nil, or an error that says what is missing and how to
+	// get it.
+	Check(ctx context.Context) error
+	// Up makes the named cluster, or finds it running, and returns when its API server answers. Nodes and system pods
+	// may still be starting: Cluster.Ready awaits them.
+	Up(ctx context.Context, name string, o Options) (Cluster, error)
+	// Open finds the named cluster running. It wraps ErrNotFound where there is none.
+	Open(ctx context.Context, name string) (Cluster, error)
+	// Down removes the named cluster and everything that was made for it. With keepState, what a later Up can
+	// continue from is left on disk. A cluster that does not exist is no error.
+	Down(ctx context.Context, name string, keepState bool) error
+	// List returns every cluster of this provider that left a trace on this machine.
+	List(ctx context.Context) ([]Info, error)
+}
+
+// A Cluster is a running Kubernetes API, with a way to bring images onto its nodes.
+type Cluster interface {
+	Name() string
+	// Provider is the name of the Provider that opened it.
+	Provider() string
+	// Config is for clients. The caller owns the copy.
+	Config() *rest.Config
+	// Kubeconfig is the path of a kubeconfig file for kubectl.
+	Kubeconfig() string
+	// Ready waits until every node is ready for pods.
+	Ready(ctx context.Context) error
+	// LoadImages makes images runnable by pods, under the references they are keyed by.
+	LoadImages(ctx context.Context, images map[string]v1.Image) error
+	// Reused tells whether Up found the cluster running.
+	Reused() bool
+}
+
+// Options are for Up.
+type Options struct {
+	// Progress is told of every step; nil means nobody is.
+	Progress Progress
+	// Images will be needed on the nodes soon. A provider that can prepare them ahead does; LoadImages does the rest.
+	Images func(ctx context.Context) (map[string]v1.Image, error)
+}
+
+// Progress is told what a long operation is at. Steps may overlap.
+type Progress interface {
+	// Step starts a step and returns the function that ends it, with the error that it ended in, if any.
+	Step(name string) (done func(err error))
+}
+
+// A Step is one finished step of a bring-up. Start and Took are relative to the bring-up's beginning.
+type Step struct {
+	Name  string        `json:"name"`
+	Start time.Duration `json:"startNs"`
+	Took  time.Duration `json:"tookNs"`
+}
+
+// Info is what List knows of a cluster.
+type Info struct {
+	Name     string `json:"name"`
+	Provider string `json:"provider"`
+	// State is "running", "stopped" (its state is kept) or "broken" (it died; Down removes the rest).
+	State      string `json:"state"`
+	Kubeconfig string `json:"kubeconfig,omitempty"`
+	// Detail is for people, such as where the state is kept.
+	Detail string `json:"detail,omitempty"`
+}

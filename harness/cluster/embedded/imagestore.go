@@ -1,0 +1,267 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"golang.org/x/sys/unix"
+
+	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
+	"github.com/canarylab/canarylab/harness/images"
+)
+
+// keptStores is how many prepared image stores stay: the newest, and one to go back to.
+const keptStores = 2
+
+// seed gives a new cluster a containerd store that has the images already. It is prepared once per set of images, by a
+// containerd in namespaces of its own, and then handed to each cluster as hard links: unpacking takes seconds, links
+// take milliseconds. Sharing is safe, because containerd never writes to a stored blob or a committed snapshot.
+func (p *Provider) seed(ctx context.Context, b *bringUp, set map[string]v1.Image) error {
+	digest, err := images.Digest(set)
+	if err != nil {
+		return err
+	}
+	stores := filepath.Join(p.Home, "imagestores")
+	store := filepath.Join(stores, digest+"-"+filepath.Base(b.node))
+	if _, err := os.Stat(store); errors.Is(err, os.ErrNotExist) {
+		if err := p.prepareStore(ctx, b, set, stores, store); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	if err := linkTree(filepath.Join(store, "containerd"), b.layout.path("containerd")); err != nil {
+		return fmt.Errorf("hand the prepared images to the cluster: %w", err)
+	}
+	b.meta.Images, err = digests(set)
+	return err
+}
+
+// prepareStore unpacks the images once.
+func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]v1.Image, stores, store string) (err error) {
+	done := b.progress.Step("unpack images, once")
+	defer func() { done(err) }()
+	if err := os.MkdirAll(stores, 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(stores, ".preparing-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+	l := layout(tmp)
+	if err := writeContainerdConfig(l.path("containerd.toml"), l.path("containerd"), l.path("cni"), b.node); err != nil {
+		return err
+	}
+	listener, err := listen(0) // noded wants one; nothing listens behind it
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	cgroup := cgroupOf(filepath.Base(tmp))
+	full := l.spec("images", cgroup, "images", b.node, []string{b.node, b.programs})
+	full.Processes = slices.DeleteFunc(full.Processes, func(p nodespec.Process) bool { return p.Name != "containerd" })
+	node, err := startNode(full, filepath.Join(b.programs, "noded"), listener)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, reapCgroups(cgroup)) }()
+	defer node.kill()
+	if err := node.await(ctx, "containerd", silent{}); err != nil {
+		return err
+	}
+	if err := importImages(ctx, filepath.Join(b.node, "ctr"), node.process.Pid, set); err != nil {
+		return err
+	}
+	node.kill()
+	final, err := os.MkdirTemp(stores, ".prepared-")
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(l.path("containerd"), filepath.Join(final, "containerd")); err != nil {
+		return err
+	}
+	if err := os.Rename(final, store); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, unix.ENOTEMPTY) {
+		return err
+	}
+	return pruneStores(stores, store)
+}
+
+// pruneStores deletes what no cluster will be made from again. Clusters keep their links.
+func pruneStores(stores, newest string) error {
+	entries, err := os.ReadDir(stores)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int {
+		ai, aErr := a.Info()
+		bi, bErr := b.Info()
+		if aErr != nil || bErr != nil {
+			return 0
+		}
+		return bi.ModTime().Compare(ai.ModTime())
+	})
+	left := keptStores
+	for _, e := range entries {
+		path := filepath.Join(stores, e.Name())
+		if strings.HasPrefix(e.Name(), ".") {
+			continue // another canarylab's work in progress
+		}
+		if left--; left < 0 && path != newest {
+			if err := os.RemoveAll(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// LoadImages implements cluster.Cluster. Images that the node has already are not loaded again.
+func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error {
+	m, err := c.layout.readMeta()
+	if err != nil {
+		return err
+	}
+	want, err := digests(set)
+	if err != nil {
+		return err
+	}
+	missing := map[string]v1.Image{}
+	for ref, digest := range want {
+		if m.Images[ref] != digest {
+			missing[ref] = set[ref]
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	node, err := c.provider.Binaries.Node(ctx)
+	if err != nil {
+		return err
+	}
+	if err := importImages(ctx, filepath.Join(node, "ctr"), m.PID, missing); err != nil {
+		return err
+	}
+	if m.Images == nil {
+		m.Images = map[string]string{}
+	}
+	for ref := range missing {
+		m.Images[ref] = want[ref]
+	}
+	return c.layout.writeMeta(m)
+}
+
+// importImages streams the images into the containerd of the node whose PID 1 is given. Its socket is in the node's own
+// /run, which the host reaches through /proc.
+func importImages(ctx context.Context, ctr string, pid int, set map[string]v1.Image) error {
+	tags := make(map[name.Tag]v1.Image, len(set))
+	for ref, image := range set {
+		// "canarylab/x:dev" is stored as "index.docker.io/canarylab/x:dev", which kubelet and containerd call docker.io.
+		tag, err := name.NewTag("docker.io/"+ref, name.StrictValidation)
+		if err != nil {
+			return fmt.Errorf("the reference %q: %w", ref, err)
+		}
+		tags[tag] = image
+	}
+	socket := fmt.Sprintf("/proc/%d/root%s", pid, containerdSocket)
+	cmd := exec.CommandContext(ctx, ctr, "--address", socket, "--namespace", "k8s.io", "images", "import", "-")
+	r, w := io.Pipe()
+	cmd.Stdin = r
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	go func() { w.CloseWithError(tarball.MultiWrite(tags, w)) }()
+	err := cmd.Run()
+	r.CloseWithError(errors.New("ctr ended"))
+	if err != nil {
+		return fmt.Errorf("import images into the node: %w: %s", err, strings.TrimSpace(out.String()))
+	}
+	return nil
+}
+
+// digests of the images' configurations, which decide their content.
+func digests(set map[string]v1.Image) (map[string]string, error) {
+	m := make(map[string]string, len(set))
+	for ref, image := range set {
+		d, err := image.ConfigName()
+		if err != nil {
+			return nil, fmt.Errorf("the digest of %s: %w", ref, err)
+		}
+		m[ref] = d.String()
+	}
+	return m, nil
+}
+
+// linkTree makes a copy of a prepared containerd root. Blobs and snapshots become hard links, databases are copied, for
+// containerd does write to those.
+func linkTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		switch {
+		case d.IsDir():
+			if err := os.MkdirAll(target, 0o700); err != nil {
+				return err
+			}
+			if st, ok := info.Sys().(*syscall.Stat_t); ok {
+				if err := os.Chown(target, int(st.Uid), int(st.Gid)); err != nil {
+					return err
+				}
+			}
+			return os.Chmod(target, info.Mode())
+		case info.Mode()&os.ModeSymlink != 0:
+			link, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(link, target)
+		case !info.Mode().IsRegular():
+			return nil // a socket or device is of the containerd that ran
+		case strings.HasSuffix(path, ".db"):
+			return copyFile(path, target, info)
+		}
+		if err := os.Link(path, target); err == nil || !errors.Is(err, unix.EXDEV) {
+			return err
+		}
+		return copyFile(path, target, info)
+	})
+}
+
+func copyFile(from, to string, info fs.FileInfo) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, info.Mode())
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return err
+	}
+	return out.Close()
+}

@@ -1,0 +1,70 @@
+package embedded
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/canarylab/canarylab/harness/kube"
+)
+
+// pollEvery bounds how much later than its fact a wait ends.
+const pollEvery = 50 * time.Millisecond
+
+//go:embed coredns.yaml
+var corednsYAML []byte
+
+// addons applies what every cluster needs besides its processes, while the node is still starting.
+func (b *bringUp) addons(c *Cluster) <-chan error {
+	result := make(chan error, 1)
+	go func() {
+		client, err := kube.New(c.Config())
+		if err == nil {
+			_, err = client.Apply(context.Background(), corednsYAML)
+		}
+		if err != nil {
+			err = fmt.Errorf("apply the cluster's DNS: %w", err)
+		}
+		result <- err
+	}()
+	return result
+}
+
+// Ready implements cluster.Cluster: the node takes pods, and DNS is applied.
+func (c *Cluster) Ready(ctx context.Context) error {
+	client, err := kube.New(c.Config())
+	if err != nil {
+		return err
+	}
+	last := "it has not registered"
+	err = wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
+		node, err := client.Kubernetes().CoreV1().Nodes().Get(ctx, hostname(c.name), metav1.GetOptions{})
+		if err != nil {
+			last = err.Error()
+			return false, nil
+		}
+		for _, condition := range node.Status.Conditions {
+			if condition.Type == corev1.NodeReady {
+				last = condition.Message
+				// A node that was stopped keeps its last status until its new kubelet has spoken.
+				fresh := !c.resumed || condition.LastHeartbeatTime.After(c.opened)
+				return condition.Status == corev1.ConditionTrue && fresh, nil
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait until node %s is ready: %w; last seen: %s; its log is %s", hostname(c.name), err, last, c.layout.path("log", "kubelet.log"))
+	}
+	c.once.Do(func() {
+		if c.addons != nil {
+			c.addonErr = <-c.addons
+		}
+	})
+	return c.addonErr
+}

@@ -1,0 +1,214 @@
+package embedded
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
+)
+
+// namespaces that a node has to itself.
+const namespaces = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
+
+// A startedNode is the creator's end of a node's PID 1.
+type startedNode struct {
+	process *os.Process
+	dir     string
+	events  *os.File // read end
+	control *os.File // write end; closing it before keep ends the node
+}
+
+// startNode starts noded in namespaces of its own. listener is inherited; it stays open on the caller's side.
+func startNode(spec nodespec.Spec, noded string, listener *net.TCPListener) (*startedNode, error) {
+	raw, err := json.MarshalIndent(spec, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	specFile := filepath.Join(spec.Dir, "node.json")
+	if err := os.WriteFile(specFile, raw, 0o600); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(spec.Dir, "log"), 0o700); err != nil {
+		return nil, err
+	}
+
+	var inherited []*os.File
+	closeAll := func() {
+		for _, f := range inherited {
+			f.Close()
+		}
+	}
+	defer func() { closeAll() }()
+	add := func(f *os.File, err error) *os.File {
+		if err == nil {
+			inherited = append(inherited, f)
+		}
+		return f
+	}
+	null, err := os.Open(os.DevNull)
+	if add(null, err); err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(filepath.Join(spec.Dir, "log", "noded.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if add(log, err); err != nil {
+		return nil, err
+	}
+	port, err := listener.File()
+	if add(port, err); err != nil {
+		return nil, fmt.Errorf("hand over the API server's port: %w", err)
+	}
+	alive, err := os.OpenFile(filepath.Join(spec.Dir, "alive"), os.O_CREATE|os.O_RDWR, 0o600)
+	if add(alive, err); err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(alive.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, fmt.Errorf("take the lock of a node's life, %s: %w", alive.Name(), err)
+	}
+	eventsRead, eventsWrite, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	add(eventsWrite, nil)
+	controlRead, controlWrite, err := os.Pipe()
+	if err != nil {
+		eventsRead.Close()
+		return nil, err
+	}
+	add(controlRead, nil)
+
+	process, err := os.StartProcess(noded, []string{noded, specFile}, &os.ProcAttr{
+		Dir:   "/",
+		Env:   []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+		Files: []*os.File{null, log, log, port, eventsWrite, controlRead, alive},
+		// A session of its own: Ctrl-C is for the creator, who then ends the node in its own way.
+		Sys: &syscall.SysProcAttr{Cloneflags: namespaces, Setsid: true},
+	})
+	if err != nil {
+		eventsRead.Close()
+		controlWrite.Close()
+		return nil, fmt.Errorf("start the node in namespaces of its own (are they allowed here? a container needs --privileged): %w", err)
+	}
+	return &startedNode{process: process, dir: spec.Dir, events: eventsRead, control: controlWrite}, nil
+}
+
+// await returns when the named process of the node is ready. Steps are reported for as long as the creator lives.
+func (n *startedNode) await(ctx context.Context, name string, progress cluster.Progress) error {
+	ready := make(chan error, 1)
+	go n.follow(name, progress, ready)
+	select {
+	case err := <-ready:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("wait for %s: %w", name, ctx.Err())
+	}
+}
+
+// follow reads the node's events until the node ends. ready gets one value.
+func (n *startedNode) follow(name string, progress cluster.Progress, ready chan<- error) {
+	open := map[string]func(error){}
+	failure := errors.New("it ended without a word")
+	events := json.NewDecoder(bufio.NewReader(n.events))
+	for {
+		var e nodespec.Event
+		if err := events.Decode(&e); err != nil {
+			break
+		}
+		switch {
+		case e.Error != "":
+			failure = errors.New(e.Error)
+		case !e.Done:
+			open[e.Step] = progress.Step(e.Step)
+		default:
+			if done := open[e.Step]; done != nil {
+				done(nil)
+				delete(open, e.Step)
+			}
+			if e.Step == name {
+				ready <- nil
+			}
+		}
+	}
+	for _, done := range open {
+		done(failure)
+	}
+	select {
+	case ready <- fmt.Errorf("the node in %s did not start: %w", n.dir, failure):
+	default:
+	}
+}
+
+// keep lets the node outlive this process.
+func (n *startedNode) keep() error {
+	defer n.control.Close()
+	if _, err := io.WriteString(n.control, nodespec.Keep); err != nil {
+		return fmt.Errorf("tell the node that it is to be kept: %w", err)
+	}
+	// The node is not this process's to wait for any more; if it ends first, it must not stay as a zombie.
+	go func() { _, _ = n.process.Wait() }()
+	return nil
+}
+
+// kill ends the node and waits for it.
+func (n *startedNode) kill() {
+	_ = n.process.Kill()
+	_, _ = n.process.Wait()
+	n.control.Close()
+}
+
+// cgroupBusy is how long a cgroup may stay busy after its last process was killed.
+const cgroupBusy = 5 * time.Second
+
+// reapCgroups removes the folders of a dead cluster's pods, which the kernel leaves behind, in every hierarchy.
+func reapCgroups(name string) error {
+	tops, err := filepath.Glob(filepath.Join("/sys/fs/cgroup", "*", name))
+	if err != nil {
+		return err
+	}
+	tops = append(tops, filepath.Join("/sys/fs/cgroup", name))
+	var errs []error
+	for _, top := range tops {
+		errs = append(errs, removeCgroup(top))
+	}
+	return errors.Join(errs...)
+}
+
+// removeCgroup removes one tree of cgroups, leaves first.
+func removeCgroup(top string) error {
+	var dirs []string
+	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			dirs = append(dirs, path)
+		}
+		return nil // whatever vanishes meanwhile is what is wanted
+	})
+	if err != nil {
+		return err
+	}
+	deadline := time.Now().Add(cgroupBusy)
+	for i := len(dirs) - 1; i >= 0; i-- {
+		for {
+			err := unix.Rmdir(dirs[i])
+			if err == nil || errors.Is(err, unix.ENOENT) {
+				break
+			}
+			if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+				return fmt.Errorf("remove the cgroup %s: %w", dirs[i], err)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,251 @@
+// Package images makes the OCI images that the lab's clusters run, from binaries that this machine built. No registry
+// and no base image is involved.
+package images
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strings"
+	"time"
+
+	"compress/gzip"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+// The references that manifests use. Istio's two are hub/name:tag of its own rendering.
+const (
+	Pilot     = "canarylab/pilot:dev"
+	Proxy     = "canarylab/proxyv2:dev"
+	SampleApp = "canarylab/sampleapp:dev"
+	LoadGen   = "canarylab/loadgen:dev"
+	CoreDNS   = "canarylab/coredns:dev"
+	Pause     = "canarylab/pause:dev"
+)
+
+// proxyUser is the user that Istio's sidecars run as: istio-init excludes its traffic from capture by this number
+// (istio.io/istio, pkg/bootstrap and the injection template).
+const proxyUser = "1337:1337"
+
+// Binaries builds or finds the programs that go into images, each in a folder of its own.
+type Binaries interface {
+	Node(ctx context.Context) (string, error)
+	Istio(ctx context.Context) (string, error)
+	Programs(ctx context.Context) (string, error)
+	Envoy(ctx context.Context) (string, error)
+}
+
+// A spec is one image: files by their path inside, from the host.
+type spec struct {
+	files      map[string]string
+	folders    []string // writable by everyone, as /tmp is
+	entrypoint []string
+	user       string
+}
+
+// Build makes every image, keyed by reference. The same binaries give the same digests.
+func Build(ctx context.Context, b Binaries) (map[string]v1.Image, error) {
+	node, err := b.Node(ctx)
+	if err != nil {
+		return nil, err
+	}
+	istio, err := b.Istio(ctx)
+	if err != nil {
+		return nil, err
+	}
+	programs, err := b.Programs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	envoy, err := b.Envoy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	proxy, err := proxySpec(filepath.Join(istio, "pilot-agent"), filepath.Join(envoy, "envoy"))
+	if err != nil {
+		return nil, err
+	}
+	single := func(dir, name, user string) spec {
+		return spec{files: map[string]string{"/" + name: filepath.Join(dir, name)}, entrypoint: []string{"/" + name}, user: user}
+	}
+	specs := map[string]spec{
+		Pilot: {
+			files:      map[string]string{"/usr/local/bin/pilot-discovery": filepath.Join(istio, "pilot-discovery")},
+			folders:    []string{"/tmp", "/var/run", "/etc/istio"},
+			entrypoint: []string{"/usr/local/bin/pilot-discovery"}, user: proxyUser,
+		},
+		Proxy:     proxy,
+		SampleApp: single(programs, "sampleapp", "65532:65532"),
+		LoadGen:   single(programs, "loadgen", "65532:65532"),
+		CoreDNS:   single(node, "coredns", ""),
+		Pause:     single(programs, "pause", "65535:65535"),
+	}
+	images := make(map[string]v1.Image, len(specs))
+	for ref, s := range specs {
+		if images[ref], err = s.build(); err != nil {
+			return nil, fmt.Errorf("make the image %s: %w", ref, err)
+		}
+	}
+	return images, nil
+}
+
+// proxySpec is Istio's sidecar: Envoy and its agent, and nft, with which istio-init captures a pod's traffic. Envoy and
+// nft need the host's C library and what else they are linked to.
+func proxySpec(agent, envoy string) (spec, error) {
+	nft, err := lookProgram("nft")
+	if err != nil {
+		return spec{}, fmt.Errorf("find nft, which goes into the proxy's image (Debian: apt-get install nftables): %w", err)
+	}
+	files := map[string]string{
+		"/usr/local/bin/pilot-agent": agent,
+		"/usr/local/bin/envoy":       envoy,
+		"/usr/sbin/nft":              nft,
+	}
+	for _, program := range []string{envoy, nft} {
+		libs, err := libraries(program)
+		if err != nil {
+			return spec{}, err
+		}
+		for at, from := range libs {
+			files[at] = from
+		}
+	}
+	return spec{
+		files:      files,
+		folders:    []string{"/tmp", "/var/run", "/run", "/var/lib/istio/data", "/etc/istio/proxy"},
+		entrypoint: []string{"/usr/local/bin/pilot-agent"}, user: proxyUser,
+	}, nil
+}
+
+// build makes a single-layer image.
+func (s spec) build() (v1.Image, error) {
+	// Stored, not compressed: images travel from one folder of this machine to another.
+	layer, err := tarball.LayerFromOpener(s.open, tarball.WithCompressionLevel(gzip.NoCompression))
+	if err != nil {
+		return nil, err
+	}
+	image, err := mutate.AppendLayers(empty.Image, layer)
+	if err != nil {
+		return nil, err
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture = "linux", runtime.GOARCH
+	config.Config = v1.Config{Entrypoint: s.entrypoint, User: s.user, Env: []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}}
+	return mutate.ConfigFile(image, config)
+}
+
+// open streams the layer as a tar file. Names are sorted and times fixed, so that equal files give equal digests.
+func (s spec) open() (io.ReadCloser, error) {
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(s.write(w)) }()
+	return r, nil
+}
+
+func (s spec) write(w io.Writer) error {
+	t := tar.NewWriter(w)
+	folders := map[string]int64{}
+	for _, f := range s.folders {
+		folders[f] = 0o1777
+	}
+	names := make([]string, 0, len(s.files))
+	for name := range s.files {
+		names = append(names, name)
+	}
+	for _, name := range append(names, s.folders...) {
+		for dir := path.Dir(name); dir != "/"; dir = path.Dir(dir) {
+			if _, known := folders[dir]; !known {
+				folders[dir] = 0o755
+			}
+		}
+	}
+	dirs := make([]string, 0, len(folders))
+	for dir := range folders {
+		dirs = append(dirs, dir)
+	}
+	sort.Strings(dirs)
+	sort.Strings(names)
+	for _, dir := range dirs {
+		if err := t.WriteHeader(&tar.Header{Name: strings.TrimPrefix(dir, "/") + "/", Typeflag: tar.TypeDir, Mode: folders[dir], ModTime: epoch}); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		if err := addFile(t, name, s.files[name]); err != nil {
+			return err
+		}
+	}
+	return t.Close()
+}
+
+// epoch is the time of every file in an image.
+var epoch = time.Unix(0, 0)
+
+func addFile(t *tar.Writer, name, from string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	header := &tar.Header{Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeReg, Mode: 0o755, Size: info.Size(), ModTime: epoch}
+	if err := t.WriteHeader(header); err != nil {
+		return err
+	}
+	_, err = io.Copy(t, f)
+	return err
+}
+
+// Digest identifies the whole set of images.
+func Digest(images map[string]v1.Image) (string, error) {
+	refs := make([]string, 0, len(images))
+	for ref := range images {
+		refs = append(refs, ref)
+	}
+	sort.Strings(refs)
+	var b bytes.Buffer
+	for _, ref := range refs {
+		d, err := images[ref].Digest()
+		if err != nil {
+			return "", fmt.Errorf("the digest of %s: %w", ref, err)
+		}
+		fmt.Fprintln(&b, ref, d)
+	}
+	h, _, err := v1.SHA256(&b)
+	if err != nil {
+		return "", err
+	}
+	return h.Hex[:16], nil
+}
+
+// errNoProgram is returned for a program that is in none of the usual folders.
+var errNoProgram = errors.New("no such program")
+
+// lookProgram finds a system program also where the user's PATH lacks the sbin folders, as Debian's does.
+func lookProgram(name string) (string, error) {
+	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"} {
+		file := filepath.Join(dir, name)
+		if info, err := os.Stat(file); err == nil && info.Mode()&0o111 != 0 {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("%s: %w", name, errNoProgram)
+}
