@@ -1,0 +1,78 @@
+package expect
+
+import (
+	"math"
+	"sort"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+const (
+	// FalseAlarm is how often an expectation about a share that is true fails by chance: at most once in 10,000. A full
+	// run holds about a hundred of them, so that one run in a hundred has a false alarm. Nothing is retried to hide it.
+	FalseAlarm = 1e-4
+	// Power is how likely an expectation with Need requests catches a share that is off by its Margin.
+	Power = 0.99
+	// Stray is the share that an expectation of none (or of all) must be able to catch, with probability
+	// 1-FalseAlarm: 1 % of the requests.
+	Stray = 0.01
+)
+
+// Margin is how far off a share, in percentage points, is caught with probability Power, for a claim of percent: half of
+// the claim or of its complement, at most 5 points. So 7.5 % are told from 5 %, 30 % from 25 %, 55 % from 50 %, and
+// 97.5 % from 95 %.
+func Margin(percent float64) float64 { return min(percent/2, (100-percent)/2, 5) }
+
+// Region is the central 99.99 % of the binomial distribution with n trials of probability p: the counts that neither
+// tail of FalseAlarm/2 holds. A count outside of it contradicts p.
+func Region(n int, p float64) (low, high int) {
+	switch {
+	case n <= 0 || p <= 0:
+		return 0, 0
+	case p >= 1:
+		return n, n
+	}
+	b := distuv.Binomial{N: float64(n), P: p}
+	low = sort.Search(n, func(k int) bool { return b.CDF(float64(k)) > FalseAlarm/2 })
+	high = sort.Search(n, func(k int) bool { return b.CDF(float64(k)) >= 1-FalseAlarm/2 })
+	return low, high
+}
+
+// caught is the probability that a count out of n falls outside of the region from low to high when its share is p.
+func caught(n, low, high int, p float64) float64 {
+	b := distuv.Binomial{N: float64(n), P: p}
+	inside := b.CDF(float64(high))
+	if low > 0 {
+		inside -= b.CDF(float64(low - 1))
+	}
+	return 1 - inside
+}
+
+// requests is how many a claim of percent needs.
+//
+// For 0 and 100 that is as many as show a stray share of Stray with probability 1-FalseAlarm: ln(FalseAlarm)/ln(1-Stray).
+// For others it is the fewest for which Region catches percent-Margin and percent+Margin with probability Power each,
+// by the exact distribution, to within half a percent. With so many, the region never holds 0 or all.
+func requests(percent float64) int {
+	if percent <= 0 || percent >= 100 {
+		return int(math.Ceil(math.Log(FalseAlarm) / math.Log(1-Stray)))
+	}
+	p, margin := percent/100, Margin(percent)/100
+	enough := func(n int) bool {
+		low, high := Region(n, p)
+		return caught(n, low, high, p-margin) >= Power && caught(n, low, high, p+margin) >= Power
+	}
+	// The normal approximation with both quantiles (Fleiss, "Statistical Methods for Rates and Proportions", on sample
+	// sizes) is near; the exact distribution has the last word.
+	a, b := distuv.UnitNormal.Quantile(1-FalseAlarm/2), distuv.UnitNormal.Quantile(Power)
+	near := 0.0
+	for _, q := range []float64{p - margin, p + margin} {
+		root := (a*math.Sqrt(p*(1-p)) + b*math.Sqrt(q*(1-q))) / margin
+		near = max(near, root*root)
+	}
+	n := int(near * 0.9)
+	for !enough(n) {
+		n += max(n/200, 1)
+	}
+	return n
+}

@@ -1,0 +1,183 @@
+package expect
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// A Proportion claims that a share of the requests met one thing. Make it with Share, Status or Flag.
+type Proportion struct {
+	// kind tells which of the following is counted.
+	kind    kind
+	version string
+	code    int
+	flag    string
+	percent float64
+	cohort  string
+}
+
+type kind int
+
+const (
+	byVersion kind = iota
+	byStatus
+	byFlag
+)
+
+// Share claims that version answers percent of all requests. Envoy's own answers count among all requests: a canary
+// that gets its 10 % as 503s has a share of 0. Claims of 0 and of 100 are exact: one stray request fails them.
+func Share(version string, percent float64) Proportion {
+	return Proportion{kind: byVersion, version: version, percent: percent}
+}
+
+// Status claims that percent of all requests end with the HTTP status code, whoever answered. Code 0 is no answer.
+func Status(code int, percent float64) Proportion {
+	return Proportion{kind: byStatus, code: code, percent: percent}
+}
+
+// Flag claims that percent of all requests end with the HTTP status code and with Envoy's response flag. Several flags,
+// such as "UF,URX", must all be set; others may be set too. "-" is an error that the app answered by itself.
+func Flag(code int, flag string, percent float64) Proportion {
+	return Proportion{kind: byFlag, code: code, flag: flag, percent: percent}
+}
+
+// Of limits the claim to the requests of one cohort.
+func (p Proportion) Of(cohort string) Proportion {
+	p.cohort = cohort
+	return p
+}
+
+// Cohort implements Expectation.
+func (p Proportion) Cohort() string { return p.cohort }
+
+// Need implements Expectation: see Margin, Power and Stray.
+func (p Proportion) Need() int { return requests(p.percent) }
+
+// String implements Expectation.
+func (p Proportion) String() string {
+	var what string
+	switch p.kind {
+	case byVersion:
+		what = "answered by " + p.version
+	case byStatus:
+		what = "with status " + strconv.Itoa(p.code)
+		if p.code == 0 {
+			what = "without an answer"
+		}
+	case byFlag:
+		what = fmt.Sprintf("with status %d and flag %s", p.code, p.flag)
+	}
+	amount := strconv.FormatFloat(p.percent, 'f', -1, 64) + " %"
+	if p.percent == 0 {
+		amount = "none"
+	}
+	return fmt.Sprintf("%s of %s %s", amount, whose(p.cohort), what)
+}
+
+// Check implements Expectation.
+func (p Proportion) Check(o reports.Observation) reports.Verdict {
+	counts := o.Settled.Of(p.cohort)
+	n := counts.Requests
+	count, unknown := p.count(counts)
+	seen := reports.NewShare(count, n)
+	low, high := Region(n, p.percent/100)
+	v := reports.Verdict{Want: p.String(), Saw: seen.String(), Claim: &reports.Claim{
+		Cohort: p.cohort, Subject: p.subject(), Percent: p.percent, Seen: seen, Low: low, High: high,
+	}}
+	why, few := tooFew(o, n, p.Need())
+	switch {
+	case n > 0 && (count > high || count+unknown < low):
+		v.Outcome = reports.Fail
+		v.Why = p.contradiction(n, low, high)
+	case few:
+		v.Outcome, v.Why = reports.Inconclusive, why
+	case count < low || count+unknown > high:
+		v.Outcome = reports.Inconclusive
+		v.Why = fmt.Sprintf("the access log has no entry for %s requests with status %d, so that their flag is not known",
+			reports.Number(unknown), p.code)
+	default:
+		v.Outcome = reports.Pass
+	}
+	return v
+}
+
+// Validate tells whether the claim makes sense.
+func (p Proportion) Validate() error {
+	switch {
+	case !(p.percent >= 0 && p.percent <= 100): // not a number is neither
+		return fmt.Errorf("%q: a share is from 0 to 100 percent", p)
+	case p.kind == byVersion && p.version == "":
+		return fmt.Errorf("%q: name a version", p)
+	case p.kind == byFlag && p.flag == "":
+		return fmt.Errorf("%q: name a flag, or - for none", p)
+	}
+	return nil
+}
+
+// contradiction says what the claim would have allowed.
+func (p Proportion) contradiction(n, low, high int) string {
+	switch {
+	case p.percent <= 0:
+		return "not one was allowed"
+	case p.percent >= 100:
+		return "every one was wanted"
+	}
+	return fmt.Sprintf("a true share of %s %% gives %s to %s of %s requests in 9,999 of 10,000 runs",
+		strconv.FormatFloat(p.percent, 'f', -1, 64), reports.Number(low), reports.Number(high), reports.Number(n))
+}
+
+// subject is the claim's key among Counts.
+func (p Proportion) subject() string {
+	switch p.kind {
+	case byVersion:
+		return p.version
+	case byStatus:
+		return strconv.Itoa(p.code)
+	default:
+		return fmt.Sprintf("%d %s", p.code, reports.FlagSet(flagList(p.flag)))
+	}
+}
+
+// count is how many requests met what is claimed, and how many may have: those whose flag is not known.
+func (p Proportion) count(c reports.Counts) (count, unknown int) {
+	switch p.kind {
+	case byVersion:
+		return c.Versions[p.version], 0
+	case byStatus:
+		return c.Codes[p.code], 0
+	}
+	for _, f := range c.Failures {
+		switch {
+		case f.Code != p.code:
+		case hasFlags(f.Flag, p.flag):
+			count += f.Count
+		case f.Flag == reports.NotLogged:
+			unknown += f.Count
+		}
+	}
+	return count, unknown
+}
+
+// hasFlags tells whether the set of flags has all the wanted ones.
+func hasFlags(set, wanted string) bool {
+	flags := strings.Split(set, ",")
+	for _, flag := range flagList(wanted) {
+		if !slices.Contains(flags, flag) {
+			return false
+		}
+	}
+	return true
+}
+
+// flagList takes "UF, URX" apart.
+func flagList(flags string) []string {
+	list := strings.Split(flags, ",")
+	for i := range list {
+		list[i] = strings.TrimSpace(list[i])
+	}
+	return list
+}

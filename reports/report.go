@@ -1,0 +1,238 @@
+// Package reports turns a run's trace into observations and books, keeps them with their verdicts in a report, and prints
+// it. Everything in it is a pure function of what was recorded: a report can be made again from its files, without a
+// cluster.
+package reports
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// Schema is the version of report.json. A change that a reader of the older form would misread raises it.
+const Schema = 1
+
+// The names of a run's files in its folder.
+const (
+	ReportFile = "report.json"
+	TraceFile  = "trace.jsonl"
+)
+
+// An Outcome is what became of one expectation, one phase or a whole run.
+type Outcome string
+
+// The outcomes, best first. A phase's outcome is the worst of its verdicts.
+const (
+	// Pass: what was claimed is what was seen.
+	Pass Outcome = "pass"
+	// Inconclusive: too little data, or the change never arrived.
+	Inconclusive Outcome = "inconclusive"
+	// Invalid: the measurement itself can't be trusted (the generator fell behind, the books do not balance).
+	Invalid Outcome = "invalid"
+	// Fail: enough data, and they contradict the claim.
+	Fail Outcome = "fail"
+)
+
+// outcomes are all, best first.
+var outcomes = []Outcome{Pass, Inconclusive, Invalid, Fail}
+
+// Worse returns the worse of two outcomes. An outcome that is none of the four counts as Invalid.
+func (o Outcome) Worse(p Outcome) Outcome { return outcomes[max(o.rank(), p.rank())] }
+
+func (o Outcome) rank() int {
+	if i := slices.Index(outcomes, o); i >= 0 {
+		return i
+	}
+	return slices.Index(outcomes, Invalid)
+}
+
+// A Verdict is one expectation held against one phase.
+type Verdict struct {
+	// Want and Saw are for people: "5 % of everyone answered by v2", "256 of 5,000 (5.1 %, 95 % interval 4.5 to 5.8)".
+	Want    string  `json:"want"`
+	Saw     string  `json:"saw"`
+	Outcome Outcome `json:"outcome"`
+	// Why says what an outcome other than Pass rests on.
+	Why string `json:"why,omitempty"`
+	// Claim is the same in numbers, for an expectation about a share.
+	Claim *Claim `json:"claim,omitempty"`
+}
+
+// A Claim says which share of a cohort's requests should be of one kind, and which was.
+type Claim struct {
+	// Cohort is whose requests are meant, empty for all.
+	Cohort string `json:"cohort,omitempty"`
+	// Subject is a version, a status such as "503", or a status and flag such as "503 UH": a key of Counts.
+	Subject string `json:"subject"`
+	// Percent is what was claimed. Seen passes with a count from Low to High.
+	Percent float64 `json:"percent"`
+	Seen    Share   `json:"seen"`
+	Low     int     `json:"low"`
+	High    int     `json:"high"`
+}
+
+// A Report is a whole run.
+type Report struct {
+	Schema int `json:"schema"`
+	// Scenario is the scenario's name, Title one sentence, Story a few.
+	Scenario string `json:"scenario"`
+	Title    string `json:"title"`
+	Story    string `json:"story,omitempty"`
+	// Run is the run's id, which its folder is named after.
+	Run     string        `json:"run"`
+	Started time.Time     `json:"started"`
+	Took    time.Duration `json:"tookNs"`
+	Setup   Setup         `json:"setup"`
+	// BringUp is how the cluster came up. Empty where it was running already.
+	BringUp []Step  `json:"bringUp,omitempty"`
+	Phases  []Phase `json:"phases"`
+	Books   Books   `json:"books"`
+	// Cause says in plain words why the scenario goes as it does; Fix how to get out of it.
+	Cause string `json:"cause,omitempty"`
+	Fix   string `json:"fix,omitempty"`
+	// Outcome is set by Conclude.
+	Outcome Outcome `json:"outcome"`
+	// Broken says why the lab broke or who interrupted it. Empty where the run came to its end.
+	Broken string   `json:"broken,omitempty"`
+	Notes  []string `json:"notes,omitempty"`
+	// Files are what the run left, with paths relative to the report's folder.
+	Files []File `json:"files,omitempty"`
+}
+
+// A Setup is what two runs must share to be compared.
+type Setup struct {
+	// Provider is the sort of cluster, Why the reason that it was chosen, Cluster its name, Reused whether it was
+	// running already.
+	Provider string `json:"provider"`
+	Why      string `json:"why,omitempty"`
+	Cluster  string `json:"cluster"`
+	Reused   bool   `json:"reused"`
+	// Versions, without a leading v. Empty where not known.
+	Kubernetes string `json:"kubernetes,omitempty"`
+	Istio      string `json:"istio,omitempty"`
+	Envoy      string `json:"envoy,omitempty"`
+	Canarylab  string `json:"canarylab,omitempty"`
+	// CPUs is how many the machine has for the cluster and everything else, Memory is in bytes.
+	CPUs   int    `json:"cpus,omitempty"`
+	Memory uint64 `json:"memoryBytes,omitempty"`
+	Kernel string `json:"kernel,omitempty"`
+	// Load is the plan that the requests were sent by.
+	Load loadgen.Plan `json:"load"`
+}
+
+// A Step is one finished step of a bring-up. Start is counted from the beginning of the bring-up; steps may overlap.
+type Step struct {
+	Name  string        `json:"name"`
+	Start time.Duration `json:"startNs"`
+	Took  time.Duration `json:"tookNs"`
+}
+
+// A Phase is what was done in a phase, what was seen, and what that means.
+type Phase struct {
+	Name string `json:"name"`
+	// Did says what was changed, such as "kubectl apply -f 2-canary.yaml". Empty where nothing was.
+	Did         string      `json:"did,omitempty"`
+	Observation Observation `json:"observation"`
+	Verdicts    []Verdict   `json:"verdicts"`
+}
+
+// Outcome is the worst of the phase's verdicts. A phase that claims nothing can't fail: it passes.
+func (p Phase) Outcome() Outcome {
+	worst := Pass
+	for _, v := range p.Verdicts {
+		worst = worst.Worse(v.Outcome)
+	}
+	return worst
+}
+
+// A File is something that the run left in its folder.
+type File struct {
+	Path string `json:"path"`
+	// What says in a few words what is in it.
+	What string `json:"what,omitempty"`
+}
+
+// Conclude sets and returns Outcome:
+//
+//   - Invalid where the books do not balance, whatever the verdicts are: they rest on the same numbers,
+//   - else the worst of all verdicts,
+//   - but never Pass for a run that broke, has no verdict or has no request: that is Inconclusive.
+func (r *Report) Conclude() Outcome {
+	verdicts := 0
+	worst := Pass
+	for _, p := range r.Phases {
+		verdicts += len(p.Verdicts)
+		worst = worst.Worse(p.Outcome())
+	}
+	if r.Broken != "" || verdicts == 0 || r.Books.Requests == 0 {
+		worst = worst.Worse(Inconclusive)
+	}
+	if !r.Books.Balance() {
+		worst = Invalid
+	}
+	r.Outcome = worst
+	return worst
+}
+
+// Save writes report.json into dir, which must exist. A reader sees the old file or the new one, never a part. Save sets
+// r.Schema.
+func (r *Report) Save(dir string) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("save report in %s: %w", dir, err)
+		}
+	}()
+	r.Schema = Schema
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ReportFile+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(append(b, '\n'))
+	// CreateTemp's files are for their owner only; a report is to be read.
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), filepath.Join(dir, ReportFile))
+}
+
+// Load reads the report.json in dir.
+func Load(dir string) (*Report, error) {
+	path := filepath.Join(dir, ReportFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("load report: %w", err)
+	}
+	var head struct {
+		Schema int `json:"schema"`
+	}
+	if err := json.Unmarshal(b, &head); err != nil {
+		return nil, fmt.Errorf("load report: %s is no report: %w", path, err)
+	}
+	switch {
+	case head.Schema == 0:
+		return nil, fmt.Errorf("load report: %s is no report: it has no schema", path)
+	case head.Schema != Schema:
+		return nil, fmt.Errorf("load report: %s has schema %d, this canarylab reads schema %d: use the version that wrote it",
+			path, head.Schema, Schema)
+	}
+	r := &Report{}
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, fmt.Errorf("load report: %s: %w", path, err)
+	}
+	return r, nil
+}

@@ -1,0 +1,130 @@
+package reports
+
+import (
+	"testing"
+	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// rollbackTrace has one request each 10 ms for 4 s, with an answer 5 ms later; every second one met v2 in the phase
+// before, which is settled from 0 to 2 s. The rollback is written at 2,100 ms and settled at 2,500 ms.
+func rollbackTrace(meet func(ms float64, s *loadgen.Sample)) *Trace {
+	t := &Trace{Events: []Event{
+		{At: at(0), Kind: PhaseStart, Phase: "canary"}, {At: at(0), Kind: Settled, Phase: "canary"},
+		{At: at(2000), Kind: PhaseEnd, Phase: "canary"}, {At: at(2000), Kind: PhaseStart, Phase: "back"},
+		{At: at(2090), Kind: Writing, Phase: "back"}, {At: at(2100), Kind: Written, Phase: "back"},
+		{At: at(2095), Kind: Held, Phase: "back", Proxy: "a"}, {At: at(2300), Kind: Held, Phase: "back", Proxy: "b"},
+		{At: at(2500), Kind: Settled, Phase: "back"}, {At: at(4000), Kind: PhaseEnd, Phase: "back"},
+	}}
+	for i := range 400 {
+		sent := float64(10 * i)
+		s := loadgen.Sample{Cohort: "plain", Code: 200, Version: "v1", Due: at(sent), Sent: at(sent), Done: at(sent + 5)}
+		if i%2 == 0 && sent < 2000 {
+			s.Version = "v2"
+		}
+		meet(sent, &s)
+		t.Samples = append(t.Samples, s)
+	}
+	return t
+}
+
+func TestRollback(t *testing.T) {
+	const x = time.Millisecond
+	phases := []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2"}}
+	half := NewShare(100, 200)
+	for _, test := range []struct {
+		name      string
+		meet      func(ms float64, s *loadgen.Sample)
+		want      Rollback
+		recovered bool
+	}{{
+		"route and drain",
+		func(ms float64, s *loadgen.Sample) {
+			switch {
+			case ms == 2050: // before the write, still under way long after it
+				s.Version, s.Done = "v2", at(2900)
+			case ms == 2100 || ms == 2150:
+				s.Version = "v2"
+			case ms == 2140:
+				s.Version, s.Code = "v2", 503
+			case ms == 2130:
+				s.Version, s.Code = "", 0
+			}
+		},
+		Rollback{Route: 50 * x, Drain: 800 * x, Bound: 110 * x, Clean: 1850 * x, Failed: 2, Canaries: 2}, true,
+	}, {
+		"none sent after the write",
+		func(ms float64, s *loadgen.Sample) {
+			if ms == 2090 {
+				s.Version, s.Done = "v2", at(2107)
+			}
+		},
+		Rollback{Route: 0, Drain: 7 * x, Bound: 60 * x, Clean: 1900 * x, NoneAfter: true}, true,
+	}, {
+		"none near the write",
+		func(float64, *loadgen.Sample) {},
+		Rollback{Bound: 60 * x, Clean: 1900 * x, NoneAfter: true}, true,
+	}, {
+		"stray after every proxy holds it",
+		func(ms float64, s *loadgen.Sample) {
+			if ms == 2200 || ms == 3100 {
+				s.Version = "v2"
+			}
+		},
+		Rollback{Route: 1000 * x, Drain: 1005 * x, Bound: 1060 * x, Clean: 900 * x, Canaries: 2, Strays: 1}, true,
+	}, {
+		"goes on to the end",
+		func(ms float64, s *loadgen.Sample) {
+			if ms >= 2000 && ms < 3960 {
+				s.Version = "v2"
+			}
+		},
+		Rollback{Route: 1850 * x, Drain: 1855 * x, Bound: 1910 * x, Clean: 50 * x, Canaries: 186, Strays: 146}, false,
+	}} {
+		t.Run(test.name, func(t *testing.T) {
+			o := Observe(rollbackTrace(test.meet), phases)[1]
+			test.want.Canary, test.want.Before, test.want.Rate, test.want.Resolution = "v2", half, 100, 20*x
+			if o.Rollback == nil {
+				t.Fatal("got no rollback")
+			}
+			if *o.Rollback != test.want {
+				t.Fatalf("got  %#v\nwant %#v", *o.Rollback, test.want)
+			}
+			if got := o.Rollback.Recovered(); got != test.recovered {
+				t.Errorf("got recovered %t, want %t", got, test.recovered)
+			}
+			if c := *o.Change; c.Took() != 10*x || c.FirstHeld != -5*x || c.LastHeld != 200*x || c.Proxies != 2 {
+				t.Errorf("got change %+v, want it to take 10 ms, held by 2 from -5 ms to 200 ms", c)
+			}
+		})
+	}
+}
+
+func TestRollbackWithNothingToTime(t *testing.T) {
+	trace := rollbackTrace(func(ms float64, s *loadgen.Sample) { s.Version = "v1" })
+	r := Observe(trace, []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2"}})[1].Rollback
+	if r == nil || r.Known() || r.Recovered() || r.Bound != 0 {
+		t.Errorf("no canary before: got %+v, want a rollback that is not known", r)
+	}
+	if r := Observe(trace, []PhaseSpec{{Name: "back", Rollback: true, Canary: "v2"}})[0].Rollback; r == nil || r.Known() {
+		t.Errorf("no phase before: got %+v, want a rollback that is not known", r)
+	}
+	if r := Observe(trace, []PhaseSpec{{Name: "canary"}, {Name: "back"}})[1].Rollback; r != nil {
+		t.Errorf("no rollback phase: got %+v, want none", r)
+	}
+}
+
+// A clock that watches one cohort does not see what others meet.
+func TestRollbackOfCohort(t *testing.T) {
+	trace := rollbackTrace(func(ms float64, s *loadgen.Sample) {
+		if s.Version == "v1" {
+			s.Cohort, s.Version = "beta", "v2" // always, also after the rollback
+		}
+	})
+	phases := []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2", Cohort: "plain"}}
+	r := Observe(trace, phases)[1].Rollback
+	if r.Before != NewShare(100, 100) || r.Rate != 50 || r.Canaries != 0 || !r.NoneAfter {
+		t.Errorf("got %+v, want 100 of 100 at 50 a second before, and nothing after", r)
+	}
+}

@@ -1,0 +1,143 @@
+package reports
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestTextGolden(t *testing.T) {
+	broken := labReport()
+	broken.Phases = broken.Phases[:2]
+	broken.Phases[1].Observation = Observation{Phase: "canary"}
+	broken.Phases[1].Verdicts = []Verdict{{Want: "5 % of all requests answered by v2", Saw: "no requests", Outcome: Inconclusive, Why: "the phase never began"}}
+	broken.Broken = "interrupted by Ctrl-C"
+	broken.Books.Problems = []string{"3 of the caller's 5,125 requests have no entry in the client proxy's access log"}
+	broken.BringUp, broken.Notes = nil, nil
+	broken.Conclude()
+	back := Observe(rollbackTrace(func(ms float64, s *loadgen.Sample) {
+		if ms > 2000 && ms < 2150 || ms == 3970 {
+			s.Version = "v2"
+		}
+	}), []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2"}})
+	stray := &Report{Scenario: "stray", Title: "A healthy canary that comes back", Outcome: Fail}
+	for _, o := range back {
+		s := o.Settled.Total.Shares["v2"]
+		stray.Phases = append(stray.Phases, Phase{Name: o.Phase, Observation: o, Verdicts: []Verdict{
+			{Want: "some of v2", Saw: s.String(), Outcome: Pass, Claim: &Claim{Subject: "v2", Percent: 12.5, Seen: s}},
+			{Want: "status 200 for plain", Saw: "all", Outcome: Pass, Claim: &Claim{Cohort: "plain", Subject: "200", Percent: 100}},
+			{Want: "unknown outcome", Saw: "nothing", Outcome: "odd", Why: "a newer version wrote it"},
+		}})
+	}
+	for _, test := range []struct {
+		name string
+		r    *Report
+		o    TextOptions
+	}{
+		{"label-mismatch", labReport(), TextOptions{}},
+		{"label-mismatch-color", labReport(), TextOptions{Color: true}},
+		{"label-mismatch-72", labReport(), TextOptions{Width: 72}},
+		{"broken", broken, TextOptions{}},
+		{"stray", stray, TextOptions{}},
+		{"empty", &Report{Scenario: "nothing"}, TextOptions{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := Text(&b, test.r, test.o); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, test.name+".golden", b.Bytes())
+		})
+	}
+}
+
+func TestTextFitsItsWidth(t *testing.T) {
+	for _, width := range []int{72, 80, 100} {
+		var b bytes.Buffer
+		if err := Text(&b, labReport(), TextOptions{Width: width, Color: true}); err != nil {
+			t.Fatal(err)
+		}
+		plain := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(b.String(), "")
+		for i, line := range strings.Split(plain, "\n") {
+			if n := utf8.RuneCountInString(line); n > width {
+				t.Errorf("line %d: got %d columns, want %d at most: %s", i+1, n, width, line)
+			}
+			if line != strings.TrimRight(line, " ") {
+				t.Errorf("line %d ends with spaces: %q", i+1, line)
+			}
+		}
+	}
+}
+
+// brokenPipe refuses to be written to.
+type brokenPipe struct{}
+
+var errPipe = errors.New("broken pipe")
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errPipe }
+func (brokenPipe) Close() error              { return nil }
+
+func TestTextReturnsWriteError(t *testing.T) {
+	if err := Text(brokenPipe{}, labReport(), TextOptions{}); !errors.Is(err, errPipe) {
+		t.Errorf("got error %v, want %v", err, errPipe)
+	}
+}
+
+func TestShort(t *testing.T) {
+	for want, d := range map[string]time.Duration{
+		"0 ms": 0, "0.96 ms": 960 * time.Microsecond, "9.99 ms": 9994 * time.Microsecond, "10.0 ms": 9995 * time.Microsecond,
+		"99.9 ms": 99949 * time.Microsecond, "100 ms": 99950 * time.Microsecond, "131 ms": 131 * time.Millisecond,
+		"1.00 s": 999600 * time.Microsecond, "12.3 s": 12340 * time.Millisecond, "1m00s": 59950 * time.Millisecond,
+		"2m05s": 125 * time.Second, "-20.0 ms": -20 * time.Millisecond,
+	} {
+		if got := short(d); got != want {
+			t.Errorf("short(%v): got %q, want %q", d, got, want)
+		}
+	}
+}
+
+// golden compares got with a file in testdata, or writes it there with -update.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v (go test ./reports -update writes it)", err)
+	}
+	if bytes.Equal(got, want) {
+		return
+	}
+	g, w := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(g), len(w)) {
+		a, b := "(end)", "(end)"
+		if i < len(g) {
+			a = g[i]
+		}
+		if i < len(w) {
+			b = w[i]
+		}
+		if a != b {
+			t.Fatalf("%s, line %d (-update accepts it):\n got %q\nwant %q", path, i+1, a, b)
+		}
+	}
+}

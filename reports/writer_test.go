@@ -1,0 +1,253 @@
+package reports
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// lines are a trace's lines, in an order in which a run could write them.
+func lines(t *Trace) []Line {
+	var all []Line
+	for i := range t.Events {
+		all = append(all, Line{Event: &t.Events[i]})
+	}
+	for i := range t.Samples {
+		all = append(all, Line{Sample: &t.Samples[i]}, Line{Log: &t.Log[i]})
+	}
+	return append(all, Line{Counters: t.Counters})
+}
+
+func TestTraceRoundTrip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), TraceFile)
+	w, err := CreateTrace(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := labTrace()
+	for _, l := range lines(want) {
+		if err := w.Append(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := LoadTrace(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the trace that was read differs from the one written: %d, %d, %d of %d, %d, %d events, samples, entries; counters %v of %v",
+			len(got.Events), len(got.Samples), len(got.Log), len(want.Events), len(want.Samples), len(want.Log), got.Counters, want.Counters)
+	}
+	if _, err := CreateTrace(path); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("creating it again: got error %v, want %v", err, fs.ErrExist)
+	}
+	if _, err := LoadTrace(path + "x"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("reading another: got error %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
+// A sink keeps what is written to it.
+type sink struct {
+	mu     sync.Mutex
+	b      bytes.Buffer
+	closed int
+}
+
+func (s *sink) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *sink) Close() error {
+	s.closed++
+	return nil
+}
+
+func (s *sink) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Len()
+}
+
+func TestWriterFlushesEverySecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s sink
+		w := NewWriter(&s)
+		for range 3 {
+			before := s.len()
+			if err := w.Append(Line{Event: &Event{Kind: LoadStart}}); err != nil {
+				t.Fatal(err)
+			}
+			if n := s.len(); n != before {
+				t.Fatalf("got %d bytes written at once, want them buffered", n-before)
+			}
+			time.Sleep(time.Second) // the bubble's clock, not the machine's
+			synctest.Wait()
+			if n := s.len(); n == before {
+				t.Fatal("got nothing written after a second, want the line")
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestWriterConcurrently(t *testing.T) {
+	var s sink
+	w := NewWriter(&s)
+	const writers, each = 8, 500
+	var group sync.WaitGroup
+	for i := range writers {
+		group.Go(func() {
+			for k := range each {
+				id := fmt.Sprintf("%d-%d", i, k)
+				if err := w.Append(Line{Sample: &loadgen.Sample{ID: id, Cohort: strings.Repeat("x", k)}}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	trace, err := ReadTrace(&s.b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	for _, s := range trace.Samples {
+		ids[s.ID] = true
+	}
+	if len(ids) != writers*each {
+		t.Errorf("got %d different samples, want %d", len(ids), writers*each)
+	}
+}
+
+func TestWriterErrorSticks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWriter(brokenPipe{})
+		line := Line{Event: &Event{Kind: LoadStart}}
+		if err := w.Append(line); err != nil {
+			t.Errorf("first append: got error %v, want none, it is buffered", err)
+		}
+		time.Sleep(2 * time.Second) // the bubble's clock
+		synctest.Wait()
+		for _, err := range []error{w.Err(), w.Append(line), w.Close()} {
+			if !errors.Is(err, errPipe) {
+				t.Errorf("got error %v, want %v", err, errPipe)
+			}
+		}
+	})
+}
+
+func TestWriterClose(t *testing.T) {
+	var s sink
+	w := NewWriter(&s)
+	if err := w.Append(Line{Event: &Event{Kind: LoadStop}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.closed != 1 {
+		t.Errorf("got the file closed %d times, want once", s.closed)
+	}
+	if got := strings.Count(s.b.String(), "\n"); got != 1 {
+		t.Errorf("got %d lines, want 1", got)
+	}
+	if err := w.Append(Line{Event: &Event{}}); !errors.Is(err, ErrClosed) {
+		t.Errorf("append after close: got error %v, want %v", err, ErrClosed)
+	}
+}
+
+func TestWriterRefusesBadLines(t *testing.T) {
+	var s sink
+	w := NewWriter(&s)
+	for _, l := range []Line{{}, {Event: &Event{}, Log: &LogEntry{}}} {
+		if err := w.Append(l); err == nil {
+			t.Errorf("append %+v: got no error", l)
+		}
+	}
+	if err := w.Append(Line{Counters: map[string]uint64{"v1": 1}}); err != nil {
+		t.Errorf("append after refused lines: %v", err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadTrace(t *testing.T) {
+	const event = `{"event":{"at":"2026-11-23T06:01:02Z","kind":"load-start"}}`
+	for _, test := range []struct {
+		name, in  string
+		events    int
+		truncated bool
+		err       string
+	}{
+		{name: "empty"},
+		{name: "whole", in: event + "\n" + event + "\n", events: 2},
+		{name: "last newline missing", in: event + "\n" + event, events: 2},
+		{name: "cut off", in: event + "\n" + event[:20], events: 1, truncated: true},
+		{name: "garbage in the middle", in: event + "\nx\n" + event + "\n", err: "line 2"},
+		{name: "garbage at the end", in: event + "\n" + event[:20] + "\n", err: "line 2"},
+		{name: "empty line", in: event + "\n\n", err: "line 2"},
+		{name: "other object", in: `{"sampel":{}}` + "\n", err: "line 1"},
+		{name: "two on a line", in: event + event + "\n", err: "line 1"},
+		{name: "two fields", in: `{"event":{},"log":{}}` + "\n", err: "got 2 of them"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := ReadTrace(strings.NewReader(test.in))
+			if test.err != "" {
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Fatalf("got error %v, want one with %q", err, test.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got.Events) != test.events || got.Truncated != test.truncated {
+				t.Errorf("got %d events, truncated %t, want %d, %t", len(got.Events), got.Truncated, test.events, test.truncated)
+			}
+		})
+	}
+}
+
+func TestReadTraceMergesCounters(t *testing.T) {
+	got, err := ReadTrace(strings.NewReader(`{"counters":{"v1":7,"v2":1}}` + "\n" + `{"counters":{"v2":9}}` + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (map[string]uint64{"v1": 7, "v2": 9}); !reflect.DeepEqual(got.Counters, want) {
+		t.Errorf("got %v, want %v", got.Counters, want)
+	}
+}
+
+func TestLoadTraceNamesTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), TraceFile)
+	if err := os.WriteFile(path, []byte("x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadTrace(path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("got error %v, want one that names %s", err, path)
+	}
+}
