@@ -64,7 +64,11 @@ func (s *Store) Node(ctx context.Context) (string, error) {
 	})
 }
 
-// Istio returns the folder with pilot-discovery (istiod) and pilot-agent, of the Istio that go.mod names.
+// bootstrapTemplate is what pilot-agent makes Envoy's first configuration from; Istio's images carry it.
+const bootstrapTemplate = "envoy_bootstrap_tmpl.json"
+
+// Istio returns the folder with pilot-discovery (istiod), pilot-agent and its bootstrap template, of the Istio that
+// go.mod names.
 func (s *Store) Istio(ctx context.Context) (string, error) {
 	version, err := s.moduleVersion("", "istio.io/istio")
 	if err != nil {
@@ -72,12 +76,24 @@ func (s *Store) Istio(ctx context.Context) (string, error) {
 	}
 	vars := map[string]string{"istio.io/istio/pkg/version.buildVersion": version, "istio.io/istio/pkg/version.buildTag": version}
 	return s.get(ctx, recipe{
-		name: "istio", how: fmt.Sprint(vars), inputs: []string{"go.mod", "go.sum"}, free: needed,
+		name: "istio", how: fmt.Sprint(vars, bootstrapTemplate), inputs: []string{"go.mod", "go.sum"}, free: needed,
 		make: func(ctx context.Context, dir string, say func(string)) error {
-			return s.run(ctx, goBuild{
+			err := s.run(ctx, goBuild{
 				static: true, out: dir + "/", vars: vars,
 				packages: []string{"istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio/pilot/cmd/pilot-agent"},
 			}, say)
+			if err != nil {
+				return err
+			}
+			module, err := s.moduleDir(ctx, "istio.io/istio")
+			if err != nil {
+				return err
+			}
+			template, err := os.ReadFile(filepath.Join(module, "tools", "packaging", "common", "envoy_bootstrap.json"))
+			if err != nil {
+				return fmt.Errorf("find the bootstrap template in Istio's module: %w", err)
+			}
+			return os.WriteFile(filepath.Join(dir, bootstrapTemplate), template, 0o644)
 		},
 	})
 }

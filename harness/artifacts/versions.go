@@ -1,8 +1,10 @@
 package artifacts
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -27,6 +29,18 @@ func (s *Store) moduleVersion(folder, dependency string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%s does not require %s", file, dependency)
+}
+
+// moduleDir is where the go command keeps the source of one of the main module's dependencies.
+func (s *Store) moduleDir(ctx context.Context, dependency string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", dependency)
+	cmd.Dir = s.Source
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly")
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("find the source of %s: %w", dependency, err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // nodeVersions are the variables that the node's programs get their versions from when they are built by their own

@@ -73,7 +73,7 @@ func Build(ctx context.Context, b Binaries) (map[string]v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	proxy, err := proxySpec(filepath.Join(istio, "pilot-agent"), filepath.Join(envoy, "envoy"))
+	proxy, err := proxySpec(istio, filepath.Join(envoy, "envoy"))
 	if err != nil {
 		return nil, err
 	}
@@ -103,15 +103,17 @@ func Build(ctx context.Context, b Binaries) (map[string]v1.Image, error) {
 
 // proxySpec is Istio's sidecar: Envoy and its agent, and nft, with which istio-init captures a pod's traffic. Envoy and
 // nft need the host's C library and what else they are linked to.
-func proxySpec(agent, envoy string) (spec, error) {
+func proxySpec(istio, envoy string) (spec, error) {
 	nft, err := lookProgram("nft")
 	if err != nil {
 		return spec{}, fmt.Errorf("find nft, which goes into the proxy's image (Debian: apt-get install nftables): %w", err)
 	}
 	files := map[string]string{
-		"/usr/local/bin/pilot-agent": agent,
+		"/usr/local/bin/pilot-agent": filepath.Join(istio, "pilot-agent"),
 		"/usr/local/bin/envoy":       envoy,
 		"/usr/sbin/nft":              nft,
+		// Where the agent looks for it (istio.io/istio, pkg/bootstrap: DefaultCfgDir).
+		"/var/lib/istio/envoy/envoy_bootstrap_tmpl.json": filepath.Join(istio, "envoy_bootstrap_tmpl.json"),
 	}
 	for _, program := range []string{envoy, nft} {
 		libs, err := libraries(program)

@@ -169,8 +169,8 @@ func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error
 func importImages(ctx context.Context, ctr string, pid int, set map[string]v1.Image) error {
 	tags := make(map[name.Tag]v1.Image, len(set))
 	for ref, image := range set {
-		// "canarylab/x:dev" is stored as "index.docker.io/canarylab/x:dev", which kubelet and containerd call docker.io.
-		tag, err := name.NewTag("docker.io/"+ref, name.StrictValidation)
+		// A name without a registry, such as canarylab/x:dev, is stored as docker.io's, and kubelet asks for the same.
+		tag, err := name.NewTag(ref)
 		if err != nil {
 			return fmt.Errorf("the reference %q: %w", ref, err)
 		}

@@ -337,7 +337,10 @@ type Cluster struct {
 	addonErr error
 }
 
-var _ cluster.Cluster = (*Cluster)(nil)
+var (
+	_ cluster.Cluster = (*Cluster)(nil)
+	_ cluster.Logger  = (*Cluster)(nil)
+)
 
 // Name implements cluster.Cluster.
 func (c *Cluster) Name() string { return c.name }

