@@ -1,0 +1,357 @@
+package sampleapp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func do(t *testing.T, h http.Handler, method, path, body string, header ...string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func text(t *testing.T, r *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestAnswerSaysWhoMadeIt(t *testing.T) {
+	a := New(Config{Version: "v2", Pod: "pod-a"})
+	r := do(t, a.Handler(), "GET", "/any/path", "", "x-request-id", "run-beta-7")
+	for name, want := range map[string]string{VersionHeader: "v2", PodHeader: "pod-a", "X-Request-Id": "run-beta-7", "Connection": ""} {
+		if got := r.Header.Get(name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	if got, want := text(t, r), "my-service v2 (pod-a)\n"; got != want {
+		t.Errorf("body: got %q, want %q", got, want)
+	}
+	if _, ok := do(t, a.Handler(), "GET", "/", "").Header["X-Request-Id"]; ok {
+		t.Error("an answer has an X-Request-Id that nobody sent")
+	}
+}
+
+func TestFaultsOverTheAdminPort(t *testing.T) {
+	const none = `{"errorRate":0,"errorCode":503,"latency":"0s","jitter":"0s"}`
+	for _, c := range []struct {
+		name, method, body string
+		code               int
+		want               string // exact where it is JSON, else contained
+	}{
+		{"show", "GET", "", 200, none},
+		{"all", "PUT", `{"errorRate":0.25,"errorCode":500,"latency":"50ms","jitter":"1.5s"}`, 200, `{"errorRate":0.25,"errorCode":500,"latency":"50ms","jitter":"1.5s"}`},
+		{"one, the others are cleared", "PUT", `{"errorRate":1}`, 200, `{"errorRate":1,"errorCode":503,"latency":"0s","jitter":"0s"}`},
+		{"clear", "DELETE", "", 200, none},
+		{"rate too high", "PUT", `{"errorRate":5}`, 400, "errorRate: 5 is not between 0 and 1"},
+		{"rate below", "PUT", `{"errorRate":-0.1}`, 400, "errorRate"},
+		{"rate of wrong type", "PUT", `{"errorRate":"half"}`, 400, "errorRate: want a float64, got a string"},
+		{"code that is no error", "PUT", `{"errorCode":200}`, 400, "errorCode: 200"},
+		{"no unit", "PUT", `{"latency":"50"}`, 400, `latency: "50" is not a duration`},
+		{"too long", "PUT", `{"jitter":"50m"}`, 400, "jitter: 50m0s"},
+		{"negative", "PUT", `{"latency":"-1s"}`, 400, "latency: -1s"},
+		{"misspelt", "PUT", `{"errorrate":1}`, 400, "errorrate: unknown field"},
+		{"null", "PUT", `{"errorRate":null}`, 400, "errorRate: null"},
+		{"not an object", "PUT", `null`, 400, "want one JSON object"},
+		{"empty", "PUT", ``, 400, "want one JSON object"},
+		{"two", "PUT", `{} {}`, 400, "nothing after it"},
+		{"huge", "PUT", `{"latency":"` + strings.Repeat("0", maxFaultsBody) + `1s"}`, 400, "too large"},
+		{"other method", "POST", `{}`, 405, ""},
+	} {
+		a := New(Config{Version: "v1", Pod: "p"})
+		r := do(t, a.AdminHandler(), c.method, "/faults", c.body)
+		got := strings.TrimSpace(text(t, r))
+		if r.StatusCode != c.code {
+			t.Errorf("%s: got %d %s, want %d", c.name, r.StatusCode, got, c.code)
+		}
+		if exact := strings.HasPrefix(c.want, "{"); exact && got != c.want || !strings.Contains(got, c.want) {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+		if after := a.injector.get(); c.code != 200 && after != (Faults{}) {
+			t.Errorf("%s: refused, but the faults are now %+v", c.name, after)
+		}
+	}
+}
+
+func TestErrorRateIsWhatItSays(t *testing.T) {
+	const n = 20000
+	for _, c := range []struct {
+		rate     float64
+		min, max int
+	}{
+		{0, 0, 0},
+		{1, n, n},
+		// Five standard deviations of the binomial (71 each): a wrong alarm in two million seeds, and the seed is fixed.
+		{0.5, 9646, 10354},
+	} {
+		a := New(Config{Version: "v1", Pod: "p", Seed: 1, Faults: Faults{ErrorRate: c.rate, ErrorCode: 500}})
+		failed := 0
+		for range n {
+			if code, _ := a.injector.next(); code == 500 {
+				failed++
+			}
+		}
+		if failed < c.min || failed > c.max {
+			t.Errorf("rate %v: got %d of %d failed, want %d to %d", c.rate, failed, n, c.min, c.max)
+		}
+	}
+}
+
+func TestEqualSeedsChooseAlike(t *testing.T) {
+	draw := func(seed uint64) (codes []int, delays []time.Duration) {
+		i := newInjector(Faults{ErrorRate: 0.5, Latency: time.Second, Jitter: 10 * time.Millisecond}, seed)
+		for range 64 {
+			c, d := i.next()
+			if d < time.Second || d > time.Second+10*time.Millisecond {
+				t.Fatalf("delay: got %s, want 1s to 1.01s", d)
+			}
+			codes, delays = append(codes, c), append(delays, d)
+		}
+		return codes, delays
+	}
+	same := func(a, b uint64) bool {
+		ac, ad := draw(a)
+		bc, bd := draw(b)
+		for i := range ac {
+			if ac[i] != bc[i] || ad[i] != bd[i] {
+				return false
+			}
+		}
+		return true
+	}
+	if !same(7, 7) {
+		t.Error("seed 7 twice: got different choices, want equal ones")
+	}
+	if _, delays := draw(7); slices.Max(delays)-slices.Min(delays) < 5*time.Millisecond {
+		t.Errorf("64 delays of 1s to 1.01s: got %v, want them spread", delays)
+	}
+	if same(7, 8) || same(0, 0) {
+		t.Error("seeds 7 and 8, or random ones: got equal choices, want different ones")
+	}
+}
+
+func TestCountersAreExactUnderLoad(t *testing.T) {
+	a := New(Config{Version: "v1", Pod: "p", Faults: Faults{ErrorRate: 0.3}})
+	server := httptest.NewServer(a.Handler())
+	defer server.Close()
+	const callers, each = 8, 200
+	codes := make([]map[int]uint64, callers)
+	var wg sync.WaitGroup
+	for i := range callers {
+		codes[i] = map[int]uint64{}
+		wg.Go(func() {
+			for range each {
+				r, err := server.Client().Get(server.URL)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				codes[i][r.StatusCode]++
+				io.Copy(io.Discard, r.Body)
+				r.Body.Close()
+			}
+		})
+	}
+	wg.Wait()
+	got := a.Counters()
+	var ok, failed uint64
+	for _, m := range codes {
+		ok, failed = ok+m[200], failed+m[503]
+	}
+	if got.Received != callers*each || got.Answered["200"] != ok || got.Answered["503"] != failed || len(got.Answered) != 2 {
+		t.Errorf("got %+v, want %d received, %d × 200, %d × 503", got, callers*each, ok, failed)
+	}
+}
+
+// serve starts an app on ports of its own; stop begins its end, and done gets what Serve returned.
+func serve(t *testing.T, cfg Config) (a *App, app, admin string, stop func(), done <-chan error) {
+	t.Helper()
+	var ls [2]net.Listener
+	for i := range ls {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ls[i] = l
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	a = New(cfg)
+	go func() { ended <- a.Serve(ctx, ls[0], ls[1], slog.New(slog.DiscardHandler)) }()
+	return a, "http://" + ls[0].Addr().String(), "http://" + ls[1].Addr().String(), cancel, ended
+}
+
+// get reads the whole body, so that the connection is free again.
+func get(t *testing.T, url string) *http.Response {
+	t.Helper()
+	r, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(b))
+	return r
+}
+
+func TestAdminCallsAreNotCounted(t *testing.T) {
+	a, app, admin, _, _ := serve(t, Config{Version: "v1", Pod: "p", Faults: Faults{ErrorRate: 1}, ShutdownTimeout: time.Second})
+	get(t, app)
+	for _, path := range []string{"/livez", "/readyz", "/faults"} {
+		if r := get(t, admin+path); r.StatusCode != 200 {
+			t.Errorf("%s: got %d %s, want 200", path, r.StatusCode, text(t, r))
+		}
+	}
+	body := text(t, get(t, admin+"/counters"))
+	var c Counters
+	if err := json.Unmarshal([]byte(body), &c); err != nil {
+		t.Fatal(err)
+	}
+	if c.Received != 1 || c.Answered["503"] != 1 || c.InFlight != 0 || c.Version != "v1" || c.Pod != "p" || !c.Since.Equal(a.counters.since) {
+		t.Errorf("got %s, want one request, answered with 503", body)
+	}
+}
+
+// waitFor polls a fact that has no event.
+func waitFor(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited 5s for: %s", what)
+		}
+	}
+}
+
+func TestDelayEndsWhenTheClientLeaves(t *testing.T) {
+	a, app, _, _, _ := serve(t, Config{Version: "v1", Pod: "p", Faults: Faults{Latency: time.Minute}, ShutdownTimeout: time.Second})
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		r, _ := http.NewRequestWithContext(ctx, "GET", app, nil)
+		_, _ = http.DefaultClient.Do(r)
+	}()
+	waitFor(t, "the request in flight", func() bool { return a.Counters().InFlight == 1 })
+	leave()
+	waitFor(t, "the request abandoned", func() bool { c := a.Counters(); return c.InFlight == 0 && c.Abandoned == 1 })
+	if got := a.Counters(); got.Received != 1 || len(got.Answered) != 0 {
+		t.Errorf("got %+v, want 1 received and none answered", got)
+	}
+}
+
+func TestStopsGracefully(t *testing.T) {
+	const drain = 500 * time.Millisecond
+	a, app, admin, stop, done := serve(t, Config{Version: "v1", Pod: "p", DrainDelay: drain, ShutdownTimeout: 5 * time.Second})
+	ready := func() int { r := get(t, admin+"/readyz"); return r.StatusCode }
+	waitFor(t, "readiness", func() bool { return ready() == 200 })
+	if r := get(t, app); r.StatusCode != 200 || r.Close {
+		t.Errorf("before the stop: got %d, close %v, want 200 on a connection that stays", r.StatusCode, r.Close)
+	}
+	stop()
+	waitFor(t, "readiness gone", func() bool { return ready() == 503 })
+	if r := get(t, admin+"/livez"); r.StatusCode != 200 {
+		t.Errorf("livez while draining: got %d, want 200", r.StatusCode)
+	}
+	if r := get(t, app); r.StatusCode != 200 || !r.Close {
+		t.Errorf("while draining: got %d, close %v, want 200 and a hint to come no more", r.StatusCode, r.Close)
+	}
+	// Sent during the drain, answered after it.
+	a.injector.set(Faults{Latency: drain + 100*time.Millisecond})
+	if r := get(t, app); r.StatusCode != 200 {
+		t.Errorf("in flight at the end of the drain: got %d, want 200", r.StatusCode)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("got %v, want a clean end", err)
+	}
+	if r, err := http.Get(app); err == nil {
+		r.Body.Close()
+		t.Error("the app port still answers after the end")
+	}
+	if got := a.Counters(); got.Received != 3 || got.Answered["200"] != 3 {
+		t.Errorf("got %+v, want three requests, answered", got)
+	}
+}
+
+func TestStopIsBounded(t *testing.T) {
+	a, app, _, stop, done := serve(t, Config{Version: "v1", Pod: "p", Faults: Faults{Latency: time.Minute}, ShutdownTimeout: 50 * time.Millisecond})
+	go func() { _, _ = http.Get(app) }()
+	waitFor(t, "the request in flight", func() bool { return a.Counters().InFlight == 1 })
+	stop()
+	select {
+	case err := <-done:
+		if err == nil || !strings.Contains(err.Error(), "within 50ms") {
+			t.Errorf("got %v, want an error that names the 50ms", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("still serving 5s after the stop")
+	}
+}
+
+func TestParseConfig(t *testing.T) {
+	env := map[string]string{"VERSION": "v1", "POD_NAME": "pod-a"}
+	for _, c := range []struct {
+		name string
+		args string
+		env  map[string]string
+		want string // of the error; empty for none
+	}{
+		{"environment", "", env, ""},
+		{"flags before environment", "--version=v2 --pod=pod-b", env, ""},
+		{"no version", "", nil, "no version"},
+		{"bad fault", "--version=v1 --error-rate=2", env, "errorRate: 2"},
+		{"argument", "pause", env, `unexpected argument "pause"`},
+		{"unknown flag", "--nope", env, "nope"},
+		{"help", "--help", env, flag.ErrHelp.Error()},
+	} {
+		var out bytes.Buffer
+		cfg, err := ParseConfig(strings.Fields(c.args), func(k string) string { return c.env[k] }, &out)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+		want := Config{Version: "v1", Pod: "pod-a"}
+		if strings.Contains(c.args, "v2") {
+			want = Config{Version: "v2", Pod: "pod-b"}
+		}
+		if err == nil && (cfg.Version != want.Version || cfg.Pod != want.Pod) {
+			t.Errorf("%s: got %s %s, want %s %s", c.name, cfg.Version, cfg.Pod, want.Version, want.Pod)
+		}
+	}
+	if cfg, err := ParseConfig([]string{"--version=v1"}, func(string) string { return "" }, io.Discard); err != nil || cfg.Pod == "" {
+		t.Errorf("no POD_NAME: got pod %q, %v, want the host's name", cfg.Pod, err)
+	}
+}
+
+func TestMainExitCodes(t *testing.T) {
+	none := func(string) string { return "" }
+	for args, want := range map[string]int{"--help": 0, "": 64, "--version=v1 --addr=256.0.0.1:0 --admin-addr=127.0.0.1:0": 1} {
+		var stderr bytes.Buffer
+		if got := Main(strings.Fields(args), none, &stderr); got != want {
+			t.Errorf("%q: got %d, want %d: %s", args, got, want, &stderr)
+		}
+		if stderr.Len() == 0 {
+			t.Errorf("%q: nothing on stderr", args)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package sampleapp
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// Counters is what one pod did since it started. Once no request is in flight, Received is the sum of all Answered and
+// Abandoned. It counts the app port only.
+type Counters struct {
+	Version string `json:"version"`
+	Pod     string `json:"pod"`
+	// Received counts every request whose header arrived.
+	Received uint64 `json:"received"`
+	// InFlight is how many of them have no answer yet.
+	InFlight int64 `json:"inFlight"`
+	// Answered is by status code, such as "200". A request is counted before the first byte of its answer leaves, so
+	// who has the answer finds it counted.
+	Answered map[string]uint64 `json:"answered"`
+	// Abandoned counts the requests whose client left before the answer was due.
+	Abandoned uint64    `json:"abandoned"`
+	Since     time.Time `json:"since"`
+}
+
+// codes is one more than the highest status that the app can answer with.
+const codes = 600
+
+type counters struct {
+	since     time.Time
+	received  atomic.Uint64
+	inFlight  atomic.Int64
+	answered  [codes]atomic.Uint64
+	abandoned atomic.Uint64
+}
+
+func (c *counters) snapshot(version, pod string) Counters {
+	s := Counters{
+		Version: version, Pod: pod, Since: c.since, Answered: map[string]uint64{},
+		Abandoned: c.abandoned.Load(), InFlight: c.inFlight.Load(),
+	}
+	for code := range c.answered {
+		if n := c.answered[code].Load(); n > 0 {
+			s.Answered[strconv.Itoa(code)] = n
+		}
+	}
+	// Last, so that a snapshot under load never shows more answers than requests.
+	s.Received = c.received.Load()
+	return s
+}

@@ -1,0 +1,103 @@
+package sampleapp
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// readHeaderTimeout ends clients that connect and say nothing.
+const readHeaderTimeout = 10 * time.Second
+
+// Main runs the program and returns its exit code: 0, 1 if serving failed, 64 for a bad command line.
+func Main(args []string, getenv func(string) string, stderr io.Writer) int {
+	cfg, err := ParseConfig(args, getenv, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "sampleapp:", err)
+		return 64
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	// From the first signal on, a second one ends the program at once.
+	context.AfterFunc(ctx, stop)
+
+	if err := New(cfg).Run(ctx, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
+		fmt.Fprintln(stderr, "sampleapp:", err)
+		return 1
+	}
+	return 0
+}
+
+// Run listens on both ports of its Config and serves until ctx ends, then stops gracefully: readiness turns false, the app
+// still accepts for DrainDelay, then finishes what is in flight. An App runs once.
+func (a *App) Run(ctx context.Context, log *slog.Logger) error {
+	admin, err := net.Listen("tcp", a.cfg.AdminAddr)
+	if err != nil {
+		return fmt.Errorf("open the admin port: %w", err)
+	}
+	app, err := net.Listen("tcp", a.cfg.Addr)
+	if err != nil {
+		return errors.Join(fmt.Errorf("open the app port: %w", err), admin.Close())
+	}
+	return a.Serve(ctx, app, admin, log)
+}
+
+// Serve is Run on open listeners, which it closes.
+func (a *App) Serve(ctx context.Context, app, admin net.Listener, log *slog.Logger) error {
+	// No idle timeout on purpose: the proxy in front keeps its pool, and a server that closes an idle connection races
+	// with the next request on it (Envoy's flag UC).
+	appServer := &http.Server{Handler: a.Handler(), ReadHeaderTimeout: readHeaderTimeout}
+	adminServer := &http.Server{Handler: a.AdminHandler(), ReadHeaderTimeout: readHeaderTimeout}
+
+	failed := make(chan error, 2)
+	serve := func(what string, s *http.Server, l net.Listener) {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serve the %s port on %s: %w", what, l.Addr(), err)
+		}
+	}
+	go serve("admin", adminServer, admin)
+	go serve("app", appServer, app)
+	a.ready.Store(true)
+	log.Info("serving", "version", a.cfg.Version, "pod", a.cfg.Pod, "addr", app.Addr().String(), "admin", admin.Addr().String())
+
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		a.draining.Store(true)
+		log.Info("stopping", "drainDelay", a.cfg.DrainDelay.String())
+		drain := time.NewTimer(a.cfg.DrainDelay)
+		select {
+		case <-drain.C:
+		case err = <-failed:
+		}
+		drain.Stop()
+	}
+	return errors.Join(err, a.shutdown(ctx, appServer, adminServer))
+}
+
+// shutdown closes the app port first, so that the admin port tells the counters to the end.
+func (a *App) shutdown(ctx context.Context, servers ...*http.Server) error {
+	// ctx is over already; only its values live on.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
+	defer cancel()
+	var errs []error
+	for _, s := range servers {
+		if err := s.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("finish requests in flight within %s: %w", a.cfg.ShutdownTimeout, err), s.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
