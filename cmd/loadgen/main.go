@@ -1,0 +1,64 @@
+// Command loadgen is the load agent: what runs in a pod beside a sidecar. See package loadgen.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+const usage = `usage: loadgen attack   read a plan (one line of JSON) from stdin, run it, write what was seen to stdout as lines of JSON;
+                        ends with the plan's duration, a line "stop", the end of stdin, or SIGTERM
+       loadgen wait     do nothing until SIGTERM
+`
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run returns the exit code: 0, 1 if something failed, 64 for a bad command line or plan.
+func run(args []string, in io.Reader, out, stderr io.Writer) int {
+	// Without this, writing to a closed stdout kills the program before it can say so.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	// From the first signal on, a second one ends the program at once.
+	context.AfterFunc(ctx, stop)
+
+	if len(args) != 1 {
+		fmt.Fprint(stderr, usage)
+		return 64
+	}
+	switch args[0] {
+	case "wait":
+		<-ctx.Done()
+		return 0
+	case "attack":
+		err := loadgen.Serve(ctx, podName(), in, out)
+		if err == nil {
+			return 0
+		}
+		fmt.Fprintln(stderr, "loadgen:", err)
+		if errors.Is(err, loadgen.ErrPlan) {
+			return 64
+		}
+		return 1
+	case "help", "-h", "--help":
+		fmt.Fprint(stderr, usage)
+		return 0
+	default:
+		fmt.Fprintf(stderr, "loadgen: unknown command %q\n%s", args[0], usage)
+		return 64
+	}
+}
+
+// podName is POD_NAME, which a manifest can set, or the host's name, which Kubernetes sets to the pod's.
+func podName() string {
+	host, _ := os.Hostname()
+	return cmp.Or(os.Getenv("POD_NAME"), host, "unknown")
+}

@@ -1,0 +1,40 @@
+package loadgen
+
+import "time"
+
+// A pacer is Vegeta's clock for one cohort. Vegeta measures from a moment of its own that it does not tell, one per
+// attack. This one measures from a moment that all cohorts of a run share, so that it is known, and not reconstructed, when
+// each request was due.
+type pacer struct {
+	begin time.Time
+	// rate is in requests a second.
+	rate int
+	// cohort of cohorts staggers cohorts of equal rate evenly over their interval. In lockstep, all would wait for the
+	// same core at the same moment.
+	cohort, cohorts int
+	duration        time.Duration
+	alarm           *alarm
+}
+
+// offset is when request seq, counted from 0, is due after begin: (seq + (cohort+1)/cohorts) / rate. For a single cohort
+// it is (seq+1)/rate, as in Vegeta's ConstantPacer, but without that one's rounding of the interval to whole nanoseconds.
+func (p *pacer) offset(seq uint64) time.Duration {
+	n := uint64(p.cohorts)
+	// Within a Plan's bounds the numerator is below 2^61: an hour at the highest rate, 16 cohorts, in nanoseconds.
+	return time.Duration((seq*n + uint64(p.cohort) + 1) * uint64(time.Second) / (uint64(p.rate) * n))
+}
+
+func (p *pacer) due(seq uint64) time.Time { return p.begin.Add(p.offset(seq)) }
+
+// Pace implements vegeta.Pacer: it returns when the next request is due, or says that there is none. It does the waiting
+// itself, because Vegeta's own can't be cut short: a stopped run would send once more in each cohort, up to 1 s late.
+func (p *pacer) Pace(_ time.Duration, hits uint64) (wait time.Duration, stop bool) {
+	offset := p.offset(hits)
+	if offset > p.duration || !p.alarm.wait(p.begin.Add(offset)) {
+		return 0, true
+	}
+	return 0, false
+}
+
+// Rate implements vegeta.Pacer.
+func (p *pacer) Rate(time.Duration) float64 { return float64(p.rate) }

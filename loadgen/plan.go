@@ -1,0 +1,179 @@
+package loadgen
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// Bounds of a Plan.
+const (
+	MaxCohorts = 16
+	// MaxRate is for all cohorts together, in requests a second. One agent on two cores keeps about a tenth of it with
+	// sidecars beside it; the bound is there to catch a slip of the finger.
+	MaxRate     = 20000
+	MaxDuration = time.Hour
+	// MaxTimeout is longer than any timeout that Envoy has by default, so that the mesh gives up first.
+	MaxTimeout     = time.Minute
+	DefaultTimeout = 10 * time.Second
+)
+
+// A Plan is one unbroken open-loop run: every cohort sends at its own constant rate from the first request to the
+// last, whatever the mesh answers.
+type Plan struct {
+	// Run names the run, in kebab case. It is the prefix of every request's x-request-id, so that a proxy's access log
+	// can be joined. RunID makes one.
+	Run string `json:"run"`
+	// URL is what every request asks for, with GET, such as http://my-service/. Redirects are not followed.
+	URL string `json:"url"`
+	// Cohorts run side by side. Their names are unique; at least one is needed.
+	Cohorts []Cohort `json:"cohorts"`
+	// Duration is the most that the run lasts. It is a safety bound: a run is normally stopped earlier, by its client.
+	Duration time.Duration `json:"durationNs"`
+	// Timeout is how long one request may take before it counts as unanswered. Zero means 10 s.
+	Timeout time.Duration `json:"timeoutNs,omitempty"`
+}
+
+// A Cohort is a group of callers that look alike to the mesh.
+type Cohort struct {
+	// Name tells the cohort's samples apart, such as "everyone" or "beta".
+	Name string `json:"name"`
+	// Rate is in requests a second.
+	Rate int `json:"rate"`
+	// Header is sent with each of the cohort's requests. Names keep the case that they are written in. "Host" sets the
+	// request's host.
+	Header map[string]string `json:"header,omitempty"`
+}
+
+// RunID makes up a Run: six letters and digits, a name for people to type and not one to guard a secret.
+func RunID() string { return strings.ToLower(rand.Text()[:6]) }
+
+// maxName is the longest name of a run or cohort: the length of a DNS label, as for most names in Kubernetes.
+const maxName = 63
+
+var kebab = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+func checkName(name string) error {
+	if len(name) > maxName || !kebab.MatchString(name) {
+		return fmt.Errorf("%q is not a kebab-case name of up to %d letters, such as beta-users", name, maxName)
+	}
+	return nil
+}
+
+// reserved are the headers that the agent or HTTP itself decides on.
+var reserved = map[string]bool{
+	"x-request-id": true, "content-length": true, "transfer-encoding": true, "connection": true, "trailer": true, "upgrade": true,
+}
+
+// Validate returns nil, or every field that is wrong, each on a line of its own and by its JSON name.
+func (p Plan) Validate() error {
+	var errs []error
+	wrong := func(field, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("plan: "+field+": "+format, args...))
+	}
+	if err := checkName(p.Run); err != nil {
+		wrong("run", "%w", err)
+	}
+	switch u, err := url.Parse(p.URL); {
+	case err != nil:
+		wrong("url", "%w", err)
+	case u.Scheme != "http":
+		// Inside a mesh the sidecar does TLS; what a caller encrypts, it can't route.
+		wrong("url", "%q does not start with http://", p.URL)
+	case u.Hostname() == "":
+		wrong("url", "%q has no host", p.URL)
+	case u.User != nil || u.Fragment != "":
+		wrong("url", "%q has a user or a fragment, which would not be sent", p.URL)
+	}
+	if n := len(p.Cohorts); n < 1 || n > MaxCohorts {
+		wrong("cohorts", "got %d, want 1 to %d", n, MaxCohorts)
+	}
+	seen := map[string]bool{}
+	total := 0
+	for i, c := range p.Cohorts {
+		if err := checkName(c.Name); err != nil {
+			wrong(fmt.Sprintf("cohorts[%d].name", i), "%w", err)
+		}
+		if seen[c.Name] {
+			wrong(fmt.Sprintf("cohorts[%d].name", i), "%q is there twice", c.Name)
+		}
+		seen[c.Name] = true
+		if c.Rate < 1 || c.Rate > MaxRate {
+			wrong(fmt.Sprintf("cohorts[%d].rate", i), "%d is not 1 to %d requests a second", c.Rate, MaxRate)
+		} else {
+			total += c.Rate
+		}
+		for _, err := range c.checkHeader() {
+			wrong(fmt.Sprintf("cohorts[%d].header", i), "%w", err)
+		}
+	}
+	if total > MaxRate {
+		wrong("cohorts", "%d requests a second in total, want up to %d", total, MaxRate)
+	}
+	if p.Duration <= 0 || p.Duration > MaxDuration {
+		wrong("durationNs", "%s is not more than 0 and up to %s", p.Duration, MaxDuration)
+	}
+	if p.Timeout < 0 || p.Timeout > MaxTimeout {
+		wrong("timeoutNs", "%s is not 0 to %s", p.Timeout, MaxTimeout)
+	}
+	return errors.Join(errs...)
+}
+
+func (c Cohort) checkHeader() (errs []error) {
+	seen := map[string]bool{}
+	for name, value := range c.Header {
+		lower := strings.ToLower(name)
+		switch {
+		case !httpguts.ValidHeaderFieldName(name):
+			errs = append(errs, fmt.Errorf("%q is not a header name", name))
+		case reserved[lower] || strings.HasPrefix(lower, "x-vegeta-"):
+			errs = append(errs, fmt.Errorf("%q is set by the agent", name))
+		case seen[lower]:
+			errs = append(errs, fmt.Errorf("%q is there twice, in different case", name))
+		}
+		seen[lower] = true
+		if !httpguts.ValidHeaderFieldValue(value) {
+			errs = append(errs, fmt.Errorf("%q has a value that can't be sent: %q", name, value))
+		}
+	}
+	return errs
+}
+
+// timeout is Timeout with its default.
+func (p Plan) timeout() time.Duration {
+	if p.Timeout == 0 {
+		return DefaultTimeout
+	}
+	return p.Timeout
+}
+
+// rate is that of all cohorts together.
+func (p Plan) rate() (n int) {
+	for _, c := range p.Cohorts {
+		n += c.Rate
+	}
+	return n
+}
+
+// StopLine ends a run when it is written to the agent after the plan.
+const StopLine = "stop\n"
+
+// WritePlan writes p as the one line that Serve reads.
+func WritePlan(w io.Writer, p Plan) error {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("write the load plan: %w", err)
+	}
+	if _, err := w.Write(append(b, '\n')); err != nil {
+		return fmt.Errorf("write the load plan: %w", err)
+	}
+	return nil
+}

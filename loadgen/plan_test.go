@@ -1,0 +1,109 @@
+package loadgen
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+func validPlan() Plan {
+	return Plan{
+		Run: "k3x9q2", URL: "http://my-service/", Duration: time.Minute,
+		Cohorts: []Cohort{
+			{Name: "everyone", Rate: 900},
+			{Name: "beta-users", Rate: 100, Header: map[string]string{"x-USER-group": "beta", "Host": "my-service.example"}},
+		},
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Plan)
+		want   string // empty: valid
+	}{
+		{"valid", func(*Plan) {}, ""},
+		{"longest and fastest", func(p *Plan) { p.Duration, p.Timeout, p.Cohorts[0].Rate = time.Hour, time.Minute, 19900 }, ""},
+		{"no run", func(p *Plan) { p.Run = "" }, "plan: run: "},
+		{"run in capitals", func(p *Plan) { p.Run = "K3X" }, "plan: run: "},
+		{"https", func(p *Plan) { p.URL = "https://my-service/" }, "plan: url: "},
+		{"no scheme", func(p *Plan) { p.URL = "my-service:80" }, "plan: url: "},
+		{"no host", func(p *Plan) { p.URL = "http://:80/" }, "has no host"},
+		{"no URL at all", func(p *Plan) { p.URL = "http://a b/" }, "plan: url: "},
+		{"user", func(p *Plan) { p.URL = "http://me@my-service/" }, "plan: url: "},
+		{"no cohort", func(p *Plan) { p.Cohorts = nil }, "plan: cohorts: got 0, want 1 to 16"},
+		{"17 cohorts", func(p *Plan) {
+			p.Cohorts = nil
+			for i := range 17 {
+				p.Cohorts = append(p.Cohorts, Cohort{Name: "c" + string(rune('a'+i)), Rate: 1})
+			}
+		}, "plan: cohorts: got 17"},
+		{"no name", func(p *Plan) { p.Cohorts[1].Name = "" }, "plan: cohorts[1].name: "},
+		{"name that is not kebab", func(p *Plan) { p.Cohorts[1].Name = "beta_users" }, "plan: cohorts[1].name: "},
+		{"long name", func(p *Plan) { p.Cohorts[1].Name = strings.Repeat("a", 64) }, "plan: cohorts[1].name: "},
+		{"name twice", func(p *Plan) { p.Cohorts[1].Name = "everyone" }, `plan: cohorts[1].name: "everyone" is there twice`},
+		{"no rate", func(p *Plan) { p.Cohorts[0].Rate = 0 }, "plan: cohorts[0].rate: 0"},
+		{"total rate", func(p *Plan) { p.Cohorts[0].Rate = 19901 }, "plan: cohorts: 20001 requests a second"},
+		{"overflowing rate", func(p *Plan) { p.Cohorts[0].Rate = 1 << 62 }, "plan: cohorts[0].rate: "},
+		{"header name", func(p *Plan) { p.Cohorts[1].Header["x user"] = "a" }, "plan: cohorts[1].header: "},
+		{"header value", func(p *Plan) { p.Cohorts[1].Header["x-a"] = "a\r\nx-b: c" }, "plan: cohorts[1].header: "},
+		{"reserved header", func(p *Plan) { p.Cohorts[1].Header["x-REQUEST-id"] = "a" }, "set by the agent"},
+		{"header in two cases", func(p *Plan) { p.Cohorts[1].Header["X-User-Group"] = "beta" }, "is there twice, in different case"},
+		{"no duration", func(p *Plan) { p.Duration = 0 }, "plan: durationNs: "},
+		{"long duration", func(p *Plan) { p.Duration = time.Hour + 1 }, "plan: durationNs: "},
+		{"long timeout", func(p *Plan) { p.Timeout = time.Hour }, "plan: timeoutNs: "},
+		{"several", func(p *Plan) { p.Run, p.Timeout = "", -1 }, "plan: timeoutNs: "},
+	} {
+		p := validPlan()
+		c.change(&p)
+		err := p.Validate()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestRunID(t *testing.T) {
+	seen := map[string]bool{}
+	for range 100 {
+		id := RunID()
+		if !regexp.MustCompile(`^[a-z0-9]{6}$`).MatchString(id) {
+			t.Fatalf("got %q, want six letters and digits", id)
+		}
+		seen[id] = true
+	}
+	if len(seen) < 99 {
+		t.Errorf("got %d different ids of 100, want 99 or more", len(seen))
+	}
+}
+
+func TestPacer(t *testing.T) {
+	for _, c := range []struct {
+		name                  string
+		rate, cohort, cohorts int
+		duration              time.Duration
+		requests              uint64
+		first, last           time.Duration
+	}{
+		{"one", 1, 0, 1, time.Second, 1, time.Second, time.Second},
+		{"too short for one", 1, 0, 1, 999 * time.Millisecond, 0, 0, 0},
+		{"alone", 1000, 0, 1, time.Second, 1000, time.Millisecond, time.Second},
+		{"first of two", 1000, 0, 2, time.Second, 1000, 500 * time.Microsecond, 999500 * time.Microsecond},
+		{"second of two", 1000, 1, 2, time.Second, 1000, time.Millisecond, time.Second},
+		// 1/3 ms is no whole number of ns; nothing may add up.
+		{"no drift", 3000, 0, 1, time.Hour, 10800000, 333333, time.Hour},
+		{"largest", MaxRate, 15, 16, MaxDuration, MaxRate * 3600, 50 * time.Microsecond, time.Hour},
+	} {
+		p := &pacer{rate: c.rate, cohort: c.cohort, cohorts: c.cohorts, duration: c.duration}
+		if p.offset(c.requests) <= c.duration {
+			t.Errorf("%s: request %d is due at %s, want after %s", c.name, c.requests, p.offset(c.requests), c.duration)
+		}
+		if c.requests == 0 {
+			continue
+		}
+		if first, last := p.offset(0), p.offset(c.requests-1); first != c.first || last != c.last {
+			t.Errorf("%s: got first %s and last %s, want %s and %s", c.name, first, last, c.first, c.last)
+		}
+	}
+}

@@ -1,0 +1,36 @@
+package loadgen
+
+import "time"
+
+// A Sample is what one request met. A failed request is data, not an error.
+type Sample struct {
+	// Cohort names the group of callers that the request belongs to.
+	Cohort string `json:"cohort"`
+	// Seq counts the cohort's requests from 0.
+	Seq uint64 `json:"seq"`
+	// ID is the request's x-request-id, unique in the run.
+	ID string `json:"id"`
+	// Due is when the plan wanted the request sent.
+	Due time.Time `json:"due"`
+	// Sent is when it was sent. Sent-Due is the generator's own lag.
+	Sent time.Time `json:"sent"`
+	// Done is when the last byte of the answer was read, or the attempt given up.
+	Done time.Time `json:"done"`
+	// Code is the HTTP status, 0 where no answer came.
+	Code int `json:"code"`
+	// Version and Pod name who answered, from the sample app's response headers. Both are empty where a proxy
+	// answered by itself, or nobody did.
+	Version string `json:"version,omitempty"`
+	Pod     string `json:"pod,omitempty"`
+	// Bytes is the size of the answer's body, up to 64 KiB.
+	Bytes uint64 `json:"bytes"`
+	// Err says why no answer came; empty where one did.
+	Err string `json:"err,omitempty"`
+}
+
+// Latency is counted from the moment that the request was due, so that a stall of the generator or of the mesh shows
+// in every request that had to wait for it.
+func (s Sample) Latency() time.Duration { return s.Done.Sub(s.Due) }
+
+// Failed tells whether the caller got no answer or a server error.
+func (s Sample) Failed() bool { return s.Code == 0 || s.Code >= 500 }

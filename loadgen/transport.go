@@ -1,0 +1,140 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// userAgent is what a request says it comes from, if its cohort says nothing else.
+const userAgent = "canarylab-loadgen"
+
+// Vegeta numbers its requests in this header.
+const seqHeader = "X-Vegeta-Seq"
+
+// requestIDHeader joins a sample with the proxies' access logs. Envoy passes a caller's id on inside the mesh.
+const requestIDHeader = "X-Request-Id"
+
+// requestID is unique in a run and can be told from it alone. It is not a UUID on purpose: Envoy writes its trace decision
+// into those, and the id would come out changed.
+func requestID(run, cohort, seq string) string { return run + "-" + cohort + "-" + seq }
+
+// newTransport makes the connection pool that all cohorts share. It is plain HTTP/1.1 and knows no proxy but the sidecar,
+// which takes the traffic without being asked.
+func newTransport(timeout time.Duration) *http.Transport {
+	dialer := &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return &conn{Conn: c}, nil
+		},
+		// A connection that was needed once is kept: how many there are follows from rate and latency, and dialing
+		// again would add its own time to the samples.
+		MaxIdleConnsPerHost: maxInFlight,
+		// The size of the body is to be that on the wire.
+		DisableCompression: true,
+	}
+}
+
+// A conn counts the bytes that were handed to the kernel.
+type conn struct {
+	net.Conn
+	written atomic.Int64
+}
+
+func (c *conn) Write(b []byte) (int, error) {
+	// Counted before and corrected after, so that a write in progress already shows.
+	c.written.Add(int64(len(b)))
+	n, err := c.Conn.Write(b)
+	c.written.Add(int64(n - len(b)))
+	return n, err
+}
+
+// errLost is what became of a request whose connection broke while it waited for the answer.
+var errLost = errors.New("connection lost after the request was sent")
+
+// A sender makes a cohort's requests out of Vegeta's: it puts the cohort's headers and the request id on them, and sees to
+// it that each is on the wire once at most. net/http would silently send a GET a second time when a kept connection turns
+// out to be broken; the servers would then count a request that no sample knows. It may do so only as long as no byte of
+// the request has left.
+type sender struct {
+	next   http.RoundTripper
+	run    string
+	cohort Cohort
+	// timeout is from here to the last byte of the answer. The one of http.Client needs two more goroutines for each
+	// request, and has two texts for the same thing.
+	timeout time.Duration
+}
+
+// RoundTrip implements http.RoundTripper.
+func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
+	var used *conn
+	var before int64
+	ctx, cancel := context.WithTimeoutCause(in.Context(), s.timeout, fmt.Errorf("no whole answer within %s", s.timeout))
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		if c, ok := info.Conn.(*conn); ok {
+			used, before = c, c.written.Load()
+		}
+	}})
+	req := in.WithContext(ctx)
+	req.Header = make(http.Header, len(s.cohort.Header)+2)
+	req.Header["User-Agent"] = []string{userAgent}
+	for name, value := range s.cohort.Header {
+		switch {
+		case strings.EqualFold(name, "Host"):
+			req.Host = value
+		case strings.EqualFold(name, "User-Agent"):
+			// An empty one keeps net/http from adding its own beside a name in another case.
+			req.Header["User-Agent"] = []string{""}
+			req.Header[name] = []string{value}
+		default:
+			// Not by Set, which would change the name's case.
+			req.Header[name] = []string{value}
+		}
+	}
+	req.Header[requestIDHeader] = []string{requestID(s.run, s.cohort.Name, in.Header.Get(seqHeader))}
+
+	// net/http asks for the body once more before it sends again, and an empty body of a GET leaves no trace on the
+	// wire. This is the only place where it can be told not to.
+	req.Body = empty{}
+	req.GetBody = func() (io.ReadCloser, error) {
+		if used == nil || used.written.Load() != before {
+			return nil, errLost
+		}
+		return empty{}, nil
+	}
+	res, err := s.next.RoundTrip(req)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	res.Body = &body{ReadCloser: res.Body, cancel: cancel}
+	return res, nil
+}
+
+// A body ends its request's timeout when it is closed.
+type body struct {
+	io.ReadCloser
+	cancel func()
+}
+
+func (b *body) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
+}
+
+// empty is a body of no bytes that is not http.NoBody.
+type empty struct{}
+
+func (empty) Read([]byte) (int, error) { return 0, io.EOF }
+func (empty) Close() error             { return nil }
