@@ -57,6 +57,17 @@ func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]
 	if err := os.MkdirAll(stores, 0o700); err != nil {
 		return err
 	}
+	unlock, err := lockFile(ctx, filepath.Join(stores, ".lock"), "the image store", b.progress)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := os.Stat(store); err == nil {
+		return nil // another canarylab prepared it
+	}
+	if err := pruneStores(stores); err != nil {
+		return err
+	}
 	tmp, err := os.MkdirTemp(stores, ".preparing-")
 	if err != nil {
 		return err
@@ -71,7 +82,7 @@ func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]
 		return err
 	}
 	defer listener.Close()
-	cgroup := cgroupOf(filepath.Base(tmp))
+	cgroup := p.cgroup(filepath.Base(tmp))
 	full := l.spec("images", cgroup, "images", b.node, []string{b.node, b.programs})
 	full.Processes = slices.DeleteFunc(full.Processes, func(p nodespec.Process) bool { return p.Name != "containerd" })
 	node, err := startNode(full, filepath.Join(b.programs, "noded"), listener)
@@ -87,21 +98,19 @@ func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]
 		return err
 	}
 	node.kill()
-	final, err := os.MkdirTemp(stores, ".prepared-")
-	if err != nil {
+	ready := l.path("ready")
+	if err := os.Mkdir(ready, 0o700); err != nil {
 		return err
 	}
-	if err := os.Rename(l.path("containerd"), filepath.Join(final, "containerd")); err != nil {
+	if err := os.Rename(l.path("containerd"), filepath.Join(ready, "containerd")); err != nil {
 		return err
 	}
-	if err := os.Rename(final, store); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, unix.ENOTEMPTY) {
-		return err
-	}
-	return pruneStores(stores, store)
+	return os.Rename(ready, store)
 }
 
-// pruneStores deletes what no cluster will be made from again. Clusters keep their links.
-func pruneStores(stores, newest string) error {
+// pruneStores deletes what no cluster will be made from again, and what a killed canarylab left half done. Clusters keep
+// their links. The caller holds the stores' lock and is about to add one.
+func pruneStores(stores string) error {
 	entries, err := os.ReadDir(stores)
 	if err != nil {
 		return err
@@ -114,16 +123,18 @@ func pruneStores(stores, newest string) error {
 		}
 		return bi.ModTime().Compare(ai.ModTime())
 	})
-	left := keptStores
+	left := keptStores - 1
 	for _, e := range entries {
-		path := filepath.Join(stores, e.Name())
-		if strings.HasPrefix(e.Name(), ".") {
-			continue // another canarylab's work in progress
+		if !e.IsDir() {
+			continue
 		}
-		if left--; left < 0 && path != newest {
-			if err := os.RemoveAll(path); err != nil {
-				return err
+		if half := strings.HasPrefix(e.Name(), "."); !half {
+			if left--; left >= 0 {
+				continue
 			}
+		}
+		if err := os.RemoveAll(filepath.Join(stores, e.Name())); err != nil {
+			return err
 		}
 	}
 	return nil

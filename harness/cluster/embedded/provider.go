@@ -5,6 +5,7 @@ package embedded
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -120,7 +121,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 	} else if alive {
 		return p.reuse(ctx, name, m, node)
 	}
-	if err := reapCgroups(cgroupOf(name)); err != nil {
+	if err := reapCgroups(p.cgroup(name)); err != nil {
 		return nil, err
 	}
 	switch {
@@ -234,7 +235,7 @@ func (p *Provider) Down(ctx context.Context, name string, keepState bool) error 
 			}
 		}
 	}
-	if err := reapCgroups(cgroupOf(name)); err != nil {
+	if err := reapCgroups(p.cgroup(name)); err != nil {
 		return err
 	}
 	if keepState {
@@ -249,10 +250,7 @@ func (p *Provider) Down(ctx context.Context, name string, keepState bool) error 
 // List implements cluster.Provider. It also removes the empty cgroup folders of clusters that were killed.
 func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 	entries, err := os.ReadDir(filepath.Join(p.Home, "clusters"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("look for clusters: %w", err)
 	}
 	var infos []cluster.Info
@@ -275,22 +273,44 @@ func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 		case err == nil && m.Kept:
 			info.State, info.Detail = "stopped", "kept in "+string(l)
 		}
-		if !alive {
-			if err := reapCgroups(cgroupOf(e.Name())); err != nil {
-				return nil, err
-			}
-		}
 		infos = append(infos, info)
 	}
-	return infos, nil
+	return infos, p.reapDead()
+}
+
+// reapDead removes the cgroup folders of everything of this home that is dead, whether or not its state is still there.
+func (p *Provider) reapDead() error {
+	found, err := filepath.Glob("/sys/fs/cgroup/*/" + p.cgroup("*"))
+	if err != nil {
+		return err
+	}
+	unified, err := filepath.Glob("/sys/fs/cgroup/" + p.cgroup("*"))
+	if err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	for _, path := range append(found, unified...) {
+		names[strings.TrimPrefix(filepath.Base(path), p.cgroup(""))] = true
+	}
+	var errs []error
+	for name := range names {
+		if alive, err := p.layout(name).alive(); err == nil && !alive {
+			errs = append(errs, reapCgroups(p.cgroup(name)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // lock keeps two canarylabs from changing one cluster at once. The second waits.
 func (p *Provider) lock(ctx context.Context, name string, progress cluster.Progress) (func(), error) {
-	path := filepath.Join(p.Home, "clusters", "."+name+".lock")
+	return lockFile(ctx, filepath.Join(p.Home, "clusters", "."+name+".lock"), fmt.Sprintf("cluster %q", name), progress)
+}
+
+// lockFile takes a file's lock, and says so if it has to wait for another process that works on what.
+func lockFile(ctx context.Context, path, what string, progress cluster.Progress) (func(), error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock cluster %q: %w", name, err)
+		return nil, fmt.Errorf("lock %s: %w", what, err)
 	}
 	var waited func(error)
 	for {
@@ -306,13 +326,13 @@ func (p *Provider) lock(ctx context.Context, name string, progress cluster.Progr
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 		if waited == nil {
-			waited = progress.Step(fmt.Sprintf("wait for another canarylab that is working on cluster %q", name))
+			waited = progress.Step("wait for another canarylab that is working on " + what)
 		}
 		select {
 		case <-ctx.Done():
 			f.Close()
 			waited(ctx.Err())
-			return nil, fmt.Errorf("wait for another canarylab that is working on cluster %q: %w", name, ctx.Err())
+			return nil, fmt.Errorf("wait for another canarylab that is working on %s: %w", what, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -471,7 +491,7 @@ func (b *bringUp) create(ctx context.Context, images map[string]v1.Image) (err e
 	if err := l.writeCredentials(hostname(b.name)); err != nil {
 		return err
 	}
-	if err := l.writeConfigs(b.node, cgroupOf(b.name)); err != nil {
+	if err := l.writeConfigs(b.node, b.provider.cgroup(b.name)); err != nil {
 		return err
 	}
 	b.meta = meta{Schema: schema, Node: filepath.Base(b.node)}
@@ -494,7 +514,7 @@ func (b *bringUp) start(ctx context.Context) error {
 	if err := b.layout.writeKubeconfigs(b.name, b.meta.Port); err != nil {
 		return err
 	}
-	spec := b.layout.spec(b.name, cgroupOf(b.name), hostname(b.name), b.node, []string{b.node, b.programs})
+	spec := b.layout.spec(b.name, b.provider.cgroup(b.name), hostname(b.name), b.node, []string{b.node, b.programs})
 	b.started, err = startNode(spec, filepath.Join(b.programs, "noded"), listener)
 	if err != nil {
 		return err
@@ -514,7 +534,7 @@ func (b *bringUp) undo(existed bool) error {
 	if b.started != nil {
 		b.started.kill()
 	}
-	err := reapCgroups(cgroupOf(b.name))
+	err := reapCgroups(b.provider.cgroup(b.name))
 	if existed {
 		b.meta.Kept, b.meta.PID = true, 0
 		return errors.Join(err, b.layout.writeMeta(b.meta))
@@ -536,5 +556,10 @@ func listen(port int) (*net.TCPListener, error) {
 	return nil, errors.New("unreachable")
 }
 
-func cgroupOf(name string) string { return "canarylab-" + name }
+// cgroup is the folder of a cluster's pods. The home folder is part of it: two homes may have clusters of one name.
+func (p *Provider) cgroup(name string) string {
+	home := sha256.Sum256([]byte(p.Home))
+	return fmt.Sprintf("canarylab-%x-%s", home[:3], name)
+}
+
 func hostname(name string) string { return "canarylab-" + name }

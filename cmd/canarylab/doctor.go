@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/canarylab/canarylab/harness/artifacts"
+	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/harness/mesh"
+)
+
+// finding is one thing that doctor looked at.
+type finding struct {
+	What string `json:"what"`
+	OK   bool   `json:"ok"`
+	// Detail says what was found, or what is wrong and what to do.
+	Detail string `json:"detail,omitempty"`
+}
+
+func newDoctor() *cobra.Command {
+	var o output
+	var packages, home bool
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Tell whether this machine can run a cluster, and what it lacks", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case packages:
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(artifacts.MissingPackages(), " "))
+				return err
+			case home:
+				dir, err := lab.Home()
+				if err == nil {
+					_, err = fmt.Fprintln(cmd.OutOrStdout(), dir)
+				}
+				return err
+			}
+			findings := []finding{}
+			healthy := true
+			add := func(what string, err error, detail string) {
+				if err != nil {
+					healthy, detail = false, err.Error()
+				}
+				findings = append(findings, finding{what, err == nil, detail})
+			}
+			add("embedded cluster", lab.CheckEmbedded(cmd.Context()), "Linux, root, cgroups and overlay are there")
+			for _, t := range artifacts.Tools() {
+				err := t.Err
+				if err != nil {
+					err = fmt.Errorf("needed for %s; Debian: apt-get install %s (%w)", t.For, t.Package, t.Err)
+				}
+				add(t.Name, err, "for "+t.For)
+			}
+			home, err := lab.Home()
+			add("home folder", err, home)
+			if err == nil {
+				free, err := lab.FreeSpace(home)
+				add("free space", err, fmt.Sprintf("%.1f GB in %s", float64(free)/1e9, home))
+			}
+			source, err := lab.Source()
+			add("source tree", err, source)
+			err = o.print(cmd.OutOrStdout(), findings, func(w io.Writer) error { return printFindings(w, findings) })
+			if err == nil && !healthy {
+				err = fmt.Errorf("%w: see above", lab.ErrUnavailable)
+			}
+			return err
+		},
+	}
+	o.add(cmd)
+	cmd.Flags().BoolVar(&packages, "packages", false, "print only the names of the Debian packages that are missing")
+	cmd.Flags().BoolVar(&home, "home", false, "print only the folder that caches and state are kept in")
+	return cmd
+}
+
+func printFindings(w io.Writer, findings []finding) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, f := range findings {
+		mark := "ok"
+		if !f.OK {
+			mark = "MISSING"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", mark, f.What, f.Detail)
+	}
+	return t.Flush()
+}
+
+// versions is what runs, and what it was made with.
+type versions struct {
+	Canarylab string `json:"canarylab"`
+	Istio     string `json:"istio"`
+	Envoy     string `json:"envoy"`
+	Go        string `json:"go"`
+	Platform  string `json:"platform"`
+}
+
+func newVersion() *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "version", Short: "Print the versions of canarylab and of what it runs", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v := versions{lab.Version(), mesh.Version(), artifacts.EnvoyVersion(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			return o.print(cmd.OutOrStdout(), v, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "canarylab %s\nIstio     %s\nEnvoy     %s\nGo        %s %s\n", v.Canarylab, v.Istio, v.Envoy, v.Go, v.Platform)
+				return err
+			})
+		},
+	}
+	o.add(cmd)
+	return cmd
+}

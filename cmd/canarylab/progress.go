@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/canarylab/canarylab/harness/cluster"
+)
+
+// stillEvery is how often a log file is told that a long step goes on.
+const stillEvery = 15 * time.Second
+
+// A progress shows steps on stderr: a line each when it has ended, and in between a live line on a terminal, or now and
+// then a word about what is going on where nobody watches live.
+type progress struct {
+	began time.Time
+	out   io.Writer
+	bars  *mpb.Progress // nil where the output is no terminal
+	stop  chan struct{}
+
+	mu   sync.Mutex
+	open map[string]*openStep
+}
+
+type openStep struct {
+	began  time.Time
+	detail string
+	bar    *mpb.Bar
+}
+
+var (
+	_ cluster.Progress = (*progress)(nil)
+	_ cluster.Detailer = (*progress)(nil)
+)
+
+// newProgress starts the display. Its Close must be called before anything else is written to the terminal.
+func newProgress(f *os.File) *progress {
+	p := &progress{began: time.Now(), out: f, stop: make(chan struct{}), open: map[string]*openStep{}}
+	if isTerminal(f) {
+		p.bars = mpb.New(mpb.WithOutput(f), mpb.WithRefreshRate(100*time.Millisecond))
+		p.out = p.bars
+	} else {
+		go p.still()
+	}
+	return p
+}
+
+// Step implements cluster.Progress.
+func (p *progress) Step(name string) func(error) {
+	s := &openStep{began: time.Now()}
+	if p.bars != nil {
+		s.bar = p.bars.New(0, mpb.SpinnerStyle(), mpb.BarRemoveOnComplete(), mpb.AppendDecorators(
+			decor.Any(func(decor.Statistics) string { return p.live(name, s) })))
+	}
+	p.mu.Lock()
+	p.open[name] = s
+	p.mu.Unlock()
+	return func(err error) {
+		p.mu.Lock()
+		delete(p.open, name)
+		p.mu.Unlock()
+		took := time.Since(s.began).Seconds()
+		if err == nil {
+			fmt.Fprintf(p.out, "%7.1fs  %s (%.1f s)\n", time.Since(p.began).Seconds(), name, took)
+		} else {
+			// The error itself is printed once, at the end, by whoever gets it.
+			fmt.Fprintf(p.out, "%7.1fs  %s: failed (%.1f s)\n", time.Since(p.began).Seconds(), name, took)
+		}
+		if s.bar != nil {
+			s.bar.Abort(true)
+		}
+	}
+}
+
+// Detail implements cluster.Detailer.
+func (p *progress) Detail(step, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.open[step]; s != nil {
+		s.detail = text
+	}
+}
+
+// Close ends the display. Steps that are still open vanish from the terminal.
+func (p *progress) Close() {
+	close(p.stop)
+	if p.bars == nil {
+		return
+	}
+	p.mu.Lock()
+	for _, s := range p.open {
+		s.bar.Abort(true)
+	}
+	p.mu.Unlock()
+	p.bars.Wait()
+}
+
+// liveWidth keeps a live line on one line of a usual terminal.
+const liveWidth = 90
+
+// live is a step's line while it lasts.
+func (p *progress) live(name string, s *openStep) string {
+	p.mu.Lock()
+	detail := s.detail
+	p.mu.Unlock()
+	line := fmt.Sprintf(" %5.1fs  %s", time.Since(s.began).Seconds(), name)
+	if detail != "" {
+		line += ": " + detail
+	}
+	if len(line) > liveWidth {
+		line = line[:liveWidth]
+	}
+	return line
+}
+
+// still tells a log file what takes so long.
+func (p *progress) still() {
+	tick := time.NewTicker(stillEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+		}
+		p.mu.Lock()
+		for name, s := range p.open {
+			if took := time.Since(s.began); took >= stillEvery {
+				line := name
+				if s.detail != "" {
+					line += ": " + s.detail
+				}
+				fmt.Fprintf(p.out, "%7.1fs  ... %s (for %.0f s)\n", time.Since(p.began).Seconds(), line, took.Seconds())
+			}
+		}
+		p.mu.Unlock()
+	}
+}
+
+// Say prints one line among the steps.
+func (p *progress) Say(format string, args ...any) {
+	fmt.Fprintf(p.out, "          "+format+"\n", args...)
+}

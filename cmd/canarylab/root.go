@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/canarylab/canarylab/harness/lab"
+)
+
+// global are the flags that every command has.
+type global struct {
+	kind string // of cluster
+	name string // of the cluster
+}
+
+func newRoot() *cobra.Command {
+	var g global
+	root := &cobra.Command{
+		Use:   "canarylab",
+		Short: "See what an Istio canary deployment really does",
+		Long: `canarylab stands up a Kubernetes cluster with Istio on this machine, deploys a service in two versions,
+sends load through its sidecars, plays one canary story (a scenario) and reports what really happened:
+the observed split, every 503 with its cause, and how long a rollback took.
+
+Exit codes: 0 as claimed, 1 the lab broke, 64 usage, 69 no cluster can be had, 75 inconclusive or invalid,
+99 an expectation failed, 130 interrupted.`,
+		SilenceErrors: true, SilenceUsage: true,
+		Version: lab.Version(),
+	}
+	root.PersistentFlags().StringVar(&g.kind, "cluster", env("CLUSTER", "auto"), "kind of cluster: auto or embedded (environment: CLUSTER)")
+	root.PersistentFlags().StringVar(&g.name, "name", env("CANARYLAB_NAME", lab.DefaultName), "name of the cluster (environment: CANARYLAB_NAME)")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage("%w; see %s --help", err, cmd.CommandPath()) })
+	root.AddCommand(
+		newUp(&g), newDown(&g), newStatus(&g), newDoctor(), newKubeconfig(&g),
+		newScenario(&g), newReport(), newVersion(),
+	)
+	return root
+}
+
+// env is the value of an environment variable, or a default where it is empty.
+func env(name, otherwise string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+func usage(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", errUsage, fmt.Errorf(format, args...))
+}
+
+// noArgs refuses arguments, as a usage error.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("%s takes no argument, got %q", cmd.CommandPath(), args)
+	}
+	return nil
+}
+
+// output is the -o flag of commands that read.
+type output string
+
+func (o *output) add(cmd *cobra.Command) {
+	cmd.Flags().StringVarP((*string)(o), "output", "o", "text", "output format: text or json")
+}
+
+// print writes v as JSON, or calls text.
+func (o output) print(w io.Writer, v any, text func(io.Writer) error) error {
+	switch o {
+	case "text":
+		return text(w)
+	case "json":
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	}
+	return usage("output format %q is neither text nor json", string(o))
+}
+
+// isTerminal tells whether f is one that moves its cursor and shows colors.
+func isTerminal(f *os.File) bool {
+	return term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// colored tells whether f is to get colors (no-color.org).
+func colored(f *os.File) bool { return isTerminal(f) && os.Getenv("NO_COLOR") == "" }

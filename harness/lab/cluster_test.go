@@ -1,0 +1,387 @@
+package lab_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/canarylab/canarylab/harness/artifacts"
+	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/cluster/embedded"
+	"github.com/canarylab/canarylab/harness/images"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/lab"
+)
+
+// asCreator makes this test binary bring a cluster up instead of testing, so that a test can kill it meanwhile.
+const asCreator = "CANARYLAB_TEST_UP"
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(asCreator); name != "" {
+		p, set, err := provider()
+		if err == nil {
+			_, err = p.Up(context.Background(), name, cluster.Options{Progress: printed{os.Stdout}, Images: set})
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		select {
+		case <-time.After(time.Minute): // to be killed
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// printed is a Progress that prints what begins.
+type printed struct{ w io.Writer }
+
+func (p printed) Step(name string) func(error) {
+	fmt.Fprintln(p.w, name)
+	return func(error) {}
+}
+
+// provider is the real one, with everything built.
+func provider() (*embedded.Provider, func(context.Context) (map[string]v1.Image, error), error) {
+	home, err := lab.Home()
+	if err != nil {
+		return nil, nil, err
+	}
+	source, err := lab.Source()
+	if err != nil {
+		return nil, nil, err
+	}
+	store := artifacts.New(filepath.Join(home, "cache"), source, nil)
+	if err := os.MkdirAll(store.Dir, 0o755); err != nil {
+		return nil, nil, err
+	}
+	p := &embedded.Provider{Home: home, Binaries: store}
+	return p, func(ctx context.Context) (map[string]v1.Image, error) { return images.Build(ctx, store) }, p.Check(context.Background())
+}
+
+// newProvider skips the test where no cluster can be had, or fails it where one is required.
+func newProvider(t testing.TB) (*embedded.Provider, func(context.Context) (map[string]v1.Image, error)) {
+	t.Helper()
+	err := artifacts.CheckTools()
+	var p *embedded.Provider
+	var set func(context.Context) (map[string]v1.Image, error)
+	if err == nil {
+		p, set, err = provider()
+	}
+	if err != nil {
+		if os.Getenv("CANARYLAB_REQUIRE_CLUSTER") == "1" {
+			t.Fatalf("a cluster is required here: %v", err)
+		}
+		t.Skipf("no cluster can be had: %v", err)
+	}
+	return p, set
+}
+
+// A footprint is all that a cluster could leave on its host.
+type footprint map[string][]string
+
+// look takes the host's footprint. Processes are those that run programs of the lab's cache.
+func look(t *testing.T, home, name string) footprint {
+	t.Helper()
+	f := footprint{}
+	exes, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, exe := range exes {
+		program, err := os.Readlink(exe)
+		if err != nil || !strings.HasPrefix(program, filepath.Join(home, "cache")) {
+			continue
+		}
+		cmdline, _ := os.ReadFile(filepath.Join(filepath.Dir(exe), "cmdline"))
+		if strings.Contains(string(cmdline), "/"+name+"/") {
+			f["process"] = append(f["process"], strings.ReplaceAll(string(cmdline), "\x00", " "))
+		}
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f["mount"] = strings.Split(strings.TrimSpace(string(mounts)), "\n")
+	f["interface"] = names(t, "/sys/class/net")
+	f["network namespace"] = names(t, "/run/netns")
+	f["cgroup"], err = filepath.Glob("/sys/fs/cgroup/*/canarylab-*" + name + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f["listening port"] = listening(t)
+	if rules, err := exec.CommandContext(t.Context(), "nft", "list", "ruleset").Output(); err == nil {
+		f["nft rule"] = strings.Split(strings.TrimSpace(string(rules)), "\n")
+	}
+	for what := range f {
+		slices.Sort(f[what])
+	}
+	return f
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
+}
+
+// listening are the TCP ports on 127.0.0.1 that somebody listens on.
+func listening(t *testing.T) []string {
+	t.Helper()
+	raw, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ports []string
+	for line := range strings.Lines(string(raw)) {
+		fields := strings.Fields(line)
+		// The state 0A is LISTEN; the address is little-endian hex.
+		if len(fields) > 3 && fields[3] == "0A" && strings.HasPrefix(fields[1], "0100007F:") {
+			ports = append(ports, fields[1])
+		}
+	}
+	return ports
+}
+
+// compare waits until the host is as it was before, for the kernel takes a moment to tear namespaces down.
+func compare(t *testing.T, before footprint, home, name string) {
+	t.Helper()
+	var diff []string
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		diff = nil
+		after := look(t, home, name)
+		for what, now := range after {
+			for _, x := range now {
+				if !slices.Contains(before[what], x) {
+					diff = append(diff, what+": "+x)
+				}
+			}
+		}
+		if len(diff) == 0 {
+			return
+		}
+	}
+	t.Errorf("left on the host:\n%s", strings.Join(diff, "\n"))
+}
+
+// TestKilledAtAnyMomentLeavesNothing kills the creator of a cluster with SIGKILL as each step of the bring-up begins, and
+// looks for anything that stayed. The next Up has to work each time.
+func TestKilledAtAnyMomentLeavesNothing(t *testing.T) {
+	p, set := newProvider(t)
+	if _, err := set(t.Context()); err != nil { // build first, if need be
+		t.Fatal(err)
+	}
+	const name = "killed"
+	before := look(t, p.Home, name)
+	t.Cleanup(func() { _ = p.Down(context.Background(), name, false) })
+	for _, step := range []string{"certificates and configuration", "namespaces", "etcd", "containerd", "kube-apiserver", "kubelet"} {
+		t.Run(step, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), os.Args[0])
+			cmd.Env = append(os.Environ(), asCreator+"="+name)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if !readUntil(out, step) {
+				t.Fatalf("the bring-up had no step %q: %s", step, stderr.String())
+			}
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // it was killed
+			if step == "kubelet" {
+				// The API server answers by then: the cluster was handed over and lives. Its PID 1 is what dies now.
+				killPID1(t, p, name)
+			}
+			awaitDead(t, p, name)
+			if _, err := p.List(t.Context()); err != nil { // reaps empty cgroups
+				t.Fatal(err)
+			}
+			compare(t, before, p.Home, name)
+			c, err := p.Up(t.Context(), name, cluster.Options{Images: set})
+			if err != nil {
+				t.Fatalf("the next Up: %v", err)
+			}
+			if err := c.Ready(t.Context()); err != nil {
+				t.Errorf("the next Up: %v", err)
+			}
+			if err := p.Down(t.Context(), name, false); err != nil {
+				t.Fatal(err)
+			}
+			compare(t, before, p.Home, name)
+		})
+	}
+}
+
+// awaitDead waits until the kernel has ended the cluster's PID 1.
+func awaitDead(t *testing.T, p *embedded.Provider, name string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if _, err := p.Open(t.Context(), name); errors.Is(err, cluster.ErrNotFound) {
+			return
+		}
+	}
+	t.Error("its PID 1 lives on")
+}
+
+// readUntil reads lines until one is want.
+func readUntil(r io.Reader, want string) bool {
+	line := make([]byte, 0, 80)
+	b := make([]byte, 1)
+	for {
+		if _, err := r.Read(b); err != nil {
+			return false
+		}
+		if b[0] != '\n' {
+			line = append(line, b[0])
+			continue
+		}
+		if string(line) == want {
+			return true
+		}
+		line = line[:0]
+	}
+}
+
+// killPID1 ends the cluster's PID 1 as an angry administrator would.
+func killPID1(t *testing.T, p *embedded.Provider, name string) {
+	t.Helper()
+	infos, err := p.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range infos {
+		if i.Name != name || i.State != "running" {
+			continue
+		}
+		first, _, _ := strings.Cut(strings.TrimPrefix(i.Detail, "PID "), ",")
+		pid, err := strconv.Atoi(first)
+		if err != nil {
+			t.Fatalf("no PID in %q", i.Detail)
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatalf("cluster %q is not running: %+v", name, infos)
+}
+
+// TestKeptStateComesBack stops a cluster with its state kept, and finds what was in it again.
+func TestKeptStateComesBack(t *testing.T) {
+	p, set := newProvider(t)
+	const name = "kept"
+	t.Cleanup(func() { _ = p.Down(context.Background(), name, false) })
+	up := func() *kube.Client {
+		t.Helper()
+		c, err := p.Up(t.Context(), name, cluster.Options{Images: set})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		k, err := kube.New(c.Config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	k := up()
+	note := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "note"}, Data: map[string]string{"text": "still here"}}
+	if _, err := k.Kubernetes().CoreV1().ConfigMaps("default").Create(t.Context(), note, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Down(t.Context(), name, true); err != nil {
+		t.Fatal(err)
+	}
+	k = up()
+	got, err := k.Kubernetes().CoreV1().ConfigMaps("default").Get(t.Context(), "note", metav1.GetOptions{})
+	if err != nil || got.Data["text"] != "still here" {
+		t.Errorf("got %v (%v), want the note from before", got, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := k.WaitWorkloads(ctx, "kube-system"); err != nil {
+		t.Errorf("the pods from before: %v", err)
+	}
+}
+
+// TestTwoUpsAtOnce lets two creators want the same cluster: one makes it, the other finds it.
+func TestTwoUpsAtOnce(t *testing.T) {
+	p, set := newProvider(t)
+	const name = "twice"
+	t.Cleanup(func() { _ = p.Down(context.Background(), name, false) })
+	var wg sync.WaitGroup
+	reused := make([]bool, 2)
+	for i := range reused {
+		wg.Go(func() {
+			c, err := p.Up(t.Context(), name, cluster.Options{Images: set})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			reused[i] = c.Reused()
+		})
+	}
+	wg.Wait()
+	if reused[0] == reused[1] {
+		t.Errorf("got reused %v, want one that made the cluster and one that found it", reused)
+	}
+}
+
+// TestStrangersGetNothing asks the API server without a certificate, and with another cluster's.
+func TestStrangersGetNothing(t *testing.T) {
+	p, set := newProvider(t)
+	const name = "stranger"
+	t.Cleanup(func() { _ = p.Down(context.Background(), name, false) })
+	c, err := p.Up(t.Context(), name, cluster.Options{Images: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := c.Config()
+	config.CertData, config.KeyData, config.CertFile, config.KeyFile = nil, nil, "", ""
+	k, err := kube.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Kubernetes().CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{}); err == nil {
+		t.Error("a stranger can list namespaces")
+	}
+	config = c.Config()
+	config.CAData = nil
+	if k, err = kube.New(config); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Kubernetes().CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{}); err == nil {
+		t.Error("the server's certificate is not verified")
+	}
+}
