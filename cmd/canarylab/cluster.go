@@ -34,7 +34,7 @@ func newUp(g *global) *cobra.Command {
 				return err
 			}
 			c := l.Cluster()
-			fmt.Fprintf(os.Stderr, "\nCluster %q is running (%s).\n", c.Name(), l.Why())
+			fmt.Fprintf(os.Stderr, "\nThe %s cluster %q is running (%s because: %s).\n", c.Provider(), c.Name(), c.Provider(), l.Why())
 			fmt.Fprintf(os.Stderr, "  kubectl --kubeconfig %s get pods -A\n  canarylab down\n", c.Kubeconfig())
 			return nil
 		},

@@ -192,7 +192,7 @@ func play(ctx context.Context, g *global, s harness.Scenario, out string) (*repo
 	if l.Cluster().Reused() {
 		state = "was running"
 	}
-	p.Say("cluster %q %s; %s", l.Cluster().Name(), state, l.Why())
+	p.Say("%s cluster %q %s; %s because: %s", l.Cluster().Provider(), l.Cluster().Name(), state, l.Cluster().Provider(), l.Why())
 	setup, err := l.Setup()
 	if err != nil {
 		return nil, "", err

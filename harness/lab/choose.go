@@ -31,12 +31,12 @@ const modulePath = "github.com/canarylab/canarylab"
 
 // provider picks the provider that o asks for and says why.
 func (o Options) provider(ctx context.Context) (cluster.Provider, *artifacts.Store, string, error) {
-	why := "embedded, as asked for"
+	why := "as asked for"
 	switch o.Cluster {
 	case "", "auto":
-		why = "embedded, because no Docker daemon answers"
+		why = "no Docker daemon answers"
 		if dockerRuns(ctx) {
-			why = "embedded, the only kind that this version has, although a Docker daemon answers"
+			why = "the only kind that this version has, although a Docker daemon answers"
 		}
 	case embedded.Name:
 	default:

@@ -197,7 +197,7 @@ func TestKilledAtAnyMomentLeavesNothing(t *testing.T) {
 	const name = "killed"
 	before := look(t, p.Home, name)
 	t.Cleanup(func() { _ = p.Down(context.Background(), name, false) })
-	for _, step := range []string{"certificates and configuration", "namespaces", "etcd", "containerd", "kube-apiserver", "kubelet"} {
+	for _, step := range []string{"certificates and configuration", "namespaces", "start etcd", "containerd", "kube-apiserver", "start kubelet"} {
 		t.Run(step, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), os.Args[0])
 			cmd.Env = append(os.Environ(), asCreator+"="+name)
@@ -217,7 +217,7 @@ func TestKilledAtAnyMomentLeavesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait() // it was killed
-			if step == "kubelet" {
+			if step == "start kubelet" {
 				// The API server answers by then: the cluster was handed over and lives. Its PID 1 is what dies now.
 				killPID1(t, p, name)
 			}

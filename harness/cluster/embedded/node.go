@@ -57,9 +57,12 @@ func (l layout) writeCredentials(hostname string) error {
 		{file: "apiserver-kubelet", user: "kube-apiserver-kubelet-client", groups: []string{"system:masters"}},
 		{file: "kubelet", user: "system:node:" + hostname, groups: []string{"system:nodes"}, hosts: []string{hostname, nodeIP, "127.0.0.1"}},
 		{file: "admin", user: "canarylab-admin", groups: []string{"system:masters"}},
+		// These three have roles of their own in every cluster. But the API server makes those roles a second after it
+		// serves, and whoever is refused until then backs off for more seconds. All run as root beside the CA's key, so
+		// there is nothing to protect from them.
 		{file: "controller-manager", user: "system:kube-controller-manager", groups: []string{"system:masters"}},
-		{file: "scheduler", user: "system:kube-scheduler"},
-		{file: "kube-proxy", user: "system:kube-proxy"},
+		{file: "scheduler", user: "system:kube-scheduler", groups: []string{"system:masters"}},
+		{file: "kube-proxy", user: "system:kube-proxy", groups: []string{"system:masters"}},
 		{file: "front-proxy", user: "front-proxy-client"},
 	}
 	for _, leaf := range leaves {
@@ -104,7 +107,7 @@ func (l layout) writeKubeconfig(file, name, server, user string) error {
 }
 
 // writeConfigs writes what the node's programs read.
-func (l layout) writeConfigs(bin, cgroup string) error {
+func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 	kubelet := map[string]any{
 		"apiVersion":     "kubelet.config.k8s.io/v1beta1",
 		"kind":           "KubeletConfiguration",
@@ -128,6 +131,18 @@ func (l layout) writeConfigs(bin, cgroup string) error {
 		"kubeAPIQPS":                  200, "kubeAPIBurst": 400, "eventRecordQPS": 0,
 	}
 	if err := writeYAML(l.path("kubelet.yaml"), kubelet); err != nil {
+		return err
+	}
+	proxy := map[string]any{
+		"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",
+		"clientConnection": map[string]any{"kubeconfig": l.path("pki", "kube-proxy.kubeconfig"), "qps": 200, "burst": 400},
+		"hostnameOverride": hostname, "clusterCIDR": podRange, "mode": "nftables",
+		// Kubernetes' default of a second is for thousands of Services. Here it would only delay a handful.
+		"nftables": map[string]any{"minSyncPeriod": "20ms"},
+		// The table of connections is the whole kernel's: leave it as the host has it.
+		"conntrack": map[string]any{"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
+	}
+	if err := writeYAML(l.path("kube-proxy.yaml"), proxy); err != nil {
 		return err
 	}
 	cni := map[string]any{
@@ -245,8 +260,8 @@ func (l layout) spec(name, cgroup, hostname, bin string, readOnly []string) node
 				"--enable-priority-and-fairness=false", // one user, who wants an answer now
 				"--profiling=false",
 			},
-			// The two checks left out belong to hooks that sleep for a second before their first try. Admins need neither
-			// RBAC rules nor priority classes, and who does (controllers, scheduler) tries again until they are there.
+			// The two checks left out belong to hooks that sleep for a second before their first try. Nobody who starts
+			// now needs what they make: RBAC roles (admins go without) and priority classes.
 			Ready: apiProbe("/readyz?exclude=poststarthook/rbac/bootstrap-roles&exclude=poststarthook/scheduling/bootstrap-system-priority-classes"),
 		}, {
 			Name: "containerd", Path: at("containerd"), Env: env,
@@ -259,7 +274,8 @@ func (l layout) spec(name, cgroup, hostname, bin string, readOnly []string) node
 				"--root-dir=" + l.path("kubelet"), "--cert-dir=" + l.path("kubelet", "pki"), "--v=1",
 			},
 		}, {
-			Name: "kube-controller-manager", Path: at("kube-controller-manager"), Env: env, After: []string{"kube-apiserver"},
+			// It looks for the API server's whole health once a second; starting it when that is there saves the second.
+			Name: "kube-controller-manager", Path: at("kube-controller-manager"), Env: env, After: []string{"kube-apiserver"}, When: apiProbe("/healthz"),
 			Args: []string{
 				kubeconfig("controller-manager"), "--leader-elect=false", "--secure-port=0", "--use-service-account-credentials=false",
 				"--service-account-private-key-file=" + l.pki("sa.key"), "--root-ca-file=" + l.pki("ca.crt"),
@@ -271,11 +287,7 @@ func (l layout) spec(name, cgroup, hostname, bin string, readOnly []string) node
 			Args: []string{kubeconfig("scheduler"), "--leader-elect=false", "--secure-port=0", "--profiling=false", "--kube-api-qps=200", "--kube-api-burst=400"},
 		}, {
 			Name: "kube-proxy", Path: at("kube-proxy"), Env: env, After: []string{"kube-apiserver"},
-			Args: []string{
-				kubeconfig("kube-proxy"), "--proxy-mode=nftables", "--hostname-override=" + hostname, "--cluster-cidr=" + podRange,
-				// The table of connections is the whole kernel's: leave it as the host has it.
-				"--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0",
-			},
+			Args: []string{"--config=" + l.path("kube-proxy.yaml")},
 		}},
 	}
 }

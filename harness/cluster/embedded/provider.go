@@ -491,7 +491,7 @@ func (b *bringUp) create(ctx context.Context, images map[string]v1.Image) (err e
 	if err := l.writeCredentials(hostname(b.name)); err != nil {
 		return err
 	}
-	if err := l.writeConfigs(b.node, b.provider.cgroup(b.name)); err != nil {
+	if err := l.writeConfigs(b.node, b.provider.cgroup(b.name), hostname(b.name)); err != nil {
 		return err
 	}
 	b.meta = meta{Schema: schema, Node: filepath.Base(b.node)}

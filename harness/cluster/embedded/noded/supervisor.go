@@ -79,7 +79,16 @@ func (s *supervisor) keep(ctx context.Context, p nodespec.Process) error {
 			return ctx.Err()
 		}
 	}
-	done := s.events.step(p.Name)
+	if p.When != nil {
+		if err := await(ctx, p.When, nil); err != nil {
+			return fmt.Errorf("wait for what %s needs, %s: %w", p.Name, p.When.URL+p.When.Socket, err)
+		}
+	}
+	step := p.Name
+	if p.Ready == nil {
+		step = "start " + p.Name // nobody knows here when it is ready
+	}
+	done := s.events.step(step)
 	exit, err := s.launch(p, os.O_TRUNC)
 	if err != nil {
 		return err
@@ -172,18 +181,36 @@ func (s *supervisor) awaitReady(ctx context.Context, p nodespec.Process, exit <-
 	if p.Ready == nil {
 		return nil
 	}
-	ask, err := prober(p.Ready)
+	err := await(ctx, p.Ready, exit)
+	var ended endedError
+	if errors.As(err, &ended) {
+		return fmt.Errorf("%s %w before it was ready; the end of %s:\n%s", p.Name, err, s.log(p), s.tail(p))
+	}
 	if err != nil {
-		return fmt.Errorf("ask whether %s is ready: %w", p.Name, err)
+		return fmt.Errorf("wait until %s is ready: %w", p.Name, err)
+	}
+	return nil
+}
+
+// endedError is how a process ended that was waited for.
+type endedError unix.WaitStatus
+
+func (e endedError) Error() string { return "ended (" + describe(unix.WaitStatus(e)) + ")" }
+
+// await returns when the probe's answer is good, or when exit tells that nobody is left to answer.
+func await(ctx context.Context, p *nodespec.Probe, exit <-chan unix.WaitStatus) error {
+	ask, err := prober(p)
+	if err != nil {
+		return err
 	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case status := <-exit:
-			return fmt.Errorf("%s ended (%s) before it was ready; the end of %s:\n%s", p.Name, describe(status), s.log(p), s.tail(p))
+			return endedError(status)
 		case <-ctx.Done():
-			return fmt.Errorf("%s was not ready yet: %w", p.Name, ctx.Err())
+			return ctx.Err()
 		case <-tick.C:
 			if ask(ctx) {
 				return nil

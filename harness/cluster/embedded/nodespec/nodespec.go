@@ -51,6 +51,8 @@ type Process struct {
 	Env  []string `json:"env,omitempty"`
 	// After names the processes that must be ready first.
 	After []string `json:"after,omitempty"`
+	// When is what must answer before the process is started; nil means nothing.
+	When *Probe `json:"when,omitempty"`
 	// Ready tells when the process is ready; nil means as soon as it runs.
 	Ready *Probe `json:"ready,omitempty"`
 }
