@@ -1,0 +1,292 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/dynamic"
+)
+
+const (
+	// poll is how often a fact is looked at that can't be watched: nothing in the lab is polled slower.
+	poll = 50 * time.Millisecond
+	// discoveryLag bounds how long a kind may be unknown after its CRD was established. The API server's discovery
+	// document follows within a second.
+	discoveryLag = 2 * time.Second
+	// parallel bounds the requests under way in ApplyAll: enough to hide the round trips, few enough that a small
+	// machine's API server is not busy with switching between them.
+	parallel = 16
+)
+
+// Apply server-side-applies every document of a YAML stream, one after the other, as `kubectl apply --server-side
+// --force-conflicts -f` would, and returns what it applied, also on an error. An object of a namespaced kind that names
+// no namespace is refused before anything is sent.
+func (c *Client) Apply(ctx context.Context, yaml []byte) ([]Ref, error) {
+	objects, err := Objects(yaml)
+	if err != nil {
+		return nil, err
+	}
+	resources := make([]dynamic.ResourceInterface, len(objects))
+	for i, o := range objects {
+		if resources[i], err = c.resource(ctx, refOf(o)); err != nil {
+			return nil, fmt.Errorf("apply %s: %w", refOf(o), err)
+		}
+	}
+	refs := make([]Ref, 0, len(objects))
+	for i, o := range objects {
+		if err := apply(ctx, resources[i], o); err != nil {
+			return refs, err
+		}
+		refs = append(refs, refOf(o))
+	}
+	return refs, nil
+}
+
+// ApplyAll applies the documents of a YAML stream side by side, in the waves that ApplyObjects describes.
+func (c *Client) ApplyAll(ctx context.Context, yaml []byte) error {
+	objects, err := Objects(yaml)
+	if err != nil {
+		return err
+	}
+	return c.ApplyObjects(ctx, objects)
+}
+
+// ApplyObjects server-side-applies many objects side by side, in waves: namespaces; what workloads need; workloads and
+// custom resource definitions; and, once those definitions are established, the objects of their kinds.
+func (c *Client) ApplyObjects(ctx context.Context, objects []*unstructured.Unstructured) error {
+	waves := sortWaves(objects)
+	for i, wave := range waves {
+		if i == waveCustom && len(wave) > 0 {
+			if err := c.waitEstablished(ctx, waves[waveMachinery]); err != nil {
+				return err
+			}
+		}
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(parallel)
+		for _, o := range wave {
+			g.Go(func() error {
+				r, err := c.resource(ctx, refOf(o))
+				if err != nil {
+					return fmt.Errorf("apply %s: %w", refOf(o), err)
+				}
+				return apply(ctx, r, o)
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The waves of ApplyObjects.
+const (
+	waveNamespaces = iota
+	// waveNeeds holds all that a pod may be refused or stuck without: accounts, roles, configuration, services.
+	waveNeeds
+	// waveMachinery holds workloads, first because they take longest to start, and CRDs, which keep the API server busy.
+	waveMachinery
+	// waveCustom holds the objects of kinds that waveMachinery defines.
+	waveCustom
+	waveCount
+)
+
+func sortWaves(objects []*unstructured.Unstructured) [waveCount][]*unstructured.Unstructured {
+	defined := map[schema.GroupKind]bool{}
+	for _, o := range objects {
+		if isCRD(o) {
+			group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
+			kind, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
+			defined[schema.GroupKind{Group: group, Kind: kind}] = true
+		}
+	}
+	var waves [waveCount][]*unstructured.Unstructured
+	for _, o := range objects {
+		gk := o.GroupVersionKind().GroupKind()
+		n := waveNeeds
+		switch {
+		case defined[gk]:
+			n = waveCustom
+		case gk == schema.GroupKind{Kind: "Namespace"}:
+			n = waveNamespaces
+		case isCRD(o), gk.Group == "apps", gk.Group == "batch", gk == schema.GroupKind{Kind: "Pod"}:
+			n = waveMachinery
+		}
+		waves[n] = append(waves[n], o)
+	}
+	slices.SortStableFunc(waves[waveMachinery], func(a, b *unstructured.Unstructured) int {
+		return rank(a) - rank(b)
+	})
+	return waves
+}
+
+func rank(o *unstructured.Unstructured) int {
+	if isCRD(o) {
+		return 1
+	}
+	return 0
+}
+
+func isCRD(o *unstructured.Unstructured) bool {
+	return o.GetKind() == "CustomResourceDefinition" && o.GroupVersionKind().Group == "apiextensions.k8s.io"
+}
+
+func apply(ctx context.Context, r dynamic.ResourceInterface, o *unstructured.Unstructured) error {
+	_, err := r.Apply(ctx, o.GetName(), o, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+	if err != nil {
+		return fmt.Errorf("apply %s: %w", refOf(o), err)
+	}
+	return nil
+}
+
+// errNoNamespace is wrapped where a namespaced object names no namespace. There is no default: an object that ends up
+// in another namespace than its author thought is the worst outcome.
+var errNoNamespace = errors.New("metadata.namespace is missing: the lab applies nothing to a default namespace")
+
+func (c *Client) resource(ctx context.Context, ref Ref) (dynamic.ResourceInterface, error) {
+	m, err := c.mapping(ctx, ref.GroupVersionKind)
+	if err != nil {
+		return nil, err
+	}
+	r := c.dynamic.Resource(m.Resource)
+	if m.Scope.Name() != meta.RESTScopeNameNamespace {
+		return r, nil
+	}
+	if ref.Namespace == "" {
+		return nil, errNoNamespace
+	}
+	return r.Namespace(ref.Namespace), nil
+}
+
+func (c *Client) mapping(ctx context.Context, gvk schema.GroupVersionKind) (*meta.RESTMapping, error) {
+	m, err := c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+	if err == nil || !meta.IsNoMatchError(err) {
+		return m, err
+	}
+	lag, cancel := context.WithTimeout(ctx, discoveryLag)
+	defer cancel()
+	_ = wait.PollUntilContextCancel(lag, poll, false, func(context.Context) (bool, error) {
+		c.mapper.Reset()
+		m, err = c.mapper.RESTMapping(gvk.GroupKind(), gvk.Version)
+		return err == nil || !meta.IsNoMatchError(err), nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: install what defines it first", err)
+	}
+	return m, nil
+}
+
+var crdResource = schema.GroupVersionResource{
+	Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions",
+}
+
+func (c *Client) waitEstablished(ctx context.Context, wave []*unstructured.Unstructured) error {
+	var last string
+	for _, o := range wave {
+		if !isCRD(o) {
+			continue
+		}
+		err := wait.PollUntilContextCancel(ctx, poll, true, func(ctx context.Context) (bool, error) {
+			got, err := c.dynamic.Resource(crdResource).Get(ctx, o.GetName(), metav1.GetOptions{})
+			if err != nil {
+				last = err.Error()
+				return false, nil
+			}
+			conditions, _, _ := unstructured.NestedSlice(got.Object, "status", "conditions")
+			last = fmt.Sprint(conditions)
+			return slices.ContainsFunc(conditions, func(c any) bool {
+				m, _ := c.(map[string]any)
+				return m["type"] == "Established" && m["status"] == "True"
+			}), nil
+		})
+		if err != nil {
+			return fmt.Errorf("wait for %s to be established: %w; last seen: %s", refOf(o), err, last)
+		}
+	}
+	return nil
+}
+
+// Delete deletes what refs name, the last first. What is absent, or of a kind that the cluster does not have, is fine.
+func (c *Client) Delete(ctx context.Context, refs ...Ref) error {
+	var errs []error
+	for _, ref := range slices.Backward(refs) {
+		r, err := c.resource(ctx, ref)
+		if err == nil {
+			background := metav1.DeletePropagationBackground
+			err = r.Delete(ctx, ref.Name, metav1.DeleteOptions{PropagationPolicy: &background})
+		}
+		if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+			errs = append(errs, fmt.Errorf("delete %s: %w", ref, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// DeleteNamespace deletes a namespace with all that is in it, and waits until it is gone. On ctx end the error has the
+// namespace's own account of what is left.
+func (c *Client) DeleteNamespace(ctx context.Context, ns string) error {
+	namespaces := c.kube.CoreV1().Namespaces()
+	if err := namespaces.Delete(ctx, ns, metav1.DeleteOptions{}); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("delete namespace %s: %w", ns, err)
+	}
+	// The namespace controller looks 5 s later (namespaceDeletionGracePeriod in its source), and 5 s after that again for
+	// what was still on its way out. Pods that are sent on their way now are gone at the first look. Where this fails,
+	// the controller does it.
+	_ = c.kube.CoreV1().Pods(ns).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
+	left := ""
+	for {
+		got, err := namespaces.Get(ctx, ns, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			return nil
+		case err == nil:
+			left = ""
+			for _, cond := range got.Status.Conditions {
+				if cond.Status == "True" {
+					left += "; " + cond.Message
+				}
+			}
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("wait for namespace %s to be gone: %w%s", ns, ctx.Err(), left)
+		}
+		if err != nil {
+			return fmt.Errorf("wait for namespace %s to be gone: %w", ns, err)
+		}
+		w, err := namespaces.Watch(ctx, metav1.ListOptions{
+			FieldSelector:   fields.OneTermEqualSelector("metadata.name", ns).String(),
+			ResourceVersion: got.ResourceVersion,
+		})
+		if err != nil {
+			if ctx.Err() != nil {
+				continue
+			}
+			return fmt.Errorf("watch namespace %s: %w", ns, err)
+		}
+		for e := range w.ResultChan() {
+			if e.Type == watch.Deleted || e.Type == watch.Error {
+				break
+			}
+			if n, ok := e.Object.(interface{ GetResourceVersion() string }); ok && n.GetResourceVersion() != got.ResourceVersion {
+				// The conditions may have news: look again, for the message.
+				break
+			}
+		}
+		w.Stop()
+	}
+}

@@ -1,0 +1,69 @@
+// Package kube is what the lab asks of a Kubernetes API, on client-go: apply, wait, explain, exec, forward and follow.
+package kube
+
+import (
+	"fmt"
+	"net/http"
+
+	istioclient "istio.io/client-go/pkg/clientset/versioned"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+)
+
+// FieldManager owns the fields that the lab applies, and is its user agent.
+const FieldManager = "canarylab"
+
+// A Client talks to one cluster. It is safe for concurrent use.
+type Client struct {
+	cfg     *rest.Config
+	http    *http.Client
+	kube    kubernetes.Interface
+	istio   istioclient.Interface
+	dynamic dynamic.Interface
+	// mapper discovers the API's kinds on first use, and again after a miss.
+	mapper *restmapper.DeferredDiscoveryRESTMapper
+}
+
+// New returns a Client for cfg, of which it takes a copy. It sends nothing yet.
+//
+// Client-side throttling is off: the lab has the cluster to itself, and API Priority and Fairness protects the others.
+func New(cfg *rest.Config) (*Client, error) {
+	cfg = rest.CopyConfig(cfg)
+	cfg.QPS = -1
+	cfg.RateLimiter = nil
+	cfg.UserAgent = FieldManager
+	cfg.WarningHandler = rest.NoWarnings{}
+	client, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for %s: %w", cfg.Host, err)
+	}
+	c := &Client{cfg: cfg, http: client}
+	if c.kube, err = kubernetes.NewForConfigAndClient(cfg, client); err != nil {
+		return nil, fmt.Errorf("make a Kubernetes client for %s: %w", cfg.Host, err)
+	}
+	if c.istio, err = istioclient.NewForConfigAndClient(cfg, client); err != nil {
+		return nil, fmt.Errorf("make an Istio client for %s: %w", cfg.Host, err)
+	}
+	if c.dynamic, err = dynamic.NewForConfigAndClient(cfg, client); err != nil {
+		return nil, fmt.Errorf("make a dynamic client for %s: %w", cfg.Host, err)
+	}
+	d, err := discovery.NewDiscoveryClientForConfigAndClient(cfg, client)
+	if err != nil {
+		return nil, fmt.Errorf("make a discovery client for %s: %w", cfg.Host, err)
+	}
+	c.mapper = restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(d))
+	return c, nil
+}
+
+// Kubernetes is the typed client of the built-in kinds.
+func (c *Client) Kubernetes() kubernetes.Interface { return c.kube }
+
+// Istio is the typed client of Istio's kinds.
+func (c *Client) Istio() istioclient.Interface { return c.istio }
+
+// Config returns a copy of what the client was made from.
+func (c *Client) Config() *rest.Config { return rest.CopyConfig(c.cfg) }

@@ -1,0 +1,74 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/httpstream"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/remotecommand"
+)
+
+// Exec runs cmd in a container of a pod and waits for its end, over websocket or, where a proxy on the way does not
+// let those through, SPDY. A nil stream is not attached. An exit code other than 0 is an
+// k8s.io/client-go/util/exec.CodeExitError in the error.
+func (c *Client) Exec(ctx context.Context, ns, pod, container string, cmd []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	o := &corev1.PodExecOptions{
+		Container: container, Command: cmd,
+		Stdin: stdin != nil, Stdout: stdout != nil, Stderr: stderr != nil,
+	}
+	u := c.podURL(ns, pod, "exec")
+	query, err := scheme.ParameterCodec.EncodeParameters(o, corev1.SchemeGroupVersion)
+	if err != nil {
+		return fmt.Errorf("exec in %s/%s: %w", ns, pod, err)
+	}
+	u.RawQuery = query.Encode()
+	websocket, err := remotecommand.NewWebSocketExecutor(c.cfg, http.MethodGet, u.String())
+	if err != nil {
+		return fmt.Errorf("exec in %s/%s: %w", ns, pod, err)
+	}
+	spdy, err := remotecommand.NewSPDYExecutor(c.cfg, http.MethodPost, u)
+	if err != nil {
+		return fmt.Errorf("exec in %s/%s: %w", ns, pod, err)
+	}
+	executor, err := remotecommand.NewFallbackExecutor(websocket, spdy, mayFallBack)
+	if err != nil {
+		return fmt.Errorf("exec in %s/%s: %w", ns, pod, err)
+	}
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout, Stderr: stderr})
+	if err != nil {
+		return fmt.Errorf("exec %q in %s/%s, container %s: %w", strings.Join(cmd, " "), ns, pod, container, err)
+	}
+	return nil
+}
+
+// mayFallBack tells whether SPDY may get through where websocket did not.
+func mayFallBack(err error) bool {
+	return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+}
+
+func (c *Client) podURL(ns, pod, sub string) *url.URL {
+	return c.kube.CoreV1().RESTClient().Post().Resource("pods").Namespace(ns).Name(pod).SubResource(sub).URL()
+}
+
+// FollowLog streams a container's log as it is written, from since on (a zero since: from the beginning). The API counts
+// since in whole seconds, so that lines of up to a second before may come. Reading ends with io.EOF when the container
+// does, or the API server lets go of the stream. Close it, or end ctx.
+func (c *Client) FollowLog(ctx context.Context, ns, pod, container string, since time.Time) (io.ReadCloser, error) {
+	o := &corev1.PodLogOptions{Container: container, Follow: true}
+	if !since.IsZero() {
+		o.SinceTime = &metav1.Time{Time: since}
+	}
+	r, err := c.kube.CoreV1().Pods(ns).GetLogs(pod, o).Stream(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("follow log of %s/%s, container %s: %w", ns, pod, container, err)
+	}
+	return r, nil
+}

@@ -1,0 +1,73 @@
+package kube
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+// A Ref names one object of a cluster.
+type Ref struct {
+	schema.GroupVersionKind
+	Namespace, Name string
+}
+
+// String is for messages: "VirtualService demo/my-service", or "Namespace demo" where the kind has no namespaces.
+func (r Ref) String() string {
+	if r.Namespace == "" {
+		return r.Kind + " " + r.Name
+	}
+	return r.Kind + " " + r.Namespace + "/" + r.Name
+}
+
+func refOf(o *unstructured.Unstructured) Ref {
+	return Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+// Objects parses a stream of YAML documents. Documents without content are skipped, lists are taken apart. An error
+// names the document by its position, from 1.
+func Objects(stream []byte) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
+	r := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(stream)))
+	for n := 1; ; n++ {
+		doc, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read document %d: %w", n, err)
+		}
+		// Strict finds keys that stand twice, of which a parser otherwise keeps one without a word.
+		content := map[string]any{}
+		if err := yaml.UnmarshalStrict(doc, &content); err != nil {
+			return nil, fmt.Errorf("parse document %d: %w", n, err)
+		}
+		if len(content) == 0 {
+			continue
+		}
+		o := &unstructured.Unstructured{Object: content}
+		if o.IsList() {
+			err := o.EachListItem(func(item runtime.Object) error {
+				objects = append(objects, item.(*unstructured.Unstructured))
+				return nil
+			})
+			if err != nil {
+				return nil, fmt.Errorf("take apart the list in document %d: %w", n, err)
+			}
+			continue
+		}
+		objects = append(objects, o)
+		if o.GetKind() == "" || o.GetAPIVersion() == "" || o.GetName() == "" {
+			return nil, fmt.Errorf("document %d lacks apiVersion, kind or metadata.name: got %q, %q and %q",
+				n, o.GetAPIVersion(), o.GetKind(), o.GetName())
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package kube
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+const (
+	// hopelessRestarts in CrashLoopBackOff are more than a start order sorts out by itself.
+	hopelessRestarts = 3
+	// pullPatience is how long a missing image may still be on its way: images are loaded while pods are created, and
+	// the kubelet's first retry comes after 10 s.
+	pullPatience = 20 * time.Second
+	// explainWithin bounds the reading of events and logs for an error, after the caller's own time is up.
+	explainWithin = 5 * time.Second
+	// Of each pod in an error, so much is shown.
+	explainEvents, explainLines = 5, 10
+)
+
+// WaitWorkloads waits until every Deployment of ns has all its replicas updated and available. On ctx end, and as soon
+// as a pod is hopeless (its image can't be pulled, it keeps crashing), the error has each unready pod's state, last
+// events and last log lines. A namespace without Deployments is an error.
+func (c *Client) WaitWorkloads(ctx context.Context, ns string) error {
+	var missing []string
+	var hopeless string
+	looked := time.Time{}
+	err := wait.PollUntilContextCancel(ctx, poll, true, func(ctx context.Context) (bool, error) {
+		list, err := c.kube.AppsV1().Deployments(ns).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, err
+		}
+		if len(list.Items) == 0 {
+			return false, fmt.Errorf("namespace %s has no deployments", ns)
+		}
+		missing = nil
+		for _, d := range list.Items {
+			if m := unfinished(&d); m != "" {
+				missing = append(missing, m)
+			}
+		}
+		if len(missing) == 0 {
+			return true, nil
+		}
+		// A second is soon enough to give up.
+		if time.Since(looked) > time.Second {
+			looked = time.Now()
+			pods, err := c.kube.CoreV1().Pods(ns).List(ctx, metav1.ListOptions{})
+			if err != nil {
+				return false, err
+			}
+			for _, pod := range pods.Items {
+				if hopeless = hopelessness(&pod, looked); hopeless != "" {
+					return false, fmt.Errorf("pod %s: %s", pod.Name, hopeless)
+				}
+			}
+		}
+		return false, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the deployments of %s: %w; missing: %s%s",
+			ns, err, strings.Join(missing, ", "), c.Explain(ctx, ns, ""))
+	}
+	return nil
+}
+
+// unfinished says what a Deployment lacks, "" if nothing: the same test as that of `kubectl rollout status`, plus that
+// nothing old is left.
+func unfinished(d *appsv1.Deployment) string {
+	want := int32(1)
+	if d.Spec.Replicas != nil {
+		want = *d.Spec.Replicas
+	}
+	s := d.Status
+	switch {
+	case s.ObservedGeneration < d.Generation:
+		return d.Name + " (not yet looked at by the deployment controller)"
+	case s.UpdatedReplicas < want:
+		for _, cond := range s.Conditions {
+			if cond.Type == appsv1.DeploymentReplicaFailure && cond.Status == corev1.ConditionTrue {
+				return fmt.Sprintf("%s (%s)", d.Name, cond.Message)
+			}
+		}
+		return fmt.Sprintf("%s (%d of %d updated)", d.Name, s.UpdatedReplicas, want)
+	case s.Replicas > want:
+		return fmt.Sprintf("%s (%d old pods left)", d.Name, s.Replicas-want)
+	case s.AvailableReplicas < want:
+		return fmt.Sprintf("%s (%d of %d available)", d.Name, s.AvailableReplicas, want)
+	}
+	return ""
+}
+
+// hopelessness says why a pod won't get ready by waiting, "" if it may.
+func hopelessness(pod *corev1.Pod, now time.Time) string {
+	if pod.DeletionTimestamp != nil {
+		return ""
+	}
+	if pod.Status.Phase == corev1.PodFailed {
+		return "failed: " + pod.Status.Reason + " " + pod.Status.Message
+	}
+	for _, s := range statuses(pod) {
+		w := s.State.Waiting
+		if w == nil {
+			continue
+		}
+		bad := false
+		switch w.Reason {
+		case "InvalidImageName", "ErrImageNeverPull":
+			bad = true
+		case "ImagePullBackOff", "ErrImagePull":
+			bad = now.Sub(pod.CreationTimestamp.Time) > pullPatience
+		case "CrashLoopBackOff":
+			bad = s.RestartCount >= hopelessRestarts
+		}
+		if bad {
+			return fmt.Sprintf("container %s: %s: %s", s.Name, w.Reason, w.Message)
+		}
+	}
+	return ""
+}
+
+func statuses(pod *corev1.Pod) []corev1.ContainerStatus {
+	return slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
+}
+
+// Pods returns the pods of ns that selector matches and that run, are ready and are not on their way out, by name.
+func (c *Client) Pods(ctx context.Context, ns, selector string) ([]corev1.Pod, error) {
+	list, err := c.kube.CoreV1().Pods(ns).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return nil, fmt.Errorf("list pods %q of %s: %w", selector, ns, err)
+	}
+	pods := slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return !PodReady(&p) })
+	slices.SortFunc(pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	return pods, nil
+}
+
+// PodReady tells whether a pod runs, is ready and is not being deleted: then its Services send it requests.
+func PodReady(p *corev1.Pod) bool {
+	return p.DeletionTimestamp == nil && p.Status.Phase == corev1.PodRunning &&
+		slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+			return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+		})
+}
+
+// Explain describes, for an error message, every pod of ns that selector matches and that is not ready: its containers'
+// states, last events and last log lines. It begins with a line break, or is "" where all is well. It takes a few
+// seconds at most, and works also after ctx has ended.
+func (c *Client) Explain(ctx context.Context, ns, selector string) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), explainWithin)
+	defer cancel()
+	var b strings.Builder
+	list, err := c.kube.CoreV1().Pods(ns).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return "\n(no more is known: " + err.Error() + ")"
+	}
+	for _, pod := range list.Items {
+		if PodReady(&pod) || pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded {
+			continue
+		}
+		fmt.Fprintf(&b, "\npod %s/%s is %s", ns, pod.Name, pod.Status.Phase)
+		for _, cond := range pod.Status.Conditions {
+			if cond.Type == corev1.PodScheduled && cond.Status != corev1.ConditionTrue {
+				fmt.Fprintf(&b, ", not scheduled: %s", cond.Message)
+			}
+		}
+		for _, s := range statuses(&pod) {
+			fmt.Fprintf(&b, "\n  container %s: %s", s.Name, state(s))
+		}
+		c.explainEvents(ctx, &b, &pod)
+		for _, s := range statuses(&pod) {
+			c.explainLog(ctx, &b, &pod, s)
+		}
+	}
+	return b.String()
+}
+
+func state(s corev1.ContainerStatus) string {
+	text := ""
+	switch {
+	case s.State.Waiting != nil:
+		text = strings.TrimSuffix("waiting, "+s.State.Waiting.Reason+": "+s.State.Waiting.Message, ": ")
+	case s.State.Terminated != nil:
+		text = fmt.Sprintf("ended, %s, exit code %d", s.State.Terminated.Reason, s.State.Terminated.ExitCode)
+	case s.Ready:
+		text = "ready"
+	default:
+		text = "running, not ready"
+	}
+	if s.RestartCount > 0 {
+		text += fmt.Sprintf(", %d restarts", s.RestartCount)
+		if t := s.LastTerminationState.Terminated; t != nil {
+			text += fmt.Sprintf(", the last after %s, exit code %d", t.Reason, t.ExitCode)
+		}
+	}
+	return text
+}
+
+func (c *Client) explainEvents(ctx context.Context, b *strings.Builder, pod *corev1.Pod) {
+	list, err := c.kube.CoreV1().Events(pod.Namespace).List(ctx, metav1.ListOptions{
+		FieldSelector: fields.OneTermEqualSelector("involvedObject.uid", string(pod.UID)).String(),
+	})
+	if err != nil {
+		fmt.Fprintf(b, "\n  events: %v", err)
+		return
+	}
+	events := list.Items
+	slices.SortStableFunc(events, func(x, y corev1.Event) int { return eventTime(x).Compare(eventTime(y)) })
+	for _, e := range events[max(0, len(events)-explainEvents):] {
+		fmt.Fprintf(b, "\n  event %s: %s", e.Reason, strings.TrimSpace(e.Message))
+	}
+}
+
+func eventTime(e corev1.Event) time.Time {
+	if !e.LastTimestamp.IsZero() {
+		return e.LastTimestamp.Time
+	}
+	return e.EventTime.Time
+}
+
+func (c *Client) explainLog(ctx context.Context, b *strings.Builder, pod *corev1.Pod, s corev1.ContainerStatus) {
+	// A container that is between two runs has its say in the run before.
+	previous := s.State.Running == nil && s.LastTerminationState.Terminated != nil
+	if s.State.Running == nil && s.State.Terminated == nil && !previous {
+		return
+	}
+	lines := int64(explainLines)
+	r, err := c.kube.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
+		Container: s.Name, TailLines: &lines, Previous: previous,
+	}).Stream(ctx)
+	if err != nil {
+		fmt.Fprintf(b, "\n  log of %s: %v", s.Name, err)
+		return
+	}
+	defer func() { _ = r.Close() }()
+	for scanner := bufio.NewScanner(r); scanner.Scan(); {
+		fmt.Fprintf(b, "\n  log of %s: %s", s.Name, scanner.Text())
+	}
+}
