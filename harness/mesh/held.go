@@ -1,0 +1,190 @@
+package mesh
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A holding is the state that a proxy has, by its own account.
+type holding struct {
+	state
+	// updated is when the proxy last took over a route configuration or a cluster that is in the state, by its clock.
+	updated time.Time
+}
+
+// The parts of Envoy's config_dump (envoy.admin.v3.ConfigDump) that are read. Where a resource was asked for, configs
+// has its instances; a dynamic cluster or route configuration has the time of its last change beside it.
+type configDump struct {
+	Configs []struct {
+		LastUpdated time.Time `json:"last_updated"`
+		RouteConfig struct {
+			VirtualHosts []struct {
+				Name   string           `json:"name"`
+				Routes []map[string]any `json:"routes"`
+			} `json:"virtual_hosts"`
+		} `json:"route_config"`
+		Cluster        map[string]any `json:"cluster"`
+		EndpointConfig struct {
+			ClusterName string `json:"cluster_name"`
+			Endpoints   []struct {
+				LbEndpoints []struct {
+					Endpoint struct {
+						Address struct {
+							SocketAddress struct {
+								Address   string `json:"address"`
+								PortValue int    `json:"port_value"`
+							} `json:"socket_address"`
+						} `json:"address"`
+					} `json:"endpoint"`
+					HealthStatus string `json:"health_status"`
+				} `json:"lb_endpoints"`
+			} `json:"endpoints"`
+		} `json:"endpoint_config"`
+	} `json:"configs"`
+}
+
+// readHolding makes a holding of a proxy's dumps of its dynamic route configurations, its active dynamic clusters and
+// its dynamic endpoints. A virtual host or cluster is kept where wanted has it, or where ns has its service.
+func readHolding(routes, clusters, endpoints []byte, wanted state, ns string) (holding, error) {
+	h := holding{state: newState()}
+	var dump configDump
+	if err := json.Unmarshal(routes, &dump); err != nil {
+		return holding{}, fmt.Errorf("read the route configurations: %w", err)
+	}
+	for _, c := range dump.Configs {
+		kept := false
+		for _, vh := range c.RouteConfig.VirtualHosts {
+			if _, want := wanted.routes[vh.Name]; !want && !ourVirtualHost(vh.Name, ns) {
+				continue
+			}
+			texts := []string{}
+			for _, route := range vh.Routes {
+				t, err := canonicalRoute(route)
+				if err != nil {
+					return holding{}, err
+				}
+				texts = append(texts, t)
+			}
+			h.routes[vh.Name] = texts
+			kept = true
+		}
+		if kept && c.LastUpdated.After(h.updated) {
+			h.updated = c.LastUpdated
+		}
+	}
+
+	dump = configDump{}
+	if err := json.Unmarshal(clusters, &dump); err != nil {
+		return holding{}, fmt.Errorf("read the clusters: %w", err)
+	}
+	for _, c := range dump.Configs {
+		name, _ := c.Cluster["name"].(string)
+		if !ourCluster(name, ns) {
+			continue
+		}
+		parts, err := canonicalCluster(c.Cluster)
+		if err != nil {
+			return holding{}, err
+		}
+		h.clusters[name] = parts
+		if c.LastUpdated.After(h.updated) {
+			h.updated = c.LastUpdated
+		}
+	}
+
+	dump = configDump{}
+	if err := json.Unmarshal(endpoints, &dump); err != nil {
+		return holding{}, fmt.Errorf("read the endpoints: %w", err)
+	}
+	for _, c := range dump.Configs {
+		name := c.EndpointConfig.ClusterName
+		if !ourCluster(name, ns) {
+			continue
+		}
+		addresses := []string{}
+		for _, locality := range c.EndpointConfig.Endpoints {
+			for _, e := range locality.LbEndpoints {
+				// What istiod calls unhealthy or draining gets no new requests.
+				if s := e.HealthStatus; s != "" && s != "HEALTHY" && s != "UNKNOWN" {
+					continue
+				}
+				a := e.Endpoint.Address.SocketAddress
+				addresses = append(addresses, net.JoinHostPort(a.Address, strconv.Itoa(a.PortValue)))
+			}
+		}
+		slices.Sort(addresses)
+		h.endpoints[name] = addresses
+	}
+	return h, nil
+}
+
+// difference says in words in what got is not want, each thing on its own; nothing where they are the same. Endpoints
+// count only for the clusters whose endpoints want knows.
+func difference(want, got state) []string {
+	var diffs []string
+	for _, vh := range sortedKeys(want.routes) {
+		have, ok := got.routes[vh]
+		if !ok {
+			diffs = append(diffs, "virtual host "+vh+" is missing")
+			continue
+		}
+		diffs = append(diffs, routeDifference(vh, want.routes[vh], have)...)
+	}
+	for _, vh := range sortedKeys(got.routes) {
+		if _, ok := want.routes[vh]; !ok {
+			diffs = append(diffs, "virtual host "+vh+" is still there")
+		}
+	}
+	for _, c := range sortedKeys(want.clusters) {
+		switch have, ok := got.clusters[c]; {
+		case !ok:
+			diffs = append(diffs, "cluster "+c+" is missing")
+		default:
+			for _, part := range clusterParts {
+				if g, w := have[part], want.clusters[c][part]; g != w {
+					diffs = append(diffs, fmt.Sprintf("cluster %s, %s: got %s, want %s", c, part, orNone(g), orNone(w)))
+				}
+			}
+		}
+	}
+	for _, c := range sortedKeys(got.clusters) {
+		if _, ok := want.clusters[c]; !ok {
+			diffs = append(diffs, "cluster "+c+" is still there")
+		}
+	}
+	for _, c := range sortedKeys(want.endpoints) {
+		// A cluster that is missing has been named already.
+		if _, ok := got.clusters[c]; ok && !slices.Equal(want.endpoints[c], got.endpoints[c]) {
+			diffs = append(diffs, fmt.Sprintf("endpoints of %s: got [%s], want [%s]",
+				c, strings.Join(got.endpoints[c], " "), strings.Join(want.endpoints[c], " ")))
+		}
+	}
+	return diffs
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// routeDifference compares routes in order: the first that matches a request takes it.
+func routeDifference(vh string, want, got []string) []string {
+	if len(want) != len(got) {
+		return []string{fmt.Sprintf("virtual host %s: got %d routes, want %d: got %s, want %s",
+			vh, len(got), len(want), strings.Join(got, " "), strings.Join(want, " "))}
+	}
+	var diffs []string
+	for i := range want {
+		if want[i] != got[i] {
+			diffs = append(diffs, fmt.Sprintf("virtual host %s, route %d: got %s, want %s", vh, i+1, got[i], want[i]))
+		}
+	}
+	return diffs
+}

@@ -1,0 +1,210 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/kube"
+)
+
+const (
+	// appliedSum is LabNamespace's note of which Manifests were applied to the end.
+	appliedSum = "canarylab.io/istio-applied"
+	// dryRunWithin bounds one try of an injection. A service address that is not yet routed would hold it for as long
+	// as the webhook's timeout of 10 s.
+	dryRunWithin = 500 * time.Millisecond
+	// fact is how often a fact of the control plane is looked at.
+	fact = 50 * time.Millisecond
+)
+
+// Install is InstallCore and then InstallGateway.
+func Install(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progress) error {
+	if err := InstallCore(ctx, k, m, p); err != nil {
+		return err
+	}
+	return InstallGateway(ctx, k, m, p)
+}
+
+// InstallCore applies the control plane and waits until it does its work: istiod serves, both webhooks are trusted, and
+// a pod that is tried out (and not created) comes back with a sidecar. From then on pods can be created and Istio's
+// objects applied. Where the same Manifests were applied before, it only waits.
+//
+// On ctx end the error has what was seen last, and istiod's state, events and last log lines.
+func InstallCore(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progress) error {
+	if err := install(ctx, k, m, p); err != nil {
+		return fmt.Errorf("install Istio: %w", err)
+	}
+	return nil
+}
+
+func install(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progress) error {
+	if err := applyOnce(ctx, k, m, p); err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		step string
+		fact func(context.Context, *kube.Client) error
+	}{
+		{"istio: istiod", istiodServes},
+		{"istio: webhooks", webhooksTrusted},
+		{"istio: injection", podInjected},
+	} {
+		done := step(p, s.step)
+		err := until(ctx, k, s.step, s.fact)
+		done(err)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func applyOnce(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progress) (err error) {
+	namespaces := k.Kubernetes().CoreV1().Namespaces()
+	lab, err := namespaces.Get(ctx, LabNamespace, metav1.GetOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("read namespace %s: %w", LabNamespace, err)
+	}
+	if err == nil && lab.Annotations[appliedSum] == m.Sum {
+		return nil
+	}
+	done := step(p, "istio: apply")
+	defer func() { done(err) }()
+	objects := append([]*unstructured.Unstructured{
+		namespace(Namespace, nil, nil),
+		namespace(LabNamespace, map[string]any{"istio-injection": "enabled"}, nil),
+	}, m.Core...)
+	if err := k.ApplyObjects(ctx, objects); err != nil {
+		return err
+	}
+	// Last, so that an apply which was cut short is done again.
+	return k.ApplyObjects(ctx, []*unstructured.Unstructured{
+		namespace(LabNamespace, map[string]any{"istio-injection": "enabled"}, map[string]any{appliedSum: m.Sum}),
+	})
+}
+
+func namespace(name string, labels, annotations map[string]any) *unstructured.Unstructured {
+	all := map[string]any{ManagedBy: Manager}
+	for k, v := range labels {
+		all[k] = v
+	}
+	meta := map[string]any{"name": name, "labels": all}
+	if annotations != nil {
+		meta["annotations"] = annotations
+	}
+	return &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": meta}}
+}
+
+// until waits for a fact, and says on ctx end what stood in its way.
+func until(ctx context.Context, k *kube.Client, what string, check func(context.Context, *kube.Client) error) error {
+	var last error
+	err := wait.PollUntilContextCancel(ctx, fact, true, func(ctx context.Context) (bool, error) {
+		last = check(ctx, k)
+		return last == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w; last seen: %w%s", what, err, last, k.Explain(ctx, Namespace, ""))
+	}
+	return nil
+}
+
+// istiodServes: the Service that webhooks and proxies go to has a ready endpoint.
+func istiodServes(ctx context.Context, k *kube.Client) error {
+	slices, err := k.Kubernetes().DiscoveryV1().EndpointSlices(Namespace).List(ctx, metav1.ListOptions{
+		LabelSelector: discoveryv1.LabelServiceName + "=" + istiodName,
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range slices.Items {
+		for _, e := range s.Endpoints {
+			// Nil means ready.
+			if e.Conditions.Ready == nil || *e.Conditions.Ready {
+				return nil
+			}
+		}
+	}
+	return errors.New("istiod is not ready")
+}
+
+// webhooksTrusted: istiod has put its CA into its webhooks, without which the API server refuses to call them.
+func webhooksTrusted(ctx context.Context, k *kube.Client) error {
+	// Both charts label their webhooks app=sidecar-injector or app=istiod; an existing cluster may have others too.
+	mine := metav1.ListOptions{LabelSelector: "app in (sidecar-injector,istiod)"}
+	admission := k.Kubernetes().AdmissionregistrationV1()
+	mutating, err := admission.MutatingWebhookConfigurations().List(ctx, mine)
+	if err != nil {
+		return err
+	}
+	validating, err := admission.ValidatingWebhookConfigurations().List(ctx, mine)
+	if err != nil {
+		return err
+	}
+	if len(mutating.Items) == 0 || len(validating.Items) == 0 {
+		return errors.New("Istio's webhooks are missing")
+	}
+	for _, c := range mutating.Items {
+		for _, w := range c.Webhooks {
+			if len(w.ClientConfig.CABundle) == 0 {
+				return fmt.Errorf("webhook %s of %s has no CA yet", w.Name, c.Name)
+			}
+		}
+	}
+	for _, c := range validating.Items {
+		for _, w := range c.Webhooks {
+			if len(w.ClientConfig.CABundle) == 0 {
+				return fmt.Errorf("webhook %s of %s has no CA yet", w.Name, c.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// podInjected: the API server, asked what would become of a pod, answers with one that has a sidecar; and what a
+// sidecar needs to start, the CA certificate that istiod puts into every namespace, is there.
+func podInjected(ctx context.Context, k *kube.Client) error {
+	core := k.Kubernetes().CoreV1()
+	if _, err := core.ConfigMaps(LabNamespace).Get(ctx, "istio-ca-root-cert", metav1.GetOptions{}); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dryRunWithin)
+	defer cancel()
+	pod, err := core.Pods(LabNamespace).Create(ctx, &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "injection-", Namespace: LabNamespace},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app"}}},
+	}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	if err != nil {
+		return err
+	}
+	if proxyContainer(pod) == nil {
+		return errors.New("a pod was admitted without a sidecar")
+	}
+	return nil
+}
+
+// InstallGateway applies the ingress gateway, if m has one, and waits until it is ready. It needs istiod to be at work,
+// and can go on beside the start of an app.
+func InstallGateway(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progress) (err error) {
+	if len(m.Gateway) == 0 {
+		return nil
+	}
+	done := step(p, "istio: ingress gateway")
+	defer func() { done(err) }()
+	if err := k.ApplyObjects(ctx, m.Gateway); err != nil {
+		return fmt.Errorf("install the ingress gateway: %w", err)
+	}
+	if err := k.WaitWorkloads(ctx, Namespace); err != nil {
+		return fmt.Errorf("install the ingress gateway: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	meshconfig "istio.io/api/mesh/v1alpha1"
+	"istio.io/istio/pilot/pkg/config/kube/crdclient"
+	"istio.io/istio/pkg/config"
+	meshdefaults "istio.io/istio/pkg/config/mesh"
+	"istio.io/istio/pkg/config/schema/gvk"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/canarylab/canarylab/harness/kube"
+)
+
+// objects are what istiod makes a proxy's configuration from: so much of the cluster as concerns the lab.
+type objects struct {
+	mesh     *meshconfig.MeshConfig
+	services []corev1.Service
+	pods     []corev1.Pod
+	// configs are VirtualServices, DestinationRules, Gateways and Sidecars.
+	configs []config.Config
+}
+
+// load reads the objects of namespaces, and the mesh configuration, side by side.
+func load(ctx context.Context, k *kube.Client, namespaces []string) (objects, error) {
+	quiet()
+	var o objects
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	list := func(what string, read func() (add func(), err error)) {
+		g.Go(func() error {
+			add, err := read()
+			if err != nil {
+				return fmt.Errorf("list %s: %w", what, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			add()
+			return nil
+		})
+	}
+	all := metav1.ListOptions{}
+	list("the mesh configuration", func() (func(), error) {
+		c, err := loadMesh(ctx, k)
+		return func() { o.mesh = c }, err
+	})
+	for _, ns := range namespaces {
+		core, net := k.Kubernetes().CoreV1(), k.Istio().NetworkingV1()
+		list("services of "+ns, func() (func(), error) {
+			l, err := core.Services(ns).List(ctx, all)
+			return func() { o.services = append(o.services, l.Items...) }, err
+		})
+		list("pods of "+ns, func() (func(), error) {
+			l, err := core.Pods(ns).List(ctx, all)
+			return func() { o.pods = append(o.pods, l.Items...) }, err
+		})
+		list("virtual services of "+ns, func() (func(), error) {
+			l, err := net.VirtualServices(ns).List(ctx, all)
+			return func() { o.configs = translate(o.configs, l.Items, gvk.VirtualService) }, err
+		})
+		list("destination rules of "+ns, func() (func(), error) {
+			l, err := net.DestinationRules(ns).List(ctx, all)
+			return func() { o.configs = translate(o.configs, l.Items, gvk.DestinationRule) }, err
+		})
+		list("gateways of "+ns, func() (func(), error) {
+			l, err := net.Gateways(ns).List(ctx, all)
+			return func() { o.configs = translate(o.configs, l.Items, gvk.Gateway) }, err
+		})
+		list("sidecars of "+ns, func() (func(), error) {
+			l, err := net.Sidecars(ns).List(ctx, all)
+			return func() { o.configs = translate(o.configs, l.Items, gvk.Sidecar) }, err
+		})
+	}
+	return o, g.Wait()
+}
+
+func translate[T runtime.Object](configs []config.Config, items []T, kind config.GroupVersionKind) []config.Config {
+	for _, item := range items {
+		configs = append(configs, crdclient.TranslateObject(item, kind, domain))
+	}
+	return configs
+}
+
+// loadMesh reads the mesh configuration where istiod reads it.
+func loadMesh(ctx context.Context, k *kube.Client) (*meshconfig.MeshConfig, error) {
+	m, err := k.Kubernetes().CoreV1().ConfigMaps(Namespace).Get(ctx, "istio", metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return meshdefaults.ApplyMeshConfigDefaults(m.Data["mesh"])
+}
