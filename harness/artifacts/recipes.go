@@ -22,12 +22,12 @@ func (s *Store) Node(ctx context.Context) (string, error) {
 		return "", err
 	}
 	static := goBuild{module: nodeModule, static: true, vars: versions}
-	return s.get(ctx, recipe{
-		name:   "node",
-		how:    fmt.Sprint(nodePrograms, versions),
-		inputs: []string{nodeModule},
-		free:   needed,
-		make: func(ctx context.Context, dir string, say func(string)) error {
+	return s.Get(ctx, Recipe{
+		Name:   "node",
+		How:    fmt.Sprint(nodePrograms, versions),
+		Inputs: []string{nodeModule},
+		Free:   needed,
+		Make: func(ctx context.Context, dir string, say func(string)) error {
 			kubernetes := static
 			kubernetes.packages = []string{"."}
 			kubernetes.out = filepath.Join(dir, "kube")
@@ -75,9 +75,9 @@ func (s *Store) Istio(ctx context.Context) (string, error) {
 		return "", err
 	}
 	vars := map[string]string{"istio.io/istio/pkg/version.buildVersion": version, "istio.io/istio/pkg/version.buildTag": version}
-	return s.get(ctx, recipe{
-		name: "istio", how: fmt.Sprint(vars, bootstrapTemplate), inputs: []string{"go.mod", "go.sum"}, free: needed,
-		make: func(ctx context.Context, dir string, say func(string)) error {
+	return s.Get(ctx, Recipe{
+		Name: "istio", How: fmt.Sprint(vars, bootstrapTemplate), Inputs: []string{"go.mod", "go.sum"}, Free: needed,
+		Make: func(ctx context.Context, dir string, say func(string)) error {
 			err := s.run(ctx, goBuild{
 				static: true, out: dir + "/", vars: vars,
 				packages: []string{"istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio/pilot/cmd/pilot-agent"},
@@ -101,11 +101,11 @@ func (s *Store) Istio(ctx context.Context) (string, error) {
 // Programs returns the folder with the lab's own programs: sampleapp, loadgen, pause and noded.
 func (s *Store) Programs(ctx context.Context) (string, error) {
 	packages := []string{"cmd/sampleapp", "cmd/loadgen", "harness/images/pause", "harness/cluster/embedded/noded"}
-	return s.get(ctx, recipe{
-		name:   "programs",
-		inputs: append([]string{"go.mod", "go.sum", "sampleapp", "loadgen", "harness/cluster/embedded/nodespec"}, packages...),
-		free:   needed / 6,
-		make: func(ctx context.Context, dir string, say func(string)) error {
+	return s.Get(ctx, Recipe{
+		Name:   "programs",
+		Inputs: append([]string{"go.mod", "go.sum", "sampleapp", "loadgen", "harness/cluster/embedded/nodespec"}, packages...),
+		Free:   needed / 6,
+		Make: func(ctx context.Context, dir string, say func(string)) error {
 			b := goBuild{static: true, out: dir + "/"}
 			for _, p := range packages {
 				b.packages = append(b.packages, "./"+p)

@@ -47,52 +47,54 @@ func New(dir, source string, progress cluster.Progress) *Store {
 	return &Store{Dir: dir, Source: source, Progress: progress, goVersion: sync.OnceValues(goVersion)}
 }
 
-// A recipe is one thing that the store can build.
-type recipe struct {
-	name string
-	// how is part of the key: whatever decides the result and is not a file, such as flags.
-	how string
-	// inputs are files and folders below the source root whose content decides the result.
-	inputs []string
-	// make fills dir. It calls say with what it is at.
-	make func(ctx context.Context, dir string, say func(string)) error
-	// free is how many bytes the build may need.
-	free uint64
+// A Recipe is one thing that a store can build.
+type Recipe struct {
+	// Name is the build's, and its folder's in the cache.
+	Name string
+	// How is part of the key: whatever decides the result and is not a file, such as flags.
+	How string
+	// Inputs are files and folders below the source root whose content decides the result. Tests do not count.
+	Inputs []string
+	// Make fills dir. It calls say with what it is at.
+	Make func(ctx context.Context, dir string, say func(string)) error
+	// Free is how many bytes the build may need.
+	Free uint64
 }
 
-// get returns the folder of a finished build, building it where there is none yet.
-func (s *Store) get(ctx context.Context, r recipe) (string, error) {
+// Get returns the folder of a finished build, building it where there is none yet. Two that want the same at once build
+// it once.
+func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
 	key, err := s.key(r)
 	if err != nil {
-		return "", fmt.Errorf("find out whether %s is built: %w", r.name, err)
+		return "", fmt.Errorf("find out whether %s is built: %w", r.Name, err)
 	}
-	dir := filepath.Join(s.Dir, r.name, key)
+	dir := filepath.Join(s.Dir, r.Name, key)
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", err
 	}
-	unlock, err := lock(ctx, filepath.Join(s.Dir, r.name+".lock"))
+	unlock, err := lock(ctx, filepath.Join(s.Dir, r.Name+".lock"))
 	if err != nil {
-		return "", fmt.Errorf("wait for another canarylab that builds %s: %w", r.name, err)
+		return "", fmt.Errorf("wait for another canarylab that builds %s: %w", r.Name, err)
 	}
 	defer unlock()
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil // the other one built it
 	}
 	if err := s.build(ctx, r, dir); err != nil {
-		return "", fmt.Errorf("build %s: %w", r.name, err)
+		return "", fmt.Errorf("build %s: %w", r.Name, err)
 	}
 	s.prune(filepath.Dir(dir))
 	return dir, nil
 }
 
 // build makes r in a folder beside dir and renames it when it is whole: a build that is cut short leaves no half result.
-func (s *Store) build(ctx context.Context, r recipe, dir string) (err error) {
-	done, say := s.step("build " + r.name)
+func (s *Store) build(ctx context.Context, r Recipe, dir string) (err error) {
+	done, say := s.step("build " + r.Name)
 	defer func() { done(err) }()
-	if err := enoughSpace(s.Dir, r.free); err != nil {
+	if err := enoughSpace(s.Dir, r.Free); err != nil {
 		return err
 	}
 	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".building-")
@@ -103,7 +105,7 @@ func (s *Store) build(ctx context.Context, r recipe, dir string) (err error) {
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return err
 	}
-	if err := r.make(ctx, tmp, say); err != nil {
+	if err := r.Make(ctx, tmp, say); err != nil {
 		return err
 	}
 	return os.Rename(tmp, dir)
@@ -147,14 +149,14 @@ func (s *Store) prune(dir string) {
 }
 
 // key is a digest of everything that decides r's result.
-func (s *Store) key(r recipe) (string, error) {
+func (s *Store) key(r Recipe) (string, error) {
 	version, err := s.goVersion()
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintln(h, r.name, r.how, version)
-	for _, input := range r.inputs {
+	fmt.Fprintln(h, r.Name, r.How, version)
+	for _, input := range r.Inputs {
 		root := filepath.Join(s.Source, input)
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil {

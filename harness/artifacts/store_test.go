@@ -29,8 +29,8 @@ func write(t *testing.T, file, text string) {
 }
 
 // counting is a recipe that counts how often it is made.
-func counting(made *int) recipe {
-	return recipe{name: "thing", inputs: []string{"thing"}, make: func(_ context.Context, dir string, _ func(string)) error {
+func counting(made *int) Recipe {
+	return Recipe{Name: "thing", Inputs: []string{"thing"}, Make: func(_ context.Context, dir string, _ func(string)) error {
 		*made++
 		return os.WriteFile(filepath.Join(dir, "result"), nil, 0o644)
 	}}
@@ -41,23 +41,23 @@ func TestGetBuildsOnceUntilInputsChange(t *testing.T) {
 	made := 0
 	steps := []struct {
 		name   string
-		change func(*recipe)
+		change func(*Recipe)
 		want   int
 	}{
-		{"first", func(*recipe) {}, 1},
-		{"again", func(*recipe) {}, 1},
-		{"a test changed", func(*recipe) { write(t, filepath.Join(s.Source, "thing", "main_test.go"), "package main") }, 1},
-		{"test data changed", func(*recipe) { write(t, filepath.Join(s.Source, "thing", "testdata", "x"), "y") }, 1},
-		{"a file changed", func(*recipe) { write(t, filepath.Join(s.Source, "thing", "main.go"), "package main // new") }, 2},
-		{"a file came", func(*recipe) { write(t, filepath.Join(s.Source, "thing", "more.go"), "package main") }, 3},
-		{"the way changed", func(r *recipe) { r.how = "-tags more" }, 4},
-		{"Go changed", func(*recipe) { s.goVersion = func() (string, error) { return "go1.100 riscv64", nil } }, 5},
+		{"first", func(*Recipe) {}, 1},
+		{"again", func(*Recipe) {}, 1},
+		{"a test changed", func(*Recipe) { write(t, filepath.Join(s.Source, "thing", "main_test.go"), "package main") }, 1},
+		{"test data changed", func(*Recipe) { write(t, filepath.Join(s.Source, "thing", "testdata", "x"), "y") }, 1},
+		{"a file changed", func(*Recipe) { write(t, filepath.Join(s.Source, "thing", "main.go"), "package main // new") }, 2},
+		{"a file came", func(*Recipe) { write(t, filepath.Join(s.Source, "thing", "more.go"), "package main") }, 3},
+		{"the way changed", func(r *Recipe) { r.How = "-tags more" }, 4},
+		{"Go changed", func(*Recipe) { s.goVersion = func() (string, error) { return "go1.100 riscv64", nil } }, 5},
 	}
 	dirs := map[string]bool{}
 	for _, step := range steps {
 		r := counting(&made)
 		step.change(&r)
-		dir, err := s.get(t.Context(), r)
+		dir, err := s.Get(t.Context(), r)
 		if err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}
@@ -77,7 +77,7 @@ func TestGetBuildsOnceUntilInputsChange(t *testing.T) {
 func TestGetLeavesNoHalfResult(t *testing.T) {
 	s := newTestStore(t)
 	broken := errors.New("compiler on fire")
-	_, err := s.get(t.Context(), recipe{name: "thing", make: func(_ context.Context, dir string, _ func(string)) error {
+	_, err := s.Get(t.Context(), Recipe{Name: "thing", Make: func(_ context.Context, dir string, _ func(string)) error {
 		write(t, filepath.Join(dir, "half"), "")
 		return broken
 	}})
@@ -96,7 +96,7 @@ func TestPruneKeepsTheNewest(t *testing.T) {
 	var last string
 	for _, text := range []string{"1", "2", "3", "4"} {
 		write(t, filepath.Join(s.Source, "thing", "main.go"), text)
-		dir, err := s.get(t.Context(), counting(&made))
+		dir, err := s.Get(t.Context(), counting(&made))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestPruneKeepsTheNewest(t *testing.T) {
 
 func TestFullDisk(t *testing.T) {
 	s := newTestStore(t)
-	_, err := s.get(t.Context(), recipe{name: "thing", free: 1 << 62, make: func(context.Context, string, func(string)) error {
+	_, err := s.Get(t.Context(), Recipe{Name: "thing", Free: 1 << 62, Make: func(context.Context, string, func(string)) error {
 		t.Error("it was built all the same")
 		return nil
 	}})

@@ -5,24 +5,27 @@ package images
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"runtime"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
-	"compress/gzip"
-
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/canarylab/canarylab/harness/artifacts"
 )
 
 // The references that manifests use. Istio's two are hub/name:tag of its own rendering.
@@ -55,8 +58,73 @@ type spec struct {
 	user       string
 }
 
-// Build makes every image, keyed by reference. The same binaries give the same digests.
-func Build(ctx context.Context, b Binaries) (map[string]v1.Image, error) {
+// A Store builds or finds the programs that go into images, and keeps the images.
+type Store interface {
+	Binaries
+	Get(ctx context.Context, r artifacts.Recipe) (string, error)
+}
+
+// Build returns every image, keyed by reference. They are made once of the same binaries; then they come from the store,
+// with their digests known.
+func Build(ctx context.Context, s Store) (map[string]v1.Image, error) {
+	specs, err := specs(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	how, err := fingerprint(specs)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := s.Get(ctx, artifacts.Recipe{
+		Name: "images", How: how, Free: 1 << 30,
+		Make: func(_ context.Context, dir string, say func(string)) error {
+			path, err := layout.Write(dir, empty.Index)
+			if err != nil {
+				return err
+			}
+			for ref, spec := range specs {
+				say(ref)
+				image, err := spec.build()
+				if err == nil {
+					err = path.AppendImage(image, layout.WithAnnotations(map[string]string{refAnnotation: ref}))
+				}
+				if err != nil {
+					return fmt.Errorf("make the image %s: %w", ref, err)
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return read(dir)
+}
+
+// refAnnotation is where an OCI layout notes an image's reference (OCI image specification, annotations).
+const refAnnotation = "org.opencontainers.image.ref.name"
+
+// read returns the images of an OCI layout. Their files are read when they are needed.
+func read(dir string) (map[string]v1.Image, error) {
+	index, err := layout.ImageIndexFromPath(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read the images in %s: %w", dir, err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return nil, fmt.Errorf("read the images in %s: %w", dir, err)
+	}
+	images := map[string]v1.Image{}
+	for _, d := range manifest.Manifests {
+		if images[d.Annotations[refAnnotation]], err = index.Image(d.Digest); err != nil {
+			return nil, fmt.Errorf("read the image %s in %s: %w", d.Annotations[refAnnotation], dir, err)
+		}
+	}
+	return images, nil
+}
+
+// specs are all images, by reference.
+func specs(ctx context.Context, b Binaries) (map[string]spec, error) {
 	node, err := b.Node(ctx)
 	if err != nil {
 		return nil, err
@@ -80,7 +148,7 @@ func Build(ctx context.Context, b Binaries) (map[string]v1.Image, error) {
 	single := func(dir, name, user string) spec {
 		return spec{files: map[string]string{"/" + name: filepath.Join(dir, name)}, entrypoint: []string{"/" + name}, user: user}
 	}
-	specs := map[string]spec{
+	return map[string]spec{
 		Pilot: {
 			files:      map[string]string{"/usr/local/bin/pilot-discovery": filepath.Join(istio, "pilot-discovery")},
 			folders:    []string{"/tmp", "/var/run", "/etc/istio"},
@@ -91,14 +159,29 @@ func Build(ctx context.Context, b Binaries) (map[string]v1.Image, error) {
 		LoadGen:   single(programs, "loadgen", "65532:65532"),
 		CoreDNS:   single(node, "coredns", ""),
 		Pause:     single(programs, "pause", "65535:65535"),
-	}
-	images := make(map[string]v1.Image, len(specs))
-	for ref, s := range specs {
-		if images[ref], err = s.build(); err != nil {
-			return nil, fmt.Errorf("make the image %s: %w", ref, err)
+	}, nil
+}
+
+// fingerprint changes whenever an image would: with a path inside, a file's own path (the cache's say what they were
+// built from), its size or its time, for the system's libraries are upgraded in place.
+func fingerprint(specs map[string]spec) (string, error) {
+	var b strings.Builder
+	for _, ref := range sortedKeys(specs) {
+		s := specs[ref]
+		fmt.Fprintln(&b, ref, s.folders, s.entrypoint, s.user)
+		for _, name := range sortedKeys(s.files) {
+			info, err := os.Stat(s.files[name])
+			if err != nil {
+				return "", fmt.Errorf("look at a file of the image %s: %w", ref, err)
+			}
+			fmt.Fprintln(&b, name, s.files[name], info.Size(), info.ModTime().UnixNano())
 		}
 	}
-	return images, nil
+	return b.String(), nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	return slices.Sorted(maps.Keys(m))
 }
 
 // proxySpec is Istio's sidecar: Envoy and its agent, and nft, with which istio-init captures a pod's traffic. Envoy and
@@ -165,24 +248,15 @@ func (s spec) write(w io.Writer) error {
 	for _, f := range s.folders {
 		folders[f] = 0o1777
 	}
-	names := make([]string, 0, len(s.files))
-	for name := range s.files {
-		names = append(names, name)
-	}
-	for _, name := range append(names, s.folders...) {
+	names := sortedKeys(s.files)
+	for _, name := range slices.Concat(names, s.folders) {
 		for dir := path.Dir(name); dir != "/"; dir = path.Dir(dir) {
 			if _, known := folders[dir]; !known {
 				folders[dir] = 0o755
 			}
 		}
 	}
-	dirs := make([]string, 0, len(folders))
-	for dir := range folders {
-		dirs = append(dirs, dir)
-	}
-	sort.Strings(dirs)
-	sort.Strings(names)
-	for _, dir := range dirs {
+	for _, dir := range sortedKeys(folders) {
 		if err := t.WriteHeader(&tar.Header{Name: strings.TrimPrefix(dir, "/") + "/", Typeflag: tar.TypeDir, Mode: folders[dir], ModTime: epoch}); err != nil {
 			return err
 		}
@@ -218,13 +292,8 @@ func addFile(t *tar.Writer, name, from string) error {
 
 // Digest identifies the whole set of images.
 func Digest(images map[string]v1.Image) (string, error) {
-	refs := make([]string, 0, len(images))
-	for ref := range images {
-		refs = append(refs, ref)
-	}
-	sort.Strings(refs)
 	var b bytes.Buffer
-	for _, ref := range refs {
+	for _, ref := range sortedKeys(images) {
 		d, err := images[ref].Digest()
 		if err != nil {
 			return "", fmt.Errorf("the digest of %s: %w", ref, err)

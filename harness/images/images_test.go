@@ -12,14 +12,19 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+
+	"github.com/canarylab/canarylab/harness/artifacts"
 )
 
 // binaries are stand-ins that are real programs of this machine: the images are as real as the lab's.
-type binaries struct{ dir string }
+type binaries struct {
+	*artifacts.Store
+	dir string
+}
 
 func newBinaries(t *testing.T) binaries {
 	t.Helper()
-	b := binaries{t.TempDir()}
+	b := binaries{artifacts.New(t.TempDir(), t.TempDir(), nil), t.TempDir()}
 	shell, err := filepath.EvalSymlinks("/bin/sh")
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +64,7 @@ func TestBuildIsReproducible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.Store = artifacts.New(t.TempDir(), t.TempDir(), nil) // made again, not found
 	again, err := Digest(build(t, b))
 	if err != nil {
 		t.Fatal(err)
