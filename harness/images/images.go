@@ -34,7 +34,6 @@ const (
 	Proxy     = "canarylab/proxyv2:dev"
 	SampleApp = "canarylab/sampleapp:dev"
 	LoadGen   = "canarylab/loadgen:dev"
-	CoreDNS   = "canarylab/coredns:dev"
 	Pause     = "canarylab/pause:dev"
 )
 
@@ -44,7 +43,6 @@ const proxyUser = "1337:1337"
 
 // Binaries builds or finds the programs that go into images, each in a folder of its own.
 type Binaries interface {
-	Node(ctx context.Context) (string, error)
 	Istio(ctx context.Context) (string, error)
 	Programs(ctx context.Context) (string, error)
 	Envoy(ctx context.Context) (string, error)
@@ -125,10 +123,6 @@ func read(dir string) (map[string]v1.Image, error) {
 
 // specs are all images, by reference.
 func specs(ctx context.Context, b Binaries) (map[string]spec, error) {
-	node, err := b.Node(ctx)
-	if err != nil {
-		return nil, err
-	}
 	istio, err := b.Istio(ctx)
 	if err != nil {
 		return nil, err
@@ -157,7 +151,6 @@ func specs(ctx context.Context, b Binaries) (map[string]spec, error) {
 		Proxy:     proxy,
 		SampleApp: single(programs, "sampleapp", "65532:65532"),
 		LoadGen:   single(programs, "loadgen", "65532:65532"),
-		CoreDNS:   single(node, "coredns", ""),
 		Pause:     single(programs, "pause", "65535:65535"),
 	}, nil
 }

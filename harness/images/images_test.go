@@ -29,7 +29,7 @@ func newBinaries(t *testing.T) binaries {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"coredns", "pilot-discovery", "pilot-agent", "envoy_bootstrap_tmpl.json", "sampleapp", "loadgen", "pause", "envoy"} {
+	for _, name := range []string{"pilot-discovery", "pilot-agent", "envoy_bootstrap_tmpl.json", "sampleapp", "loadgen", "pause", "envoy"} {
 		raw, err := os.ReadFile(shell)
 		if err != nil {
 			t.Fatal(err)
@@ -41,7 +41,6 @@ func newBinaries(t *testing.T) binaries {
 	return b
 }
 
-func (b binaries) Node(context.Context) (string, error)     { return b.dir, nil }
 func (b binaries) Istio(context.Context) (string, error)    { return b.dir, nil }
 func (b binaries) Programs(context.Context) (string, error) { return b.dir, nil }
 func (b binaries) Envoy(context.Context) (string, error)    { return b.dir, nil }

@@ -328,11 +328,6 @@ func TestKeptStateComesBack(t *testing.T) {
 	if err != nil || got.Data["text"] != "still here" {
 		t.Errorf("got %v (%v), want the note from before", got, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if err := k.WaitWorkloads(ctx, "kube-system"); err != nil {
-		t.Errorf("the pods from before: %v", err)
-	}
 }
 
 // TestTwoUpsAtOnce lets two creators want the same cluster: one makes it, the other finds it.

@@ -141,7 +141,7 @@ func TestSpecNamesWhatIsThere(t *testing.T) {
 				}
 			}
 		}
-		if p.Ready != nil && p.Ready.URL != "" {
+		if p.Ready != nil && p.Ready.CA != "" {
 			for _, f := range []string{p.Ready.CA, p.Ready.Cert, p.Ready.Key} {
 				if _, err := os.Stat(f); err != nil {
 					t.Errorf("%s: its probe: %v", p.Name, err)

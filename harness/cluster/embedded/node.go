@@ -20,7 +20,6 @@ const (
 	podRange   = "10.244.0.0/16"
 	serviceIPs = "10.96.0.0/16"
 	apiService = "10.96.0.1"
-	dnsService = "10.96.0.10"
 	apiPort    = "6443"
 )
 
@@ -57,12 +56,13 @@ func (l layout) writeCredentials(hostname string) error {
 		{file: "apiserver-kubelet", user: "kube-apiserver-kubelet-client", groups: []string{"system:masters"}},
 		{file: "kubelet", user: "system:node:" + hostname, groups: []string{"system:nodes"}, hosts: []string{hostname, nodeIP, "127.0.0.1"}},
 		{file: "admin", user: "canarylab-admin", groups: []string{"system:masters"}},
-		// These three have roles of their own in every cluster. But the API server makes those roles a second after it
+		// These have roles of their own in every cluster. But the API server makes those roles a second after it
 		// serves, and whoever is refused until then backs off for more seconds. All run as root beside the CA's key, so
 		// there is nothing to protect from them.
 		{file: "controller-manager", user: "system:kube-controller-manager", groups: []string{"system:masters"}},
 		{file: "scheduler", user: "system:kube-scheduler", groups: []string{"system:masters"}},
 		{file: "kube-proxy", user: "system:kube-proxy", groups: []string{"system:masters"}},
+		{file: "coredns", user: "system:coredns", groups: []string{"system:masters"}},
 		{file: "front-proxy", user: "front-proxy-client"},
 	}
 	for _, leaf := range leaves {
@@ -77,7 +77,7 @@ func (l layout) writeCredentials(hostname string) error {
 // admin's at the port on the host's loopback.
 func (l layout) writeKubeconfigs(cluster string, hostPort int) error {
 	inside := "https://127.0.0.1:" + apiPort
-	for _, user := range []string{"kubelet", "controller-manager", "scheduler", "kube-proxy"} {
+	for _, user := range []string{"kubelet", "controller-manager", "scheduler", "kube-proxy", "coredns"} {
 		if err := l.writeKubeconfig(l.path("pki", user+".kubeconfig"), cluster, inside, user); err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 		"authorization":  map[string]any{"mode": "Webhook"},
 		"tlsCertFile":    l.pki("kubelet.crt"), "tlsPrivateKeyFile": l.pki("kubelet.key"),
 		"containerRuntimeEndpoint": "unix://" + containerdSocket,
-		"clusterDNS":               []string{dnsService}, "clusterDomain": "cluster.local",
+		"clusterDNS":               []string{nodeIP}, "clusterDomain": "cluster.local",
 		"resolvConf":   "", // the node has no way out, so pods get no upstream resolver
 		"cgroupDriver": "cgroupfs", "cgroupRoot": "/" + cgroup, "cgroupsPerQOS": true, "enforceNodeAllocatable": []string{},
 		"failCgroupV1": false, "failSwapOn": false,
@@ -143,6 +143,20 @@ func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 		"conntrack": map[string]any{"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
 	}
 	if err := writeYAML(l.path("kube-proxy.yaml"), proxy); err != nil {
+		return err
+	}
+	// The kubernetes plugin needs a kubeconfig, as CoreDNS is no pod here. It has no upstream: the node has no way out.
+	corefile := fmt.Sprintf(`.:53 {
+	bind %s
+	errors
+	ready 127.0.0.1:8181
+	kubernetes cluster.local in-addr.arpa {
+		kubeconfig %s
+	}
+	cache 5
+}
+`, nodeIP, l.path("pki", "coredns.kubeconfig"))
+	if err := os.WriteFile(l.path("Corefile"), []byte(corefile), 0o600); err != nil {
 		return err
 	}
 	cni := map[string]any{
@@ -288,6 +302,12 @@ func (l layout) spec(name, cgroup, hostname, bin string, readOnly []string) node
 		}, {
 			Name: "kube-proxy", Path: at("kube-proxy"), Env: env, After: []string{"kube-apiserver"},
 			Args: []string{"--config=" + l.path("kube-proxy.yaml")},
+		}, {
+			// A process and not a pod, so that it answers before the first pod asks: a lookup that is lost while a DNS pod
+			// starts costs its asker five seconds.
+			Name: "coredns", Path: at("coredns"), Env: env, After: []string{"kube-apiserver"},
+			Args:  []string{"-conf", l.path("Corefile")},
+			Ready: &nodespec.Probe{URL: "http://127.0.0.1:8181/ready"},
 		}},
 	}
 }

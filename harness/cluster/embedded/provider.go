@@ -16,7 +16,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -154,9 +153,6 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 		return nil, err
 	}
 	c.resumed, c.opened = exists, began
-	if !exists {
-		c.addons = bring.addons(c)
-	}
 	return c, nil
 }
 
@@ -350,11 +346,8 @@ type Cluster struct {
 	layout   layout
 	config   *rest.Config
 	reused   bool
-	resumed  bool         // continued from kept state
-	opened   time.Time    // heartbeats from before are of the last run
-	addons   <-chan error // nil where the cluster has them already
-	once     sync.Once
-	addonErr error
+	resumed  bool      // continued from kept state
+	opened   time.Time // heartbeats from before are of the last run
 }
 
 var (

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"os"
 	"time"
@@ -17,26 +16,7 @@ import (
 // pollEvery bounds how much later than its fact a wait ends.
 const pollEvery = 50 * time.Millisecond
 
-//go:embed coredns.yaml
-var corednsYAML []byte
-
-// addons applies what every cluster needs besides its processes, while the node is still starting.
-func (b *bringUp) addons(c *Cluster) <-chan error {
-	result := make(chan error, 1)
-	go func() {
-		client, err := kube.New(c.Config())
-		if err == nil {
-			_, err = client.Apply(context.Background(), corednsYAML)
-		}
-		if err != nil {
-			err = fmt.Errorf("apply the cluster's DNS: %w", err)
-		}
-		result <- err
-	}()
-	return result
-}
-
-// Ready implements cluster.Cluster: the node takes pods, and DNS is applied.
+// Ready implements cluster.Cluster: the node takes pods.
 func (c *Cluster) Ready(ctx context.Context) error {
 	client, err := kube.New(c.Config())
 	if err != nil {
@@ -62,12 +42,7 @@ func (c *Cluster) Ready(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("wait until node %s is ready: %w; last seen: %s; its log is %s", hostname(c.name), err, last, c.layout.path("log", "kubelet.log"))
 	}
-	c.once.Do(func() {
-		if c.addons != nil {
-			c.addonErr = <-c.addons
-		}
-	})
-	return c.addonErr
+	return nil
 }
 
 // Logs implements cluster.Logger: one file for each program of the node.

@@ -252,20 +252,21 @@ func prober(p *nodespec.Probe) (func(context.Context) bool, error) {
 			return true
 		}, nil
 	}
-	ca, err := os.ReadFile(p.CA)
-	if err != nil {
-		return nil, err
+	transport := &http.Transport{}
+	if p.CA != "" {
+		ca, err := os.ReadFile(p.CA)
+		if err != nil {
+			return nil, err
+		}
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(ca)
+		pair, err := tls.LoadX509KeyPair(p.Cert, p.Key)
+		if err != nil {
+			return nil, err
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}
 	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(ca)
-	pair, err := tls.LoadX509KeyPair(p.Cert, p.Key)
-	if err != nil {
-		return nil, err
-	}
-	client := &http.Client{
-		Timeout:   time.Second,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}}},
-	}
+	client := &http.Client{Timeout: time.Second, Transport: transport}
 	return func(ctx context.Context) bool {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL, nil)
 		if err != nil {

@@ -59,7 +59,7 @@ type Process struct {
 
 // A Probe asks a process whether it is ready. One of URL and Socket is set.
 type Probe struct {
-	// URL must answer 200, over TLS that CA verifies and with the client certificate given.
+	// URL must answer 200; with CA, over TLS that it verifies and with the client certificate given.
 	URL  string `json:"url,omitempty"`
 	CA   string `json:"ca,omitempty"`
 	Cert string `json:"cert,omitempty"`
