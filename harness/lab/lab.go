@@ -75,6 +75,12 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 		return nil, err
 	}
 	timer.restart()
+	// Rendering needs no cluster: it goes on beside the start of one.
+	render := make(chan rendered, 1)
+	go func() {
+		m, err := mesh.Render(MeshOptions())
+		render <- rendered{m, err}
+	}()
 	l := &Lab{provider: provider, why: why, timer: timer, gateway: make(chan error, 1)}
 	l.cluster, err = provider.Up(ctx, o.Name, cluster.Options{
 		Progress: timer,
@@ -94,14 +100,17 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 	if l.kube, err = kube.New(l.cluster.Config()); err != nil {
 		return nil, err
 	}
-	manifests, err := l.installMesh(ctx, set)
-	if err != nil {
+	istio := <-render
+	if istio.err != nil {
+		return nil, istio.err
+	}
+	if err := l.installMesh(ctx, set, istio.manifests); err != nil {
 		return nil, err
 	}
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, readyWithin)
 		defer cancel()
-		l.gateway <- mesh.InstallGateway(ctx, l.kube, manifests, timer)
+		l.gateway <- mesh.InstallGateway(ctx, l.kube, istio.manifests, timer)
 	}()
 	return l, nil
 }
@@ -115,14 +124,16 @@ func (l *Lab) Settle() error {
 	return l.rememberSteps()
 }
 
+// rendered are Istio's manifests, or why there are none.
+type rendered struct {
+	manifests mesh.Manifests
+	err       error
+}
+
 // installMesh loads the images, awaits the node and installs Istio, side by side where they do not depend on each other.
-func (l *Lab) installMesh(ctx context.Context, set map[string]v1.Image) (mesh.Manifests, error) {
+func (l *Lab) installMesh(ctx context.Context, set map[string]v1.Image, manifests mesh.Manifests) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
-	manifests, err := mesh.Render(MeshOptions())
-	if err != nil {
-		return manifests, err
-	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		done := l.timer.Step("images on the node")
@@ -137,7 +148,7 @@ func (l *Lab) installMesh(ctx context.Context, set map[string]v1.Image) (mesh.Ma
 		return err
 	})
 	g.Go(func() error { return mesh.InstallCore(ctx, l.kube, manifests, l.timer) })
-	return manifests, g.Wait()
+	return g.Wait()
 }
 
 // MeshOptions are the Istio that the lab installs: its own images, made from the Istio that go.mod names.

@@ -1,0 +1,421 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/mesh"
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/sampleapp"
+)
+
+const (
+	clientApp       = "load-client"
+	clientContainer = "loadgen"
+	clientSelector  = "app=" + clientApp
+	// adminPort is the sample app's, envoyPort that of Envoy's admin interface in each pod.
+	adminPort, envoyPort = 8081, 15000
+)
+
+//go:embed load-client.yaml
+var clientYAML []byte
+
+// clientManifests are what the engine adds to a scenario's namespace: who sends the load, and its proxy's access log.
+func clientManifests(ns string) ([]byte, error) {
+	all, err := kube.Objects(clientYAML)
+	if err != nil {
+		return nil, fmt.Errorf("load-client.yaml: %w", err)
+	}
+	docs := [][]byte{mesh.AccessLogTelemetry(ns, map[string]string{"app": clientApp})}
+	for _, o := range all {
+		o.SetNamespace(ns)
+		b, err := yaml.Marshal(o.Object)
+		if err != nil {
+			return nil, fmt.Errorf("load-client.yaml: %w", err)
+		}
+		docs = append(docs, b)
+	}
+	return bytes.Join(docs, []byte("---\n")), nil
+}
+
+// newLab is the lab on a cluster with Istio. close ends the connections that it keeps.
+func newLab(k *kube.Client) (l lab, close func()) {
+	pods := &liveApps{k: k, admin: map[string]*http.Client{}}
+	return lab{Objects: liveObjects{k}, Proxies: liveProxies{k}, Apps: pods, Callers: liveCallers{k}}, pods.close
+}
+
+type liveObjects struct{ k *kube.Client }
+
+func (l liveObjects) Owner(ctx context.Context, ns string) (string, bool, error) {
+	got, err := l.k.Kubernetes().CoreV1().Namespaces().Get(ctx, ns, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("look for namespace %s: %w", ns, err)
+	}
+	return got.Labels[ManagedBy], true, nil
+}
+
+func (l liveObjects) Apply(ctx context.Context, manifests []byte) error {
+	_, err := l.k.Apply(ctx, manifests)
+	return err
+}
+
+func (l liveObjects) Delete(ctx context.Context, manifests []byte) error {
+	all, err := kube.Objects(manifests)
+	if err != nil {
+		return err
+	}
+	refs := make([]kube.Ref, len(all))
+	for i, o := range all {
+		refs[i] = kube.Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
+	}
+	return l.k.Delete(ctx, refs...)
+}
+
+func (l liveObjects) Scale(ctx context.Context, ns, deployment string, replicas int32) error {
+	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
+	_, err := l.k.Kubernetes().AppsV1().Deployments(ns).Patch(ctx, deployment, types.MergePatchType, patch,
+		metav1.PatchOptions{FieldManager: kube.FieldManager}, "scale")
+	if err != nil {
+		return fmt.Errorf("scale deployment %s/%s to %d: %w", ns, deployment, replicas, err)
+	}
+	return nil
+}
+
+func (l liveObjects) Ready(ctx context.Context, ns string) error { return l.k.WaitWorkloads(ctx, ns) }
+
+// Remove takes 5 s at least: the namespace controller looks at a deleted namespace only after that long, so that other API
+// servers learn of it (namespaceDeletionGracePeriod in k8s.io/kubernetes/pkg/controller/namespace).
+func (l liveObjects) Remove(ctx context.Context, ns string) error {
+	return l.k.DeleteNamespace(ctx, ns)
+}
+
+type liveProxies struct{ k *kube.Client }
+
+// callers are the proxies of the pods that send load.
+func (l liveProxies) callers(ctx context.Context, ns string) ([]mesh.Proxy, error) {
+	all, err := mesh.Proxies(ctx, l.k, ns, clientSelector)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no ready pod %s in namespace %s has a sidecar: is Istio's injection on?", clientSelector, ns)
+	}
+	return all, nil
+}
+
+func (l liveProxies) Await(ctx context.Context, ns string, held func(string, time.Time)) error {
+	all, err := l.callers(ctx, ns)
+	if err != nil {
+		return err
+	}
+	return mesh.Await(ctx, l.k, ns, all, func(p mesh.Proxy, at time.Time) { held(p.String(), at) })
+}
+
+func (l liveProxies) FollowLog(ctx context.Context, ns string, since time.Time, sink func(reports.LogEntry)) error {
+	all, err := l.callers(ctx, ns)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, p := range all {
+		g.Go(func() error { return mesh.FollowAccessLog(ctx, l.k, p, since, sink) })
+	}
+	return g.Wait()
+}
+
+func (l liveProxies) Endpoints(ctx context.Context, ns, subset string) (map[string]int, error) {
+	all, err := l.callers(ctx, ns)
+	if err != nil {
+		return nil, err
+	}
+	// Source of the form: BuildSubsetKey in istio.io/istio/pilot/pkg/model.
+	name := fmt.Sprintf("outbound|%d|%s|%s.%s.svc.cluster.local", Port, subset, Service, ns)
+	found := map[string]int{}
+	for _, p := range all {
+		n, known, err := l.hosts(ctx, p, name)
+		if err != nil {
+			return nil, fmt.Errorf("clusters of proxy %s: %w", p, err)
+		}
+		if known {
+			found[p.String()] = n
+		}
+	}
+	return found, nil
+}
+
+// hosts reads how many hosts a proxy has in a cluster, from Envoy's admin interface, "GET /clusters?format=json":
+// envoy.admin.v3.Clusters.
+func (l liveProxies) hosts(ctx context.Context, p mesh.Proxy, name string) (n int, known bool, err error) {
+	client := l.k.PodHTTP(p.Namespace, p.Pod, envoyPort)
+	defer client.CloseIdleConnections()
+	var clusters struct {
+		ClusterStatuses []struct {
+			Name         string            `json:"name"`
+			HostStatuses []json.RawMessage `json:"host_statuses"`
+		} `json:"cluster_statuses"`
+	}
+	if err := call(ctx, client, http.MethodGet, "/clusters?format=json", nil, &clusters); err != nil {
+		return 0, false, err
+	}
+	for _, c := range clusters.ClusterStatuses {
+		if c.Name == name {
+			return len(c.HostStatuses), true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+func (l liveProxies) Version(ctx context.Context, ns string) (string, error) {
+	all, err := l.callers(ctx, ns)
+	if err != nil {
+		return "", err
+	}
+	return mesh.ProxyVersion(ctx, l.k, all[0])
+}
+
+func (l liveProxies) Analyze(ctx context.Context, ns string) ([]finding, error) {
+	messages, err := mesh.Analyze(ctx, l.k, ns)
+	if err != nil {
+		return nil, err
+	}
+	var all []finding
+	for _, m := range messages {
+		all = append(all, finding{Code: m.Code, Text: m.Resource + ": " + m.Text})
+	}
+	return all, nil
+}
+
+type liveApps struct {
+	k  *kube.Client
+	mu sync.Mutex
+	// admin has a client for each pod that was ever asked, by namespace and name: its connection is kept, because the
+	// counters are read at moments that must not take long.
+	admin map[string]*http.Client
+}
+
+func (l *liveApps) client(ns, pod string) *http.Client {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := ns + "/" + pod
+	c, ok := l.admin[key]
+	if !ok {
+		c = l.k.PodHTTP(ns, pod, adminPort)
+		l.admin[key] = c
+	}
+	return c
+}
+
+func (l *liveApps) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.admin {
+		c.CloseIdleConnections()
+	}
+	clear(l.admin)
+}
+
+// each calls do for every ready pod of the app that selector also matches, side by side, in the order of their names.
+func each[T any](ctx context.Context, l *liveApps, ns, selector string, do func(context.Context, *http.Client) (T, error)) ([]T, error) {
+	pods, err := l.k.Pods(ctx, ns, strings.Trim("app="+Service+","+selector, ","))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]T, len(pods))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, pod := range pods {
+		g.Go(func() (err error) {
+			if out[i], err = do(ctx, l.client(ns, pod.Name)); err != nil {
+				err = fmt.Errorf("admin port of pod %s/%s: %w", ns, pod.Name, err)
+			}
+			return err
+		})
+	}
+	return out, g.Wait()
+}
+
+func (l *liveApps) Counters(ctx context.Context, ns, deployment string) ([]sampleapp.Counters, error) {
+	selector := ""
+	if deployment != "" {
+		d, err := l.k.Kubernetes().AppsV1().Deployments(ns).Get(ctx, deployment, metav1.GetOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("read deployment %s/%s: %w", ns, deployment, err)
+		}
+		selector = metav1.FormatLabelSelector(d.Spec.Selector)
+	}
+	return each(ctx, l, ns, selector, func(ctx context.Context, c *http.Client) (sampleapp.Counters, error) {
+		var got sampleapp.Counters
+		return got, call(ctx, c, http.MethodGet, "/counters", nil, &got)
+	})
+}
+
+func (l *liveApps) Inject(ctx context.Context, ns, version string, f sampleapp.Faults) error {
+	body, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("inject into %s: %w", version, err)
+	}
+	got, err := each(ctx, l, ns, "version="+version, func(ctx context.Context, c *http.Client) (sampleapp.Faults, error) {
+		if err := call(ctx, c, http.MethodPut, "/faults", body, nil); err != nil {
+			return sampleapp.Faults{}, err
+		}
+		var now sampleapp.Faults
+		return now, call(ctx, c, http.MethodGet, "/faults", nil, &now)
+	})
+	if err != nil {
+		return fmt.Errorf("inject into %s: %w", version, err)
+	}
+	if len(got) == 0 {
+		return fmt.Errorf("inject into %s: it has no ready pod in namespace %s", version, ns)
+	}
+	for _, now := range got {
+		if b, err := json.Marshal(now); err != nil || !bytes.Equal(b, body) {
+			return fmt.Errorf("inject into %s: asked for %s, a pod has %s", version, body, b)
+		}
+	}
+	return nil
+}
+
+func (l *liveApps) ReadyPods(ctx context.Context, ns, version string) (int, error) {
+	pods, err := l.k.Pods(ctx, ns, "app="+Service+",version="+version)
+	return len(pods), err
+}
+
+// call does one request of a JSON API. A nil body sends none, a nil into reads none.
+func call(ctx context.Context, c *http.Client, method, path string, body []byte, into any) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s: %s: %.200s", method, path, resp.Status, bytes.TrimSpace(b))
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+type liveCallers struct{ k *kube.Client }
+
+func (l liveCallers) Attack(ctx context.Context, ns string, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (*loadgen.End, error) {
+	pods, err := l.k.Pods(ctx, ns, clientSelector)
+	if err != nil {
+		return nil, err
+	}
+	if len(pods) != 1 {
+		return nil, fmt.Errorf("want one ready pod %s in namespace %s, got %d", clientSelector, ns, len(pods))
+	}
+	line, err := json.Marshal(plan)
+	if err != nil {
+		return nil, fmt.Errorf("load plan: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	in, toAgent := io.Pipe()
+	fromAgent, out := io.Pipe()
+	var stderr tail
+	exec := make(chan error, 1)
+	go func() {
+		err := l.k.Exec(ctx, ns, pods[0].Name, clientContainer, []string{"/loadgen", "attack"}, in, out, &stderr)
+		// Whoever reads or writes on learns that nobody is there any more.
+		_ = out.CloseWithError(cmpErr(err, io.EOF))
+		_ = in.CloseWithError(cmpErr(err, io.ErrClosedPipe))
+		exec <- err
+	}()
+	ended := make(chan struct{})
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		if _, err := toAgent.Write(append(line, '\n')); err != nil {
+			return
+		}
+		select {
+		case <-stop:
+			// An agent that is gone has ended by itself, and said why.
+			_, _ = io.WriteString(toAgent, loadgen.StopLine)
+		case <-ended:
+		}
+	})
+	end, err := loadgen.Decode(fromAgent, h)
+	if err != nil {
+		// Without its reader the agent ends.
+		cancel()
+		_ = fromAgent.CloseWithError(err)
+	}
+	close(ended)
+	_ = toAgent.Close()
+	writing.Wait()
+	execErr := <-exec
+	if err != nil || execErr != nil {
+		return end, fmt.Errorf("load from pod %s/%s: %w%s", ns, pods[0].Name, errors.Join(err, execErr), stderr.text())
+	}
+	return end, nil
+}
+
+func cmpErr(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+// A tail keeps the end of what is written to it.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+// tailSize is some ten lines.
+const tailSize = 1 << 10
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, b...)
+	if over := len(t.b) - tailSize; over > 0 {
+		t.b = slices.Delete(t.b, 0, over)
+	}
+	return len(b), nil
+}
+
+// text is for the end of an error message.
+func (t *tail) text() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(bytes.TrimSpace(t.b)) == 0 {
+		return ""
+	}
+	return "; the agent says: " + string(bytes.TrimSpace(t.b))
+}

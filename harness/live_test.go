@@ -1,0 +1,88 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/sampleapp"
+)
+
+func TestClientManifests(t *testing.T) {
+	b, err := clientManifests("story")
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := kube.Objects(b)
+	if err != nil || len(objects) != 2 {
+		t.Fatalf("got %d objects, %v, want the Telemetry and the Deployment", len(objects), err)
+	}
+	for _, o := range objects {
+		if o.GetNamespace() != "story" {
+			t.Errorf("%s %s: got namespace %q, want story", o.GetKind(), o.GetName(), o.GetNamespace())
+		}
+	}
+}
+
+// The sample app's own admin handler is what call talks to.
+func TestCallSpeaksTheSampleAppsAdmin(t *testing.T) {
+	server := httptest.NewServer(sampleapp.New(sampleapp.Config{Version: "v2", Pod: "p"}).AdminHandler())
+	defer server.Close()
+	to, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: rewrite{to.Host}}
+	ctx := context.Background()
+
+	var c sampleapp.Counters
+	if err := call(ctx, client, http.MethodGet, "/counters", nil, &c); err != nil || c.Version != "v2" {
+		t.Errorf("got %+v, %v, want the counters of v2", c, err)
+	}
+	want := sampleapp.Faults{ErrorRate: 0.25, ErrorCode: 500}
+	body, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got sampleapp.Faults
+	if err := call(ctx, client, http.MethodPut, "/faults", body, &got); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	err = call(ctx, client, http.MethodPut, "/faults", []byte(`{"errorRate":7}`), nil)
+	if err == nil || !strings.Contains(err.Error(), "400") || !strings.Contains(err.Error(), "errorRate") {
+		t.Errorf("got %v, want the app's refusal", err)
+	}
+}
+
+// rewrite sends every request to one host.
+type rewrite struct{ host string }
+
+func (r rewrite) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.URL.Host = r.host
+	return http.DefaultTransport.RoundTrip(req)
+}
+
+func TestTailKeepsTheEnd(t *testing.T) {
+	var x tail
+	if got := x.text(); got != "" {
+		t.Errorf("got %q, want nothing", got)
+	}
+	for range 200 {
+		if _, err := io.WriteString(&x, "0123456789"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := io.WriteString(&x, "the end\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got := x.text(); !strings.HasSuffix(got, "the end") || len(got) > tailSize+30 {
+		t.Errorf("got %d bytes, ending in %.20q, want the last %d", len(got), got[len(got)-10:], tailSize)
+	}
+}

@@ -1,0 +1,683 @@
+// Package harness plays a scenario on a cluster: one unbroken load, one change after the other under it, each awaited
+// until every caller's proxy holds it. What happens is recorded while it happens; the report is made from that record.
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/sampleapp"
+)
+
+// A Cluster is where a scenario is played: Kubernetes with Istio, and the lab's images on its nodes.
+type Cluster struct {
+	Kube *kube.Client
+	// Setup says what it is, for the report. The engine adds Load, and Envoy where it is empty.
+	Setup reports.Setup
+}
+
+// Options are for Run.
+type Options struct {
+	// Dir is the run's own folder. It is made if it is not there; a folder that has a trace already is refused.
+	Dir string
+	// ID names the run. Empty means a new loadgen.RunID.
+	ID string
+	// Progress is told of every step; nil means nobody is.
+	Progress cluster.Progress
+	// BringUp goes into the report.
+	BringUp []reports.Step
+}
+
+// ManifestsDir is the folder, in that of a run, with the manifests that were applied.
+const ManifestsDir = "manifests"
+
+// RunDir is the usual name of a run's folder in out: "20261123-061500-label-mismatch-k3x9qa". Names sort by time.
+func RunDir(out, scenario, id string, at time.Time) string {
+	return filepath.Join(out, at.UTC().Format("20060102-150405")+"-"+scenario+"-"+id)
+}
+
+// Run plays s on c, in a namespace of its own that it makes and deletes again.
+//
+// Before anything is started s is validated; an error from that comes without a report. From then on there is always a
+// report, also saved in o.Dir: what Istio did, good or bad, is in there, and its Broken says why the run was cut short,
+// if it was. The error is for a lab that broke, for ctx that ended (it is wrapped), and for what could not be cleaned up.
+func Run(ctx context.Context, c Cluster, s Scenario, o Options) (*reports.Report, error) {
+	l, disconnect := newLab(c.Kube)
+	defer disconnect()
+	return play(ctx, l, c.Setup, s, o)
+}
+
+func play(ctx context.Context, l lab, setup reports.Setup, s Scenario, o Options) (*reports.Report, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if o.Dir == "" {
+		return nil, errors.New("no folder for the run: set Options.Dir, such as to RunDir's")
+	}
+	if o.ID == "" {
+		o.ID = loadgen.RunID()
+	}
+	r := &run{lab: l, scenario: s, options: o, setup: setup, started: time.Now(), proved: map[string][]reports.Verdict{}}
+	r.setup.Load = s.plan(o.ID)
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	broke := r.live(ctx)
+	rep, saved := r.report(broke)
+	// The report is safe by now, whatever the cleaning up meets.
+	cleaned := r.clean(ctx)
+	if cleaned != nil {
+		rep.Notes = append(rep.Notes, "cleaning up failed: "+cleaned.Error())
+		saved = errors.Join(saved, rep.Save(o.Dir))
+	}
+	return rep, errors.Join(broke, saved, cleaned)
+}
+
+// A run is one play of a scenario.
+type run struct {
+	lab      lab
+	scenario Scenario
+	options  Options
+	setup    reports.Setup
+	started  time.Time
+
+	trace *reports.Writer
+	rec   *recorder
+	// owned tells that the namespace is this run's to delete.
+	owned  bool
+	ledger ledger
+	proved map[string][]reports.Verdict
+	files  []reports.File
+
+	mu    sync.Mutex
+	notes []string
+	// at is the step that was begun last.
+	at string
+}
+
+func (r *run) note(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := fmt.Sprintf(format, args...); !slices.Contains(r.notes, n) {
+		r.notes = append(r.notes, n)
+	}
+}
+
+// step reports f's progress.
+func (r *run) step(name string, f func() error) error {
+	done := func(error) {}
+	if r.options.Progress != nil {
+		done = r.options.Progress.Step(name)
+	}
+	r.at = name
+	err := f()
+	done(err)
+	return err
+}
+
+// cut puts in err's place what ended ctx, if that is why there is an error: what follows from an interruption is noise. Of a
+// deadline it is not: err says what was waited for.
+func (r *run) cut(ctx context.Context, err error) error {
+	switch {
+	case err == nil || ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.Is(err, ctx.Err()):
+		return err
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
+	cause := context.Cause(ctx)
+	if !errors.Is(cause, context.Canceled) {
+		cause = fmt.Errorf("%w: %w", context.Canceled, cause)
+	}
+	return fmt.Errorf("interrupted in step %q: %w", r.at, cause)
+}
+
+// open makes the run's folder: an empty trace, and the manifests.
+func (r *run) open() error {
+	dir := filepath.Join(r.options.Dir, ManifestsDir)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the run's folder: %w", err)
+	}
+	trace, err := reports.CreateTrace(filepath.Join(r.options.Dir, reports.TraceFile))
+	if err != nil {
+		return err
+	}
+	r.trace, r.rec = trace, newRecorder(trace, r.options.ID)
+	r.files = []reports.File{{Path: reports.TraceFile, What: "every event, request and access log entry"}}
+	client, err := clientManifests(r.scenario.Name)
+	if err != nil {
+		return errors.Join(err, trace.Close())
+	}
+	kept := map[string][]byte{"load-client.yaml": client}
+	names := []string{"load-client.yaml"}
+	for _, p := range r.scenario.Phases {
+		var file string
+		switch do := p.Do.(type) {
+		case Apply:
+			file = string(do)
+		case Delete:
+			file = string(do)
+		default:
+			continue
+		}
+		if _, have := kept[file]; have {
+			continue
+		}
+		if kept[file], err = r.scenario.manifest(file); err != nil {
+			return errors.Join(err, trace.Close())
+		}
+		names = append(names, file)
+	}
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), kept[name], 0o644); err != nil {
+			return errors.Join(fmt.Errorf("keep a manifest: %w", err), trace.Close())
+		}
+		r.files = append(r.files, reports.File{Path: ManifestsDir + "/" + name, What: "applied as it is"})
+	}
+	return nil
+}
+
+// live is all of a run that needs the cluster, but for cleaning up. When it returns there is no load any more.
+func (r *run) live(ctx context.Context) error {
+	err := r.vacate(ctx)
+	if err == nil {
+		err = r.step("deploy "+r.scenario.Name, func() error { return r.deploy(ctx) })
+	}
+	if err == nil {
+		err = r.step("warm up", func() error { return r.warmUp(ctx) })
+	}
+	if err == nil {
+		return r.measure(ctx)
+	}
+	err = r.cut(ctx, err)
+	r.broken(err)
+	return err
+}
+
+func (r *run) broken(err error) {
+	r.rec.event(reports.Event{At: time.Now(), Kind: reports.Broken, Text: err.Error()})
+}
+
+// vacate removes what an earlier run of the scenario left, if it is certain that it was one.
+func (r *run) vacate(ctx context.Context) error {
+	ns := r.scenario.Name
+	owner, found, err := r.lab.Objects.Owner(ctx, ns)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return nil
+	case owner != Manager:
+		return fmt.Errorf("namespace %s exists and is not the lab's (it lacks the label %s: %s): rename or delete it first", ns, ManagedBy, Manager)
+	}
+	r.note("An earlier run had left namespace %s, which was deleted first.", ns)
+	return r.step("remove what an earlier run left", func() error {
+		ctx, cancel := context.WithTimeout(ctx, cleanWithin)
+		defer cancel()
+		return r.lab.Objects.Remove(ctx, ns)
+	})
+}
+
+// deploy applies the first phase's manifests and the load client, and waits for the pods and their proxies.
+func (r *run) deploy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, deployWithin)
+	defer cancel()
+	client, err := clientManifests(r.scenario.Name)
+	if err != nil {
+		return err
+	}
+	r.owned = true
+	if err := r.scenario.Phases[0].Do.do(ctx, r.scenario, r.lab); err != nil {
+		return err
+	}
+	if err := r.lab.Objects.Apply(ctx, client); err != nil {
+		return err
+	}
+	if err := r.lab.Objects.Ready(ctx, r.scenario.Name); err != nil {
+		return err
+	}
+	return r.lab.Proxies.Await(ctx, r.scenario.Name, func(string, time.Time) {})
+}
+
+// warmUp sends the load for a short time, unrecorded.
+func (r *run) warmUp(ctx context.Context) error {
+	plan := r.setup.Load
+	plan.Run, plan.Duration = "warm-"+plan.Run, warmFor
+	bound := warmFor + r.timeout() + stopWithin
+	ctx, cancel := context.WithTimeoutCause(ctx, bound, fmt.Errorf("the load agent did not end in %s", bound))
+	defer cancel()
+	var last loadgen.Sample
+	end, err := r.lab.Callers.Attack(ctx, r.scenario.Name, plan, ctx.Done(), loadgen.Handler{
+		Samples: func(all []loadgen.Sample) { last = all[len(all)-1] },
+	})
+	if ctx.Err() != nil {
+		return fmt.Errorf("warm up: %w", context.Cause(ctx))
+	}
+	if err != nil {
+		return fmt.Errorf("warm up: %w", err)
+	}
+	sent, answered := uint64(0), uint64(0)
+	for _, c := range end.Cohorts {
+		sent, answered = sent+c.Sent, answered+c.Answered
+	}
+	if answered == 0 {
+		return fmt.Errorf("warm up: none of %d requests was answered; the last one: %s", sent, last.Err)
+	}
+	r.note("The same callers sent for %s before the load began, so that proxies and connections are warm; these %s requests are not counted.",
+		warmFor, reports.Number(int(sent)))
+	if r.setup.Envoy == "" {
+		v, err := r.lab.Proxies.Version(ctx, r.scenario.Name)
+		if err != nil {
+			r.note("Envoy's version is not known: %v", err)
+		}
+		r.setup.Envoy = v
+	}
+	return nil
+}
+
+// timeout is how long a request of the load may take.
+func (r *run) timeout() time.Duration {
+	if t := r.setup.Load.Timeout; t > 0 {
+		return t
+	}
+	return loadgen.DefaultTimeout
+}
+
+// measure sends the load, plays the phases under it, and collects what belongs to it. The load has ended when it returns.
+func (r *run) measure(ctx context.Context) error {
+	all, err := r.quiet(ctx, "")
+	if err != nil {
+		err = r.cut(ctx, fmt.Errorf("read the app's counters before the load: %w", err))
+		r.broken(err)
+		return err
+	}
+	r.ledger.open(all)
+
+	// What ends ctx must not cut off the records: load and log are ended below, in order.
+	background := context.WithoutCancel(ctx)
+	logCtx, dropLog := context.WithCancel(background)
+	defer dropLog()
+	loadCtx, dropLoad := context.WithCancel(background)
+	defer dropLoad()
+	loaded, give := context.WithCancelCause(ctx)
+	defer give(nil)
+
+	began := time.Now()
+	logDone := make(chan error, 1)
+	go func() {
+		err := r.lab.Proxies.FollowLog(logCtx, r.scenario.Name, began, r.rec.entry)
+		if logCtx.Err() == nil {
+			give(fmt.Errorf("the access log broke off: %w", orEnd(err)))
+		}
+		logDone <- err
+	}()
+	stop := make(chan struct{})
+	loadDone := make(chan error, 1)
+	go func() {
+		end, err := r.lab.Callers.Attack(loadCtx, r.scenario.Name, r.setup.Load, stop, loadgen.Handler{Begin: r.rec.begin, Samples: r.rec.samples})
+		select {
+		case <-stop:
+		default:
+			if err == nil && end != nil {
+				err = fmt.Errorf("the load agent ended by itself (%s)", end.Why)
+			}
+			give(fmt.Errorf("the load broke off: %w", orEnd(err)))
+		}
+		loadDone <- err
+	}()
+
+	err = r.cut(ctx, r.phases(loaded, began))
+	if err != nil {
+		r.broken(err)
+	}
+	r.rec.event(reports.Event{At: time.Now(), Kind: reports.LoadStop})
+	close(stop)
+	collected := r.step("collect", func() error {
+		return r.collect(background, loadDone, dropLoad, logDone, dropLog)
+	})
+	if err != nil && errors.Is(err, collected) {
+		// The load broke off, and that is why the phases did.
+		return err
+	}
+	return errors.Join(err, collected)
+}
+
+var errEnd = errors.New("it ended without an error")
+
+func orEnd(err error) error {
+	if err == nil {
+		return errEnd
+	}
+	return err
+}
+
+// collect awaits the end of a load that was told to stop, every access log entry that belongs to it, and the app's last word.
+func (r *run) collect(ctx context.Context, loadDone <-chan error, dropLoad func(), logDone <-chan error, dropLog func()) error {
+	var err error
+	patience := time.NewTimer(r.timeout() + stopWithin)
+	defer patience.Stop()
+	select {
+	case err = <-loadDone:
+	case <-patience.C:
+		dropLoad()
+		err = errors.Join(fmt.Errorf("the load agent did not end within %s of being told to", r.timeout()+stopWithin), <-loadDone)
+	}
+
+	drain, cancel := context.WithTimeout(ctx, drainWithin)
+	defer cancel()
+	if err := r.until(drain, func() bool { return r.rec.missing() == 0 }); err != nil {
+		r.note("%s access log entries had not come %s after the load.", reports.Number(r.rec.missing()), drainWithin)
+	}
+	dropLog()
+	if err := <-logDone; err != nil {
+		r.note("The access log: %v", err)
+	}
+
+	if all, err := r.quiet(ctx, ""); err != nil {
+		r.note("The app's counters could not be read at the end: %v", err)
+	} else {
+		r.ledger.read(all)
+		r.rec.write(reports.Line{Counters: r.ledger.received()})
+	}
+	if fault := r.rec.fault(); fault != nil {
+		return errors.Join(err, fault)
+	}
+	return err
+}
+
+// until waits for a fact that the recorder has news of.
+func (r *run) until(ctx context.Context, fact func() bool) error {
+	for {
+		if err := r.rec.fault(); err != nil {
+			return err
+		}
+		if fact() {
+			return nil
+		}
+		select {
+		case <-r.rec.news:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// quiet reads the counters of a deployment's pods ("" for all) when none of them has a request in flight and the one
+// reading says what the last one said. Pods that stay busy are read as they are: the books will tell.
+func (r *run) quiet(ctx context.Context, deployment string) ([]sampleapp.Counters, error) {
+	ctx, cancel := context.WithTimeout(ctx, quietWithin+countWithin)
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	giveUp := time.Now().Add(quietWithin)
+	var before []sampleapp.Counters
+	for {
+		all, err := r.lab.Apps.Counters(ctx, r.scenario.Name, deployment)
+		if err != nil {
+			return nil, err
+		}
+		if before != nil && slices.EqualFunc(before, all, idle) {
+			return all, nil
+		}
+		if time.Now().After(giveUp) {
+			r.note("Pods were still busy when their counters were read.")
+			return all, nil
+		}
+		if before = all; before == nil {
+			before = []sampleapp.Counters{}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// idle tells whether a pod did nothing between two readings.
+func idle(a, b sampleapp.Counters) bool {
+	return a.Pod == b.Pod && a.Received == b.Received && a.InFlight == 0 && b.InFlight == 0
+}
+
+// phases plays the phases. sent is when the load agent was started.
+func (r *run) phases(ctx context.Context, sent time.Time) error {
+	begin, cancel := context.WithTimeoutCause(ctx, beginWithin, fmt.Errorf("the load agent did not begin within %s", beginWithin))
+	defer cancel()
+	if err := r.until(begin, func() bool { return !r.rec.start().IsZero() }); err != nil {
+		return err
+	}
+	at := r.rec.start()
+	// A load client on another machine has another clock.
+	if now := time.Now(); at.Before(sent) || at.After(now) {
+		r.note("The load client's clock is off by %s or more: times that hold a write against a request are wrong by as much.",
+			max(sent.Sub(at), at.Sub(now)).Round(time.Millisecond))
+	}
+	r.rec.event(reports.Event{At: at, Kind: reports.LoadStart})
+	for i, p := range r.scenario.Phases {
+		name := fmt.Sprintf("phase %d of %d: %s", i+1, len(r.scenario.Phases), p.Name)
+		err := r.step(name, func() (err error) {
+			at, err = r.phase(ctx, i, at)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// phase plays one phase from start on, and returns when it ended: there the next begins, so that no request falls between.
+func (r *run) phase(ctx context.Context, i int, start time.Time) (end time.Time, err error) {
+	p := r.scenario.Phases[i]
+	event := func(e reports.Event) {
+		e.Phase = p.Name
+		if e.At.IsZero() {
+			e.At = time.Now()
+		}
+		r.rec.event(e)
+	}
+	event(reports.Event{At: start, Kind: reports.PhaseStart, Text: p.did()})
+	settled, err := r.change(ctx, i, event)
+	if err != nil {
+		return end, fmt.Errorf("phase %s: %w", p.Name, err)
+	}
+	if settled {
+		counters := r.received(ctx)
+		at := time.Now()
+		event(reports.Event{At: at, Kind: reports.Settled, Counters: counters})
+		r.rec.watch(at)
+		if err := r.watch(ctx, p); err != nil {
+			return end, fmt.Errorf("phase %s: %w", p.Name, err)
+		}
+	}
+	counters := r.received(ctx)
+	if ctx.Err() != nil {
+		return end, fmt.Errorf("phase %s: %w", p.Name, context.Cause(ctx))
+	}
+	end = time.Now()
+	event(reports.Event{At: end, Kind: reports.PhaseEnd, Counters: counters})
+	return end, nil
+}
+
+// change does the phase's step and waits until it has settled. It is not an error if that takes too long: then the phase has
+// nothing to be judged by.
+func (r *run) change(ctx context.Context, i int, event func(reports.Event)) (settled bool, err error) {
+	p := r.scenario.Phases[i]
+	t := touch{}
+	var writing time.Time
+	switch {
+	case i == 0:
+		// It was applied before the load: all that is left is to know that every proxy holds it.
+		t.Proxies = true
+	case p.Do != nil:
+		if t, err = p.Do.touches(r.scenario); err != nil {
+			return false, err
+		}
+		for _, deployment := range t.Gone {
+			all, err := r.quiet(ctx, deployment)
+			if err != nil {
+				return false, fmt.Errorf("read the counters of %s before its pods go: %w", deployment, err)
+			}
+			r.ledger.read(all)
+		}
+		stepCtx, cancel := context.WithTimeout(ctx, stepWithin)
+		defer cancel()
+		writing = time.Now()
+		event(reports.Event{At: writing, Kind: reports.Writing, Text: p.did()})
+		if err := p.Do.do(stepCtx, r.scenario, r.lab); err != nil {
+			return false, interrupted(ctx, fmt.Errorf("%s: %w", p.did(), err))
+		}
+		event(reports.Event{Kind: reports.Written, Text: p.did()})
+		if t.Workloads {
+			if err := r.lab.Objects.Ready(stepCtx, r.scenario.Name); err != nil {
+				return false, interrupted(ctx, err)
+			}
+		}
+	}
+	if !t.Proxies {
+		return true, nil
+	}
+	settle, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	err = r.lab.Proxies.Await(settle, r.scenario.Name, func(proxy string, at time.Time) {
+		if writing.IsZero() {
+			return
+		}
+		text := ""
+		if at.Before(writing) {
+			// What the proxy dates is older than the change: only endpoints changed, something went away, or there was
+			// nothing new for this proxy. It has held the change by now, and that is all that is known.
+			at, text = time.Now(), "at the latest"
+		}
+		event(reports.Event{At: at, Kind: reports.Held, Proxy: proxy, Text: text})
+	})
+	if err != nil && settle.Err() != nil && ctx.Err() == nil {
+		r.note("Phase %s: not every proxy held the change within %s: %v", p.Name, settleWithin, err)
+		return false, nil
+	}
+	if err != nil {
+		return false, interrupted(ctx, err)
+	}
+	return true, nil
+}
+
+// interrupted puts what ended ctx before the error that followed from it.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// received reads the counters of all pods, nil where that failed.
+func (r *run) received(ctx context.Context) map[string]uint64 {
+	ctx, cancel := context.WithTimeout(ctx, countWithin)
+	defer cancel()
+	all, err := r.lab.Apps.Counters(ctx, r.scenario.Name, "")
+	if err != nil {
+		if !errors.Is(err, context.Canceled) {
+			r.note("The app's counters could not be read in between: %v", err)
+		}
+		return nil
+	}
+	r.ledger.read(all)
+	return r.ledger.received()
+}
+
+// watch looks at the phase's proofs, and lets the phase go on until it has its requests or its deadline.
+func (r *run) watch(ctx context.Context, p Phase) error {
+	least := time.NewTimer(minWatch)
+	defer least.Stop()
+	bounded, cancel := context.WithTimeout(ctx, p.deadline())
+	defer cancel()
+	for _, proof := range p.Prove {
+		v, notes := prove(ctx, proof, r.scenario, r.lab)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		r.proved[p.Name] = append(r.proved[p.Name], v)
+		for _, n := range notes {
+			r.note("%s", n)
+		}
+	}
+	need := expect.Needs(p.Expect)
+	if err := r.until(bounded, func() bool { return r.rec.has(need) }); err != nil && (ctx.Err() != nil || bounded.Err() == nil) {
+		return err
+	}
+	select {
+	case <-least.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// report closes the trace, and makes the report from it. It is never nil.
+func (r *run) report(broke error) (*reports.Report, error) {
+	s := r.scenario
+	rep := &reports.Report{
+		Scenario: s.Name, Title: s.Title, Story: s.Story, Cause: s.Cause, Fix: s.Fix,
+		Run: r.options.ID, Started: r.started.UTC(), Setup: r.setup, BringUp: r.options.BringUp, Files: r.files,
+	}
+	if broke != nil {
+		rep.Broken = broke.Error()
+	}
+	closed := r.trace.Close()
+	t, err := reports.LoadTrace(filepath.Join(r.options.Dir, reports.TraceFile))
+	if err = errors.Join(closed, err); err != nil {
+		rep.Broken = errors.Join(broke, err).Error()
+	}
+	if t == nil {
+		t = &reports.Trace{}
+	}
+	observations := reports.Observe(t, s.specs())
+	for i, p := range s.Phases {
+		rep.Phases = append(rep.Phases, reports.Phase{
+			Name: p.Name, Did: p.did(), Observation: observations[i], Verdicts: r.judge(p, observations[i]),
+		})
+	}
+	rep.Books = reports.Balance(t, observations, reports.BooksSpec{Plan: r.setup.Load})
+	rep.Notes = r.notes
+	rep.Took = time.Since(r.started)
+	rep.Conclude()
+	return rep, errors.Join(err, rep.Save(r.options.Dir))
+}
+
+// judge is a phase's proofs and expectations, each with a verdict.
+func (r *run) judge(p Phase, o reports.Observation) []reports.Verdict {
+	all := slices.Clone(r.proved[p.Name])
+	for _, missed := range p.Prove[len(all):] {
+		all = append(all, reports.Verdict{
+			Want: missed.String(), Saw: "nothing", Outcome: reports.Inconclusive, Why: "the phase did not get that far",
+		})
+	}
+	for _, e := range p.Expect {
+		all = append(all, e.Check(o))
+	}
+	return all
+}
+
+// clean deletes what the run made, also when ctx has ended.
+func (r *run) clean(ctx context.Context) error {
+	if !r.owned {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
+	defer cancel()
+	return r.step("clean up", func() error {
+		if err := r.lab.Objects.Remove(ctx, r.scenario.Name); err != nil {
+			return fmt.Errorf("namespace %s is left over: %w", r.scenario.Name, err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,365 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/reports"
+)
+
+// playFake plays s on f, in a time of its own: a run of minutes takes milliseconds.
+func playFake(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario) (*reports.Report, string, error) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "run")
+	rep, err := play(ctx, f.lab(), reports.Setup{Provider: "fake"}, s, Options{Dir: dir, ID: "id"})
+	return rep, dir, err
+}
+
+// kinds are a trace's events, but for those of proxies.
+func kinds(t *testing.T, dir string) []string {
+	t.Helper()
+	trace, err := reports.LoadTrace(filepath.Join(dir, reports.TraceFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, e := range trace.Events {
+		all = append(all, strings.TrimSpace(e.Phase+" "+string(e.Kind)))
+	}
+	return all
+}
+
+func TestRunPlaysPhasesUnderOneLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeMesh()
+		rep, dir, err := playFake(t, t.Context(), f, story())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Outcome != reports.Pass {
+			t.Errorf("got outcome %s, want pass: %+v %q", rep.Outcome, verdicts(rep), rep.Books.Problems)
+		}
+		want := []string{
+			"owner story",
+			"apply Namespace/story VirtualService/my-service DestinationRule/my-service",
+			"apply Telemetry/canarylab-access-log Deployment/load-client",
+			"ready story", "warm-up", "warm-up ended", "attack",
+			"apply VirtualService/my-service", "pods v2",
+			"apply VirtualService/my-service", // the rollback: nothing but the route
+			"attack ended", "remove story",
+		}
+		if got := f.order(want); !slices.Equal(got, want) {
+			t.Errorf("got calls\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		wantKinds := []string{
+			"load-start",
+			"baseline phase-start", "baseline settled", "baseline phase-end",
+			"half phase-start", "half writing", "half written", "half held", "half settled", "half phase-end",
+			"rollback phase-start", "rollback writing", "rollback written", "rollback held", "rollback settled", "rollback phase-end",
+			"load-stop",
+		}
+		if got := kinds(t, dir); !slices.Equal(got, wantKinds) {
+			t.Errorf("got events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(wantKinds, "\n"))
+		}
+		saved, err := reports.Load(dir)
+		if err != nil || saved.Outcome != reports.Pass || saved.Setup.Envoy != "1.40.0" || saved.Setup.Load.Run != "id" {
+			t.Errorf("got saved report %+v, %v, want the same as returned", saved, err)
+		}
+		// The counter of v1 began at 7 and counted the warm-up too: neither is the run's.
+		if got, want := int(rep.Books.Received["v1"]), rep.Books.Answered["v1"]; got != want || want == 0 {
+			t.Errorf("got %d requests received by v1, want %d", got, want)
+		}
+		// Phases follow each other without a gap; only the way from the last one's end to the load's takes a moment.
+		if rep.Books.Outside > 50 {
+			t.Errorf("got %d requests outside of every phase, want those of 0.1 s at most", rep.Books.Outside)
+		}
+		// A phase ends when it has its requests: the claim of 50 % takes nearly 8 s of them, the others the
+		// least that a phase is watched.
+		if rep.Took > 25*time.Second {
+			t.Errorf("got %s, want 18 s: no phase runs to its deadline", rep.Took)
+		}
+		for _, name := range []string{"1-baseline.yaml", "2-half.yaml", "load-client.yaml"} {
+			if _, err := os.Stat(filepath.Join(dir, ManifestsDir, name)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// verdicts are all of a report's that do not pass.
+func verdicts(rep *reports.Report) (all []reports.Verdict) {
+	for _, p := range rep.Phases {
+		for _, v := range p.Verdicts {
+			if v.Outcome != reports.Pass {
+				all = append(all, v)
+			}
+		}
+	}
+	return all
+}
+
+// Wherever a run is interrupted: a report, no load, no namespace, the context's error.
+func TestRunInterrupted(t *testing.T) {
+	for _, at := range []string{
+		"owner story", "ready story", "await 1", "warm-up", "counters ", "attack", "await 2",
+		"apply VirtualService/my-service", "await 3", "pods v2", "await 4",
+	} {
+		t.Run(at, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				f := newFakeMesh()
+				f.hook = func(call string) error {
+					if call == at {
+						cancel()
+					}
+					return nil
+				}
+				checkCut(t, ctx, f)
+			})
+		})
+	}
+	for _, after := range []time.Duration{4 * time.Second, 5 * time.Second, 8 * time.Second, 12 * time.Second} {
+		t.Run(after.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), after)
+				defer cancel()
+				checkCut(t, ctx, newFakeMesh())
+			})
+		})
+	}
+}
+
+func checkCut(t *testing.T, ctx context.Context, f *fakeMesh) {
+	t.Helper()
+	rep, dir, err := playFake(t, ctx, f, story())
+	if ctx.Err() == nil {
+		t.Fatal("the run ended before it was interrupted")
+	}
+	if !errors.Is(err, ctx.Err()) {
+		t.Errorf("got error %v, want %v in it", err, ctx.Err())
+	}
+	if rep == nil || rep.Broken == "" || rep.Outcome == reports.Pass {
+		t.Fatalf("got report %+v, want one that is broken and does not pass", rep)
+	}
+	if len(rep.Phases) != 3 || len(rep.Phases[1].Verdicts) != 3 {
+		t.Errorf("got phases %+v, want all of them, with a verdict on every claim", rep.Phases)
+	}
+	if saved, err := reports.Load(dir); err != nil || saved.Broken != rep.Broken {
+		t.Errorf("got saved report %+v, %v, want the same as returned", saved, err)
+	}
+	if all := kinds(t, dir); !slices.ContainsFunc(all, func(k string) bool { return strings.HasSuffix(k, "broken") }) {
+		t.Errorf("got events %q, want a broken one", all)
+	}
+	applied := f.called("apply Namespace/story VirtualService/my-service DestinationRule/my-service")
+	if removed := f.called("remove story"); removed != applied {
+		t.Errorf("got removed %t, want %t: as it was applied", removed, applied)
+	}
+	if f.loading {
+		t.Error("the load goes on")
+	}
+}
+
+func TestRunThatBreaks(t *testing.T) {
+	fails := func(at string) func(string) error {
+		return func(call string) error {
+			if call == at {
+				return errors.New("it broke")
+			}
+			return nil
+		}
+	}
+	for _, tc := range []struct {
+		name string
+		mesh func(*fakeMesh)
+		want string // in the error and in the report
+	}{
+		{"webhook refuses", func(f *fakeMesh) { f.hook = fails("apply VirtualService/my-service") }, "phase half: kubectl apply -f 2-half.yaml: it broke"},
+		{"pods never ready", func(f *fakeMesh) { f.hook = fails("ready story") }, "it broke"},
+		{"load dies", func(f *fakeMesh) { f.dies = 5 * time.Second }, "the load broke off: the agent died"},
+		{"load dies at once", func(f *fakeMesh) { f.hook = fails("attack") }, "the load broke off: it broke"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFakeMesh()
+				tc.mesh(f)
+				rep, _, err := playFake(t, t.Context(), f, story())
+				if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(rep.Broken, tc.want) {
+					t.Errorf("got error %v and broken %q, want %q in both", err, rep.Broken, tc.want)
+				}
+				if strings.Count(err.Error(), "broke off") > 1 {
+					t.Errorf("got error %v, want the cause once", err)
+				}
+				if errors.Is(err, context.Canceled) {
+					t.Errorf("got error %v, want one that is not an interruption", err)
+				}
+				if rep.Outcome == reports.Pass || !f.called("remove story") {
+					t.Errorf("got outcome %s, calls %q, want no pass, and the namespace removed", rep.Outcome, f.calls)
+				}
+			})
+		})
+	}
+}
+
+func TestNoDataIsNoPass(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		mesh func(*fakeMesh)
+		want reports.Outcome
+	}{
+		// Its deadline ends the phase.
+		{"load sends nothing", func(f *fakeMesh) { f.silent = true }, reports.Inconclusive},
+		// The callers saw all that was claimed, and nobody bears them out.
+		{"log says nothing", func(f *fakeMesh) { f.deaf = true }, reports.Invalid},
+		// Await 1 is the deployment's, 2 the baseline's, 3 that of phase half.
+		{"change never arrives", func(f *fakeMesh) { f.stuckAwait = 3 }, reports.Inconclusive},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFakeMesh()
+				tc.mesh(f)
+				rep, _, err := playFake(t, t.Context(), f, story())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if rep.Outcome != tc.want || rep.Broken != "" {
+					t.Errorf("got %s, broken %q, want %s: %q %q", rep.Outcome, rep.Broken, tc.want, rep.Books.Problems, rep.Notes)
+				}
+				if o := rep.Phases[1].Outcome(); !f.deaf && o == reports.Pass {
+					t.Errorf("phase half: got %s, want no pass: %+v", o, rep.Phases[1].Verdicts)
+				}
+				if f.stuckAwait > 0 && rep.Phases[0].Outcome() != reports.Pass {
+					t.Errorf("baseline: got %+v, want pass: it is not concerned", rep.Phases[0].Verdicts)
+				}
+			})
+		})
+	}
+}
+
+func TestRunFindsWhatContradictsTheStory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := story()
+		s.Phases[1].Do = Apply("3-broken.yaml")
+		s.Phases[1].Expect = []expect.Expectation{expect.NoErrors()}
+		rep, _, err := playFake(t, t.Context(), newFakeMesh(), s)
+		if err != nil || rep.Outcome != reports.Fail {
+			t.Errorf("got %s, %v, want fail and no error: what the mesh did is not the lab's fault", rep.Outcome, err)
+		}
+		if got := rep.Phases[1].Observation.Settled.Total.Flags; got["503 UH"] == 0 {
+			t.Errorf("got flags %v, want 503 UH", got)
+		}
+	})
+}
+
+func TestNamespaceThatIsThereAlready(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeMesh()
+		f.exists = true
+		rep, _, err := playFake(t, t.Context(), f, story())
+		if err == nil || !strings.Contains(err.Error(), "not the lab's") || rep.Broken == "" {
+			t.Errorf("got error %v, want a refusal", err)
+		}
+		if f.called("remove story") {
+			t.Error("a namespace that is not the lab's was removed")
+		}
+
+		f = newFakeMesh()
+		f.exists, f.owner = true, Manager
+		rep, _, err = playFake(t, t.Context(), f, story())
+		if err != nil || rep.Outcome != reports.Pass {
+			t.Errorf("got %v, want the leftover removed and a pass", err)
+		}
+		want := []string{"owner story", "remove story", "ready story", "remove story"}
+		if got := f.order(want); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestLeftoverIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeMesh()
+		f.hook = func(call string) error {
+			if call == "remove story" {
+				return errors.New("a finalizer holds it")
+			}
+			return nil
+		}
+		rep, dir, err := playFake(t, t.Context(), f, story())
+		if err == nil || !strings.Contains(err.Error(), "namespace story is left over: a finalizer holds it") {
+			t.Errorf("got error %v, want the leftover", err)
+		}
+		saved, loadErr := reports.Load(dir)
+		if loadErr != nil || rep.Outcome != reports.Pass || !strings.Contains(strings.Join(saved.Notes, " "), "a finalizer holds it") {
+			t.Errorf("got %s, %v, %v, want a report that passes and names the leftover", rep.Outcome, saved, loadErr)
+		}
+	})
+}
+
+// A version's counter is read before its pods go.
+func TestScaleDownKeepsTheCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := story()
+		s.Phases = append(s.Phases,
+			Phase{Name: "all v2", Do: Apply("4-v2.yaml"), Expect: []expect.Expectation{expect.Share("v2", 100)}},
+			Phase{Name: "v1 gone", Do: ScaleTo{Deployment: "my-service-v1"}, Expect: []expect.Expectation{expect.Share("v2", 100)}},
+		)
+		f := newFakeMesh()
+		// What is read at the phases' ends is not enough.
+		loading := false
+		f.hook = func(call string) error {
+			switch call {
+			case "attack":
+				loading = true
+			case "scale my-service-v1 0":
+				loading = false
+			case "counters ":
+				if loading {
+					return errors.New("a slow answer")
+				}
+			}
+			return nil
+		}
+		rep, _, err := playFake(t, t.Context(), f, s)
+		if err != nil || rep.Outcome != reports.Pass {
+			t.Fatalf("got %s, %v: %q", rep.Outcome, err, rep.Books.Problems)
+		}
+		if got, want := int(rep.Books.Received["v1"]), rep.Books.Answered["v1"]; got != want {
+			t.Errorf("got %d received by v1, want %d", got, want)
+		}
+		want := []string{"counters my-service-v1", "scale my-service-v1 0"}
+		if got := f.order(want); !slices.Equal(slices.Compact(got), want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestRunRefusesBeforeItStarts(t *testing.T) {
+	f := newFakeMesh()
+	s := story()
+	s.Phases[1].Do = Apply("9-none.yaml")
+	rep, dir, err := playFake(t, t.Context(), f, s)
+	if rep != nil || err == nil || len(f.calls) > 0 {
+		t.Errorf("got report %v, error %v, calls %q, want an error and nothing else", rep, err, f.calls)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got a folder (%v), want none", err)
+	}
+
+	// A run's record is never overwritten.
+	dir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, reports.TraceFile), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err := play(t.Context(), f.lab(), reports.Setup{}, story(), Options{Dir: dir}); rep != nil || !errors.Is(err, os.ErrExist) {
+		t.Errorf("got %v, %v, want a refusal of the folder", rep, err)
+	}
+}

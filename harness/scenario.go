@@ -1,0 +1,250 @@
+package harness
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/mesh"
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports"
+)
+
+// The names that every scenario's manifests share.
+const (
+	// Service is the host that callers ask for, and the value of the label app of its pods.
+	Service = "my-service"
+	// Port is the Service's port.
+	Port = 80
+	// ManagedBy and Manager are the label that marks what the lab made. It deletes no namespace without it.
+	ManagedBy = mesh.ManagedBy
+	Manager   = mesh.Manager
+)
+
+// DefaultDeadline is how long a phase watches at most, from the moment that its change has settled.
+const DefaultDeadline = time.Minute
+
+// A Scenario is one canary story as data: a load that never breaks off, and phases that each change one thing.
+type Scenario struct {
+	// Name is in kebab case: the scenario's folder, its namespace, what the command line calls it, and its test.
+	Name string
+	// Title is one sentence for lists, Story a few for readers.
+	Title, Story string
+	// Cause says why it goes as it does, Fix how to get out of it. Both are empty for a story where nothing breaks.
+	Cause, Fix string
+	// Files holds the manifests, in a folder named Name.
+	Files fs.FS
+	// Load is what callers send: URL, Cohorts and Timeout. The engine sets Run and Duration.
+	Load loadgen.Plan
+	// Canary is the version that a rollback takes back, such as v2. CanaryCohort limits the rollback clock to the one
+	// cohort that the canary was offered to; empty means all.
+	Canary, CanaryCohort string
+	// Phases are played in order. The first applies the manifests that all begins with: before the load.
+	Phases []Phase
+}
+
+// A Phase makes one change, waits until every caller's proxy holds it, and watches.
+type Phase struct {
+	// Name is unique in the scenario.
+	Name string
+	// Do is the change. Nil only watches.
+	Do Step
+	// Prove is looked at once the change has settled, while the load goes on.
+	Prove []Proof
+	// Expect is judged by what was sent while the phase was settled. The phase goes on until there are as many
+	// requests as that takes, or until Deadline.
+	Expect []expect.Expectation
+	// Deadline bounds the watching. Zero means DefaultDeadline.
+	Deadline time.Duration
+}
+
+// deadline is Deadline with its default.
+func (p Phase) deadline() time.Duration { return cmp.Or(p.Deadline, DefaultDeadline) }
+
+// did is what reports call the phase's change.
+func (p Phase) did() string {
+	if p.Do == nil {
+		return ""
+	}
+	return p.Do.String()
+}
+
+// spec is what reports.Observe has to know of phase i.
+func (s Scenario) spec(i int) reports.PhaseSpec {
+	p := s.Phases[i]
+	_, back := p.Do.(Rollback)
+	return reports.PhaseSpec{Name: p.Name, Rollback: back, Canary: s.Canary, Cohort: s.CanaryCohort}
+}
+
+func (s Scenario) specs() []reports.PhaseSpec {
+	all := make([]reports.PhaseSpec, len(s.Phases))
+	for i := range all {
+		all[i] = s.spec(i)
+	}
+	return all
+}
+
+// manifest reads one of the scenario's files.
+func (s Scenario) manifest(file string) ([]byte, error) {
+	b, err := fs.ReadFile(s.Files, path.Join(s.Name, file))
+	if err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	return b, nil
+}
+
+// duration bounds the load: all deadlines, with time for each change to arrive.
+func (s Scenario) duration() time.Duration {
+	d := loadMargin
+	for _, p := range s.Phases {
+		d += p.deadline() + stepWithin + settleWithin
+	}
+	return min(d, loadgen.MaxDuration)
+}
+
+// plan is the load of one run.
+func (s Scenario) plan(run string) loadgen.Plan {
+	p := s.Load
+	p.Run, p.Duration = run, s.duration()
+	return p
+}
+
+// kebab is also what Kubernetes takes as the name of a namespace.
+var kebab = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
+// Validate returns nil, or all that is wrong with the scenario and its manifests. It needs no cluster.
+func (s Scenario) Validate() error {
+	var errs []error
+	wrong := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("scenario %s: "+format, append([]any{s.Name}, args...)...))
+	}
+	if !kebab.MatchString(s.Name) || len(s.Name) > 40 {
+		wrong("%q is not a kebab-case name of up to 40 letters", s.Name)
+	}
+	if s.Title == "" {
+		wrong("no title")
+	}
+	if (s.Cause == "") != (s.Fix == "") {
+		wrong("a cause needs a fix, and a fix a cause")
+	}
+	if s.Files == nil {
+		wrong("no files")
+		return errors.Join(errs...)
+	}
+	if s.Load.Run != "" || s.Load.Duration != 0 {
+		wrong("the engine sets the load's run and duration")
+	}
+	if err := s.plan("validate").Validate(); err != nil {
+		wrong("%w", err)
+	}
+	if s.CanaryCohort != "" && !s.hasCohort(s.CanaryCohort) {
+		wrong("the canary's cohort %q is not in the load", s.CanaryCohort)
+	}
+	if len(s.Phases) == 0 {
+		wrong("no phases")
+		return errors.Join(errs...)
+	}
+	if err := s.checkBaseline(); err != nil {
+		wrong("%w", err)
+	}
+	names := map[string]bool{}
+	applied := map[string]bool{}
+	for i, p := range s.Phases {
+		at := func(format string, args ...any) {
+			wrong("phase %d (%s): "+format, append([]any{i + 1, p.Name}, args...)...)
+		}
+		if p.Name == "" || names[p.Name] {
+			at("its name is empty or used twice")
+		}
+		names[p.Name] = true
+		if len(p.Expect)+len(p.Prove) == 0 {
+			at("it claims nothing, so it can't fail")
+		}
+		if p.Deadline < 0 {
+			at("its deadline is %s", p.Deadline)
+		}
+		for _, e := range p.Expect {
+			if c := e.Cohort(); c != "" && !s.hasCohort(c) {
+				at("%q is about cohort %q, which is not in the load", e, c)
+			}
+			if _, timed := e.(expect.Recovery); timed && !s.spec(i).Rollback {
+				at("%q: it does not roll back", e)
+			}
+		}
+		for _, e := range p.Prove {
+			if err := e.check(); err != nil {
+				at("%q: %w", e, err)
+			}
+		}
+		if p.Do != nil {
+			if err := p.Do.check(s, applied); err != nil {
+				at("%s: %w", p.Do, err)
+			}
+		}
+		if file, ok := p.Do.(Apply); ok {
+			applied[string(file)] = true
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s Scenario) hasCohort(name string) bool {
+	return slices.ContainsFunc(s.Load.Cohorts, func(c loadgen.Cohort) bool { return c.Name == name })
+}
+
+// checkBaseline tells whether the first phase makes the scenario's own namespace, marked as the lab's and with injection.
+func (s Scenario) checkBaseline() error {
+	file, ok := s.Phases[0].Do.(Apply)
+	if !ok {
+		return errors.New("the first phase has to apply the manifests that all begins with")
+	}
+	b, err := s.manifest(string(file))
+	if err != nil {
+		return err
+	}
+	objects, err := kube.Objects(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for _, o := range objects {
+		if o.GetKind() != "Namespace" {
+			continue
+		}
+		labels := o.GetLabels()
+		if labels[ManagedBy] != Manager || labels["istio-injection"] != "enabled" {
+			return fmt.Errorf("%s: namespace %s needs the labels %s: %s and istio-injection: enabled", file, o.GetName(), ManagedBy, Manager)
+		}
+		return nil
+	}
+	return fmt.Errorf("%s makes no namespace", file)
+}
+
+// objects reads one of the scenario's files, and checks that it stays in the scenario's namespace.
+func (s Scenario) objects(file string) ([]object, error) {
+	b, err := s.manifest(file)
+	if err != nil {
+		return nil, err
+	}
+	all, err := kube.Objects(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s is empty", file)
+	}
+	for _, o := range all {
+		inside := o.GetNamespace() == s.Name || o.GetKind() == "Namespace" && o.GetName() == s.Name
+		if !inside {
+			// What lies elsewhere would outlive the run.
+			return nil, fmt.Errorf("%s: %s %s is not in namespace %s", file, o.GetKind(), o.GetName(), s.Name)
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,106 @@
+package harness
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/sampleapp"
+)
+
+func TestValidate(t *testing.T) {
+	if err := story().Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name  string
+		spoil func(*Scenario)
+		want  string
+	}{
+		{"name", func(s *Scenario) { s.Name = "Story" }, "not a kebab-case name"},
+		{"title", func(s *Scenario) { s.Title = "" }, "no title"},
+		{"cause", func(s *Scenario) { s.Cause = "because" }, "a cause needs a fix"},
+		{"no files", func(s *Scenario) { s.Files = nil }, "no files"},
+		{"no phases", func(s *Scenario) { s.Phases = nil }, "no phases"},
+		{"load", func(s *Scenario) { s.Load.Cohorts = nil }, "cohorts"},
+		{"load's run", func(s *Scenario) { s.Load.Run = "mine" }, "the engine sets"},
+		{"canary cohort", func(s *Scenario) { s.CanaryCohort = "nobody" }, `"nobody" is not in the load`},
+		{"first step", func(s *Scenario) { s.Phases[0].Do = nil }, "the first phase has to apply"},
+		{"namespace", func(s *Scenario) { s.Phases[0].Do = Apply("2-half.yaml") }, "makes no namespace"},
+		{"label", func(s *Scenario) {
+			s.Files.(fstest.MapFS)["story/1-baseline.yaml"].Data = []byte(strings.ReplaceAll(testHead, Manager, "me"))
+		}, "needs the labels"},
+		{"elsewhere", func(s *Scenario) {
+			s.Files.(fstest.MapFS)["story/2-half.yaml"].Data = []byte(strings.ReplaceAll(testRoute("half"), "story", "other"))
+		}, "is not in namespace story"},
+		{"no such file", func(s *Scenario) { s.Phases[1].Do = Apply("7-none.yaml") }, "7-none.yaml"},
+		{"empty file", func(s *Scenario) { s.Files.(fstest.MapFS)["story/2-half.yaml"].Data = []byte("# nothing\n") }, "is empty"},
+		{"twice", func(s *Scenario) { s.Phases[1].Name = "baseline" }, "used twice"},
+		{"claims nothing", func(s *Scenario) { s.Phases[1].Expect, s.Phases[1].Prove = nil, nil }, "it claims nothing"},
+		{"deadline", func(s *Scenario) { s.Phases[1].Deadline = -time.Second }, "its deadline"},
+		{"cohort", func(s *Scenario) { s.Phases[1].Expect = []expect.Expectation{expect.NoErrors().Of("beta")} }, `cohort "beta"`},
+		{"recovery", func(s *Scenario) { s.Phases[1].Expect = []expect.Expectation{expect.RecoveredWithin(time.Second)} }, "does not roll back"},
+		{"rollback to the future", func(s *Scenario) { s.Phases[1].Do = Rollback("3-broken.yaml") }, "no earlier phase applied it"},
+		{"delete the namespace", func(s *Scenario) { s.Phases[1].Do = Delete("1-baseline.yaml") }, "the engine's to delete"},
+		{"scale", func(s *Scenario) { s.Phases[1].Do = ScaleTo{Deployment: "d", Replicas: -1} }, "-1 replicas"},
+		{"inject nowhere", func(s *Scenario) { s.Phases[1].Do = Inject{} }, "no version"},
+		{"inject too much", func(s *Scenario) { s.Phases[1].Do = Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 2}} }, "errorRate"},
+		{"proof", func(s *Scenario) { s.Phases[1].Prove = []Proof{Endpoints{}} }, "want a subset"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := story()
+			tc.spoil(&s)
+			if err := s.Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want an error with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestStepsSayWhatTheyDo(t *testing.T) {
+	for _, tc := range []struct {
+		step Step
+		want string
+	}{
+		{Apply("2-canary.yaml"), "kubectl apply -f 2-canary.yaml"},
+		{Delete("2-canary.yaml"), "kubectl delete -f 2-canary.yaml"},
+		{Rollback("1-baseline.yaml"), "kubectl apply the VirtualService of 1-baseline.yaml"},
+		{ScaleTo{Deployment: "my-service-v1"}, "kubectl scale deployment my-service-v1 --replicas=0"},
+		{Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 0.5}},
+			`inject {"errorRate":0.5,"errorCode":503,"latency":"0s","jitter":"0s"} into every pod of v2`},
+		{Inject{Version: "v2"}, "heal every pod of v2"},
+	} {
+		if got := tc.step.String(); got != tc.want {
+			t.Errorf("got %q, want %q", got, tc.want)
+		}
+	}
+}
+
+// A rollback writes the route and nothing else.
+func TestRollbackTakesTheRouteOnly(t *testing.T) {
+	b, err := Rollback("1-baseline.yaml").route(story())
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := kube.Objects(b)
+	if err != nil || len(objects) != 1 || objects[0].GetKind() != "VirtualService" || objects[0].GetAnnotations()["route"] != "v1" {
+		t.Errorf("got %s, %v, want the VirtualService", b, err)
+	}
+}
+
+func TestLoadOutlivesThePhases(t *testing.T) {
+	s := story()
+	if got, least := s.plan("id").Duration, 3*(DefaultDeadline+settleWithin+stepWithin); got < least {
+		t.Errorf("got %s, want %s or more", got, least)
+	}
+	for range 100 {
+		s.Phases = append(s.Phases, s.Phases[0])
+	}
+	if got := s.plan("id").Duration; got != loadgen.MaxDuration {
+		t.Errorf("got %s, want the agent's bound %s", got, loadgen.MaxDuration)
+	}
+}

@@ -1,0 +1,212 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/canarylab/canarylab/sampleapp"
+)
+
+type object = *unstructured.Unstructured
+
+// A Step is the one change that a phase makes. Its String is what a person would type. The set is closed: Apply, Delete,
+// Rollback, Inject and ScaleTo.
+type Step interface {
+	fmt.Stringer
+	// check finds what is wrong with the step without a cluster. applied has the files that earlier phases applied.
+	check(s Scenario, applied map[string]bool) error
+	// touches says what the step concerns besides the objects that it writes.
+	touches(s Scenario) (touch, error)
+	// do makes the change. It returns when the last write was accepted.
+	do(ctx context.Context, s Scenario, l lab) error
+}
+
+// A touch is what a Step concerns.
+type touch struct {
+	// Workloads tells that pods come or go.
+	Workloads bool
+	// Proxies tells that the callers' proxies have to learn of it.
+	Proxies bool
+	// Gone names the deployments whose pods the step takes away, with their counters.
+	Gone []string
+}
+
+// Apply applies one of the scenario's files, such as Apply("2-canary.yaml").
+type Apply string
+
+// String implements Step.
+func (a Apply) String() string { return "kubectl apply -f " + string(a) }
+
+func (a Apply) check(s Scenario, _ map[string]bool) error {
+	_, err := s.objects(string(a))
+	return err
+}
+
+func (a Apply) touches(s Scenario) (touch, error) {
+	objects, err := s.objects(string(a))
+	return touch{Workloads: slices.ContainsFunc(objects, isDeployment), Proxies: true}, err
+}
+
+func (a Apply) do(ctx context.Context, s Scenario, l lab) error {
+	b, err := s.manifest(string(a))
+	if err != nil {
+		return err
+	}
+	return l.Objects.Apply(ctx, b)
+}
+
+// Delete deletes what one of the scenario's files names.
+type Delete string
+
+// String implements Step.
+func (d Delete) String() string { return "kubectl delete -f " + string(d) }
+
+func (d Delete) check(s Scenario, _ map[string]bool) error {
+	objects, err := s.objects(string(d))
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if o.GetKind() == "Namespace" {
+			return errors.New("the namespace is the engine's to delete")
+		}
+	}
+	return nil
+}
+
+func (d Delete) touches(s Scenario) (touch, error) {
+	objects, err := s.objects(string(d))
+	t := touch{Proxies: true}
+	for _, o := range objects {
+		if isDeployment(o) {
+			t.Workloads = true
+			t.Gone = append(t.Gone, o.GetName())
+		}
+	}
+	return t, err
+}
+
+func (d Delete) do(ctx context.Context, s Scenario, l lab) error {
+	b, err := s.manifest(string(d))
+	if err != nil {
+		return err
+	}
+	return l.Objects.Delete(ctx, b)
+}
+
+// Rollback applies the VirtualService of a file that an earlier phase applied, and nothing else of it: the way back that
+// takes one write. Its phase gets a rollback clock.
+type Rollback string
+
+// String implements Step.
+func (r Rollback) String() string { return "kubectl apply the VirtualService of " + string(r) }
+
+func (r Rollback) check(s Scenario, applied map[string]bool) error {
+	if !applied[string(r)] {
+		return errors.New("no earlier phase applied it")
+	}
+	_, err := r.route(s)
+	return err
+}
+
+func (r Rollback) touches(Scenario) (touch, error) { return touch{Proxies: true}, nil }
+
+func (r Rollback) do(ctx context.Context, s Scenario, l lab) error {
+	b, err := r.route(s)
+	if err != nil {
+		return err
+	}
+	return l.Objects.Apply(ctx, b)
+}
+
+// route is the file's VirtualServices.
+func (r Rollback) route(s Scenario) ([]byte, error) {
+	objects, err := s.objects(string(r))
+	if err != nil {
+		return nil, err
+	}
+	var docs [][]byte
+	for _, o := range objects {
+		if o.GetKind() != "VirtualService" {
+			continue
+		}
+		b, err := yaml.Marshal(o.Object)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, b)
+	}
+	if len(docs) == 0 {
+		return nil, errors.New("it has no VirtualService")
+	}
+	return bytes.Join(docs, []byte("---\n")), nil
+}
+
+// Inject sets the faults of every pod of one version, through the sample app's admin port. The zero Faults heal it.
+type Inject struct {
+	Version string
+	Faults  sampleapp.Faults
+}
+
+// String implements Step.
+func (i Inject) String() string {
+	if i.Faults == (sampleapp.Faults{}) {
+		return "heal every pod of " + i.Version
+	}
+	b, err := i.Faults.MarshalJSON()
+	if err != nil { // no fault has a form that JSON lacks; NaN does, and check refuses it
+		return fmt.Sprintf("inject %+v into every pod of %s", i.Faults, i.Version)
+	}
+	return fmt.Sprintf("inject %s into every pod of %s", b, i.Version)
+}
+
+func (i Inject) check(Scenario, map[string]bool) error {
+	if i.Version == "" {
+		return errors.New("no version")
+	}
+	return i.Faults.Validate()
+}
+
+func (i Inject) touches(Scenario) (touch, error) { return touch{}, nil }
+
+func (i Inject) do(ctx context.Context, s Scenario, l lab) error {
+	return l.Apps.Inject(ctx, s.Name, i.Version, i.Faults)
+}
+
+// ScaleTo sets a deployment's number of replicas.
+type ScaleTo struct {
+	Deployment string
+	Replicas   int32
+}
+
+// String implements Step.
+func (s ScaleTo) String() string {
+	return fmt.Sprintf("kubectl scale deployment %s --replicas=%d", s.Deployment, s.Replicas)
+}
+
+func (s ScaleTo) check(Scenario, map[string]bool) error {
+	if s.Deployment == "" || s.Replicas < 0 {
+		return fmt.Errorf("deployment %q, %d replicas", s.Deployment, s.Replicas)
+	}
+	return nil
+}
+
+func (s ScaleTo) touches(Scenario) (touch, error) {
+	t := touch{Workloads: true, Proxies: true}
+	if s.Replicas == 0 {
+		t.Gone = []string{s.Deployment}
+	}
+	return t, nil
+}
+
+func (s ScaleTo) do(ctx context.Context, scenario Scenario, l lab) error {
+	return l.Objects.Scale(ctx, scenario.Name, s.Deployment, s.Replicas)
+}
+
+func isDeployment(o object) bool { return o.GetKind() == "Deployment" }

@@ -1,0 +1,38 @@
+package harness
+
+import "time"
+
+// Every wait of the engine has its bound here. Those that bound a healthy step are several times what was seen on two busy
+// cores, so that running into one means that something is broken.
+const (
+	// deployWithin covers the first pods of a namespace, on a machine that is still pulling itself up.
+	deployWithin = 3 * time.Minute
+	// stepWithin covers one change, with the pods that it makes: they were seen ready in 4 to 6 s.
+	stepWithin = time.Minute
+	// settleWithin covers a change's way to the proxies: 0.1 s of istiod's debounce, up to 10 s when events keep coming
+	// (PILOT_DEBOUNCE_MAX).
+	settleWithin = 30 * time.Second
+	// minWatch is the least that a settled phase is watched, however soon it has its requests.
+	minWatch = 3 * time.Second
+	// proveWithin covers one look at proxies, pods or Istio's analysis.
+	proveWithin = 20 * time.Second
+	// countWithin covers one reading of the sample app's counters: milliseconds.
+	countWithin = 5 * time.Second
+	// quietWithin is how long pods may take to finish the requests in flight once none comes any more.
+	quietWithin = 5 * time.Second
+	// warmFor is how long the callers send before the load that counts. The first seconds after a bring-up have a
+	// p99 of 110 to 160 ms at 1,000 requests a second, later ones of 6 to 9 ms.
+	warmFor = 3 * time.Second
+	// beginWithin covers the way from the start of the load agent to its first word.
+	beginWithin = 20 * time.Second
+	// stopWithin is how long the agent may take to end, beside the timeout of a request in flight.
+	stopWithin = 10 * time.Second
+	// drainWithin covers the last access log entries: Envoy writes them once a second.
+	drainWithin = 10 * time.Second
+	// cleanWithin covers the deletion of a namespace: pods take up to their grace period of 30 s.
+	cleanWithin = 2 * time.Minute
+	// loadMargin is what the load's own safety bound has beside the phases.
+	loadMargin = time.Minute
+	// pollEvery is how often a fact is looked at that nobody tells.
+	pollEvery = 50 * time.Millisecond
+)

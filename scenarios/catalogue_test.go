@@ -1,0 +1,224 @@
+package scenarios_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"istio.io/istio/pilot/pkg/config/kube/crd"
+	"istio.io/istio/pkg/config/schema/collections"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/scenarios"
+)
+
+// fileName is a number, which gives the order of applying, and what the file is for.
+var fileName = regexp.MustCompile(`^([1-9])-[a-z0-9]+(-[a-z0-9]+)*\.yaml$`)
+
+func TestScenariosAreValid(t *testing.T) {
+	for _, s := range scenarios.All() {
+		if err := s.Validate(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The names are the command line's and the test's: no two alike, and each with a folder and a Go file of its own.
+func TestEachScenarioHasItsFolderAndFile(t *testing.T) {
+	var names []string
+	for _, s := range scenarios.All() {
+		names = append(names, s.Name)
+		file := strings.ReplaceAll(s.Name, "-", "_") + ".go"
+		if _, err := os.Stat(file); err != nil {
+			t.Errorf("scenario %s: got no file %s: %v", s.Name, file, err)
+		}
+	}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var folders []string
+	for _, e := range entries {
+		if e.IsDir() {
+			folders = append(folders, e.Name())
+		}
+	}
+	slices.Sort(names)
+	if !slices.Equal(folders, names) {
+		t.Errorf("got folders %q, want one for each of the scenarios %q", folders, names)
+	}
+}
+
+func TestEveryManifestIsUsedAndNumbered(t *testing.T) {
+	for _, s := range scenarios.All() {
+		t.Run(s.Name, func(t *testing.T) {
+			var used []string
+			for _, p := range s.Phases {
+				file := ""
+				switch do := p.Do.(type) {
+				case harness.Apply:
+					file = string(do)
+				case harness.Delete:
+					file = string(do)
+				}
+				if file != "" && !slices.Contains(used, file) {
+					used = append(used, file)
+				}
+			}
+			entries, err := os.ReadDir(s.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var there []string
+			for i, e := range entries {
+				there = append(there, e.Name())
+				m := fileName.FindStringSubmatch(e.Name())
+				if m == nil || int(m[1][0]-'0') != i+1 {
+					t.Errorf("got file %s in place %d, want <number>-<what>.yaml, numbered from 1 without a gap", e.Name(), i+1)
+				}
+				b, err := os.ReadFile(filepath.Join(s.Name, e.Name()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if first, _, _ := bytes.Cut(b, []byte("\n")); !bytes.HasPrefix(first, []byte("# ")) || !bytes.ContainsAny(first, ".") {
+					t.Errorf("%s: got first line %q, want a comment with a sentence on what the file does", e.Name(), first)
+				}
+			}
+			// Applied in the order of their numbers, and none left over.
+			if !slices.Equal(used, there) {
+				t.Errorf("phases use %q, folder has %q: want the same, in the same order", used, there)
+			}
+		})
+	}
+}
+
+// What Istio's webhook would refuse is found here, without a cluster, by the same code.
+func TestManifestsAreWhatKubernetesAndIstioTake(t *testing.T) {
+	for _, s := range scenarios.All() {
+		files, err := filepath.Glob(filepath.Join(s.Name, "*.yaml"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("manifests of %s: got %d, %v", s.Name, len(files), err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			objects, err := kube.Objects(b)
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+				continue
+			}
+			for _, o := range objects {
+				if strings.HasSuffix(o.GroupVersionKind().Group, "istio.io") {
+					checkIstio(t, file, o.Object)
+				} else {
+					checkKubernetes(t, file, o.Object)
+				}
+			}
+		}
+	}
+}
+
+func checkIstio(t *testing.T, file string, object map[string]any) {
+	t.Helper()
+	b, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	configs, others, err := crd.ParseInputs(string(b))
+	if err != nil || len(configs) != 1 || len(others) != 0 {
+		t.Errorf("%s: Istio reads %d configs, %d others: %v", file, len(configs), len(others), err)
+		return
+	}
+	c := configs[0]
+	schema, ok := collections.Pilot.FindByGroupVersionAliasesKind(c.GroupVersionKind)
+	if !ok {
+		t.Errorf("%s: Istio has no kind %s", file, c.GroupVersionKind)
+		return
+	}
+	warning, err := schema.ValidateConfig(c)
+	if err != nil || warning != nil {
+		t.Errorf("%s: %s: Istio's validation: got error %v, warning %v, want none", file, c.Name, err, warning)
+	}
+	if c.GroupVersionKind.Group == "networking.istio.io" && c.GroupVersionKind.Version != "v1" {
+		t.Errorf("%s: got networking.istio.io/%s, want v1", file, c.GroupVersionKind.Version)
+	}
+}
+
+func checkKubernetes(t *testing.T, file string, object map[string]any) {
+	t.Helper()
+	b, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	typed, _, err := scheme.Codecs.UniversalDeserializer().Decode(b, nil, nil)
+	if err != nil {
+		t.Errorf("%s: %v", file, err)
+		return
+	}
+	// The decoder lets unknown fields pass, the converter does not.
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object, typed, true); err != nil {
+		t.Errorf("%s: %v", file, err)
+	}
+}
+
+func TestFindSuggestsTheNearest(t *testing.T) {
+	for _, tc := range []struct{ name, want string }{
+		{"label-mismatch", ""},
+		{"label-missmatch", "did you mean label-mismatch?"},
+		{"Header-Routing", "did you mean header-routing?"},
+		{"weighted-rolout", "did you mean weighted-rollout?"},
+		{"something-else", "there are: weighted-rollout, header-routing, label-mismatch"},
+		{"", "there are: weighted-rollout"},
+	} {
+		s, err := scenarios.Find(tc.name)
+		switch {
+		case tc.want == "" && (err != nil || s.Name != tc.name):
+			t.Errorf("Find(%q): got %q, %v, want it found", tc.name, s.Name, err)
+		case tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
+			t.Errorf("Find(%q): got error %v, want one with %q", tc.name, err, tc.want)
+		}
+	}
+	if _, err := scenarios.Find("something-else"); err == nil || strings.Contains(err.Error(), "did you mean") {
+		t.Errorf("Find(something-else): got %v, want no suggestion", err)
+	}
+}
+
+// Dependencies point one way: what is measured and reported knows nothing of Kubernetes, and scenarios nothing of providers.
+func TestDependenciesPointOneWay(t *testing.T) {
+	const module = "github.com/canarylab/canarylab/"
+	for _, tc := range []struct {
+		pkg   string
+		never []string
+	}{
+		{"sampleapp", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
+		{"loadgen", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness", module + "reports", module + "scenarios"}},
+		{"reports", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness", module + "scenarios"}},
+		{"harness/expect", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness/cluster", module + "scenarios"}},
+		{"harness", []string{module + "scenarios", module + "harness/lab", module + "harness/cluster/", "sigs.k8s.io/kind"}},
+		{"scenarios", []string{module + "harness/lab", module + "harness/cluster/", "sigs.k8s.io/kind"}},
+	} {
+		out, err := exec.Command("go", "list", "-deps", module+tc.pkg).CombinedOutput()
+		if err != nil {
+			t.Errorf("go list -deps %s: %v: %s", tc.pkg, err, out)
+			continue
+		}
+		for dep := range strings.FieldsSeq(string(out)) {
+			for _, never := range tc.never {
+				if strings.HasPrefix(dep, never) && dep != module+tc.pkg {
+					t.Errorf("%s depends on %s, want nothing below %s", tc.pkg, dep, never)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// labelMismatch is the canary that everybody ships once: whoever wrote the subset wrote the release's number, whoever
+// wrote the Deployment labelled its pods v2. Kubernetes and Istio accept both. Envoy gets a cluster for the subset with
+// nobody in it, and does not give the cluster's share to anyone else.
+//
+// Its healthy twin is the baseline, where the subset matches and Envoy has its endpoint, and the last phase, where the
+// same route works.
+var labelMismatch = harness.Scenario{
+	Name:  "label-mismatch",
+	Title: "A subset whose labels match no pod turns the canary's share into 503s while v2 is healthy and idle",
+	Story: "v2 runs and is ready. The canary's route gives it 10 %, and with the route comes a DestinationRule whose subset v2 " +
+		"asks for version: v2.0. The pods are labelled version: v2. A tenth of the requests fails, v2 gets none. The route is " +
+		"rolled back, the subset is fixed, and the same route works.",
+	Cause: "The DestinationRule's subset v2 asks for the label version: v2.0, and no pod of my-service has it. Istio builds an " +
+		"Envoy cluster for the subset all the same, without endpoints. The route goes on to pick that cluster for its share of the " +
+		"requests, and Envoy answers each of them itself: 503 with response flag UH, no_healthy_upstream. It is not retried, the " +
+		"other subset does not step in, and the canary's own metrics stay clean because it never sees a request.",
+	Fix: "Roll the VirtualService back first: that ends the errors. Then make the subset's labels equal to those of the canary's " +
+		"pods (compare with kubectl get pods --show-labels), wait until the proxies have its endpoints (istioctl proxy-config " +
+		"endpoints), and only then give it weight again. istioctl analyze finds the mismatch beforehand (IST0173).",
+	Files: files,
+	Load: loadgen.Plan{
+		URL:     "http://my-service/",
+		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
+	},
+	Canary: "v2",
+	Phases: []harness.Phase{{
+		Name: "baseline",
+		Do:   harness.Apply("1-baseline.yaml"),
+		Prove: []harness.Proof{
+			harness.Endpoints{Subset: "v2", Want: 1}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{},
+		},
+		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+	}, {
+		Name: "canary at 10 %",
+		Do:   harness.Apply("2-canary.yaml"),
+		Prove: []harness.Proof{
+			harness.Endpoints{Subset: "v2", Want: 0}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{Code: "IST0173"},
+		},
+		Expect: []expect.Expectation{
+			expect.Flag(503, "UH", 10), expect.OnlyErrors(503, "UH"), expect.Share("v1", 90), expect.Untouched("v2"),
+		},
+	}, {
+		Name: "rollback",
+		Do:   harness.Rollback("1-baseline.yaml"),
+		Expect: []expect.Expectation{
+			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
+		},
+	}, {
+		Name:   "subset fixed",
+		Do:     harness.Apply("3-fixed.yaml"),
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Diagnosis{}},
+		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+	}, {
+		Name:   "canary at 10 % again",
+		Do:     harness.Apply("4-canary-again.yaml"),
+		Expect: []expect.Expectation{expect.Share("v2", 10), expect.Share("v1", 90), expect.NoErrors()},
+	}},
+}

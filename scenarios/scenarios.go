@@ -1,0 +1,47 @@
+// Package scenarios is the catalogue: canary stories that Istio lets happen, each as one literal and a folder of plain YAML.
+package scenarios
+
+import (
+	"embed"
+	"fmt"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+
+	"github.com/canarylab/canarylab/harness"
+)
+
+// files holds every scenario's manifests.
+//
+//go:embed */*.yaml
+var files embed.FS
+
+// All returns the catalogue, in the order in which it is best read and played: the rollout that works first.
+func All() []harness.Scenario {
+	return []harness.Scenario{
+		weightedRollout,
+		headerRouting,
+		labelMismatch,
+	}
+}
+
+// Find returns the scenario of that name. For an unknown name the error suggests the nearest and lists all.
+func Find(name string) (harness.Scenario, error) {
+	var names []string
+	nearest, distance := "", len(name)
+	for _, s := range All() {
+		if s.Name == name {
+			return s, nil
+		}
+		names = append(names, s.Name)
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), s.Name); d < distance || nearest == "" {
+			nearest, distance = s.Name, d
+		}
+	}
+	hint := ""
+	// More than a third of the letters wrong is another word, not a slip.
+	if 3*distance <= len(nearest) {
+		hint = fmt.Sprintf(": did you mean %s?", nearest)
+	}
+	return harness.Scenario{}, fmt.Errorf("no scenario %q%s (there are: %s)", name, hint, strings.Join(names, ", "))
+}
