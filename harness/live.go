@@ -59,7 +59,11 @@ func clientManifests(ns string) ([]byte, error) {
 // newLab is the lab on a cluster with Istio. close ends the connections that it keeps.
 func newLab(k *kube.Client) (l lab, close func()) {
 	pods := &liveApps{k: k, admin: map[string]*http.Client{}}
-	return lab{Objects: liveObjects{k}, Proxies: liveProxies{k}, Apps: pods, Callers: liveCallers{k}}, pods.close
+	proxies := liveProxies{k: k, watchers: map[string]*mesh.Watcher{}}
+	return lab{Objects: liveObjects{k}, Proxies: proxies, Apps: pods, Callers: liveCallers{k}}, func() {
+		pods.close()
+		proxies.close()
+	}
 }
 
 type liveObjects struct{ k *kube.Client }
@@ -110,7 +114,18 @@ func (l liveObjects) Remove(ctx context.Context, ns string) error {
 	return l.k.DeleteNamespace(ctx, ns)
 }
 
-type liveProxies struct{ k *kube.Client }
+type liveProxies struct {
+	k *kube.Client
+	// watchers remember what the proxies of a namespace held, by namespace: some changes can only be dated by that.
+	watchers map[string]*mesh.Watcher
+}
+
+// close ends the connections to the proxies.
+func (l liveProxies) close() {
+	for _, w := range l.watchers {
+		w.Close()
+	}
+}
 
 // callers are the proxies of the pods that send load.
 func (l liveProxies) callers(ctx context.Context, ns string) ([]mesh.Proxy, error) {
@@ -129,7 +144,10 @@ func (l liveProxies) Await(ctx context.Context, ns string, held func(string, tim
 	if err != nil {
 		return err
 	}
-	return mesh.Await(ctx, l.k, ns, all, func(p mesh.Proxy, at time.Time) { held(p.String(), at) })
+	if l.watchers[ns] == nil {
+		l.watchers[ns] = mesh.NewWatcher(l.k, ns)
+	}
+	return l.watchers[ns].Await(ctx, all, func(p mesh.Proxy, at time.Time) { held(p.String(), at) })
 }
 
 func (l liveProxies) FollowLog(ctx context.Context, ns string, since time.Time, sink func(reports.LogEntry)) error {

@@ -86,6 +86,11 @@ func feature(s harness.Scenario) features.Feature {
 		}
 		id := loadgen.RunID()
 		dir := harness.RunDir(out, s.Name, id, time.Now())
+		release, err := l.Exclusive(run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer release()
 		rep, err = harness.Run(run, harness.Cluster{Kube: l.Kube(), Setup: setup}, s, harness.Options{
 			Dir: dir, ID: id, Progress: steps{}, BringUp: l.BringUp(),
 		})
@@ -138,7 +143,9 @@ func (o *opener) open(ctx context.Context, t *testing.T) *lab.Lab {
 		t.Skip("scenarios need a cluster: run without -short")
 	}
 	o.once.Do(func() {
-		o.lab, o.err = lab.Open(ctx, lab.Options{Cluster: os.Getenv("CLUSTER"), Progress: steps{}})
+		if o.lab, o.err = lab.Open(ctx, lab.Options{Cluster: os.Getenv("CLUSTER"), Name: os.Getenv("CANARYLAB_NAME"), Progress: steps{}}); o.err == nil {
+			o.err = o.lab.Settle()
+		}
 	})
 	switch {
 	case errors.Is(o.err, lab.ErrUnavailable) && os.Getenv("CANARYLAB_REQUIRE_CLUSTER") != "1":

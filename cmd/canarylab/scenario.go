@@ -197,6 +197,11 @@ func play(ctx context.Context, g *global, s harness.Scenario, out string) (*repo
 	if err != nil {
 		return nil, "", err
 	}
+	release, err := l.Exclusive(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	defer release()
 	id := loadgen.RunID()
 	dir := harness.RunDir(out, s.Name, id, time.Now())
 	rep, err := harness.Run(ctx, harness.Cluster{Kube: l.Kube(), Setup: setup}, s, harness.Options{Dir: dir, ID: id, Progress: p, BringUp: l.BringUp()})

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/filelock"
 	"golang.org/x/sys/unix"
 )
 
@@ -75,9 +75,9 @@ func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", err
 	}
-	unlock, err := lock(ctx, filepath.Join(s.Dir, r.Name+".lock"))
+	unlock, err := filelock.Lock(ctx, filepath.Join(s.Dir, r.Name+".lock"), "it is building "+r.Name, s.Progress)
 	if err != nil {
-		return "", fmt.Errorf("wait for another canarylab that builds %s: %w", r.Name, err)
+		return "", err
 	}
 	defer unlock()
 	if _, err := os.Stat(dir); err == nil {
@@ -216,28 +216,4 @@ func enoughSpace(dir string, free uint64) error {
 			dir, float64(have)/1e9, float64(free)/1e9)
 	}
 	return nil
-}
-
-// lock takes the file's lock, waiting for as long as ctx allows.
-func lock(ctx context.Context, path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-		select {
-		case <-ctx.Done():
-			f.Close()
-			return nil, ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }

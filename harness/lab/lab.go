@@ -17,6 +17,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness/artifacts"
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/filelock"
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -171,6 +172,13 @@ func (l *Lab) Steps() []cluster.Step { return l.steps }
 
 // Config is for suites that are written for e2e-framework.
 func (l *Lab) Config() *envconf.Config { return envconf.NewWithKubeConfig(l.cluster.Kubeconfig()) }
+
+// Exclusive keeps every other run on this machine off the cluster until release is called: two at once would disturb each
+// other's measurement, and two of one scenario each other's namespace. It waits for a run that goes on already.
+func (l *Lab) Exclusive(ctx context.Context) (release func(), err error) {
+	path := filepath.Join(filepath.Dir(l.cluster.Kubeconfig()), "run.lock")
+	return filelock.Lock(ctx, path, fmt.Sprintf("it is playing a scenario on cluster %q", l.cluster.Name()), l.timer)
+}
 
 // Close removes the lab's cluster, unless it was there before Open.
 func (l *Lab) Close(ctx context.Context) error {

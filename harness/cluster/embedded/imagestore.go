@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
+	"github.com/canarylab/canarylab/harness/filelock"
 	"github.com/canarylab/canarylab/harness/images"
 )
 
@@ -57,7 +58,7 @@ func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]
 	if err := os.MkdirAll(stores, 0o700); err != nil {
 		return err
 	}
-	unlock, err := lockFile(ctx, filepath.Join(stores, ".lock"), "the image store", b.progress)
+	unlock, err := filelock.Lock(ctx, filepath.Join(stores, ".lock"), "it is unpacking images", b.progress)
 	if err != nil {
 		return err
 	}

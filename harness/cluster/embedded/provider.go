@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/filelock"
 )
 
 // Name is what CLUSTER= calls this provider.
@@ -299,39 +300,7 @@ func (p *Provider) reapDead() error {
 
 // lock keeps two canarylabs from changing one cluster at once. The second waits.
 func (p *Provider) lock(ctx context.Context, name string, progress cluster.Progress) (func(), error) {
-	return lockFile(ctx, filepath.Join(p.Home, "clusters", "."+name+".lock"), fmt.Sprintf("cluster %q", name), progress)
-}
-
-// lockFile takes a file's lock, and says so if it has to wait for another process that works on what.
-func lockFile(ctx context.Context, path, what string, progress cluster.Progress) (func(), error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", what, err)
-	}
-	var waited func(error)
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			if waited != nil {
-				waited(nil)
-			}
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-		if waited == nil {
-			waited = progress.Step("wait for another canarylab that is working on " + what)
-		}
-		select {
-		case <-ctx.Done():
-			f.Close()
-			waited(ctx.Err())
-			return nil, fmt.Errorf("wait for another canarylab that is working on %s: %w", what, ctx.Err())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	return filelock.Lock(ctx, filepath.Join(p.Home, "clusters", "."+name+".lock"), fmt.Sprintf("it is changing cluster %q", name), progress)
 }
 
 // silent is the Progress of those who want none.

@@ -1,0 +1,40 @@
+// Package filelock keeps two canarylabs on one machine from doing the same thing at once.
+package filelock
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/canarylab/canarylab/harness/cluster"
+)
+
+// lookEvery is how often a lock that is taken is tried again.
+const lookEvery = 20 * time.Millisecond
+
+// Lock takes the lock of the file at path, which is made if need be, and returns how to let go of it. The kernel lets go
+// with the process, however it ends. If another process holds the lock, progress (which may be nil) is told that what is
+// being waited for, and Lock waits until ctx ends.
+func Lock(ctx context.Context, path, what string, progress cluster.Progress) (unlock func(), err error) {
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	release := func() { _ = lock.Close() } // closing lets go; there is nothing to do about a failure
+	taken, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if taken {
+		return release, nil
+	}
+	done := func(error) {}
+	if progress != nil {
+		done = progress.Step("wait for another canarylab: " + what)
+	}
+	_, err = lock.TryLockContext(ctx, lookEvery)
+	done(err)
+	if err != nil {
+		return nil, fmt.Errorf("wait for another canarylab: %s (%s): %w", what, path, err)
+	}
+	return release, nil
+}
