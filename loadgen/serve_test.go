@@ -462,7 +462,7 @@ func TestARequestMayMoveUntilItsFirstByte(t *testing.T) {
 		return nil, io.EOF
 	})}
 	_, _ = s.RoundTrip(httptest.NewRequest("GET", "http://x/", nil))
-	if before != nil || after != errLost {
+	if before != nil || !errors.Is(after, errLost) {
 		t.Errorf("got %v before the first byte and %v after, want nil and %v", before, after, errLost)
 	}
 }

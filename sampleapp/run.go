@@ -43,11 +43,12 @@ func Main(args []string, getenv func(string) string, stderr io.Writer) int {
 // Run listens on both ports of its Config and serves until ctx ends, then stops gracefully: readiness turns false, the app
 // still accepts for DrainDelay, then finishes what is in flight. An App runs once.
 func (a *App) Run(ctx context.Context, log *slog.Logger) error {
-	admin, err := net.Listen("tcp", a.cfg.AdminAddr)
+	var config net.ListenConfig
+	admin, err := config.Listen(ctx, "tcp", a.cfg.AdminAddr)
 	if err != nil {
 		return fmt.Errorf("open the admin port: %w", err)
 	}
-	app, err := net.Listen("tcp", a.cfg.Addr)
+	app, err := config.Listen(ctx, "tcp", a.cfg.Addr)
 	if err != nil {
 		return errors.Join(fmt.Errorf("open the app port: %w", err), admin.Close())
 	}

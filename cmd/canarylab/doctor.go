@@ -30,7 +30,7 @@ func newDoctor() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case packages:
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(artifacts.MissingPackages(), " "))
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(artifacts.MissingPackages(cmd.Context()), " "))
 				return err
 			case home:
 				dir, err := lab.Home()
@@ -48,7 +48,7 @@ func newDoctor() *cobra.Command {
 				findings = append(findings, finding{what, err == nil, detail})
 			}
 			add("embedded cluster", lab.CheckEmbedded(cmd.Context()), "Linux, root, cgroups and overlay are there")
-			for _, t := range artifacts.Tools() {
+			for _, t := range artifacts.Tools(cmd.Context()) {
 				err := t.Err
 				if err != nil {
 					err = fmt.Errorf("needed for %s; Debian: apt-get install %s (%w)", t.For, t.Package, t.Err)

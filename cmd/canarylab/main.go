@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/lab"
@@ -41,6 +42,9 @@ func main() {
 	os.Exit(code)
 }
 
+// sameKeystroke is how soon after the first a signal still counts as the same: timeout(1) and some terminals send two.
+const sameKeystroke = 300 * time.Millisecond
+
 // withSignals returns a context that ends with the first Ctrl-C or SIGTERM, so that everything is cleaned up and
 // reported. The second ends the program at once.
 func withSignals(parent context.Context) (ctx context.Context, interrupted func() bool) {
@@ -53,7 +57,9 @@ func withSignals(parent context.Context) (ctx context.Context, interrupted func(
 		seen.Store(true)
 		fmt.Fprintln(os.Stderr, "\ncanarylab: interrupted: cleaning up (once more to end at once)")
 		cancel()
-		<-signals
+		for first := time.Now(); time.Since(first) < sameKeystroke; {
+			<-signals
+		}
 		fmt.Fprintln(os.Stderr, "canarylab: ended at once: canarylab down removes what is left")
 		os.Exit(exitInterrupted)
 	}()

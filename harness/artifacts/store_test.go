@@ -13,7 +13,7 @@ import (
 func newTestStore(t *testing.T) *Store {
 	t.Helper()
 	s := New(t.TempDir(), t.TempDir(), nil)
-	s.goVersion = func() (string, error) { return "go1.99 riscv64", nil }
+	s.goVersion = func(context.Context) (string, error) { return "go1.99 riscv64", nil }
 	write(t, filepath.Join(s.Source, "thing", "main.go"), "package main")
 	return s
 }
@@ -51,7 +51,7 @@ func TestGetBuildsOnceUntilInputsChange(t *testing.T) {
 		{"a file changed", func(*Recipe) { write(t, filepath.Join(s.Source, "thing", "main.go"), "package main // new") }, 2},
 		{"a file came", func(*Recipe) { write(t, filepath.Join(s.Source, "thing", "more.go"), "package main") }, 3},
 		{"the way changed", func(r *Recipe) { r.How = "-tags more" }, 4},
-		{"Go changed", func(*Recipe) { s.goVersion = func() (string, error) { return "go1.100 riscv64", nil } }, 5},
+		{"Go changed", func(*Recipe) { s.goVersion = func(context.Context) (string, error) { return "go1.100 riscv64", nil } }, 5},
 	}
 	dirs := map[string]bool{}
 	for _, step := range steps {
@@ -159,7 +159,7 @@ func TestVersionsAreThoseOfGoMod(t *testing.T) {
 }
 
 func TestToolsName(t *testing.T) {
-	for _, tool := range Tools() {
+	for _, tool := range Tools(t.Context()) {
 		if tool.Name == "" || tool.For == "" || tool.Package == "" {
 			t.Errorf("%+v: want a name, a use and a Debian package", tool)
 		}

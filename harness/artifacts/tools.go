@@ -1,6 +1,7 @@
 package artifacts
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"sort"
@@ -34,11 +35,11 @@ var tools = []struct {
 }
 
 // Tools looks for everything that a build of the lab needs.
-func Tools() []Tool {
+func Tools(ctx context.Context) []Tool {
 	found := make([]Tool, 0, len(tools))
 	for _, t := range tools {
 		tool := t.Tool
-		if out, err := exec.Command(t.probe[0], t.probe[1:]...).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, t.probe[0], t.probe[1:]...).CombinedOutput(); err != nil {
 			first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 			tool.Err = fmt.Errorf("%s: %w %s", strings.Join(t.probe, " "), err, first)
 		}
@@ -48,9 +49,9 @@ func Tools() []Tool {
 }
 
 // MissingPackages are the Debian packages that bring what this machine lacks, sorted.
-func MissingPackages() []string {
+func MissingPackages(ctx context.Context) []string {
 	packages := map[string]bool{}
-	for _, t := range Tools() {
+	for _, t := range Tools(ctx) {
 		if t.Err != nil {
 			packages[t.Package] = true
 		}
@@ -59,9 +60,9 @@ func MissingPackages() []string {
 }
 
 // CheckTools returns an error that names every missing tool and Debian's command that brings them, or nil.
-func CheckTools() error {
+func CheckTools(ctx context.Context) error {
 	var missing []string
-	for _, t := range Tools() {
+	for _, t := range Tools(ctx) {
 		if t.Err != nil {
 			missing = append(missing, fmt.Sprintf("%s (for %s)", t.Name, t.For))
 		}
@@ -69,7 +70,7 @@ func CheckTools() error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("missing on this machine: %s; on Debian and Ubuntu: apt-get install %s", strings.Join(missing, ", "), strings.Join(MissingPackages(), " "))
+	return fmt.Errorf("missing on this machine: %s; on Debian and Ubuntu: apt-get install %s", strings.Join(missing, ", "), strings.Join(MissingPackages(ctx), " "))
 }
 
 func sortedKeys[V any](set map[string]V) []string {

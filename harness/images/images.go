@@ -135,7 +135,7 @@ func specs(ctx context.Context, b Binaries) (map[string]spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	proxy, err := proxySpec(istio, filepath.Join(envoy, "envoy"))
+	proxy, err := proxySpec(ctx, istio, filepath.Join(envoy, "envoy"))
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +179,7 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // proxySpec is Istio's sidecar: Envoy and its agent, and nft, with which istio-init captures a pod's traffic. Envoy and
 // nft need the host's C library and what else they are linked to.
-func proxySpec(istio, envoy string) (spec, error) {
+func proxySpec(ctx context.Context, istio, envoy string) (spec, error) {
 	nft, err := lookProgram("nft")
 	if err != nil {
 		return spec{}, fmt.Errorf("find nft, which goes into the proxy's image (Debian: apt-get install nftables): %w", err)
@@ -192,7 +192,7 @@ func proxySpec(istio, envoy string) (spec, error) {
 		"/var/lib/istio/envoy/envoy_bootstrap_tmpl.json": filepath.Join(istio, "envoy_bootstrap_tmpl.json"),
 	}
 	for _, program := range []string{envoy, nft} {
-		libs, err := libraries(program)
+		libs, err := libraries(ctx, program)
 		if err != nil {
 			return spec{}, err
 		}

@@ -124,10 +124,10 @@ func TestProxyImageIsComplete(t *testing.T) {
 }
 
 func TestLibrariesOfAStaticProgram(t *testing.T) {
-	if _, err := libraries(filepath.Join(t.TempDir(), "none")); err == nil {
+	if _, err := libraries(t.Context(), filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("got no error for a program that is not there")
 	}
-	libs, err := libraries("/proc/self/exe")
+	libs, err := libraries(t.Context(), "/proc/self/exe")
 	if err != nil {
 		t.Fatal(err)
 	}

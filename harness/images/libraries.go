@@ -3,6 +3,7 @@ package images
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"debug/elf"
 	"fmt"
 	"os/exec"
@@ -11,8 +12,8 @@ import (
 
 // libraries returns the shared libraries that a program is linked to, and theirs, and its loader, as path in the image
 // → path on the host.
-func libraries(program string) (map[string]string, error) {
-	known, err := loaderCache()
+func libraries(ctx context.Context, program string) (map[string]string, error) {
+	known, err := loaderCache(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -68,12 +69,12 @@ func interpreter(f *elf.File) string {
 }
 
 // loaderCache is what the system's loader would find, keyed by library name and machine.
-func loaderCache() (map[string]string, error) {
+func loaderCache(ctx context.Context) (map[string]string, error) {
 	ldconfig, err := lookProgram("ldconfig")
 	if err != nil {
 		return nil, fmt.Errorf("find the system's libraries: %w", err)
 	}
-	out, err := exec.Command(ldconfig, "-p").Output()
+	out, err := exec.CommandContext(ctx, ldconfig, "-p").Output()
 	if err != nil {
 		return nil, fmt.Errorf("list the system's libraries: %w", err)
 	}

@@ -42,17 +42,18 @@ func (o Options) provider(ctx context.Context) (cluster.Provider, *artifacts.Sto
 	default:
 		return nil, nil, "", o.unknown()
 	}
+	p := &embedded.Provider{Home: o.Home}
+	if err := p.Check(ctx); err != nil {
+		return nil, nil, "", fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if err := artifacts.CheckTools(ctx); err != nil {
+		return nil, nil, "", fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
 	store, err := o.store()
 	if err != nil {
 		return nil, nil, "", err
 	}
-	p := &embedded.Provider{Home: o.Home, Binaries: store}
-	if err := p.Check(ctx); err != nil {
-		return nil, nil, "", errors.Join(ErrUnavailable, err)
-	}
-	if err := artifacts.CheckTools(); err != nil {
-		return nil, nil, "", errors.Join(ErrUnavailable, err)
-	}
+	p.Binaries = store
 	return p, store, why, nil
 }
 

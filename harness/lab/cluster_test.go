@@ -42,9 +42,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		select {
-		case <-time.After(time.Minute): // to be killed
-		}
+		<-time.After(time.Minute) // to be killed
 	}
 	os.Exit(m.Run())
 }
@@ -78,7 +76,7 @@ func provider() (*embedded.Provider, func(context.Context) (map[string]v1.Image,
 // newProvider skips the test where no cluster can be had, or fails it where one is required.
 func newProvider(t testing.TB) (*embedded.Provider, func(context.Context) (map[string]v1.Image, error)) {
 	t.Helper()
-	err := artifacts.CheckTools()
+	err := artifacts.CheckTools(t.Context())
 	var p *embedded.Provider
 	var set func(context.Context) (map[string]v1.Image, error)
 	if err == nil {
@@ -197,7 +195,7 @@ func TestKilledAtAnyMomentLeavesNothing(t *testing.T) {
 	const name = "killed"
 	before := look(t, p.Home, name)
 	t.Cleanup(func() { _ = p.Down(context.Background(), name, false) })
-	for _, step := range []string{"certificates and configuration", "namespaces", "start etcd", "containerd", "kube-apiserver", "start kubelet"} {
+	for _, step := range []string{"certificates and configuration", "namespaces", "etcd", "containerd", "kube-apiserver", "start kubelet"} {
 		t.Run(step, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), os.Args[0])
 			cmd.Env = append(os.Environ(), asCreator+"="+name)

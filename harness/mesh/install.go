@@ -151,7 +151,7 @@ func webhooksTrusted(ctx context.Context, k *kube.Client) error {
 		return err
 	}
 	if len(mutating.Items) == 0 || len(validating.Items) == 0 {
-		return errors.New("Istio's webhooks are missing")
+		return errors.New("the webhooks of Istio are missing")
 	}
 	for _, c := range mutating.Items {
 		for _, w := range c.Webhooks {

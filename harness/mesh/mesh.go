@@ -17,8 +17,10 @@ const (
 	Namespace = "istio-system"
 	// LabNamespace is where the lab itself keeps what it needs in a cluster, such as the pod that is never created.
 	LabNamespace = "canarylab-system"
-	// ManagedBy and Manager are the label of everything that the lab made and may delete again.
-	ManagedBy, Manager = "app.kubernetes.io/managed-by", "canarylab"
+	// ManagedBy is the label of everything that the lab made and may delete again.
+	ManagedBy = "app.kubernetes.io/managed-by"
+	// Manager is that label's value.
+	Manager = "canarylab"
 
 	domain     = "cluster.local"
 	proxyName  = "istio-proxy"

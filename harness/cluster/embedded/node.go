@@ -255,6 +255,7 @@ func (l layout) spec(name, cgroup, hostname, bin string, readOnly []string) node
 				"--unsafe-no-fsync",                                // a lab that loses power starts anew
 				"--heartbeat-interval=10", "--election-timeout=50", // ms; one member elects itself, sooner
 			},
+			Ready: &nodespec.Probe{URL: "https://127.0.0.1:2379/health", CA: l.pki("ca.crt"), Cert: l.pki("etcd-client.crt"), Key: l.pki("etcd-client.key")},
 		}, {
 			// It waits for etcd by itself, and has a second of its own to initialize meanwhile.
 			Name: "kube-apiserver", Path: at("kube-apiserver"), Env: env,

@@ -135,6 +135,9 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 		exists = false
 	}
 
+	if err := enoughSpace(filepath.Dir(string(l))); err != nil {
+		return nil, err
+	}
 	bring := &bringUp{provider: p, name: name, layout: l, node: node, programs: programs, progress: progress}
 	defer func() {
 		if err != nil {
@@ -155,6 +158,21 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 	}
 	c.resumed, c.opened = exists, began
 	return c, nil
+}
+
+// needed in bytes is what a cluster writes in an hour or so: etcd's log is 64 MB from the start, and programs and pods
+// write logs.
+const needed = 512 << 20
+
+func enoughSpace(dir string) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("look at the free space of %s: %w", dir, err)
+	}
+	if free := fs.Bavail * uint64(fs.Bsize); free < needed {
+		return fmt.Errorf("%s has %d MB free, and a cluster needs %d MB: make room, or set CANARYLAB_HOME to a folder on a larger disk", dir, free>>20, needed>>20)
+	}
+	return nil
 }
 
 // reuse opens a running cluster for Up.
@@ -416,10 +434,10 @@ func (l layout) kill(ctx context.Context) error {
 // Check implements cluster.Provider.
 func (p *Provider) Check(context.Context) error {
 	if runtime.GOOS != "linux" {
-		return fmt.Errorf("an embedded cluster needs Linux, this is %s: use CLUSTER=kind with Docker", runtime.GOOS)
+		return fmt.Errorf("an embedded cluster needs Linux, and this is %s: use a Linux machine or virtual machine", runtime.GOOS)
 	}
 	if os.Geteuid() != 0 {
-		return errors.New("an embedded cluster needs root: run again with sudo, or use CLUSTER=kind with Docker")
+		return errors.New("an embedded cluster needs root: run again with sudo")
 	}
 	if _, err := os.Stat("/sys/fs/cgroup"); err != nil {
 		return fmt.Errorf("an embedded cluster needs cgroups below /sys/fs/cgroup: %w", err)

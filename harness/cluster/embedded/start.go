@@ -46,17 +46,15 @@ func startNode(spec nodespec.Spec, noded string, listener *net.TCPListener) (*st
 	}
 
 	var inherited []*os.File
-	closeAll := func() {
+	defer func() {
 		for _, f := range inherited {
 			f.Close()
 		}
-	}
-	defer func() { closeAll() }()
-	add := func(f *os.File, err error) *os.File {
+	}()
+	add := func(f *os.File, err error) {
 		if err == nil {
 			inherited = append(inherited, f)
 		}
-		return f
 	}
 	null, err := os.Open(os.DevNull)
 	if add(null, err); err != nil {

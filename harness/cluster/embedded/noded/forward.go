@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -10,7 +11,7 @@ import (
 )
 
 // forward carries every connection to the host's loopback port over to the API server inside the node.
-func forward(file *os.File, to string) {
+func forward(ctx context.Context, file *os.File, to string) {
 	listener, err := net.FileListener(file)
 	file.Close()
 	if err != nil {
@@ -25,13 +26,14 @@ func forward(file *os.File, to string) {
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}
-		go carry(conn.(*net.TCPConn), to)
+		go carry(ctx, conn.(*net.TCPConn), to)
 	}
 }
 
-func carry(from *net.TCPConn, address string) {
+func carry(ctx context.Context, from *net.TCPConn, address string) {
 	defer from.Close()
-	conn, err := net.Dial("tcp", address)
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return // the API server is not up (yet): the caller sees a closed connection
 	}

@@ -54,7 +54,7 @@ func run(specFile string, events *eventWriter) error {
 	end()
 
 	go diesWithCreator()
-	go forward(os.NewFile(nodespec.ListenerFD, "listener"), spec.APIAddress)
+	go forward(ctx, os.NewFile(nodespec.ListenerFD, "listener"), spec.APIAddress)
 	s := newSupervisor(spec, events)
 	if err := s.start(ctx); err != nil {
 		return err

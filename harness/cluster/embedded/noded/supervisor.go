@@ -243,8 +243,9 @@ func (s *supervisor) tail(p nodespec.Process) string {
 // prober returns a function that asks once.
 func prober(p *nodespec.Probe) (func(context.Context) bool, error) {
 	if p.Socket != "" {
-		return func(context.Context) bool {
-			conn, err := net.Dial("unix", p.Socket)
+		var dialer net.Dialer
+		return func(ctx context.Context) bool {
+			conn, err := dialer.DialContext(ctx, "unix", p.Socket)
 			if err != nil {
 				return false
 			}
