@@ -2,8 +2,9 @@
 NAME    ?= label-mismatch
 CLUSTER ?= auto
 GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
-# Everything but the scenarios, which have the cluster to themselves.
-UNIT     = $$(go list ./... | grep -v /scenarios$$)
+# Tests that bring clusters up; each has the machine to itself.
+MESH     = ./harness/lab ./scenarios
+UNIT     = $$(go list ./... | grep -v -e /harness/lab$$ -e /scenarios$$)
 
 .DEFAULT_GOAL := help
 
@@ -45,7 +46,7 @@ unit: ## unit tests: no root, no cluster
 	go test $(UNIT)
 
 mesh: deps ## every scenario on a real mesh, as go test does it
-	CLUSTER=$(CLUSTER) go test -v -count=1 -timeout=40m ./scenarios
+	CLUSTER=$(CLUSTER) go test -v -count=1 -p=1 -timeout=40m $(MESH)
 
 lint: ## golangci-lint, pinned
 	$(GOLANGCI) run ./...

@@ -32,6 +32,21 @@ func TestScenariosAreValid(t *testing.T) {
 	}
 }
 
+// The README's table is the catalogue: same names, same titles, same order.
+func TestReadmeListsTheCatalogue(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for _, s := range scenarios.All() {
+		want.WriteString("| `" + s.Name + "` | " + s.Title + " |\n")
+	}
+	if !strings.Contains(string(readme), "|---|---|\n"+want.String()) {
+		t.Errorf("the README's table of scenarios is not the catalogue; want\n%s", want.String())
+	}
+}
+
 // The names are the command line's and the test's: no two alike, and each with a folder and a Go file of its own.
 func TestEachScenarioHasItsFolderAndFile(t *testing.T) {
 	var names []string

@@ -91,12 +91,12 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 		return nil, fmt.Errorf("bring up %s cluster %q: %w", provider.Name(), o.Name, err)
 	}
 	defer func() {
-		if err == nil || l.cluster.Reused() {
+		if err == nil {
 			return
 		}
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
 		defer cancel()
-		err = errors.Join(err, provider.Down(undo, o.Name, false))
+		err = errors.Join(err, l.Close(undo))
 	}()
 	if l.kube, err = kube.New(l.cluster.Config()); err != nil {
 		return nil, err
@@ -116,10 +116,13 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 	return l, nil
 }
 
-// Settle waits until nothing of the bring-up goes on any more, and keeps its steps. It is called once.
+// Settle waits until nothing of the bring-up goes on any more, and keeps its steps. It is called once. If it fails, a
+// cluster that Open made is removed again.
 func (l *Lab) Settle() error {
 	if err := <-l.gateway; err != nil {
-		return err
+		ctx, cancel := context.WithTimeout(context.Background(), undoWithin)
+		defer cancel()
+		return errors.Join(err, l.Close(ctx))
 	}
 	l.steps = l.timer.finished()
 	return l.rememberSteps()

@@ -103,6 +103,9 @@ func settings(o Options) []string {
 		// Validation fails closed from the first moment. By default it fails open until istiod has found it working,
 		// and a bad manifest applied just then would get in.
 		"unvalidatedValues.base.validationFailurePolicy=Fail",
+		// Without it only objects that carry the label istio.io/rev are validated. istioctl install makes the default
+		// revision's webhook in a step of its own, after the manifests.
+		"values.defaultRevision=default",
 
 		// A lab: one istiod, and requests that leave room on two cores.
 		"values.pilot.autoscaleEnabled=false",

@@ -41,6 +41,9 @@ func dig(v any, path ...string) any {
 
 func TestRender(t *testing.T) {
 	m := rendered(t, Options{Gateway: true})
+	if find(m.Core, "ValidatingWebhookConfiguration", "istiod-default-validator") == nil {
+		t.Error("got no webhook that validates objects without a revision label, want one")
+	}
 	istiod := find(m.Core, "Deployment", "istiod")
 	gateway := find(m.Gateway, "Deployment", gatewayName)
 	if istiod == nil || gateway == nil {

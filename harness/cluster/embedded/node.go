@@ -222,14 +222,16 @@ func writeYAML(file string, v any) error {
 	return os.WriteFile(file, raw, 0o600)
 }
 
-// pinned are the kernel-wide settings that kubelet would otherwise write, with the values that it wants
-// (k8s.io/component-helpers, node/util/sysctl): a lab does not change its host.
+// pinned are files that are the node's own. Most are kernel-wide settings that kubelet would otherwise write, with the
+// values that it wants (k8s.io/component-helpers, node/util/sysctl): a lab does not change its host.
 var pinned = map[string]string{
-	"/proc/sys/vm/overcommit_memory":      "1",
-	"/proc/sys/vm/panic_on_oom":           "0",
-	"/proc/sys/kernel/panic":              "10",
-	"/proc/sys/kernel/panic_on_oops":      "1",
-	"/proc/sys/kernel/keys/root_maxkeys":  "1000000",
+	"/proc/sys/vm/overcommit_memory":     "1",
+	"/proc/sys/vm/panic_on_oom":          "0",
+	"/proc/sys/kernel/panic":             "10",
+	"/proc/sys/kernel/panic_on_oops":     "1",
+	"/proc/sys/kernel/keys/root_maxkeys": "1000000",
+	// The host's name servers are out of reach; asking them for the registry of an image that is not there takes a minute.
+	"/etc/resolv.conf":                    "nameserver " + nodeIP,
 	"/proc/sys/kernel/keys/root_maxbytes": "25000000",
 }
 

@@ -122,8 +122,8 @@ func mount(source, target, fs string, flags uintptr) error {
 	return nil
 }
 
-// pin lets the node read value from a kernel setting without changing it for the host: a file in memory is mounted
-// over the setting. A kernel without the setting needs no pin.
+// pin lets the node read value from a file without changing it for the host: a file in memory is mounted over it. What
+// the host does not have needs no pin.
 func pin(root, path, value string) error {
 	target := filepath.Join(root, path)
 	if _, err := os.Stat(target); err != nil {

@@ -36,8 +36,8 @@ type Spec struct {
 	APIAddress string `json:"apiAddress"`
 	// Cgroup is the folder below each cgroup hierarchy's root that holds the cluster's pods.
 	Cgroup string `json:"cgroup"`
-	// Pinned are kernel-wide settings that the node must believe to be set, by path and value. They are shadowed, not
-	// changed: the host's own stay as they are.
+	// Pinned are files that have other content in the node than on the host, by path: settings of the kernel that the
+	// node must believe to be set, and what the host's own would mislead. They are shadowed, not changed.
 	Pinned map[string]string `json:"pinned"`
 	// Processes are started as soon as what they wait for is ready.
 	Processes []Process `json:"processes"`
