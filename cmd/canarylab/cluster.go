@@ -34,8 +34,12 @@ func newUp(g *global) *cobra.Command {
 				return err
 			}
 			c := l.Cluster()
-			fmt.Fprintf(os.Stderr, "\nThe %s cluster %q is running (%s because: %s).\n", c.Provider(), c.Name(), c.Provider(), l.Why())
-			fmt.Fprintf(os.Stderr, "  kubectl --kubeconfig %s get pods -A\n  canarylab down\n", c.Kubeconfig())
+			fmt.Fprintf(os.Stderr, "\nCluster %q is running. It is %s: %s.\n", c.Name(), c.Provider(), l.Why())
+			down := "canarylab down"
+			if c.Name() != lab.DefaultName {
+				down += " --name " + c.Name()
+			}
+			fmt.Fprintf(os.Stderr, "  kubectl --kubeconfig %s get pods -A\n  %s\n", c.Kubeconfig(), down)
 			return nil
 		},
 	}

@@ -55,8 +55,8 @@ func newProgress(f *os.File) *progress {
 func (p *progress) Step(name string) func(error) {
 	s := &openStep{began: time.Now()}
 	if p.bars != nil {
-		s.bar = p.bars.New(0, mpb.SpinnerStyle(), mpb.BarRemoveOnComplete(), mpb.AppendDecorators(
-			decor.Any(func(decor.Statistics) string { return p.live(name, s) })))
+		s.bar = p.bars.New(0, mpb.NopStyle(), mpb.BarRemoveOnComplete(), mpb.PrependDecorators(
+			decor.Spinner(nil), decor.Any(func(decor.Statistics) string { return p.live(name, s) })))
 	}
 	p.mu.Lock()
 	p.open[name] = s

@@ -188,11 +188,12 @@ func play(ctx context.Context, g *global, s harness.Scenario, out string) (*repo
 	if err != nil {
 		return nil, "", err
 	}
-	state := "was brought up and stays (canarylab down removes it)"
+	p.Say("cluster %q is %s: %s", l.Cluster().Name(), l.Cluster().Provider(), l.Why())
 	if l.Cluster().Reused() {
-		state = "was running"
+		p.Say("it was running already")
+	} else {
+		p.Say("it was brought up for this, and stays: canarylab down removes it")
 	}
-	p.Say("%s cluster %q %s; %s because: %s", l.Cluster().Provider(), l.Cluster().Name(), state, l.Cluster().Provider(), l.Why())
 	setup, err := l.Setup()
 	if err != nil {
 		return nil, "", err
