@@ -272,6 +272,14 @@ func readUntil(r io.Reader, want string) bool {
 // killPID1 ends the cluster's PID 1 as an angry administrator would.
 func killPID1(t *testing.T, p *embedded.Provider, name string) {
 	t.Helper()
+	if err := syscall.Kill(pidOf(t, p, name), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pidOf is the PID of a running cluster's PID 1, as the host counts.
+func pidOf(t testing.TB, p *embedded.Provider, name string) int {
+	t.Helper()
 	infos, err := p.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -285,12 +293,10 @@ func killPID1(t *testing.T, p *embedded.Provider, name string) {
 		if err != nil {
 			t.Fatalf("no PID in %q", i.Detail)
 		}
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		return
+		return pid
 	}
 	t.Fatalf("cluster %q is not running: %+v", name, infos)
+	return 0
 }
 
 // TestKeptStateComesBack stops a cluster with its state kept, and finds what was in it again.

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
+	"testing"
 	"text/tabwriter"
 	"time"
-
-	"testing"
 
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/kube"
@@ -131,6 +133,38 @@ func upToFirstRequest(b *testing.B, name string) []cluster.Step {
 		cluster.Step{Name: whole, Took: ended.Sub(began)})
 }
 
+// resident is the physical memory, in bytes, of every process of the cluster: proportional set sizes, in which a page that
+// several processes share counts once.
+func resident(b *testing.B, pid int) uint64 {
+	b.Helper()
+	node, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid_for_children", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var total uint64
+	for _, p := range processes {
+		cgroup, _ := os.ReadFile(filepath.Join(p, "cgroup"))
+		if ns, _ := os.Readlink(filepath.Join(p, "ns/pid_for_children")); ns != node && !strings.Contains(string(cgroup), "/canarylab-") {
+			continue
+		}
+		rollup, _ := os.ReadFile(filepath.Join(p, "smaps_rollup"))
+		for line := range strings.Lines(string(rollup)) {
+			if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
+				kb, err := strconv.ParseUint(strings.Fields(rest)[0], 10, 64)
+				if err != nil {
+					b.Fatal(err)
+				}
+				total += kb << 10
+			}
+		}
+	}
+	return total
+}
+
 // BenchmarkUp measures from nothing to the first request through a sidecar, on a new cluster and on kept state, with
 // everything built. It prints the medians by step, each with its share of the whole.
 func BenchmarkUp(b *testing.B) {
@@ -144,6 +178,7 @@ func BenchmarkUp(b *testing.B) {
 		b.Run(map[bool]string{false: "new", true: "kept"}[keep], func(b *testing.B) {
 			took := map[string][]time.Duration{}
 			var order []string
+			var memory uint64
 			for b.Loop() {
 				b.StopTimer()
 				if err := p.Down(b.Context(), name, keep); err != nil {
@@ -156,7 +191,11 @@ func BenchmarkUp(b *testing.B) {
 					}
 					took[s.Name] = append(took[s.Name], s.Took)
 				}
+				b.StopTimer()
+				memory = resident(b, pidOf(b, p, name))
+				b.StartTimer()
 			}
+			b.ReportMetric(float64(memory)/1e6, "MB-resident")
 			b.ReportMetric(median(took[whole]).Seconds(), "s-median")
 			b.ReportMetric(0, "ns/op") // it has the settling in it, which nobody waits for
 			printMedians(order, took)

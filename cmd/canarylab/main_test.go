@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/scenarios"
+)
+
+// run is the command line as a user calls it, and what it printed.
+func run(t *testing.T, args ...string) (stdout string, code int, err error) {
+	t.Helper()
+	root := newRoot()
+	var out bytes.Buffer
+	root.SetOut(&out)
+	root.SetErr(&out)
+	root.SetArgs(args)
+	err = root.ExecuteContext(t.Context())
+	return out.String(), exitCode(err), err
+}
+
+func TestExitCodes(t *testing.T) {
+	tests := []struct {
+		err  error
+		want int
+	}{
+		{nil, 0},
+		{errors.New("the lab broke"), 1},
+		{context.Canceled, 1}, // main makes 130 of it, where a signal came
+		{usage("no such flag"), 64},
+		{fmt.Errorf("choose: %w", lab.ErrUnknownCluster), 64},
+		{fmt.Errorf("open: %w", lab.ErrUnavailable), 69},
+		{fmt.Errorf("open: %w", cluster.ErrNotFound), 69},
+		{outcomeError{reports.Inconclusive}, 75},
+		{outcomeError{reports.Invalid}, 75},
+		{outcomeError{reports.Fail}, 99},
+	}
+	for _, tt := range tests {
+		if got := exitCode(tt.err); got != tt.want {
+			t.Errorf("%v: got exit code %d, want %d", tt.err, got, tt.want)
+		}
+	}
+}
+
+func TestBadCalls(t *testing.T) {
+	t.Setenv("CANARYLAB_HOME", t.TempDir())
+	tests := []struct {
+		args []string
+		want int
+		says string
+	}{
+		{[]string{"scenario", "run", "label-mismach"}, 64, "did you mean label-mismatch"},
+		{[]string{"scenario", "describe"}, 64, "wants the name of one scenario"},
+		{[]string{"scenario", "list", "-o", "xml"}, 64, "neither text nor json"},
+		{[]string{"up", "--cluster=docker"}, 64, "use auto or embedded"},
+		{[]string{"up", "--cluster=kind"}, 69, "embedded"},
+		{[]string{"up", "--nonsense"}, 64, "--help"},
+		{[]string{"down", "extra"}, 64, "takes no argument"},
+		{[]string{"kubeconfig"}, 69, "canarylab up"},
+		{[]string{"report", filepath.Join(t.TempDir(), "none")}, 64, "report.json"},
+		{[]string{"report", "--out", t.TempDir()}, 64, "canarylab scenario run"},
+	}
+	for _, tt := range tests {
+		_, code, err := run(t, tt.args...)
+		if code != tt.want {
+			t.Errorf("%q: got exit code %d (%v), want %d", tt.args, code, err, tt.want)
+		}
+		if err == nil || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%q: got error %v, want one that says %q", tt.args, err, tt.says)
+		}
+	}
+}
+
+func TestListAsJSON(t *testing.T) {
+	out, code, err := run(t, "scenario", "list", "-o", "json")
+	if code != 0 {
+		t.Fatal(err)
+	}
+	var got []summary
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(scenarios.All()) {
+		t.Errorf("got %d scenarios, want %d", len(got), len(scenarios.All()))
+	}
+}
+
+func TestDescribeTellsEveryPhase(t *testing.T) {
+	for _, s := range scenarios.All() {
+		out, code, err := run(t, "scenario", "describe", s.Name)
+		if code != 0 {
+			t.Fatal(err)
+		}
+		for _, p := range s.Phases {
+			if !strings.Contains(out, p.Name) {
+				t.Errorf("%s: phase %q is not told", s.Name, p.Name)
+			}
+		}
+	}
+}
+
+func TestStatusWithoutClusters(t *testing.T) {
+	t.Setenv("CANARYLAB_HOME", t.TempDir())
+	if out, _, err := run(t, "status"); err != nil || !strings.Contains(out, "canarylab up") {
+		t.Errorf("got %q (%v), want a word on how to make a cluster", out, err)
+	}
+	if out, _, err := run(t, "status", "-o", "json"); err != nil || strings.TrimSpace(out) != "[]" {
+		t.Errorf("got %q (%v), want []", out, err)
+	}
+}
+
+func TestNewestReport(t *testing.T) {
+	out := t.TempDir()
+	for _, name := range []string{"20260101-000000-a", "20260202-000000-b"} {
+		if err := os.MkdirAll(filepath.Join(out, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := (&reports.Report{Scenario: name, Started: time.Now()}).Save(filepath.Join(out, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := newest(out)
+	if want := filepath.Join(out, "20260202-000000-b"); err != nil || got != want {
+		t.Errorf("got %q (%v), want %q", got, err, want)
+	}
+}
+
+// TestProgressInALog has steps that overlap, and wants a line for each that ended.
+func TestProgressInALog(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newProgress(f)
+	first, second := p.Step("first"), p.Step("second")
+	p.Detail("first", "half way")
+	second(errors.New("broken"))
+	first(nil)
+	p.Say("a word")
+	p.Close()
+	text, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if len(lines) != 3 || !strings.Contains(lines[0], "second: failed") || !strings.Contains(lines[1], "first (") || !strings.Contains(lines[2], "a word") {
+		t.Errorf("got lines %q, want one for each step and the word", lines)
+	}
+	if strings.Contains(string(text), "\x1b") {
+		t.Errorf("got %q, want no control characters in a log", text)
+	}
+}
