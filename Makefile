@@ -6,6 +6,11 @@ GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 MESH     = ./harness/lab ./scenarios
 UNIT     = $$(go list ./... | grep -v -e /harness/lab$$ -e /scenarios$$)
 
+# The same settings for everything, and the same that Istio and Kubernetes are built with (harness/artifacts): a package is
+# compiled once, not once for each way of building it.
+export CGO_ENABLED = 0
+export GOFLAGS     = -trimpath
+
 .DEFAULT_GOAL := help
 
 help: ## print this
