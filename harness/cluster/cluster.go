@@ -21,6 +21,9 @@ type Provider interface {
 	// Check tells whether this machine can run such a cluster: nil, or an error that says what is missing and how to
 	// get it.
 	Check(ctx context.Context) error
+	// Prepare builds, once, what Up needs: that can take minutes, and is no part of a bring-up. Up does it where nobody
+	// did.
+	Prepare(ctx context.Context) error
 	// Up makes the named cluster, or finds it running, and returns when its API server answers. Nodes and system pods
 	// may still be starting: Cluster.Ready awaits them.
 	Up(ctx context.Context, name string, o Options) (Cluster, error)

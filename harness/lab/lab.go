@@ -70,11 +70,11 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 	}
 	timer := newTimer(o.Progress)
 	store.Progress = timer
-	// Before the clock of the bring-up starts: building is done once, and reported apart.
-	set, err := images.Build(ctx, store)
+	set, err := build(ctx, provider, store)
 	if err != nil {
 		return nil, err
 	}
+	// Building is done once, and is no part of the bring-up.
 	timer.restart()
 	// Rendering needs no cluster: it goes on beside the start of one.
 	render := make(chan rendered, 1)
@@ -114,6 +114,18 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 		l.gateway <- mesh.InstallGateway(ctx, l.kube, istio.manifests, timer)
 	}()
 	return l, nil
+}
+
+// build makes all that is missing, side by side: on a first run one part downloads while another compiles.
+func build(ctx context.Context, provider cluster.Provider, store *artifacts.Store) (set map[string]v1.Image, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return provider.Prepare(ctx) })
+	g.Go(func() (err error) {
+		set, err = images.Build(ctx, store)
+		return err
+	})
+	err = g.Wait()
+	return set, err
 }
 
 // Settle waits until nothing of the bring-up goes on any more, and keeps its steps. It is called once. If it fails, a

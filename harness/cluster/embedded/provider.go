@@ -69,6 +69,15 @@ type meta struct {
 	Images map[string]string `json:"images,omitempty"`
 }
 
+// Prepare implements cluster.Provider.
+func (p *Provider) Prepare(ctx context.Context) error {
+	if _, err := p.Binaries.Node(ctx); err != nil {
+		return err
+	}
+	_, err := p.Binaries.Programs(ctx)
+	return err
+}
+
 func (p *Provider) layout(name string) layout {
 	return layout(filepath.Join(p.Home, "clusters", name))
 }
