@@ -130,7 +130,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 	} else if alive {
 		return p.reuse(ctx, name, m, node)
 	}
-	if err := reapCgroups(p.cgroup(name)); err != nil {
+	if err := p.reapDead(); err != nil {
 		return nil, err
 	}
 	switch {
@@ -259,7 +259,7 @@ func (p *Provider) Down(ctx context.Context, name string, keepState bool) error 
 			}
 		}
 	}
-	if err := reapCgroups(p.cgroup(name)); err != nil {
+	if err := p.reapDead(); err != nil {
 		return err
 	}
 	if keepState {
