@@ -116,10 +116,7 @@ func (r *run) note(format string, args ...any) {
 
 // step reports f's progress.
 func (r *run) step(name string, f func() error) error {
-	done := func(error) {}
-	if r.options.Progress != nil {
-		done = r.options.Progress.Step(name)
-	}
+	done := cluster.Begin(r.options.Progress, name)
 	r.at = name
 	err := f()
 	done(err)

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -28,7 +30,7 @@ const errorLines = 30
 // run builds b. It says which package is being compiled.
 func (s *Store) run(ctx context.Context, b goBuild, say func(string)) error {
 	ldflags := "-s -w"
-	for _, name := range sortedKeys(b.vars) {
+	for _, name := range slices.Sorted(maps.Keys(b.vars)) {
 		ldflags += " -X " + name + "=" + b.vars[name]
 	}
 	args := []string{"build", "-v", "-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags=" + ldflags, "-o", b.out}

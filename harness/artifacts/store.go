@@ -14,11 +14,12 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/disk"
 	"github.com/canarylab/canarylab/harness/filelock"
-	"golang.org/x/sys/unix"
 )
 
 // kept is how many builds of one recipe stay in the cache: the newest, and one to go back to.
@@ -43,7 +44,7 @@ type Store struct {
 
 // New returns a store in dir that builds from source.
 func New(dir, source string, progress cluster.Progress) *Store {
-	return &Store{Dir: dir, Source: source, Progress: progress, goVersion: goVersion}
+	return &Store{Dir: dir, Source: source, Progress: progress, goVersion: once(goVersion)}
 }
 
 // A Recipe is one thing that a store can build.
@@ -93,7 +94,7 @@ func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
 func (s *Store) build(ctx context.Context, r Recipe, dir string) (err error) {
 	done, say := s.step("build " + r.Name)
 	defer func() { done(err) }()
-	if err := enoughSpace(s.Dir, r.Free); err != nil {
+	if err := disk.Require(s.Dir, r.Free, "a first build"); err != nil {
 		return err
 	}
 	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".building-")
@@ -112,10 +113,7 @@ func (s *Store) build(ctx context.Context, r Recipe, dir string) (err error) {
 
 // step reports a build, with what it is at where the listener wants to know.
 func (s *Store) step(name string) (done func(error), say func(string)) {
-	if s.Progress == nil {
-		return func(error) {}, func(string) {}
-	}
-	done = s.Progress.Step(name)
+	done = cluster.Begin(s.Progress, name)
 	if d, ok := s.Progress.(cluster.Detailer); ok {
 		return done, func(text string) { d.Detail(name, text) }
 	}
@@ -197,22 +195,24 @@ func hashFile(h io.Writer, name, path string) error {
 	return err
 }
 
+// once remembers f's first good result: every key has Go's version in it, and asking starts a process.
+func once(f func(context.Context) (string, error)) func(context.Context) (string, error) {
+	var mu sync.Mutex
+	known := ""
+	return func(ctx context.Context) (_ string, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if known == "" {
+			known, err = f(ctx)
+		}
+		return known, err
+	}
+}
+
 func goVersion(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION", "GOARCH").Output()
 	if err != nil {
 		return "", fmt.Errorf("ask go for its version (Debian: apt-get install golang, or a newer one by hand): %w", err)
 	}
 	return string(out), nil
-}
-
-func enoughSpace(dir string, free uint64) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return fmt.Errorf("look at the free space of %s: %w", dir, err)
-	}
-	if have := fs.Bavail * uint64(fs.Bsize); have < free {
-		return fmt.Errorf("%s has %.1f GB free, and a first build needs up to %.1f GB: make room, or set CANARYLAB_HOME to a folder on a larger disk",
-			dir, float64(have)/1e9, float64(free)/1e9)
-	}
-	return nil
 }

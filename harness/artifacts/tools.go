@@ -3,9 +3,11 @@ package artifacts
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os/exec"
-	"sort"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // A Tool is something that this machine must have for the lab to be built or to run.
@@ -36,15 +38,18 @@ var tools = []struct {
 
 // Tools looks for everything that a build of the lab needs.
 func Tools(ctx context.Context) []Tool {
-	found := make([]Tool, 0, len(tools))
-	for _, t := range tools {
-		tool := t.Tool
-		if out, err := exec.CommandContext(ctx, t.probe[0], t.probe[1:]...).CombinedOutput(); err != nil {
-			first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-			tool.Err = fmt.Errorf("%s: %w %s", strings.Join(t.probe, " "), err, first)
-		}
-		found = append(found, tool)
+	found := make([]Tool, len(tools))
+	var wg sync.WaitGroup // pip alone takes a third of a second, at every start
+	for i, t := range tools {
+		wg.Go(func() {
+			found[i] = t.Tool
+			if out, err := exec.CommandContext(ctx, t.probe[0], t.probe[1:]...).CombinedOutput(); err != nil {
+				first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+				found[i].Err = fmt.Errorf("%s: %w %s", strings.Join(t.probe, " "), err, first)
+			}
+		})
 	}
+	wg.Wait()
 	return found
 }
 
@@ -56,7 +61,7 @@ func MissingPackages(ctx context.Context) []string {
 			packages[t.Package] = true
 		}
 	}
-	return sortedKeys(packages)
+	return slices.Sorted(maps.Keys(packages))
 }
 
 // CheckTools returns an error that names every missing tool and Debian's command that brings them, or nil.
@@ -71,13 +76,4 @@ func CheckTools(ctx context.Context) error {
 		return nil
 	}
 	return fmt.Errorf("missing on this machine: %s; on Debian and Ubuntu: apt-get install %s", strings.Join(missing, ", "), strings.Join(MissingPackages(ctx), " "))
-}
-
-func sortedKeys[V any](set map[string]V) []string {
-	keys := make([]string, 0, len(set))
-	for k := range set {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }

@@ -61,11 +61,3 @@ func (s *Store) nodeVersions() (map[string]string, error) {
 		"github.com/containerd/containerd/v2/version.Version": containerd,
 	}, nil
 }
-
-// IstioVersion is the Istio that the lab builds, as go.mod names it.
-func (s *Store) IstioVersion() (string, error) { return s.moduleVersion("", "istio.io/istio") }
-
-// KubernetesVersion is the Kubernetes that the lab builds, as the node's go.mod names it.
-func (s *Store) KubernetesVersion() (string, error) {
-	return s.moduleVersion(nodeModule, "k8s.io/kubernetes")
-}

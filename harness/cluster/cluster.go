@@ -67,6 +67,14 @@ type Progress interface {
 	Step(name string) (done func(err error))
 }
 
+// Begin starts a step of p, which may be nil: then nobody is told.
+func Begin(p Progress, name string) (done func(err error)) {
+	if p == nil {
+		return func(error) {}
+	}
+	return p.Step(name)
+}
+
 // A Step is one finished step of a bring-up. Start and Took are relative to the bring-up's beginning.
 type Step struct {
 	Name  string        `json:"name"`

@@ -27,10 +27,7 @@ func Lock(ctx context.Context, path, what string, progress cluster.Progress) (un
 	if taken {
 		return release, nil
 	}
-	done := func(error) {}
-	if progress != nil {
-		done = progress.Step("wait for another canarylab: " + what)
-	}
+	done := cluster.Begin(progress, "wait for another canarylab: "+what)
 	_, err = lock.TryLockContext(ctx, lookEvery)
 	done(err)
 	if err != nil {

@@ -159,10 +159,10 @@ func specs(ctx context.Context, b Binaries) (map[string]spec, error) {
 // built from), its size or its time, for the system's libraries are upgraded in place.
 func fingerprint(specs map[string]spec) (string, error) {
 	var b strings.Builder
-	for _, ref := range sortedKeys(specs) {
+	for _, ref := range slices.Sorted(maps.Keys(specs)) {
 		s := specs[ref]
 		fmt.Fprintln(&b, ref, s.folders, s.entrypoint, s.user)
-		for _, name := range sortedKeys(s.files) {
+		for _, name := range slices.Sorted(maps.Keys(s.files)) {
 			info, err := os.Stat(s.files[name])
 			if err != nil {
 				return "", fmt.Errorf("look at a file of the image %s: %w", ref, err)
@@ -171,10 +171,6 @@ func fingerprint(specs map[string]spec) (string, error) {
 		}
 	}
 	return b.String(), nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	return slices.Sorted(maps.Keys(m))
 }
 
 // proxySpec is Istio's sidecar: Envoy and its agent, and nft, with which istio-init captures a pod's traffic. Envoy and
@@ -241,7 +237,7 @@ func (s spec) write(w io.Writer) error {
 	for _, f := range s.folders {
 		folders[f] = 0o1777
 	}
-	names := sortedKeys(s.files)
+	names := slices.Sorted(maps.Keys(s.files))
 	for _, name := range slices.Concat(names, s.folders) {
 		for dir := path.Dir(name); dir != "/"; dir = path.Dir(dir) {
 			if _, known := folders[dir]; !known {
@@ -249,7 +245,7 @@ func (s spec) write(w io.Writer) error {
 			}
 		}
 	}
-	for _, dir := range sortedKeys(folders) {
+	for _, dir := range slices.Sorted(maps.Keys(folders)) {
 		if err := t.WriteHeader(&tar.Header{Name: strings.TrimPrefix(dir, "/") + "/", Typeflag: tar.TypeDir, Mode: folders[dir], ModTime: epoch}); err != nil {
 			return err
 		}
@@ -286,7 +282,7 @@ func addFile(t *tar.Writer, name, from string) error {
 // Digest identifies the whole set of images.
 func Digest(images map[string]v1.Image) (string, error) {
 	var b bytes.Buffer
-	for _, ref := range sortedKeys(images) {
+	for _, ref := range slices.Sorted(maps.Keys(images)) {
 		d, err := images[ref].Digest()
 		if err != nil {
 			return "", fmt.Errorf("the digest of %s: %w", ref, err)

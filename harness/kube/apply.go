@@ -25,7 +25,7 @@ const (
 	// discoveryLag bounds how long a kind may be unknown after its CRD was established. The API server's discovery
 	// document follows within a second.
 	discoveryLag = 2 * time.Second
-	// parallel bounds the requests under way in ApplyAll: enough to hide the round trips, few enough that a small
+	// parallel bounds the requests under way in ApplyObjects: enough to hide the round trips, few enough that a small
 	// machine's API server is not busy with switching between them.
 	parallel = 16
 )
@@ -52,15 +52,6 @@ func (c *Client) Apply(ctx context.Context, yaml []byte) ([]Ref, error) {
 		refs = append(refs, refOf(o))
 	}
 	return refs, nil
-}
-
-// ApplyAll applies the documents of a YAML stream side by side, in the waves that ApplyObjects describes.
-func (c *Client) ApplyAll(ctx context.Context, yaml []byte) error {
-	objects, err := Objects(yaml)
-	if err != nil {
-		return err
-	}
-	return c.ApplyObjects(ctx, objects)
 }
 
 // ApplyObjects server-side-applies many objects side by side, in waves: namespaces; what workloads need; workloads and

@@ -159,7 +159,7 @@ func TestApplyRefuses(t *testing.T) {
 	}
 }
 
-func TestApplyAllInWaves(t *testing.T) {
+func TestApplyObjectsInWaves(t *testing.T) {
 	a := &api{}
 	stream := `
 apiVersion: example.com/v1
@@ -183,7 +183,11 @@ apiVersion: v1
 kind: Namespace
 metadata: {name: demo}
 `
-	if err := start(t, a).ApplyAll(context.Background(), []byte(stream)); err != nil {
+	objects, err := Objects([]byte(stream))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := start(t, a).ApplyObjects(context.Background(), objects); err != nil {
 		t.Fatalf("got error %v, want none", err)
 	}
 	if len(a.applied) != 5 {

@@ -10,11 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/canarylab/canarylab/harness/artifacts"
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/embedded"
+	"github.com/canarylab/canarylab/harness/disk"
 )
 
 // ErrUnavailable is wrapped by errors that say that this machine can't run the cluster asked for, and why.
@@ -115,13 +114,13 @@ const lowSpace = 8 << 30
 // cluster take.
 func FreeSpace(dir string) (uint64, error) {
 	at := dir
-	var fs unix.Statfs_t
-	for unix.Statfs(at, &fs) != nil && at != filepath.Dir(at) {
+	free, err := disk.Free(at)
+	for err != nil && at != filepath.Dir(at) {
 		at = filepath.Dir(at)
+		free, err = disk.Free(at)
 	}
-	free := fs.Bavail * uint64(fs.Bsize)
-	if free < lowSpace {
-		return free, fmt.Errorf("%.1f GB in %s, a first build and a cluster take up to %.1f GB: make room, or set CANARYLAB_HOME", float64(free)/1e9, at, float64(lowSpace)/1e9)
+	if err != nil {
+		return 0, err
 	}
-	return free, nil
+	return free, disk.Require(at, lowSpace, "a first build and a cluster")
 }

@@ -28,10 +28,7 @@ func (t *timer) restart() {
 // Step implements cluster.Progress.
 func (t *timer) Step(name string) func(error) {
 	start := time.Now()
-	done := func(error) {}
-	if t.next != nil {
-		done = t.next.Step(name)
-	}
+	done := cluster.Begin(t.next, name)
 	return func(err error) {
 		t.mu.Lock()
 		if err == nil {

@@ -55,13 +55,6 @@ func (w *Watcher) Close() {
 	clear(w.lines)
 }
 
-// Await is Watcher.Await with a Watcher for this one call.
-func Await(ctx context.Context, k *kube.Client, ns string, proxies []Proxy, held func(Proxy, time.Time)) error {
-	w := NewWatcher(k, ns)
-	defer w.Close()
-	return w.Await(ctx, proxies, held)
-}
-
 // Await waits until every proxy holds what the objects of the namespace call for: the routes of each of its services by
 // its VirtualServices, the clusters and traffic policies by its DestinationRules, the endpoints by its Services, subsets
 // and ready pods. What that means for Envoy is worked out by Istio's own generator, so that nothing which Istio can say

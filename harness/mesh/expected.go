@@ -262,7 +262,7 @@ func (g *generator) routeConfigs(node *model.Proxy, ns string) []string {
 			}
 		}
 	}
-	return sortedKeys(names)
+	return slices.Sorted(maps.Keys(names))
 }
 
 // endpoints says which endpoints a cluster ought to have: the ready pods that both its Service and its subset select.
@@ -403,13 +403,4 @@ func text(v any) (string, error) {
 		return "", fmt.Errorf("print what is compared: %w", err)
 	}
 	return string(b), nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

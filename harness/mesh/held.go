@@ -3,6 +3,7 @@ package mesh
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -127,7 +128,7 @@ func readHolding(routes, clusters, endpoints []byte, wanted state, ns string) (h
 // count only for the clusters whose endpoints want knows.
 func difference(want, got state) []string {
 	var diffs []string
-	for _, vh := range sortedKeys(want.routes) {
+	for _, vh := range slices.Sorted(maps.Keys(want.routes)) {
 		have, ok := got.routes[vh]
 		if !ok {
 			diffs = append(diffs, "virtual host "+vh+" is missing")
@@ -135,12 +136,12 @@ func difference(want, got state) []string {
 		}
 		diffs = append(diffs, routeDifference(vh, want.routes[vh], have)...)
 	}
-	for _, vh := range sortedKeys(got.routes) {
+	for _, vh := range slices.Sorted(maps.Keys(got.routes)) {
 		if _, ok := want.routes[vh]; !ok {
 			diffs = append(diffs, "virtual host "+vh+" is still there")
 		}
 	}
-	for _, c := range sortedKeys(want.clusters) {
+	for _, c := range slices.Sorted(maps.Keys(want.clusters)) {
 		switch have, ok := got.clusters[c]; {
 		case !ok:
 			diffs = append(diffs, "cluster "+c+" is missing")
@@ -152,12 +153,12 @@ func difference(want, got state) []string {
 			}
 		}
 	}
-	for _, c := range sortedKeys(got.clusters) {
+	for _, c := range slices.Sorted(maps.Keys(got.clusters)) {
 		if _, ok := want.clusters[c]; !ok {
 			diffs = append(diffs, "cluster "+c+" is still there")
 		}
 	}
-	for _, c := range sortedKeys(want.endpoints) {
+	for _, c := range slices.Sorted(maps.Keys(want.endpoints)) {
 		// A cluster that is missing has been named already.
 		if _, ok := got.clusters[c]; ok && !slices.Equal(want.endpoints[c], got.endpoints[c]) {
 			diffs = append(diffs, fmt.Sprintf("endpoints of %s: got [%s], want [%s]",

@@ -27,14 +27,6 @@ const (
 	fact = 50 * time.Millisecond
 )
 
-// Install is InstallCore and then InstallGateway.
-func Install(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progress) error {
-	if err := InstallCore(ctx, k, m, p); err != nil {
-		return err
-	}
-	return InstallGateway(ctx, k, m, p)
-}
-
 // InstallCore applies the control plane and waits until it does its work: istiod serves, both webhooks are trusted, and
 // a pod that is tried out (and not created) comes back with a sidecar. From then on pods can be created and Istio's
 // objects applied. Where the same Manifests were applied before, it only waits.
@@ -59,7 +51,7 @@ func install(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progres
 		{"istio: webhooks", webhooksTrusted},
 		{"istio: injection", podInjected},
 	} {
-		done := step(p, s.step)
+		done := cluster.Begin(p, s.step)
 		err := until(ctx, k, s.step, s.fact)
 		done(err)
 		if err != nil {
@@ -78,7 +70,7 @@ func applyOnce(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progr
 	if err == nil && lab.Annotations[appliedSum] == m.Sum {
 		return nil
 	}
-	done := step(p, "istio: apply")
+	done := cluster.Begin(p, "istio: apply")
 	defer func() { done(err) }()
 	objects := append([]*unstructured.Unstructured{
 		namespace(Namespace, nil, nil),
@@ -198,7 +190,7 @@ func InstallGateway(ctx context.Context, k *kube.Client, m Manifests, p cluster.
 	if len(m.Gateway) == 0 {
 		return nil
 	}
-	done := step(p, "istio: ingress gateway")
+	done := cluster.Begin(p, "istio: ingress gateway")
 	defer func() { done(err) }()
 	if err := k.ApplyObjects(ctx, m.Gateway); err != nil {
 		return fmt.Errorf("install the ingress gateway: %w", err)

@@ -44,7 +44,7 @@ const AccessLogProvider = "canarylab-access-log"
 
 // Render renders Istio with Istio's own charts and operator code. It needs no cluster and takes about 0.2 s.
 func Render(o Options) (_ Manifests, err error) {
-	done := step(o.Progress, "istio: render")
+	done := cluster.Begin(o.Progress, "istio: render")
 	defer func() { done(err) }()
 	quiet()
 	sets, _, err := render.GenerateManifest(nil, settings(o), false, nil, nil)

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -106,7 +107,7 @@ func TestRenderMeshConfig(t *testing.T) {
 		t.Errorf("provider: got %v, want %s", got, AccessLogProvider)
 	}
 	provider, _ := dig(config, "extensionProviders", "envoyFileAccessLog").(map[string]any)
-	if got := fmt.Sprintf("%v %v %v", sortedKeys(provider), sortedKeys(config["extensionProviders"].([]any)[0].(map[string]any)), provider["path"]); got != "[logFormat path] [envoyFileAccessLog name] /dev/stdout" {
+	if got := fmt.Sprintf("%v %v %v", slices.Sorted(maps.Keys(provider)), slices.Sorted(maps.Keys(config["extensionProviders"].([]any)[0].(map[string]any))), provider["path"]); got != "[logFormat path] [envoyFileAccessLog name] /dev/stdout" {
 		t.Errorf("provider: got %s, want a file log to /dev/stdout and nothing else", got)
 	}
 	labels, _ := dig(config, "extensionProviders", "envoyFileAccessLog", "logFormat", "labels").(map[string]any)

@@ -8,8 +8,6 @@ import (
 	"sync"
 
 	istiolog "istio.io/istio/pkg/log"
-
-	"github.com/canarylab/canarylab/harness/cluster"
 )
 
 const (
@@ -67,11 +65,3 @@ var quiet = sync.OnceFunc(func() {
 		scope.SetOutputLevel(istiolog.NoneLevel)
 	}
 })
-
-// step starts a step of p, which may be nil.
-func step(p cluster.Progress, name string) func(error) {
-	if p == nil {
-		return func(error) {}
-	}
-	return p.Step(name)
-}

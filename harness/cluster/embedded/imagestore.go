@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"golang.org/x/sys/unix"
 
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
 	"github.com/canarylab/canarylab/harness/filelock"
 	"github.com/canarylab/canarylab/harness/images"
@@ -53,7 +54,7 @@ func (p *Provider) seed(ctx context.Context, b *bringUp, set map[string]v1.Image
 
 // prepareStore unpacks the images once.
 func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]v1.Image, stores, store string) (err error) {
-	done := b.progress.Step("unpack images, once")
+	done := cluster.Begin(b.progress, "unpack images, once")
 	defer func() { done(err) }()
 	if err := os.MkdirAll(stores, 0o700); err != nil {
 		return err
@@ -92,7 +93,7 @@ func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]
 	}
 	defer func() { err = errors.Join(err, reapCgroups(cgroup)) }()
 	defer node.kill()
-	if err := node.await(ctx, "containerd", silent{}); err != nil {
+	if err := node.await(ctx, "containerd", nil); err != nil {
 		return err
 	}
 	if err := importImages(ctx, filepath.Join(b.node, "ctr"), node.process.Pid, set); err != nil {

@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/disk"
 	"github.com/canarylab/canarylab/harness/filelock"
 )
 
@@ -91,9 +92,6 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 		return nil, err
 	}
 	progress := o.Progress
-	if progress == nil {
-		progress = silent{}
-	}
 	began := time.Now().Truncate(time.Second) // Kubernetes' times are in seconds
 	node, err := p.Binaries.Node(ctx)
 	if err != nil {
@@ -128,7 +126,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 	if alive, err := l.alive(); err != nil {
 		return nil, err
 	} else if alive {
-		return p.reuse(ctx, name, m, node)
+		return p.reuse(name, m, node)
 	}
 	if err := p.reapDead(); err != nil {
 		return nil, err
@@ -144,7 +142,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 		exists = false
 	}
 
-	if err := enoughSpace(filepath.Dir(string(l))); err != nil {
+	if err := disk.Require(filepath.Dir(string(l)), needed, "a cluster"); err != nil {
 		return nil, err
 	}
 	bring := &bringUp{provider: p, name: name, layout: l, node: node, programs: programs, progress: progress}
@@ -173,19 +171,8 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 // write logs.
 const needed = 512 << 20
 
-func enoughSpace(dir string) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return fmt.Errorf("look at the free space of %s: %w", dir, err)
-	}
-	if free := fs.Bavail * uint64(fs.Bsize); free < needed {
-		return fmt.Errorf("%s has %d MB free, and a cluster needs %d MB: make room, or set CANARYLAB_HOME to a folder on a larger disk", dir, free>>20, needed>>20)
-	}
-	return nil
-}
-
 // reuse opens a running cluster for Up.
-func (p *Provider) reuse(_ context.Context, name string, m meta, node string) (cluster.Cluster, error) {
+func (p *Provider) reuse(name string, m meta, node string) (cluster.Cluster, error) {
 	if m.Schema != schema || m.Node != filepath.Base(node) {
 		return nil, fmt.Errorf("cluster %q is running with programs of another version of canarylab: run canarylab down --name %s and try again", name, name)
 	}
@@ -235,7 +222,7 @@ func (p *Provider) Down(ctx context.Context, name string, keepState bool) error 
 	if _, err := os.Stat(filepath.Dir(string(l))); errors.Is(err, os.ErrNotExist) {
 		return nil // no cluster was ever made here
 	}
-	unlock, err := p.lock(ctx, name, silent{})
+	unlock, err := p.lock(ctx, name, nil)
 	if err != nil {
 		return err
 	}
@@ -329,11 +316,6 @@ func (p *Provider) reapDead() error {
 func (p *Provider) lock(ctx context.Context, name string, progress cluster.Progress) (func(), error) {
 	return filelock.Lock(ctx, filepath.Join(p.Home, "clusters", "."+name+".lock"), fmt.Sprintf("it is changing cluster %q", name), progress)
 }
-
-// silent is the Progress of those who want none.
-type silent struct{}
-
-func (silent) Step(string) func(error) { return func(error) {} }
 
 // A Cluster is a running embedded cluster.
 type Cluster struct {
@@ -471,7 +453,7 @@ type bringUp struct {
 
 // create fills a new state folder.
 func (b *bringUp) create(ctx context.Context, images map[string]v1.Image) (err error) {
-	done := b.progress.Step("certificates and configuration")
+	done := cluster.Begin(b.progress, "certificates and configuration")
 	defer func() { done(err) }()
 	l := b.layout
 	if err := os.MkdirAll(string(l), 0o700); err != nil {

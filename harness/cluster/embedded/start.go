@@ -128,7 +128,7 @@ func (n *startedNode) follow(name string, progress cluster.Progress, ready chan<
 		case e.Error != "":
 			failure = errors.New(e.Error)
 		case !e.Done:
-			open[e.Step] = progress.Step(e.Step)
+			open[e.Step] = cluster.Begin(progress, e.Step)
 		default:
 			if done := open[e.Step]; done != nil {
 				done(nil)
