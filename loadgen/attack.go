@@ -199,6 +199,7 @@ func (a *attack) sample(res *vegeta.Result) Sample {
 	// For an answer of 400 or more, Vegeta's Error is the status once more.
 	s.Version = clip(res.Headers.Get(sampleapp.VersionHeader))
 	s.Pod = clip(res.Headers.Get(sampleapp.PodHeader))
+	s.Serial = clip(res.Headers.Get(sampleapp.SerialHeader))
 	return s
 }
 

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -51,7 +52,26 @@ type Cohort struct {
 	// Header is sent with each of the cohort's requests. Names keep the case that they are written in. "Host" sets the
 	// request's host.
 	Header map[string]string `json:"header,omitempty"`
+	// Entry is the way into the mesh that the cohort takes; zero is Sidecar. The agent itself does not look at it: it
+	// says in which pod the agent has to run.
+	Entry Entry `json:"entry,omitempty"`
 }
+
+// Via is Entry with its default.
+func (c Cohort) Via() Entry { return cmp.Or(c.Entry, Sidecar) }
+
+// An Entry is the way that a cohort's requests take into the mesh.
+type Entry string
+
+// The entries. A zero Entry is Sidecar.
+const (
+	// Sidecar: the callers' pod has a sidecar, which routes.
+	Sidecar Entry = "sidecar"
+	// Plain: the callers' pod has no sidecar, so that nothing routes but the Service.
+	Plain Entry = "plain"
+	// Gateway: callers outside of the mesh come in through an ingress gateway, which routes.
+	Gateway Entry = "gateway"
+)
 
 // RunID makes up a Run: six letters and digits, a name for people to type and not one to guard a secret.
 func RunID() string { return strings.ToLower(rand.Text()[:6]) }

@@ -22,6 +22,8 @@ type Sample struct {
 	// answered by itself, or nobody did.
 	Version string `json:"version,omitempty"`
 	Pod     string `json:"pod,omitempty"`
+	// Serial is the answering pod's own number for the request, see sampleapp.SerialHeader. Empty where Pod is.
+	Serial string `json:"serial,omitempty"`
 	// Bytes is the size of the answer's body, up to 64 KiB.
 	Bytes uint64 `json:"bytes"`
 	// Err says why no answer came; empty where one did.

@@ -18,6 +18,7 @@ import (
 type line struct {
 	Begin   *Begin   `json:"begin,omitempty"`
 	Samples []Sample `json:"samples,omitempty"`
+	Health  *Health  `json:"health,omitempty"`
 	End     *End     `json:"end,omitempty"`
 }
 
@@ -78,6 +79,8 @@ type Handler struct {
 	Begin func(Begin)
 	// Samples are in the order in which the requests finished. The slice is the handler's to keep.
 	Samples func([]Sample)
+	// Health comes about once a second, and once more before the end.
+	Health func(Health)
 }
 
 // Decode reads an agent's stream to its end and checks that it is whole: it has a begin and an end, and each cohort's

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 )
 
 // LoadTrace reads the trace file at path. See ReadTrace.
@@ -68,6 +69,10 @@ func (t *Trace) add(l Line) {
 		t.Samples = append(t.Samples, *l.Sample)
 	case l.Log != nil:
 		t.Log = append(t.Log, *l.Log)
+	case l.Health != nil:
+		t.Health = append(t.Health, *l.Health)
+	case l.Pod != nil:
+		t.Pods = append(slices.DeleteFunc(t.Pods, func(p Pod) bool { return p.Name == l.Pod.Name }), *l.Pod)
 	default:
 		if t.Counters == nil {
 			t.Counters = map[string]uint64{}

@@ -30,6 +30,18 @@ const (
 	LoadStop Kind = "load-stop"
 	// Broken is when the lab itself broke or was interrupted; Text says how.
 	Broken Kind = "broken"
+
+	// Noticed is when istiod took the phase's change up: the end of its debounce, by its own clock. Pushed is when it
+	// sent what follows from it to Proxy. Text names the configuration, such as VirtualService/demo/my-service.
+	Noticed Kind = "noticed"
+	Pushed  Kind = "pushed"
+	// Refused is when Proxy would not take a configuration (a NACK); Text has its reason.
+	Refused Kind = "refused"
+	// ClockStep is when the wall clock of a part of the lab was seen to have moved by By against its monotonic clock.
+	ClockStep Kind = "clock-step"
+	// Trouble is anything else that happened to the lab and not by the scenario: a container that restarted, a pod that
+	// was evicted, a log stream that broke off or came back; Text says what.
+	Trouble Kind = "trouble"
 )
 
 // An Event marks one moment of a run, on the clock that the samples have too.
@@ -39,6 +51,8 @@ type Event struct {
 	Phase string    `json:"phase,omitempty"`
 	// Proxy names the proxy of a Held event.
 	Proxy string `json:"proxy,omitempty"`
+	// By is the size of a ClockStep.
+	By time.Duration `json:"byNs,omitempty"`
 	// Text is for people, such as "kubectl apply -f 2-canary.yaml".
 	Text string `json:"text,omitempty"`
 	// Counters are the sample app's counts of requests received so far, by version, where they were read at this
@@ -46,24 +60,86 @@ type Event struct {
 	Counters map[string]uint64 `json:"counters,omitempty"`
 }
 
-// A LogEntry is one line of the client proxy's access log: what Envoy itself says of a request.
+// A Side says where in a request's way a proxy logged it.
+type Side string
+
+// The sides. A zero Side is ClientSide.
+const (
+	// ClientSide is the sidecar of the caller's pod: it routes.
+	ClientSide Side = "client"
+	// GatewaySide is an ingress gateway: it routes too.
+	GatewaySide Side = "gateway"
+	// ServerSide is the sidecar of the app's pod.
+	ServerSide Side = "server"
+)
+
+// A LogEntry is one line of a proxy's access log: what Envoy itself says of a request.
 type LogEntry struct {
 	// ID is the request's x-request-id: the Sample with the same ID is the same request.
 	ID string `json:"id"`
 	// Proxy is the pod whose proxy wrote the entry.
-	Proxy string    `json:"proxy"`
+	Proxy string `json:"proxy"`
+	Side  Side   `json:"side,omitempty"`
+	// Start is when the proxy had the request's first bytes, by its wall clock.
 	Start time.Time `json:"start"`
 	// Took is from the request's first byte to the answer's last.
 	Took time.Duration `json:"tookNs"`
-	Code int           `json:"code"`
+	// Reached is from Start until the request's first byte went out to Upstream, 0 where none ever did. The proxy had
+	// chosen the route and the host by then.
+	Reached time.Duration `json:"reachedNs,omitempty"`
+	Code    int           `json:"code"`
 	// Flags are Envoy's response flags, such as UH or URX and UF; empty where Envoy had nothing to add.
 	Flags []string `json:"flags,omitempty"`
-	// Details is Envoy's response_code_details, such as via_upstream or no_healthy_upstream.
+	// Details is Envoy's response_code_details, such as via_upstream or no_healthy_upstream; Failure its reason why the
+	// connection to Upstream could not be used, such as a TLS error.
 	Details string `json:"details,omitempty"`
-	// Cluster is the Envoy cluster that the route picked, such as outbound|80|v2|my-service.demo.svc.cluster.local.
+	Failure string `json:"failure,omitempty"`
+	// Cluster is the Envoy cluster that the route picked, such as outbound|80|v2|my-service.demo.svc.cluster.local, or
+	// inbound|8080|| on the server's side.
 	Cluster string `json:"cluster,omitempty"`
-	// Upstream is the address that answered, empty where Envoy answered by itself.
+	// Upstream is the address that the request was sent to last, empty where Envoy answered by itself.
 	Upstream string `json:"upstream,omitempty"`
+	// Attempts is how often the proxy sent the request, the first time included; 0 where it sent nothing.
+	Attempts int `json:"attempts,omitempty"`
+	// Version and Serial are those of the answer that came from Upstream (sampleapp's headers). Empty where there was
+	// none, or where it was not made by the app.
+	Version string `json:"version,omitempty"`
+	Serial  string `json:"serial,omitempty"`
+}
+
+// A Role says what a pod does in a run.
+type Role string
+
+// The roles.
+const (
+	CallerRole  Role = "caller"
+	AppRole     Role = "app"
+	GatewayRole Role = "gateway"
+)
+
+// A Pod is one that the run knew of.
+type Pod struct {
+	Name string `json:"name"`
+	Role Role   `json:"role"`
+	IP   string `json:"ip,omitempty"`
+	// Version is the pod's label version, for the app's pods.
+	Version string `json:"version,omitempty"`
+	// Sidecar tells whether the pod has a proxy, and so whether what it does is logged.
+	Sidecar bool `json:"sidecar"`
+	// Instances are the lives of the app's container that were counted, with what each had received before the load
+	// began (Base) and in all (Received).
+	Instances []Instance `json:"instances,omitempty"`
+}
+
+// An Instance is one life of an app's container, see sampleapp.Counters.
+type Instance struct {
+	Name string `json:"name"`
+	// Base and Received are the counter before the load and as last read.
+	Base     uint64 `json:"base"`
+	Received uint64 `json:"received"`
+	// Final tells that the last reading was taken when nothing could come any more: after the load, or as the pod's
+	// last words. Otherwise the pod was lost, and may have received more.
+	Final bool `json:"final"`
 }
 
 // A Trace is everything that a run recorded. Observations, verdicts and reports are made from it and from nothing else.
@@ -74,6 +150,10 @@ type Trace struct {
 	// Counters are the sample app's own counts of requests received during the run, by version. Nil where they were
 	// never read.
 	Counters map[string]uint64
+	// Health is the load agents' own, in the order in which it came.
+	Health []loadgen.Health
+	// Pods are those that the run knew of, by their last word.
+	Pods []Pod
 	// Truncated tells that the file ended in the middle of a line, as it does when the program that wrote it was
 	// killed. Everything before that line is here.
 	Truncated bool
@@ -87,12 +167,16 @@ type Line struct {
 	// Counters are for Trace.Counters. Where a file has several such lines, a later one replaces the versions that it
 	// names and leaves the others: a version can be counted just before its pods are removed.
 	Counters map[string]uint64 `json:"counters,omitempty"`
+	// Health is of the load agent.
+	Health *loadgen.Health `json:"health,omitempty"`
+	// Pod is one of the run's pods. A later line about the same pod replaces an earlier one.
+	Pod *Pod `json:"pod,omitempty"`
 }
 
 // fields counts the fields that are set.
 func (l Line) fields() int {
 	n := 0
-	for _, set := range []bool{l.Event != nil, l.Sample != nil, l.Log != nil, l.Counters != nil} {
+	for _, set := range []bool{l.Event != nil, l.Sample != nil, l.Log != nil, l.Counters != nil, l.Health != nil, l.Pod != nil} {
 		if set {
 			n++
 		}

@@ -1,10 +1,12 @@
 package sampleapp
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -23,6 +25,8 @@ type App struct {
 // New makes an App that is not ready yet: Run makes it so.
 func New(cfg Config) *App {
 	a := &App{cfg: cfg, injector: newInjector(cfg.Faults, cfg.Seed)}
+	// Six letters and digits: a name to tell lives apart, not to guard a secret.
+	a.counters.instance = strings.ToLower(rand.Text()[:6])
 	a.counters.since = time.Now().UTC()
 	return a
 }
@@ -34,7 +38,7 @@ func (a *App) Counters() Counters { return a.counters.snapshot(a.cfg.Version, a.
 func (a *App) Handler() http.Handler { return http.HandlerFunc(a.serve) }
 
 func (a *App) serve(w http.ResponseWriter, r *http.Request) {
-	a.counters.received.Add(1)
+	serial := a.counters.received.Add(1)
 	a.counters.inFlight.Add(1)
 	defer a.counters.inFlight.Add(-1)
 
@@ -54,6 +58,7 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set(VersionHeader, a.cfg.Version)
 	h.Set(PodHeader, a.cfg.Pod)
+	h.Set(SerialHeader, Serial(a.counters.instance, serial))
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	if id := r.Header.Get(requestIDHeader); id != "" {
 		h.Set(requestIDHeader, id)

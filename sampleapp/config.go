@@ -25,6 +25,9 @@ type Config struct {
 	DrainDelay time.Duration
 	// ShutdownTimeout is how long requests in flight may take after that.
 	ShutdownTimeout time.Duration
+	// LastWords is the file that gets the final Counters, as JSON, when the app has stopped. Kubernetes shows what lies
+	// in /dev/termination-log in the pod's status, where it can be read after the pod is gone. Empty means no file.
+	LastWords string
 }
 
 const (
@@ -35,6 +38,15 @@ const (
 	// defaultShutdownTimeout leaves half of Kubernetes' usual 30 s grace period unused, for the sidecar that stops beside.
 	defaultShutdownTimeout = 15 * time.Second
 )
+
+// terminationLog is where Kubernetes looks for a container's last words, empty outside of a pod.
+func terminationLog() string {
+	const path = "/dev/termination-log"
+	if _, err := os.Stat(path); err != nil {
+		return ""
+	}
+	return path
+}
 
 // ParseConfig reads the command line (without the program's name); VERSION and POD_NAME stand in for --version and --pod,
 // and the host's name for the pod's. Usage goes to out. The error is flag.ErrHelp where help was asked for.
@@ -53,6 +65,7 @@ func ParseConfig(args []string, getenv func(string) string, out io.Writer) (Conf
 	fs.Uint64Var(&c.Seed, "seed", 0, "seed of the random choices; 0 is a random seed")
 	fs.DurationVar(&c.DrainDelay, "drain-delay", defaultDrainDelay, "how long to go on serving after SIGTERM, so that proxies learn of it first")
 	fs.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", defaultShutdownTimeout, "how long requests in flight may take after the drain delay")
+	fs.StringVar(&c.LastWords, "last-words", terminationLog(), "file for the final counters, which Kubernetes shows in the pod's status; empty is none")
 	if err := fs.Parse(args); err != nil {
 		return Config{}, err
 	}

@@ -11,6 +11,8 @@ import (
 type Counters struct {
 	Version string `json:"version"`
 	Pod     string `json:"pod"`
+	// Instance names this life of the pod's container: a restart begins a new one, and new counters.
+	Instance string `json:"instance"`
 	// Received counts every request whose header arrived.
 	Received uint64 `json:"received"`
 	// InFlight is how many of them have no answer yet.
@@ -27,6 +29,7 @@ type Counters struct {
 const codes = 600
 
 type counters struct {
+	instance  string
 	since     time.Time
 	received  atomic.Uint64
 	inFlight  atomic.Int64
@@ -36,7 +39,7 @@ type counters struct {
 
 func (c *counters) snapshot(version, pod string) Counters {
 	s := Counters{
-		Version: version, Pod: pod, Since: c.since, Answered: map[string]uint64{},
+		Version: version, Pod: pod, Instance: c.instance, Since: c.since, Answered: map[string]uint64{},
 		Abandoned: c.abandoned.Load(), InFlight: c.inFlight.Load(),
 	}
 	for code := range c.answered {

@@ -2,6 +2,7 @@ package sampleapp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -86,7 +87,22 @@ func (a *App) Serve(ctx context.Context, app, admin net.Listener, log *slog.Logg
 		}
 		drain.Stop()
 	}
-	return errors.Join(err, a.shutdown(ctx, appServer, adminServer))
+	return errors.Join(err, a.shutdown(ctx, appServer, adminServer), a.lastWords())
+}
+
+// lastWords leaves the final counters where Kubernetes finds them.
+func (a *App) lastWords() error {
+	if a.cfg.LastWords == "" {
+		return nil
+	}
+	b, err := json.Marshal(a.Counters())
+	if err != nil {
+		return fmt.Errorf("final counters: %w", err)
+	}
+	if err := os.WriteFile(a.cfg.LastWords, b, 0o644); err != nil {
+		return fmt.Errorf("leave the final counters: %w", err)
+	}
+	return nil
 }
 
 // shutdown closes the app port first, so that the admin port tells the counters to the end.
