@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -50,6 +52,32 @@ func TestAnswerSaysWhoMadeIt(t *testing.T) {
 	}
 	if _, ok := do(t, a.Handler(), "GET", "/", "").Header["X-Request-Id"]; ok {
 		t.Error("an answer has an X-Request-Id that nobody sent")
+	}
+}
+
+func TestAnswersAreNumbered(t *testing.T) {
+	a, b := New(Config{Version: "v1"}), New(Config{Version: "v1"})
+	if a.Counters().Instance == b.Counters().Instance {
+		t.Error("two lives of a pod have the same name")
+	}
+	// Errors are numbered too: the number says what was received, not what came of it.
+	do(t, a.AdminHandler(), "PUT", "/faults", `{"errorRate":1}`)
+	for want := uint64(1); want <= 3; want++ {
+		got := do(t, a.Handler(), "GET", "/", "").Header.Get(SerialHeader)
+		instance, n, ok := ParseSerial(got)
+		if !ok || instance != a.Counters().Instance || n != want {
+			t.Errorf("got serial %q, want number %d of %s", got, want, a.Counters().Instance)
+		}
+	}
+}
+
+func TestParseSerial(t *testing.T) {
+	for in, want := range map[string]bool{
+		Serial("k3x9qa", 17): true, "": false, "k3x9qa": false, "-1": false, "k3x9qa-0": false, "k3x9qa--1": false, "k3x9qa-1x": false,
+	} {
+		if instance, n, ok := ParseSerial(in); ok != want || ok && (instance != "k3x9qa" || n != 17) {
+			t.Errorf("%q: got %q, %d, %t, want ok %t", in, instance, n, ok, want)
+		}
 	}
 }
 
@@ -291,6 +319,26 @@ func TestStopsGracefully(t *testing.T) {
 	}
 	if got := a.Counters(); got.Received != 3 || got.Answered["200"] != 3 {
 		t.Errorf("got %+v, want three requests, answered", got)
+	}
+}
+
+// What a pod counted can be read after it is gone.
+func TestLastWords(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "last-words")
+	a, app, _, stop, done := serve(t, Config{Version: "v1", Pod: "pod-a", LastWords: file, ShutdownTimeout: time.Minute})
+	get(t, app)
+	get(t, app)
+	stop()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Counters
+	if err := json.Unmarshal(b, &got); err != nil || got.Received != 2 || got.Pod != "pod-a" || got.Instance != a.Counters().Instance {
+		t.Errorf("got last words %s, %v, want 2 requests received by %s of pod-a", b, err, a.Counters().Instance)
 	}
 }
 
