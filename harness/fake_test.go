@@ -28,6 +28,13 @@ type fakeMesh struct {
 	loading  bool
 	counters map[string]uint64
 	log      chan reports.LogEntry
+	// news are of pods; pushes come from istiod.
+	news   chan podNews
+	pushes chan reports.Event
+	// cuts are proxies whose log stream ends now.
+	cuts []string
+	// lost are versions whose pods end without last words.
+	lost map[string]bool
 	// Things that go wrong.
 	hook       func(call string) error
 	stuckAwait int // the Await with this number, from 1, never returns
@@ -37,6 +44,7 @@ type fakeMesh struct {
 	dies       time.Duration
 	endpoints  map[string]int
 	findings   []finding
+	refuses    int // the Await with this number is refused
 }
 
 // A routing is how requests fare that are sent from a moment on.
@@ -46,10 +54,20 @@ type routing struct {
 }
 
 func newFakeMesh() *fakeMesh {
-	return &fakeMesh{counters: map[string]uint64{"v1": 7, "v2": 0}, log: make(chan reports.LogEntry, 1<<20)}
+	return &fakeMesh{counters: map[string]uint64{"v1": 7, "v2": 0}, log: make(chan reports.LogEntry, 1<<20),
+		news: make(chan podNews, 100), pushes: make(chan reports.Event, 100), lost: map[string]bool{}}
 }
 
-func (f *fakeMesh) lab() lab { return lab{Objects: f, Proxies: f, Apps: f, Callers: f} }
+func (f *fakeMesh) lab() lab { return lab{Objects: f, Proxies: f, Apps: f, Callers: f, Witnesses: f} }
+
+// fakePod is the one pod of a version.
+func fakePod(version string) reports.Pod {
+	return reports.Pod{Name: version + "-pod", Role: reports.AppRole, IP: "10.0.0." + version[1:], Version: version, Sidecar: true}
+}
+
+func fakeCounters(version string, received uint64) sampleapp.Counters {
+	return sampleapp.Counters{Version: version, Pod: version + "-pod", Instance: "life" + version, Received: received}
+}
 
 // call records a call, and lets the test interfere.
 func (f *fakeMesh) call(ctx context.Context, format string, args ...any) error {
@@ -102,9 +120,20 @@ func (f *fakeMesh) Scale(ctx context.Context, _, deployment string, n int32) err
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n == 0 {
-		delete(f.counters, strings.TrimPrefix(deployment, "my-service-"))
+		version := strings.TrimPrefix(deployment, "my-service-")
+		f.news <- podNews{Pod: fakePod(version), Leaving: true}
+		last := podNews{Pod: fakePod(version), Gone: true, LastWords: []sampleapp.Counters{fakeCounters(version, f.counters[version])}}
+		if f.lost[version] {
+			last.LastWords = nil
+		}
+		delete(f.counters, version)
+		time.AfterFunc(5*time.Second, func() { f.news <- last })
 	}
 	return nil
+}
+
+func (f *fakeMesh) Undo(ctx context.Context, _, deployment string) error {
+	return f.call(ctx, "undo %s", deployment)
 }
 
 func (f *fakeMesh) Ready(ctx context.Context, ns string) error { return f.call(ctx, "ready %s", ns) }
@@ -119,7 +148,7 @@ func (f *fakeMesh) Remove(ctx context.Context, ns string) error {
 	return f.call(ctx, "remove %s", ns)
 }
 
-func (f *fakeMesh) Await(ctx context.Context, _ string, held func(string, time.Time)) error {
+func (f *fakeMesh) Await(ctx context.Context, _ string, held func(holding)) error {
 	f.mu.Lock()
 	f.awaits++
 	n := f.awaits
@@ -131,27 +160,64 @@ func (f *fakeMesh) Await(ctx context.Context, _ string, held func(string, time.T
 		<-ctx.Done()
 		return fmt.Errorf("proxy differs: %w", ctx.Err())
 	}
+	if n == f.refuses {
+		return fmt.Errorf("await: %w", refusal{"ns/client", "no such filter"})
+	}
 	time.Sleep(120 * time.Millisecond)
-	held("ns/client", time.Now())
+	held(holding{"ns/client", time.Now(), true})
 	return nil
 }
 
-func (f *fakeMesh) FollowLog(ctx context.Context, _ string, _ time.Time, sink func(reports.LogEntry)) error {
+func (f *fakeMesh) AccessLog(ctx context.Context, _ string, sink logSink) error {
 	if f.deaf {
 		<-ctx.Done()
 		return nil
 	}
-	// Envoy writes once a second.
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			var batch []reports.LogEntry
 			for len(f.log) > 0 {
-				sink(<-f.log)
+				batch = append(batch, <-f.log)
 			}
+			sink.Entries(batch)
+			f.mu.Lock()
+			cuts := f.cuts
+			f.cuts = nil
+			f.mu.Unlock()
+			for _, proxy := range cuts {
+				sink.Cut(proxy, time.Now(), "reset by peer")
+			}
+		}
+	}
+}
+
+func (f *fakeMesh) Pods(ctx context.Context, _ string, sink func(podNews)) error {
+	for _, v := range []string{"v1", "v2"} {
+		sink(podNews{Pod: fakePod(v)})
+	}
+	sink(podNews{Pod: reports.Pod{Name: "client", Role: reports.CallerRole, Sidecar: true}})
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case n := <-f.news:
+			sink(n)
+		}
+	}
+}
+
+func (f *fakeMesh) ControlPlane(ctx context.Context, _ string, sink func(reports.Event)) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e := <-f.pushes:
+			sink(e)
 		}
 	}
 }
@@ -168,16 +234,16 @@ func (f *fakeMesh) Analyze(ctx context.Context, _ string) ([]finding, error) {
 	return f.findings, f.call(ctx, "analyze")
 }
 
-func (f *fakeMesh) Counters(ctx context.Context, _, deployment string) ([]sampleapp.Counters, error) {
-	if err := f.call(ctx, "counters %s", deployment); err != nil {
+func (f *fakeMesh) Counters(ctx context.Context, _ string) ([]sampleapp.Counters, error) {
+	if err := f.call(ctx, "counters"); err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []sampleapp.Counters
 	for _, v := range []string{"v1", "v2"} {
-		if n, ok := f.counters[v]; ok && strings.HasSuffix(deployment, v) || ok && deployment == "" {
-			all = append(all, sampleapp.Counters{Version: v, Pod: v + "-pod", Received: n})
+		if n, ok := f.counters[v]; ok {
+			all = append(all, fakeCounters(v, n))
 		}
 	}
 	return all, nil
@@ -191,7 +257,7 @@ func (f *fakeMesh) ReadyPods(ctx context.Context, _, version string) (int, error
 	return 1, f.call(ctx, "pods %s", version)
 }
 
-func (f *fakeMesh) Attack(ctx context.Context, _ string, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (*loadgen.End, error) {
+func (f *fakeMesh) Attack(ctx context.Context, _ string, _ loadgen.Entry, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (*loadgen.End, error) {
 	warm := strings.HasPrefix(plan.Run, "warm-")
 	name := "attack"
 	if warm {
@@ -262,7 +328,7 @@ func (f *fakeMesh) send(plan loadgen.Plan, cohort string, seq uint64, due time.T
 		Cohort: cohort, Seq: seq, ID: fmt.Sprintf("%s-%s-%d", plan.Run, cohort, seq),
 		Due: due, Sent: due, Done: due.Add(time.Millisecond), Code: 200, Version: route,
 	}
-	e := reports.LogEntry{ID: s.ID, Proxy: "client", Start: due, Took: time.Millisecond, Code: 200, Upstream: "10.0.0.1:8080"}
+	e := reports.LogEntry{ID: s.ID, Proxy: "client", Start: due, Took: time.Millisecond, Code: 200, Details: "via_upstream", Attempts: 1}
 	switch route {
 	case "half":
 		s.Version = []string{"v1", "v2"}[seq%2]
@@ -270,14 +336,24 @@ func (f *fakeMesh) send(plan loadgen.Plan, cohort string, seq uint64, due time.T
 		s.Version = "v1"
 		if seq%10 == 0 {
 			s.Version, s.Code = "", 503
-			e.Code, e.Flags, e.Upstream = 503, []string{"UH"}, ""
+			e.Code, e.Flags, e.Details = 503, []string{"UH"}, "no_healthy_upstream"
 		}
 	}
+	all := []reports.LogEntry{}
 	if s.Version != "" {
 		f.counters[s.Version]++
+		pod := fakePod(s.Version)
+		s.Pod, s.Serial = pod.Name, sampleapp.Serial("life"+s.Version, f.counters[s.Version])
+		e.Upstream, e.Cluster = pod.IP+":8080", "outbound|80|"+s.Version+"|my-service.story.svc.cluster.local"
+		e.Version, e.Serial, e.Reached = s.Version, s.Serial, time.Microsecond
+		server := e
+		server.Proxy, server.Side, server.Cluster, server.Upstream = pod.Name, reports.ServerSide, "inbound|8080||", pod.IP+":8080"
+		all = append(all, server)
 	}
 	if !f.deaf {
-		f.log <- e
+		for _, e := range append(all, e) {
+			f.log <- e
+		}
 	}
 	return s
 }
@@ -315,7 +391,7 @@ func story() Scenario {
 			{Name: "baseline", Do: Apply("1-baseline.yaml"), Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2")}},
 			{Name: "half", Do: Apply("2-half.yaml"), Prove: []Proof{ReadyPods{Version: "v2", Want: 1}},
 				Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()}},
-			{Name: "rollback", Do: Rollback("1-baseline.yaml"),
+			{Name: "rollback", Do: Rollback{By: Revert("1-baseline.yaml")},
 				Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100)}},
 		},
 	}

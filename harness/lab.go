@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
@@ -11,10 +12,11 @@ import (
 
 // A lab is what a run works on. On a cluster it is made by newLab; tests of the engine make their own.
 type lab struct {
-	Objects objects
-	Proxies proxies
-	Apps    apps
-	Callers callers
+	Objects   objects
+	Proxies   proxies
+	Apps      apps
+	Callers   callers
+	Witnesses witnesses
 }
 
 // objects are what lies in the Kubernetes API.
@@ -25,26 +27,40 @@ type objects interface {
 	Apply(ctx context.Context, manifests []byte) error
 	Delete(ctx context.Context, manifests []byte) error
 	Scale(ctx context.Context, ns, deployment string, replicas int32) error
+	// Undo gives a deployment the pod template that it had before.
+	Undo(ctx context.Context, ns, deployment string) error
 	// Ready waits until every deployment of ns has all its pods, ready.
 	Ready(ctx context.Context, ns string) error
 	// Remove deletes a namespace and waits until it is gone.
 	Remove(ctx context.Context, ns string) error
 }
 
-// proxies are the sidecars of the callers of ns: those that route, and that are believed when they say how a request went.
+// proxies are all of ns: the callers', which route, the apps', and a gateway's.
 type proxies interface {
-	// Await waits until each of them holds what the objects of ns call for, and tells held when it took that over.
-	Await(ctx context.Context, ns string, held func(proxy string, at time.Time)) error
-	// FollowLog hands over their access log entries of requests from since on, until ctx ends or a log breaks off.
-	FollowLog(ctx context.Context, ns string, since time.Time, sink func(reports.LogEntry)) error
-	// Endpoints returns how many hosts each proxy has in its cluster for a subset of Service, by proxy. A proxy
-	// without such a cluster is left out.
+	// Await waits until each of them holds what the objects of ns call for, and tells held when it took that over. The error
+	// is a refusal where a proxy would not take it.
+	Await(ctx context.Context, ns string, held func(holding)) error
+	// Endpoints returns how many hosts each caller's proxy has in its cluster for a subset of Service, by proxy. A
+	// proxy without such a cluster is left out.
 	Endpoints(ctx context.Context, ns, subset string) (map[string]int, error)
 	// Version is Envoy's.
 	Version(ctx context.Context, ns string) (string, error)
 	// Analyze returns what istioctl analyze has to say of ns.
 	Analyze(ctx context.Context, ns string) ([]finding, error)
 }
+
+// A holding is when a proxy came to hold what was asked for.
+type holding struct {
+	Proxy string
+	At    time.Time
+	// Exact tells that At is the proxy's own word. Otherwise the proxy was seen to hold it then, and may have before.
+	Exact bool
+}
+
+// A refusal is a proxy's that would not take a configuration (a NACK).
+type refusal struct{ Proxy, Reason string }
+
+func (r refusal) Error() string { return fmt.Sprintf("proxy %s refused it: %s", r.Proxy, r.Reason) }
 
 // A finding is one message of istioctl analyze.
 type finding struct {
@@ -56,8 +72,8 @@ type finding struct {
 
 // apps are the pods of the sample app.
 type apps interface {
-	// Counters reads the counters of a deployment's ready pods; "" stands for all deployments.
-	Counters(ctx context.Context, ns, deployment string) ([]sampleapp.Counters, error)
+	// Counters reads the counters of every ready pod.
+	Counters(ctx context.Context, ns string) ([]sampleapp.Counters, error)
 	// Inject sets the faults of every pod of a version, and returns when each has said that they are in force.
 	Inject(ctx context.Context, ns, version string, f sampleapp.Faults) error
 	// ReadyPods counts a version's pods that are ready.
@@ -66,7 +82,26 @@ type apps interface {
 
 // callers are who sends the load.
 type callers interface {
-	// Attack sends by plan until stop is closed, and returns when every answer was reported. Once ctx ends it lets go
-	// at once.
-	Attack(ctx context.Context, ns string, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (*loadgen.End, error)
+	// Attack sends by plan from the pod of an entry until stop is closed, and returns when every answer was reported. Once ctx
+	// ends it lets go at once.
+	Attack(ctx context.Context, ns string, entry loadgen.Entry, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (*loadgen.End, error)
+}
+
+// witnesses tell what happens in a namespace while it happens. Each goes on until ctx ends, which is no error.
+type witnesses interface {
+	// AccessLog hands over what the proxies of ns log.
+	AccessLog(ctx context.Context, ns string, sink logSink) error
+	// Pods tells of every pod of ns, and of all that becomes of it.
+	Pods(ctx context.Context, ns string, sink func(podNews)) error
+	// ControlPlane hands over what istiod did about objects of ns: Noticed, Pushed, Refused and Trouble, without a phase.
+	ControlPlane(ctx context.Context, ns string, sink func(reports.Event)) error
+}
+
+// A logSink takes what a collector of access logs has to tell. Its functions are called one at a time.
+type logSink struct {
+	Entries func([]reports.LogEntry)
+	// Cut is a proxy's stream that ended at a moment, and why, if that is known.
+	Cut func(proxy string, at time.Time, why string)
+	// Trouble is anything else that may have cost entries.
+	Trouble func(text string)
 }

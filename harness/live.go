@@ -3,7 +3,6 @@ package harness
 import (
 	"bytes"
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,55 +11,26 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/yaml"
 
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-const (
-	clientApp       = "load-client"
-	clientContainer = "loadgen"
-	clientSelector  = "app=" + clientApp
-	// adminPort is the sample app's, envoyPort that of Envoy's admin interface in each pod.
-	adminPort, envoyPort = 8081, 15000
-)
-
-//go:embed load-client.yaml
-var clientYAML []byte
-
-// clientManifests are what the engine adds to a scenario's namespace: who sends the load, and its proxy's access log.
-func clientManifests(ns string) ([]byte, error) {
-	all, err := kube.Objects(clientYAML)
-	if err != nil {
-		return nil, fmt.Errorf("load-client.yaml: %w", err)
-	}
-	docs := [][]byte{mesh.AccessLogTelemetry(ns, map[string]string{"app": clientApp})}
-	for _, o := range all {
-		o.SetNamespace(ns)
-		b, err := yaml.Marshal(o.Object)
-		if err != nil {
-			return nil, fmt.Errorf("load-client.yaml: %w", err)
-		}
-		docs = append(docs, b)
-	}
-	return bytes.Join(docs, []byte("---\n")), nil
-}
+// adminPort is the sample app's, envoyPort that of Envoy's admin interface in each pod, entriesPort the collector's.
+const adminPort, envoyPort, entriesPort = 8081, 15000, 9001
 
 // newLab is the lab on a cluster with Istio. close ends the connections that it keeps.
 func newLab(k *kube.Client) (l lab, close func()) {
 	pods := &liveApps{k: k, admin: map[string]*http.Client{}}
 	proxies := liveProxies{k: k, watchers: map[string]*mesh.Watcher{}}
-	return lab{Objects: liveObjects{k}, Proxies: proxies, Apps: pods, Callers: liveCallers{k}}, func() {
+	return lab{Objects: liveObjects{k}, Proxies: proxies, Apps: pods, Callers: liveCallers{k}, Witnesses: liveWitnesses{k}}, func() {
 		pods.close()
 		proxies.close()
 	}
@@ -106,6 +76,10 @@ func (l liveObjects) Scale(ctx context.Context, ns, deployment string, replicas 
 	return nil
 }
 
+func (l liveObjects) Undo(ctx context.Context, ns, deployment string) error {
+	return l.k.Undo(ctx, ns, deployment)
+}
+
 func (l liveObjects) Ready(ctx context.Context, ns string) error { return l.k.WaitWorkloads(ctx, ns) }
 
 // Remove takes 5 s at least: the namespace controller looks at a deleted namespace only after that long, so that other API
@@ -127,43 +101,32 @@ func (l liveProxies) close() {
 	}
 }
 
-// callers are the proxies of the pods that send load.
-func (l liveProxies) callers(ctx context.Context, ns string) ([]mesh.Proxy, error) {
-	all, err := mesh.Proxies(ctx, l.k, ns, clientSelector)
+// routers are the proxies that route the load: those of who sends it, and the gateway's.
+func (l liveProxies) routers(ctx context.Context, ns string) ([]mesh.Proxy, error) {
+	selector := fmt.Sprintf("app in (%s,%s)", insideClient, gateway)
+	all, err := mesh.Proxies(ctx, l.k, ns, selector)
 	if err != nil {
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no ready pod %s in namespace %s has a sidecar: is Istio's injection on?", clientSelector, ns)
+		return nil, fmt.Errorf("no ready pod with %s in namespace %s has a proxy: is Istio's injection on?", selector, ns)
 	}
 	return all, nil
 }
 
-func (l liveProxies) Await(ctx context.Context, ns string, held func(string, time.Time)) error {
-	all, err := l.callers(ctx, ns)
-	if err != nil {
-		return err
-	}
+func (l liveProxies) Await(ctx context.Context, ns string, held func(holding)) error {
 	if l.watchers[ns] == nil {
 		l.watchers[ns] = mesh.NewWatcher(l.k, ns)
 	}
-	return l.watchers[ns].Await(ctx, all, func(p mesh.Proxy, at time.Time) { held(p.String(), at) })
-}
-
-func (l liveProxies) FollowLog(ctx context.Context, ns string, since time.Time, sink func(reports.LogEntry)) error {
-	all, err := l.callers(ctx, ns)
-	if err != nil {
-		return err
+	err := l.watchers[ns].Await(ctx, func(h mesh.Held) { held(holding{h.Proxy.Pod, h.At, h.Exact}) })
+	if r := (*mesh.Refusal)(nil); errors.As(err, &r) {
+		return refusal{r.Proxy.Pod, r.Reason}
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	for _, p := range all {
-		g.Go(func() error { return mesh.FollowAccessLog(ctx, l.k, p, since, sink) })
-	}
-	return g.Wait()
+	return err
 }
 
 func (l liveProxies) Endpoints(ctx context.Context, ns, subset string) (map[string]int, error) {
-	all, err := l.callers(ctx, ns)
+	all, err := l.routers(ctx, ns)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +139,7 @@ func (l liveProxies) Endpoints(ctx context.Context, ns, subset string) (map[stri
 			return nil, fmt.Errorf("clusters of proxy %s: %w", p, err)
 		}
 		if known {
-			found[p.String()] = n
+			found[p.Pod] = n
 		}
 	}
 	return found, nil
@@ -205,7 +168,7 @@ func (l liveProxies) hosts(ctx context.Context, p mesh.Proxy, name string) (n in
 }
 
 func (l liveProxies) Version(ctx context.Context, ns string) (string, error) {
-	all, err := l.callers(ctx, ns)
+	all, err := l.routers(ctx, ns)
 	if err != nil {
 		return "", err
 	}
@@ -272,16 +235,8 @@ func each[T any](ctx context.Context, l *liveApps, ns, selector string, do func(
 	return out, g.Wait()
 }
 
-func (l *liveApps) Counters(ctx context.Context, ns, deployment string) ([]sampleapp.Counters, error) {
-	selector := ""
-	if deployment != "" {
-		d, err := l.k.Kubernetes().AppsV1().Deployments(ns).Get(ctx, deployment, metav1.GetOptions{})
-		if err != nil {
-			return nil, fmt.Errorf("read deployment %s/%s: %w", ns, deployment, err)
-		}
-		selector = metav1.FormatLabelSelector(d.Spec.Selector)
-	}
-	return each(ctx, l, ns, selector, func(ctx context.Context, c *http.Client) (sampleapp.Counters, error) {
+func (l *liveApps) Counters(ctx context.Context, ns string) ([]sampleapp.Counters, error) {
+	return each(ctx, l, ns, "", func(ctx context.Context, c *http.Client) (sampleapp.Counters, error) {
 		var got sampleapp.Counters
 		return got, call(ctx, c, http.MethodGet, "/counters", nil, &got)
 	})
@@ -347,13 +302,17 @@ func call(ctx context.Context, c *http.Client, method, path string, body []byte,
 
 type liveCallers struct{ k *kube.Client }
 
-func (l liveCallers) Attack(ctx context.Context, ns string, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (*loadgen.End, error) {
-	pods, err := l.k.Pods(ctx, ns, clientSelector)
+func (l liveCallers) Attack(ctx context.Context, ns string, entry loadgen.Entry, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (*loadgen.End, error) {
+	app := plainClient
+	if entry == loadgen.Sidecar {
+		app = insideClient
+	}
+	pods, err := l.k.Pods(ctx, ns, "app="+app)
 	if err != nil {
 		return nil, err
 	}
 	if len(pods) != 1 {
-		return nil, fmt.Errorf("want one ready pod %s in namespace %s, got %d", clientSelector, ns, len(pods))
+		return nil, fmt.Errorf("want one ready pod %s in namespace %s, got %d", app, ns, len(pods))
 	}
 	line, err := json.Marshal(plan)
 	if err != nil {

@@ -10,25 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/sampleapp"
 )
-
-func TestClientManifests(t *testing.T) {
-	b, err := clientManifests("story")
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := kube.Objects(b)
-	if err != nil || len(objects) != 2 {
-		t.Fatalf("got %d objects, %v, want the Telemetry and the Deployment", len(objects), err)
-	}
-	for _, o := range objects {
-		if o.GetNamespace() != "story" {
-			t.Errorf("%s %s: got namespace %q, want story", o.GetKind(), o.GetName(), o.GetNamespace())
-		}
-	}
-}
 
 // The sample app's own admin handler is what call talks to.
 func TestCallSpeaksTheSampleAppsAdmin(t *testing.T) {

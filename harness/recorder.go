@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -9,22 +10,23 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// A recorder writes the trace while things happen, and knows as much of it as the engine has to wait for. It is safe for
-// concurrent use.
+// A recorder writes the trace while things happen, and knows as much of it as the engine has to wait for and a watcher wants
+// to read. It is safe for concurrent use.
 type recorder struct {
 	trace *reports.Writer
-	// prefix is that of the request ids that belong to the load. Others are not recorded.
-	prefix string
+	// run is the load's, agents is how many send it.
+	run    string
+	agents int
 	// news has a message when something came that somebody may be waiting for.
 	news chan struct{}
 
 	mu sync.Mutex
-	// began is when the agent began to send.
+	// begun counts the agents that have begun to send; began is when the last of them did.
+	begun int
 	began time.Time
-	// unlogged has the ids of requests of which only one side has come so far: the sample (true) or the log (false).
-	unlogged map[string]bool
-	// waiting counts those of unlogged that are true.
-	waiting int
+	// joiner puts together what comes of one request.
+	joiner *reports.Joiner
+	meter  meter
 	// from opens the count in sent: samples sent before it are not in it.
 	from time.Time
 	sent map[string]int
@@ -32,8 +34,12 @@ type recorder struct {
 	err error
 }
 
-func newRecorder(trace *reports.Writer, run string) *recorder {
-	return &recorder{trace: trace, prefix: run + "-", news: make(chan struct{}, 1), unlogged: map[string]bool{}, sent: map[string]int{}}
+func newRecorder(trace *reports.Writer, plan loadgen.Plan) *recorder {
+	r := &recorder{
+		trace: trace, run: plan.Run, agents: len(entries(plan)), news: make(chan struct{}, 1), sent: map[string]int{},
+	}
+	r.joiner = reports.NewJoiner(plan, joinWithin, r.meter.add)
+	return r
 }
 
 // wake tells that something came.
@@ -44,7 +50,7 @@ func (r *recorder) wake() {
 	}
 }
 
-// write appends a line. Its error sticks, for err.
+// write appends a line. Its error sticks, for fault.
 func (r *recorder) write(l reports.Line) {
 	if err := r.trace.Append(l); err != nil {
 		r.mu.Lock()
@@ -65,15 +71,30 @@ func (r *recorder) fault() error {
 
 func (r *recorder) event(e reports.Event) { r.write(reports.Line{Event: &e}) }
 
-// begin is for loadgen.Handler.
-func (r *recorder) begin(b loadgen.Begin) {
+// pods writes down what is known of pods.
+func (r *recorder) pods(all []reports.Pod) {
+	for i := range all {
+		r.write(reports.Line{Pod: &all[i]})
+	}
 	r.mu.Lock()
-	r.began = b.Start
+	for _, p := range all {
+		r.joiner.Pod(p)
+	}
 	r.mu.Unlock()
 	r.wake()
 }
 
-// samples is for loadgen.Handler.
+// begin is for loadgen.Handler, and so are samples and health.
+func (r *recorder) begin(b loadgen.Begin) {
+	r.mu.Lock()
+	r.begun++
+	if b.Start.After(r.began) {
+		r.began = b.Start
+	}
+	r.mu.Unlock()
+	r.wake()
+}
+
 func (r *recorder) samples(all []loadgen.Sample) {
 	for i := range all {
 		r.write(reports.Line{Sample: &all[i]})
@@ -81,53 +102,74 @@ func (r *recorder) samples(all []loadgen.Sample) {
 	r.mu.Lock()
 	for i := range all {
 		s := &all[i]
-		if _, both := r.unlogged[s.ID]; both {
-			delete(r.unlogged, s.ID)
-		} else {
-			r.unlogged[s.ID] = true
-			r.waiting++
-		}
+		r.joiner.Sample(s)
 		if !r.from.IsZero() && !s.Sent.Before(r.from) {
 			r.sent[s.Cohort]++
 			r.sent[""]++
 		}
 	}
+	r.meter.all += len(all)
 	r.mu.Unlock()
 	r.wake()
 }
 
-// entry records one line of an access log.
-func (r *recorder) entry(e reports.LogEntry) {
-	if !strings.HasPrefix(e.ID, r.prefix) {
-		// The warm-up's, or nobody's.
-		return
-	}
-	r.write(reports.Line{Log: &e})
+func (r *recorder) health(h loadgen.Health) { r.write(reports.Line{Health: &h}) }
+
+// entries records what proxies logged. What is not the load's is recorded too: somebody else's requests are in the app's
+// counts. Only the warm-up's are left out, and what was before the load.
+func (r *recorder) entries(all []reports.LogEntry) {
 	r.mu.Lock()
-	if sample, both := r.unlogged[e.ID]; both {
-		if sample {
-			r.waiting--
-		}
-		delete(r.unlogged, e.ID)
-	} else {
-		r.unlogged[e.ID] = false
-	}
+	began := r.began
 	r.mu.Unlock()
+	for i := range all {
+		e := &all[i]
+		own := strings.HasPrefix(e.ID, r.run+"-")
+		if !own && (strings.HasPrefix(e.ID, warmRun(r.run)+"-") || began.IsZero() || e.Start.Before(began)) {
+			continue
+		}
+		r.write(reports.Line{Log: e})
+		if own {
+			r.mu.Lock()
+			r.joiner.Log(e)
+			r.mu.Unlock()
+		}
+	}
 	r.wake()
 }
 
-// start is when the agent began to send, zero before.
+// warmRun names the load that comes before that of a run.
+func warmRun(run string) string { return "warm-" + run }
+
+// start is when all agents had begun to send, zero before.
 func (r *recorder) start() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.begun < r.agents {
+		return time.Time{}
+	}
 	return r.began
 }
 
-// missing is how many samples have no log entry yet.
+// missing is how many requests lack one of their records.
 func (r *recorder) missing() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.waiting
+	return r.joiner.Pending()
+}
+
+// changing starts to count anew for the watcher: a change is on its way.
+func (r *recorder) changing() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.meter.begin(time.Now())
+	r.meter.change = "change on its way"
+}
+
+// held says that one more proxy held the change, and how long after it was written.
+func (r *recorder) held(after time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.meter.change = fmt.Sprintf("held after %.2f s", after.Seconds())
 }
 
 // watch starts to count the samples that are sent from t on.
@@ -136,6 +178,7 @@ func (r *recorder) watch(t time.Time) {
 	defer r.mu.Unlock()
 	r.from = t
 	clear(r.sent)
+	r.meter.begin(t)
 }
 
 // has tells whether as many came as need asks for, by cohort ("" for all).
@@ -148,4 +191,11 @@ func (r *recorder) has(need map[string]int) bool {
 		}
 	}
 	return true
+}
+
+// read is the watcher's line at now.
+func (r *recorder) read(now time.Time) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.meter.read(now)
 }

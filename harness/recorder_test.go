@@ -15,12 +15,17 @@ func TestRecorder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRecorder(trace, "id")
+	r := newRecorder(trace, loadgen.Plan{Run: "id", Cohorts: []loadgen.Cohort{{Name: "a"}, {Name: "b"}}})
 	begin := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	sample := func(id, cohort string, after time.Duration) loadgen.Sample {
-		return loadgen.Sample{ID: id, Cohort: cohort, Sent: begin.Add(after)}
+		return loadgen.Sample{ID: id, Cohort: cohort, Sent: begin.Add(after), Done: begin.Add(after)}
 	}
-	entry := func(id string) { r.entry(reports.LogEntry{ID: id}) }
+	entry := func(id string) {
+		r.entries([]reports.LogEntry{{ID: id, Start: begin.Add(time.Second)}})
+	}
+
+	entry("before-the-load")
+	r.begin(loadgen.Begin{Start: begin})
 
 	r.samples([]loadgen.Sample{sample("id-a-0", "a", 0)})
 	r.watch(begin.Add(time.Second))
@@ -43,28 +48,28 @@ func TestRecorder(t *testing.T) {
 	}
 
 	if got := r.missing(); got != 4 {
-		t.Errorf("got %d samples without a log entry, want 4", got)
+		t.Errorf("got %d requests that lack something, want 4", got)
 	}
 	entry("id-a-0")
-	entry("warm-id-a-1") // the warm-up's
-	entry("idle-a-1")    // of a run whose name begins alike
+	entry("warm-id-a-1") // the warm-up's: not recorded
+	entry("idle-a-1")    // of a run whose name begins alike: recorded, and not ours
 	entry("id-a-9")      // before its sample
-	if got := r.missing(); got != 3 {
-		t.Errorf("got %d samples without a log entry, want 3", got)
+	if got := r.missing(); got != 4 {
+		t.Errorf("got %d requests that lack something, want 4: one is whole, of one there is only the log", got)
 	}
 	r.samples([]loadgen.Sample{sample("id-a-9", "a", 0)})
 	for _, id := range []string{"id-a-1", "id-a-2", "id-b-0"} {
 		entry(id)
 	}
 	if got := r.missing(); got != 0 {
-		t.Errorf("got %d samples without a log entry, want none", got)
+		t.Errorf("got %d requests that lack something, want none", got)
 	}
 	if err := trace.Close(); err != nil {
 		t.Fatal(err)
 	}
 	got, err := reports.LoadTrace(file)
-	if err != nil || len(got.Samples) != 5 || len(got.Log) != 5 {
-		t.Errorf("got %d samples and %d log entries, %v, want 5 each", len(got.Samples), len(got.Log), err)
+	if err != nil || len(got.Samples) != 5 || len(got.Log) != 6 {
+		t.Errorf("got %d samples and %d log entries, %v, want 5 and 6", len(got.Samples), len(got.Log), err)
 	}
 	// What can't be recorded has to end the run.
 	r.event(reports.Event{Kind: reports.LoadStop})

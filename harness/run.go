@@ -1,5 +1,5 @@
 // Package harness plays a scenario on a cluster: one unbroken load, one change after the other under it, each awaited
-// until every caller's proxy holds it. What happens is recorded while it happens; the report is made from that record.
+// until every proxy holds it. What happens is recorded while it happens; the report is made from that record.
 package harness
 
 import (
@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -68,7 +69,7 @@ func play(ctx context.Context, l lab, setup reports.Setup, s Scenario, o Options
 	if o.ID == "" {
 		o.ID = loadgen.RunID()
 	}
-	r := &run{lab: l, scenario: s, options: o, setup: setup, started: time.Now(), proved: map[string][]reports.Verdict{}}
+	r := &run{lab: l, scenario: s, options: o, setup: setup, started: time.Now(), proved: map[string][]reports.Verdict{}, roster: newRoster()}
 	r.setup.Load = s.plan(o.ID)
 	if err := r.open(); err != nil {
 		return nil, err
@@ -94,16 +95,28 @@ type run struct {
 
 	trace *reports.Writer
 	rec   *recorder
+	parts parts
 	// owned tells that the namespace is this run's to delete.
 	owned  bool
-	ledger ledger
 	proved map[string][]reports.Verdict
 	files  []reports.File
 
 	mu    sync.Mutex
 	notes []string
 	// at is the step that was begun last.
-	at string
+	at     string
+	roster *roster
+	// changes are the changes of the run so far. The last of them may make pods come and go.
+	changes []changing
+	moving  bool
+	// cuts are the log streams that ended.
+	cuts []cut
+}
+
+// A changing is a phase whose change began at a moment.
+type changing struct {
+	phase string
+	since time.Time
 }
 
 func (r *run) note(format string, args ...any) {
@@ -117,7 +130,9 @@ func (r *run) note(format string, args ...any) {
 // step reports f's progress.
 func (r *run) step(name string, f func() error) error {
 	done := cluster.Begin(r.options.Progress, name)
+	r.mu.Lock()
 	r.at = name
+	r.mu.Unlock()
 	err := f()
 	done(err)
 	return err
@@ -136,6 +151,8 @@ func (r *run) cut(ctx context.Context, err error) error {
 	if !errors.Is(cause, context.Canceled) {
 		cause = fmt.Errorf("%w: %w", context.Canceled, cause)
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return fmt.Errorf("interrupted in step %q: %w", r.at, cause)
 }
 
@@ -149,25 +166,16 @@ func (r *run) open() error {
 	if err != nil {
 		return err
 	}
-	r.trace, r.rec = trace, newRecorder(trace, r.options.ID)
+	r.trace, r.rec = trace, newRecorder(trace, r.setup.Load)
 	r.files = []reports.File{{Path: reports.TraceFile, What: "every event, request and access log entry"}}
-	client, err := clientManifests(r.scenario.Name)
-	if err != nil {
+	if r.parts, err = newParts(r.scenario.Name, r.setup.Load); err != nil {
 		return errors.Join(err, trace.Close())
 	}
-	kept := map[string][]byte{"load-client.yaml": client}
-	names := []string{"load-client.yaml"}
+	kept := map[string][]byte{"recorder.yaml": r.parts.recorder, "callers.yaml": r.parts.callers}
+	names := []string{"recorder.yaml", "callers.yaml"}
 	for _, p := range r.scenario.Phases {
-		var file string
-		switch do := p.Do.(type) {
-		case Apply:
-			file = string(do)
-		case Delete:
-			file = string(do)
-		default:
-			continue
-		}
-		if _, have := kept[file]; have {
+		file := fileOf(p.Do)
+		if _, have := kept[file]; have || file == "" {
 			continue
 		}
 		if kept[file], err = r.scenario.manifest(file); err != nil {
@@ -187,6 +195,12 @@ func (r *run) open() error {
 // live is all of a run that needs the cluster, but for cleaning up. When it returns there is no load any more.
 func (r *run) live(ctx context.Context) error {
 	err := r.vacate(ctx)
+	stopWatching := func() {}
+	if err == nil {
+		// What ends ctx must not cut off the records.
+		stopWatching = r.observe(context.WithoutCancel(ctx))
+	}
+	defer func() { stopWatching() }()
 	if err == nil {
 		err = r.step("deploy "+r.scenario.Name, func() error { return r.deploy(ctx) })
 	}
@@ -225,36 +239,42 @@ func (r *run) vacate(ctx context.Context) error {
 	})
 }
 
-// deploy applies the first phase's manifests and the load client, and waits for the pods and their proxies.
+// deploy makes the namespace with the recorder in it, applies the first phase's manifests and adds who sends the load. It
+// waits for the pods and their proxies.
 func (r *run) deploy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, deployWithin)
 	defer cancel()
-	client, err := clientManifests(r.scenario.Name)
+	namespace, err := r.scenario.namespace()
 	if err != nil {
 		return err
 	}
 	r.owned = true
+	for _, manifests := range [][]byte{namespace, r.parts.recorder} {
+		if err := r.lab.Objects.Apply(ctx, manifests); err != nil {
+			return err
+		}
+	}
 	if err := r.scenario.Phases[0].Do.do(ctx, r.scenario, r.lab); err != nil {
 		return err
 	}
-	if err := r.lab.Objects.Apply(ctx, client); err != nil {
+	if err := r.lab.Objects.Apply(ctx, r.parts.callers); err != nil {
 		return err
 	}
 	if err := r.lab.Objects.Ready(ctx, r.scenario.Name); err != nil {
 		return err
 	}
-	return r.lab.Proxies.Await(ctx, r.scenario.Name, func(string, time.Time) {})
+	return r.lab.Proxies.Await(ctx, r.scenario.Name, func(holding) {})
 }
 
 // warmUp sends the load for a short time, unrecorded.
 func (r *run) warmUp(ctx context.Context) error {
 	plan := r.setup.Load
-	plan.Run, plan.Duration = "warm-"+plan.Run, warmFor
+	plan.Run, plan.Duration = warmRun(plan.Run), warmFor
 	bound := warmFor + r.timeout() + stopWithin
 	ctx, cancel := context.WithTimeoutCause(ctx, bound, fmt.Errorf("the load agent did not end in %s", bound))
 	defer cancel()
 	var last loadgen.Sample
-	end, err := r.lab.Callers.Attack(ctx, r.scenario.Name, plan, ctx.Done(), loadgen.Handler{
+	ends, err := r.attack(ctx, plan, ctx.Done(), loadgen.Handler{
 		Samples: func(all []loadgen.Sample) { last = all[len(all)-1] },
 	})
 	if ctx.Err() != nil {
@@ -264,8 +284,10 @@ func (r *run) warmUp(ctx context.Context) error {
 		return fmt.Errorf("warm up: %w", err)
 	}
 	sent, answered := uint64(0), uint64(0)
-	for _, c := range end.Cohorts {
-		sent, answered = sent+c.Sent, answered+c.Answered
+	for _, end := range ends {
+		for _, c := range end.Cohorts {
+			sent, answered = sent+c.Sent, answered+c.Answered
+		}
 	}
 	if answered == 0 {
 		return fmt.Errorf("warm up: none of %d requests was answered; the last one: %s", sent, last.Err)
@@ -292,13 +314,17 @@ func (r *run) timeout() time.Duration {
 
 // measure sends the load, plays the phases under it, and collects what belongs to it. The load has ended when it returns.
 func (r *run) measure(ctx context.Context) error {
-	all, err := r.quiet(ctx, "")
+	all, err := r.quiet(ctx)
 	if err != nil {
 		err = r.cut(ctx, fmt.Errorf("read the app's counters before the load: %w", err))
 		r.broken(err)
 		return err
 	}
-	r.ledger.open(all)
+	r.mu.Lock()
+	r.roster.open(all)
+	pods := r.roster.all()
+	r.mu.Unlock()
+	r.rec.pods(pods)
 
 	// What ends ctx must not cut off the records: load and log are ended below, in order.
 	background := context.WithoutCancel(ctx)
@@ -312,7 +338,7 @@ func (r *run) measure(ctx context.Context) error {
 	began := time.Now()
 	logDone := make(chan error, 1)
 	go func() {
-		err := r.lab.Proxies.FollowLog(logCtx, r.scenario.Name, began, r.rec.entry)
+		err := r.lab.Witnesses.AccessLog(logCtx, r.scenario.Name, logSink{Entries: r.rec.entries, Cut: r.logCut, Trouble: r.trouble})
 		if logCtx.Err() == nil {
 			give(fmt.Errorf("the access log broke off: %w", orEnd(err)))
 		}
@@ -321,16 +347,26 @@ func (r *run) measure(ctx context.Context) error {
 	stop := make(chan struct{})
 	loadDone := make(chan error, 1)
 	go func() {
-		end, err := r.lab.Callers.Attack(loadCtx, r.scenario.Name, r.setup.Load, stop, loadgen.Handler{Begin: r.rec.begin, Samples: r.rec.samples})
+		ends, err := r.attack(loadCtx, r.setup.Load, stop, loadgen.Handler{Begin: r.rec.begin, Samples: r.rec.samples, Health: r.rec.health})
 		select {
 		case <-stop:
 		default:
-			if err == nil && end != nil {
-				err = fmt.Errorf("the load agent ended by itself (%s)", end.Why)
+			if err == nil {
+				err = fmt.Errorf("the load agent ended by itself (%s)", byItself(ends))
 			}
 			give(fmt.Errorf("the load broke off: %w", orEnd(err)))
 		}
 		loadDone <- err
+	}()
+	shown := make(chan struct{})
+	showing, hide := context.WithCancel(background)
+	go func() {
+		defer close(shown)
+		r.show(showing)
+	}()
+	defer func() {
+		hide()
+		<-shown
 	}()
 
 	err = r.cut(ctx, r.phases(loaded, began))
@@ -373,19 +409,29 @@ func (r *run) collect(ctx context.Context, loadDone <-chan error, dropLoad func(
 	drain, cancel := context.WithTimeout(ctx, drainWithin)
 	defer cancel()
 	if err := r.until(drain, func() bool { return r.rec.missing() == 0 }); err != nil {
-		r.note("%s access log entries had not come %s after the load.", reports.Number(r.rec.missing()), drainWithin)
+		r.note("The records of %s requests were not complete %s after the load.", reports.Number(r.rec.missing()), drainWithin)
 	}
 	dropLog()
 	if err := <-logDone; err != nil {
 		r.note("The access log: %v", err)
 	}
 
-	if all, err := r.quiet(ctx, ""); err != nil {
-		r.note("The app's counters could not be read at the end: %v", err)
-	} else {
-		r.ledger.read(all)
-		r.rec.write(reports.Line{Counters: r.ledger.received()})
+	farewell, cancel := context.WithTimeout(ctx, leaveWithin)
+	defer cancel()
+	if err := r.until(farewell, func() bool { return len(r.leaving()) == 0 }); err != nil {
+		r.note("%s had not ended %s after the load, so that what it received is not known to the last request.",
+			strings.Join(r.leaving(), ", "), leaveWithin)
 	}
+	all, unread := r.quiet(ctx)
+	if unread != nil {
+		r.note("The app's counters could not be read at the end: %v", unread)
+	}
+	r.mu.Lock()
+	r.roster.settle(all)
+	pods := r.roster.all()
+	r.mu.Unlock()
+	r.rec.pods(pods)
+	r.judgeCuts()
 	if fault := r.rec.fault(); fault != nil {
 		return errors.Join(err, fault)
 	}
@@ -409,9 +455,9 @@ func (r *run) until(ctx context.Context, fact func() bool) error {
 	}
 }
 
-// quiet reads the counters of a deployment's pods ("" for all) when none of them has a request in flight and the one
-// reading says what the last one said. Pods that stay busy are read as they are: the books will tell.
-func (r *run) quiet(ctx context.Context, deployment string) ([]sampleapp.Counters, error) {
+// quiet reads the counters of the app's pods when none of them has a request in flight and the one reading says what the
+// last one said. Pods that stay busy are read as they are: the books will tell.
+func (r *run) quiet(ctx context.Context) ([]sampleapp.Counters, error) {
 	ctx, cancel := context.WithTimeout(ctx, quietWithin+countWithin)
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
@@ -419,7 +465,7 @@ func (r *run) quiet(ctx context.Context, deployment string) ([]sampleapp.Counter
 	giveUp := time.Now().Add(quietWithin)
 	var before []sampleapp.Counters
 	for {
-		all, err := r.lab.Apps.Counters(ctx, r.scenario.Name, deployment)
+		all, err := r.lab.Apps.Counters(ctx, r.scenario.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -520,16 +566,10 @@ func (r *run) change(ctx context.Context, i int, event func(reports.Event)) (set
 		if t, err = p.Do.touches(r.scenario); err != nil {
 			return false, err
 		}
-		for _, deployment := range t.Gone {
-			all, err := r.quiet(ctx, deployment)
-			if err != nil {
-				return false, fmt.Errorf("read the counters of %s before its pods go: %w", deployment, err)
-			}
-			r.ledger.read(all)
-		}
 		stepCtx, cancel := context.WithTimeout(ctx, stepWithin)
 		defer cancel()
 		writing = time.Now()
+		r.changing(p.Name, writing, t.Workloads)
 		event(reports.Event{At: writing, Kind: reports.Writing, Text: p.did()})
 		if err := p.Do.do(stepCtx, r.scenario, r.lab); err != nil {
 			return false, interrupted(ctx, fmt.Errorf("%s: %w", p.did(), err))
@@ -546,18 +586,25 @@ func (r *run) change(ctx context.Context, i int, event func(reports.Event)) (set
 	}
 	settle, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
-	err = r.lab.Proxies.Await(settle, r.scenario.Name, func(proxy string, at time.Time) {
+	err = r.lab.Proxies.Await(settle, r.scenario.Name, func(h holding) {
 		if writing.IsZero() {
 			return
 		}
 		text := ""
-		if at.Before(writing) {
-			// What the proxy dates is older than the change: only endpoints changed, something went away, or there was
-			// nothing new for this proxy. It has held the change by now, and that is all that is known.
-			at, text = time.Now(), "at the latest"
+		if !h.Exact || h.At.Before(writing) {
+			// Only endpoints changed, something went away, or there was nothing new for this proxy: it leaves no date. The proxy
+			// has held the change by now, and that is all that is known.
+			h.At, text = time.Now(), reports.AtTheLatest
 		}
-		event(reports.Event{At: at, Kind: reports.Held, Proxy: proxy, Text: text})
+		event(reports.Event{At: h.At, Kind: reports.Held, Proxy: h.Proxy, Text: text})
+		r.rec.held(h.At.Sub(writing))
 	})
+	var refused refusal
+	if errors.As(err, &refused) && ctx.Err() == nil {
+		event(reports.Event{Kind: reports.Refused, Proxy: refused.Proxy, Text: refused.Reason})
+		r.note("Phase %s: %v", p.Name, refused)
+		return false, nil
+	}
 	if err != nil && settle.Err() != nil && ctx.Err() == nil {
 		r.note("Phase %s: not every proxy held the change within %s: %v", p.Name, settleWithin, err)
 		return false, nil
@@ -580,15 +627,17 @@ func interrupted(ctx context.Context, err error) error {
 func (r *run) received(ctx context.Context) map[string]uint64 {
 	ctx, cancel := context.WithTimeout(ctx, countWithin)
 	defer cancel()
-	all, err := r.lab.Apps.Counters(ctx, r.scenario.Name, "")
+	all, err := r.lab.Apps.Counters(ctx, r.scenario.Name)
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
 			r.note("The app's counters could not be read in between: %v", err)
 		}
 		return nil
 	}
-	r.ledger.read(all)
-	return r.ledger.received()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.roster.read(all)
+	return r.roster.received()
 }
 
 // watch looks at the phase's proofs, and lets the phase go on until it has its requests or its deadline.
@@ -629,21 +678,20 @@ func (r *run) report(broke error) (*reports.Report, error) {
 	if broke != nil {
 		rep.Broken = broke.Error()
 	}
-	closed := r.trace.Close()
-	t, err := reports.LoadTrace(filepath.Join(r.options.Dir, reports.TraceFile))
-	if err = errors.Join(closed, err); err != nil {
+	err := r.trace.Close()
+	analysis, unread := reports.Analyze(reports.FileSource(filepath.Join(r.options.Dir, reports.TraceFile)), reports.Spec{Plan: r.setup.Load, Phases: s.specs()})
+	if err = errors.Join(err, unread); err != nil {
 		rep.Broken = errors.Join(broke, err).Error()
 	}
-	if t == nil {
-		t = &reports.Trace{}
+	if analysis == nil {
+		// What can be said without a trace.
+		analysis, _ = reports.Analyze(&reports.Trace{}, reports.Spec{Plan: r.setup.Load, Phases: s.specs()})
 	}
-	observations := reports.Observe(t, s.specs())
 	for i, p := range s.Phases {
-		rep.Phases = append(rep.Phases, reports.Phase{
-			Name: p.Name, Did: p.did(), Observation: observations[i], Verdicts: r.judge(p, observations[i]),
-		})
+		o := analysis.Observations[i]
+		rep.Phases = append(rep.Phases, reports.Phase{Name: p.Name, Did: p.did(), Observation: o, Verdicts: r.judge(p, o)})
 	}
-	rep.Books = reports.Balance(t, observations, reports.BooksSpec{Plan: r.setup.Load})
+	rep.Books = analysis.Books
 	rep.Notes = r.notes
 	rep.Took = time.Since(r.started)
 	rep.Conclude()

@@ -49,8 +49,10 @@ func TestRunPlaysPhasesUnderOneLoad(t *testing.T) {
 		}
 		want := []string{
 			"owner story",
+			"apply Namespace/story",
+			"apply Service/canarylab-accesslog Deployment/canarylab-accesslog EnvoyFilter/canarylab-access-log",
 			"apply Namespace/story VirtualService/my-service DestinationRule/my-service",
-			"apply Telemetry/canarylab-access-log Deployment/load-client",
+			"apply Deployment/load-client",
 			"ready story", "warm-up", "warm-up ended", "attack",
 			"apply VirtualService/my-service", "pods v2",
 			"apply VirtualService/my-service", // the rollback: nothing but the route
@@ -86,7 +88,7 @@ func TestRunPlaysPhasesUnderOneLoad(t *testing.T) {
 		if rep.Took > 25*time.Second {
 			t.Errorf("got %s, want 18 s: no phase runs to its deadline", rep.Took)
 		}
-		for _, name := range []string{"1-baseline.yaml", "2-half.yaml", "load-client.yaml"} {
+		for _, name := range []string{"1-baseline.yaml", "2-half.yaml", "recorder.yaml", "callers.yaml"} {
 			if _, err := os.Stat(filepath.Join(dir, ManifestsDir, name)); err != nil {
 				t.Error(err)
 			}
@@ -109,7 +111,7 @@ func verdicts(rep *reports.Report) (all []reports.Verdict) {
 // Wherever a run is interrupted: a report, no load, no namespace, the context's error.
 func TestRunInterrupted(t *testing.T) {
 	for _, at := range []string{
-		"owner story", "ready story", "await 1", "warm-up", "counters ", "attack", "await 2",
+		"owner story", "ready story", "await 1", "warm-up", "counters", "attack", "await 2",
 		"apply VirtualService/my-service", "await 3", "pods v2", "await 4",
 	} {
 		t.Run(at, func(t *testing.T) {
@@ -159,7 +161,7 @@ func checkCut(t *testing.T, ctx context.Context, f *fakeMesh) {
 	if all := kinds(t, dir); !slices.ContainsFunc(all, func(k string) bool { return strings.HasSuffix(k, "broken") }) {
 		t.Errorf("got events %q, want a broken one", all)
 	}
-	applied := f.called("apply Namespace/story VirtualService/my-service DestinationRule/my-service")
+	applied := f.called("apply Namespace/story")
 	if removed := f.called("remove story"); removed != applied {
 		t.Errorf("got removed %t, want %t: as it was applied", removed, applied)
 	}
@@ -304,40 +306,32 @@ func TestLeftoverIsAnError(t *testing.T) {
 	})
 }
 
-// A version's counter is read before its pods go.
+// What a version's pods counted is known from their last words.
 func TestScaleDownKeepsTheCount(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	scaledDown := func() Scenario {
 		s := story()
 		s.Phases = append(s.Phases,
 			Phase{Name: "all v2", Do: Apply("4-v2.yaml"), Expect: []expect.Expectation{expect.Share("v2", 100)}},
 			Phase{Name: "v1 gone", Do: ScaleTo{Deployment: "my-service-v1"}, Expect: []expect.Expectation{expect.Share("v2", 100)}},
 		)
-		f := newFakeMesh()
-		// What is read at the phases' ends is not enough.
-		loading := false
-		f.hook = func(call string) error {
-			switch call {
-			case "attack":
-				loading = true
-			case "scale my-service-v1 0":
-				loading = false
-			case "counters ":
-				if loading {
-					return errors.New("a slow answer")
-				}
-			}
-			return nil
-		}
-		rep, _, err := playFake(t, t.Context(), f, s)
+		return s
+	}
+	synctest.Test(t, func(t *testing.T) {
+		rep, _, err := playFake(t, t.Context(), newFakeMesh(), scaledDown())
 		if err != nil || rep.Outcome != reports.Pass {
-			t.Fatalf("got %s, %v: %q", rep.Outcome, err, rep.Books.Problems)
+			t.Fatalf("got %s, %v: %q %+v", rep.Outcome, err, rep.Books.Problems, verdicts(rep))
 		}
 		if got, want := int(rep.Books.Received["v1"]), rep.Books.Answered["v1"]; got != want {
 			t.Errorf("got %d received by v1, want %d", got, want)
 		}
-		want := []string{"counters my-service-v1", "scale my-service-v1 0"}
-		if got := f.order(want); !slices.Equal(slices.Compact(got), want) {
-			t.Errorf("got %q, want %q", got, want)
+	})
+	// Without them nobody knows what the pod received after it was last asked.
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeMesh()
+		f.lost["v1"] = true
+		rep, _, err := playFake(t, t.Context(), f, scaledDown())
+		if err != nil || rep.Outcome != reports.Invalid {
+			t.Errorf("got %s, %v, want an invalid run: %q", rep.Outcome, err, rep.Books.Problems)
 		}
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -50,7 +52,7 @@ type Scenario struct {
 	Phases []Phase
 }
 
-// A Phase makes one change, waits until every caller's proxy holds it, and watches.
+// A Phase makes one change, waits until every proxy holds it, and watches.
 type Phase struct {
 	// Name is unique in the scenario.
 	Name string
@@ -76,11 +78,11 @@ func (p Phase) did() string {
 	return p.Do.String()
 }
 
-// spec is what reports.Observe has to know of phase i.
+// spec is what reports.Analyze has to know of phase i.
 func (s Scenario) spec(i int) reports.PhaseSpec {
 	p := s.Phases[i]
 	_, back := p.Do.(Rollback)
-	return reports.PhaseSpec{Name: p.Name, Rollback: back, Canary: s.Canary, Cohort: s.CanaryCohort}
+	return reports.PhaseSpec{Name: p.Name, Rollback: back, Method: p.did(), Canary: s.Canary, Cohort: s.CanaryCohort}
 }
 
 func (s Scenario) specs() []reports.PhaseSpec {
@@ -98,6 +100,20 @@ func (s Scenario) manifest(file string) ([]byte, error) {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
 	return b, nil
+}
+
+// namespace is the manifest of the scenario's namespace.
+func (s Scenario) namespace() ([]byte, error) {
+	all, err := s.objects(fileOf(s.Phases[0].Do))
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range all {
+		if o.GetKind() == "Namespace" {
+			return yaml.Marshal(o.Object)
+		}
+	}
+	return nil, errors.New("the first phase makes no namespace")
 }
 
 // duration bounds the load: all deadlines, with time for each change to arrive.
@@ -141,8 +157,15 @@ func (s Scenario) Validate() error {
 	if s.Load.Run != "" || s.Load.Duration != 0 {
 		wrong("the engine sets the load's run and duration")
 	}
-	if err := s.plan("validate").Validate(); err != nil {
+	plan := s.plan("validate")
+	if err := plan.Validate(); err != nil {
 		wrong("%w", err)
+	} else {
+		for _, e := range entries(plan) {
+			if _, err := by(plan, e); err != nil {
+				wrong("%w", err)
+			}
+		}
 	}
 	if s.CanaryCohort != "" && !s.hasCohort(s.CanaryCohort) {
 		wrong("the canary's cohort %q is not in the load", s.CanaryCohort)

@@ -44,7 +44,10 @@ func TestValidate(t *testing.T) {
 		{"deadline", func(s *Scenario) { s.Phases[1].Deadline = -time.Second }, "its deadline"},
 		{"cohort", func(s *Scenario) { s.Phases[1].Expect = []expect.Expectation{expect.NoErrors().Of("beta")} }, `cohort "beta"`},
 		{"recovery", func(s *Scenario) { s.Phases[1].Expect = []expect.Expectation{expect.RecoveredWithin(time.Second)} }, "does not roll back"},
-		{"rollback to the future", func(s *Scenario) { s.Phases[1].Do = Rollback("3-broken.yaml") }, "no earlier phase applied it"},
+		{"revert to the future", func(s *Scenario) { s.Phases[1].Do = Rollback{By: Revert("3-broken.yaml")} }, "no earlier phase applied it"},
+		{"rollback by nothing", func(s *Scenario) { s.Phases[1].Do = Rollback{} }, "it has no step"},
+		{"rollback twice", func(s *Scenario) { s.Phases[1].Do = Rollback{By: Rollback{By: Undo{"d"}}} }, "a rollback of a rollback"},
+		{"undo nothing", func(s *Scenario) { s.Phases[1].Do = Undo{} }, "no deployment"},
 		{"delete the namespace", func(s *Scenario) { s.Phases[1].Do = Delete("1-baseline.yaml") }, "the engine's to delete"},
 		{"scale", func(s *Scenario) { s.Phases[1].Do = ScaleTo{Deployment: "d", Replicas: -1} }, "-1 replicas"},
 		{"inject nowhere", func(s *Scenario) { s.Phases[1].Do = Inject{} }, "no version"},
@@ -68,7 +71,8 @@ func TestStepsSayWhatTheyDo(t *testing.T) {
 	}{
 		{Apply("2-canary.yaml"), "kubectl apply -f 2-canary.yaml"},
 		{Delete("2-canary.yaml"), "kubectl delete -f 2-canary.yaml"},
-		{Rollback("1-baseline.yaml"), "kubectl apply the VirtualService of 1-baseline.yaml"},
+		{Undo{"my-service-v2"}, "kubectl rollout undo deployment my-service-v2"},
+		{Rollback{By: Revert("1-baseline.yaml")}, "kubectl apply the VirtualService of 1-baseline.yaml"},
 		{ScaleTo{Deployment: "my-service-v1"}, "kubectl scale deployment my-service-v1 --replicas=0"},
 		{Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 0.5}},
 			`inject {"errorRate":0.5,"errorCode":503,"latency":"0s","jitter":"0s"} into every pod of v2`},
@@ -80,9 +84,9 @@ func TestStepsSayWhatTheyDo(t *testing.T) {
 	}
 }
 
-// A rollback writes the route and nothing else.
-func TestRollbackTakesTheRouteOnly(t *testing.T) {
-	b, err := Rollback("1-baseline.yaml").route(story())
+// A revert writes the route and nothing else.
+func TestRevertTakesTheRouteOnly(t *testing.T) {
+	b, err := Revert("1-baseline.yaml").route(story())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 type object = *unstructured.Unstructured
 
 // A Step is the one change that a phase makes. Its String is what a person would type. The set is closed: Apply, Delete,
-// Rollback, Inject and ScaleTo.
+// Revert, ScaleTo, Undo and Inject, each of which may be a Rollback.
 type Step interface {
 	fmt.Stringer
 	// check finds what is wrong with the step without a cluster. applied has the files that earlier phases applied.
@@ -33,8 +33,6 @@ type touch struct {
 	Workloads bool
 	// Proxies tells that the callers' proxies have to learn of it.
 	Proxies bool
-	// Gone names the deployments whose pods the step takes away, with their counters.
-	Gone []string
 }
 
 // Apply applies one of the scenario's files, such as Apply("2-canary.yaml").
@@ -82,14 +80,7 @@ func (d Delete) check(s Scenario, _ map[string]bool) error {
 
 func (d Delete) touches(s Scenario) (touch, error) {
 	objects, err := s.objects(string(d))
-	t := touch{Proxies: true}
-	for _, o := range objects {
-		if isDeployment(o) {
-			t.Workloads = true
-			t.Gone = append(t.Gone, o.GetName())
-		}
-	}
-	return t, err
+	return touch{Workloads: slices.ContainsFunc(objects, isDeployment), Proxies: true}, err
 }
 
 func (d Delete) do(ctx context.Context, s Scenario, l lab) error {
@@ -100,14 +91,14 @@ func (d Delete) do(ctx context.Context, s Scenario, l lab) error {
 	return l.Objects.Delete(ctx, b)
 }
 
-// Rollback applies the VirtualService of a file that an earlier phase applied, and nothing else of it: the way back that
-// takes one write. Its phase gets a rollback clock.
-type Rollback string
+// Revert applies the VirtualServices of a file that an earlier phase applied, and nothing else of it: the way back that takes
+// one write.
+type Revert string
 
 // String implements Step.
-func (r Rollback) String() string { return "kubectl apply the VirtualService of " + string(r) }
+func (r Revert) String() string { return "kubectl apply the VirtualService of " + string(r) }
 
-func (r Rollback) check(s Scenario, applied map[string]bool) error {
+func (r Revert) check(s Scenario, applied map[string]bool) error {
 	if !applied[string(r)] {
 		return errors.New("no earlier phase applied it")
 	}
@@ -115,9 +106,9 @@ func (r Rollback) check(s Scenario, applied map[string]bool) error {
 	return err
 }
 
-func (r Rollback) touches(Scenario) (touch, error) { return touch{Proxies: true}, nil }
+func (r Revert) touches(Scenario) (touch, error) { return touch{Proxies: true}, nil }
 
-func (r Rollback) do(ctx context.Context, s Scenario, l lab) error {
+func (r Revert) do(ctx context.Context, s Scenario, l lab) error {
 	b, err := r.route(s)
 	if err != nil {
 		return err
@@ -126,7 +117,7 @@ func (r Rollback) do(ctx context.Context, s Scenario, l lab) error {
 }
 
 // route is the file's VirtualServices.
-func (r Rollback) route(s Scenario) ([]byte, error) {
+func (r Revert) route(s Scenario) ([]byte, error) {
 	objects, err := s.objects(string(r))
 	if err != nil {
 		return nil, err
@@ -147,6 +138,51 @@ func (r Rollback) route(s Scenario) ([]byte, error) {
 	}
 	return bytes.Join(docs, []byte("---\n")), nil
 }
+
+// Undo gives a deployment the pods that it had before its last change.
+type Undo struct{ Deployment string }
+
+// String implements Step.
+func (u Undo) String() string { return "kubectl rollout undo deployment " + u.Deployment }
+
+func (u Undo) check(Scenario, map[string]bool) error {
+	if u.Deployment == "" {
+		return errors.New("no deployment")
+	}
+	return nil
+}
+
+func (u Undo) touches(Scenario) (touch, error) { return touch{Workloads: true, Proxies: true}, nil }
+
+func (u Undo) do(ctx context.Context, s Scenario, l lab) error {
+	return l.Objects.Undo(ctx, s.Name, u.Deployment)
+}
+
+// Rollback marks the step that takes the canary back: its phase gets a rollback clock, and the report compares the rollbacks
+// of a run by their steps. Revert, Delete, ScaleTo and Undo are ways back.
+type Rollback struct{ By Step }
+
+// String implements Step.
+func (r Rollback) String() string {
+	if r.By == nil {
+		return "no rollback"
+	}
+	return r.By.String()
+}
+
+func (r Rollback) check(s Scenario, applied map[string]bool) error {
+	switch r.By.(type) {
+	case nil:
+		return errors.New("it has no step")
+	case Rollback:
+		return errors.New("a rollback of a rollback")
+	}
+	return r.By.check(s, applied)
+}
+
+func (r Rollback) touches(s Scenario) (touch, error) { return r.By.touches(s) }
+
+func (r Rollback) do(ctx context.Context, s Scenario, l lab) error { return r.By.do(ctx, s, l) }
 
 // Inject sets the faults of every pod of one version, through the sample app's admin port. The zero Faults heal it.
 type Inject struct {
@@ -197,16 +233,23 @@ func (s ScaleTo) check(Scenario, map[string]bool) error {
 	return nil
 }
 
-func (s ScaleTo) touches(Scenario) (touch, error) {
-	t := touch{Workloads: true, Proxies: true}
-	if s.Replicas == 0 {
-		t.Gone = []string{s.Deployment}
-	}
-	return t, nil
-}
+func (s ScaleTo) touches(Scenario) (touch, error) { return touch{Workloads: true, Proxies: true}, nil }
 
 func (s ScaleTo) do(ctx context.Context, scenario Scenario, l lab) error {
 	return l.Objects.Scale(ctx, scenario.Name, s.Deployment, s.Replicas)
 }
 
 func isDeployment(o object) bool { return o.GetKind() == "Deployment" }
+
+// fileOf is the scenario's file that a step applies or deletes, empty where it does neither.
+func fileOf(s Step) string {
+	switch s := s.(type) {
+	case Apply:
+		return string(s)
+	case Delete:
+		return string(s)
+	case Rollback:
+		return fileOf(s.By)
+	}
+	return ""
+}

@@ -27,8 +27,15 @@ const (
 	beginWithin = 20 * time.Second
 	// stopWithin is how long the agent may take to end, beside the timeout of a request in flight.
 	stopWithin = 10 * time.Second
-	// drainWithin covers the last access log entries: Envoy writes them once a second.
+	// drainWithin covers the last access log entries: Envoy sends them a fraction of a second after the request.
 	drainWithin = 10 * time.Second
+	// joinWithin is how long the watcher's figures wait for the records of a request of which nobody knows how many there
+	// are.
+	joinWithin = 2 * time.Second
+	// leaveWithin covers pods that were told to end and say last what they counted: their grace period is 30 s.
+	leaveWithin = 40 * time.Second
+	// clockEvery is how often the wall clock is held against the monotonic one.
+	clockEvery = time.Second
 	// cleanWithin covers the deletion of a namespace: pods take up to their grace period of 30 s.
 	cleanWithin = 2 * time.Minute
 	// loadMargin is what the load's own safety bound has beside the phases.

@@ -39,11 +39,11 @@ func Attack(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io.
 	if err := p.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrPlan, err)
 	}
-	transport := newTransport(p.timeout())
+	transport := newTransport(p)
 	defer transport.CloseIdleConnections()
 
 	// On top of what a standing reader leaves, all that is in flight may end at the same moment.
-	out := newOutbox(w, p.rate()*int(holdFor/time.Second)+maxInFlight)
+	out := newOutbox(w, int(p.peak()*holdFor.Seconds())+maxInFlight)
 	halt := make(chan struct{})
 	begin := time.Now().UTC()
 	// Before any load: what nobody reads is not sent.
@@ -57,7 +57,7 @@ func Attack(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io.
 			return err
 		}
 		cohorts[i] = newAttack(p, c, transport, out, &pacer{
-			begin: begin, rate: c.Rate, cohort: i, cohorts: len(p.Cohorts), duration: p.Duration, alarm: alarm,
+			begin: begin, rate: p.RateOf(c.Name), shape: p.Shape, cohort: i, cohorts: len(p.Cohorts), duration: p.Duration, alarm: alarm,
 		})
 	}
 	go out.write()
@@ -139,14 +139,14 @@ type attack struct {
 
 func newAttack(p Plan, c Cohort, transport http.RoundTripper, out *outbox, pace *pacer) *attack {
 	client := &http.Client{
-		Transport: &sender{next: transport, run: p.Run, cohort: c, timeout: p.timeout()},
+		Transport: &sender{next: transport, run: p.Run, cohort: c, timeout: p.timeout(), body: p.Body.bytes(p.Seed)},
 		// A redirect is an answer like any other. Followed, it would send load to who knows where.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &attack{
 		plan: p, pacer: pace, out: out, count: Count{Cohort: c.Name}, lags: newLags(),
 		// net/http opens each error with it, and a sample's reader knows it anyway.
-		trim: fmt.Sprintf("Get %q: ", p.URL),
+		trim: fmt.Sprintf("%s %q: ", verb(p.method()), p.URL),
 		attacker: vegeta.NewAttacker(
 			vegeta.Client(client),
 			vegeta.MaxWorkers(workers(p, c)),
@@ -157,8 +157,9 @@ func newAttack(p Plan, c Cohort, transport http.RoundTripper, out *outbox, pace 
 
 // workers is the cohort's part of maxInFlight: as many as it can need, and no more than its share of the plan's rate.
 func workers(p Plan, c Cohort) uint64 {
-	need := float64(c.Rate) * p.timeout().Seconds()
-	share := float64(maxInFlight) * float64(c.Rate) / float64(p.rate())
+	rate := p.RateOf(c.Name) * p.Shape.peak()
+	need := rate * p.timeout().Seconds()
+	share := float64(maxInFlight) * rate / p.peak()
 	// 10 is what Vegeta starts with.
 	return max(10, uint64(min(need, share)))
 }
@@ -167,7 +168,7 @@ func workers(p Plan, c Cohort) uint64 {
 func (a *attack) run() {
 	// The attack's channel is closed after the pacer's last call.
 	defer a.pacer.alarm.close()
-	target := vegeta.NewStaticTargeter(vegeta.Target{Method: http.MethodGet, URL: a.plan.URL})
+	target := vegeta.NewStaticTargeter(vegeta.Target{Method: a.plan.method(), URL: a.plan.URL})
 	// Duration 0: the pacer ends the attack.
 	for res := range a.attacker.Attack(target, a.pacer, 0, "") {
 		s := a.sample(res)
@@ -202,6 +203,9 @@ func (a *attack) sample(res *vegeta.Result) Sample {
 	s.Serial = clip(res.Headers.Get(sampleapp.SerialHeader))
 	return s
 }
+
+// verb is a method as net/http writes it into errors: Get for GET.
+func verb(method string) string { return method[:1] + strings.ToLower(method[1:]) }
 
 func clip(s string) string {
 	if len(s) > maxText {

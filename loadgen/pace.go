@@ -1,14 +1,18 @@
 package loadgen
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // A pacer is Vegeta's clock for one cohort. Vegeta measures from a moment of its own that it does not tell, one per
 // attack. This one measures from a moment that all cohorts of a run share, so that it is known, and not reconstructed, when
 // each request was due.
 type pacer struct {
 	begin time.Time
-	// rate is in requests a second.
-	rate int
+	// rate is in requests a second, shape a factor on it.
+	rate  float64
+	shape *Shape
 	// cohort of cohorts staggers cohorts of equal rate evenly over their interval. In lockstep, all would wait for the
 	// same core at the same moment.
 	cohort, cohorts int
@@ -16,12 +20,20 @@ type pacer struct {
 	alarm           *alarm
 }
 
-// offset is when request seq, counted from 0, is due after begin: (seq + (cohort+1)/cohorts) / rate. For a single cohort
-// it is (seq+1)/rate, as in Vegeta's ConstantPacer, but without that one's rounding of the interval to whole nanoseconds.
+// offset is when request seq, counted from 0, is due after begin: (seq + (cohort+1)/cohorts) / rate, stretched by the shape. For
+// a single cohort it is (seq+1)/rate, as in Vegeta's ConstantPacer, but without that one's rounding of the interval to whole
+// nanoseconds. A request that is never due is due at the end of time.
 func (p *pacer) offset(seq uint64) time.Duration {
 	n := uint64(p.cohorts)
-	// Within a Plan's bounds the numerator is below 2^61: an hour at the highest rate, 16 cohorts, in nanoseconds.
-	return time.Duration((seq*n + uint64(p.cohort) + 1) * uint64(time.Second) / (uint64(p.rate) * n))
+	if p.shape == nil && p.rate == math.Trunc(p.rate) {
+		// Within a Plan's bounds the numerator is below 2^61: an hour at the highest rate, 16 cohorts, in nanoseconds.
+		return time.Duration((seq*n + uint64(p.cohort) + 1) * uint64(time.Second) / (uint64(p.rate) * n))
+	}
+	at := p.shape.when(float64(seq*n+uint64(p.cohort)+1) / float64(n) / p.rate)
+	if math.IsInf(at, 1) {
+		return math.MaxInt64
+	}
+	return time.Duration(at * float64(time.Second))
 }
 
 func (p *pacer) due(seq uint64) time.Time { return p.begin.Add(p.offset(seq)) }
@@ -37,4 +49,4 @@ func (p *pacer) Pace(_ time.Duration, hits uint64) (wait time.Duration, stop boo
 }
 
 // Rate implements vegeta.Pacer.
-func (p *pacer) Rate(time.Duration) float64 { return float64(p.rate) }
+func (p *pacer) Rate(time.Duration) float64 { return p.rate }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -25,16 +27,31 @@ const (
 	// MaxTimeout is longer than any timeout that Envoy has by default, so that the mesh gives up first.
 	MaxTimeout     = time.Minute
 	DefaultTimeout = 10 * time.Second
+	// MaxBody bounds a request's body, in bytes.
+	MaxBody = 1 << 20
 )
 
-// A Plan is one unbroken open-loop run: every cohort sends at its own constant rate from the first request to the
-// last, whatever the mesh answers.
+// A Plan is one unbroken open-loop run: every cohort sends at its own rate from the first request to the last, whatever the
+// mesh answers.
 type Plan struct {
 	// Run names the run, in kebab case. It is the prefix of every request's x-request-id, so that a proxy's access log
 	// can be joined. RunID makes one.
 	Run string `json:"run"`
-	// URL is what every request asks for, with GET, such as http://my-service/. Redirects are not followed.
+	// URL is what every request asks for, such as http://my-service/. Redirects are not followed.
 	URL string `json:"url"`
+	// Method is that of every request. Empty means GET.
+	Method string `json:"method,omitempty"`
+	// Body is that of every request, nil for none.
+	Body *Body `json:"body,omitempty"`
+	// FreshConnections opens a connection for each request (no keep-alive). Otherwise they are used again.
+	FreshConnections bool `json:"freshConnections,omitempty"`
+	// Rate is that of all cohorts together, in requests a second, where it is shared out by their weights. It is 0 where
+	// each cohort has a rate of its own.
+	Rate int `json:"rate,omitempty"`
+	// Shape moves the rates over time. Nil keeps them as they are.
+	Shape *Shape `json:"shape,omitempty"`
+	// Seed is that of all that is drawn by chance, which is a Body of a Size. The same Seed draws the same.
+	Seed uint64 `json:"seed,omitempty"`
 	// Cohorts run side by side. Their names are unique; at least one is needed.
 	Cohorts []Cohort `json:"cohorts"`
 	// Duration is the most that the run lasts. It is a safety bound: a run is normally stopped earlier, by its client.
@@ -47,14 +64,39 @@ type Plan struct {
 type Cohort struct {
 	// Name tells the cohort's samples apart, such as "everyone" or "beta".
 	Name string `json:"name"`
-	// Rate is in requests a second.
-	Rate int `json:"rate"`
+	// Rate is in requests a second. Weight is the cohort's part of the plan's Rate, relative to the weights of the others;
+	// each cohort sends its part evenly. Exactly one of the two is set, the same for all cohorts.
+	Rate   int     `json:"rate,omitempty"`
+	Weight float64 `json:"weight,omitempty"`
 	// Header is sent with each of the cohort's requests. Names keep the case that they are written in. "Host" sets the
 	// request's host.
 	Header map[string]string `json:"header,omitempty"`
 	// Entry is the way into the mesh that the cohort takes; zero is Sidecar. The agent itself does not look at it: it
 	// says in which pod the agent has to run.
 	Entry Entry `json:"entry,omitempty"`
+}
+
+// A Body is what a request carries: Text, or Size bytes that are drawn by the plan's Seed, the same for every request.
+type Body struct {
+	Text string `json:"text,omitempty"`
+	Size int    `json:"size,omitempty"`
+}
+
+// bytes are the body's, nil for none.
+func (b *Body) bytes(seed uint64) []byte {
+	switch {
+	case b == nil:
+		return nil
+	case b.Text != "":
+		return []byte(b.Text)
+	}
+	all := make([]byte, b.Size)
+	// Seeded on purpose: this is filler that can be made again, and no secret.
+	source := mathrand.New(mathrand.NewPCG(seed, 0))
+	for i := range all {
+		all[i] = byte('a' + source.IntN(26))
+	}
+	return all
 }
 
 // Via is Entry with its default.
@@ -116,6 +158,23 @@ func (p Plan) Validate() error {
 	if n := len(p.Cohorts); n < 1 || n > MaxCohorts {
 		wrong("cohorts", "got %d, want 1 to %d", n, MaxCohorts)
 	}
+	if p.Method != "" && (!httpguts.ValidHeaderFieldName(p.Method) || p.Method == http.MethodConnect) {
+		wrong("method", "%q is not a method that a service takes", p.Method)
+	}
+	if b := p.Body; b != nil {
+		switch {
+		case (b.Text == "") == (b.Size == 0):
+			wrong("body", "want either a text or a size")
+		case len(b.Text) > MaxBody || b.Size < 0 || b.Size > MaxBody:
+			wrong("body", "%d bytes are not 1 to %d", max(len(b.Text), b.Size), MaxBody)
+		}
+	}
+	for _, err := range p.Shape.validate() {
+		wrong("shape", "%w", err)
+	}
+	if p.Rate < 0 || p.Rate > MaxRate {
+		wrong("rate", "%d is not 1 to %d requests a second", p.Rate, MaxRate)
+	}
 	seen := map[string]bool{}
 	total := 0
 	for i, c := range p.Cohorts {
@@ -126,10 +185,21 @@ func (p Plan) Validate() error {
 			wrong(fmt.Sprintf("cohorts[%d].name", i), "%q is there twice", c.Name)
 		}
 		seen[c.Name] = true
-		if c.Rate < 1 || c.Rate > MaxRate {
+		switch {
+		case p.Rate > 0 && (c.Rate != 0 || !(c.Weight > 0 && c.Weight <= maxFactor)):
+			wrong(fmt.Sprintf("cohorts[%d].weight", i), "want a weight of more than 0 and up to %d, and no rate: the plan has one; got weight %g, rate %d",
+				maxFactor, c.Weight, c.Rate)
+		case p.Rate <= 0 && c.Weight != 0:
+			wrong(fmt.Sprintf("cohorts[%d].weight", i), "%g is a part of the plan's rate, which is not set", c.Weight)
+		case p.Rate <= 0 && (c.Rate < 1 || c.Rate > MaxRate):
 			wrong(fmt.Sprintf("cohorts[%d].rate", i), "%d is not 1 to %d requests a second", c.Rate, MaxRate)
-		} else {
+		default:
 			total += c.Rate
+		}
+		switch c.Entry {
+		case "", Sidecar, Plain, Gateway:
+		default:
+			wrong(fmt.Sprintf("cohorts[%d].entry", i), "%q is not %s, %s or %s", c.Entry, Sidecar, Plain, Gateway)
 		}
 		for _, err := range c.checkHeader() {
 			wrong(fmt.Sprintf("cohorts[%d].header", i), "%w", err)
@@ -137,6 +207,9 @@ func (p Plan) Validate() error {
 	}
 	if total > MaxRate {
 		wrong("cohorts", "%d requests a second in total, want up to %d", total, MaxRate)
+	}
+	if top := float64(total+p.Rate) * p.Shape.peak(); total <= MaxRate && p.Rate <= MaxRate && top > MaxRate {
+		wrong("shape", "%.0f requests a second at its peak, want up to %d", top, MaxRate)
 	}
 	if p.Duration <= 0 || p.Duration > MaxDuration {
 		wrong("durationNs", "%s is not more than 0 and up to %s", p.Duration, MaxDuration)
@@ -167,6 +240,9 @@ func (c Cohort) checkHeader() (errs []error) {
 	return errs
 }
 
+// method is Method with its default.
+func (p Plan) method() string { return cmp.Or(p.Method, http.MethodGet) }
+
 // timeout is Timeout with its default.
 func (p Plan) timeout() time.Duration {
 	if p.Timeout == 0 {
@@ -175,12 +251,37 @@ func (p Plan) timeout() time.Duration {
 	return p.Timeout
 }
 
-// rate is that of all cohorts together.
-func (p Plan) rate() (n int) {
+// RateOf is a cohort's rate in requests a second, without the plan's Shape. It is 0 for a cohort that the plan does not have.
+func (p Plan) RateOf(cohort string) float64 {
+	weights := 0.0
 	for _, c := range p.Cohorts {
-		n += c.Rate
+		weights += c.Weight
 	}
-	return n
+	for _, c := range p.Cohorts {
+		if c.Name != cohort {
+			continue
+		}
+		if p.Rate > 0 {
+			return float64(p.Rate) * c.Weight / weights
+		}
+		return float64(c.Rate)
+	}
+	return 0
+}
+
+// Expected is how many requests a cohort is to send from one moment to another, both counted from the start of the load: its
+// rate times the integral of the Shape. What is due between the two differs from it by less than 1.
+func (p Plan) Expected(cohort string, from, to time.Duration) float64 {
+	return p.RateOf(cohort) * (p.Shape.area(to.Seconds()) - p.Shape.area(from.Seconds()))
+}
+
+// peak is the highest rate of all cohorts together.
+func (p Plan) peak() float64 {
+	sum := 0.0
+	for _, c := range p.Cohorts {
+		sum += p.RateOf(c.Name)
+	}
+	return sum * p.Shape.peak()
 }
 
 // StopLine ends a run when it is written to the agent after the plan.

@@ -95,7 +95,7 @@ func TestPacer(t *testing.T) {
 		{"no drift", 3000, 0, 1, time.Hour, 10800000, 333333, time.Hour},
 		{"largest", MaxRate, 15, 16, MaxDuration, MaxRate * 3600, 50 * time.Microsecond, time.Hour},
 	} {
-		p := &pacer{rate: c.rate, cohort: c.cohort, cohorts: c.cohorts, duration: c.duration}
+		p := &pacer{rate: float64(c.rate), cohort: c.cohort, cohorts: c.cohorts, duration: c.duration}
 		if p.offset(c.requests) <= c.duration {
 			t.Errorf("%s: request %d is due at %s, want after %s", c.name, c.requests, p.offset(c.requests), c.duration)
 		}

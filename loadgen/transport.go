@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,8 +29,8 @@ func requestID(run, cohort, seq string) string { return run + "-" + cohort + "-"
 
 // newTransport makes the connection pool that all cohorts share. It is plain HTTP/1.1 and knows no proxy but the sidecar,
 // which takes the traffic without being asked.
-func newTransport(timeout time.Duration) *http.Transport {
-	dialer := &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}
+func newTransport(p Plan) *http.Transport {
+	dialer := &net.Dialer{Timeout: p.timeout(), KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := dialer.DialContext(ctx, network, addr)
@@ -41,6 +42,7 @@ func newTransport(timeout time.Duration) *http.Transport {
 		// A connection that was needed once is kept: how many there are follows from rate and latency, and dialing
 		// again would add its own time to the samples.
 		MaxIdleConnsPerHost: maxInFlight,
+		DisableKeepAlives:   p.FreshConnections,
 		// The size of the body is to be that on the wire.
 		DisableCompression: true,
 	}
@@ -74,6 +76,8 @@ type sender struct {
 	// timeout is from here to the last byte of the answer. The one of http.Client needs two more goroutines for each
 	// request, and has two texts for the same thing.
 	timeout time.Duration
+	// body is every request's, empty for none.
+	body []byte
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -106,12 +110,15 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 
 	// net/http asks for the body once more before it sends again, and an empty body of a GET leaves no trace on the
 	// wire. This is the only place where it can be told not to.
-	req.Body = empty{}
+	req.Body = s.content()
+	if len(s.body) > 0 {
+		req.ContentLength = int64(len(s.body))
+	}
 	req.GetBody = func() (io.ReadCloser, error) {
 		if used == nil || used.written.Load() != before {
 			return nil, errLost
 		}
-		return empty{}, nil
+		return s.content(), nil
 	}
 	res, err := s.next.RoundTrip(req)
 	if err != nil {
@@ -120,6 +127,14 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 	}
 	res.Body = &body{ReadCloser: res.Body, cancel: cancel}
 	return res, nil
+}
+
+// content is a new reader of the cohort's body.
+func (s *sender) content() io.ReadCloser {
+	if len(s.body) == 0 {
+		return empty{}
+	}
+	return io.NopCloser(bytes.NewReader(s.body))
 }
 
 // A body ends its request's timeout when it is closed.

@@ -35,20 +35,6 @@ var flagMeanings = map[string]string{
 	NotLogged: "the client proxy's access log has no entry for the request",
 }
 
-// FlagMeaning says in words what a response flag, or a set such as "UF,URX", tells about a request. It is "" where one
-// of the flags is not known.
-func FlagMeaning(flags string) string {
-	var all []string
-	for _, flag := range strings.Split(flags, ",") {
-		meaning, ok := flagMeanings[flag]
-		if !ok {
-			return ""
-		}
-		all = append(all, meaning)
-	}
-	return strings.Join(all, "; ")
-}
-
 // FlagSet writes flags as reports do: sorted, each once, with commas. Envoy's own order differs between its versions.
 // No flags at all are NoFlag.
 func FlagSet(flags []string) string {

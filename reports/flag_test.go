@@ -5,17 +5,22 @@ import (
 	"testing"
 )
 
-func TestFlagMeaning(t *testing.T) {
+func TestMeaning(t *testing.T) {
 	for _, flag := range strings.Fields("UH NC NR UF URX UC UO UT FI DI RL DC DPE UPE - ?") {
-		if FlagMeaning(flag) == "" {
+		if meaning(flagMeanings, flag) == "" {
 			t.Errorf("flag %s has no meaning", flag)
 		}
 	}
-	if got, want := FlagMeaning("UF,URX"), FlagMeaning("UF")+"; "+FlagMeaning("URX"); got != want {
+	if got, want := meaning(flagMeanings, "UF,URX"), flagMeanings["UF"]+"; "+flagMeanings["URX"]; got != want {
 		t.Errorf("UF,URX: got %q, want %q", got, want)
 	}
-	if got := FlagMeaning("UH,XX"); got != "" {
+	if got := meaning(flagMeanings, "UH,XX"); got != "" {
 		t.Errorf("UH,XX: got %q, want nothing for a set with an unknown flag", got)
+	}
+	for flag := range serverMeanings {
+		if flagMeanings[flag] == "" {
+			t.Errorf("flag %s has a meaning at the server and none at the client", flag)
+		}
 	}
 }
 

@@ -3,9 +3,11 @@ package reports
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/sampleapp"
 )
 
 // t0 is when the hand-built run began.
@@ -35,7 +37,17 @@ var labPhases = []PhaseSpec{
 // 100 ms, and the one proxy takes it over at 210 ms. While the canary is out, 20 % of the requests get 503 UH. The beta
 // cohort meets the same as everyone.
 func labTrace() *Trace {
-	t := &Trace{Counters: map[string]uint64{"v1": 0, "v2": 0}}
+	t := &Trace{Pods: []Pod{
+		{Name: "client-1", Role: CallerRole, IP: "10.244.0.6", Sidecar: true},
+		{Name: "v1-1", Role: AppRole, IP: "10.244.0.7", Version: "v1", Sidecar: true, Instances: []Instance{{Name: "lifev1", Base: 7, Received: 7, Final: true}}},
+		{Name: "v2-1", Role: AppRole, IP: "10.244.0.8", Version: "v2", Sidecar: true, Instances: []Instance{{Name: "lifev2", Final: true}}},
+	}}
+	for i := range 20 {
+		t.Health = append(t.Health, loadgen.Health{
+			At: at(float64(i) * 1000), Took: time.Second, CPU: 60 * time.Millisecond, Cores: 2, RunDelay: 4 * time.Millisecond, Stall: 3 * time.Millisecond,
+			StallAt: at(float64(i)*1000 - 300),
+		})
+	}
 	event := func(ms float64, k Kind, phase, proxy, text string) {
 		t.Events = append(t.Events, Event{At: at(ms), Kind: k, Phase: phase, Proxy: proxy, Text: text})
 	}
@@ -46,6 +58,8 @@ func labTrace() *Trace {
 		if i > 0 {
 			event(start+88, Writing, p.Name, "", "")
 			event(start+100, Written, p.Name, "", "kubectl apply")
+			event(start+200, Noticed, p.Name, "", "VirtualService/demo/my-service")
+			event(start+204, Pushed, p.Name, "client-1", "RDS")
 			event(start+210, Held, p.Name, "client-1", "")
 		}
 		event(start+500, Settled, p.Name, "", "")
@@ -54,6 +68,11 @@ func labTrace() *Trace {
 	event(20000, LoadStop, "", "", "")
 
 	random := rand.New(rand.NewPCG(1, 2))
+	type sent struct {
+		sample loadgen.Sample
+		entry  LogEntry
+	}
+	var all []sent
 	for _, c := range labPlan.Cohorts {
 		period := 1000 / float64(c.Rate)
 		for seq := range 205 * c.Rate / 10 { // from half a second before the first phase to the end of the last
@@ -61,36 +80,68 @@ func labTrace() *Trace {
 			s := loadgen.Sample{
 				Cohort: c.Name, Seq: uint64(seq), ID: fmt.Sprintf("r1-%s-%d", c.Name, seq),
 				Due: at(due), Sent: at(due + 0.05), Done: at(due + 1 + random.ExpFloat64()),
-				Code: 200, Version: "v1", Pod: "v1-1", Bytes: 3,
+				Code: 200, Version: "v1", Bytes: 3,
 			}
 			e := LogEntry{
 				ID: s.ID, Proxy: "client-1", Start: at(due + 0.1), Took: s.Done.Sub(s.Sent), Code: 200, Details: "via_upstream",
-				Cluster: "outbound|80|v1|my-service.demo.svc.cluster.local", Upstream: "10.244.0.7:8080",
+				Cluster: "outbound|80|v1|my-service.demo.svc.cluster.local", Attempts: 1,
 			}
 			canary := random.Float64() < 0.2
 			switch {
 			case !canary || due < 5210:
 			case due < 10210:
-				s.Code, s.Version, s.Pod = 503, "", ""
-				e.Code, e.Flags, e.Details, e.Cluster, e.Upstream = 503, []string{"UH"}, "no_healthy_upstream", "", ""
+				s.Code, s.Version = 503, ""
+				e.Code, e.Flags, e.Details = 503, []string{"UH"}, "no_healthy_upstream"
+				e.Cluster = "outbound|80|v2|my-service.demo.svc.cluster.local"
 			case due >= 15210:
-				s.Version, s.Pod = "v2", "v2-1"
+				s.Version = "v2"
 				e.Cluster = "outbound|80|v2|my-service.demo.svc.cluster.local"
 			}
-			if s.Version != "" {
-				t.Counters[s.Version]++
-			}
-			t.Samples = append(t.Samples, s)
-			t.Log = append(t.Log, e)
+			all = append(all, sent{s, e})
 		}
+	}
+	slices.SortStableFunc(all, func(a, b sent) int { return a.sample.Due.Compare(b.sample.Due) })
+	for _, s := range all {
+		t.request(s.sample, s.entry)
 	}
 	return t
 }
 
+// request adds a request to a trace, with what its way makes it leave behind: where a version answered, the entry of the pod's
+// own proxy and the app's count.
+func (t *Trace) request(s loadgen.Sample, e LogEntry) {
+	for i := range t.Pods {
+		p := &t.Pods[i]
+		if s.Version == "" || p.Version != s.Version {
+			continue
+		}
+		life := &p.Instances[0]
+		life.Received++
+		s.Pod, s.Serial = p.Name, sampleapp.Serial(life.Name, life.Received)
+		e.Upstream, e.Reached, e.Version, e.Serial = p.IP+":8080", 50*time.Microsecond, s.Version, s.Serial
+		if p.Sidecar {
+			server := e
+			server.Proxy, server.Side, server.Cluster, server.Start = p.Name, ServerSide, "inbound|8080||", e.Start.Add(100*time.Microsecond)
+			t.Log = append(t.Log, server)
+		}
+	}
+	t.Samples = append(t.Samples, s)
+	t.Log = append(t.Log, e)
+}
+
+// analyze is Analyze on a trace in memory.
+func analyze(t *Trace, phases []PhaseSpec, plan loadgen.Plan) *Analysis {
+	a, err := Analyze(t, Spec{Plan: plan, Phases: phases})
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
 // labReport is the report of labTrace.
 func labReport() *Report {
-	t := labTrace()
-	obs := Observe(t, labPhases)
+	analysis := analyze(labTrace(), labPhases, labPlan)
+	obs := analysis.Observations
 	r := &Report{
 		Scenario: "label-mismatch", Title: "A subset whose labels match no pod turns the canary's share into 503s", Run: "20261123-060102",
 		Story: "The team that deploys labels its pods version: v2.0. The team that routes writes version: v2 into the " +
@@ -144,7 +195,7 @@ func labReport() *Report {
 		}
 		r.Phases = append(r.Phases, p)
 	}
-	r.Books = Balance(t, obs, BooksSpec{Plan: labPlan})
+	r.Books = analysis.Books
 	r.Conclude()
 	return r
 }

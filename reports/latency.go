@@ -5,11 +5,13 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Latency holds percentiles of all requests of one kind, counted from the moment that each was due. They are exact: each
-// is the latency of one of the requests (nearest rank), none is interpolated or read from a histogram. In JSON they are
-// in milliseconds.
+// Latency holds percentiles of all requests of one kind, counted from the moment that each was due. Up to exactLatencies of
+// them they are exact: each is the latency of one of the requests (nearest rank). Of more they are read from an HDR histogram,
+// within 0.1 %, and Max is still exact. In JSON they are in milliseconds.
 type Latency struct {
 	N                        int
 	P50, P90, P99, P999, Max time.Duration
@@ -40,14 +42,55 @@ func (l *Latency) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// newLatency takes the percentiles of all, and sorts it.
-func newLatency(all []time.Duration) Latency {
-	slices.Sort(all)
-	return Latency{
-		N:   len(all),
-		P50: percentile(all, 50), P90: percentile(all, 90), P99: percentile(all, 99),
-		P999: percentile(all, 99.9), Max: percentile(all, 100),
+const (
+	// exactLatencies bounds the memory of one kind: 80 kB, half of what a histogram takes.
+	exactLatencies = 10_000
+	// longestLatency is a histogram's range, in microseconds: far above a request's longest timeout.
+	longestLatency = int64(10 * time.Minute / time.Microsecond)
+)
+
+// latencies collects latencies in bounded memory.
+type latencies struct {
+	n     int
+	max   time.Duration
+	exact []time.Duration
+	hist  *hdrhistogram.Histogram
+}
+
+func (l *latencies) add(d time.Duration) {
+	l.n++
+	l.max = max(l.max, d)
+	switch {
+	case l.hist != nil:
+		l.record(d)
+	case len(l.exact) < exactLatencies:
+		l.exact = append(l.exact, d)
+	default:
+		l.hist = hdrhistogram.New(1, longestLatency, 3)
+		for _, e := range l.exact {
+			l.record(e)
+		}
+		l.record(d)
+		l.exact = nil
 	}
+}
+
+// record puts d into the histogram. What is longer than its range counts as its longest; max has it as it is.
+func (l *latencies) record(d time.Duration) {
+	_ = l.hist.RecordValue(min(max(d.Microseconds(), 0), longestLatency))
+}
+
+// latency takes the percentiles.
+func (l *latencies) latency() Latency {
+	at := func(p float64) time.Duration {
+		if l.hist == nil {
+			return percentile(l.exact, p)
+		}
+		// The upper edge of a class may lie above the true maximum.
+		return min(time.Duration(l.hist.ValueAtQuantile(p))*time.Microsecond, l.max)
+	}
+	slices.Sort(l.exact)
+	return Latency{N: l.n, P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: l.max}
 }
 
 // percentile is the smallest of the sorted values that at least p percent of them do not exceed (nearest rank), 0 where

@@ -3,11 +3,12 @@ package reports
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
 
-func TestNewLatency(t *testing.T) {
+func TestLatencyOfFew(t *testing.T) {
 	thousand := make([]time.Duration, 1000)
 	for i, k := range rand.New(rand.NewPCG(1, 1)).Perm(1000) {
 		thousand[i] = time.Duration(k+1) * time.Millisecond
@@ -23,9 +24,36 @@ func TestNewLatency(t *testing.T) {
 		{"two", []time.Duration{9 * x, 1 * x}, Latency{2, 1 * x, 9 * x, 9 * x, 9 * x, 9 * x}},
 		{"thousand", thousand, Latency{1000, 500 * x, 900 * x, 990 * x, 999 * x, 1000 * x}},
 	} {
-		if got := newLatency(test.all); got != test.want {
+		var l latencies
+		for _, d := range test.all {
+			l.add(d)
+		}
+		if got := l.latency(); got != test.want {
 			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)
 		}
+	}
+}
+
+// Of many, percentiles are within 0.1 % of the exact ones, and the maximum is exact.
+func TestLatencyOfMany(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var l latencies
+	var all []time.Duration
+	for range 5 * exactLatencies {
+		d := time.Duration(random.ExpFloat64() * float64(20*time.Millisecond))
+		all = append(all, d)
+		l.add(d)
+	}
+	slices.Sort(all)
+	got := l.latency()
+	for p, d := range map[float64]time.Duration{50: got.P50, 90: got.P90, 99: got.P99, 99.9: got.P999} {
+		want := percentile(all, p)
+		if off := float64(d-want) / float64(want); off < -0.001 || off > 0.001 {
+			t.Errorf("p%g: got %s, want %s within 0.1 %%", p, d, want)
+		}
+	}
+	if got.Max != all[len(all)-1] || got.N != len(all) {
+		t.Errorf("got %d with a maximum of %s, want %d with %s", got.N, got.Max, len(all), all[len(all)-1])
 	}
 }
 

@@ -1,23 +1,19 @@
 package reports
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/canarylab/canarylab/loadgen"
 )
 
-// A PhaseSpec is what Observe needs to know of a phase beside its events.
+// A PhaseSpec is what Analyze needs to know of a phase beside its events.
 type PhaseSpec struct {
 	// Name is what the phase's events carry. No two phases of a run share it.
 	Name string
 	// Rollback marks a phase that takes a canary back: its Observation gets a Rollback, measured against what was
 	// seen in the phase before it.
 	Rollback bool
+	// Method says how, in words, for a run that compares several ways back.
+	Method string
 	// Canary is the version whose answers a rollback is to end. Where it is empty, only failed requests are.
 	Canary string
 	// Cohort limits the rollback clock to one cohort, for a canary that only this cohort was sent to. Empty means all.
@@ -36,6 +32,8 @@ type Observation struct {
 	SettledAt time.Time `json:"settledAt,omitzero"`
 	// Change is the phase's write, nil where the phase wrote nothing.
 	Change *Change `json:"change,omitempty"`
+	// Moments are when requests of each kind were sent first and last, from Change.Writing to the end of the phase.
+	Moments []Moment `json:"moments,omitempty"`
 	// Settled is from SettledAt to End: what a phase is judged by.
 	Settled Window `json:"settled"`
 	// Transition is from Start to SettledAt: shown, and judged by rollback clocks only.
@@ -47,18 +45,42 @@ type Observation struct {
 	Rollback *Rollback `json:"rollback,omitempty"`
 }
 
-// A Change is the write that opens a phase, and how it spread.
+// A Change is the write that opens a phase, and how it spread. Times are counted from Written. They are negative for what was
+// faster than the API server's answer.
 type Change struct {
 	// Writing and Written bracket it: the API server accepted the change somewhere between the two. Written is zero
 	// where the answer never came.
 	Writing time.Time `json:"writing"`
 	Written time.Time `json:"written,omitzero"`
+	// Noticed is when istiod began to work out what follows from the change, after it had waited for others to come
+	// (its debounce). FirstPushed and LastPushed are when it sent the first and the last proxy its configuration. All are by
+	// istiod's log, and 0 where that does not say.
+	Noticed     time.Duration `json:"noticedNs,omitempty"`
+	FirstPushed time.Duration `json:"firstPushedNs,omitempty"`
+	LastPushed  time.Duration `json:"lastPushedNs,omitempty"`
 	// Proxies counts those that were seen to hold the change. FirstHeld and LastHeld are when the first and the last
-	// of them took it over, counted from Written. They are negative for a proxy that was faster than the API server's
-	// answer, and 0 where Proxies is 0.
+	// of them took it over, 0 where Proxies is 0. Late tells that the last one may have held it before: it was seen to, and
+	// does not say since when.
 	Proxies   int           `json:"proxies"`
 	FirstHeld time.Duration `json:"firstHeldNs"`
 	LastHeld  time.Duration `json:"lastHeldNs"`
+	Late      bool          `json:"late,omitempty"`
+	// RoutersPushed and RoutersHeld are LastPushed and LastHeld of the proxies alone that route: those of the callers and the
+	// gateway. Where requests go is theirs to decide.
+	RoutersPushed time.Duration `json:"routersPushedNs,omitempty"`
+	RoutersHeld   time.Duration `json:"routersHeldNs,omitempty"`
+	// Refused has what proxies said that would not take the change.
+	Refused []string `json:"refused,omitempty"`
+}
+
+// A Moment is when requests of one kind were sent first and last during a change.
+type Moment struct {
+	// Kind is a version, or a status and flag for requests that failed: a key of Counts.
+	Kind string `json:"kind"`
+	// First and Last are counted from Change.Written.
+	First time.Duration `json:"firstNs"`
+	Last  time.Duration `json:"lastNs"`
+	Count int           `json:"count"`
 }
 
 // Took is how long the write was under way: by so much the moment of the change is uncertain.
@@ -112,17 +134,25 @@ type Counts struct {
 	Failures []Failure `json:"failures,omitempty"`
 	// Latency is by version, "" for requests that no version answered.
 	Latency map[string]Latency `json:"latency,omitempty"`
+	// Dispersion tells of each share whether it kept still, by version, status ("503"), or status and flag. Shares of 0 and of
+	// all have none, and neither have those of too few requests.
+	Dispersion map[string]Dispersion `json:"dispersion,omitempty"`
 }
 
 // A Failure is one way in which requests failed.
 type Failure struct {
-	// Code is the HTTP status, 0 where no answer came. Flag is the set of Envoy's response flags, see FlagSet.
+	// Code is the HTTP status, 0 where no answer came. Flag is the set of Envoy's response flags, see FlagSet, that the proxy
+	// logged which routed the request.
 	Code int    `json:"code"`
 	Flag string `json:"flag"`
-	// Details is Envoy's response_code_details.
+	// Hop is where the failure arose, Origin the flag there, which is another than Flag where the failure came from behind
+	// the pod's own proxy. Cause says in words what happened.
+	Hop    Hop    `json:"hop"`
+	Origin string `json:"origin"`
+	Cause  string `json:"cause,omitempty"`
+	// Details is Envoy's response_code_details at the hop.
 	Details string `json:"details,omitempty"`
-	// Subset is where the route wanted the requests to go. Empty where the route named none, or Envoy's log does not
-	// say: it leaves the cluster out where the cluster has no healthy host.
+	// Subset is where the route wanted the requests to go. Empty where the route named none.
 	Subset string `json:"subset,omitempty"`
 	// Version is who answered, if anybody did.
 	Version string `json:"version,omitempty"`
@@ -131,234 +161,3 @@ type Failure struct {
 
 // Key is the failure's key in Counts.Flags.
 func (f Failure) Key() string { return fmt.Sprintf("%d %s", f.Code, f.Flag) }
-
-// Observe counts what each phase met. The result has one element per element of phases, in the same order, also for
-// phases that never began. Phases do not overlap; a request that was sent outside of all of them, such as one of the
-// warm-up, is in no window (Books.Outside counts those).
-func Observe(t *Trace, phases []PhaseSpec) []Observation {
-	log := newLogIndex(t.Log)
-	all := make([]Observation, len(phases))
-	tallies := make([]struct{ settled, transition tally }, len(phases))
-	for i, spec := range phases {
-		all[i] = bounds(t, spec.Name)
-	}
-	for i := range t.Samples {
-		s := &t.Samples[i]
-		p := slices.IndexFunc(all, func(o Observation) bool { return !s.Sent.Before(o.Start) && s.Sent.Before(o.End) })
-		switch {
-		case p < 0:
-		case all[p].Settled.contains(s.Sent):
-			tallies[p].settled.add(s, log)
-		default:
-			tallies[p].transition.add(s, log)
-		}
-	}
-	for i, spec := range phases {
-		o := &all[i]
-		tallies[i].settled.into(&o.Settled)
-		tallies[i].transition.into(&o.Transition)
-		if spec.Rollback && o.Change != nil && !o.Change.Written.IsZero() {
-			var before Window
-			if i > 0 {
-				before = all[i-1].Settled
-			}
-			o.Rollback = clock(t.Samples, spec, before, *o)
-		}
-	}
-	return all
-}
-
-// bounds reads a phase's events.
-func bounds(t *Trace, phase string) Observation {
-	o := Observation{Phase: phase}
-	var change Change
-	var held []time.Time
-	var settled, ended map[string]uint64
-	for _, e := range t.Events {
-		if e.Phase != phase {
-			continue
-		}
-		switch e.Kind {
-		case PhaseStart:
-			o.Start = e.At
-		case Writing:
-			if change.Writing.IsZero() {
-				change.Writing = e.At
-			}
-		case Written:
-			change.Written = e.At
-		case Held:
-			held = append(held, e.At)
-		case Settled:
-			o.SettledAt, settled = e.At, e.Counters
-		case PhaseEnd:
-			o.End, ended = e.At, e.Counters
-		}
-	}
-	if o.Start.IsZero() {
-		return Observation{Phase: phase}
-	}
-	if o.End.IsZero() {
-		o.End = cut(t, o.Start)
-	}
-	if !change.Writing.IsZero() {
-		if !change.Written.IsZero() && len(held) > 0 {
-			change.Proxies = len(held)
-			change.FirstHeld = slices.MinFunc(held, time.Time.Compare).Sub(change.Written)
-			change.LastHeld = slices.MaxFunc(held, time.Time.Compare).Sub(change.Written)
-		}
-		o.Change = &change
-	}
-	o.Transition = Window{Start: o.Start, End: o.End}
-	if !o.SettledAt.IsZero() {
-		o.Transition.End = o.SettledAt
-		o.Settled = Window{Start: o.SettledAt, End: o.End}
-	}
-	if settled != nil && ended != nil {
-		o.Received = map[string]uint64{}
-		for version, n := range ended {
-			// A counter that went back is that of a new pod: what it received is not known.
-			if before := settled[version]; n >= before {
-				o.Received[version] = n - before
-			}
-		}
-	}
-	return o
-}
-
-// cut is the end of a phase that was not closed: where the next phase starts, or just after the last thing recorded.
-func cut(t *Trace, start time.Time) time.Time {
-	end := start
-	for _, e := range t.Events {
-		if e.Kind == PhaseStart && e.At.After(start) {
-			return e.At
-		}
-		if e.At.After(end) {
-			end = e.At
-		}
-	}
-	for i := range t.Samples {
-		if sent := t.Samples[i].Sent; !sent.Before(end) {
-			end = sent.Add(1)
-		}
-	}
-	return end
-}
-
-// A logIndex finds what the client's proxy logged about a request.
-type logIndex map[string]*LogEntry
-
-// newLogIndex indexes entries by request. Where several proxies logged the same request (a sidecar and a gateway), the
-// one that saw it first is the caller's own.
-func newLogIndex(log []LogEntry) logIndex {
-	x := make(logIndex, len(log))
-	for i := range log {
-		e := &log[i]
-		if other, ok := x[e.ID]; !ok || e.Start.Before(other.Start) {
-			x[e.ID] = e
-		}
-	}
-	return x
-}
-
-// failure says how a request failed, and false for a request that did not and that Envoy did not flag.
-func (x logIndex) failure(s *loadgen.Sample) (Failure, bool) {
-	e, logged := x[s.ID]
-	if !s.Failed() && (!logged || len(e.Flags) == 0) {
-		return Failure{}, false
-	}
-	f := Failure{Code: s.Code, Version: s.Version, Flag: NotLogged}
-	if logged {
-		f.Flag, f.Details = FlagSet(e.Flags), e.Details
-		if to, ok := ParseCluster(e.Cluster); ok {
-			f.Subset = to.Subset
-		}
-	}
-	return f, true
-}
-
-// A tally counts a window's requests as they come.
-type tally struct {
-	total   count
-	cohorts map[string]*count
-}
-
-// A count is Counts in the making.
-type count struct {
-	requests, failed int
-	versions         map[string][]time.Duration
-	codes            map[int]int
-	failures         map[Failure]int
-}
-
-func (t *tally) add(s *loadgen.Sample, log logIndex) {
-	c, ok := t.cohorts[s.Cohort]
-	if !ok {
-		if t.cohorts == nil {
-			t.cohorts = map[string]*count{}
-		}
-		c = &count{}
-		t.cohorts[s.Cohort] = c
-	}
-	f, failed := log.failure(s)
-	for _, c := range []*count{&t.total, c} {
-		if c.versions == nil {
-			c.versions, c.codes, c.failures = map[string][]time.Duration{}, map[int]int{}, map[Failure]int{}
-		}
-		c.requests++
-		c.codes[s.Code]++
-		c.versions[s.Version] = append(c.versions[s.Version], s.Latency())
-		if s.Failed() {
-			c.failed++
-		}
-		if failed {
-			c.failures[f]++
-		}
-	}
-}
-
-func (t *tally) into(w *Window) {
-	w.Total = t.total.counts()
-	w.Cohorts = map[string]Counts{}
-	for name, c := range t.cohorts {
-		w.Cohorts[name] = c.counts()
-	}
-}
-
-func (c *count) counts() Counts {
-	out := Counts{
-		Requests: c.requests,
-		Versions: map[string]int{},
-		Shares:   map[string]Share{},
-		Codes:    map[int]int{},
-		Failed:   NewShare(c.failed, c.requests),
-	}
-	maps.Copy(out.Codes, c.codes)
-	for version, latencies := range c.versions {
-		out.Versions[version] = len(latencies)
-		out.Shares[version] = NewShare(len(latencies), c.requests)
-		if out.Latency == nil {
-			out.Latency = map[string]Latency{}
-		}
-		out.Latency[version] = newLatency(latencies)
-	}
-	for f, n := range c.failures {
-		f.Count = n
-		out.Failures = append(out.Failures, f)
-		if out.Flags == nil {
-			out.Flags = map[string]int{}
-		}
-		out.Flags[f.Key()] += n
-	}
-	slices.SortFunc(out.Failures, func(a, b Failure) int {
-		return cmp.Or(
-			cmp.Compare(b.Count, a.Count),
-			cmp.Compare(a.Code, b.Code),
-			strings.Compare(a.Flag, b.Flag),
-			strings.Compare(a.Subset, b.Subset),
-			strings.Compare(a.Version, b.Version),
-			strings.Compare(a.Details, b.Details),
-		)
-	})
-	return out
-}

@@ -11,7 +11,7 @@ import (
 )
 
 func TestObserve(t *testing.T) {
-	obs := Observe(labTrace(), labPhases)
+	obs := analyze(labTrace(), labPhases, labPlan).Observations
 	if len(obs) != len(labPhases) {
 		t.Fatalf("got %d observations, want %d", len(obs), len(labPhases))
 	}
@@ -31,8 +31,12 @@ func TestObserve(t *testing.T) {
 		t.Errorf("baseline: got change %+v, want none", obs[0].Change)
 	}
 	canary := obs[1]
-	want := Change{Writing: at(5088), Written: at(5100), Proxies: 1, FirstHeld: 110 * time.Millisecond, LastHeld: 110 * time.Millisecond}
-	if canary.Change == nil || *canary.Change != want {
+	want := &Change{
+		Writing: at(5088), Written: at(5100), Noticed: 100 * time.Millisecond, FirstPushed: 104 * time.Millisecond, LastPushed: 104 * time.Millisecond,
+		Proxies: 1, FirstHeld: 110 * time.Millisecond, LastHeld: 110 * time.Millisecond,
+		RoutersPushed: 104 * time.Millisecond, RoutersHeld: 110 * time.Millisecond,
+	}
+	if !reflect.DeepEqual(canary.Change, want) {
 		t.Errorf("canary: got change %+v, want %+v", canary.Change, want)
 	}
 	c := canary.Settled.Total
@@ -43,55 +47,72 @@ func TestObserve(t *testing.T) {
 	if want := NewShare(bad, 1125); c.Shares[""] != want {
 		t.Errorf("canary: got share %v, want %v", c.Shares[""], want)
 	}
-	wantFailures := []Failure{{Code: 503, Flag: "UH", Details: "no_healthy_upstream", Count: bad}}
+	wantFailures := []Failure{{
+		Code: 503, Flag: "UH", Hop: ClientHop, Origin: "UH", Cause: flagMeanings["UH"], Details: "no_healthy_upstream", Subset: "v2", Count: bad,
+	}}
 	if !reflect.DeepEqual(c.Failures, wantFailures) {
 		t.Errorf("canary: got failures %+v, want %+v", c.Failures, wantFailures)
+	}
+	// The first request that the new route failed was sent after the proxy took it over; of v1 there is nothing to tell.
+	m := canary.Moments
+	if len(m) != 2 || m[0].Kind != "503 UH" || m[0].First < 110*time.Millisecond || m[0].First > 200*time.Millisecond || m[1].Kind != "v1" || m[1].First > 0 {
+		t.Errorf("canary: got moments %+v, want the first 503 UH from 110 ms on, and v1 all the time", m)
 	}
 	if fixed := obs[3].Settled.Total; fixed.Failed.Count != 0 || fixed.Versions["v2"] == 0 {
 		t.Errorf("fixed: got %v failed and versions %v, want none and some of v2", fixed.Failed, fixed.Versions)
 	}
 }
 
-func TestObserveFailures(t *testing.T) {
-	trace := &Trace{Events: []Event{
-		{At: at(0), Kind: PhaseStart, Phase: "p"}, {At: at(0), Kind: Settled, Phase: "p"}, {At: at(1000), Kind: PhaseEnd, Phase: "p"},
-	}}
-	add := func(id string, code int, version string, log ...LogEntry) {
-		trace.Samples = append(trace.Samples, loadgen.Sample{ID: id, Code: code, Version: version, Due: at(1), Sent: at(1), Done: at(2)})
-		for _, e := range log {
-			e.ID = id
-			trace.Log = append(trace.Log, e)
-		}
-	}
+func TestFailures(t *testing.T) {
 	v2 := "outbound|80|v2|my-service.demo.svc.cluster.local"
-	add("ok", 200, "v1", LogEntry{Code: 200})
-	add("refused", 503, "", LogEntry{Code: 503, Flags: []string{"URX", "UF"}, Cluster: v2})
-	add("app", 503, "v2", LogEntry{Code: 503, Details: "via_upstream", Cluster: v2})
-	add("unlogged", 503, "")
-	add("hung up", 0, "", LogEntry{Code: 0, Flags: []string{"DC"}, Cluster: v2})
-	add("no route", 404, "", LogEntry{Code: 404, Flags: []string{"NR"}})
-	// The gateway's entry is later than that of the caller's own sidecar and must not replace it, whichever came first.
-	add("two hops", 503, "", LogEntry{Proxy: "gw", Start: at(5), Flags: []string{"UH"}}, LogEntry{Proxy: "client", Start: at(4)})
-	add("two hops too", 503, "", LogEntry{Proxy: "client", Start: at(4)}, LogEntry{Proxy: "gw", Start: at(5), Flags: []string{"UH"}})
-
-	c := Observe(trace, []PhaseSpec{{Name: "p"}})[0].Settled.Total
-	wantFlags := map[string]int{"503 UF,URX": 1, "503 -": 3, "503 ?": 1, "0 DC": 1, "404 NR": 1}
-	if !reflect.DeepEqual(c.Flags, wantFlags) {
-		t.Errorf("got flags %v, want %v", c.Flags, wantFlags)
-	}
-	want := []Failure{
-		{Code: 503, Flag: "-", Count: 2},
-		{Code: 0, Flag: "DC", Subset: "v2", Count: 1},
-		{Code: 404, Flag: "NR", Count: 1},
-		{Code: 503, Flag: "-", Subset: "v2", Version: "v2", Details: "via_upstream", Count: 1},
-		{Code: 503, Flag: "?", Count: 1},
-		{Code: 503, Flag: "UF,URX", Subset: "v2", Count: 1},
-	}
-	if !reflect.DeepEqual(c.Failures, want) {
-		t.Errorf("got failures\n%+v, want\n%+v", c.Failures, want)
-	}
-	if c.Failed.Count != 6 {
-		t.Errorf("got %d failed, want 6: 404 is an answer", c.Failed.Count)
+	passed := LogEntry{Code: 503, Details: ViaUpstream, Cluster: v2, Upstream: "10.0.0.2:8080"}
+	for _, test := range []struct {
+		name   string
+		sample loadgen.Sample
+		router *LogEntry
+		server *LogEntry
+		want   Failure
+		none   bool
+	}{
+		{name: "well", sample: loadgen.Sample{Code: 200, Version: "v1"}, router: &LogEntry{Code: 200, Details: ViaUpstream}, none: true},
+		{name: "not found", sample: loadgen.Sample{Code: 404, Version: "v1"}, router: &LogEntry{Code: 404, Details: ViaUpstream}, none: true},
+		{"no host", loadgen.Sample{Code: 503}, &LogEntry{Code: 503, Flags: []string{"UH"}, Details: "no_healthy_upstream", Cluster: v2}, nil,
+			Failure{Code: 503, Flag: "UH", Origin: "UH", Hop: ClientHop, Cause: flagMeanings["UH"], Details: "no_healthy_upstream", Subset: "v2"}, false},
+		{"refused", loadgen.Sample{Code: 503}, &LogEntry{Code: 503, Flags: []string{"URX", "UF"}, Cluster: v2, Failure: "TLS_error"}, nil,
+			Failure{Code: 503, Flag: "UF,URX", Origin: "UF,URX", Hop: ClientHop, Cause: flagMeanings["UF"] + "; " + flagMeanings["URX"] + " (TLS_error)", Subset: "v2"}, false},
+		{"at the gateway", loadgen.Sample{Code: 404}, &LogEntry{Code: 404, Side: GatewaySide, Flags: []string{"NR"}}, nil,
+			Failure{Code: 404, Flag: "NR", Origin: "NR", Hop: GateHop, Cause: flagMeanings["NR"]}, false},
+		{"the app's own", loadgen.Sample{Code: 503, Version: "v2"}, &passed, &LogEntry{Side: ServerSide, Code: 503, Details: ViaUpstream},
+			Failure{Code: 503, Flag: "-", Origin: "-", Hop: AppHop, Cause: "the app itself answered so", Details: ViaUpstream, Subset: "v2", Version: "v2"}, false},
+		// The same at the caller's proxy, and something else altogether.
+		{"the pod's proxy", loadgen.Sample{Code: 503}, &passed, &LogEntry{Side: ServerSide, Code: 503, Flags: []string{"UF"}, Details: "refused"},
+			Failure{Code: 503, Flag: "-", Origin: "UF", Hop: ServerHop, Cause: serverMeanings["UF"], Details: "refused", Subset: "v2"}, false},
+		{"the pod's proxy, by a filter", loadgen.Sample{Code: 503}, &passed, &LogEntry{Side: ServerSide, Code: 503, Details: "ext_authz_denied"},
+			Failure{Code: 503, Flag: "-", Origin: "-", Hop: ServerHop, Cause: "the pod's own proxy answered by itself", Details: "ext_authz_denied", Subset: "v2"}, false},
+		{"a pod without a proxy", loadgen.Sample{Code: 503}, &passed, nil,
+			Failure{Code: 503, Flag: "-", Origin: "-", Hop: ClientHop, Details: ViaUpstream, Subset: "v2",
+				Cause: "the answer came from the pod, and no proxy there says more: it has no sidecar, or its log entry is missing"}, false},
+		{"hung up", loadgen.Sample{Err: "no whole answer within 1s"}, &LogEntry{Flags: []string{"DC"}, Details: "downstream_remote_disconnect", Cluster: v2}, nil,
+			Failure{Flag: "DC", Origin: "DC", Hop: CallerHop, Cause: "the caller hung up: no whole answer within 1s", Details: "downstream_remote_disconnect", Subset: "v2"}, false},
+		{"no proxy at all", loadgen.Sample{Code: 503, Version: "v1"}, nil, &LogEntry{Side: ServerSide, Code: 503, Details: ViaUpstream},
+			Failure{Code: 503, Flag: "-", Origin: "-", Hop: AppHop, Cause: "the app itself answered so", Details: ViaUpstream, Version: "v1"}, false},
+		{"not logged", loadgen.Sample{Code: 503}, nil, nil, Failure{Code: 503, Flag: "?", Origin: "?", Hop: CallerHop, Cause: "nobody on the way logged the request"}, false},
+		{"no connection", loadgen.Sample{Err: "connection refused"}, nil, nil,
+			Failure{Flag: "?", Origin: "?", Hop: CallerHop, Cause: "no answer: connection refused"}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			q := &Request{Sample: &test.sample}
+			if test.router != nil {
+				q.Routers = []LogEntry{*test.router}
+			}
+			if test.server != nil {
+				q.Servers = []LogEntry{*test.server}
+			}
+			got, failed := failure(q)
+			if failed == test.none || got != test.want {
+				t.Errorf("got  %+v, %t\nwant %+v", got, failed, test.want)
+			}
+		})
 	}
 }
 
@@ -104,9 +125,9 @@ func TestObserveEdges(t *testing.T) {
 	}}
 	for _, ms := range []float64{-1, 0, 99, 100, 199, 200, 299, 300, 399, 400, 449, 450, 999} {
 		// Due lies elsewhere: Sent decides.
-		trace.Samples = append(trace.Samples, loadgen.Sample{Due: at(-500), Sent: at(ms), Done: at(ms + 1000), Code: 200})
+		trace.Samples = append(trace.Samples, loadgen.Sample{ID: fmt.Sprint(ms), Due: at(-500), Sent: at(ms), Done: at(ms + 1000), Code: 200})
 	}
-	obs := Observe(trace, []PhaseSpec{{Name: "p"}, {Name: "never settled"}, {Name: "cut short"}, {Name: "never began"}})
+	obs := analyze(trace, []PhaseSpec{{Name: "p"}, {Name: "never settled"}, {Name: "cut short"}, {Name: "never began"}}, loadgen.Plan{}).Observations
 	for i, want := range [][2]int{{2, 2}, {2, 0}, {2, 2}, {0, 0}} {
 		if got := [2]int{obs[i].Transition.Total.Requests, obs[i].Settled.Total.Requests}; got != want {
 			t.Errorf("%s: got %d in transition and settled, want %d", obs[i].Phase, got, want)
@@ -123,12 +144,12 @@ func TestObserveReceived(t *testing.T) {
 		{At: at(100), Kind: Settled, Phase: "p", Counters: map[string]uint64{"v1": 100, "v2": 7, "v3": 5}},
 		{At: at(200), Kind: PhaseEnd, Phase: "p", Counters: map[string]uint64{"v1": 150, "v2": 7, "v3": 1, "v4": 2}},
 	}}
-	got := Observe(trace, []PhaseSpec{{Name: "p"}})[0].Received
+	got := analyze(trace, []PhaseSpec{{Name: "p"}}, loadgen.Plan{}).Observations[0].Received
 	if want := (map[string]uint64{"v1": 50, "v2": 0, "v4": 2}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v: v3 began anew", got, want)
 	}
 	trace.Events[1].Counters = nil
-	if got := Observe(trace, []PhaseSpec{{Name: "p"}})[0].Received; got != nil {
+	if got := analyze(trace, []PhaseSpec{{Name: "p"}}, loadgen.Plan{}).Observations[0].Received; got != nil {
 		t.Errorf("with one reading: got %v, want nil", got)
 	}
 }
@@ -154,7 +175,7 @@ func TestObserveAddsUp(t *testing.T) {
 		}
 		for i := range random.IntN(400) {
 			sent := random.Float64()*(now+200) - 100
-			id := fmt.Sprint(i)
+			id := fmt.Sprintf("r-%d", i)
 			trace.Samples = append(trace.Samples, loadgen.Sample{
 				ID: id, Cohort: pick("a", "b", "c"), Version: pick("v1", "v2", ""), Code: []int{0, 200, 404, 503}[random.IntN(4)],
 				Due: at(sent), Sent: at(sent), Done: at(sent + 10*random.Float64()),
@@ -167,7 +188,8 @@ func TestObserveAddsUp(t *testing.T) {
 				trace.Log = append(trace.Log, e)
 			}
 		}
-		obs := Observe(trace, phases)
+		a := analyze(trace, phases, loadgen.Plan{Run: "r"})
+		obs := a.Observations
 		all := 0
 		for _, o := range obs {
 			for _, w := range []Window{o.Settled, o.Transition} {
@@ -183,7 +205,7 @@ func TestObserveAddsUp(t *testing.T) {
 				addsUp(t, w.Total)
 			}
 		}
-		if b := Balance(trace, obs, BooksSpec{}); all+b.Outside != len(trace.Samples) || b.Outside < 0 {
+		if b := a.Books; all+b.Outside != len(trace.Samples) || b.Outside < 0 {
 			t.Errorf("run %d: got %d in phases and %d outside, want %d together", run, all, b.Outside, len(trace.Samples))
 		}
 	}

@@ -1,67 +1,34 @@
 package reports
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"maps"
-	"os"
 	"slices"
 )
 
-// LoadTrace reads the trace file at path. See ReadTrace.
+// LoadTrace reads the trace file at path as a whole. Analyze does not need that.
 func LoadTrace(path string) (*Trace, error) {
-	f, err := os.Open(path)
+	t := &Trace{}
+	truncated, err := FileSource(path).Lines(false, t.add)
 	if err != nil {
-		return nil, fmt.Errorf("read trace: %w", err)
+		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
-	t, err := ReadTrace(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
+	t.Truncated = truncated
 	return t, nil
 }
 
-// ReadTrace reads what a Writer wrote. A last line that was cut off by a crash is left out and sets Truncated;
-// anything else that is no Line is an error that names the line, counted from 1.
+// ReadTrace reads what a Writer wrote. A last line that was cut off by a crash is left out and sets Truncated.
 func ReadTrace(r io.Reader) (*Trace, error) {
 	t := &Trace{}
-	in := bufio.NewReaderSize(r, 1<<20)
-	for number := 1; ; number++ {
-		b, err := in.ReadBytes('\n')
-		last := errors.Is(err, io.EOF)
-		if err != nil && !last {
-			return nil, fmt.Errorf("read trace: line %d: %w", number, err)
-		}
-		if last && len(b) == 0 {
-			return t, nil
-		}
-		var l Line
-		if err := json.Unmarshal(bytes.TrimSuffix(b, []byte("\n")), &l); err != nil {
-			// The writer ends every line with a newline: without one, this line was being written.
-			if last {
-				t.Truncated = true
-				return t, nil
-			}
-			return nil, fmt.Errorf("read trace: line %d is no line of a trace: %w", number, err)
-		}
-		if n := l.fields(); n != 1 {
-			return nil, fmt.Errorf("read trace: line %d is no line of a trace: want one of event, sample, log, counters, got %d of them",
-				number, n)
-		}
-		t.add(l)
-		if last {
-			return t, nil
-		}
+	truncated, err := readLines(r, false, t.add)
+	if err != nil {
+		return nil, err
 	}
+	t.Truncated = truncated
+	return t, nil
 }
 
 // add puts a line where it belongs.
-func (t *Trace) add(l Line) {
+func (t *Trace) add(l *Line) error {
 	switch {
 	case l.Event != nil:
 		t.Events = append(t.Events, *l.Event)
@@ -72,11 +39,28 @@ func (t *Trace) add(l Line) {
 	case l.Health != nil:
 		t.Health = append(t.Health, *l.Health)
 	case l.Pod != nil:
-		t.Pods = append(slices.DeleteFunc(t.Pods, func(p Pod) bool { return p.Name == l.Pod.Name }), *l.Pod)
-	default:
-		if t.Counters == nil {
-			t.Counters = map[string]uint64{}
+		if i := slices.IndexFunc(t.Pods, func(p Pod) bool { return p.Name == l.Pod.Name }); i >= 0 {
+			t.Pods[i] = *l.Pod
+		} else {
+			t.Pods = append(t.Pods, *l.Pod)
 		}
-		maps.Copy(t.Counters, l.Counters)
 	}
+	return nil
+}
+
+// Lines implements Source: facts first, then samples and log entries.
+func (t *Trace) Lines(facts bool, yield func(*Line) error) (truncated bool, err error) {
+	each := func(n int, line func(i int) *Line) {
+		for i := 0; i < n && err == nil; i++ {
+			err = yield(line(i))
+		}
+	}
+	each(len(t.Events), func(i int) *Line { return &Line{Event: &t.Events[i]} })
+	each(len(t.Pods), func(i int) *Line { return &Line{Pod: &t.Pods[i]} })
+	each(len(t.Health), func(i int) *Line { return &Line{Health: &t.Health[i]} })
+	if !facts {
+		each(len(t.Samples), func(i int) *Line { return &Line{Sample: &t.Samples[i]} })
+		each(len(t.Log), func(i int) *Line { return &Line{Log: &t.Log[i]} })
+	}
+	return t.Truncated, err
 }

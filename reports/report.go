@@ -162,7 +162,8 @@ type File struct {
 //
 //   - Invalid where the books do not balance, whatever the verdicts are: they rest on the same numbers,
 //   - else the worst of all verdicts,
-//   - but never Pass for a run that broke, has no verdict or has no request: that is Inconclusive.
+//   - but never Pass for a run that broke, was troubled by something that no step called for, has no verdict or has no
+//     request: that is Inconclusive.
 func (r *Report) Conclude() Outcome {
 	verdicts := 0
 	worst := Pass
@@ -170,7 +171,7 @@ func (r *Report) Conclude() Outcome {
 		verdicts += len(p.Verdicts)
 		worst = worst.Worse(p.Outcome())
 	}
-	if r.Broken != "" || verdicts == 0 || r.Books.Requests == 0 {
+	if r.Broken != "" || verdicts == 0 || r.Books.Requests == 0 || len(r.Books.Troubles) > 0 {
 		worst = worst.Worse(Inconclusive)
 	}
 	if !r.Books.Balance() {

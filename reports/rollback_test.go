@@ -1,6 +1,8 @@
 package reports
 
 import (
+	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -10,7 +12,7 @@ import (
 // rollbackTrace has one request each 10 ms for 4 s, with an answer 5 ms later; every second one met v2 in the phase
 // before, which is settled from 0 to 2 s. The rollback is written at 2,100 ms and settled at 2,500 ms.
 func rollbackTrace(meet func(ms float64, s *loadgen.Sample)) *Trace {
-	t := &Trace{Events: []Event{
+	t := &Trace{Pods: []Pod{{Name: "b", Role: CallerRole, Sidecar: true}}, Events: []Event{
 		{At: at(0), Kind: PhaseStart, Phase: "canary"}, {At: at(0), Kind: Settled, Phase: "canary"},
 		{At: at(2000), Kind: PhaseEnd, Phase: "canary"}, {At: at(2000), Kind: PhaseStart, Phase: "back"},
 		{At: at(2090), Kind: Writing, Phase: "back"}, {At: at(2100), Kind: Written, Phase: "back"},
@@ -19,7 +21,7 @@ func rollbackTrace(meet func(ms float64, s *loadgen.Sample)) *Trace {
 	}}
 	for i := range 400 {
 		sent := float64(10 * i)
-		s := loadgen.Sample{Cohort: "plain", Code: 200, Version: "v1", Due: at(sent), Sent: at(sent), Done: at(sent + 5)}
+		s := loadgen.Sample{ID: fmt.Sprint("r-", i), Cohort: "plain", Code: 200, Version: "v1", Due: at(sent), Sent: at(sent), Done: at(sent + 5)}
 		if i%2 == 0 && sent < 2000 {
 			s.Version = "v2"
 		}
@@ -52,7 +54,8 @@ func TestRollback(t *testing.T) {
 				s.Version, s.Code = "", 0
 			}
 		},
-		Rollback{Route: 50 * x, Drain: 800 * x, Bound: 110 * x, Clean: 1850 * x, Failed: 2, Canaries: 2}, true,
+		Rollback{Route: 50 * x, Drain: 800 * x, Low: 50 * x, High: 165 * x, Unaffected: 184, Failed: 2, Canaries: 2, UnderWay: 1,
+			Kinds: map[string]int{"503": 1, "no answer": 1, "v2": 2}, Parts: Parts{Write: 10 * x, Proxy: 200 * x, InFlight: 600 * x}}, true,
 	}, {
 		"none sent after the write",
 		func(ms float64, s *loadgen.Sample) {
@@ -60,11 +63,12 @@ func TestRollback(t *testing.T) {
 				s.Version, s.Done = "v2", at(2107)
 			}
 		},
-		Rollback{Route: 0, Drain: 7 * x, Bound: 60 * x, Clean: 1900 * x, NoneAfter: true}, true,
+		Rollback{Drain: 7 * x, High: 105 * x, Unaffected: 190, NoneAfter: true, UnderWay: 1,
+			Parts: Parts{Write: 10 * x, Proxy: 200 * x, InFlight: -193 * x}}, true,
 	}, {
 		"none near the write",
 		func(float64, *loadgen.Sample) {},
-		Rollback{Bound: 60 * x, Clean: 1900 * x, NoneAfter: true}, true,
+		Rollback{High: 105 * x, Unaffected: 190, NoneAfter: true, Parts: Parts{Write: 10 * x, Proxy: 200 * x}}, true,
 	}, {
 		"stray after every proxy holds it",
 		func(ms float64, s *loadgen.Sample) {
@@ -72,7 +76,8 @@ func TestRollback(t *testing.T) {
 				s.Version = "v2"
 			}
 		},
-		Rollback{Route: 1000 * x, Drain: 1005 * x, Bound: 1060 * x, Clean: 900 * x, Canaries: 2, Strays: 1}, true,
+		Rollback{Route: 1000 * x, Drain: 1005 * x, Low: 1000 * x, High: 1115 * x, Unaffected: 89, Canaries: 2, Strays: 1,
+			Kinds: map[string]int{"v2": 2}, Parts: Parts{Write: 10 * x, Proxy: 200 * x, InFlight: 805 * x}}, true,
 	}, {
 		"goes on to the end",
 		func(ms float64, s *loadgen.Sample) {
@@ -80,15 +85,21 @@ func TestRollback(t *testing.T) {
 				s.Version = "v2"
 			}
 		},
-		Rollback{Route: 1850 * x, Drain: 1855 * x, Bound: 1910 * x, Clean: 50 * x, Canaries: 186, Strays: 146}, false,
+		Rollback{Route: 1850 * x, Drain: 1855 * x, Low: 1850 * x, Unaffected: 4, Canaries: 186, Strays: 146,
+			Kinds: map[string]int{"v2": 186}, Parts: Parts{Write: 10 * x, Proxy: 200 * x, InFlight: 1655 * x}}, false,
 	}} {
 		t.Run(test.name, func(t *testing.T) {
-			o := Observe(rollbackTrace(test.meet), phases)[1]
+			o := analyze(rollbackTrace(test.meet), phases, loadgen.Plan{}).Observations[1]
 			test.want.Canary, test.want.Before, test.want.Rate, test.want.Resolution = "v2", half, 100, 20*x
 			if o.Rollback == nil {
 				t.Fatal("got no rollback")
 			}
-			if *o.Rollback != test.want {
+			if test.want.Kinds == nil {
+				test.want.Kinds = map[string]int{}
+			}
+			// The chance follows from Unaffected; see below.
+			test.want.Chance = o.Rollback.Chance
+			if !reflect.DeepEqual(*o.Rollback, test.want) {
 				t.Fatalf("got  %#v\nwant %#v", *o.Rollback, test.want)
 			}
 			if got := o.Rollback.Recovered(); got != test.recovered {
@@ -103,14 +114,14 @@ func TestRollback(t *testing.T) {
 
 func TestRollbackWithNothingToTime(t *testing.T) {
 	trace := rollbackTrace(func(ms float64, s *loadgen.Sample) { s.Version = "v1" })
-	r := Observe(trace, []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2"}})[1].Rollback
-	if r == nil || r.Known() || r.Recovered() || r.Bound != 0 {
+	r := analyze(trace, []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2"}}, loadgen.Plan{}).Observations[1].Rollback
+	if r == nil || r.Known() || r.Recovered() || r.High != 0 {
 		t.Errorf("no canary before: got %+v, want a rollback that is not known", r)
 	}
-	if r := Observe(trace, []PhaseSpec{{Name: "back", Rollback: true, Canary: "v2"}})[0].Rollback; r == nil || r.Known() {
+	if r := analyze(trace, []PhaseSpec{{Name: "back", Rollback: true, Canary: "v2"}}, loadgen.Plan{}).Observations[0].Rollback; r == nil || r.Known() {
 		t.Errorf("no phase before: got %+v, want a rollback that is not known", r)
 	}
-	if r := Observe(trace, []PhaseSpec{{Name: "canary"}, {Name: "back"}})[1].Rollback; r != nil {
+	if r := analyze(trace, []PhaseSpec{{Name: "canary"}, {Name: "back"}}, loadgen.Plan{}).Observations[1].Rollback; r != nil {
 		t.Errorf("no rollback phase: got %+v, want none", r)
 	}
 }
@@ -123,7 +134,7 @@ func TestRollbackOfCohort(t *testing.T) {
 		}
 	})
 	phases := []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2", Cohort: "plain"}}
-	r := Observe(trace, phases)[1].Rollback
+	r := analyze(trace, phases, loadgen.Plan{}).Observations[1].Rollback
 	if r.Before != NewShare(100, 100) || r.Rate != 50 || r.Canaries != 0 || !r.NoneAfter {
 		t.Errorf("got %+v, want 100 of 100 at 50 a second before, and nothing after", r)
 	}

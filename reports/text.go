@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,7 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	for i, phase := range r.Phases {
 		p.phase(i+1, phase, r.Setup.Load)
 	}
+	p.rollbacks(r.Phases)
 	p.books(r.Books)
 	p.bringUp(r.BringUp)
 	p.prose("why", r.Cause)
@@ -154,17 +156,25 @@ func load(plan loadgen.Plan) string {
 	if len(plan.Cohorts) == 0 {
 		return ""
 	}
-	total := 0
+	total := 0.0
 	var cohorts []string
 	for _, c := range plan.Cohorts {
-		total += c.Rate
-		s := fmt.Sprintf("%s %s/s", c.Name, Number(c.Rate))
+		rate := plan.RateOf(c.Name)
+		total += rate
+		s := fmt.Sprintf("%s %s/s", c.Name, strconv.FormatFloat(rate, 'f', -1, 64))
+		switch c.Via() {
+		case loadgen.Plain:
+			s += " without a sidecar"
+		case loadgen.Gateway:
+			s += " through the gateway"
+		}
 		for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 			s += fmt.Sprintf(" with %s: %s", name, c.Header[name])
 		}
 		cohorts = append(cohorts, s)
 	}
-	return fmt.Sprintf("%s requests a second to %s, open loop (%s)", Number(total), plan.URL, strings.Join(cohorts, ", "))
+	return join(", ", fmt.Sprintf("%s requests a second to %s, open loop (%s)", Number(int(math.Round(total))), plan.URL, strings.Join(cohorts, ", ")),
+		when(plan.Method != "", plan.Method), when(plan.Shape != nil, plan.Shape.String()), when(plan.FreshConnections, "a new connection for each"))
 }
 
 func (p *page) phase(number int, phase Phase, plan loadgen.Plan) {
@@ -181,6 +191,12 @@ func (p *page) phase(number int, phase Phase, plan loadgen.Plan) {
 
 	o := phase.Observation
 	p.para("   ", dim, timing(o))
+	p.moments(o)
+	if o.Change != nil {
+		for _, refused := range o.Change.Refused {
+			p.para("   ! ", red, "refused by "+refused)
+		}
+	}
 	if o.Settled.Total.Requests > 0 {
 		p.line("")
 		p.split(o.Settled, phase.Verdicts, plan)
@@ -214,7 +230,12 @@ func timing(o Observation) string {
 			if c.Proxies == 1 {
 				held = "held by the proxy " + after(c.LastHeld)
 			}
-			s = append(s, fmt.Sprintf("accepted within %s, %s", short(c.Took()), held))
+			if c.Late {
+				held += " at the latest"
+			}
+			s = append(s, join(", ", "accepted within "+short(c.Took()),
+				when(c.Noticed != 0, "taken up by istiod "+after(c.Noticed)),
+				when(c.LastPushed != 0, "pushed until "+after(c.LastPushed)), held))
 		default:
 			s = append(s, "accepted within "+short(c.Took()))
 		}
@@ -224,6 +245,33 @@ func timing(o Observation) string {
 	}
 	s = append(s, fmt.Sprintf("settled after %s, then watched for %s", short(o.SettledAt.Sub(o.Start)), short(o.Settled.Took())))
 	return join("; ", s...)
+}
+
+// moments says when requests of each kind that came or went with the change were seen first and last.
+func (p *page) moments(o Observation) {
+	if o.Change == nil {
+		return
+	}
+	// What goes on from the one end of the phase to the other says nothing about the change.
+	const edge = 20
+	var parts []string
+	begin, end := o.Change.Writing.Sub(o.Change.Written), o.End.Sub(o.Change.Written)
+	for _, m := range o.Moments {
+		near := (end - begin) / edge
+		var s []string
+		if m.First > begin+near || m.First > o.Change.FirstHeld && o.Change.Proxies > 0 {
+			s = append(s, "first "+short(m.First))
+		}
+		if m.Last < end-near {
+			s = append(s, "last "+short(m.Last))
+		}
+		if len(s) > 0 {
+			parts = append(parts, m.Kind+" "+strings.Join(s, ", "))
+		}
+	}
+	if len(parts) > 0 {
+		p.para("   ", dim, "sent after the write: "+strings.Join(parts, " · "))
+	}
 }
 
 // split prints asked against observed.
@@ -248,8 +296,11 @@ func (p *page) split(w Window, verdicts []Verdict, plan loadgen.Plan) {
 		name := cmp.Or(cohort, "all")
 		for _, version := range versions {
 			s := NewShare(counts.Versions[version], counts.Requests)
-			t.row(name, answerer(version), asked[version], Percent(s.Percent)+" %", Percent(s.Low)+" – "+Percent(s.High),
-				Number(s.Count)+" of "+Number(s.Of))
+			interval := Percent(s.Low) + " – " + Percent(s.High)
+			if d, ok := counts.Dispersion[version]; ok && d.Moved() {
+				interval = "it moved"
+			}
+			t.row(name, answerer(version), asked[version], Percent(s.Percent)+" %", interval, Number(s.Count)+" of "+Number(s.Of))
 			name = ""
 		}
 	}
@@ -332,7 +383,11 @@ func (p *page) codes(w Window, verdicts []Verdict) {
 			join(", ", Percent(s.Percent)+" %", named("asked", asked[f.Key()]))))
 		said := join(", ", when(f.Subset != "", "for subset "+f.Subset), when(f.Version != "", "answered by "+f.Version),
 			when(f.Details != "", "Envoy says "+f.Details))
-		p.para("              ", "", join(" · ", FlagMeaning(f.Flag), said))
+		where := "at the " + string(f.Hop)
+		if f.Origin != f.Flag && f.Hop == ServerHop {
+			where += ", which flagged it " + f.Origin
+		}
+		p.para("              ", "", join(" · ", where+when(f.Cause != "", ": "+f.Cause), said))
 	}
 }
 
@@ -368,11 +423,20 @@ func (p *page) transition(w Window) {
 // rollback prints the clock, as one sentence for each thing that it tells.
 func (p *page) rollback(r Rollback) {
 	p.line("")
-	p.para("   rollback: ", bold, r.String())
-	lead := strings.Repeat(" ", len("   rollback: "))
-	p.para(lead, "", fmt.Sprintf("last affected answer done after %s; cost: %s", short(r.Drain), r.cost()))
+	p.para("   rollback  ", bold, r.String())
+	lead := strings.Repeat(" ", len("   rollback  "))
+	if r.Drain > 0 {
+		p.para(lead, "", "last affected answer done after "+short(r.Drain))
+	}
+	var kinds []string
+	for _, k := range r.kinds() {
+		kinds = append(kinds, fmt.Sprintf("%s × %s", k, Number(r.Kinds[k])))
+	}
+	p.para(lead, "", fmt.Sprintf("cost: %s%s%s", r.cost(), when(len(kinds) > 0, " ("+strings.Join(kinds, ", ")+")"),
+		when(r.UnderWay > 0, fmt.Sprintf("; %d more were under way when the write was accepted", r.UnderWay))))
+	p.para(lead, dim, r.Parts.String())
 	if r.Known() {
-		p.para(lead, dim, fmt.Sprintf("before it, %s %% of %.0f requests a second were affected (%s): one every %s",
+		p.para(lead, dim, fmt.Sprintf("before it, %s %% of %.0f requests a second were affected (%s): one every %s, which is the resolution",
 			Percent(r.Before.Percent), r.Rate, join(", or ", "failed", named("answered by", r.Canary)), short(r.Resolution)))
 	}
 	if r.Strays > 0 {
@@ -380,30 +444,35 @@ func (p *page) rollback(r Rollback) {
 			plural(r.Strays, "affected request was", "affected requests were")))
 	}
 	if r.Known() && !r.Recovered() {
-		p.para(lead, yellow, fmt.Sprintf("the watch went on for only %s after the last of them: too little to say that it was the last",
-			short(r.Clean)))
+		p.para(lead, yellow, fmt.Sprintf("only %s followed: too few to say that it was the last", plural(r.Unaffected, "unaffected request", "unaffected requests")))
 	}
 }
 
-// cost is what callers paid for the rollback.
-func (r Rollback) cost() string {
-	cost := plural(r.Failed, "failed request", "failed requests")
-	if r.Canary != "" {
-		cost += fmt.Sprintf(", %s from %s", plural(r.Canaries, "good answer", "good answers"), r.Canary)
+// rollbacks compares the ways back of a run that has several.
+func (p *page) rollbacks(phases []Phase) {
+	t := &table{left: 2}
+	t.row("phase", "way back", "last affected", "99 % bracket", "drained", "failed", "canary's")
+	n := 0
+	for _, phase := range phases {
+		r := phase.Observation.Rollback
+		if r == nil {
+			continue
+		}
+		n++
+		last, bracket := "nothing to time", ""
+		if r.Known() {
+			last, bracket = short(r.Route), "open"
+			if r.High > 0 {
+				bracket = short(r.Low) + " – " + short(r.High)
+			}
+		}
+		t.row(phase.Name, r.Method, last, bracket, short(r.Drain), Number(r.Failed), Number(r.Canaries))
 	}
-	return cost
-}
-
-// String is the route time in one sentence, with its resolution and bound.
-func (r Rollback) String() string {
-	if !r.Known() {
-		return "nothing to time: no request was affected before it"
+	if n < 2 {
+		return
 	}
-	precision := fmt.Sprintf("(resolution %s, ≤ %s with 95 %% confidence)", short(r.Resolution), short(r.Bound))
-	if r.NoneAfter {
-		return "0 ms: no affected request was sent after the write was accepted " + precision
-	}
-	return fmt.Sprintf("%s until the last affected request was sent %s", short(r.Route), precision)
+	p.section("rollbacks")
+	p.table(t)
 }
 
 func (p *page) verdict(v Verdict) {
@@ -425,14 +494,27 @@ func (p *page) verdict(v Verdict) {
 
 func (p *page) books(b Books) {
 	p.section("books")
-	ledger := fmt.Sprintf("caller %s requests · client proxy logged %s", Number(b.Requests), Number(b.Logged))
-	if b.Exempt > 0 {
-		ledger += fmt.Sprintf(" (%s more have no proxy)", Number(b.Exempt))
+	t := &table{left: 1}
+	t.row("sent in", "caller", "routed", "served", "app", "answered", "unexplained")
+	sum := Row{Phase: "all"}
+	for _, r := range b.Rows {
+		sum.Sent, sum.Routed, sum.Exempt, sum.Served = sum.Sent+r.Sent, sum.Routed+r.Routed, sum.Exempt+r.Exempt, sum.Served+r.Served
+		sum.App, sum.Answered, sum.Unexplained, sum.Bare = sum.App+r.App, sum.Answered+r.Answered, sum.Unexplained+r.Unexplained, sum.Bare+r.Bare
 	}
-	if b.Outside > 0 {
-		ledger += fmt.Sprintf(" · %s sent outside of every phase", Number(b.Outside))
+	for _, r := range append(slices.Clone(b.Rows), sum) {
+		routed := Number(r.Routed)
+		if r.Exempt > 0 {
+			routed += " + " + Number(r.Exempt) + " plain"
+		}
+		served := Number(r.Served)
+		if r.Bare > 0 {
+			served += " + " + Number(r.Bare) + " bare"
+		}
+		t.row(cmp.Or(r.Phase, "(between)"), Number(r.Sent), routed, served, Number(r.App), Number(r.Answered), Number(r.Unexplained))
 	}
-	p.para("   ", "", ledger)
+	if len(b.Rows) > 0 {
+		p.table(t)
+	}
 	versions := slices.Collect(maps.Keys(b.Answered))
 	for version := range b.Received {
 		if _, ok := b.Answered[version]; !ok {
@@ -446,23 +528,44 @@ func (p *page) books(b Books) {
 		if n, ok := b.Received[version]; ok {
 			received = Number(int(n))
 		}
-		apps = append(apps, fmt.Sprintf("%s answered %s, received %s", version, Number(b.Answered[version]), received))
+		apps = append(apps, fmt.Sprintf("%s answered %s, its own counter says %s", version, Number(b.Answered[version]), received))
 	}
-	p.para("   ", "", strings.Join(apps, " · "))
+	p.para("   ", "", join(" · ", append(apps, when(b.Aborted > 0, Number(b.Aborted)+" reached an app and got no answer"))...))
 	for _, c := range b.Pace {
-		p.para("   ", dim, fmt.Sprintf("%s kept %.1f of %s requests a second; sent late by %s at p99, %s at most", c.Cohort,
-			c.Achieved, Number(int(c.Planned)), short(c.LagP99), short(c.LagMax)))
+		p.para("   ", dim, fmt.Sprintf("%s: %.1f of %.1f requests a second (limit %g %%); sent late by %s at p99 (limit %s), %s at most",
+			c.Cohort, c.Achieved, c.Planned, 100*MaxRateError, short(c.LagP99), short(MaxLagP99), short(c.LagMax)))
+	}
+	if g := b.Generator; g.Known {
+		p.para("   ", dim, fmt.Sprintf("load agent: %.0f %% of its processors (limit %.0f %%), waited %.1f %% of the time for one; longest standstill %s; clock moved %s (limit %s)",
+			100*g.CPU, 100*MaxCPU, 100*g.RunDelay, short(g.Stall), short(g.ClockStep), short(MaxClockStep)))
+		if g.Stalls > 0 {
+			p.para("   ! ", yellow, fmt.Sprintf("the load agent stood still %s for more than %s, the longest until %s: requests of that time were sent late",
+				plural(g.Stalls, "time", "times"), short(MaxStall), g.StallAt.UTC().Format("15:04:05.000")))
+		}
 	}
 	switch {
 	case b.Requests == 0:
 		p.line("   %s", p.paint(yellow, "? no request was sent"))
 	case b.Balance():
-		p.line("   %s", p.paint(green, "✓ they balance"))
+		p.line("   %s", p.paint(green, "✓ they balance: every request is accounted for"))
 	}
 	for _, problem := range b.Problems {
 		p.para("   ! ", yellow, problem)
 	}
+	for i, u := range b.Unexplained {
+		if i == shownUnexplained {
+			p.para("     ", "", fmt.Sprintf("and %s more, in report.json", Number(b.UnexplainedTotal-i)))
+			break
+		}
+		p.para("     ", "", join(": ", join(" in ", u.ID, when(u.Phase != "", "phase "+u.Phase)), u.Why))
+	}
+	for _, e := range b.Troubles {
+		p.para("   ! ", yellow, join(" ", e.At.UTC().Format("15:04:05.000"), when(e.Phase != "", "in phase "+e.Phase+":"), when(e.Proxy != "", e.Proxy+" refused a configuration:"), e.Text))
+	}
 }
+
+// shownUnexplained is how many the text lists.
+const shownUnexplained = 10
 
 // bringUp draws the steps on a time line.
 func (p *page) bringUp(steps []Step) {

@@ -23,14 +23,17 @@ func TestTextGolden(t *testing.T) {
 	broken.Phases[1].Observation = Observation{Phase: "canary"}
 	broken.Phases[1].Verdicts = []Verdict{{Want: "5 % of all requests answered by v2", Saw: "no requests", Outcome: Inconclusive, Why: "the phase never began"}}
 	broken.Broken = "interrupted by Ctrl-C"
-	broken.Books.Problems = []string{"3 of the caller's 5,125 requests have no entry in the client proxy's access log"}
+	broken.Books.Problems = []string{"3 things are not explained: the first is r1-plain-7 (the caller's proxy has no log entry of it)"}
+	broken.Books.Unexplained = []Unexplained{{"r1-plain-7", "canary", "the caller's proxy has no log entry of it"}, {"lifev1-9 to 10", "", "pod v1-1 received 2 requests that no proxy and no caller knows of"}}
+	broken.Books.UnexplainedTotal = 3
+	broken.Books.Troubles = []Event{{At: at(7000), Kind: Trouble, Phase: "canary", Text: "istiod: pod istiod-1 was taken away"}}
 	broken.BringUp, broken.Notes = nil, nil
 	broken.Conclude()
-	back := Observe(rollbackTrace(func(ms float64, s *loadgen.Sample) {
+	back := analyze(rollbackTrace(func(ms float64, s *loadgen.Sample) {
 		if ms > 2000 && ms < 2150 || ms == 3970 {
 			s.Version = "v2"
 		}
-	}), []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2"}})
+	}), []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Method: "kubectl apply", Canary: "v2"}}, loadgen.Plan{}).Observations
 	stray := &Report{Scenario: "stray", Title: "A healthy canary that comes back", Outcome: Fail}
 	for _, o := range back {
 		s := o.Settled.Total.Shares["v2"]

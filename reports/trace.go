@@ -44,6 +44,9 @@ const (
 	Trouble Kind = "trouble"
 )
 
+// AtTheLatest is the Text of a Held event whose proxy may have taken the change over before.
+const AtTheLatest = "at the latest"
+
 // An Event marks one moment of a run, on the clock that the samples have too.
 type Event struct {
 	At    time.Time `json:"at"`
@@ -99,7 +102,7 @@ type LogEntry struct {
 	Cluster string `json:"cluster,omitempty"`
 	// Upstream is the address that the request was sent to last, empty where Envoy answered by itself.
 	Upstream string `json:"upstream,omitempty"`
-	// Attempts is how often the proxy sent the request, the first time included; 0 where it sent nothing.
+	// Attempts is how often the proxy tried to send the request, the first time included; 0 where it did not.
 	Attempts int `json:"attempts,omitempty"`
 	// Version and Serial are those of the answer that came from Upstream (sampleapp's headers). Empty where there was
 	// none, or where it was not made by the app.
@@ -122,7 +125,8 @@ type Pod struct {
 	Name string `json:"name"`
 	Role Role   `json:"role"`
 	IP   string `json:"ip,omitempty"`
-	// Version is the pod's label version, for the app's pods.
+	// Version is that of the answers of an app's pod: what the app itself says, or the pod's label version where it was
+	// never asked.
 	Version string `json:"version,omitempty"`
 	// Sidecar tells whether the pod has a proxy, and so whether what it does is logged.
 	Sidecar bool `json:"sidecar"`
@@ -147,9 +151,6 @@ type Trace struct {
 	Events  []Event
 	Samples []loadgen.Sample
 	Log     []LogEntry
-	// Counters are the sample app's own counts of requests received during the run, by version. Nil where they were
-	// never read.
-	Counters map[string]uint64
 	// Health is the load agents' own, in the order in which it came.
 	Health []loadgen.Health
 	// Pods are those that the run knew of, by their last word.
@@ -164,9 +165,6 @@ type Line struct {
 	Event  *Event          `json:"event,omitempty"`
 	Sample *loadgen.Sample `json:"sample,omitempty"`
 	Log    *LogEntry       `json:"log,omitempty"`
-	// Counters are for Trace.Counters. Where a file has several such lines, a later one replaces the versions that it
-	// names and leaves the others: a version can be counted just before its pods are removed.
-	Counters map[string]uint64 `json:"counters,omitempty"`
 	// Health is of the load agent.
 	Health *loadgen.Health `json:"health,omitempty"`
 	// Pod is one of the run's pods. A later line about the same pod replaces an earlier one.
@@ -176,7 +174,7 @@ type Line struct {
 // fields counts the fields that are set.
 func (l Line) fields() int {
 	n := 0
-	for _, set := range []bool{l.Event != nil, l.Sample != nil, l.Log != nil, l.Counters != nil, l.Health != nil, l.Pod != nil} {
+	for _, set := range []bool{l.Event != nil, l.Sample != nil, l.Log != nil, l.Health != nil, l.Pod != nil} {
 		if set {
 			n++
 		}

@@ -24,9 +24,18 @@ func lines(t *Trace) []Line {
 		all = append(all, Line{Event: &t.Events[i]})
 	}
 	for i := range t.Samples {
-		all = append(all, Line{Sample: &t.Samples[i]}, Line{Log: &t.Log[i]})
+		all = append(all, Line{Sample: &t.Samples[i]})
 	}
-	return append(all, Line{Counters: t.Counters})
+	for i := range t.Log {
+		all = append(all, Line{Log: &t.Log[i]})
+	}
+	for i := range t.Health {
+		all = append(all, Line{Health: &t.Health[i]})
+	}
+	for i := range t.Pods {
+		all = append(all, Line{Pod: &t.Pods[i]})
+	}
+	return all
 }
 
 func TestTraceRoundTrip(t *testing.T) {
@@ -49,8 +58,8 @@ func TestTraceRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the trace that was read differs from the one written: %d, %d, %d of %d, %d, %d events, samples, entries; counters %v of %v",
-			len(got.Events), len(got.Samples), len(got.Log), len(want.Events), len(want.Samples), len(want.Log), got.Counters, want.Counters)
+		t.Errorf("the trace that was read differs from the one written: %d, %d, %d of %d, %d, %d events, samples, entries; pods %v of %v",
+			len(got.Events), len(got.Samples), len(got.Log), len(want.Events), len(want.Samples), len(want.Log), got.Pods, want.Pods)
 	}
 	if _, err := CreateTrace(path); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("creating it again: got error %v, want %v", err, fs.ErrExist)
@@ -187,7 +196,7 @@ func TestWriterRefusesBadLines(t *testing.T) {
 			t.Errorf("append %+v: got no error", l)
 		}
 	}
-	if err := w.Append(Line{Counters: map[string]uint64{"v1": 1}}); err != nil {
+	if err := w.Append(Line{Pod: &Pod{Name: "v1-1"}}); err != nil {
 		t.Errorf("append after refused lines: %v", err)
 	}
 	if err := w.Close(); err != nil {
@@ -232,13 +241,44 @@ func TestReadTrace(t *testing.T) {
 	}
 }
 
-func TestReadTraceMergesCounters(t *testing.T) {
-	got, err := ReadTrace(strings.NewReader(`{"counters":{"v1":7,"v2":1}}` + "\n" + `{"counters":{"v2":9}}` + "\n"))
+// Of a pod the last word counts, whatever order they come in.
+func TestReadTraceKeepsTheLastWordOfAPod(t *testing.T) {
+	got, err := ReadTrace(strings.NewReader(`{"pod":{"name":"a","sidecar":false}}` + "\n" + `{"pod":{"name":"b","sidecar":true}}` + "\n" + `{"pod":{"name":"a","sidecar":true}}` + "\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (map[string]uint64{"v1": 7, "v2": 9}); !reflect.DeepEqual(got.Counters, want) {
-		t.Errorf("got %v, want %v", got.Counters, want)
+	if want := []Pod{{Name: "a", Sidecar: true}, {Name: "b", Sidecar: true}}; !reflect.DeepEqual(got.Pods, want) {
+		t.Errorf("got %v, want %v", got.Pods, want)
+	}
+}
+
+// Facts are read without the requests, of which there may be millions.
+func TestFacts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), TraceFile)
+	w, err := CreateTrace(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := labTrace()
+	for _, l := range lines(want) {
+		if err := w.Append(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got := &Trace{}
+	if _, err := FileSource(path).Lines(true, got.add); err != nil {
+		t.Fatal(err)
+	}
+	want.Samples, want.Log = nil, nil
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %d events, %d pods, %d samples, want %d, %d, none", len(got.Events), len(got.Pods), len(got.Samples), len(want.Events), len(want.Pods))
+	}
+	stop := errors.New("enough")
+	if _, err := FileSource(path).Lines(false, func(*Line) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("got %v, want what the reader said", err)
 	}
 }
 

@@ -46,7 +46,7 @@ var headerRouting = harness.Scenario{
 		},
 	}, {
 		Name: "rollback",
-		Do:   harness.Rollback("1-baseline.yaml"),
+		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(5 * time.Second),
 			expect.Share("v1", 100).Of("beta"), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),

@@ -44,7 +44,7 @@ var weightedRollout = harness.Scenario{
 		Expect: []expect.Expectation{expect.Share("v2", 50), expect.Share("v1", 50), expect.NoErrors()},
 	}, {
 		Name: "rollback",
-		Do:   harness.Rollback("1-baseline.yaml"),
+		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},

@@ -98,12 +98,12 @@ func (s *Store) Istio(ctx context.Context) (string, error) {
 	})
 }
 
-// Programs returns the folder with the lab's own programs: sampleapp, loadgen, pause and noded.
+// Programs returns the folder with the lab's own programs: sampleapp, loadgen, accesslog, pause and noded.
 func (s *Store) Programs(ctx context.Context) (string, error) {
-	packages := []string{"cmd/sampleapp", "cmd/loadgen", "harness/images/pause", "harness/cluster/embedded/noded"}
+	packages := []string{"cmd/sampleapp", "cmd/loadgen", "cmd/accesslog", "harness/images/pause", "harness/cluster/embedded/noded"}
 	return s.Get(ctx, Recipe{
 		Name:   "programs",
-		Inputs: append([]string{"go.mod", "go.sum", "sampleapp", "loadgen", "harness/cluster/embedded/nodespec"}, packages...),
+		Inputs: append([]string{"go.mod", "go.sum", "sampleapp", "loadgen", "harness/accesslog", "harness/cluster/embedded/nodespec"}, packages...),
 		Free:   needed / 6,
 		Make: func(ctx context.Context, dir string, say func(string)) error {
 			b := goBuild{static: true, out: dir + "/"}

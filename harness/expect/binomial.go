@@ -11,6 +11,9 @@ const (
 	// FalseAlarm is how often an expectation about a share that is true fails by chance: at most once in 10,000. A full
 	// run holds about a hundred of them, so that one run in a hundred has a false alarm. Nothing is retried to hide it.
 	FalseAlarm = 1e-4
+	// regionAlarm is the part of it that the binomial region may take. The other half is that of the look at whether the
+	// share kept still (reports.Dispersion).
+	regionAlarm = FalseAlarm / 2
 	// Power is how likely an expectation with Need requests catches a share that is off by its Margin.
 	Power = 0.99
 	// Stray is the share that an expectation of none (or of all) must be able to catch, with probability
@@ -23,8 +26,8 @@ const (
 // 97.5 % from 95 %.
 func Margin(percent float64) float64 { return min(percent/2, (100-percent)/2, 5) }
 
-// Region is the central 99.99 % of the binomial distribution with n trials of probability p: the counts that neither
-// tail of FalseAlarm/2 holds. A count outside of it contradicts p.
+// Region is the central 99.995 % of the binomial distribution with n trials of probability p: the counts that neither
+// tail of a quarter of FalseAlarm holds. A count outside of it contradicts p.
 func Region(n int, p float64) (low, high int) {
 	switch {
 	case n <= 0 || p <= 0:
@@ -33,8 +36,8 @@ func Region(n int, p float64) (low, high int) {
 		return n, n
 	}
 	b := distuv.Binomial{N: float64(n), P: p}
-	low = sort.Search(n, func(k int) bool { return b.CDF(float64(k)) > FalseAlarm/2 })
-	high = sort.Search(n, func(k int) bool { return b.CDF(float64(k)) >= 1-FalseAlarm/2 })
+	low = sort.Search(n, func(k int) bool { return b.CDF(float64(k)) > regionAlarm/2 })
+	high = sort.Search(n, func(k int) bool { return b.CDF(float64(k)) >= 1-regionAlarm/2 })
 	return low, high
 }
 
@@ -64,7 +67,7 @@ func requests(percent float64) int {
 	}
 	// The normal approximation with both quantiles (Fleiss, "Statistical Methods for Rates and Proportions", on sample
 	// sizes) is near; the exact distribution has the last word.
-	a, b := distuv.UnitNormal.Quantile(1-FalseAlarm/2), distuv.UnitNormal.Quantile(Power)
+	a, b := distuv.UnitNormal.Quantile(1-regionAlarm/2), distuv.UnitNormal.Quantile(Power)
 	near := 0.0
 	for _, q := range []float64{p - margin, p + margin} {
 		root := (a*math.Sqrt(p*(1-p)) + b*math.Sqrt(q*(1-q))) / margin

@@ -30,7 +30,7 @@ func tails(n, low, high int, p float64) (below, above float64) {
 }
 
 func TestRegion(t *testing.T) {
-	const tail = FalseAlarm / 2
+	const tail = regionAlarm / 2
 	for _, n := range []int{1, 2, 10, 100, 917, 5000} {
 		for _, p := range []float64{0.001, 0.01, 0.05, 0.25, 0.5, 0.95, 0.999} {
 			low, high := Region(n, p)

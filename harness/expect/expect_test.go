@@ -66,9 +66,9 @@ func TestCheck(t *testing.T) {
 		why  string
 	}{
 		{"share", Share("v2", 5), split(4744, 256), pass, ""},
-		{"share too high", Share("v2", 5), split(4625, 375), fail, "a true share of 5 % gives 192 to 312 of 5,000"},
+		{"share too high", Share("v2", 5), split(4625, 375), fail, "a true share of 5 % gives 190 to 315 of 5,000"},
 		{"share too low", Share("v2", 5), split(4850, 150), fail, "a true share of 5 %"},
-		{"share, few requests that fit", Share("v2", 5), split(95, 5), inconclusive, "100 requests are too few: this takes 3,568"},
+		{"share, few requests that fit", Share("v2", 5), split(95, 5), inconclusive, "100 requests are too few: this takes 3,767"},
 		{"share, few requests that contradict", Share("v2", 5), split(50, 50), fail, "of 100 requests"},
 		{"share, no data", Share("v2", 5), split(0, 0), inconclusive, "0 requests are too few"},
 		{"share, never settled", Share("v2", 5), unsettled, inconclusive, "not seen to arrive"},
@@ -147,7 +147,8 @@ func TestCheck(t *testing.T) {
 func TestRecoveredWithin(t *testing.T) {
 	const ms = time.Millisecond
 	good := reports.Rollback{
-		Before: reports.NewShare(100, 1000), Rate: 500, Resolution: 20 * ms, Route: 131 * ms, Bound: 191 * ms, Clean: time.Second,
+		Before: reports.NewShare(100, 1000), Rate: 500, Resolution: 20 * ms, Route: 131 * ms, Low: 131 * ms, High: 191 * ms,
+		Unaffected: 500, Chance: 1e-20,
 	}
 	with := func(change func(*reports.Rollback)) *reports.Rollback {
 		r := good
@@ -165,9 +166,10 @@ func TestRecoveredWithin(t *testing.T) {
 		{"bound on the dot", 191 * ms, &good, reports.Pass, ""},
 		{"bound too late", 190 * ms, &good, reports.Inconclusive, "too rare"},
 		{"too late", 130 * ms, &good, reports.Fail, "131ms after the write"},
-		{"nothing before", time.Second, with(func(r *reports.Rollback) { r.Resolution, r.Bound, r.Route = 0, 0, 0 }), reports.Inconclusive, "affected before"},
-		{"ends too soon", time.Second, with(func(r *reports.Rollback) { r.Clean = 59 * ms }), reports.Inconclusive, "ended too soon"},
-		{"never ends", 100 * ms, with(func(r *reports.Rollback) { r.Clean = 1 * ms }), reports.Fail, ""},
+		{"nothing before", time.Second, with(func(r *reports.Rollback) { r.Resolution, r.High, r.Route = 0, 0, 0 }), reports.Inconclusive, "affected before"},
+		{"ends too soon", time.Second, with(func(r *reports.Rollback) { r.Chance = 2e-4 }), reports.Inconclusive, "too few requests followed"},
+		{"no bracket", time.Second, with(func(r *reports.Rollback) { r.High = 0 }), reports.Inconclusive, "too few requests followed"},
+		{"never ends", 100 * ms, with(func(r *reports.Rollback) { r.Chance = 1 }), reports.Fail, ""},
 		{"no rollback", time.Second, nil, reports.Inconclusive, "did not roll back"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

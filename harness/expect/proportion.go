@@ -88,6 +88,11 @@ func (p Proportion) Check(o reports.Observation) reports.Verdict {
 	v := reports.Verdict{Want: p.String(), Saw: seen.String(), Claim: &reports.Claim{
 		Cohort: p.cohort, Subject: p.subject(), Percent: p.percent, Seen: seen, Low: low, High: high,
 	}}
+	moved, known := counts.Dispersion[p.subject()]
+	if known && moved.Moved() {
+		// What follows from a binomial distribution is not to be said of it.
+		v.Saw = fmt.Sprintf("%s of %s (%s %% on the whole, and it moved)", reports.Number(count), reports.Number(n), reports.Percent(seen.Percent))
+	}
 	why, few := tooFew(o, n, p.Need())
 	switch {
 	case n > 0 && (count > high || count+unknown < low):
@@ -99,6 +104,10 @@ func (p Proportion) Check(o reports.Observation) reports.Verdict {
 		v.Outcome = reports.Inconclusive
 		v.Why = fmt.Sprintf("the access log has no entry for %s requests with status %d, so that their flag is not known",
 			reports.Number(unknown), p.code)
+	case known && moved.Moved():
+		v.Outcome = reports.Inconclusive
+		v.Why = fmt.Sprintf("the share did not keep still: its ups and downs have a chi-square of %.0f with %d degrees of freedom, which chance gives once in %.1g cases",
+			moved.ChiSquare, moved.Degrees, 1/max(moved.P, 1e-300))
 	default:
 		v.Outcome = reports.Pass
 	}
@@ -126,7 +135,7 @@ func (p Proportion) contradiction(n, low, high int) string {
 	case p.percent >= 100:
 		return "every one was wanted"
 	}
-	return fmt.Sprintf("a true share of %s %% gives %s to %s of %s requests in 9,999 of 10,000 runs",
+	return fmt.Sprintf("a true share of %s %% gives %s to %s of %s requests in 19,999 of 20,000 runs",
 		strconv.FormatFloat(p.percent, 'f', -1, 64), reports.Number(low), reports.Number(high), reports.Number(n))
 }
 

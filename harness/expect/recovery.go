@@ -11,7 +11,7 @@ import (
 type Recovery struct{ within time.Duration }
 
 // RecoveredWithin claims that d after the API server accepted a rollback at the latest, no request is routed the old way
-// any more. It is judged by the upper 95 % bound of the route time (see reports.Rollback), so that a coarse clock can't
+// any more. It is judged by the upper end of the bracket of the route time (see reports.Rollback), so that a coarse clock can't
 // pass it by luck.
 func RecoveredWithin(d time.Duration) Recovery { return Recovery{within: d} }
 
@@ -51,8 +51,8 @@ func (r Recovery) Check(o reports.Observation) reports.Verdict {
 	case o.SettledAt.IsZero():
 		v.Why = "the change was not seen to arrive at every proxy"
 	case !b.Recovered():
-		v.Why = "the phase ended too soon after the last affected request to say that it was the last"
-	case b.Bound > r.within:
+		v.Why = "too few requests followed the last affected one to say that it was the last"
+	case b.High > r.within:
 		v.Why = "affected requests were too rare to time it so finely: send more requests a second, or give the canary more of them"
 	default:
 		v.Outcome = reports.Pass

@@ -34,6 +34,7 @@ const (
 	Proxy     = "canarylab/proxyv2:dev"
 	SampleApp = "canarylab/sampleapp:dev"
 	LoadGen   = "canarylab/loadgen:dev"
+	AccessLog = "canarylab/accesslog:dev"
 	Pause     = "canarylab/pause:dev"
 )
 
@@ -151,6 +152,7 @@ func specs(ctx context.Context, b Binaries) (map[string]spec, error) {
 		Proxy:     proxy,
 		SampleApp: single(programs, "sampleapp", "65532:65532"),
 		LoadGen:   single(programs, "loadgen", "65532:65532"),
+		AccessLog: single(programs, "accesslog", "65532:65532"),
 		Pause:     single(programs, "pause", "65535:65535"),
 	}, nil
 }

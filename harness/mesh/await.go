@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/canarylab/canarylab/harness/kube"
@@ -32,6 +35,8 @@ type Watcher struct {
 	k     *kube.Client
 	ns    string
 	lines map[Proxy]*line
+	// judged is until when rejections have been looked at: older ones are of an earlier change.
+	judged time.Time
 }
 
 // A line is the connection to one proxy's admin interface.
@@ -40,9 +45,29 @@ type line struct {
 	// looked tells whether last is anything.
 	looked bool
 	last   holding
+	// logs tells that the proxy was seen to have its access log configured.
+	logs bool
 }
 
-// NewWatcher returns a Watcher for the proxies that send requests to services of namespace ns.
+// Held says when a proxy came to hold what was awaited.
+type Held struct {
+	Proxy Proxy
+	At    time.Time
+	// Exact tells that At is the proxy's own word, by its clock (Envoy's last_updated, 1 ms steps). Otherwise the proxy was
+	// seen to hold it at At, up to 50 ms late.
+	Exact bool
+}
+
+// A Refusal is a proxy's that would not take a configuration which it was sent (a NACK, in Envoy's protocol).
+type Refusal struct {
+	Proxy  Proxy
+	Reason string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return fmt.Sprintf("proxy %s refused it: %s", r.Proxy, r.Reason) }
+
+// NewWatcher returns a Watcher for the proxies of namespace ns: sidecars and gateways.
 func NewWatcher(k *kube.Client, ns string) *Watcher {
 	return &Watcher{k: k, ns: ns, lines: map[Proxy]*line{}}
 }
@@ -55,59 +80,134 @@ func (w *Watcher) Close() {
 	clear(w.lines)
 }
 
-// Await waits until every proxy holds what the objects of the namespace call for: the routes of each of its services by
-// its VirtualServices, the clusters and traffic policies by its DestinationRules, the endpoints by its Services, subsets
-// and ready pods. What that means for Envoy is worked out by Istio's own generator, so that nothing which Istio can say
-// is overlooked. Objects of other namespaces are not taken into account, apart from the mesh configuration.
+// Await waits until every proxy of the namespace's ready pods holds what the objects of the namespace call for: the routes of
+// each of its services by its VirtualServices, the clusters and traffic policies by its DestinationRules, the endpoints by
+// its Services, subsets and ready pods. What that means for Envoy is worked out by Istio's own generator, so that nothing
+// which Istio can say is overlooked. Objects of other namespaces are not taken into account, apart from the mesh
+// configuration. Where the namespace has AccessLogFilter's EnvoyFilter, every proxy has to have that too. Pods may come and go
+// meanwhile: one that gets ready is waited for as well, one that leaves no longer is.
 //
-// held is called once for each proxy, one call at a time, with the moment at which the proxy took over the newest part
-// of what it holds, by its own clock (Envoy's last_updated, 1 ms steps). Some changes leave no trace there: those of
-// endpoints, and things that go away. Then it is the moment at which the change was seen, up to 50 ms late, as long as
-// the change came after an earlier look of this Watcher. A moment before the change was written says that the proxy
-// held it already when it was first asked.
+// held is called once for each proxy, one call at a time, with the moment at which the proxy took over the newest part of
+// what it holds. Some changes leave no trace in the proxy: those of endpoints, and things that go away. Then it is the
+// moment at which the change was seen, as long as the change came after an earlier look of this Watcher. A moment before the
+// change was written says that the proxy held it already when it was first asked.
 //
-// On ctx end the error says which proxies still differ, and in what.
-func (w *Watcher) Await(ctx context.Context, proxies []Proxy, held func(Proxy, time.Time)) error {
-	if len(proxies) == 0 {
-		return fmt.Errorf("await the configuration of namespace %s: there are no proxies to ask", w.ns)
-	}
+// A proxy that rejects a configuration ends the wait with a *Refusal. On ctx end the error says which proxies still differ,
+// and in what.
+func (w *Watcher) Await(ctx context.Context, held func(Held)) error {
 	source := &source{k: w.k, namespaces: []string{w.ns}}
-	for _, p := range proxies {
-		if !slices.Contains(source.namespaces, p.Namespace) {
-			source.namespaces = append(source.namespaces, p.Namespace)
-		}
-		if w.lines[p] == nil {
-			w.lines[p] = &line{client: w.k.PodHTTP(p.Namespace, p.Pod, adminPort)}
-		}
+	logs, err := w.logs(ctx)
+	if err != nil {
+		return fmt.Errorf("await the configuration of namespace %s: %w", w.ns, err)
 	}
-	for p, l := range w.lines {
-		if !slices.Contains(proxies, p) {
-			l.client.CloseIdleConnections()
-			delete(w.lines, p)
-		}
-	}
-	var mu sync.Mutex
+	since := w.judged
+	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	errs := make([]error, len(proxies))
-	for i, p := range proxies {
-		l := w.lines[p]
-		wg.Go(func() {
-			at, err := l.await(ctx, source, p, w.ns)
-			if err != nil {
-				errs[i] = fmt.Errorf("await the configuration of namespace %s on proxy %s: %w", w.ns, p, err)
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			held(p, at)
-		})
+	returned := make(chan struct{})
+	defer func() {
+		close(returned)
+		cancel()
+		wg.Wait()
+		w.judged = time.Now()
+	}()
+
+	type outcome struct {
+		held Held
+		err  error
 	}
-	wg.Wait()
-	return errors.Join(errs...)
+	outcomes := make(chan outcome)
+	waits := map[Proxy]context.CancelFunc{}
+	done := map[Proxy]bool{}
+	var failed []error
+	relist := time.NewTicker(refresh)
+	defer relist.Stop()
+	for listed := false; ; {
+		all, err := Proxies(ctx, w.k, w.ns, "")
+		switch {
+		case err == nil:
+			listed = true
+			for p, stop := range waits {
+				if !slices.Contains(all, p) {
+					stop()
+					delete(waits, p)
+					if l := w.lines[p]; l != nil {
+						l.client.CloseIdleConnections()
+						delete(w.lines, p)
+					}
+				}
+			}
+			for _, p := range all {
+				if waits[p] != nil {
+					continue
+				}
+				l := w.lines[p]
+				if l == nil {
+					l = &line{client: w.k.PodHTTP(p.Namespace, p.Pod, adminPort)}
+					w.lines[p] = l
+				}
+				one, stop := context.WithCancel(ctx)
+				waits[p] = stop
+				wg.Go(func() {
+					at, exact, err := l.await(one, source, p, w.ns, logs, since)
+					if one.Err() != nil && ctx.Err() == nil {
+						// The pod has left.
+						return
+					}
+					select {
+					case outcomes <- outcome{Held{p, at, exact}, err}:
+					case <-returned:
+					}
+				})
+			}
+			if len(all) == 0 {
+				return fmt.Errorf("await the configuration of namespace %s: no ready pod has a proxy: is Istio's injection on?", w.ns)
+			}
+		case ctx.Err() == nil && !listed:
+			return fmt.Errorf("await the configuration of namespace %s: %w", w.ns, err)
+		}
+
+		for again := true; again; {
+			pending := 0
+			for p := range waits {
+				if !done[p] {
+					pending++
+				}
+			}
+			if pending == 0 {
+				return errors.Join(failed...)
+			}
+			select {
+			case o := <-outcomes:
+				if done[o.held.Proxy] {
+					continue
+				}
+				if done[o.held.Proxy] = true; o.err == nil {
+					held(o.held)
+					continue
+				}
+				err := fmt.Errorf("await the configuration of namespace %s on proxy %s: %w", w.ns, o.held.Proxy, o.err)
+				if r := (*Refusal)(nil); errors.As(err, &r) {
+					return err
+				}
+				failed = append(failed, err)
+			case <-relist.C:
+				again = ctx.Err() != nil
+			}
+		}
+	}
+}
+
+// logs tells whether the namespace wants its proxies' access logs.
+func (w *Watcher) logs(ctx context.Context) (bool, error) {
+	_, err := w.k.Istio().NetworkingV1alpha3().EnvoyFilters(w.ns).Get(ctx, AccessLogName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // await waits for one proxy.
-func (l *line) await(ctx context.Context, source *source, p Proxy, ns string) (at time.Time, err error) {
+func (l *line) await(ctx context.Context, source *source, p Proxy, ns string, logs bool, since time.Time) (at time.Time, exact bool, err error) {
 	var (
 		want  expectation
 		of    *generator
@@ -125,6 +225,9 @@ func (l *line) await(ctx context.Context, source *source, p Proxy, ns string) (a
 			of = g
 		}
 		got, err := ask(ctx, l.client, want, ns)
+		if err == nil && logs && !l.logs {
+			l.logs, err = hasLog(ctx, l.client)
+		}
 		if err != nil {
 			// The API server or the pod may be restarting, on purpose. At the end of ctx, what was seen before says more.
 			if ctx.Err() == nil {
@@ -132,28 +235,44 @@ func (l *line) await(ctx context.Context, source *source, p Proxy, ns string) (a
 			}
 			return false, nil
 		}
-		at = l.changed(got, time.Now())
-		diffs = difference(want.state, got.state)
+		at, exact = l.changed(got, time.Now())
+		if diffs = difference(want.state, got.state); len(diffs) > 0 && got.refusedAt.After(since) {
+			return false, &Refusal{p, got.refused}
+		}
+		if logs && !l.logs {
+			diffs = append(diffs, "no listener has the access log "+AccessLogName)
+		}
 		return len(diffs) == 0, nil
 	})
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%w%s", err, shown(diffs))
+		return time.Time{}, false, fmt.Errorf("%w%s", err, shown(diffs))
 	}
-	return at, nil
+	return at, exact, nil
 }
 
-// changed takes in what was seen at now and returns when the proxy came to hold it.
-func (l *line) changed(got holding, now time.Time) time.Time {
+// hasLog tells whether a proxy's listeners have one of AccessLogFilter's loggers. A gateway without a listener has nothing
+// to log.
+func hasLog(ctx context.Context, client *http.Client) (bool, error) {
+	b, err := admin(ctx, client, "/config_dump?"+url.Values{"resource": {"dynamic_listeners"}}.Encode())
+	if err != nil {
+		return false, err
+	}
+	listens := bytes.Contains(b, []byte("http_connection_manager"))
+	return !listens || bytes.Contains(b, []byte(ClientLog)) && bytes.Contains(b, []byte(ServerLog)) || bytes.Contains(b, []byte(GatewayLog)), nil
+}
+
+// changed takes in what was seen at now and returns when the proxy came to hold it, and whether that is its own word.
+func (l *line) changed(got holding, now time.Time) (at time.Time, exact bool) {
 	silent := l.looked && !got.updated.After(l.last.updated) && !got.equal(l.last.state)
 	if silent {
 		// The change left no trace in last_updated.
-		got.updated = now
+		got.updated, got.seen = now, true
 	} else if l.looked && l.last.updated.After(got.updated) {
 		// A silent change that was seen earlier is still the newest.
-		got.updated = l.last.updated
+		got.updated, got.seen = l.last.updated, l.last.seen
 	}
 	l.looked, l.last = true, got
-	return got.updated
+	return got.updated, !got.seen
 }
 
 // A source reads the objects anew from time to time.

@@ -16,6 +16,25 @@ type holding struct {
 	state
 	// updated is when the proxy last took over a route configuration or a cluster that is in the state, by its clock.
 	updated time.Time
+	// seen tells that updated is when a change was seen, not the proxy's word.
+	seen bool
+	// refused is the reason of the newest rejected configuration, refusedAt its time. Empty and zero without one.
+	refused   string
+	refusedAt time.Time
+}
+
+// reject takes in the rejection that a part of a dump has, if any.
+func (h *holding) reject(f failure) {
+	if f.LastUpdateAttempt.After(h.refusedAt) {
+		h.refused, h.refusedAt = f.Details, f.LastUpdateAttempt
+	}
+}
+
+// A failure is Envoy's UpdateFailureState: what became of the newest version of a resource that was not taken over. It goes
+// away when a later version is.
+type failure struct {
+	LastUpdateAttempt time.Time `json:"last_update_attempt"`
+	Details           string    `json:"details"`
 }
 
 // The parts of Envoy's config_dump (envoy.admin.v3.ConfigDump) that are read. Where a resource was asked for, configs
@@ -23,6 +42,7 @@ type holding struct {
 type configDump struct {
 	Configs []struct {
 		LastUpdated time.Time `json:"last_updated"`
+		ErrorState  failure   `json:"error_state"`
 		RouteConfig struct {
 			VirtualHosts []struct {
 				Name   string           `json:"name"`
@@ -58,6 +78,7 @@ func readHolding(routes, clusters, endpoints []byte, wanted state, ns string) (h
 		return holding{}, fmt.Errorf("read the route configurations: %w", err)
 	}
 	for _, c := range dump.Configs {
+		h.reject(c.ErrorState)
 		kept := false
 		for _, vh := range c.RouteConfig.VirtualHosts {
 			if _, want := wanted.routes[vh.Name]; !want && !ourVirtualHost(vh.Name, ns) {
@@ -84,6 +105,7 @@ func readHolding(routes, clusters, endpoints []byte, wanted state, ns string) (h
 		return holding{}, fmt.Errorf("read the clusters: %w", err)
 	}
 	for _, c := range dump.Configs {
+		h.reject(c.ErrorState)
 		name, _ := c.Cluster["name"].(string)
 		if !ourCluster(name, ns) {
 			continue

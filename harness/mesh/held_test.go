@@ -284,7 +284,7 @@ func TestWhenAChangeWasTaken(t *testing.T) {
 		{"both changed", 121, hold(120, "0", "a"), 120},
 		{"something else of the route configuration changed", 131, hold(130, "0", "a"), 130},
 	} {
-		if got := l.changed(c.got, at(c.seen)); !got.Equal(at(c.want)) {
+		if got, _ := l.changed(c.got, at(c.seen)); !got.Equal(at(c.want)) {
 			t.Errorf("%s: got %d, want %d", c.name, got.Unix(), c.want)
 		}
 	}

@@ -101,3 +101,6 @@ func admin(ctx context.Context, client *http.Client, path string) ([]byte, error
 	}
 	return body, nil
 }
+
+// HasProxy tells whether a pod has a proxy of Istio's: a sidecar, or the one of a gateway.
+func HasProxy(pod *corev1.Pod) bool { return proxyContainer(pod) != nil }

@@ -1,0 +1,194 @@
+package accesslog
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	alsv3 "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	// keep bounds the memory of a Collector: some 100,000 entries, a minute of 1,000 requests a second on both sides.
+	keep = 32 << 20
+	// batch is how many items a line has at most.
+	batch = 500
+	// gather is how long the handler waits for more before it writes a line: entries come in Envoy's own batches, one
+	// for each worker.
+	gather = 20 * time.Millisecond
+	// beat is how often a reader hears from a Collector that has nothing to say, so that each finds out when the other is gone.
+	beat = time.Second
+	// readHeaderTimeout is for readers that connect and say nothing.
+	readHeaderTimeout = 10 * time.Second
+)
+
+// A line is what a reader gets, one JSON object each. The first is the hello, with Instance; an empty one is a sign of life.
+type line struct {
+	// Instance names this life of the Collector.
+	Instance string `json:"instance,omitempty"`
+	// From is the number of the first of Items.
+	From  uint64            `json:"from,omitempty"`
+	Items []json.RawMessage `json:"items,omitempty"`
+}
+
+// A Collector takes in access logs and keeps the newest. Make it with NewCollector.
+type Collector struct {
+	alsv3.UnimplementedAccessLogServiceServer
+	ring     *ring
+	instance string
+}
+
+// NewCollector returns a Collector without entries.
+func NewCollector() *Collector {
+	return &Collector{ring: newRing(keep), instance: strings.ToLower(rand.Text()[:6])}
+}
+
+// Serve takes in logs by gRPC on logs and answers readers by HTTP on readers until ctx ends. It closes both.
+func (c *Collector) Serve(ctx context.Context, logs, readers net.Listener) error {
+	g := grpc.NewServer()
+	alsv3.RegisterAccessLogServiceServer(g, c)
+	h := &http.Server{
+		Handler: c.Handler(), ReadHeaderTimeout: readHeaderTimeout,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	failed := make(chan error, 2)
+	go func() { failed <- fmt.Errorf("serve the access log service on %s: %w", logs.Addr(), g.Serve(logs)) }()
+	go func() { failed <- fmt.Errorf("serve readers on %s: %w", readers.Addr(), h.Serve(readers)) }()
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	g.Stop()
+	return errors.Join(err, h.Close())
+}
+
+// StreamAccessLogs implements the gRPC service.
+func (c *Collector) StreamAccessLogs(s alsv3.AccessLogService_StreamAccessLogsServer) error {
+	var of Stream
+	for {
+		m, err := s.Recv()
+		if err != nil {
+			if of.Open {
+				of.Open, of.At, of.Why = false, time.Now(), why(err)
+				if err := c.ring.add([]item{{Stream: &of}}); err != nil {
+					return err
+				}
+			}
+			if errors.Is(err, io.EOF) {
+				return s.SendAndClose(&alsv3.StreamAccessLogsResponse{})
+			}
+			return err
+		}
+		var all []item
+		// Only the first message of a stream says where it comes from.
+		if id := m.GetIdentifier(); id != nil && !of.Open {
+			of = Stream{Proxy: podOf(id.GetNode().GetId()), Log: id.GetLogName(), At: time.Now(), Open: true}
+			opened := of
+			all = append(all, item{Stream: &opened})
+		}
+		for _, in := range m.GetHttpLogs().GetLogEntry() {
+			e := newEntry(of.Proxy, of.Log, in)
+			all = append(all, item{Entry: &e})
+		}
+		if err := c.ring.add(all); err != nil {
+			return err
+		}
+	}
+}
+
+// why says in words how a stream ended.
+func why(err error) string {
+	switch {
+	case errors.Is(err, io.EOF):
+		return "the proxy ended it"
+	case status.Code(err) == codes.Canceled:
+		return "the connection to the proxy broke"
+	}
+	return err.Error()
+}
+
+// Handler answers readers: GET /entries?from=N is an endless answer of lines with the items from number N on, /healthz is for
+// Kubernetes.
+func (c *Collector) Handler() http.Handler {
+	m := http.NewServeMux()
+	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	m.HandleFunc("GET /entries", func(w http.ResponseWriter, r *http.Request) {
+		from := uint64(1)
+		if s := r.URL.Query().Get("from"); s != "" {
+			var err error
+			if from, err = strconv.ParseUint(s, 10, 64); err != nil || from == 0 {
+				http.Error(w, fmt.Sprintf("from: %q is not a number from 1 on", s), http.StatusBadRequest)
+				return
+			}
+		}
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		// A reader that is gone ends it; there is nobody to tell.
+		_ = c.send(r.Context(), w, from)
+	})
+	return m
+}
+
+// send writes lines until ctx ends or a write fails.
+func (c *Collector) send(ctx context.Context, w http.ResponseWriter, from uint64) error {
+	flush := http.NewResponseController(w)
+	write := func(l line) error {
+		b, err := json.Marshal(l)
+		if err != nil {
+			return err
+		}
+		if _, err := io.Copy(w, bytes.NewReader(append(b, '\n'))); err != nil {
+			return err
+		}
+		return flush.Flush()
+	}
+	if err := write(line{Instance: c.instance}); err != nil {
+		return err
+	}
+	alive := time.NewTicker(beat)
+	defer alive.Stop()
+	for {
+		items, first, more := c.ring.from(from, batch)
+		if len(items) > 0 {
+			l := line{From: first, Items: make([]json.RawMessage, len(items))}
+			for i, b := range items {
+				l.Items[i] = b
+			}
+			if err := write(l); err != nil {
+				return err
+			}
+			from = first + uint64(len(items))
+			if len(items) == batch {
+				continue
+			}
+			wait := time.NewTimer(gather)
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-wait.C:
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-more:
+		case <-alive.C:
+			if err := write(line{}); err != nil {
+				return err
+			}
+		}
+	}
+}

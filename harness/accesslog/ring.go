@@ -1,0 +1,87 @@
+package accesslog
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// A Stream is the beginning or the end of a stream from one of a proxy's workers. Envoy has one for each worker and logger.
+type Stream struct {
+	// Proxy is the pod. Log is the name that its logger was configured with.
+	Proxy string    `json:"proxy"`
+	Log   string    `json:"log"`
+	At    time.Time `json:"at"`
+	// Open is false for the end; Why says how it came, as far as that is known.
+	Open bool   `json:"open"`
+	Why  string `json:"why,omitempty"`
+}
+
+// An item is what a reader gets: exactly one field is set.
+type item struct {
+	Entry  *Entry  `json:"e,omitempty"`
+	Stream *Stream `json:"stream,omitempty"`
+}
+
+// A ring keeps the newest items, numbered from 1 in the order in which they came, within a number of bytes.
+type ring struct {
+	max int
+
+	mu    sync.Mutex
+	items [][]byte
+	// first is the number of items[0].
+	first uint64
+	bytes int
+	// more is closed and replaced when something came.
+	more chan struct{}
+}
+
+func newRing(bytes int) *ring { return &ring{max: bytes, first: 1, more: make(chan struct{})} }
+
+// add appends items. The oldest make room for them.
+func (r *ring) add(all []item) error {
+	encoded := make([][]byte, len(all))
+	for i, it := range all {
+		b, err := json.Marshal(it)
+		if err != nil {
+			return fmt.Errorf("encode an access log entry: %w", err)
+		}
+		encoded[i] = b
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range encoded {
+		r.items = append(r.items, b)
+		r.bytes += len(b)
+	}
+	drop := 0
+	for r.bytes > r.max && drop < len(r.items) {
+		r.bytes -= len(r.items[drop])
+		r.items[drop] = nil
+		drop++
+	}
+	r.items = r.items[drop:]
+	r.first += uint64(drop)
+	close(r.more)
+	r.more = make(chan struct{})
+	return nil
+}
+
+// from returns up to n items from number at on, the number of the first of them, which is above at where older ones are gone,
+// and a channel that is closed when there is more than was returned.
+func (r *ring) from(at uint64, n int) (items [][]byte, first uint64, more <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first = max(at, r.first)
+	skip := first - r.first
+	if skip >= uint64(len(r.items)) {
+		return nil, first, r.more
+	}
+	items = r.items[skip:]
+	if len(items) > n {
+		items = items[:n]
+	}
+	// The ring only appends to and cuts its slice; the slots that it clears are those before first.
+	return append([][]byte(nil), items...), first, r.more
+}

@@ -1,0 +1,70 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// revisionAnnotation is where the deployment controller numbers the ReplicaSets of a Deployment
+// (k8s.io/kubernetes/pkg/controller/deployment/util).
+const revisionAnnotation = "deployment.kubernetes.io/revision"
+
+// Undo gives a Deployment the pod template that it had before the current one, as kubectl rollout undo does: it is taken from
+// the ReplicaSet with the newest revision below the current. It is an error if there is none. Undo returns when the write
+// was accepted.
+func (c *Client) Undo(ctx context.Context, ns, deployment string) error {
+	apps := c.Kubernetes().AppsV1()
+	d, err := apps.Deployments(ns).Get(ctx, deployment, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("undo the rollout of deployment %s/%s: %w", ns, deployment, err)
+	}
+	sets, err := apps.ReplicaSets(ns).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(d.Spec.Selector)})
+	if err != nil {
+		return fmt.Errorf("undo the rollout of deployment %s/%s: %w", ns, deployment, err)
+	}
+	before := previous(d, sets.Items)
+	if before == nil {
+		return fmt.Errorf("undo the rollout of deployment %s/%s: it has no earlier revision", ns, deployment)
+	}
+	template := before.Spec.Template.DeepCopy()
+	delete(template.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
+	// A whole template in the place of the other: merged, what only the newer one has would stay.
+	patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec/template", "value": template}})
+	if err != nil {
+		return fmt.Errorf("undo the rollout of deployment %s/%s: %w", ns, deployment, err)
+	}
+	_, err = apps.Deployments(ns).Patch(ctx, deployment, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
+	if err != nil {
+		return fmt.Errorf("undo the rollout of deployment %s/%s: %w", ns, deployment, err)
+	}
+	return nil
+}
+
+// previous is the deployment's ReplicaSet with the newest revision below the newest of all, nil where there is none.
+func previous(d *appsv1.Deployment, all []appsv1.ReplicaSet) *appsv1.ReplicaSet {
+	revision := func(s appsv1.ReplicaSet) int {
+		n, err := strconv.Atoi(s.Annotations[revisionAnnotation])
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	var own []appsv1.ReplicaSet
+	for _, s := range all {
+		if metav1.IsControlledBy(&s, d) && revision(s) > 0 {
+			own = append(own, s)
+		}
+	}
+	slices.SortFunc(own, func(a, b appsv1.ReplicaSet) int { return revision(b) - revision(a) })
+	if len(own) < 2 {
+		return nil
+	}
+	return &own[1]
+}

@@ -1,0 +1,90 @@
+package mesh
+
+import (
+	"fmt"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/canarylab/canarylab/harness/accesslog"
+)
+
+// The names of the loggers that AccessLogFilter configures, by where in a request's way the proxy is.
+const (
+	ClientLog  = "canarylab.client"
+	ServerLog  = "canarylab.server"
+	GatewayLog = "canarylab.gateway"
+)
+
+// AccessLogFilter is the manifest of an EnvoyFilter that has every proxy of ns, gateways too, log each HTTP request to the
+// gRPC access log service (port 9000) of the Service collector in the same namespace. What a proxy logs otherwise stays. headers
+// are those of the answer that are logged, in lower case.
+//
+// An EnvoyFilter, and not a Telemetry with an extension provider, because the latter needs a change of the mesh's
+// configuration, which is everybody's: https://istio.io/latest/docs/reference/config/networking/envoy-filter/.
+func AccessLogFilter(ns, collector string, headers ...string) []byte {
+	var patches []any
+	for _, p := range []struct{ context, log string }{
+		{"SIDECAR_OUTBOUND", ClientLog}, {"SIDECAR_INBOUND", ServerLog}, {"GATEWAY", GatewayLog},
+	} {
+		patches = append(patches, map[string]any{
+			"applyTo": "NETWORK_FILTER",
+			"match": map[string]any{
+				"context": p.context,
+				"listener": map[string]any{"filterChain": map[string]any{
+					"filter": map[string]any{"name": "envoy.filters.network.http_connection_manager"},
+				}},
+			},
+			"patch": map[string]any{
+				"operation": "MERGE",
+				"value": map[string]any{"typed_config": map[string]any{
+					"@type":      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+					"access_log": []any{logger(ns, collector, p.log, headers)},
+				}},
+			},
+		})
+	}
+	b, err := yaml.Marshal(map[string]any{
+		"apiVersion": "networking.istio.io/v1alpha3",
+		"kind":       "EnvoyFilter",
+		"metadata": map[string]any{
+			"name": AccessLogName, "namespace": ns, "labels": map[string]any{ManagedBy: Manager},
+			// An analysis of the namespace is about what its owner wrote.
+			"annotations": map[string]any{"galley.istio.io/analyze-suppress": "IST0133"},
+		},
+		"spec": map[string]any{"configPatches": patches},
+	})
+	if err != nil {
+		// Strings, and maps and lists of them, always marshal.
+		panic(err)
+	}
+	return b
+}
+
+// AccessLogName is that of the EnvoyFilter.
+const AccessLogName = "canarylab-access-log"
+
+// logger is Envoy's configuration of one logger
+// (https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/access_loggers/grpc/v3/als.proto).
+func logger(ns, collector, name string, headers []string) map[string]any {
+	return map[string]any{
+		"name": "envoy.access_loggers.http_grpc",
+		"typed_config": map[string]any{
+			"@type": "type.googleapis.com/envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
+			"common_config": map[string]any{
+				"log_name":              name,
+				"transport_api_version": "V3",
+				"grpc_service": map[string]any{"envoy_grpc": map[string]any{
+					"cluster_name": fmt.Sprintf("outbound|9000||%s.%s.svc.%s", collector, ns, domain),
+				}},
+				// Entries come as they are made: a message for each worker and tenth of a second, at any rate.
+				"buffer_flush_interval": "0.1s",
+				"buffer_size_bytes":     64 << 10,
+				"custom_tags": []any{map[string]any{
+					// RAW is the cluster's own name; without it an alternative name for statistics would take its place.
+					"tag": accesslog.ClusterTag, "value": "%UPSTREAM_CLUSTER_RAW%",
+				}},
+			},
+			"additional_response_headers_to_log": headers,
+		},
+	}
+}

@@ -1,0 +1,142 @@
+package harness
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/sampleapp"
+)
+
+// A roster knows the pods of a run, and what those of the app counted. Pods come and go, and with them their counters: of a
+// pod that is gone its last words count, or what was read last. It is not safe for concurrent use.
+type roster struct {
+	pods map[string]*reports.Pod
+	// leaves has the pods that were told to end, false for those that have ended.
+	leaves map[string]bool
+}
+
+// A podNews is what was seen of a pod.
+type podNews struct {
+	// Pod has no Instances. Its Name may be all that is known of a pod that is Gone.
+	Pod reports.Pod
+	// Leaving tells that the pod was told to end, Gone that it has.
+	Leaving, Gone bool
+	// LastWords are what an app's container left when it ended.
+	LastWords []sampleapp.Counters
+	// Trouble says what happened to the pod that no step calls for, such as a restart.
+	Trouble string
+}
+
+func newRoster() *roster { return &roster{pods: map[string]*reports.Pod{}, leaves: map[string]bool{}} }
+
+// open takes what was received so far as the beginning.
+func (r *roster) open(all []sampleapp.Counters) {
+	r.read(all)
+	for _, p := range r.pods {
+		for i := range p.Instances {
+			p.Instances[i].Base = p.Instances[i].Received
+		}
+	}
+}
+
+// hear takes news, and returns the pod as it is now.
+func (r *roster) hear(n podNews) reports.Pod {
+	p := r.pod(n.Pod.Name)
+	if n.Pod.Role != "" {
+		known := *p
+		*p = n.Pod
+		if p.Instances = known.Instances; len(p.Instances) > 0 {
+			p.Version = known.Version
+		}
+	}
+	if _, known := r.leaves[p.Name]; n.Gone || n.Leaving && !known {
+		r.leaves[p.Name] = !n.Gone
+	}
+	for _, c := range n.LastWords {
+		r.count(p, c).Final = true
+	}
+	return clonePod(p)
+}
+
+// left tells whether the pod is gone or about to be.
+func (r *roster) left(pod string) bool {
+	_, left := r.leaves[pod]
+	return left
+}
+
+// leaving names the app's pods that were told to end and have not said their last.
+func (r *roster) leaving() []string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(r.pods)) {
+		p := r.pods[name]
+		final := !slices.ContainsFunc(p.Instances, func(i reports.Instance) bool { return !i.Final })
+		if r.leaves[name] && p.Role == reports.AppRole && !final {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// read takes a reading of counters.
+func (r *roster) read(all []sampleapp.Counters) {
+	for _, c := range all {
+		r.count(r.pod(c.Pod), c)
+	}
+}
+
+// settle takes a reading that nothing can follow: there is no load any more.
+func (r *roster) settle(all []sampleapp.Counters) {
+	for _, c := range all {
+		r.count(r.pod(c.Pod), c).Final = true
+	}
+}
+
+func (r *roster) pod(name string) *reports.Pod {
+	p, ok := r.pods[name]
+	if !ok {
+		p = &reports.Pod{Name: name}
+		r.pods[name] = p
+	}
+	return p
+}
+
+// count is the life of p's container that c belongs to, with c taken in.
+func (r *roster) count(p *reports.Pod, c sampleapp.Counters) *reports.Instance {
+	// What the app itself says is what its answers carry, whatever its label is.
+	p.Role, p.Version = reports.AppRole, c.Version
+	i := slices.IndexFunc(p.Instances, func(i reports.Instance) bool { return i.Name == c.Instance })
+	if i < 0 {
+		i = len(p.Instances)
+		p.Instances = append(p.Instances, reports.Instance{Name: c.Instance})
+	}
+	// Readings that overlap may come in either order.
+	p.Instances[i].Received = max(p.Instances[i].Received, c.Received)
+	return &p.Instances[i]
+}
+
+// all are the pods as they are now, in the order of their names.
+func (r *roster) all() []reports.Pod {
+	var all []reports.Pod
+	for _, name := range slices.Sorted(maps.Keys(r.pods)) {
+		all = append(all, clonePod(r.pods[name]))
+	}
+	return all
+}
+
+// received sums up by version what came since open.
+func (r *roster) received() map[string]uint64 {
+	sum := map[string]uint64{}
+	for _, p := range r.pods {
+		for _, i := range p.Instances {
+			sum[p.Version] += i.Received - i.Base
+		}
+	}
+	return sum
+}
+
+func clonePod(p *reports.Pod) reports.Pod {
+	out := *p
+	out.Instances = slices.Clone(p.Instances)
+	return out
+}

@@ -1,0 +1,156 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sort"
+	"time"
+)
+
+// A Shape moves the rate of all cohorts over the time of a run: it is a factor on each cohort's rate. Exactly one of its fields
+// is set. No Shape at all is a factor of 1.
+type Shape struct {
+	// Steps are factors that hold from a moment on, the first from 0.
+	Steps []Stage `json:"steps,omitempty"`
+	Ramp  *Ramp   `json:"ramp,omitempty"`
+	Sine  *Sine   `json:"sine,omitempty"`
+}
+
+// A Stage is one step: Factor holds from At, counted from the start of the load, to the next one. 0 sends nothing.
+type Stage struct {
+	At     time.Duration `json:"atNs"`
+	Factor float64       `json:"factor"`
+}
+
+// A Ramp goes in a straight line from one factor to another, and stays there.
+type Ramp struct {
+	From float64       `json:"from"`
+	To   float64       `json:"to"`
+	Over time.Duration `json:"overNs"`
+}
+
+// A Sine swings around 1 by Amplitude, which is less than 1, beginning upwards.
+type Sine struct {
+	Amplitude float64       `json:"amplitude"`
+	Period    time.Duration `json:"periodNs"`
+}
+
+// String is the shape in words.
+func (s *Shape) String() string {
+	switch {
+	case s == nil:
+		return "constant"
+	case s.Ramp != nil:
+		return fmt.Sprintf("ramp from %g to %g times the rate over %s", s.Ramp.From, s.Ramp.To, s.Ramp.Over)
+	case s.Sine != nil:
+		return fmt.Sprintf("sine of %g times the rate and a period of %s", s.Sine.Amplitude, s.Sine.Period)
+	}
+	return fmt.Sprintf("%d steps", len(s.Steps))
+}
+
+// validate says all that is wrong, by JSON name.
+func (s *Shape) validate() (errs []error) {
+	if s == nil {
+		return nil
+	}
+	set := 0
+	for _, is := range []bool{len(s.Steps) > 0, s.Ramp != nil, s.Sine != nil} {
+		if is {
+			set++
+		}
+	}
+	if set != 1 {
+		errs = append(errs, fmt.Errorf("want exactly one of steps, ramp and sine, got %d", set))
+	}
+	factor := func(name string, f float64) {
+		if !(f >= 0 && f <= maxFactor) {
+			errs = append(errs, fmt.Errorf("%s: %g is not 0 to %g", name, f, float64(maxFactor)))
+		}
+	}
+	for i, step := range s.Steps {
+		factor(fmt.Sprintf("steps[%d].factor", i), step.Factor)
+		if i == 0 && step.At != 0 || i > 0 && step.At <= s.Steps[i-1].At {
+			errs = append(errs, fmt.Errorf("steps[%d].atNs: %s is not later than the step before; the first is at 0", i, step.At))
+		}
+	}
+	if r := s.Ramp; r != nil {
+		factor("ramp.from", r.From)
+		factor("ramp.to", r.To)
+		if r.Over <= 0 {
+			errs = append(errs, fmt.Errorf("ramp.overNs: %s is not more than 0", r.Over))
+		}
+		if r.From+r.To == 0 {
+			errs = append(errs, errors.New("ramp: it sends nothing"))
+		}
+	}
+	if w := s.Sine; w != nil {
+		if !(w.Amplitude > 0 && w.Amplitude < 1) {
+			errs = append(errs, fmt.Errorf("sine.amplitude: %g is not between 0 and 1", w.Amplitude))
+		}
+		if w.Period <= 0 {
+			errs = append(errs, fmt.Errorf("sine.periodNs: %s is not more than 0", w.Period))
+		}
+	}
+	return errs
+}
+
+// maxFactor is there to catch a slip of the finger, such as a rate in the place of a factor.
+const maxFactor = 1000
+
+// peak is the highest factor.
+func (s *Shape) peak() float64 {
+	switch {
+	case s == nil:
+		return 1
+	case s.Ramp != nil:
+		return max(s.Ramp.From, s.Ramp.To)
+	case s.Sine != nil:
+		return 1 + s.Sine.Amplitude
+	}
+	top := 0.0
+	for _, step := range s.Steps {
+		top = max(top, step.Factor)
+	}
+	return top
+}
+
+// area is the integral of the factor from 0 to t, both in seconds: how long a load of factor 1 takes for the same number of
+// requests.
+func (s *Shape) area(t float64) float64 {
+	switch {
+	case s == nil:
+		return t
+	case s.Ramp != nil:
+		over := s.Ramp.Over.Seconds()
+		u := min(t, over)
+		return s.Ramp.From*u + (s.Ramp.To-s.Ramp.From)*u*u/(2*over) + s.Ramp.To*max(t-over, 0)
+	case s.Sine != nil:
+		w := 2 * math.Pi / s.Sine.Period.Seconds()
+		return t + s.Sine.Amplitude/w*(1-math.Cos(w*t))
+	}
+	sum := 0.0
+	for i, step := range s.Steps {
+		from, to := step.At.Seconds(), t
+		if i+1 < len(s.Steps) {
+			to = min(t, s.Steps[i+1].At.Seconds())
+		}
+		sum += step.Factor * max(to-from, 0)
+	}
+	return sum
+}
+
+// when is the inverse of area: the first moment, in seconds, with that area. It is +Inf where the area is never reached.
+func (s *Shape) when(area float64) float64 {
+	if s == nil {
+		return area
+	}
+	limit := MaxDuration.Seconds()
+	if s.area(limit) < area {
+		return math.Inf(1)
+	}
+	// 62 halvings of an hour are less than a nanosecond; what is found is within one of the true moment.
+	const step = 1e-9
+	n := int(limit/step) + 1
+	return float64(sort.Search(n, func(i int) bool { return s.area(float64(i)*step) >= area })) * step
+}

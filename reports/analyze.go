@@ -1,0 +1,277 @@
+package reports
+
+import (
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// A Spec is what Analyze needs to know of a run beside its trace.
+type Spec struct {
+	Plan   loadgen.Plan
+	Phases []PhaseSpec
+}
+
+// An Analysis is what a trace says.
+type Analysis struct {
+	// Observations has one element per phase of the Spec, in the same order, also for phases that never began.
+	Observations []Observation
+	Books        Books
+}
+
+// horizon is how long after a request something about it may still come: Envoy's log entries come a fraction of a second after
+// the answer, and a request takes loadgen.MaxTimeout at most.
+const horizon = loadgen.MaxTimeout + 10*time.Second
+
+// never is later than anything in a trace.
+var never = time.Unix(1<<40, 0)
+
+// Analyze reads a trace and says what each phase met and whether the books balance. Phases do not overlap; a request that was
+// sent outside of all of them is in no window (Books.Outside counts those). The memory that it takes does not grow with the
+// trace, apart from one bit or two for each request.
+func Analyze(src Source, spec Spec) (*Analysis, error) {
+	facts := &Trace{}
+	if _, err := src.Lines(true, facts.add); err != nil {
+		return nil, err
+	}
+	a := &analysis{spec: spec, obs: make([]Observation, len(spec.Phases)), books: newBook(spec.Plan, facts)}
+	for i, p := range spec.Phases {
+		a.obs[i] = bounds(facts, p.Name)
+		a.tallies = append(a.tallies, newTally(&a.obs[i]))
+	}
+	for i, p := range spec.Phases {
+		if o := a.obs[i]; p.Rollback && o.Change != nil && !o.Change.Written.IsZero() {
+			var before Window
+			if i > 0 {
+				before = a.obs[i-1].Settled
+			}
+			a.clocks = append(a.clocks, newRollbackClock(p, before, o))
+			continue
+		}
+		a.clocks = append(a.clocks, nil)
+	}
+	a.index()
+	a.joiner = NewJoiner(spec.Plan, horizon, a.request)
+	for _, p := range facts.Pods {
+		a.joiner.Pod(p)
+	}
+	truncated, err := src.Lines(false, a.line)
+	if err != nil {
+		return nil, err
+	}
+	a.joiner.Flush()
+	for i := range a.obs {
+		o := &a.obs[i]
+		if o.End.Equal(never) {
+			a.cut(facts, o, a.tallies[i].last)
+		}
+		a.tallies[i].close()
+		if c := a.clocks[i]; c != nil {
+			o.Rollback = c.result()
+		}
+	}
+	return &Analysis{Observations: a.obs, Books: a.books.close(a.obs, truncated)}, nil
+}
+
+type analysis struct {
+	spec    Spec
+	obs     []Observation
+	tallies []*tally
+	clocks  []*rollbackClock
+	books   *book
+	joiner  *Joiner
+	// began has the phases that began, by the time at which they did.
+	began []int
+}
+
+func (a *analysis) index() {
+	for i, o := range a.obs {
+		if !o.Start.IsZero() {
+			a.began = append(a.began, i)
+		}
+	}
+	slices.SortStableFunc(a.began, func(i, j int) int { return a.obs[i].Start.Compare(a.obs[j].Start) })
+}
+
+// phaseAt is the phase that a moment lies in, -1 for none.
+func (a *analysis) phaseAt(at time.Time) int {
+	n := sort.Search(len(a.began), func(i int) bool { return a.obs[a.began[i]].Start.After(at) })
+	if n == 0 {
+		return -1
+	}
+	if i := a.began[n-1]; at.Before(a.obs[i].End) {
+		return i
+	}
+	return -1
+}
+
+// line takes one line of the trace.
+func (a *analysis) line(l *Line) error {
+	switch {
+	case l.Sample != nil:
+		for _, c := range a.clocks {
+			if c != nil {
+				c.add(l.Sample)
+			}
+		}
+		a.books.sample(l.Sample)
+		a.joiner.Sample(l.Sample)
+	case l.Log != nil:
+		if !strings.HasPrefix(l.Log.ID, a.spec.Plan.Run+"-") {
+			phase := ""
+			if i := a.phaseAt(l.Log.Start); i >= 0 {
+				phase = a.obs[i].Phase
+			}
+			a.books.foreign(l.Log, phase)
+			return nil
+		}
+		a.joiner.Log(l.Log)
+	}
+	return nil
+}
+
+// request takes all that is known of one request.
+func (a *analysis) request(q Request) {
+	phase := -1
+	switch {
+	case q.Sample != nil:
+		phase = a.phaseAt(q.Sample.Sent)
+	case len(q.Routers) > 0:
+		phase = a.phaseAt(q.Routers[0].Start)
+	case len(q.Servers) > 0:
+		phase = a.phaseAt(q.Servers[0].Start)
+	}
+	name := ""
+	if phase >= 0 {
+		name = a.obs[phase].Phase
+		if q.Sample != nil {
+			a.tallies[phase].add(&q)
+		}
+	}
+	a.books.request(&q, name)
+}
+
+// cut ends a phase that was not closed: where the trace does. last is when its last request was sent.
+func (a *analysis) cut(facts *Trace, o *Observation, last time.Time) {
+	o.End = o.Start
+	for _, e := range facts.Events {
+		if e.At.After(o.End) {
+			o.End = e.At
+		}
+	}
+	if !last.Before(o.End) {
+		o.End = last.Add(1)
+	}
+	if o.SettledAt.IsZero() {
+		o.Transition.End = o.End
+	} else {
+		o.Settled.End = o.End
+	}
+}
+
+// bounds reads a phase's events. The end of a phase that was not closed is never.
+func bounds(t *Trace, phase string) Observation {
+	o := Observation{Phase: phase}
+	routers := map[string]bool{}
+	for _, p := range t.Pods {
+		routers[p.Name] = p.Role == CallerRole || p.Role == GatewayRole
+	}
+	var change Change
+	var held, pushed, routersHeld, routersPushed []time.Time
+	var noticed, latest time.Time
+	var settled, ended map[string]uint64
+	for _, e := range t.Events {
+		if e.Kind == PhaseStart && !o.Start.IsZero() && e.At.After(o.Start) && o.End.IsZero() {
+			// The next one began.
+			o.End = e.At
+		}
+		if e.Phase != phase {
+			continue
+		}
+		switch e.Kind {
+		case PhaseStart:
+			o.Start = e.At
+		case Writing:
+			if change.Writing.IsZero() {
+				change.Writing = e.At
+			}
+		case Written:
+			change.Written = e.At
+		case Noticed:
+			if noticed.IsZero() && !change.Writing.IsZero() && e.At.After(change.Writing) {
+				noticed = e.At
+			}
+		case Pushed:
+			pushed = append(pushed, e.At)
+			if routers[e.Proxy] {
+				routersPushed = append(routersPushed, e.At)
+			}
+		case Held:
+			held = append(held, e.At)
+			if routers[e.Proxy] {
+				routersHeld = append(routersHeld, e.At)
+			}
+			if !e.At.Before(latest) {
+				latest, change.Late = e.At, e.Text == AtTheLatest
+			}
+		case Refused:
+			change.Refused = append(change.Refused, e.Proxy+": "+e.Text)
+		case Settled:
+			o.SettledAt, settled = e.At, e.Counters
+		case PhaseEnd:
+			o.End, ended = e.At, e.Counters
+		}
+	}
+	if o.Start.IsZero() {
+		return Observation{Phase: phase}
+	}
+	if o.End.IsZero() {
+		o.End = never
+	}
+	if !change.Writing.IsZero() {
+		if !change.Written.IsZero() {
+			since := func(at time.Time) time.Duration { return at.Sub(change.Written) }
+			if !noticed.IsZero() {
+				change.Noticed = since(noticed)
+			}
+			// What istiod pushed before it took the change up, or once all held it, is about something else.
+			other := func(at time.Time) bool {
+				return at.Before(noticed) || noticed.IsZero() || !o.SettledAt.IsZero() && at.After(o.SettledAt)
+			}
+			if pushed = slices.DeleteFunc(pushed, other); len(pushed) > 0 {
+				change.FirstPushed = since(slices.MinFunc(pushed, time.Time.Compare))
+				change.LastPushed = since(slices.MaxFunc(pushed, time.Time.Compare))
+			}
+			if routersPushed = slices.DeleteFunc(routersPushed, other); len(routersPushed) > 0 {
+				change.RoutersPushed = since(slices.MaxFunc(routersPushed, time.Time.Compare))
+			}
+			if len(routersHeld) > 0 {
+				change.RoutersHeld = since(slices.MaxFunc(routersHeld, time.Time.Compare))
+			}
+			if len(held) > 0 {
+				change.Proxies = len(held)
+				change.FirstHeld = since(slices.MinFunc(held, time.Time.Compare))
+				change.LastHeld = since(slices.MaxFunc(held, time.Time.Compare))
+			}
+		}
+		o.Change = &change
+	}
+	o.Transition = Window{Start: o.Start, End: o.End}
+	if !o.SettledAt.IsZero() {
+		o.Transition.End = o.SettledAt
+		o.Settled = Window{Start: o.SettledAt, End: o.End}
+	}
+	if settled != nil && ended != nil {
+		o.Received = map[string]uint64{}
+		for version, n := range ended {
+			// A counter that went back is that of a new pod: what it received is not known.
+			if before := settled[version]; n >= before {
+				o.Received[version] = n - before
+			}
+		}
+	}
+	return o
+}
