@@ -71,6 +71,13 @@ func Attack(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io.
 		close(finished)
 	}()
 
+	heart := newPulse(begin, out.say)
+	rest, rested := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(rested)
+		heart.run(rest)
+	}()
+
 	why := Duration
 	select {
 	case <-finished:
@@ -81,6 +88,7 @@ func Attack(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io.
 	case <-out.overflow:
 		why = Overflow
 	case err := <-out.done:
+		close(rest)
 		haltAll(halt, cohorts)
 		return err
 	}
@@ -88,8 +96,11 @@ func Attack(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io.
 	select {
 	case <-finished:
 	case err := <-out.done:
+		close(rest)
 		return err
 	}
+	close(rest)
+	<-rested
 	out.close(endOf(why, cohorts))
 	grace := time.NewTimer(endGrace)
 	defer grace.Stop()
@@ -187,7 +198,7 @@ func (a *attack) run() {
 func (a *attack) sample(res *vegeta.Result) Sample {
 	// All times are put on the one clock reading of begin, whose wall time is what the sample carries: Sent and Due
 	// can then be compared even if the machine's clock is set during the run.
-	sent := a.pacer.begin.Add(res.Timestamp.Sub(a.pacer.begin))
+	sent := onBegin(a.pacer.begin, res.Timestamp)
 	s := Sample{
 		Cohort: a.count.Cohort, Seq: res.Seq, ID: requestID(a.plan.Run, a.count.Cohort, strconv.FormatUint(res.Seq, 10)),
 		Due: a.pacer.due(res.Seq), Sent: sent, Done: sent.Add(res.Latency),

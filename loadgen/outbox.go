@@ -34,6 +34,7 @@ type outbox struct {
 
 	mu      sync.Mutex
 	waiting []Sample
+	health  []Health
 	dropped uint64
 	end     *End
 }
@@ -68,6 +69,13 @@ func (o *outbox) add(s Sample) {
 	}
 }
 
+// say takes a word on the agent's health.
+func (o *outbox) say(h Health) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.health = append(o.health, h)
+}
+
 // close gives the last line. No add may follow.
 func (o *outbox) close(e End) {
 	o.mu.Lock()
@@ -95,6 +103,8 @@ func (o *outbox) writeAll() error {
 		o.mu.Lock()
 		batch := o.waiting
 		o.waiting = spare[:0]
+		health := o.health
+		o.health = nil
 		o.mu.Unlock()
 		spare = batch
 
@@ -104,6 +114,11 @@ func (o *outbox) writeAll() error {
 				return err
 			}
 			batch = batch[n:]
+		}
+		for i := range health {
+			if err := o.line(line{Health: &health[i]}); err != nil {
+				return err
+			}
 		}
 		if last {
 			return o.line(line{End: o.end})

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The agent's stream is lines of JSON: one Begin, any number of batches of samples, one End. encoding/json is
+// The agent's stream is lines of JSON: one Begin, any number of batches of samples and words on its health, one End. encoding/json is
 // quick enough for it: BenchmarkEncode and BenchmarkDecode say about 1 µs and 3 µs for a sample, so 1000 requests a second take a
 // thousandth of a core here and three there.
 
@@ -118,6 +118,10 @@ func Decode(r io.Reader, h Handler) (*End, error) {
 			}
 			if h.Samples != nil {
 				h.Samples(l.Samples)
+			}
+		case l.Health != nil && begun:
+			if h.Health != nil {
+				h.Health(*l.Health)
 			}
 		case l.End != nil && begun:
 			end = l.End

@@ -1,0 +1,47 @@
+package loadgen
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// cpuTime is what the process has used of the processors so far.
+func cpuTime() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// threadWaits is how long each thread was ready to run and did not, so far: the second number in
+// /proc/self/task/*/schedstat, in ns (https://docs.kernel.org/scheduler/sched-stats.html). It is empty where the kernel does
+// not count.
+func threadWaits() map[string]time.Duration {
+	const dir = "/proc/self/task"
+	threads, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	waits := make(map[string]time.Duration, len(threads))
+	for _, t := range threads {
+		b, err := os.ReadFile(filepath.Join(dir, t.Name(), "schedstat"))
+		if err != nil {
+			// The thread has ended.
+			continue
+		}
+		fields := strings.Fields(string(b))
+		if len(fields) < 2 {
+			continue
+		}
+		if ns, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
+			waits[t.Name()] = time.Duration(ns)
+		}
+	}
+	return waits
+}

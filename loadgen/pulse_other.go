@@ -1,0 +1,11 @@
+//go:build !linux
+
+package loadgen
+
+import "time"
+
+// The agent runs on Linux; elsewhere it only has to compile.
+
+func cpuTime() time.Duration { return 0 }
+
+func threadWaits() map[string]time.Duration { return nil }

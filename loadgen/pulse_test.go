@@ -1,0 +1,137 @@
+package loadgen
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// agentEnv makes the test program an agent: what has to be stopped and continued is a process.
+const agentEnv = "LOADGEN_TEST_AGENT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(agentEnv) != "" {
+		if err := Serve(context.Background(), "pod-a", os.Stdin, os.Stdout); err != nil {
+			panic(err)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// An agent that stands still says so, how long and until when, whether or not a request was due.
+func TestStandstillShows(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), agentEnv+"=1")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := plan(server.URL+"/", time.Minute, Cohort{Name: "a", Rate: 1})
+	if err := WritePlan(stdin, p); err != nil {
+		t.Fatal(err)
+	}
+	begun := make(chan struct{})
+	var health []Health
+	decoded := make(chan error, 1)
+	go func() {
+		_, err := Decode(stdout, Handler{Begin: func(Begin) { close(begun) }, Health: func(h Health) { health = append(health, h) }})
+		decoded <- err
+	}()
+	<-begun
+	const still = 200 * time.Millisecond
+	stopped := time.Now()
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	// How long a process is stopped is the fact that is tested.
+	time.Sleep(still)
+	if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	woken := time.Now()
+	if _, err := io.WriteString(stdin, StopLine); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-decoded; err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	var worst Health
+	for _, h := range health {
+		if h.Stall > worst.Stall {
+			worst = h
+		}
+	}
+	if worst.Stall < still-beat || worst.StallAt.Before(stopped) || worst.StallAt.Sub(woken) > time.Second {
+		t.Errorf("got a standstill of %s until %s, want one of %s or more, until just after %s", worst.Stall, worst.StallAt, still-beat, woken)
+	}
+}
+
+func TestHealthAddsUp(t *testing.T) {
+	var all []Health
+	begin := time.Now()
+	p := newPulse(begin, func(h Health) { all = append(all, h) })
+	stop := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.run(stop)
+	}()
+	// Work until the kernel has counted some: rusage moves in ticks.
+	var sum byte
+	for used := cpuTime(); cpuTime()-used < 50*time.Millisecond; {
+		for _, b := range bytes.Repeat([]byte{1}, 1<<16) {
+			sum += b
+		}
+	}
+	close(stop)
+	<-done
+	var took, cpu time.Duration
+	for _, h := range all {
+		took, cpu = took+h.Took, cpu+h.CPU
+		if h.Cores < 1 || h.RunDelay < 0 || h.ClockStep.Abs() > time.Second {
+			t.Errorf("got %+v", h)
+		}
+	}
+	if len(all) == 0 || cpu < 50*time.Millisecond || took < 25*time.Millisecond || all[len(all)-1].At.Before(begin) {
+		t.Errorf("got %d words with %s of CPU in %s, want 50 ms or more (sum %d)", len(all), cpu, took, sum)
+	}
+}
+
+func TestHealthCrossesTheWire(t *testing.T) {
+	var buf bytes.Buffer
+	out := newOutbox(&buf, 10)
+	if err := out.line(line{Begin: &Begin{Run: "r"}}); err != nil {
+		t.Fatal(err)
+	}
+	want := Health{At: time.Unix(1, 2).UTC(), Took: 3, CPU: 4, Cores: 5, RunDelay: 6, Stall: 7, StallAt: time.Unix(8, 9).UTC(), ClockStep: -10}
+	out.say(want)
+	out.close(End{Why: Stopped})
+	if err := out.writeAll(); err != nil {
+		t.Fatal(err)
+	}
+	var got []Health
+	if _, err := Decode(bufio.NewReader(&buf), Handler{Health: func(h Health) { got = append(got, h) }}); err != nil || len(got) != 1 || got[0] != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+}
