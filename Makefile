@@ -60,7 +60,17 @@ lint: ## golangci-lint, pinned
 bench-up: deps ## how long a cluster takes to come up, by step
 	go test ./harness/lab -run='^$$' -bench=BenchmarkUp -benchtime=5x -timeout=30m
 
+bench-capacity: deps ## the highest rate that this machine carries honestly, with the recorder on and off
+	go test ./harness -run='^$$' -bench=BenchmarkCapacity -benchtime=1x -timeout=60m
+
+bench-recorder: deps ## what recording costs: the load agent against plain vegeta, and a million requests
+	go test ./harness -run='^$$' -bench=BenchmarkAgentCost -benchtime=3x -timeout=30m
+	go test ./harness -run='^$$' -bench=BenchmarkLongRun -benchtime=1x -timeout=60m
+
+calibrate: ## have the lab measure switches, counts and delays that are known (10 minutes on an idle machine)
+	go test ./harness/calibrate -v -count=1 -timeout=30m -calibrate
+
 clean: down ## remove the cluster, the reports and everything that was built
 	rm -rf bin reports/out $$(bin/canarylab doctor --home)/cache $$(bin/canarylab doctor --home)/imagestores
 
-.PHONY: help build deps scenario scenarios list up down test vet unit mesh lint bench-up clean
+.PHONY: help build deps scenario scenarios list up down test vet unit mesh lint bench-up bench-capacity bench-recorder calibrate clean

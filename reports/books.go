@@ -61,9 +61,11 @@ type Row struct {
 	Phase string `json:"phase,omitempty"`
 	// Sent counts the caller's samples.
 	Sent int `json:"sent"`
-	// Routed counts those that a client's proxy or a gateway logged; Exempt are those of callers without a proxy.
+	// Routed counts those that a client's proxy or a gateway logged; Exempt are those of callers without a proxy, Unsent those
+	// that never got a connection.
 	Routed int `json:"routed"`
 	Exempt int `json:"exempt,omitempty"`
+	Unsent int `json:"unsent,omitempty"`
 	// Served counts the log entries of the pods' proxies: one for each attempt that reached one. Bare counts answers from pods
 	// without a proxy.
 	Served int `json:"served"`
@@ -299,6 +301,8 @@ func (b *book) request(q *Request, phase string) {
 		if pod := b.podAt(r.Upstream); pod != nil && !pod.Sidecar && s.Version == "" && r.Reached > 0 {
 			b.aborted[pod.Name]++
 		}
+	case unsent(s):
+		row.Unsent++
 	case b.plain[s.Cohort]:
 		row.Exempt++
 	default:

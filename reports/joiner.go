@@ -2,6 +2,7 @@ package reports
 
 import (
 	"net"
+	"strings"
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
@@ -170,6 +171,9 @@ func (j *Joiner) lacks(q *Request) (lacks, certain bool) {
 	if s == nil {
 		return true, false
 	}
+	if unsent(s) {
+		return false, true
+	}
 	r := q.Router()
 	if r == nil {
 		if !j.plain[s.Cohort] {
@@ -190,6 +194,10 @@ func (j *Joiner) lacks(q *Request) (lacks, certain bool) {
 	}
 	return len(q.Servers) == 0, r.Attempts <= 1
 }
+
+// unsent tells that the caller never got a connection, so that nobody else can know of the request: the error is then that of
+// net.Dialer.
+func unsent(s *loadgen.Sample) bool { return s.Code == 0 && strings.HasPrefix(s.Err, "dial ") }
 
 // ViaUpstream is Envoy's response_code_details for an answer that came from upstream and was passed on.
 const ViaUpstream = "via_upstream"

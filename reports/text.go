@@ -499,12 +499,16 @@ func (p *page) books(b Books) {
 	sum := Row{Phase: "all"}
 	for _, r := range b.Rows {
 		sum.Sent, sum.Routed, sum.Exempt, sum.Served = sum.Sent+r.Sent, sum.Routed+r.Routed, sum.Exempt+r.Exempt, sum.Served+r.Served
+		sum.Unsent += r.Unsent
 		sum.App, sum.Answered, sum.Unexplained, sum.Bare = sum.App+r.App, sum.Answered+r.Answered, sum.Unexplained+r.Unexplained, sum.Bare+r.Bare
 	}
 	for _, r := range append(slices.Clone(b.Rows), sum) {
 		routed := Number(r.Routed)
 		if r.Exempt > 0 {
 			routed += " + " + Number(r.Exempt) + " plain"
+		}
+		if r.Unsent > 0 {
+			routed += " + " + Number(r.Unsent) + " unsent"
 		}
 		served := Number(r.Served)
 		if r.Bare > 0 {

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/features"
 
 	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
@@ -79,29 +80,15 @@ func feature(s harness.Scenario) features.Feature {
 			run, cancel = context.WithDeadline(ctx, end.Add(-cleanup))
 			defer cancel()
 		}
-		l := theLab.open(ctx, t)
-		setup, err := l.Setup()
-		if err != nil {
-			t.Fatal(err)
-		}
-		id := loadgen.RunID()
-		dir := harness.RunDir(out, s.Name, id, time.Now())
-		release, err := l.Exclusive(run)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer release()
-		rep, err = harness.Run(run, harness.Cluster{Kube: l.Kube(), Setup: setup}, s, harness.Options{
-			Dir: dir, ID: id, Progress: steps{}, BringUp: l.BringUp(),
-		})
-		if err != nil {
+		var err error
+		if rep, err = theLab.play(run, t, s, steps{}); err != nil {
 			t.Fatalf("run %s: %v", s.Name, err)
-		}
-		if path, err := filepath.Abs(dir); err == nil {
-			t.Logf("report: %s", path)
 		}
 		if !rep.Books.Balance() {
 			t.Errorf("the books do not balance: %q", rep.Books.Problems)
+		}
+		for _, e := range rep.Books.Troubles {
+			t.Errorf("trouble at %s: %s %s", e.At.Format(time.TimeOnly), e.Proxy, e.Text)
 		}
 		return ctx
 	})
@@ -154,6 +141,27 @@ func (o *opener) open(ctx context.Context, t *testing.T) *lab.Lab {
 		t.Fatalf("open the lab: %v", o.err)
 	}
 	return o.lab
+}
+
+// play plays s in the lab, and leaves its folder with the other runs'.
+func (o *opener) play(ctx context.Context, t *testing.T, s harness.Scenario, p cluster.Progress) (*reports.Report, error) {
+	t.Helper()
+	l := o.open(ctx, t)
+	setup, err := l.Setup()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := loadgen.RunID()
+	dir := harness.RunDir(out, s.Name, id, time.Now())
+	release, err := l.Exclusive(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if path, err := filepath.Abs(dir); err == nil {
+		t.Logf("report: %s", path)
+	}
+	return harness.Run(ctx, harness.Cluster{Kube: l.Kube(), Setup: setup}, s, harness.Options{Dir: dir, ID: id, Progress: p, BringUp: l.BringUp()})
 }
 
 func (o *opener) close() error {

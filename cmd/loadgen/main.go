@@ -17,6 +17,8 @@ import (
 const usage = `usage: loadgen attack   read a plan (one line of JSON) from stdin, run it, write what was seen to stdout as lines of JSON;
                         ends with the plan's duration, a line "stop", the end of stdin, or SIGTERM
        loadgen wait     do nothing until SIGTERM
+       loadgen measure PROGRAM ARGUMENT...
+                        run another program and say on stderr, in one line of JSON, what it took of processor and memory
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -30,6 +32,9 @@ func run(args []string, in io.Reader, out, stderr io.Writer) int {
 	// From the first signal on, a second one ends the program at once.
 	context.AfterFunc(ctx, stop)
 
+	if len(args) > 1 && args[0] == "measure" {
+		return measure(ctx, args[1:], in, out, stderr)
+	}
 	if len(args) != 1 {
 		fmt.Fprint(stderr, usage)
 		return 64

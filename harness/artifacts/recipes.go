@@ -98,7 +98,10 @@ func (s *Store) Istio(ctx context.Context) (string, error) {
 	})
 }
 
-// Programs returns the folder with the lab's own programs: sampleapp, loadgen, accesslog, pause and noded.
+// vegeta is the plain load generator that the lab's own agent is held against (BenchmarkAgentCost). go.mod names its version.
+const vegeta = "github.com/tsenart/vegeta/v12"
+
+// Programs returns the folder with the lab's own programs: sampleapp, loadgen, accesslog, pause and noded, and vegeta.
 func (s *Store) Programs(ctx context.Context) (string, error) {
 	packages := []string{"cmd/sampleapp", "cmd/loadgen", "cmd/accesslog", "harness/images/pause", "harness/cluster/embedded/noded"}
 	return s.Get(ctx, Recipe{
@@ -110,6 +113,7 @@ func (s *Store) Programs(ctx context.Context) (string, error) {
 			for _, p := range packages {
 				b.packages = append(b.packages, "./"+p)
 			}
+			b.packages = append(b.packages, vegeta)
 			return s.run(ctx, b, say)
 		},
 	})

@@ -151,7 +151,10 @@ func specs(ctx context.Context, b Binaries) (map[string]spec, error) {
 		},
 		Proxy:     proxy,
 		SampleApp: single(programs, "sampleapp", "65532:65532"),
-		LoadGen:   single(programs, "loadgen", "65532:65532"),
+		LoadGen: {
+			files:      map[string]string{"/loadgen": filepath.Join(programs, "loadgen"), "/vegeta": filepath.Join(programs, "vegeta")},
+			entrypoint: []string{"/loadgen"}, user: "65532:65532",
+		},
 		AccessLog: single(programs, "accesslog", "65532:65532"),
 		Pause:     single(programs, "pause", "65535:65535"),
 	}, nil

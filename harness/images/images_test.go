@@ -29,7 +29,7 @@ func newBinaries(t *testing.T) binaries {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"pilot-discovery", "pilot-agent", "envoy_bootstrap_tmpl.json", "sampleapp", "loadgen", "accesslog", "pause", "envoy"} {
+	for _, name := range []string{"pilot-discovery", "pilot-agent", "envoy_bootstrap_tmpl.json", "sampleapp", "loadgen", "accesslog", "vegeta", "pause", "envoy"} {
 		raw, err := os.ReadFile(shell)
 		if err != nil {
 			t.Fatal(err)

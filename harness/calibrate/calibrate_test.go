@@ -1,0 +1,344 @@
+package calibrate
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports"
+)
+
+// full asks for the whole calibration, whose numbers are asserted. It wants a machine that does nothing else.
+var full = flag.Bool("calibrate", false, "run the whole calibration (make calibrate) and hold it against the issue's numbers")
+
+// coverage is what a bracket promises.
+const coverage = 0.99
+
+// A trial is one switch of one cohort.
+type trial struct {
+	cell cell
+	// truth is the moment of the switch after the write.
+	truth time.Duration
+	got   reports.Rollback
+}
+
+func (x trial) open() bool { return !x.got.Known() || x.got.High == 0 }
+
+func (x trial) covered() bool { return x.truth >= x.got.Low && x.truth <= x.got.High }
+
+// off is how far the last affected request is from the truth.
+func (x trial) off() time.Duration { return (x.truth - x.got.Route).Abs() }
+
+// trials switches all cells back together, n times, each at its own moment.
+func trials(t *testing.T, seed uint64, n int, before, after time.Duration, cells ...cell) []trial {
+	t.Helper()
+	w := newTruth(t, seed, cells...)
+	r := record(t, w, cells...)
+	random := rand.New(rand.NewPCG(seed, 99))
+	truths := map[string]map[int]time.Duration{}
+	for i := range n {
+		name := fmt.Sprintf("canary %d", i)
+		r.phase(name)
+		// What is under way belongs to the phase before.
+		time.Sleep(20 * time.Millisecond)
+		for _, c := range cells {
+			w.set(c.name(), func(r *rule) { r.until = time.Now().Add(time.Hour) })
+		}
+		r.event(reports.Event{Kind: reports.Settled, Phase: name})
+		// Time has to pass here: it is what the load is sent in.
+		time.Sleep(before)
+		name = fmt.Sprintf("back %d", i)
+		r.phase(name)
+		written := r.event(reports.Event{Kind: reports.Writing, Phase: name})
+		r.event(reports.Event{At: written, Kind: reports.Written, Phase: name})
+		latest := time.Duration(0)
+		for _, c := range cells {
+			d := time.Duration(5e6 + random.Float64()*95e6)
+			latest = max(latest, d)
+			w.set(c.name(), func(r *rule) { r.until = written.Add(d) })
+			if truths[c.name()] == nil {
+				truths[c.name()] = map[int]time.Duration{}
+			}
+			truths[c.name()][i] = d
+		}
+		time.Sleep(time.Until(written.Add(latest)))
+		r.event(reports.Event{Kind: reports.Settled, Phase: name})
+		time.Sleep(time.Until(written.Add(after)))
+	}
+	r.stop()
+	var all []trial
+	for _, c := range cells {
+		a := r.analyze(c.name(), func(phase string) bool { return strings.HasPrefix(phase, "back") })
+		i := 0
+		got := map[string]int{}
+		for _, o := range a.Observations {
+			for _, win := range []reports.Window{o.Settled, o.Transition} {
+				for v, n := range win.Total.Versions {
+					got[v] += n
+				}
+				got["503"] += win.Total.Codes[503]
+			}
+			if o.Rollback == nil {
+				continue
+			}
+			all = append(all, trial{c, truths[c.name()][i], *o.Rollback})
+			i++
+		}
+		// Requests outside of all phases are a handful at the ends; inside, the report's counts are the truth's.
+		want := w.counts(c.name())
+		if c.broken {
+			got["v2"] = 0
+		}
+		if off := want["v1"] + want["v2"] + want["503"] - got["v1"] - got["v2"] - got["503"]; off != a.Books.Outside {
+			t.Errorf("%s: got %v, want %v and %d outside of phases", c.name(), got, want, a.Books.Outside)
+		}
+	}
+	whole := r.analyze("", func(string) bool { return false })
+	for _, p := range whole.Books.Problems {
+		// That this machine was too busy is no error of what was measured; the table says how busy it was.
+		if isTruth(p) {
+			t.Errorf("the books: %s", p)
+		} else {
+			t.Log(p)
+		}
+	}
+	return all
+}
+
+// The bracket has the true switch in it, over rates and shares; the last affected request is where it must be.
+func TestCalibrateRollback(t *testing.T) {
+	cells := []cell{{rate: 50, share: 1}, {rate: 100, share: 0.5}, {rate: 200, share: 0.25, broken: true}, {rate: 400, share: 0.1}}
+	n := 4
+	if *full {
+		n = 125
+		cells = []cell{
+			{rate: 50, share: 1}, {rate: 50, share: 0.5, broken: true}, {rate: 100, share: 1, broken: true}, {rate: 100, share: 0.5},
+			{rate: 100, share: 0.25}, {rate: 100, share: 0.25, broken: true}, {rate: 200, share: 1}, {rate: 200, share: 0.5, broken: true},
+			{rate: 200, share: 0.25}, {rate: 200, share: 0.1}, {rate: 200, share: 0.1, broken: true}, {rate: 300, share: 0.5},
+			{rate: 300, share: 0.25, broken: true}, {rate: 300, share: 0.1}, {rate: 300, share: 0.05}, {rate: 300, share: 0.05, broken: true},
+		}
+	}
+	all := trials(t, 1, n, time.Second, 1500*time.Millisecond, cells...)
+	slices.SortStableFunc(all, func(a, b trial) int { return strings.Compare(key(a.cell), key(b.cell)) })
+	table := newTable("requests/s", "share", "trials", "resolution", "off p50", "off p99", "bracket p50", "open", "missed")
+	missed, closed := 0, 0
+	for i := 0; i < len(all); {
+		j := i
+		for j < len(all) && key(all[j].cell) == key(all[i].cell) {
+			j++
+		}
+		var offs, widths []time.Duration
+		open, bad := 0, 0
+		for _, x := range all[i:j] {
+			if x.open() {
+				open++
+				continue
+			}
+			offs, widths = append(offs, x.off()), append(widths, x.got.High-x.got.Low)
+			if !x.covered() {
+				bad++
+				t.Logf("missed: %s switched at %s, got %s to %s", x.cell.name(), x.truth, x.got.Low, x.got.High)
+			}
+		}
+		missed, closed = missed+bad, closed+len(offs)
+		c := all[i].cell
+		table.row(c.rate, fmt.Sprintf("%g %%", 100*c.share), j-i, time.Duration(float64(time.Second)/(float64(c.rate)*c.share)),
+			at(offs, 50), at(offs, 99), at(widths, 50), open, bad)
+		i = j
+	}
+	covered := reports.NewShare(closed-missed, closed)
+	t.Logf("rollback, %d trials of which %d have a bracket; the bracket has the truth in it in %s\n%s", len(all), closed, covered, table)
+	if closed < len(all)*9/10 {
+		t.Errorf("only %d of %d trials have a bracket", closed, len(all))
+	}
+	// That many misses, or more, come up by chance once in a million times if each has a probability of 1 %.
+	if limit := int(distuv.Binomial{N: float64(closed), P: 1 - coverage}.Mean()); missed > limit && chance(missed, closed, 1-coverage) < 1e-6 {
+		t.Errorf("%d of %d brackets missed the truth: the promise of %g %% does not hold", missed, closed, 100*coverage)
+	}
+	if *full && (closed < 1800 || float64(missed) > float64(closed)*(1-coverage)) {
+		t.Errorf("%d of %d brackets missed the truth, want 2,000 trials and 1 %% at most", missed, closed)
+	}
+}
+
+// chance is the probability of k or more of n.
+func chance(k, n int, p float64) float64 {
+	return 1 - distuv.Binomial{N: float64(n), P: p}.CDF(float64(k-1))
+}
+
+// From 100 % canary at 1,000 requests a second, the last affected request is the switch to within 2 ms.
+func TestCalibrateResolution(t *testing.T) {
+	n := 10
+	if *full {
+		n = 300
+	}
+	all := trials(t, 2, n, 250*time.Millisecond, 250*time.Millisecond, cell{rate: 1000, share: 1})
+	var offs, widths []time.Duration
+	missed := 0
+	for _, x := range all {
+		if x.open() {
+			t.Fatalf("got %+v, want a bracket", x.got)
+		}
+		offs, widths = append(offs, x.off()), append(widths, x.got.High-x.got.Low)
+		if !x.covered() {
+			missed++
+		}
+	}
+	t.Logf("1,000 requests a second from 100 %% canary, %d trials: off by %s at p50, %s at p99, %s at most; bracket of %s at p50; %d missed",
+		n, at(offs, 50), at(offs, 99), at(offs, 100), at(widths, 50), missed)
+	if *full && at(offs, 99) > 2*time.Millisecond {
+		t.Errorf("off by %s at p99, want 2 ms at most", at(offs, 99))
+	}
+	if chance(missed, n, 1-coverage) < 1e-6 {
+		t.Errorf("%d of %d brackets missed the truth", missed, n)
+	}
+}
+
+// Without a switch there is none to be seen: neither where there was no canary, nor where it stays.
+func TestCalibrateNull(t *testing.T) {
+	n := 5
+	if *full {
+		n = 100
+	}
+	cells := []cell{{rate: 200, share: 0}, {rate: 200, share: 0.1}, {rate: 200, share: 1}}
+	w := newTruth(t, 3, cells...)
+	for _, c := range cells {
+		w.set(c.name(), func(r *rule) { r.until = time.Now().Add(time.Hour) })
+	}
+	r := record(t, w, cells...)
+	for i := range n {
+		name := fmt.Sprintf("canary %d", i)
+		r.phase(name)
+		r.event(reports.Event{Kind: reports.Settled, Phase: name})
+		time.Sleep(500 * time.Millisecond)
+		name = fmt.Sprintf("back %d", i)
+		r.phase(name)
+		r.event(reports.Event{Kind: reports.Writing, Phase: name})
+		r.event(reports.Event{Kind: reports.Written, Phase: name})
+		r.event(reports.Event{Kind: reports.Settled, Phase: name})
+		time.Sleep(500 * time.Millisecond)
+	}
+	r.stop()
+	seen, of := 0, 0
+	for _, c := range cells {
+		for _, o := range r.analyze(c.name(), func(phase string) bool { return strings.HasPrefix(phase, "back") }).Observations {
+			if o.Rollback == nil {
+				continue
+			}
+			of++
+			if o.Rollback.Recovered() {
+				seen++
+				t.Logf("%s: got %s", c.name(), o.Rollback)
+			}
+		}
+	}
+	t.Logf("no switch, %d trials: a rollback was seen in %d", of, seen)
+	if seen > 0 {
+		t.Errorf("%d rollbacks were seen in %d trials without a switch", seen, of)
+	}
+}
+
+// A generator that was stopped is flagged, every time.
+func TestCalibrateStandstill(t *testing.T) {
+	n := 3
+	if *full {
+		n = 20
+	}
+	c := cell{rate: 200}
+	w := newTruth(t, 4, c)
+	r := record(t, w, c)
+	random := rand.New(rand.NewPCG(4, 4))
+	var stops []time.Time
+	for range n {
+		// One in each word of the agent's on its health.
+		time.Sleep(time.Duration(1.1e9 + random.Float64()*2e8))
+		if err := r.agent.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+		if err := r.agent.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		stops = append(stops, time.Now())
+	}
+	r.stop()
+	found := 0
+	for _, at := range stops {
+		if slices.ContainsFunc(r.health, func(h loadgen.Health) bool {
+			return h.Stall > reports.MaxStall && h.StallAt.Sub(at).Abs() < 40*time.Millisecond
+		}) {
+			found++
+		}
+	}
+	g := r.analyze("", func(string) bool { return false }).Books.Generator
+	t.Logf("stopped for 50 ms, %d times: flagged %d times; the longest standstill is %s", n, found, g.Stall)
+	if found != n || g.Stalls < n {
+		t.Errorf("got %d of %d standstills flagged, and %d in the books", found, n, g.Stalls)
+	}
+}
+
+// Shares and delays come out as they were put in.
+func TestCalibrateCounts(t *testing.T) {
+	cells := []cell{{rate: 250, share: 0.05}, {rate: 250, share: 0.3, broken: true}, {rate: 100, share: 0}}
+	w := newTruth(t, 5, cells...)
+	const delay = 20 * time.Millisecond
+	for _, c := range cells {
+		w.set(c.name(), func(r *rule) {
+			r.until = time.Now().Add(time.Hour)
+			if c.rate == 100 {
+				r.delay = delay
+			}
+		})
+	}
+	r := record(t, w, cells...)
+	seconds := 3
+	if *full {
+		seconds = 20
+	}
+	r.phase("watch")
+	r.event(reports.Event{Kind: reports.Settled, Phase: "watch"})
+	time.Sleep(time.Duration(seconds) * time.Second)
+	r.stop()
+	a := r.analyze("", func(string) bool { return false })
+	if a.Books.UnexplainedTotal != 0 {
+		t.Errorf("got %d things that are not explained: %+v", a.Books.UnexplainedTotal, a.Books.Unexplained[0])
+	}
+	table := newTable("requests/s", "share", "requests", "canary", "truth", "p50")
+	for _, c := range cells {
+		got, want := a.Observations[0].Settled.Of(c.name()), w.counts(c.name())
+		n := got.Versions["v2"]
+		truth := want["v2"] + want["503"]
+		table.row(c.rate, fmt.Sprintf("%g %%", 100*c.share), got.Requests, n, truth, got.Latency["v1"].P50)
+		// What was sent before the phase began or after it ended is in the truth's count only.
+		if outside := a.Books.Outside; n > truth || n < truth-outside {
+			t.Errorf("%s: got %d of the canary's, want %d less %d at most", c.name(), n, truth, outside)
+		}
+		if c.broken && got.Codes[503] != n {
+			t.Errorf("%s: got %d with status 503, want %d", c.name(), got.Codes[503], n)
+		}
+	}
+	p50 := a.Observations[0].Settled.Of(cells[2].name()).Latency["v1"].P50
+	t.Logf("counts and delays; a delay of %s is read as %s at p50\n%s", delay, p50, table)
+	if p50 < delay || *full && p50 > delay+2*time.Millisecond {
+		t.Errorf("a delay of %s was read as %s", delay, p50)
+	}
+}
+
+func key(c cell) string { return fmt.Sprintf("%05d %05.1f", c.rate, 100*c.share) }
+
+// at is the percentile of all, by nearest rank.
+func at(all []time.Duration, p float64) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[max(int(math.Ceil(p*float64(len(all))/100-1e-9)), 1)-1]
+}

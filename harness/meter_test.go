@@ -1,0 +1,49 @@
+package harness
+
+import (
+	"testing"
+	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports"
+)
+
+func TestMeter(t *testing.T) {
+	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	var m meter
+	if got := m.read(now); got != "" {
+		t.Errorf("before anything: got %q", got)
+	}
+	m.begin(now)
+	request := func(version string, code int, flags ...string) reports.Request {
+		q := reports.Request{Sample: &loadgen.Sample{Sent: now, Version: version, Code: code}}
+		if flags != nil {
+			q.Routers = []reports.LogEntry{{Flags: flags}}
+		}
+		return q
+	}
+	for range 90 {
+		m.add(request("v1", 200, "-"))
+	}
+	for range 9 {
+		m.add(request("", 503, "UH"))
+	}
+	m.add(request("", 503))
+	early := request("v2", 200)
+	early.Sample.Sent = now.Add(-1)
+	m.add(early)
+	m.all, m.change = 100, "held after 0.13 s"
+	const want = "100/s  v1 90.0 % [82.4–95.1]  503 UH × 9  503 ? × 1  held after 0.13 s"
+	if got := m.read(now.Add(time.Second)); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	// The rate is that of the last two seconds.
+	m.all = 600
+	for i := range 4 {
+		m.read(now.Add(time.Second + time.Duration(i+1)*time.Second))
+	}
+	m.all += 50
+	if got := m.read(now.Add(6 * time.Second)); got[:4] != "25/s" {
+		t.Errorf("got %q, want 25 a second", got)
+	}
+}

@@ -1,0 +1,235 @@
+package scenarios_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports"
+)
+
+// quietStory is nothing but v1 answering everything, for two phases.
+func quietStory(t *testing.T) harness.Scenario {
+	t.Helper()
+	files := fstest.MapFS{"undisturbed/1-baseline.yaml": {Data: baseline(t, "undisturbed")}}
+	claims := []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()}
+	return harness.Scenario{
+		Name: "undisturbed", Title: "Nothing happens", Files: files, Canary: "v2",
+		Load: loadgen.Plan{URL: "http://my-service/", Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 200}}},
+		Phases: []harness.Phase{
+			{Name: "baseline", Do: harness.Apply("1-baseline.yaml"), Expect: claims},
+			{Name: "disturbed", Expect: claims},
+		},
+	}
+}
+
+// baseline is the first file of a scenario of the catalogue, put into another namespace.
+func baseline(t *testing.T, ns string) []byte {
+	t.Helper()
+	return file(t, "weighted-rollout/1-baseline.yaml", "weighted-rollout", ns)
+}
+
+// A disturber does something when a step begins.
+type disturber struct {
+	steps
+	step string
+	once sync.Once
+	do   func() error
+	done chan error
+}
+
+func disturb(step string, do func() error) *disturber {
+	return &disturber{step: step, do: do, done: make(chan error, 1)}
+}
+
+// Step implements cluster.Progress.
+func (d *disturber) Step(name string) func(error) {
+	if strings.Contains(name, d.step) {
+		d.once.Do(func() { go func() { d.done <- d.do() }() })
+	}
+	return d.steps.Step(name)
+}
+
+// Whatever happens to the lab itself, the report says so, and nothing that it can't vouch for passes.
+func TestDisturbedRunsAreFoundOut(t *testing.T) {
+	ctx := t.Context()
+	l := theLab.open(ctx, t)
+	k := l.Kube()
+	const ns = "undisturbed"
+	for _, test := range []struct {
+		name    string
+		disturb func() error
+		want    reports.Outcome
+		// trouble is in what the report says happened; unexplained is how many requests it can't explain, -1 for any number.
+		trouble     string
+		unexplained int
+		broken      string
+	}{
+		{name: "nothing", disturb: func() error { return nil }, want: reports.Pass},
+		{
+			name: "37 requests behind the recorder's back", want: reports.Invalid, unexplained: 37,
+			disturb: func() error { return sendToApp(ctx, k, ns, 37) },
+		},
+		{
+			name: "access log collector gone", want: reports.Invalid, trouble: "canarylab-accesslog", unexplained: -1,
+			disturb: func() error { return deletePods(ctx, k, ns, "app=canarylab-accesslog") },
+		},
+		{
+			name: "istiod killed", want: reports.Inconclusive, trouble: "istiod",
+			disturb: func() error { return deletePods(ctx, k, "istio-system", "app=istiod") },
+		},
+		{
+			name: "proxy dies", want: reports.Fail, trouble: "istio-proxy", unexplained: -1,
+			disturb: func() error { return quitProxy(ctx, k, ns, "app=my-service,version=v1") },
+		},
+		{
+			name: "load client evicted", want: reports.Inconclusive, trouble: "load-client", unexplained: -1, broken: "the load broke off",
+			disturb: func() error { return deletePods(ctx, k, ns, "app=load-client") },
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := disturb("disturbed", test.disturb)
+			rep, err := theLab.play(ctx, t, quietStory(t), d)
+			if (err != nil) != (test.broken != "") || rep == nil {
+				t.Fatalf("got error %v, want %q", err, test.broken)
+			}
+			if err := <-d.done; err != nil {
+				t.Fatalf("disturb the run: %v", err)
+			}
+			var troubles []string
+			for _, e := range rep.Books.Troubles {
+				troubles = append(troubles, e.Text)
+			}
+			if all := strings.Join(troubles, "; "); test.trouble == "" && all != "" || !strings.Contains(all, test.trouble) {
+				t.Errorf("got troubles %q, want %q", all, test.trouble)
+			}
+			if n := rep.Books.UnexplainedTotal; test.unexplained >= 0 && n != test.unexplained {
+				t.Errorf("got %d things that are not explained, want %d: %+v", n, test.unexplained, rep.Books.Unexplained)
+			}
+			if test.unexplained > 0 && rep.Books.Unexplained[0].Phase != "disturbed" {
+				t.Errorf("got %+v, want phase disturbed", rep.Books.Unexplained[0])
+			}
+			if !strings.Contains(rep.Broken, test.broken) {
+				t.Errorf("got broken %q, want %q", rep.Broken, test.broken)
+			}
+			// What is worse than asked for is found out too.
+			if rep.Outcome == reports.Pass && test.want != reports.Pass || test.want == reports.Pass && rep.Outcome != reports.Pass {
+				t.Errorf("got outcome %s, want %s: %q", rep.Outcome, test.want, rep.Books.Problems)
+			}
+		})
+	}
+}
+
+// A proxy that would not take a configuration is named with its reason.
+func TestRefusedConfigurationIsFoundOut(t *testing.T) {
+	ctx := t.Context()
+	theLab.open(ctx, t)
+	s := quietStory(t)
+	// Istio takes it as it is; Envoy does not: a drain can't take negative time.
+	s.Files.(fstest.MapFS)["undisturbed/2-refused.yaml"] = &fstest.MapFile{Data: []byte(`
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata:
+  name: refused
+  namespace: undisturbed
+spec:
+  workloadSelector:
+    labels:
+      app: load-client
+  configPatches:
+  - applyTo: NETWORK_FILTER
+    match:
+      context: SIDECAR_OUTBOUND
+      listener:
+        filterChain:
+          filter:
+            name: envoy.filters.network.http_connection_manager
+    patch:
+      operation: MERGE
+      value:
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          drain_timeout: -1s
+`)}
+	s.Phases[1].Do = harness.Apply("2-refused.yaml")
+	rep, err := theLab.play(ctx, t, s, steps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := rep.Phases[1].Observation.Change
+	if c == nil || len(c.Refused) == 0 || !strings.Contains(c.Refused[0], "load-client") || rep.Outcome == reports.Pass {
+		t.Errorf("got change %+v and outcome %s, want the load client's refusal and no pass", c, rep.Outcome)
+	}
+}
+
+// sendToApp asks v1's pod past every proxy.
+func sendToApp(ctx context.Context, k *kube.Client, ns string, n int) error {
+	pods, err := k.Pods(ctx, ns, "app=my-service,version=v1")
+	if err != nil || len(pods) != 1 {
+		return fmt.Errorf("got %d pods of v1: %w", len(pods), err)
+	}
+	c := k.PodHTTP(ns, pods[0].Name, 8080)
+	defer c.CloseIdleConnections()
+	for range n {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := c.Do(req)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func deletePods(ctx context.Context, k *kube.Client, ns, selector string) error {
+	now := int64(0)
+	return k.Kubernetes().CoreV1().Pods(ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{LabelSelector: selector})
+}
+
+// quitProxy ends an Envoy.
+func quitProxy(ctx context.Context, k *kube.Client, ns, selector string) error {
+	pods, err := k.Pods(ctx, ns, selector)
+	if err != nil || len(pods) != 1 {
+		return fmt.Errorf("got %d pods %s: %w", len(pods), selector, err)
+	}
+	c := k.PodHTTP(ns, pods[0].Name, 15000)
+	defer c.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/quitquitquit", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// settleAfter gives a test that took something away the mesh back.
+func settleAfter(ctx context.Context, t *testing.T, k *kube.Client) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := k.WaitWorkloads(ctx, "istio-system"); err != nil {
+		t.Error(err)
+	}
+}
