@@ -49,6 +49,10 @@ func (r *roster) hear(n podNews) reports.Pod {
 		if p.Instances = known.Instances; len(p.Instances) > 0 {
 			p.Version = known.Version
 		}
+		// A pod that has ended has no address any more; its log entries have.
+		if p.IP == "" {
+			p.IP = known.IP
+		}
 	}
 	if _, known := r.leaves[p.Name]; n.Gone || n.Leaving && !known {
 		r.leaves[p.Name] = !n.Gone
@@ -124,13 +128,17 @@ func (r *roster) all() []reports.Pod {
 	return all
 }
 
-// received sums up by version what came since open.
+// received sums up by version what came since open. A version is left out while one of its pods is about to end: it may still
+// receive, is not asked any more, and has not said its last.
 func (r *roster) received() map[string]uint64 {
 	sum := map[string]uint64{}
 	for _, p := range r.pods {
 		for _, i := range p.Instances {
 			sum[p.Version] += i.Received - i.Base
 		}
+	}
+	for _, name := range r.leaving() {
+		delete(sum, r.pods[name].Version)
 	}
 	return sum
 }

@@ -22,18 +22,14 @@ type pacer struct {
 
 // offset is when request seq, counted from 0, is due after begin: (seq + (cohort+1)/cohorts) / rate, stretched by the shape. For
 // a single cohort it is (seq+1)/rate, as in Vegeta's ConstantPacer, but without that one's rounding of the interval to whole
-// nanoseconds. A request that is never due is due at the end of time.
+// nanoseconds. It rounds down to a whole nanosecond itself. A request that no run is long enough for is never due.
 func (p *pacer) offset(seq uint64) time.Duration {
 	n := uint64(p.cohorts)
 	if p.shape == nil && p.rate == math.Trunc(p.rate) {
 		// Within a Plan's bounds the numerator is below 2^61: an hour at the highest rate, 16 cohorts, in nanoseconds.
 		return time.Duration((seq*n + uint64(p.cohort) + 1) * uint64(time.Second) / (uint64(p.rate) * n))
 	}
-	at := p.shape.when(float64(seq*n+uint64(p.cohort)+1) / float64(n) / p.rate)
-	if math.IsInf(at, 1) {
-		return math.MaxInt64
-	}
-	return time.Duration(at * float64(time.Second))
+	return p.shape.when(float64(seq*n+uint64(p.cohort)+1) / float64(n) / p.rate)
 }
 
 func (p *pacer) due(seq uint64) time.Time { return p.begin.Add(p.offset(seq)) }

@@ -50,7 +50,8 @@ type Plan struct {
 	Rate int `json:"rate,omitempty"`
 	// Shape moves the rates over time. Nil keeps them as they are.
 	Shape *Shape `json:"shape,omitempty"`
-	// Seed is that of all that is drawn by chance, which is a Body of a Size. The same Seed draws the same.
+	// Seed is that of all that is drawn by chance, which is a Body of a Size. The same Seed draws the same, and 0 is one
+	// like any other: the agent draws none of its own, so that a plan that was written down says which it was.
 	Seed uint64 `json:"seed,omitempty"`
 	// Cohorts run side by side. Their names are unique; at least one is needed.
 	Cohorts []Cohort `json:"cohorts"`
@@ -270,7 +271,8 @@ func (p Plan) RateOf(cohort string) float64 {
 }
 
 // Expected is how many requests a cohort is to send from one moment to another, both counted from the start of the load: its
-// rate times the integral of the Shape. What is due between the two differs from it by less than 1.
+// rate times the integral of the Shape. The number of requests that are due from the first moment on and before the second differs from it
+// by less than 1, or by 1 where the second is a request's own: it is not counted, as it ends the time that it is due after.
 func (p Plan) Expected(cohort string, from, to time.Duration) float64 {
 	return p.RateOf(cohort) * (p.Shape.area(to.Seconds()) - p.Shape.area(from.Seconds()))
 }

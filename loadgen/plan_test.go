@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -72,6 +73,14 @@ func TestValidate(t *testing.T) {
 		{"two shapes", func(p *Plan) { p.Shape = &Shape{Ramp: &Ramp{1, 2, 3}, Sine: &Sine{0.5, 1}} }, "plan: shape: want exactly one"},
 		{"late first step", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{1, 1}}} }, "plan: shape: steps[0].atNs"},
 		{"steps out of order", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{0, 1}, {2, 1}, {2, 1}}} }, "plan: shape: steps[2].atNs"},
+		{"too many steps", func(p *Plan) {
+			p.Shape = &Shape{}
+			for i := range time.Duration(maxSteps + 1) {
+				p.Shape.Steps = append(p.Shape.Steps, Stage{i, 1})
+			}
+		}, "plan: shape: steps: got 101, want up to 100"},
+		{"factor that is no number", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{0, math.NaN()}}} }, "plan: shape: steps[0].factor"},
+		{"weight that is no number", func(p *Plan) { p.Rate, p.Cohorts[0].Rate, p.Cohorts[0].Weight = 100, 0, math.NaN() }, "plan: cohorts[0].weight"},
 		{"negative factor", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{0, -1}}} }, "plan: shape: steps[0].factor"},
 		{"ramp to nowhere", func(p *Plan) { p.Shape = &Shape{Ramp: &Ramp{0, 0, 1}} }, "plan: shape: ramp: it sends nothing"},
 		{"ramp in no time", func(p *Plan) { p.Shape = &Shape{Ramp: &Ramp{0, 1, 0}} }, "plan: shape: ramp.overNs"},

@@ -10,6 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// sleep blocks the thread in the kernel. A signal may end it early, which does no harm.
+func sleep(d time.Duration) {
+	t := unix.NsecToTimespec(d.Nanoseconds())
+	_ = unix.Nanosleep(&t, nil)
+}
+
 // cpuTime is what the process has used of the processors so far.
 func cpuTime() time.Duration {
 	var u unix.Rusage

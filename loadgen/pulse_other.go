@@ -6,6 +6,8 @@ import "time"
 
 // The agent runs on Linux; elsewhere it only has to compile.
 
+func sleep(d time.Duration) { time.Sleep(d) }
+
 func cpuTime() time.Duration { return 0 }
 
 func threadWaits() map[string]time.Duration { return nil }

@@ -56,7 +56,7 @@ func TestStandstillShows(t *testing.T) {
 		decoded <- err
 	}()
 	<-begun
-	const still = 200 * time.Millisecond
+	const still = 50 * time.Millisecond
 	stopped := time.Now()
 	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)

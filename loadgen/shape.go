@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sort"
 	"time"
 )
 
@@ -63,6 +62,9 @@ func (s *Shape) validate() (errs []error) {
 	if set != 1 {
 		errs = append(errs, fmt.Errorf("want exactly one of steps, ramp and sine, got %d", set))
 	}
+	if n := len(s.Steps); n > maxSteps {
+		errs = append(errs, fmt.Errorf("steps: got %d, want up to %d", n, maxSteps))
+	}
 	factor := func(name string, f float64) {
 		if !(f >= 0 && f <= maxFactor) {
 			errs = append(errs, fmt.Errorf("%s: %g is not 0 to %g", name, f, float64(maxFactor)))
@@ -95,8 +97,12 @@ func (s *Shape) validate() (errs []error) {
 	return errs
 }
 
-// maxFactor is there to catch a slip of the finger, such as a rate in the place of a factor.
-const maxFactor = 1000
+const (
+	// maxFactor is there to catch a slip of the finger, such as a rate in the place of a factor.
+	maxFactor = 1000
+	// maxSteps bounds what it costs to say when a request is due: 42 looks at the steps, some 10 µs for 100 of them.
+	maxSteps = 100
+)
 
 // peak is the highest factor.
 func (s *Shape) peak() float64 {
@@ -132,25 +138,40 @@ func (s *Shape) area(t float64) float64 {
 	sum := 0.0
 	for i, step := range s.Steps {
 		from, to := step.At.Seconds(), t
+		if from >= t {
+			break
+		}
 		if i+1 < len(s.Steps) {
 			to = min(t, s.Steps[i+1].At.Seconds())
 		}
-		sum += step.Factor * max(to-from, 0)
+		sum += step.Factor * (to - from)
 	}
 	return sum
 }
 
-// when is the inverse of area: the first moment, in seconds, with that area. It is +Inf where the area is never reached.
-func (s *Shape) when(area float64) float64 {
-	if s == nil {
-		return area
+// never is when a request is due that is not due within a plan's longest duration.
+const never = time.Duration(math.MaxInt64)
+
+// when is the inverse of area: the nanosecond in which that area is reached first, or never.
+//
+// It asks area itself, on whole nanoseconds, and rounds down as the clock does. So what is due before a moment is what has
+// less than that moment's area, to the request: a closed form of the inverse, which the steps and the ramp have, would round
+// in its own way and put a request on the other side of a moment that Expected counts from.
+func (s *Shape) when(area float64) time.Duration {
+	before, by := time.Duration(0), MaxDuration
+	if s.area(by.Seconds()) < area {
+		return never
 	}
-	limit := MaxDuration.Seconds()
-	if s.area(limit) < area {
-		return math.Inf(1)
+	// An hour takes 42 halvings.
+	for by-before > 1 {
+		if mid := before + (by-before)/2; s.area(mid.Seconds()) < area {
+			before = mid
+		} else {
+			by = mid
+		}
 	}
-	// 62 halvings of an hour are less than a nanosecond; what is found is within one of the true moment.
-	const step = 1e-9
-	n := int(limit/step) + 1
-	return float64(sort.Search(n, func(i int) bool { return s.area(float64(i)*step) >= area })) * step
+	if s.area(by.Seconds()) > area {
+		return before
+	}
+	return by
 }

@@ -53,7 +53,8 @@ func TestShapesSendWhatIsExpected(t *testing.T) {
 							n++
 						}
 					}
-					if want := p.Expected("b", from, to); math.Abs(float64(n)-want) > 1+1e-6 {
+					// The rest is for floating point: what is due is exact, see TestShapeIsItsOwnInverse.
+					if want := p.Expected("b", from, to); math.Abs(float64(n)-want) > 1+1e-9 {
 						t.Errorf("from %s to %s: got %d due, want %.2f", from, to, n, want)
 					}
 				}
@@ -66,16 +67,44 @@ func TestShapeIsItsOwnInverse(t *testing.T) {
 	for name, s := range shapes {
 		for x := 0.001; x < 60; x *= 1.37 {
 			at := s.when(x)
-			if math.IsInf(at, 1) {
+			if at == never {
 				if name != "ends" {
 					t.Errorf("%s: an area of %g is never reached", name, x)
 				}
 				continue
 			}
-			if got := s.area(at); math.Abs(got-x) > 1e-8*max(x, 1) {
-				t.Errorf("%s: got area %g at %g s, want %g", name, got, at, x)
+			// The factors here are up to 3, so that a nanosecond more or less is no more than this.
+			if got := s.area(at.Seconds()); got > x || x-got > 3.1e-9 {
+				t.Errorf("%s: got area %g at %s, want the last nanosecond of %g", name, got, at, x)
 			}
 		}
+	}
+}
+
+// A factor of 1 is no shape at all, to the nanosecond, also for a rate that is no whole number.
+func TestFactorOfOneChangesNothing(t *testing.T) {
+	flat := &Shape{Steps: []Stage{{0, 1}}}
+	for _, rate := range []float64{1.5, 3, 111, 1000, 100.0 / 7, MaxRate} {
+		plain, shaped := &pacer{rate: rate, cohorts: 3, cohort: 1}, &pacer{rate: rate, cohorts: 3, cohort: 1, shape: flat}
+		for seq := uint64(0); seq < uint64(rate*3000); seq += uint64(rate)*7 + 1 {
+			// A rate in floating point is off by one part in 2^53.
+			if got, want := shaped.offset(seq), plain.offset(seq); got != want && (got-want).Abs() > time.Nanosecond {
+				t.Fatalf("rate %g, request %d: got %s, want %s", rate, seq, got, want)
+			}
+		}
+	}
+}
+
+// A cohort whose share is next to nothing sends next to nothing.
+func TestTinyWeightIsNeverDue(t *testing.T) {
+	p := plan("http://a/", MaxDuration, Cohort{Name: "most", Weight: 1}, Cohort{Name: "few", Weight: 1e-12})
+	p.Rate = 1
+	if err := p.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	pace := &pacer{rate: p.RateOf("few"), cohort: 1, cohorts: 2}
+	if got := pace.offset(0); got <= p.Duration {
+		t.Errorf("the first request is due at %s, want it after %s", got, p.Duration)
 	}
 }
 

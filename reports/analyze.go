@@ -268,7 +268,7 @@ func bounds(t *Trace, phase string) Observation {
 		o.Received = map[string]uint64{}
 		for version, n := range ended {
 			// A counter that went back is that of a new pod: what it received is not known.
-			if before := settled[version]; n >= before {
+			if before, read := settled[version]; read && n >= before {
 				o.Received[version] = n - before
 			}
 		}

@@ -39,7 +39,7 @@ type Observation struct {
 	// Transition is from Start to SettledAt: shown, and judged by rollback clocks only.
 	Transition Window `json:"transition"`
 	// Received counts the requests that each version's pods received between the Settled and the PhaseEnd event, by
-	// the sample app's own counters. Nil where the counters were not read at both.
+	// the sample app's own counters. Nil where the counters were not read at both, without the versions that were not.
 	Received map[string]uint64 `json:"received,omitempty"`
 	// Rollback is set for a phase that rolls back and whose write was accepted.
 	Rollback *Rollback `json:"rollback,omitempty"`

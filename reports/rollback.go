@@ -34,6 +34,7 @@ const (
 //   - the last affected request was decided after it was sent: the switch was not before that (Low),
 //   - had the switch come after High, m requests in a row would have escaped a share of p that were sent after the last
 //     affected one and done by then: m is chosen so that (1-p)^m is 0.5 % at most, with the lower end of p's own interval.
+//     Where affected requests went on when every proxy held the change, p is the lower of their share before and then.
 type Rollback struct {
 	// Method says in words what was done, such as "kubectl rollout undo deployment my-service-v2".
 	Method string `json:"method,omitempty"`
@@ -136,6 +137,8 @@ type rollbackClock struct {
 	phase  Observation
 	// before counts.
 	requests, affected int
+	// settled counts the requests that were sent once every proxy held the change.
+	settled int
 	// last is when the last affected request was sent, drained when the last was done.
 	last, drained time.Time
 	// free are the unaffected requests sent after last, by that time; more counts those that were dropped.
@@ -166,6 +169,9 @@ func (c *rollbackClock) add(s *loadgen.Sample) {
 		if affected {
 			c.affected++
 		}
+	}
+	if c.phase.Settled.contains(s.Sent) {
+		c.settled++
 	}
 	written := c.phase.Change.Written
 	if !affected {
@@ -240,6 +246,11 @@ func (c *rollbackClock) result() *Rollback {
 	r.Chance = 1
 	if r.Known() {
 		low, _ := Interval(c.affected, c.requests)
+		if r.Strays > 0 {
+			// They go on with a share of their own, which may be lower than the one before: that is the one to get rid of.
+			still, _ := Interval(r.Strays, max(c.settled-r.Unaffected, r.Strays))
+			low = min(low, still)
+		}
 		r.Chance = math.Pow(1-low, float64(r.Unaffected))
 		m := 1
 		if low < 1 {

@@ -76,8 +76,8 @@ func TestRollback(t *testing.T) {
 				s.Version = "v2"
 			}
 		},
-		Rollback{Route: 1000 * x, Drain: 1005 * x, Low: 1000 * x, High: 1115 * x, Unaffected: 89, Canaries: 2, Strays: 1,
-			Kinds: map[string]int{"v2": 2}, Parts: Parts{Write: 10 * x, Proxy: 200 * x, InFlight: 805 * x}}, true,
+		Rollback{Route: 1000 * x, Drain: 1005 * x, Low: 1000 * x, Unaffected: 89, Canaries: 2, Strays: 1,
+			Kinds: map[string]int{"v2": 2}, Parts: Parts{Write: 10 * x, Proxy: 200 * x, InFlight: 805 * x}}, false,
 	}, {
 		"goes on to the end",
 		func(ms float64, s *loadgen.Sample) {
@@ -109,6 +109,20 @@ func TestRollback(t *testing.T) {
 				t.Errorf("got change %+v, want it to take 10 ms, held by 2 from -5 ms to 200 ms", c)
 			}
 		})
+	}
+}
+
+// A way back that ends somewhere else, with a lower share of the canary, is no way back.
+func TestRollbackToALowerShareIsNone(t *testing.T) {
+	trace := rollbackTrace(func(ms float64, s *loadgen.Sample) {
+		s.Version = "v1"
+		if ms < 2200 || int(ms)%100 < 30 && ms < 3990 {
+			s.Version = "v2"
+		}
+	})
+	r := analyze(trace, []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2"}}, loadgen.Plan{}).Observations[1].Rollback
+	if r.Before.Count != r.Before.Of || r.Unaffected < 2 || r.Recovered() || r.High != 0 {
+		t.Errorf("got %+v, want all affected before, some unaffected at the end, and no bracket", r)
 	}
 }
 

@@ -247,6 +247,14 @@ func timing(o Observation) string {
 	return join("; ", s...)
 }
 
+// clip cuts text to a width.
+func clip(text string, width int) string {
+	if all := []rune(text); len(all) > max(width, 8) {
+		return string(all[:max(width, 8)-1]) + "…"
+	}
+	return text
+}
+
 // moments says when requests of each kind that came or went with the change were seen first and last.
 func (p *page) moments(o Observation) {
 	if o.Change == nil {
@@ -466,7 +474,7 @@ func (p *page) rollbacks(phases []Phase) {
 				bracket = short(r.Low) + " – " + short(r.High)
 			}
 		}
-		t.row(phase.Name, r.Method, last, bracket, short(r.Drain), Number(r.Failed), Number(r.Canaries))
+		t.row(phase.Name, clip(r.Method, p.width-61), last, bracket, short(r.Drain), Number(r.Failed), Number(r.Canaries))
 	}
 	if n < 2 {
 		return
@@ -540,7 +548,7 @@ func (p *page) books(b Books) {
 			c.Cohort, c.Achieved, c.Planned, 100*MaxRateError, short(c.LagP99), short(MaxLagP99), short(c.LagMax)))
 	}
 	if g := b.Generator; g.Known {
-		p.para("   ", dim, fmt.Sprintf("load agent: %.0f %% of its processors (limit %.0f %%), waited %.1f %% of the time for one; longest standstill %s; clock moved %s (limit %s)",
+		p.para("   ", dim, fmt.Sprintf("load agent: %.0f %% of its processors (limit %.0f %%), its threads waited %.1f %% of the time for one; longest standstill %s; clock moved %s (limit %s)",
 			100*g.CPU, 100*MaxCPU, 100*g.RunDelay, short(g.Stall), short(g.ClockStep), short(MaxClockStep)))
 		if g.Stalls > 0 {
 			p.para("   ! ", yellow, fmt.Sprintf("the load agent stood still %s for more than %s, the longest until %s: requests of that time were sent late",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -71,36 +72,37 @@ func TestDisturbedRunsAreFoundOut(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		disturb func() error
-		want    reports.Outcome
+		// want are the outcomes that are right: what else a disturbance costs on a small machine is not the same each time.
+		want []reports.Outcome
 		// trouble is in what the report says happened; unexplained is how many requests it can't explain, -1 for any number.
 		trouble     string
 		unexplained int
 		broken      string
 	}{
-		{name: "nothing", disturb: func() error { return nil }, want: reports.Pass},
+		{name: "nothing", disturb: func() error { return nil }, want: []reports.Outcome{reports.Pass}},
 		{
-			name: "37 requests behind the recorder's back", want: reports.Invalid, unexplained: 37,
+			name: "37 requests behind the recorder's back", want: []reports.Outcome{reports.Invalid}, unexplained: 37,
 			disturb: func() error { return sendToApp(ctx, k, ns, 37) },
 		},
 		{
-			name: "access log collector gone", want: reports.Invalid, trouble: "canarylab-accesslog", unexplained: -1,
+			name: "access log collector gone", want: []reports.Outcome{reports.Invalid}, trouble: "canarylab-accesslog", unexplained: -1,
 			disturb: func() error { return deletePods(ctx, k, ns, "app=canarylab-accesslog") },
 		},
 		{
-			name: "istiod killed", want: reports.Inconclusive, trouble: "istiod",
+			name: "istiod killed", want: []reports.Outcome{reports.Inconclusive, reports.Invalid}, trouble: "istiod",
 			disturb: func() error { return deletePods(ctx, k, "istio-system", "app=istiod") },
 		},
 		{
-			name: "proxy dies", want: reports.Fail, trouble: "istio-proxy", unexplained: -1,
+			name: "proxy dies", want: []reports.Outcome{reports.Fail, reports.Invalid}, trouble: "the access log stream of my-service-v1", unexplained: -1,
 			disturb: func() error { return quitProxy(ctx, k, ns, "app=my-service,version=v1") },
 		},
 		{
-			name: "load client evicted", want: reports.Inconclusive, trouble: "load-client", unexplained: -1, broken: "the load broke off",
+			name: "load client evicted", want: []reports.Outcome{reports.Inconclusive, reports.Invalid}, trouble: "load-client", unexplained: -1, broken: "the load broke off",
 			disturb: func() error { return deletePods(ctx, k, ns, "app=load-client") },
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d := disturb("disturbed", test.disturb)
+			d := disturb("phase 2 of 2", test.disturb)
 			rep, err := theLab.play(ctx, t, quietStory(t), d)
 			if (err != nil) != (test.broken != "") || rep == nil {
 				t.Fatalf("got error %v, want %q", err, test.broken)
@@ -124,10 +126,10 @@ func TestDisturbedRunsAreFoundOut(t *testing.T) {
 			if !strings.Contains(rep.Broken, test.broken) {
 				t.Errorf("got broken %q, want %q", rep.Broken, test.broken)
 			}
-			// What is worse than asked for is found out too.
-			if rep.Outcome == reports.Pass && test.want != reports.Pass || test.want == reports.Pass && rep.Outcome != reports.Pass {
-				t.Errorf("got outcome %s, want %s: %q", rep.Outcome, test.want, rep.Books.Problems)
+			if !slices.Contains(test.want, rep.Outcome) {
+				t.Errorf("got outcome %s, want %s: %q, %q", rep.Outcome, test.want, rep.Books.Problems, troubles)
 			}
+			settleAfter(ctx, t, k)
 		})
 	}
 }
@@ -178,7 +180,7 @@ spec:
 func sendToApp(ctx context.Context, k *kube.Client, ns string, n int) error {
 	pods, err := k.Pods(ctx, ns, "app=my-service,version=v1")
 	if err != nil || len(pods) != 1 {
-		return fmt.Errorf("got %d pods of v1: %w", len(pods), err)
+		return fmt.Errorf("got %d pods of v1: %v", len(pods), err)
 	}
 	c := k.PodHTTP(ns, pods[0].Name, 8080)
 	defer c.CloseIdleConnections()
@@ -209,7 +211,7 @@ func deletePods(ctx context.Context, k *kube.Client, ns, selector string) error 
 func quitProxy(ctx context.Context, k *kube.Client, ns, selector string) error {
 	pods, err := k.Pods(ctx, ns, selector)
 	if err != nil || len(pods) != 1 {
-		return fmt.Errorf("got %d pods %s: %w", len(pods), selector, err)
+		return fmt.Errorf("got %d pods %s: %v", len(pods), selector, err)
 	}
 	c := k.PodHTTP(ns, pods[0].Name, 15000)
 	defer c.CloseIdleConnections()

@@ -26,6 +26,14 @@ func AccessLogFilter(ns, collector string, headers ...string) []byte {
 	for _, p := range []struct{ context, log string }{
 		{"SIDECAR_OUTBOUND", ClientLog}, {"SIDECAR_INBOUND", ServerLog}, {"GATEWAY", GatewayLog},
 	} {
+		manager := map[string]any{
+			"@type":      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+			"access_log": []any{logger(ns, collector, p.log, headers)},
+		}
+		if p.log == GatewayLog {
+			// At the edge Envoy gives each request an id of its own, and what the caller sent would be nowhere.
+			manager["preserve_external_request_id"] = true
+		}
 		patches = append(patches, map[string]any{
 			"applyTo": "NETWORK_FILTER",
 			"match": map[string]any{
@@ -36,10 +44,7 @@ func AccessLogFilter(ns, collector string, headers ...string) []byte {
 			},
 			"patch": map[string]any{
 				"operation": "MERGE",
-				"value": map[string]any{"typed_config": map[string]any{
-					"@type":      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-					"access_log": []any{logger(ns, collector, p.log, headers)},
-				}},
+				"value":     map[string]any{"typed_config": manager},
 			},
 		})
 	}
