@@ -178,11 +178,11 @@ spec:
 
 // sendToApp asks v1's pod past every proxy.
 func sendToApp(ctx context.Context, k *kube.Client, ns string, n int) error {
-	pods, err := k.Pods(ctx, ns, "app=my-service,version=v1")
-	if err != nil || len(pods) != 1 {
-		return fmt.Errorf("got %d pods of v1: %v", len(pods), err)
+	pod, err := onePod(ctx, k, ns, "app=my-service,version=v1")
+	if err != nil {
+		return err
 	}
-	c := k.PodHTTP(ns, pods[0].Name, 8080)
+	c := k.PodHTTP(ns, pod, 8080)
 	defer c.CloseIdleConnections()
 	for range n {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/", nil)
@@ -202,6 +202,17 @@ func sendToApp(ctx context.Context, k *kube.Client, ns string, n int) error {
 	return nil
 }
 
+func onePod(ctx context.Context, k *kube.Client, ns, selector string) (string, error) {
+	pods, err := k.Pods(ctx, ns, selector)
+	if err != nil {
+		return "", err
+	}
+	if len(pods) != 1 {
+		return "", fmt.Errorf("got %d pods %s, want one", len(pods), selector)
+	}
+	return pods[0].Name, nil
+}
+
 func deletePods(ctx context.Context, k *kube.Client, ns, selector string) error {
 	now := int64(0)
 	return k.Kubernetes().CoreV1().Pods(ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{LabelSelector: selector})
@@ -209,11 +220,11 @@ func deletePods(ctx context.Context, k *kube.Client, ns, selector string) error 
 
 // quitProxy ends an Envoy.
 func quitProxy(ctx context.Context, k *kube.Client, ns, selector string) error {
-	pods, err := k.Pods(ctx, ns, selector)
-	if err != nil || len(pods) != 1 {
-		return fmt.Errorf("got %d pods %s: %v", len(pods), selector, err)
+	pod, err := onePod(ctx, k, ns, selector)
+	if err != nil {
+		return err
 	}
-	c := k.PodHTTP(ns, pods[0].Name, 15000)
+	c := k.PodHTTP(ns, pod, 15000)
 	defer c.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/quitquitquit", nil)
 	if err != nil {

@@ -1,211 +1,95 @@
 package mesh
 
 import (
-	"bufio"
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"math/big"
-	"strings"
-	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/yaml"
 
-	"github.com/canarylab/canarylab/harness/kube"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/harness/accesslog"
 )
 
-// logFields are the keys of an access log line and the Envoy command operators behind them
-// (https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage).
-var logFields = []struct{ key, format string }{
-	// A constant: container logs also hold what pilot-agent and Envoy itself print, and some of that may be JSON.
-	{"log", logMark},
-	{"id", "%REQ(X-REQUEST-ID)%"},
-	// Seconds since 1970, with nanoseconds.
-	{"start", "%START_TIME(%s.%9f)%"},
-	// From the first byte of the request to the last of the answer, in microseconds; null where no answer was finished.
-	{"us", "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%"},
-	// The same in milliseconds, to the end of the request however it ended.
-	{"ms", "%DURATION%"},
-	{"code", "%RESPONSE_CODE%"},
-	{"flags", "%RESPONSE_FLAGS%"},
-	{"details", "%RESPONSE_CODE_DETAILS%"},
-	// RAW is the cluster's own name; without it an alternative name for statistics would take its place.
-	{"cluster", "%UPSTREAM_CLUSTER_RAW%"},
-	{"upstream", "%UPSTREAM_HOST%"},
-	{"route", "%ROUTE_NAME%"},
-}
-
+// The names of the loggers that AccessLogFilter configures, by where in a request's way the proxy is.
 const (
-	logMark = "canarylab.access"
-	// overlap is how much is read again after a log stream broke: the kubelet counts in whole seconds, and Envoy
-	// writes its log once a second.
-	overlap = 3 * time.Second
-	// remembered is how many entries are remembered to tell repeated ones: overlap at 10,000 requests a second.
-	remembered = 30_000
-	// retryLog is how soon a broken log stream is taken up again.
-	retryLog = 50 * time.Millisecond
+	ClientLog  = "canarylab.client"
+	ServerLog  = "canarylab.server"
+	GatewayLog = "canarylab.gateway"
 )
 
-// AccessLogTelemetry is a manifest that turns the access log on for those proxies of ns whose pods have the labels of
-// selector; with an empty selector, for all.
-func AccessLogTelemetry(ns string, selector map[string]string) []byte {
-	spec := map[string]any{
-		"accessLogging": []any{map[string]any{
-			"providers": []any{map[string]any{"name": AccessLogProvider}},
-		}},
-	}
-	if len(selector) > 0 {
-		spec["selector"] = map[string]any{"matchLabels": selector}
+// AccessLogFilter is the manifest of an EnvoyFilter that has every proxy of ns, gateways too, log each HTTP request to the
+// gRPC access log service (port 9000) of the Service collector in the same namespace. What a proxy logs otherwise stays. headers
+// are those of the answer that are logged, in lower case.
+//
+// An EnvoyFilter, and not a Telemetry with an extension provider, because the latter needs a change of the mesh's
+// configuration, which is everybody's: https://istio.io/latest/docs/reference/config/networking/envoy-filter/.
+func AccessLogFilter(ns, collector string, headers ...string) []byte {
+	var patches []any
+	for _, p := range []struct{ context, log string }{
+		{"SIDECAR_OUTBOUND", ClientLog}, {"SIDECAR_INBOUND", ServerLog}, {"GATEWAY", GatewayLog},
+	} {
+		manager := map[string]any{
+			"@type":      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+			"access_log": []any{logger(ns, collector, p.log, headers)},
+		}
+		if p.log == GatewayLog {
+			// At the edge Envoy gives each request an id of its own, and what the caller sent would be nowhere.
+			manager["preserve_external_request_id"] = true
+		}
+		patches = append(patches, map[string]any{
+			"applyTo": "NETWORK_FILTER",
+			"match": map[string]any{
+				"context": p.context,
+				"listener": map[string]any{"filterChain": map[string]any{
+					"filter": map[string]any{"name": "envoy.filters.network.http_connection_manager"},
+				}},
+			},
+			"patch": map[string]any{
+				"operation": "MERGE",
+				"value":     map[string]any{"typed_config": manager},
+			},
+		})
 	}
 	b, err := yaml.Marshal(map[string]any{
-		"apiVersion": "telemetry.istio.io/v1",
-		"kind":       "Telemetry",
+		"apiVersion": "networking.istio.io/v1alpha3",
+		"kind":       "EnvoyFilter",
 		"metadata": map[string]any{
-			"name": AccessLogProvider, "namespace": ns, "labels": map[string]any{ManagedBy: Manager},
+			"name": AccessLogName, "namespace": ns, "labels": map[string]any{ManagedBy: Manager},
+			// An analysis of the namespace is about what its owner wrote.
+			"annotations": map[string]any{"galley.istio.io/analyze-suppress": "IST0133"},
 		},
-		"spec": spec,
+		"spec": map[string]any{"configPatches": patches},
 	})
 	if err != nil {
-		// Strings and maps of strings always marshal.
+		// Strings, and maps and lists of them, always marshal.
 		panic(err)
 	}
 	return b
 }
 
-// FollowAccessLog hands every entry of a proxy's access log to sink, one after the other in the log's order, until ctx
-// ends, which is no error, or the pod is gone, which is one. Entries from up to a second before since may come too.
-// Envoy writes its log once a second: an entry comes that much after its request has ended.
-//
-// A log stream that breaks is taken up again from a few seconds before the last entry. Entries that come twice by that
-// are known by their request id and start time, and dropped.
-func FollowAccessLog(ctx context.Context, k *kube.Client, p Proxy, since time.Time, sink func(reports.LogEntry)) error {
-	f := follower{since: since, sink: sink, pod: p.Pod}
-	var last error
-	err := wait.PollUntilContextCancel(ctx, retryLog, true, func(ctx context.Context) (bool, error) {
-		r, err := k.FollowLog(ctx, p.Namespace, p.Pod, proxyName, f.since)
-		if apierrors.IsNotFound(err) {
-			return false, err
-		}
-		if last = err; err != nil {
-			return false, nil
-		}
-		defer func() { _ = r.Close() }()
-		f.read(r)
-		return false, nil
-	})
-	switch {
-	case ctx.Err() == nil:
-		return fmt.Errorf("access log of %s: %w", p, err)
-	case f.entries == 0 && last != nil && !errors.Is(last, ctx.Err()):
-		return fmt.Errorf("access log of %s: never read: %w", p, last)
-	}
-	return nil
-}
+// AccessLogName is that of the EnvoyFilter.
+const AccessLogName = "canarylab-access-log"
 
-// A follower turns log streams that may break and overlap into entries.
-type follower struct {
-	pod string
-	// since is where the next stream is to begin.
-	since   time.Time
-	sink    func(reports.LogEntry)
-	entries int
-	// old and new hold the latest entries, in two generations so that the older can be forgotten.
-	old, new map[entryKey]bool
-}
-
-type entryKey struct {
-	id    string
-	start int64
-}
-
-// read takes in one stream, to its end.
-func (f *follower) read(r io.Reader) {
-	for lines := bufio.NewReader(r); ; {
-		line, err := lines.ReadBytes('\n')
-		// A last line without its end was cut off, and comes whole in the next stream.
-		if err != nil {
-			return
-		}
-		e, ok := parseEntry(line, f.pod)
-		if !ok || f.repeated(e) {
-			continue
-		}
-		if next := e.Start.Add(e.Took - overlap); next.After(f.since) {
-			f.since = next
-		}
-		f.entries++
-		f.sink(e)
+// logger is Envoy's configuration of one logger
+// (https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/access_loggers/grpc/v3/als.proto).
+func logger(ns, collector, name string, headers []string) map[string]any {
+	return map[string]any{
+		"name": "envoy.access_loggers.http_grpc",
+		"typed_config": map[string]any{
+			"@type": "type.googleapis.com/envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
+			"common_config": map[string]any{
+				"log_name":              name,
+				"transport_api_version": "V3",
+				"grpc_service": map[string]any{"envoy_grpc": map[string]any{
+					"cluster_name": fmt.Sprintf("outbound|9000||%s.%s.svc.%s", collector, ns, domain),
+				}},
+				// Entries come as they are made: a message for each worker and tenth of a second, at any rate.
+				"buffer_flush_interval": "0.1s",
+				"buffer_size_bytes":     64 << 10,
+				"custom_tags": []any{map[string]any{
+					// RAW is the cluster's own name; without it an alternative name for statistics would take its place.
+					"tag": accesslog.ClusterTag, "value": "%UPSTREAM_CLUSTER_RAW%",
+				}},
+			},
+			"additional_response_headers_to_log": headers,
+		},
 	}
-}
-
-func (f *follower) repeated(e reports.LogEntry) bool {
-	key := entryKey{e.ID, e.Start.UnixNano()}
-	if f.old[key] || f.new[key] {
-		return true
-	}
-	if f.new == nil || len(f.new) >= remembered {
-		f.old, f.new = f.new, make(map[entryKey]bool, remembered)
-	}
-	f.new[key] = true
-	return false
-}
-
-// parseEntry reads one line of a proxy's container log. It is not ok where the line is something else.
-func parseEntry(line []byte, pod string) (_ reports.LogEntry, ok bool) {
-	var l struct {
-		Log      string       `json:"log"`
-		ID       string       `json:"id"`
-		Start    string       `json:"start"`
-		US       *json.Number `json:"us"`
-		MS       *json.Number `json:"ms"`
-		Code     int          `json:"code"`
-		Flags    string       `json:"flags"`
-		Details  string       `json:"details"`
-		Cluster  string       `json:"cluster"`
-		Upstream string       `json:"upstream"`
-	}
-	// Envoy writes null for what it does not have, and that leaves a field empty.
-	if err := json.Unmarshal(line, &l); err != nil || l.Log != logMark {
-		return reports.LogEntry{}, false
-	}
-	start, ok := parseSeconds(l.Start)
-	if !ok {
-		return reports.LogEntry{}, false
-	}
-	e := reports.LogEntry{
-		ID: l.ID, Proxy: pod, Start: start, Code: l.Code,
-		Details: l.Details, Cluster: l.Cluster, Upstream: l.Upstream,
-	}
-	if l.Flags != "" && l.Flags != "-" {
-		e.Flags = strings.Split(l.Flags, ",")
-	}
-	if us, ok := number(l.US); ok {
-		e.Took = time.Duration(us) * time.Microsecond
-	} else if ms, ok := number(l.MS); ok {
-		e.Took = time.Duration(ms) * time.Millisecond
-	}
-	return e, true
-}
-
-func number(n *json.Number) (int64, bool) {
-	if n == nil {
-		return 0, false
-	}
-	i, err := n.Int64()
-	return i, err == nil
-}
-
-// parseSeconds parses seconds since 1970 with a fraction, exactly: a float64 would round it to about 0.2 µs.
-func parseSeconds(s string) (time.Time, bool) {
-	r, ok := new(big.Rat).SetString(s)
-	if !ok {
-		return time.Time{}, false
-	}
-	ns := r.Mul(r, big.NewRat(int64(time.Second), 1))
-	return time.Unix(0, new(big.Int).Quo(ns.Num(), ns.Denom()).Int64()), true
 }

@@ -41,11 +41,11 @@ type Notice struct {
 type NoticeKind string
 
 const (
-	// Debounced: no change had come for PILOT_DEBOUNCE_AFTER, and istiod began to work out what follows from those before.
+	// Debounced says that no change had come for PILOT_DEBOUNCE_AFTER, and istiod began to work out what follows from those before.
 	Debounced NoticeKind = "debounced"
-	// Pushed: it sent configuration to a proxy.
+	// Pushed says that it sent configuration to a proxy.
 	Pushed NoticeKind = "pushed"
-	// Rejected: a proxy would not take it (a NACK).
+	// Rejected says that a proxy would not take it (a NACK).
 	Rejected NoticeKind = "rejected"
 )
 

@@ -39,9 +39,6 @@ type Manifests struct {
 	Sum string
 }
 
-// AccessLogProvider is the name by which a Telemetry resource turns on the access log that FollowAccessLog reads.
-const AccessLogProvider = "canarylab-access-log"
-
 // Render renders Istio with Istio's own charts and operator code. It needs no cluster and takes about 0.2 s.
 func Render(o Options) (_ Manifests, err error) {
 	done := cluster.Begin(o.Progress, "istio: render")
@@ -126,13 +123,8 @@ func settings(o Options) []string {
 		// later) start first anyway; this is for older clusters.
 		"meshConfig.defaultConfig.holdApplicationUntilProxyStarts=true",
 
-		// The access log is off except where a Telemetry resource turns it on.
+		// Nobody reads containers' logs of requests: AccessLogFilter has proxies stream them.
 		"meshConfig.accessLogFile=",
-		"meshConfig.extensionProviders[0].name=" + AccessLogProvider,
-		"meshConfig.extensionProviders[0].envoyFileAccessLog.path=/dev/stdout",
-	}
-	for _, f := range logFields {
-		s = append(s, "meshConfig.extensionProviders[0].envoyFileAccessLog.logFormat.labels."+f.key+"="+f.format)
 	}
 	if o.Gateway {
 		s = append(s,

@@ -103,20 +103,6 @@ func TestRenderMeshConfig(t *testing.T) {
 	if got := config["enablePrometheusMerge"]; got != false {
 		t.Errorf("enablePrometheusMerge: got %v, want false", got)
 	}
-	if got := dig(config, "extensionProviders", "name"); got != AccessLogProvider {
-		t.Errorf("provider: got %v, want %s", got, AccessLogProvider)
-	}
-	provider, _ := dig(config, "extensionProviders", "envoyFileAccessLog").(map[string]any)
-	if got := fmt.Sprintf("%v %v %v", slices.Sorted(maps.Keys(provider)), slices.Sorted(maps.Keys(config["extensionProviders"].([]any)[0].(map[string]any))), provider["path"]); got != "[logFormat path] [envoyFileAccessLog name] /dev/stdout" {
-		t.Errorf("provider: got %s, want a file log to /dev/stdout and nothing else", got)
-	}
-	labels, _ := dig(config, "extensionProviders", "envoyFileAccessLog", "logFormat", "labels").(map[string]any)
-	for _, f := range logFields {
-		if labels[f.key] != f.format {
-			t.Errorf("log field %s: got %v, want %s", f.key, labels[f.key], f.format)
-		}
-	}
-
 	values, _ := dig(find(m.Core, "ConfigMap", "istio-sidecar-injector").Object, "data", "values").(string)
 	var injected map[string]any
 	if err := yaml.Unmarshal([]byte(values), &injected); err != nil {

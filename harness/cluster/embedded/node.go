@@ -120,7 +120,7 @@ func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 		"cgroupDriver": "cgroupfs", "cgroupRoot": "/" + cgroup, "cgroupsPerQOS": true, "enforceNodeAllocatable": []string{},
 		"failCgroupV1": false, "failSwapOn": false,
 		"podLogsDir": l.path("pods-log"),
-		// Rotation would cut an access log that is being followed.
+		// Rotation would cut a log that is being followed.
 		"containerLogMaxSize": "1Gi", "containerLogMaxFiles": 2,
 		// The host's disk is the user's business: a fuller disk must not evict the lab's pods or its only images.
 		"evictionHard":                map[string]string{"nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"},
