@@ -1,8 +1,6 @@
 package mesh
 
 import (
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
