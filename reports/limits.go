@@ -14,8 +14,8 @@ const (
 	// thumb of k6's documentation, "Running large tests").
 	MaxCPU = 0.8
 	// MaxStall is how long the agent as a whole may stand still before it is reported. A process that shares two cores with a
-	// mesh waits for up to some 10 ms now and then.
-	MaxStall = 25 * time.Millisecond
+	// mesh waits for up to some 30 ms now and then, when a change makes all others busy at once.
+	MaxStall = 35 * time.Millisecond
 	// MaxClockStep is how far a wall clock may move against its monotonic clock: a proxy's times are by the former, a
 	// caller's by the latter.
 	MaxClockStep = time.Millisecond

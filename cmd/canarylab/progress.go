@@ -9,6 +9,7 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
 
 	"github.com/canarylab/canarylab/harness/cluster"
 )
@@ -23,6 +24,7 @@ type progress struct {
 	out   io.Writer
 	bars  *mpb.Progress // nil where the output is no terminal
 	stop  chan struct{}
+	width int
 
 	mu   sync.Mutex
 	open map[string]*openStep
@@ -43,6 +45,7 @@ var (
 func newProgress(f *os.File) *progress {
 	p := &progress{began: time.Now(), out: f, stop: make(chan struct{}), open: map[string]*openStep{}}
 	if isTerminal(f) {
+		p.width = liveWidth(f)
 		p.bars = mpb.New(mpb.WithOutput(f), mpb.WithRefreshRate(100*time.Millisecond))
 		p.out = p.bars
 	} else {
@@ -101,8 +104,15 @@ func (p *progress) Close() {
 	p.bars.Wait()
 }
 
-// liveWidth keeps a live line on one line of a usual terminal.
-const liveWidth = 90
+// liveWidth keeps a live line on one line of the terminal, beside the spinner. It is that of a usual terminal where the terminal
+// does not say how wide it is.
+func liveWidth(f *os.File) int {
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width < 40 {
+		width = 96
+	}
+	return width - 6
+}
 
 // live is a step's line while it lasts.
 func (p *progress) live(name string, s *openStep) string {
@@ -113,8 +123,8 @@ func (p *progress) live(name string, s *openStep) string {
 	if detail != "" {
 		line += ": " + detail
 	}
-	if len(line) > liveWidth {
-		line = line[:liveWidth]
+	if all := []rune(line); len(all) > p.width {
+		line = string(all[:p.width])
 	}
 	return line
 }
