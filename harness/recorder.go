@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,8 @@ type recorder struct {
 	// joiner puts together what comes of one request.
 	joiner *reports.Joiner
 	meter  meter
+	// known are the pods as they were written down last.
+	known map[string]reports.Pod
 	// from opens the count in sent: samples sent before it are not in it.
 	from time.Time
 	sent map[string]int
@@ -37,6 +40,7 @@ type recorder struct {
 func newRecorder(trace *reports.Writer, plan loadgen.Plan) *recorder {
 	r := &recorder{
 		trace: trace, run: plan.Run, agents: len(entries(plan)), news: make(chan struct{}, 1), sent: map[string]int{},
+		known: map[string]reports.Pod{},
 	}
 	r.joiner = reports.NewJoiner(plan, joinWithin, r.meter.add)
 	return r
@@ -71,16 +75,20 @@ func (r *recorder) fault() error {
 
 func (r *recorder) event(e reports.Event) { r.write(reports.Line{Event: &e}) }
 
-// pods writes down what is known of pods.
+// pods writes down what is new of pods.
 func (r *recorder) pods(all []reports.Pod) {
 	for i := range all {
-		r.write(reports.Line{Pod: &all[i]})
-	}
-	r.mu.Lock()
-	for _, p := range all {
+		p := all[i]
+		r.mu.Lock()
+		old, known := r.known[p.Name]
+		same := known && reflect.DeepEqual(old, p)
+		r.known[p.Name] = p
 		r.joiner.Pod(p)
+		r.mu.Unlock()
+		if !same {
+			r.write(reports.Line{Pod: &p})
+		}
 	}
-	r.mu.Unlock()
 	r.wake()
 }
 
@@ -148,6 +156,13 @@ func (r *recorder) start() time.Time {
 		return time.Time{}
 	}
 	return r.began
+}
+
+// open is how many requests something may still come about.
+func (r *recorder) open() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.joiner.Open()
 }
 
 // missing is how many requests lack one of their records.

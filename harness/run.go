@@ -273,10 +273,13 @@ func (r *run) warmUp(ctx context.Context) error {
 	bound := warmFor + r.timeout() + stopWithin
 	ctx, cancel := context.WithTimeoutCause(ctx, bound, fmt.Errorf("the load agent did not end in %s", bound))
 	defer cancel()
+	var mu sync.Mutex // each entry has an agent of its own
 	var last loadgen.Sample
-	ends, err := r.attack(ctx, plan, ctx.Done(), loadgen.Handler{
-		Samples: func(all []loadgen.Sample) { last = all[len(all)-1] },
-	})
+	ends, err := r.attack(ctx, plan, ctx.Done(), loadgen.Handler{Samples: func(all []loadgen.Sample) {
+		mu.Lock()
+		defer mu.Unlock()
+		last = all[len(all)-1]
+	}})
 	if ctx.Err() != nil {
 		return fmt.Errorf("warm up: %w", context.Cause(ctx))
 	}
@@ -376,7 +379,7 @@ func (r *run) measure(ctx context.Context) error {
 	r.rec.event(reports.Event{At: time.Now(), Kind: reports.LoadStop})
 	close(stop)
 	collected := r.step("collect", func() error {
-		return r.collect(background, loadDone, dropLoad, logDone, dropLog)
+		return r.collect(background, err == nil, loadDone, dropLoad, logDone, dropLog)
 	})
 	if err != nil && errors.Is(err, collected) {
 		// The load broke off, and that is why the phases did.
@@ -394,8 +397,9 @@ func orEnd(err error) error {
 	return err
 }
 
-// collect awaits the end of a load that was told to stop, every access log entry that belongs to it, and the app's last word.
-func (r *run) collect(ctx context.Context, loadDone <-chan error, dropLoad func(), logDone <-chan error, dropLog func()) error {
+// collect awaits the end of a load that was told to stop, every access log entry that belongs to it, and the app's last word. For
+// the last word of pods that are about to end it has patience only if the run came to its own end.
+func (r *run) collect(ctx context.Context, whole bool, loadDone <-chan error, dropLoad func(), logDone <-chan error, dropLog func()) error {
 	var err error
 	patience := time.NewTimer(r.timeout() + stopWithin)
 	defer patience.Stop()
@@ -411,16 +415,22 @@ func (r *run) collect(ctx context.Context, loadDone <-chan error, dropLoad func(
 	if err := r.until(drain, func() bool { return r.rec.missing() == 0 }); err != nil {
 		r.note("The records of %s requests were not complete %s after the load.", reports.Number(r.rec.missing()), drainWithin)
 	}
+	// Of a request that got no answer nobody knows how many entries there are to come.
+	late, cancel := context.WithTimeout(ctx, lateWithin)
+	defer cancel()
+	_ = r.until(late, func() bool { return r.rec.open() == 0 })
 	dropLog()
 	if err := <-logDone; err != nil {
 		r.note("The access log: %v", err)
 	}
 
-	farewell, cancel := context.WithTimeout(ctx, leaveWithin)
-	defer cancel()
-	if err := r.until(farewell, func() bool { return len(r.leaving()) == 0 }); err != nil {
-		r.note("%s had not ended %s after the load, so that what it received is not known to the last request.",
-			strings.Join(r.leaving(), ", "), leaveWithin)
+	if whole {
+		farewell, cancel := context.WithTimeout(ctx, leaveWithin)
+		defer cancel()
+		if err := r.until(farewell, func() bool { return len(r.leaving()) == 0 }); err != nil {
+			r.note("%s had not ended %s after the load, so that what it received is not known to the last request.",
+				strings.Join(r.leaving(), ", "), leaveWithin)
+		}
 	}
 	all, unread := r.quiet(ctx)
 	if unread != nil {
@@ -591,10 +601,13 @@ func (r *run) change(ctx context.Context, i int, event func(reports.Event)) (set
 			return
 		}
 		text := ""
-		if !h.Exact || h.At.Before(writing) {
-			// Only endpoints changed, something went away, or there was nothing new for this proxy: it leaves no date. The proxy
-			// has held the change by now, and that is all that is known.
+		switch {
+		case h.At.Before(writing):
+			// There was nothing new for this proxy, or it leaves no date. It has held the change by now: that is all that is known.
 			h.At, text = time.Now(), reports.AtTheLatest
+		case !h.Exact:
+			// Only endpoints changed, or something went away.
+			text = reports.AtTheLatest
 		}
 		event(reports.Event{At: h.At, Kind: reports.Held, Proxy: h.Proxy, Text: text})
 		r.rec.held(h.At.Sub(writing))

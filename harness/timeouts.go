@@ -29,6 +29,9 @@ const (
 	stopWithin = 10 * time.Second
 	// drainWithin covers the last access log entries: Envoy sends them a fraction of a second after the request.
 	drainWithin = 10 * time.Second
+	// lateWithin covers log entries that nobody can be sure of: several times the tenth of a second in which Envoy sends
+	// what it has.
+	lateWithin = time.Second
 	// joinWithin is how long the watcher's figures wait for the records of a request of which nobody knows how many there
 	// are.
 	joinWithin = 2 * time.Second

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -177,6 +178,64 @@ func TestBooksFind(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whichever entries are lost, each is found, and in its phase.
+func TestBooksFindEveryLoss(t *testing.T) {
+	random := rand.New(rand.NewPCG(11, 12))
+	for run := range 20 {
+		trace := labTrace()
+		lost := map[string]bool{}
+		trace.Log = slices.DeleteFunc(trace.Log, func(e LogEntry) bool {
+			// One at most of each request.
+			if lost[e.ID] || random.IntN(300) > 0 {
+				return false
+			}
+			lost[e.ID] = true
+			return true
+		})
+		b := analyze(trace, labPhases, labPlan).Books
+		if b.UnexplainedTotal != len(lost) {
+			t.Fatalf("run %d: got %d things that are not explained, want the %d entries that were lost", run, b.UnexplainedTotal, len(lost))
+		}
+		sent := map[string]time.Time{}
+		for _, s := range trace.Samples {
+			sent[s.ID] = s.Sent
+		}
+		for _, u := range b.Unexplained {
+			want := ""
+			if ms := sent[u.ID].Sub(t0).Milliseconds(); ms >= 0 {
+				want = labPhases[ms/5000].Name
+			}
+			if !lost[u.ID] || u.Phase != want {
+				t.Errorf("run %d: got %+v, want one of those lost, in phase %q", run, u, want)
+			}
+		}
+	}
+}
+
+// BenchmarkAnalyze reads a trace from a file.
+func BenchmarkAnalyze(b *testing.B) {
+	path := filepath.Join(b.TempDir(), TraceFile)
+	w, err := CreateTrace(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	all := lines(labTrace())
+	for _, l := range all {
+		if err := w.Append(l); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := Analyze(FileSource(path), Spec{Plan: labPlan, Phases: labPhases}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(all))*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
 }
 
 // What is in order is not found fault with.

@@ -98,6 +98,9 @@ func (j *Joiner) Log(e *LogEntry) {
 // Pending is how many requests are known to lack something.
 func (j *Joiner) Pending() int { return j.missing }
 
+// Open is how many requests have not been handed on: those, and the ones of which nobody knows what is to come.
+func (j *Joiner) Open() int { return len(j.pending) }
+
 // Flush hands on all that is pending.
 func (j *Joiner) Flush() {
 	for _, q := range j.queue {

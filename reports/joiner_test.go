@@ -39,7 +39,7 @@ func joined(t *testing.T, plan loadgen.Plan, sample *loadgen.Sample, entries ...
 		if q.Sample != sample || len(q.Routers)+len(q.Servers) != len(entries) {
 			t.Fatalf("got %+v, want the sample and %d entries", q, len(entries))
 		}
-		if j.Pending() != 0 || len(j.pending) != 0 {
+		if j.Pending() != 0 || j.Open() != 0 {
 			t.Fatalf("got %d pending at the end", j.Pending())
 		}
 		if after >= 0 && after != early {
@@ -95,8 +95,8 @@ func TestJoinerForgets(t *testing.T) {
 		}
 	}
 	// 900 were complete at once, and of the others those of the last second are still waited for.
-	if j.Pending() != 10 || len(j.pending) != 10 || len(got) != 990 {
-		t.Errorf("got %d pending, %d kept, %d handed on, want 10, 10, 990", j.Pending(), len(j.pending), len(got))
+	if j.Pending() != 10 || j.Open() != 10 || len(got) != 990 {
+		t.Errorf("got %d pending, %d kept, %d handed on, want 10, 10, 990", j.Pending(), j.Open(), len(got))
 	}
 	j.Flush()
 	if slices.Sort(got); len(slices.Compact(got)) != 1000 || j.Pending() != 0 {

@@ -3,7 +3,8 @@ package reports
 import "time"
 
 // The limits of an honest run, all of them. A run that breaks one is void: Invalid, whatever else it saw. Only a Stall is
-// no more than reported: the requests that it made late are known by their lag, and every bracket has it in it.
+// no more than reported: the requests that it made late are known by their lag, and every bracket has it in it. How long the
+// agent's threads waited for a processor is reported without a limit: what comes of it is the lag.
 const (
 	// MaxRateError is how far the rate of a cohort may be off its plan, as a fraction of it. More is no longer the load that
 	// the report names.

@@ -16,7 +16,7 @@ import (
 )
 
 // Schema is the version of report.json. A change that a reader of the older form would misread raises it.
-const Schema = 1
+const Schema = 2
 
 // The names of a run's files in its folder.
 const (

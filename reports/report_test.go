@@ -50,10 +50,11 @@ func TestSaveIntoMissingFolder(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ content, want string }{
-		"newer schema": {`{"schema": 2, "phases": "other"}`, "has schema 2, this canarylab reads schema 1"},
+		"newer schema": {`{"schema": 3, "phases": "other"}`, "has schema 3, this canarylab reads schema 2"},
+		"older schema": {`{"schema": 1, "phases": "other"}`, "has schema 1, this canarylab reads schema 2"},
 		"no schema":    {`{}`, "it has no schema"},
 		"no JSON":      {`x`, "is no report"},
-		"wrong type":   {`{"schema": 1, "phases": "x"}`, "phases"},
+		"wrong type":   {`{"schema": 2, "phases": "x"}`, "phases"},
 	} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, ReportFile), []byte(test.content), 0o600); err != nil {

@@ -215,6 +215,9 @@ func (p *page) phase(number int, phase Phase, plan loadgen.Plan) {
 	}
 }
 
+// slowWrite is many times what a write takes, which is 5 to 20 ms.
+const slowWrite = 500 * time.Millisecond
+
 // timing says how a phase's change spread and how long it was watched.
 func timing(o Observation) string {
 	if o.Start.IsZero() {
@@ -239,6 +242,9 @@ func timing(o Observation) string {
 		default:
 			s = append(s, "accepted within "+short(c.Took()))
 		}
+	}
+	if c := o.Change; c != nil && c.Took() > slowWrite {
+		s = append(s, "the API server was slow: the moment of the change is uncertain by as much as it took to accept it")
 	}
 	if o.SettledAt.IsZero() {
 		return join("; ", append(s, fmt.Sprintf("not every proxy was seen to hold it in %s", short(o.End.Sub(o.Start))))...)

@@ -182,22 +182,27 @@ func TestCalibrateResolution(t *testing.T) {
 	}
 	all := trials(t, 2, n, 250*time.Millisecond, 250*time.Millisecond, cell{rate: 1000, share: 1})
 	var offs, widths []time.Duration
-	missed := 0
+	missed, open := 0, 0
 	for _, x := range all {
 		if x.open() {
-			t.Fatalf("got %+v, want a bracket", x.got)
+			open++
+			continue
 		}
 		offs, widths = append(offs, x.off()), append(widths, x.got.High-x.got.Low)
 		if !x.covered() {
 			missed++
 		}
 	}
-	t.Logf("1,000 requests a second from 100 %% canary, %d trials: off by %s at p50, %s at p99, %s at most; bracket of %s at p50; %d missed",
-		n, at(offs, 50), at(offs, 99), at(offs, 100), at(widths, 50), missed)
+	t.Logf("1,000 requests a second from 100 %% canary, %d trials: off by %s at p50, %s at p99, %s at most; bracket of %s at p50; %d missed, %d open",
+		n, at(offs, 50), at(offs, 99), at(offs, 100), at(widths, 50), missed, open)
+	// A machine that stands still for a quarter of a second leaves nothing to time.
+	if open > n/5 || *full && open > 0 {
+		t.Errorf("%d of %d trials have no bracket", open, n)
+	}
 	if *full && at(offs, 99) > 2*time.Millisecond {
 		t.Errorf("off by %s at p99, want 2 ms at most", at(offs, 99))
 	}
-	if chance(missed, n, 1-coverage) < 1e-6 {
+	if chance(missed, n-open, 1-coverage) < 1e-6 {
 		t.Errorf("%d of %d brackets missed the truth", missed, n)
 	}
 }
@@ -273,7 +278,8 @@ func TestCalibrateStandstill(t *testing.T) {
 	found := 0
 	for _, at := range stops {
 		if slices.ContainsFunc(r.health, func(h loadgen.Health) bool {
-			return h.Stall > reports.MaxStall && h.StallAt.Sub(at).Abs() < 40*time.Millisecond
+			// It beats again once it gets a processor; the next stop is a second away.
+			return h.Stall > reports.MaxStall && h.StallAt.Sub(at).Abs() < 500*time.Millisecond
 		}) {
 			found++
 		}
