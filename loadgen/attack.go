@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -45,9 +44,12 @@ func Attack(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io.
 	// On top of what a standing reader leaves, all that is in flight may end at the same moment.
 	out := newOutbox(w, int(p.peak()*holdFor.Seconds())+maxInFlight)
 	halt := make(chan struct{})
-	begin := time.Now().UTC()
+	begin, err := p.begin(time.Now())
+	if err != nil {
+		return err
+	}
 	// Before any load: what nobody reads is not sent.
-	if err := out.line(line{Begin: &Begin{Run: p.Run, Pod: pod, Start: begin, Go: runtime.Version(), MaxProcs: runtime.GOMAXPROCS(0)}}); err != nil {
+	if err := out.line(line{Begin: &Begin{Run: p.Run, Pod: pod, Start: begin, Agents: p.Agents, Agent: p.Agent, Go: runtime.Version(), MaxProcs: runtime.GOMAXPROCS(0)}}); err != nil {
 		return err
 	}
 	cohorts := make([]*attack, len(p.Cohorts))
@@ -57,7 +59,7 @@ func Attack(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io.
 			return err
 		}
 		cohorts[i] = newAttack(p, c, transport, out, &pacer{
-			begin: begin, rate: p.RateOf(c.Name), shape: p.Shape, cohort: i, cohorts: len(p.Cohorts), duration: p.Duration, alarm: alarm,
+			begin: begin, rate: p.RateOf(c.Name), shape: p.Shape, cohort: i, cohorts: len(p.Cohorts), duration: p.Duration, share: p.share(), alarm: alarm,
 		})
 	}
 	go out.write()
@@ -71,7 +73,10 @@ func Attack(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io.
 		close(finished)
 	}()
 
-	heart := newPulse(begin, out.say)
+	heart := newPulse(begin, func(h Health) {
+		h.Pod = pod
+		out.say(h)
+	})
 	rest, rested := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(rested)
@@ -112,6 +117,18 @@ func Attack(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io.
 	}
 }
 
+// begin is the moment that due times count from, with both clocks in it.
+func (p Plan) begin(now time.Time) (time.Time, error) {
+	if p.Start.IsZero() {
+		return now.UTC(), nil
+	}
+	lead := p.Start.Sub(now.Round(0)) // by the wall clock alone
+	if lead < 0 || lead > MaxLead {
+		return time.Time{}, fmt.Errorf("%w: start: %s is not between now (%s) and %s later", ErrPlan, p.Start, now, MaxLead)
+	}
+	return now.Add(lead).UTC(), nil
+}
+
 // haltAll ends the sending. What is in flight goes on.
 func haltAll(halt chan struct{}, cohorts []*attack) {
 	close(halt)
@@ -150,7 +167,7 @@ type attack struct {
 
 func newAttack(p Plan, c Cohort, transport http.RoundTripper, out *outbox, pace *pacer) *attack {
 	client := &http.Client{
-		Transport: &sender{next: transport, run: p.Run, cohort: c, timeout: p.timeout(), body: p.Body.bytes(p.Seed)},
+		Transport: &sender{next: transport, run: p.Run, cohort: c, share: p.share(), timeout: p.timeout(), body: p.Body.bytes(p.Seed)},
 		// A redirect is an answer like any other. Followed, it would send load to who knows where.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -168,7 +185,7 @@ func newAttack(p Plan, c Cohort, transport http.RoundTripper, out *outbox, pace 
 
 // workers is the cohort's part of maxInFlight: as many as it can need, and no more than its share of the plan's rate.
 func workers(p Plan, c Cohort) uint64 {
-	rate := p.RateOf(c.Name) * p.Shape.peak()
+	rate := p.RateOf(c.Name) * p.Shape.peak() / float64(p.share().agents())
 	need := rate * p.timeout().Seconds()
 	share := float64(maxInFlight) * rate / p.peak()
 	// 10 is what Vegeta starts with.
@@ -199,9 +216,10 @@ func (a *attack) sample(res *vegeta.Result) Sample {
 	// All times are put on the one clock reading of begin, whose wall time is what the sample carries: Sent and Due
 	// can then be compared even if the machine's clock is set during the run.
 	sent := onBegin(a.pacer.begin, res.Timestamp)
+	seq := a.pacer.share.number(res.Seq)
 	s := Sample{
-		Cohort: a.count.Cohort, Seq: res.Seq, ID: requestID(a.plan.Run, a.count.Cohort, strconv.FormatUint(res.Seq, 10)),
-		Due: a.pacer.due(res.Seq), Sent: sent, Done: sent.Add(res.Latency),
+		Cohort: a.count.Cohort, Seq: seq, ID: requestID(a.plan.Run, a.count.Cohort, seq),
+		Due: a.pacer.due(seq), Sent: sent, Done: sent.Add(res.Latency),
 		Code: int(res.Code), Bytes: res.BytesIn,
 	}
 	if s.Code == 0 {

@@ -5,6 +5,8 @@ import "time"
 // A Health is how the agent itself fared in one interval of about a second: whether what it measured is the mesh, or its
 // own lack of a processor.
 type Health struct {
+	// Pod is the agent's, as in its Begin.
+	Pod string `json:"pod,omitempty"`
 	// At ends the interval, Took is its length.
 	At   time.Time     `json:"at"`
 	Took time.Duration `json:"tookNs"`

@@ -17,7 +17,9 @@ type pacer struct {
 	// same core at the same moment.
 	cohort, cohorts int
 	duration        time.Duration
-	alarm           *alarm
+	// share says which of the cohort's requests are this agent's.
+	share share
+	alarm *alarm
 }
 
 // offset is when request seq, counted from 0, is due after begin: (seq + (cohort+1)/cohorts) / rate, stretched by the shape. For
@@ -37,7 +39,7 @@ func (p *pacer) due(seq uint64) time.Time { return p.begin.Add(p.offset(seq)) }
 // Pace implements vegeta.Pacer: it returns when the next request is due, or says that there is none. It does the waiting
 // itself, because Vegeta's own can't be cut short: a stopped run would send once more in each cohort, up to 1 s late.
 func (p *pacer) Pace(_ time.Duration, hits uint64) (wait time.Duration, stop bool) {
-	offset := p.offset(hits)
+	offset := p.offset(p.share.number(hits))
 	if offset > p.duration || !p.alarm.wait(p.begin.Add(offset)) {
 		return 0, true
 	}

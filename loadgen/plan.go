@@ -29,6 +29,10 @@ const (
 	DefaultTimeout = 10 * time.Second
 	// MaxBody bounds a request's body, in bytes.
 	MaxBody = 1 << 20
+	// MaxAgents bounds how many agents share a plan.
+	MaxAgents = 64
+	// MaxLead is how long before its Start an agent may be given a plan.
+	MaxLead = 5 * time.Minute
 )
 
 // A Plan is one unbroken open-loop run: every cohort sends at its own rate from the first request to the last, whatever the
@@ -59,6 +63,31 @@ type Plan struct {
 	Duration time.Duration `json:"durationNs"`
 	// Timeout is how long one request may take before it counts as unanswered. Zero means 10 s.
 	Timeout time.Duration `json:"timeoutNs,omitempty"`
+	// Agents is how many agents share the plan. Agent number Agent, counted from 0, sends of each cohort every Agents-th request,
+	// beginning with request number Agent, each when the whole plan has it due. Together they send what one agent would. 0 and
+	// 1 both mean that one sends all of it.
+	Agents int `json:"agents,omitempty"`
+	Agent  int `json:"agent,omitempty"`
+	// Start is the moment that all due times count from, by the agent's own clock. It lies ahead, by MaxLead at most. Zero is the
+	// moment in which the agent begins.
+	Start time.Time `json:"start,omitzero"`
+}
+
+// share is which requests of a plan an agent sends: those whose number leaves the rest agent when divided by agents.
+// Zero is one agent that sends all of them.
+type share struct{ agent, others uint64 }
+
+func (p Plan) share() share { return share{uint64(p.Agent), uint64(max(p.Agents, 1) - 1)} }
+
+// agents is how many there are.
+func (s share) agents() uint64 { return s.others + 1 }
+
+// number is the whole plan's number of an agent's n-th request, both counted from 0.
+func (s share) number(n uint64) uint64 { return s.agent + n*s.agents() }
+
+// count is the inverse of number. It is not ok for a request that is another agent's.
+func (s share) count(number uint64) (n uint64, ok bool) {
+	return number / s.agents(), number%s.agents() == s.agent
 }
 
 // A Cohort is a group of callers that look alike to the mesh.
@@ -212,6 +241,11 @@ func (p Plan) Validate() error {
 	if top := float64(total+p.Rate) * p.Shape.peak(); total <= MaxRate && p.Rate <= MaxRate && top > MaxRate {
 		wrong("shape", "%.0f requests a second at its peak, want up to %d", top, MaxRate)
 	}
+	if p.Agents < 0 || p.Agents > MaxAgents {
+		wrong("agents", "%d is not 0 to %d", p.Agents, MaxAgents)
+	} else if p.Agent < 0 || p.Agent >= max(p.Agents, 1) {
+		wrong("agent", "%d is not 0 to %d", p.Agent, max(p.Agents, 1)-1)
+	}
 	if p.Duration <= 0 || p.Duration > MaxDuration {
 		wrong("durationNs", "%s is not more than 0 and up to %s", p.Duration, MaxDuration)
 	}
@@ -277,13 +311,13 @@ func (p Plan) Expected(cohort string, from, to time.Duration) float64 {
 	return p.RateOf(cohort) * (p.Shape.area(to.Seconds()) - p.Shape.area(from.Seconds()))
 }
 
-// peak is the highest rate of all cohorts together.
+// peak is the highest rate of all cohorts together, of what one agent sends.
 func (p Plan) peak() float64 {
 	sum := 0.0
 	for _, c := range p.Cohorts {
 		sum += p.RateOf(c.Name)
 	}
-	return sum * p.Shape.peak()
+	return sum * p.Shape.peak() / float64(p.share().agents())
 }
 
 // StopLine ends a run when it is written to the agent after the plan.

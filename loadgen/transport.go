@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -25,7 +26,9 @@ const requestIDHeader = "X-Request-Id"
 
 // requestID is unique in a run and can be told from it alone. It is not a UUID on purpose: Envoy writes its trace decision
 // into those, and the id would come out changed.
-func requestID(run, cohort, seq string) string { return run + "-" + cohort + "-" + seq }
+func requestID(run, cohort string, seq uint64) string {
+	return run + "-" + cohort + "-" + strconv.FormatUint(seq, 10)
+}
 
 // newTransport makes the connection pool that all cohorts share. It is plain HTTP/1.1 and knows no proxy but the sidecar,
 // which takes the traffic without being asked.
@@ -73,6 +76,7 @@ type sender struct {
 	next   http.RoundTripper
 	run    string
 	cohort Cohort
+	share  share
 	// timeout is from here to the last byte of the answer. The one of http.Client needs two more goroutines for each
 	// request, and has two texts for the same thing.
 	timeout time.Duration
@@ -106,7 +110,12 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 			req.Header[name] = []string{value}
 		}
 	}
-	req.Header[requestIDHeader] = []string{requestID(s.run, s.cohort.Name, in.Header.Get(seqHeader))}
+	n, err := strconv.ParseUint(in.Header.Get(seqHeader), 10, 64)
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("the number of a request: %w", err)
+	}
+	req.Header[requestIDHeader] = []string{requestID(s.run, s.cohort.Name, s.share.number(n))}
 
 	// net/http asks for the body once more before it sends again, and an empty body of a GET leaves no trace on the
 	// wire. This is the only place where it can be told not to.

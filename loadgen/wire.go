@@ -29,9 +29,14 @@ type Begin struct {
 	Pod string `json:"pod"`
 	// Start is the moment that all cohorts count their due times from.
 	Start time.Time `json:"start"`
+	// Agents and Agent are the plan's.
+	Agents int `json:"agents,omitempty"`
+	Agent  int `json:"agent,omitempty"`
 	// Go and MaxProcs are the agent's Go version and how many cores it may use.
 	Go       string `json:"go"`
 	MaxProcs int    `json:"maxProcs"`
+	// Clock is how the agent's clock stands to the client's. The agent leaves it out; who measured it adds it.
+	Clock Clock `json:"clock,omitzero"`
 }
 
 // A Why says what ended a run.
@@ -84,13 +89,13 @@ type Handler struct {
 }
 
 // Decode reads an agent's stream to its end and checks that it is whole: it has a begin and an end, and each cohort's
-// samples are numbered from 0 without gap or duplicate and are as many as the agent says that it sent and got answered. An
+// samples are numbered without gap or duplicate, as the agent's part of the plan wants it, and are as many as the agent says that it sent and got answered. An
 // error says what was seen instead; the End that came with it, if one did, is returned too.
 func Decode(r io.Reader, h Handler) (*End, error) {
 	var (
 		begun bool
 		end   *End
-		books = ledger{}
+		books = ledger{accounts: map[string]*account{}}
 		lines = bufio.NewScanner(r)
 	)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
@@ -107,6 +112,7 @@ func Decode(r io.Reader, h Handler) (*End, error) {
 			return end, fmt.Errorf("load agent's stream, line %d: there is more after the end line: %.80q", n, lines.Bytes())
 		case l.Begin != nil && !begun:
 			begun = true
+			books.share = Plan{Agents: l.Begin.Agents, Agent: l.Begin.Agent}.share()
 			if h.Begin != nil {
 				h.Begin(*l.Begin)
 			}
@@ -142,11 +148,14 @@ func Decode(r io.Reader, h Handler) (*End, error) {
 }
 
 // A ledger is what Decode saw of each cohort.
-type ledger map[string]*account
+type ledger struct {
+	share    share
+	accounts map[string]*account
+}
 
 type account struct {
 	samples, answered uint64
-	// seen has one bit per sequence number.
+	// seen has one bit for each of the agent's requests.
 	seen []uint64
 }
 
@@ -154,18 +163,22 @@ type account struct {
 const maxSeq = uint64(MaxRate) * uint64(MaxDuration/time.Second)
 
 func (l ledger) add(s Sample) error {
-	a := l[s.Cohort]
+	a := l.accounts[s.Cohort]
 	if a == nil {
-		if len(l) == MaxCohorts {
+		if len(l.accounts) == MaxCohorts {
 			return fmt.Errorf("sample of cohort %q: there are %d others already", s.Cohort, MaxCohorts)
 		}
 		a = &account{}
-		l[s.Cohort] = a
+		l.accounts[s.Cohort] = a
 	}
 	if s.Seq >= maxSeq {
 		return fmt.Errorf("cohort %s: sequence number %d is out of bounds", s.Cohort, s.Seq)
 	}
-	word, bit := s.Seq/64, uint64(1)<<(s.Seq%64)
+	n, own := l.share.count(s.Seq)
+	if !own {
+		return fmt.Errorf("cohort %s: sequence number %d is another agent's", s.Cohort, s.Seq)
+	}
+	word, bit := n/64, uint64(1)<<(n%64)
 	for uint64(len(a.seen)) <= word {
 		a.seen = append(a.seen, 0)
 	}
@@ -180,7 +193,7 @@ func (l ledger) add(s Sample) error {
 	return nil
 }
 
-// gap is the lowest sequence number that is missing. Without one it is the number of samples.
+// gap is the lowest number that is missing, in the agent's own count. Without one it is the number of samples.
 func (a *account) gap() uint64 {
 	for seq := uint64(0); ; seq++ {
 		if word := seq / 64; word >= uint64(len(a.seen)) || a.seen[word]&(1<<(seq%64)) == 0 {
@@ -197,19 +210,19 @@ func (l ledger) check(end End) error {
 	known := map[string]bool{}
 	for _, want := range end.Cohorts {
 		known[want.Cohort] = true
-		got := l[want.Cohort]
+		got := l.accounts[want.Cohort]
 		if got == nil {
 			got = &account{}
 		}
 		if gap := got.gap(); gap < got.samples {
-			errs = append(errs, fmt.Errorf("cohort %s: sequence number %d is missing", want.Cohort, gap))
+			errs = append(errs, fmt.Errorf("cohort %s: sequence number %d is missing", want.Cohort, l.share.number(gap)))
 		}
 		if got.samples != want.Sent || got.answered != want.Answered {
 			errs = append(errs, fmt.Errorf("cohort %s: saw %d samples, %d of them answered; the agent sent %d, %d of them answered",
 				want.Cohort, got.samples, got.answered, want.Sent, want.Answered))
 		}
 	}
-	for name := range l {
+	for name := range l.accounts {
 		if !known[name] {
 			errs = append(errs, fmt.Errorf("cohort %s: has samples, but is not in the end line", name))
 		}
@@ -223,7 +236,7 @@ func (l ledger) check(end End) error {
 // String is the ledger's sum, for errors.
 func (l ledger) String() string {
 	var n uint64
-	for _, a := range l {
+	for _, a := range l.accounts {
 		n += a.samples
 	}
 	return fmt.Sprintf("%d samples", n)

@@ -17,6 +17,7 @@ import (
 const usage = `usage: loadgen attack   read a plan (one line of JSON) from stdin, run it, write what was seen to stdout as lines of JSON;
                         ends with the plan's duration, a line "stop", the end of stdin, or SIGTERM
        loadgen wait     do nothing until SIGTERM
+       loadgen clock    answer each line of stdin with the time, until stdin ends
        loadgen measure [--out FILE] [--] PROGRAM ARGUMENT...
                         run another program, on the same stdin, stdout and stderr, and say in one line of JSON, in the file or on
                         stderr, what it took of processor and memory; passes SIGTERM on and ends with the program's exit code
@@ -44,6 +45,12 @@ func run(args []string, in io.Reader, out, stderr io.Writer) int {
 	switch args[0] {
 	case "wait":
 		<-ctx.Done()
+		return 0
+	case "clock":
+		if err := loadgen.ServeClock(in, out); err != nil {
+			fmt.Fprintln(stderr, "loadgen:", err)
+			return 1
+		}
 		return 0
 	case "attack":
 		err := loadgen.Serve(ctx, podName(), in, out)
