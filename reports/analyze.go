@@ -42,13 +42,14 @@ func Analyze(src Source, spec Spec) (*Analysis, error) {
 		a.obs[i] = bounds(facts, p.Name)
 		a.tallies = append(a.tallies, newTally(&a.obs[i]))
 	}
+	wrong := clockError(facts.Agents)
 	for i, p := range spec.Phases {
 		if o := a.obs[i]; p.Rollback && o.Change != nil && !o.Change.Written.IsZero() {
 			var before Window
 			if i > 0 {
 				before = a.obs[i-1].Settled
 			}
-			a.clocks = append(a.clocks, newRollbackClock(p, before, o))
+			a.clocks = append(a.clocks, newRollbackClock(p, before, o, wrong))
 			continue
 		}
 		a.clocks = append(a.clocks, nil)
@@ -74,6 +75,15 @@ func Analyze(src Source, spec Spec) (*Analysis, error) {
 		}
 	}
 	return &Analysis{Observations: a.obs, Books: a.books.close(a.obs, truncated)}, nil
+}
+
+// clockError is how far off the times of agents may be that run on other machines, by the worst of them.
+func clockError(agents []loadgen.Begin) time.Duration {
+	worst := time.Duration(0)
+	for _, a := range agents {
+		worst = max(worst, a.Clock.Error)
+	}
+	return worst
 }
 
 type analysis struct {

@@ -47,6 +47,8 @@ type Books struct {
 	Troubles []Event `json:"troubles,omitempty"`
 	// Problems says in one sentence each what does not balance, or which limit was broken.
 	Problems []string `json:"problems,omitempty"`
+	// Voids counts those of the Problems that are the generator's.
+	Voids int `json:"voids,omitempty"`
 }
 
 // ListedUnexplained bounds Books.Unexplained.
@@ -54,6 +56,10 @@ const ListedUnexplained = 100
 
 // Balance tells whether the numbers can be trusted.
 func (b Books) Balance() bool { return len(b.Problems) == 0 }
+
+// Void tells whether all that is wrong with the numbers is that the generator could not keep its plan: then the machine was measured, not
+// the mesh.
+func (b Books) Void() bool { return b.Voids > 0 && b.Voids == len(b.Problems) }
 
 // A Row is one phase of the Books.
 type Row struct {
@@ -105,14 +111,17 @@ type Pace struct {
 type Generator struct {
 	// Known tells that the agents said anything.
 	Known bool `json:"known"`
-	// CPU is what the busiest agent used of its processors, as a fraction of 1. RunDelay is how long its threads waited for
-	// a processor, as a fraction of the time.
+	// CPU is what the busiest agent used of its processors, as a fraction of 1. RunDelay is how long the threads of the one that
+	// waited most waited for a processor, as a fraction of the time.
 	CPU      float64 `json:"cpu"`
 	RunDelay float64 `json:"runDelay"`
 	// Stall is the longest time in which an agent stood still, StallAt its end; Stalls counts those above MaxStall.
 	Stall   time.Duration `json:"stallNs"`
 	StallAt time.Time     `json:"stallAt,omitzero"`
 	Stalls  int           `json:"stalls"`
+	// Agents is how many there were, and ClockError how far off the times of those may be that ran on other machines than the lab.
+	Agents     int           `json:"agents"`
+	ClockError time.Duration `json:"clockErrorNs,omitempty"`
 	// ClockStep is the largest move of a wall clock against its monotonic clock.
 	ClockStep time.Duration `json:"clockStepNs"`
 }
@@ -138,10 +147,22 @@ type book struct {
 type pacing struct {
 	count                            int
 	firstDue, lastDue, first, latest time.Time
-	top                              uint64
-	seen                             bitset
-	lag                              time.Duration
-	lags                             *hdrhistogram.Histogram
+	// top is one more than the highest number that each agent sent, 0 for one that sent nothing.
+	top  []uint64
+	seen bitset
+	lag  time.Duration
+	lags *hdrhistogram.Histogram
+}
+
+// numbered is how many requests the agents numbered: agent i sends every len(top)-th, from number i on.
+func (p *pacing) numbered() int {
+	n := uint64(0)
+	for i, top := range p.top {
+		if top > 0 {
+			n += (top-1-uint64(i))/uint64(len(p.top)) + 1
+		}
+	}
+	return int(n)
 }
 
 // A life is one of an app's container, with the serial numbers that were seen of it.
@@ -186,6 +207,12 @@ func (b *book) problem(format string, args ...any) {
 	b.Problems = append(b.Problems, fmt.Sprintf(format, args...))
 }
 
+// void is a problem that is the generator's.
+func (b *book) void(format string, args ...any) {
+	b.Voids++
+	b.problem("void: "+format, args...)
+}
+
 func (b *book) row(phase string) *Row {
 	r, ok := b.rows[phase]
 	if !ok {
@@ -212,7 +239,7 @@ func (b *book) unexplainedN(n int, id, phase, format string, args ...any) {
 func (b *book) sample(s *loadgen.Sample) {
 	c, ok := b.cohorts[s.Cohort]
 	if !ok {
-		c = &pacing{first: s.Sent, firstDue: s.Due, lags: hdrhistogram.New(1, longestLatency, 3)}
+		c = &pacing{first: s.Sent, firstDue: s.Due, lags: hdrhistogram.New(1, longestLatency, 3), top: make([]uint64, max(b.plan.Agents, 1))}
 		b.cohorts[s.Cohort] = c
 	}
 	c.count++
@@ -228,7 +255,7 @@ func (b *book) sample(s *loadgen.Sample) {
 	if s.Sent.After(c.latest) {
 		c.latest = s.Sent
 	}
-	c.top = max(c.top, s.Seq)
+	c.top[s.Seq%uint64(len(c.top))] = max(c.top[s.Seq%uint64(len(c.top))], s.Seq+1)
 	lag := s.Sent.Sub(s.Due)
 	c.lag = max(c.lag, lag)
 	_ = c.lags.RecordValue(min(max(lag.Microseconds(), 0), longestLatency))
@@ -497,7 +524,7 @@ func (b *book) paces() {
 		}
 		delete(b.cohorts, cohort.Name)
 		p.Requests = c.count
-		p.Missing = int(c.top) + 1 - c.seen.count
+		p.Missing = c.numbered() - c.seen.count
 		if p.Missing < 0 || c.count > c.seen.count {
 			b.problem("%s samples of cohort %s came twice", Number(c.count-c.seen.count), p.Cohort)
 		}
@@ -515,10 +542,10 @@ func (b *book) paces() {
 		}
 		// Requests that are late at either end move the rate of a short run.
 		if off := math.Abs((sent - due).Seconds()); off > MaxRateError*due.Seconds() && off > MaxLagP99.Seconds() {
-			b.problem("void: cohort %s was to send %.1f requests a second and sent %.1f: this machine can't carry that load", p.Cohort, p.Planned, p.Achieved)
+			b.void("cohort %s was to send %.1f requests a second and sent %.1f: this machine can't carry that load", p.Cohort, p.Planned, p.Achieved)
 		}
 		if p.LagP99 > MaxLagP99 {
-			b.problem("void: cohort %s sent late by %s at p99, more than %s: this machine can't carry that load", p.Cohort, short(p.LagP99), short(MaxLagP99))
+			b.void("cohort %s sent late by %s at p99, more than %s: this machine can't carry that load", p.Cohort, short(p.LagP99), short(MaxLagP99))
 		}
 		if stop.IsZero() || start.IsZero() {
 			continue
@@ -535,12 +562,19 @@ func (b *book) paces() {
 // generator sums up what the agents said of themselves, and what was seen of clocks.
 func (b *book) generator() {
 	g := &b.Generator
-	var took, cpu, wait float64
+	g.Agents, g.ClockError = len(b.facts.Agents), clockError(b.facts.Agents)
+	type usage struct{ took, cpu, wait float64 }
+	agents := map[string]*usage{}
 	for _, h := range b.facts.Health {
 		g.Known = true
-		took += h.Took.Seconds() * float64(max(h.Cores, 1))
-		cpu += h.CPU.Seconds()
-		wait += h.RunDelay.Seconds() * float64(max(h.Cores, 1))
+		u := agents[h.Pod]
+		if u == nil {
+			u = &usage{}
+			agents[h.Pod] = u
+		}
+		u.took += h.Took.Seconds() * float64(max(h.Cores, 1))
+		u.cpu += h.CPU.Seconds()
+		u.wait += h.RunDelay.Seconds() * float64(max(h.Cores, 1))
 		if h.Stall > MaxStall {
 			g.Stalls++
 		}
@@ -551,8 +585,10 @@ func (b *book) generator() {
 			g.ClockStep = h.ClockStep
 		}
 	}
-	if took > 0 {
-		g.CPU, g.RunDelay = cpu/took, wait/took
+	for _, u := range agents {
+		if u.took > 0 {
+			g.CPU, g.RunDelay = max(g.CPU, u.cpu/u.took), max(g.RunDelay, u.wait/u.took)
+		}
 	}
 	for _, e := range b.facts.Events {
 		if e.Kind == ClockStep && e.By.Abs() > g.ClockStep.Abs() {
@@ -560,7 +596,7 @@ func (b *book) generator() {
 		}
 	}
 	if g.CPU > MaxCPU {
-		b.problem("void: the load agent used %.0f %% of its processors, more than %.0f %%: this machine can't carry that load", 100*g.CPU, 100*MaxCPU)
+		b.void("the load agent used %.0f %% of its processors, more than %.0f %%: this machine can't carry that load", 100*g.CPU, 100*MaxCPU)
 	}
 	if g.ClockStep.Abs() > MaxClockStep {
 		b.problem("a wall clock moved by %s during the run: times of different processes can't be compared", short(g.ClockStep))

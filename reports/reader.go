@@ -38,6 +38,8 @@ func (t *Trace) add(l *Line) error {
 		t.Log = append(t.Log, *l.Log)
 	case l.Health != nil:
 		t.Health = append(t.Health, *l.Health)
+	case l.Agent != nil:
+		t.Agents = append(t.Agents, *l.Agent)
 	case l.Pod != nil:
 		if i := slices.IndexFunc(t.Pods, func(p Pod) bool { return p.Name == l.Pod.Name }); i >= 0 {
 			t.Pods[i] = *l.Pod
@@ -57,6 +59,7 @@ func (t *Trace) Lines(facts bool, yield func(*Line) error) (truncated bool, err 
 	}
 	each(len(t.Events), func(i int) *Line { return &Line{Event: &t.Events[i]} })
 	each(len(t.Pods), func(i int) *Line { return &Line{Pod: &t.Pods[i]} })
+	each(len(t.Agents), func(i int) *Line { return &Line{Agent: &t.Agents[i]} })
 	each(len(t.Health), func(i int) *Line { return &Line{Health: &t.Health[i]} })
 	if !facts {
 		each(len(t.Samples), func(i int) *Line { return &Line{Sample: &t.Samples[i]} })

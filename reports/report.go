@@ -122,6 +122,8 @@ type Setup struct {
 	CPUs   int    `json:"cpus,omitempty"`
 	Memory uint64 `json:"memoryBytes,omitempty"`
 	Kernel string `json:"kernel,omitempty"`
+	// About says what is particular about the cluster and its Istio, a sentence each: on another sort of cluster it may differ.
+	About []string `json:"about,omitempty"`
 	// Load is the plan that the requests were sent by.
 	Load loadgen.Plan `json:"load"`
 }

@@ -56,6 +56,9 @@ type Rollback struct {
 	// as early as then. It is 0 where too few requests came to close the bracket.
 	Low  time.Duration `json:"lowNs"`
 	High time.Duration `json:"highNs"`
+	// ClockError is how far off the callers' times may be, where they were on another machine than the lab: the bracket is wider
+	// by it at both ends. 0 where all read one clock.
+	ClockError time.Duration `json:"clockErrorNs,omitempty"`
 	// NoneAfter tells that no affected request was sent after the write was accepted: Route is 0 by rule.
 	NoneAfter bool `json:"noneAfter"`
 	// Unaffected is how many requests in a row came after the last affected one. Chance is how likely so many miss a share
@@ -150,9 +153,9 @@ type trip struct{ sent, done time.Time }
 
 // newRollbackClock starts a clock for a phase that rolls back. before is the settled window of the phase before it; of both, only
 // the times are needed yet.
-func newRollbackClock(spec PhaseSpec, before Window, phase Observation) *rollbackClock {
+func newRollbackClock(spec PhaseSpec, before Window, phase Observation, clockError time.Duration) *rollbackClock {
 	return &rollbackClock{
-		out:    Rollback{Method: spec.Method, Canary: spec.Canary, Cohort: spec.Cohort, Kinds: map[string]int{}},
+		out:    Rollback{Method: spec.Method, Canary: spec.Canary, Cohort: spec.Cohort, Kinds: map[string]int{}, ClockError: clockError},
 		before: before, phase: phase, last: phase.Change.Writing,
 	}
 }
@@ -241,7 +244,7 @@ func (c *rollbackClock) result() *Rollback {
 	if c.drained.IsZero() {
 		r.Drain = 0
 	}
-	r.Low = r.Route
+	r.Low = max(r.Route-r.ClockError, 0)
 	r.Unaffected = len(c.free) + c.more
 	r.Chance = 1
 	if r.Known() {
@@ -262,7 +265,7 @@ func (c *rollbackClock) result() *Rollback {
 				done[i] = t.done
 			}
 			slices.SortFunc(done, time.Time.Compare)
-			r.High = done[m-1].Sub(change.Writing)
+			r.High = done[m-1].Sub(change.Writing) + r.ClockError
 		}
 	}
 	r.Parts = newParts(*change, r.Drain)

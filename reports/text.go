@@ -42,6 +42,7 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	for _, note := range r.Notes {
 		p.prose("note", note)
 	}
+	p.prose("where", strings.Join(r.Setup.About, " "))
 	p.files(r.Files)
 	if _, err := w.Write(p.Bytes()); err != nil {
 		return fmt.Errorf("print report: %w", err)
@@ -554,8 +555,15 @@ func (p *page) books(b Books) {
 			c.Cohort, c.Achieved, c.Planned, 100*MaxRateError, short(c.LagP99), short(MaxLagP99), short(c.LagMax)))
 	}
 	if g := b.Generator; g.Known {
-		p.para("   ", dim, fmt.Sprintf("load agent: %.0f %% of its processors (limit %.0f %%), its threads waited %.1f %% of the time for one; longest standstill %s; clock moved %s (limit %s)",
+		agent := "load agent"
+		if g.Agents > 1 {
+			agent = "the busiest of " + plural(g.Agents, "load agent", "load agents")
+		}
+		p.para("   ", dim, fmt.Sprintf(agent+": %.0f %% of its processors (limit %.0f %%), its threads waited %.1f %% of the time for one; longest standstill %s; clock moved %s (limit %s)",
 			100*g.CPU, 100*MaxCPU, 100*g.RunDelay, short(g.Stall), short(g.ClockStep), short(MaxClockStep)))
+		if g.ClockError > 0 {
+			p.para("   ", dim, fmt.Sprintf("they ran on other machines than the lab: their clocks were measured to within %s, by which brackets are wider", short(g.ClockError)))
+		}
 		if g.Stalls > 0 {
 			p.para("   ! ", yellow, fmt.Sprintf("the load agent stood still %s for more than %s, the longest until %s: requests of that time were sent late",
 				plural(g.Stalls, "time", "times"), short(MaxStall), g.StallAt.UTC().Format("15:04:05.000")))

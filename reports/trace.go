@@ -130,6 +130,8 @@ type Pod struct {
 	Version string `json:"version,omitempty"`
 	// Sidecar tells whether the pod has a proxy, and so whether what it does is logged.
 	Sidecar bool `json:"sidecar"`
+	// Node is the machine that it runs on; empty where it has none yet.
+	Node string `json:"node,omitempty"`
 	// Instances are the lives of the app's container that were counted, with what each had received before the load
 	// began (Base) and in all (Received).
 	Instances []Instance `json:"instances,omitempty"`
@@ -153,6 +155,8 @@ type Trace struct {
 	Log     []LogEntry
 	// Health is the load agents' own, in the order in which it came.
 	Health []loadgen.Health
+	// Agents are the load agents' first words.
+	Agents []loadgen.Begin
 	// Pods are those that the run knew of, by their last word.
 	Pods []Pod
 	// Truncated tells that the file ended in the middle of a line, as it does when the program that wrote it was
@@ -167,6 +171,8 @@ type Line struct {
 	Log    *LogEntry       `json:"log,omitempty"`
 	// Health is of the load agent.
 	Health *loadgen.Health `json:"health,omitempty"`
+	// Agent is a load agent's first word.
+	Agent *loadgen.Begin `json:"agent,omitempty"`
 	// Pod is one of the run's pods. A later line about the same pod replaces an earlier one.
 	Pod *Pod `json:"pod,omitempty"`
 }
@@ -174,7 +180,7 @@ type Line struct {
 // fields counts the fields that are set.
 func (l Line) fields() int {
 	n := 0
-	for _, set := range []bool{l.Event != nil, l.Sample != nil, l.Log != nil, l.Health != nil, l.Pod != nil} {
+	for _, set := range []bool{l.Event != nil, l.Sample != nil, l.Log != nil, l.Health != nil, l.Agent != nil, l.Pod != nil} {
 		if set {
 			n++
 		}
