@@ -19,6 +19,7 @@ type goBuild struct {
 	module   string // folder below the source root; "" is the root
 	tags     string
 	static   bool              // without cgo
+	archives bool              // with cgo, and all of C linked in: the program runs on any system
 	vars     map[string]string // string variables to set at link time, such as versions
 	packages []string
 	out      string
@@ -32,6 +33,9 @@ func (s *Store) run(ctx context.Context, b goBuild, say func(string)) error {
 	ldflags := "-s -w"
 	for _, name := range slices.Sorted(maps.Keys(b.vars)) {
 		ldflags += " -X " + name + "=" + b.vars[name]
+	}
+	if b.archives {
+		ldflags += " -extldflags=-static"
 	}
 	args := []string{"build", "-v", "-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags=" + ldflags, "-o", b.out}
 	if b.tags != "" {

@@ -8,7 +8,7 @@ import (
 )
 
 // nodePrograms are the names that the node's multi-call binary is called by.
-var nodePrograms = []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubeadm"}
+var nodePrograms = []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubeadm", "kubectl"}
 
 // nodeModule is the nested module with the node's programs. It is apart because Kubernetes can only be built with
 // replace directives, which would not reach those who import the main module.
@@ -47,8 +47,9 @@ func (s *Store) Node(ctx context.Context) (string, error) {
 			dns.packages = []string{"github.com/coredns/coredns"}
 			dns.out = dir + "/"
 			// runc is C in part: it enters namespaces before Go's runtime starts, and pods that ask for RuntimeDefault
-			// (istiod does) need its seccomp support.
-			runc := goBuild{module: nodeModule, tags: "seccomp", packages: []string{"github.com/opencontainers/runc"}, out: dir + "/"}
+			// (istiod does) need its seccomp support. All of C is linked in, because it also runs in a node image, which has
+			// another system's libraries.
+			runc := goBuild{module: nodeModule, tags: "seccomp netgo osusergo", archives: true, packages: []string{"github.com/opencontainers/runc"}, out: dir + "/"}
 			for _, b := range []goBuild{kubernetes, containers, dns, runc} {
 				if err := s.run(ctx, b, say); err != nil {
 					return err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -61,6 +62,16 @@ type Recipe struct {
 	Free uint64
 }
 
+// ErrNotBuilt is returned by Get, with a context of WithoutBuilding, for what is not built yet.
+var ErrNotBuilt = errors.New("it is not built yet")
+
+type withoutBuilding struct{}
+
+// WithoutBuilding returns a context with which Get finds what was built, and builds nothing.
+func WithoutBuilding(ctx context.Context) context.Context {
+	return context.WithValue(ctx, withoutBuilding{}, true)
+}
+
 // Get returns the folder of a finished build, building it where there is none yet. Two that want the same at once build
 // it once.
 func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
@@ -71,6 +82,9 @@ func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
 	dir := filepath.Join(s.Dir, r.Name, key)
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
+	}
+	if ctx.Value(withoutBuilding{}) != nil {
+		return "", fmt.Errorf("%s: %w", r.Name, ErrNotBuilt)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return "", err

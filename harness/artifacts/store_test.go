@@ -159,7 +159,7 @@ func TestVersionsAreThoseOfGoMod(t *testing.T) {
 }
 
 func TestToolsName(t *testing.T) {
-	for _, tool := range Tools(t.Context()) {
+	for _, tool := range Tools(t.Context(), Needs{NodeImage: true}) {
 		if tool.Name == "" || tool.For == "" || tool.Package == "" {
 			t.Errorf("%+v: want a name, a use and a Debian package", tool)
 		}

@@ -22,11 +22,14 @@ type Tool struct {
 	Err error
 }
 
-// tools are all that a build of the lab needs besides Go itself, and how to find out.
-var tools = []struct {
+// A probe is a tool, and the command that ends well where the machine has it.
+type probe struct {
 	Tool
-	probe []string
-}{
+	command []string
+}
+
+// tools are all that a build of the lab needs besides Go itself, and how to find out.
+var tools = []probe{
 	{Tool{Name: "go", For: "building everything", Package: "golang"}, []string{"go", "version"}},
 	{Tool{Name: "gcc", For: "runc, which is C in part", Package: "gcc"}, []string{"gcc", "--version"}},
 	{Tool{Name: "C library headers", For: "runc, which is C in part", Package: "libc6-dev"}, []string{"sh", "-c", "echo '#include <stdlib.h>' | gcc -E -x c - >/dev/null"}},
@@ -36,16 +39,32 @@ var tools = []struct {
 	{Tool{Name: "nft", For: "kube-proxy's and the sidecars' traffic rules", Package: "nftables"}, []string{"sh", "-c", "PATH=$PATH:/usr/sbin:/sbin nft --version"}},
 }
 
+// debootstrap is what the smallest Debian is made with.
+var debootstrap = probe{
+	Tool{Name: "debootstrap", For: "kind's node image, which can't be pulled here and is built instead", Package: "debootstrap"},
+	[]string{"sh", "-c", "PATH=$PATH:/usr/sbin:/sbin command -v debootstrap"},
+}
+
+// Needs says what is to be built, apart from what every cluster needs.
+type Needs struct {
+	// NodeImage is a node image for kind.
+	NodeImage bool
+}
+
 // Tools looks for everything that a build of the lab needs.
-func Tools(ctx context.Context) []Tool {
-	found := make([]Tool, len(tools))
+func Tools(ctx context.Context, n Needs) []Tool {
+	all := tools
+	if n.NodeImage {
+		all = append(slices.Clone(all), debootstrap)
+	}
+	found := make([]Tool, len(all))
 	var wg sync.WaitGroup // pip alone takes a third of a second, at every start
-	for i, t := range tools {
+	for i, t := range all {
 		wg.Go(func() {
 			found[i] = t.Tool
-			if out, err := exec.CommandContext(ctx, t.probe[0], t.probe[1:]...).CombinedOutput(); err != nil {
+			if out, err := exec.CommandContext(ctx, t.command[0], t.command[1:]...).CombinedOutput(); err != nil {
 				first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-				found[i].Err = fmt.Errorf("%s: %w %s", strings.Join(t.probe, " "), err, first)
+				found[i].Err = fmt.Errorf("%s: %w %s", strings.Join(t.command, " "), err, first)
 			}
 		})
 	}
@@ -54,9 +73,9 @@ func Tools(ctx context.Context) []Tool {
 }
 
 // MissingPackages are the Debian packages that bring what this machine lacks, sorted.
-func MissingPackages(ctx context.Context) []string {
+func MissingPackages(found []Tool) []string {
 	packages := map[string]bool{}
-	for _, t := range Tools(ctx) {
+	for _, t := range found {
 		if t.Err != nil {
 			packages[t.Package] = true
 		}
@@ -65,9 +84,10 @@ func MissingPackages(ctx context.Context) []string {
 }
 
 // CheckTools returns an error that names every missing tool and Debian's command that brings them, or nil.
-func CheckTools(ctx context.Context) error {
+func CheckTools(ctx context.Context, n Needs) error {
+	found := Tools(ctx, n)
 	var missing []string
-	for _, t := range Tools(ctx) {
+	for _, t := range found {
 		if t.Err != nil {
 			missing = append(missing, fmt.Sprintf("%s (for %s)", t.Name, t.For))
 		}
@@ -75,5 +95,5 @@ func CheckTools(ctx context.Context) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("missing on this machine: %s; on Debian and Ubuntu: apt-get install %s", strings.Join(missing, ", "), strings.Join(MissingPackages(ctx), " "))
+	return fmt.Errorf("missing on this machine: %s; on Debian and Ubuntu: apt-get install %s", strings.Join(missing, ", "), strings.Join(MissingPackages(found), " "))
 }

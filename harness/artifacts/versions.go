@@ -43,10 +43,13 @@ func (s *Store) moduleDir(ctx context.Context, dependency string) (string, error
 	return strings.TrimSpace(string(out)), nil
 }
 
+// Kubernetes is the version of the node's programs, such as "v1.37.2".
+func (s *Store) Kubernetes() (string, error) { return s.moduleVersion(nodeModule, "k8s.io/kubernetes") }
+
 // nodeVersions are the variables that the node's programs get their versions from when they are built by their own
 // release scripts. A Kubernetes without them calls itself v0.0.0, which clients take at its word.
 func (s *Store) nodeVersions() (map[string]string, error) {
-	kubernetes, err := s.moduleVersion(nodeModule, "k8s.io/kubernetes")
+	kubernetes, err := s.Kubernetes()
 	if err != nil {
 		return nil, err
 	}

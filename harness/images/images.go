@@ -19,10 +19,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/canarylab/canarylab/harness/artifacts"
@@ -30,6 +33,8 @@ import (
 
 // The references that manifests use. Istio's two are hub/name:tag of its own rendering.
 const (
+	// Prefix begins all of them.
+	Prefix    = "canarylab/"
 	Pilot     = "canarylab/pilot:dev"
 	Proxy     = "canarylab/proxyv2:dev"
 	SampleApp = "canarylab/sampleapp:dev"
@@ -49,9 +54,11 @@ type Binaries interface {
 	Envoy(ctx context.Context) (string, error)
 }
 
-// A spec is one image: files by their path inside, from the host.
+// A spec is one image: files by their path inside, from the host or as they are, and symbolic links.
 type spec struct {
 	files      map[string]string
+	contents   map[string][]byte
+	links      map[string]string
 	folders    []string // writable by everyone, as /tmp is
 	entrypoint []string
 	user       string
@@ -63,10 +70,19 @@ type Store interface {
 	Get(ctx context.Context, r artifacts.Recipe) (string, error)
 }
 
-// Build returns every image, keyed by reference. They are made once of the same binaries; then they come from the store,
+// Which says which images to build.
+type Which int
+
+// All builds every image, WithoutIstio leaves out Istio's two, which then come from somewhere else.
+const (
+	All Which = iota
+	WithoutIstio
+)
+
+// Build returns images, keyed by reference. They are made once of the same binaries; then they come from the store,
 // with their digests known.
-func Build(ctx context.Context, s Store) (map[string]v1.Image, error) {
-	specs, err := specs(ctx, s)
+func Build(ctx context.Context, s Store, which Which) (map[string]v1.Image, error) {
+	specs, err := specs(ctx, s, which)
 	if err != nil {
 		return nil, err
 	}
@@ -122,13 +138,34 @@ func read(dir string) (map[string]v1.Image, error) {
 	return images, nil
 }
 
-// specs are all images, by reference.
-func specs(ctx context.Context, b Binaries) (map[string]spec, error) {
-	istio, err := b.Istio(ctx)
+// Released returns Istio's released images. They are read from the registry when they are needed.
+func Released(ctx context.Context, hub, tag string) (map[string]v1.Image, error) {
+	set := map[string]v1.Image{}
+	for _, program := range []string{"pilot", "proxyv2"} {
+		ref, err := name.ParseReference(hub + "/" + program + ":" + tag)
+		if err != nil {
+			return nil, fmt.Errorf("a released image of Istio: %w", err)
+		}
+		platform := v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+		set[ref.String()], err = remote.Image(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithPlatform(platform))
+		if err != nil {
+			return nil, fmt.Errorf("fetch %s: %w", ref, err)
+		}
+	}
+	return set, nil
+}
+
+// specs are the images, by reference.
+func specs(ctx context.Context, b Binaries, which Which) (map[string]spec, error) {
+	programs, err := b.Programs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	programs, err := b.Programs(ctx)
+	all := programSpecs(programs)
+	if which == WithoutIstio {
+		return all, nil
+	}
+	istio, err := b.Istio(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -136,20 +173,23 @@ func specs(ctx context.Context, b Binaries) (map[string]spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	proxy, err := proxySpec(ctx, istio, filepath.Join(envoy, "envoy"))
-	if err != nil {
+	if all[Proxy], err = proxySpec(ctx, istio, filepath.Join(envoy, "envoy")); err != nil {
 		return nil, err
 	}
+	all[Pilot] = spec{
+		files:      map[string]string{"/usr/local/bin/pilot-discovery": filepath.Join(istio, "pilot-discovery")},
+		folders:    []string{"/tmp", "/var/run", "/etc/istio"},
+		entrypoint: []string{"/usr/local/bin/pilot-discovery"}, user: proxyUser,
+	}
+	return all, nil
+}
+
+// programSpecs are the images of the lab's own programs.
+func programSpecs(programs string) map[string]spec {
 	single := func(dir, name, user string) spec {
 		return spec{files: map[string]string{"/" + name: filepath.Join(dir, name)}, entrypoint: []string{"/" + name}, user: user}
 	}
 	return map[string]spec{
-		Pilot: {
-			files:      map[string]string{"/usr/local/bin/pilot-discovery": filepath.Join(istio, "pilot-discovery")},
-			folders:    []string{"/tmp", "/var/run", "/etc/istio"},
-			entrypoint: []string{"/usr/local/bin/pilot-discovery"}, user: proxyUser,
-		},
-		Proxy:     proxy,
 		SampleApp: single(programs, "sampleapp", "65532:65532"),
 		LoadGen: {
 			files:      map[string]string{"/loadgen": filepath.Join(programs, "loadgen"), "/vegeta": filepath.Join(programs, "vegeta")},
@@ -157,7 +197,7 @@ func specs(ctx context.Context, b Binaries) (map[string]spec, error) {
 		},
 		AccessLog: single(programs, "accesslog", "65532:65532"),
 		Pause:     single(programs, "pause", "65535:65535"),
-	}, nil
+	}
 }
 
 // fingerprint changes whenever an image would: with a path inside, a file's own path (the cache's say what they were
@@ -174,6 +214,12 @@ func fingerprint(specs map[string]spec) (string, error) {
 			}
 			fmt.Fprintln(&b, name, s.files[name], info.Size(), info.ModTime().UnixNano())
 		}
+		for _, name := range slices.Sorted(maps.Keys(s.contents)) {
+			fmt.Fprintf(&b, "%s %q\n", name, s.contents[name])
+		}
+		for _, name := range slices.Sorted(maps.Keys(s.links)) {
+			fmt.Fprintln(&b, name, s.links[name])
+		}
 	}
 	return b.String(), nil
 }
@@ -181,26 +227,22 @@ func fingerprint(specs map[string]spec) (string, error) {
 // proxySpec is Istio's sidecar: Envoy and its agent, and nft, with which istio-init captures a pod's traffic. Envoy and
 // nft need the host's C library and what else they are linked to.
 func proxySpec(ctx context.Context, istio, envoy string) (spec, error) {
-	nft, err := lookProgram("nft")
+	nft, files, err := nftables(ctx)
 	if err != nil {
-		return spec{}, fmt.Errorf("find nft, which goes into the proxy's image (Debian: apt-get install nftables): %w", err)
+		return spec{}, err
 	}
-	files := map[string]string{
+	libs, err := libraries(ctx, envoy)
+	if err != nil {
+		return spec{}, err
+	}
+	maps.Copy(files, libs)
+	maps.Copy(files, map[string]string{
 		"/usr/local/bin/pilot-agent": filepath.Join(istio, "pilot-agent"),
 		"/usr/local/bin/envoy":       envoy,
 		"/usr/sbin/nft":              nft,
 		// Where the agent looks for it (istio.io/istio, pkg/bootstrap: DefaultCfgDir).
 		"/var/lib/istio/envoy/envoy_bootstrap_tmpl.json": filepath.Join(istio, "envoy_bootstrap_tmpl.json"),
-	}
-	for _, program := range []string{envoy, nft} {
-		libs, err := libraries(ctx, program)
-		if err != nil {
-			return spec{}, err
-		}
-		for at, from := range libs {
-			files[at] = from
-		}
-	}
+	})
 	return spec{
 		files:      files,
 		folders:    []string{"/tmp", "/var/run", "/run", "/var/lib/istio/data", "/etc/istio/proxy"},
@@ -208,14 +250,14 @@ func proxySpec(ctx context.Context, istio, envoy string) (spec, error) {
 	}, nil
 }
 
-// build makes a single-layer image.
-func (s spec) build() (v1.Image, error) {
+// build makes an image of one layer, on top of those below.
+func (s spec) build(below ...v1.Layer) (v1.Image, error) {
 	// Stored, not compressed: images travel from one folder of this machine to another.
 	layer, err := tarball.LayerFromOpener(s.open, tarball.WithCompressionLevel(gzip.NoCompression))
 	if err != nil {
 		return nil, err
 	}
-	image, err := mutate.AppendLayers(empty.Image, layer)
+	image, err := mutate.AppendLayers(empty.Image, append(below, layer)...)
 	if err != nil {
 		return nil, err
 	}
@@ -243,7 +285,8 @@ func (s spec) write(w io.Writer) error {
 		folders[f] = 0o1777
 	}
 	names := slices.Sorted(maps.Keys(s.files))
-	for _, name := range slices.Concat(names, s.folders) {
+	contents, links := slices.Sorted(maps.Keys(s.contents)), slices.Sorted(maps.Keys(s.links))
+	for _, name := range slices.Concat(names, contents, links, s.folders) {
 		for dir := path.Dir(name); dir != "/"; dir = path.Dir(dir) {
 			if _, known := folders[dir]; !known {
 				folders[dir] = 0o755
@@ -257,6 +300,21 @@ func (s spec) write(w io.Writer) error {
 	}
 	for _, name := range names {
 		if err := addFile(t, name, s.files[name]); err != nil {
+			return err
+		}
+	}
+	for _, name := range contents {
+		header := &tar.Header{Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(s.contents[name])), ModTime: epoch}
+		if err := t.WriteHeader(header); err != nil {
+			return err
+		}
+		if _, err := t.Write(s.contents[name]); err != nil {
+			return err
+		}
+	}
+	for _, name := range links {
+		header := &tar.Header{Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeSymlink, Linkname: s.links[name], Mode: 0o777, ModTime: epoch}
+		if err := t.WriteHeader(header); err != nil {
 			return err
 		}
 	}
@@ -299,6 +357,19 @@ func Digest(images map[string]v1.Image) (string, error) {
 		return "", err
 	}
 	return h.Hex[:16], nil
+}
+
+// Configs are the digests of the images' configurations, by reference: they decide what an image contains.
+func Configs(images map[string]v1.Image) (map[string]string, error) {
+	m := make(map[string]string, len(images))
+	for ref, image := range images {
+		d, err := image.ConfigName()
+		if err != nil {
+			return nil, fmt.Errorf("the digest of %s: %w", ref, err)
+		}
+		m[ref] = d.String()
+	}
+	return m, nil
 }
 
 // errNoProgram is returned for a program that is in none of the usual folders.
