@@ -49,8 +49,12 @@ type Cluster interface {
 	Ready(ctx context.Context) error
 	// LoadImages makes images runnable by pods, under the references they are keyed by.
 	LoadImages(ctx context.Context, images map[string]v1.Image) error
+	// Reference is what pods have to name an image of LoadImages by: usually what it was keyed by.
+	Reference(image string) string
 	// Reused tells whether Up found the cluster running.
 	Reused() bool
+	// About says what is particular about the cluster, a sentence each, as far as it can matter to what is measured on it.
+	About() []string
 }
 
 // Options are for Up.
@@ -89,6 +93,8 @@ type Info struct {
 	// State is "running", "stopped" (its state is kept) or "broken" (it died; Down removes the rest).
 	State      string `json:"state"`
 	Kubeconfig string `json:"kubeconfig,omitempty"`
+	// PID is the process on this machine that all others of a running cluster descend from; 0 where there is none.
+	PID int `json:"pid,omitempty"`
 	// Detail is for people, such as where the state is kept.
 	Detail string `json:"detail,omitempty"`
 }

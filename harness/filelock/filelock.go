@@ -35,3 +35,23 @@ func Lock(ctx context.Context, path, what string, progress cluster.Progress) (un
 	}
 	return release, nil
 }
+
+// Share takes the lock of the file at path together with others that share it, and returns how to let go of it. It waits for
+// whoever holds it alone.
+func Share(ctx context.Context, path string) (unlock func(), err error) {
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	if _, err := lock.TryRLockContext(ctx, lookEvery); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return func() { _ = lock.Close() }, nil
+}
+
+// Try takes the lock of the file at path alone, if nobody holds it.
+func Try(path string) (unlock func(), taken bool, err error) {
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	taken, err = lock.TryLock()
+	if err != nil {
+		return nil, false, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return func() { _ = lock.Close() }, taken, nil
+}

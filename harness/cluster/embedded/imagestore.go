@@ -21,6 +21,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
+	"github.com/canarylab/canarylab/harness/cluster/nodeconf"
 	"github.com/canarylab/canarylab/harness/filelock"
 	"github.com/canarylab/canarylab/harness/images"
 )
@@ -48,7 +49,7 @@ func (p *Provider) seed(ctx context.Context, b *bringUp, set map[string]v1.Image
 	if err := linkTree(filepath.Join(store, "containerd"), b.layout.path("containerd")); err != nil {
 		return fmt.Errorf("hand the prepared images to the cluster: %w", err)
 	}
-	b.meta.Images, err = digests(set)
+	b.meta.Images, err = images.Configs(set)
 	return err
 }
 
@@ -148,7 +149,7 @@ func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error
 	if err != nil {
 		return err
 	}
-	want, err := digests(set)
+	want, err := images.Configs(set)
 	if err != nil {
 		return err
 	}
@@ -189,7 +190,7 @@ func importImages(ctx context.Context, ctr string, pid int, set map[string]v1.Im
 		}
 		tags[tag] = image
 	}
-	socket := fmt.Sprintf("/proc/%d/root%s", pid, containerdSocket)
+	socket := fmt.Sprintf("/proc/%d/root%s", pid, nodeconf.Socket)
 	cmd := exec.CommandContext(ctx, ctr, "--address", socket, "--namespace", "k8s.io", "images", "import", "-")
 	r, w := io.Pipe()
 	cmd.Stdin = r
@@ -202,19 +203,6 @@ func importImages(ctx context.Context, ctr string, pid int, set map[string]v1.Im
 		return fmt.Errorf("import images into the node: %w: %s", err, strings.TrimSpace(out.String()))
 	}
 	return nil
-}
-
-// digests of the images' configurations, which decide their content.
-func digests(set map[string]v1.Image) (map[string]string, error) {
-	m := make(map[string]string, len(set))
-	for ref, image := range set {
-		d, err := image.ConfigName()
-		if err != nil {
-			return nil, fmt.Errorf("the digest of %s: %w", ref, err)
-		}
-		m[ref] = d.String()
-	}
-	return m, nil
 }
 
 // linkTree makes a copy of a prepared containerd root. Blobs and snapshots become hard links, databases are copied, for

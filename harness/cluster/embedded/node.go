@@ -1,14 +1,13 @@
 package embedded
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
+	"github.com/canarylab/canarylab/harness/cluster/nodeconf"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
@@ -17,7 +16,6 @@ import (
 // Addresses inside the node. Each cluster has its own network namespace, so every cluster can have the same.
 const (
 	nodeIP     = "10.200.0.1"
-	podRange   = "10.244.0.0/16"
 	serviceIPs = "10.96.0.0/16"
 	apiService = "10.96.0.1"
 	apiPort    = "6443"
@@ -34,9 +32,6 @@ func (l layout) path(elem ...string) string {
 }
 func (l layout) kubeconfig() string     { return l.path("kubeconfig") }
 func (l layout) pki(file string) string { return l.path("pki", file) }
-
-// The containerd socket's path inside the node, where /run is in memory.
-const containerdSocket = "/run/containerd/containerd.sock"
 
 // writeCredentials makes every certificate, key and kubeconfig of a new cluster.
 func (l layout) writeCredentials(hostname string) error {
@@ -114,7 +109,7 @@ func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 		"authentication": map[string]any{"anonymous": map[string]any{"enabled": false}, "webhook": map[string]any{"enabled": true}, "x509": map[string]any{"clientCAFile": l.pki("ca.crt")}},
 		"authorization":  map[string]any{"mode": "Webhook"},
 		"tlsCertFile":    l.pki("kubelet.crt"), "tlsPrivateKeyFile": l.pki("kubelet.key"),
-		"containerRuntimeEndpoint": "unix://" + containerdSocket,
+		"containerRuntimeEndpoint": "unix://" + nodeconf.Socket,
 		"clusterDNS":               []string{nodeIP}, "clusterDomain": "cluster.local",
 		"resolvConf":   "", // the node has no way out, so pods get no upstream resolver
 		"cgroupDriver": "cgroupfs", "cgroupRoot": "/" + cgroup, "cgroupsPerQOS": true, "enforceNodeAllocatable": []string{},
@@ -136,7 +131,7 @@ func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 	proxy := map[string]any{
 		"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",
 		"clientConnection": map[string]any{"kubeconfig": l.path("pki", "kube-proxy.kubeconfig"), "qps": 200, "burst": 400},
-		"hostnameOverride": hostname, "clusterCIDR": podRange, "mode": "nftables",
+		"hostnameOverride": hostname, "clusterCIDR": nodeconf.PodRange, "mode": "nftables",
 		// Kubernetes' default of a second is for thousands of Services. Here it would only delay a handful.
 		"nftables": map[string]any{"minSyncPeriod": "20ms"},
 		// The table of connections is the whole kernel's: leave it as the host has it.
@@ -159,25 +154,10 @@ func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 	if err := os.WriteFile(l.path("Corefile"), []byte(corefile), 0o600); err != nil {
 		return err
 	}
-	cni := map[string]any{
-		"cniVersion": "1.0.0", "name": "pods",
-		"plugins": []any{map[string]any{
-			"type": "ptp", "ipMasq": false,
-			"ipam": map[string]any{
-				"type": "host-local", "dataDir": "/run/cni-ipam",
-				"ranges": []any{[]any{map[string]any{"subnet": podRange}}},
-				"routes": []any{map[string]any{"dst": "0.0.0.0/0"}},
-			},
-		}},
-	}
-	raw, err := json.MarshalIndent(cni, "", "  ")
-	if err != nil {
-		return err
-	}
 	if err := os.MkdirAll(l.path("cni"), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(l.path("cni", "10-ptp.conflist"), raw, 0o600); err != nil {
+	if err := os.WriteFile(l.path("cni", nodeconf.CNIFile), nodeconf.Pods(), 0o600); err != nil {
 		return err
 	}
 	return writeContainerdConfig(l.path("containerd.toml"), l.path("containerd"), l.path("cni"), bin)
@@ -185,33 +165,8 @@ func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 
 // writeContainerdConfig configures containerd to keep its data in root and find its plugins and runc in bin.
 func writeContainerdConfig(file, root, cniConf, bin string) error {
-	var b strings.Builder
-	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	p("version = 3")
-	p("root = %q", root)
-	p("state = %q", filepath.Dir(containerdSocket))
-	// What the lab does not use, or what probes the host at start.
-	p("disabled_plugins = [%q, %q, %q, %q, %q, %q]",
-		"io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs",
-		"io.containerd.snapshotter.v1.blockfile", "io.containerd.snapshotter.v1.erofs", "io.containerd.nri.v1.nri")
-	p("[grpc]")
-	p("address = %q", containerdSocket)
-	p("[plugins.'io.containerd.cri.v1.images']")
-	p("snapshotter = \"overlayfs\"")
-	p("[plugins.'io.containerd.cri.v1.images'.pinned_images]")
-	p("sandbox = %q", "docker.io/"+pauseImage)
-	p("[plugins.'io.containerd.cri.v1.runtime']")
-	p("restrict_oom_score_adj = true") // some machines lack CAP_SYS_RESOURCE
-	p("disable_apparmor = true")       // a profile would be loaded into the host's kernel
-	p("[plugins.'io.containerd.cri.v1.runtime'.cni]")
-	p("bin_dirs = [%q]", bin)
-	p("conf_dir = %q", cniConf)
-	p("[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]")
-	p("runtime_type = \"io.containerd.runc.v2\"")
-	p("[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]")
-	p("BinaryName = %q", filepath.Join(bin, "runc"))
-	p("SystemdCgroup = false")
-	return os.WriteFile(file, []byte(b.String()), 0o600)
+	c := nodeconf.Containerd{Root: root, Bin: bin, CNI: cniConf, Sandbox: "docker.io/" + pauseImage}
+	return os.WriteFile(file, c.TOML(), 0o600)
 }
 
 func writeYAML(file string, v any) error {
@@ -283,7 +238,7 @@ func (l layout) spec(name, cgroup, hostname, bin string, readOnly []string) node
 		}, {
 			Name: "containerd", Path: at("containerd"), Env: env,
 			Args:  []string{"--config=" + l.path("containerd.toml")},
-			Ready: &nodespec.Probe{Socket: containerdSocket},
+			Ready: &nodespec.Probe{Socket: nodeconf.Socket},
 		}, {
 			Name: "kubelet", Path: at("kubelet"), Env: env, After: []string{"kube-apiserver", "containerd"},
 			Args: []string{

@@ -280,7 +280,7 @@ func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 		case alive && err != nil:
 			info.State, info.Detail = "starting", "state in "+string(l)
 		case alive:
-			info.State, info.Kubeconfig, info.Detail = "running", l.kubeconfig(), fmt.Sprintf("PID %d, state in %s", m.PID, l)
+			info.State, info.Kubeconfig, info.PID, info.Detail = "running", l.kubeconfig(), m.PID, fmt.Sprintf("PID %d, state in %s", m.PID, l)
 		case err == nil && m.Kept:
 			info.State, info.Detail = "stopped", "kept in "+string(l)
 		}
@@ -347,6 +347,17 @@ func (c *Cluster) Kubeconfig() string { return c.layout.kubeconfig() }
 
 // Reused implements cluster.Cluster.
 func (c *Cluster) Reused() bool { return c.reused }
+
+// Reference implements cluster.Cluster.
+func (c *Cluster) Reference(image string) string { return image }
+
+// About implements cluster.Cluster.
+func (c *Cluster) About() []string {
+	return []string{
+		"The node is made of namespaces of this machine. CoreDNS is a process of the node; on a kind cluster it runs as pods.",
+		"The node has no way out: nothing in it reaches anything but itself.",
+	}
+}
 
 func (l layout) readMeta() (meta, error) {
 	var m meta

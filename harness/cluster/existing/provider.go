@@ -1,0 +1,349 @@
+// Package existing uses a cluster that was there before: any context of a kubeconfig. It makes and removes nothing but what carries the
+// lab's label.
+package existing
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/images"
+	"github.com/canarylab/canarylab/harness/kube"
+)
+
+// Name is what CLUSTER= calls this provider.
+const Name = "existing"
+
+// ErrUsage is wrapped by errors about what has to be said before a cluster is touched.
+var ErrUsage = errors.New("an existing cluster has to be named and confirmed")
+
+const (
+	// answersWithin bounds the first question to the API server.
+	answersWithin = 15 * time.Second
+	// pushedSideBySide bounds the images that are pushed at once.
+	pushedSideBySide = 3
+	// guestLabel and its value are on everything that the lab makes on clusters that are not its own.
+	guestLabel, guestValue = "canarylab.io/cluster", Name
+	ownedBy                = guestLabel + "=" + guestValue
+)
+
+// Labels are what tells the lab's namespaces, and its Istio, from everybody else's.
+func Labels() map[string]string { return map[string]string{guestLabel: guestValue} }
+
+// Access says which cluster to use, and how.
+type Access struct {
+	// Kubeconfig is the file to read; empty means where kubectl would look.
+	Kubeconfig string
+	// Context is the one to use. There is no default: the current context is the user's business.
+	Context string
+	// Confirmed says that the user knows what will be done, and where.
+	Confirmed bool
+	// ExecPlugins allows the kubeconfig to run programs for its credentials.
+	ExecPlugins bool
+	// Repository is where the cluster's nodes pull the lab's images from, such as "registry.example.com/team": below it, each has
+	// a name of its own. Empty means that the nodes have them already, under the lab's own references.
+	Repository string
+	// Tag says that the images are in Repository already, under this tag. Empty means that they are built and pushed.
+	Tag string
+}
+
+// A Provider remembers what was used below one folder.
+type Provider struct {
+	// Home is the folder for state: existing/CONTEXT.
+	Home string
+	// Access is the cluster to use.
+	Access Access
+}
+
+var _ cluster.Provider = (*Provider)(nil)
+
+// Name implements cluster.Provider.
+func (p *Provider) Name() string { return Name }
+
+// Check implements cluster.Provider: the cluster is named, confirmed, and reached without surprises. It asks nobody.
+func (p *Provider) Check(context.Context) error {
+	_, err := p.load()
+	return err
+}
+
+// load reads the kubeconfig and leaves nothing but the context in it.
+func (p *Provider) load() (*clientcmdapi.Config, error) {
+	a := p.Access
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	if a.Kubeconfig != "" {
+		rules.ExplicitPath = a.Kubeconfig
+	}
+	all, err := rules.Load()
+	if err != nil {
+		return nil, fmt.Errorf("%w: read the kubeconfig: %w", ErrUsage, err)
+	}
+	known := strings.Join(slices.Sorted(maps.Keys(all.Contexts)), ", ")
+	if known == "" {
+		known = "none (" + strings.Join(rules.GetLoadingPrecedence(), ", ") + ")"
+	}
+	if a.Context == "" {
+		return nil, fmt.Errorf("%w: say which with --context; the kubeconfig has: %s", ErrUsage, known)
+	}
+	chosen := all.Contexts[a.Context]
+	if chosen == nil {
+		return nil, fmt.Errorf("%w: the kubeconfig has no context %q; it has: %s", ErrUsage, a.Context, known)
+	}
+	server, user := all.Clusters[chosen.Cluster], all.AuthInfos[chosen.AuthInfo]
+	if server == nil {
+		return nil, fmt.Errorf("%w: context %q names a cluster %q that the kubeconfig does not have", ErrUsage, a.Context, chosen.Cluster)
+	}
+	if user != nil && (user.Exec != nil || user.AuthProvider != nil) && !a.ExecPlugins {
+		what := "an auth provider"
+		if user.Exec != nil {
+			what = "the program " + user.Exec.Command
+		}
+		return nil, fmt.Errorf("%w: context %q gets its credentials from %s; --allow-exec-plugins allows that", ErrUsage, a.Context, what)
+	}
+	if !a.Confirmed {
+		return nil, fmt.Errorf("%w: on %s (context %s, user %s) it would make namespaces with the label %s, play scenarios in them with load of its own, and delete them again; --yes confirms",
+			ErrUsage, server.Server, a.Context, chosen.AuthInfo, ownedBy)
+	}
+	one := all.DeepCopy()
+	one.CurrentContext = a.Context
+	if err := clientcmdapi.MinifyConfig(one); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	// The copy stands on its own, wherever the files were that it names.
+	if err := clientcmdapi.FlattenConfig(one); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return one, nil
+}
+
+// Prepare implements cluster.Provider. There is nothing to make.
+func (p *Provider) Prepare(context.Context) error { return nil }
+
+var unsafe = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
+
+// dir is the folder of a server under the name of the context. Many people's contexts have the same name.
+func (p *Provider) dir(server string) string {
+	sum := sha256.Sum256([]byte(p.Access.Context + " " + server))
+	return filepath.Join(p.Home, "existing", unsafe.ReplaceAllString(p.Access.Context, "-")+"-"+hex.EncodeToString(sum[:4]))
+}
+
+const kubeconfigFile, metaFile = "kubeconfig", "meta.json"
+
+// meta is what is remembered of a cluster that was used.
+type meta struct {
+	Context string `json:"context"`
+	Server  string `json:"server"`
+}
+
+// Up implements cluster.Provider: it finds the cluster. The name is not used; the context is the name.
+func (p *Provider) Up(ctx context.Context, _ string, _ cluster.Options) (cluster.Cluster, error) {
+	return p.open(ctx)
+}
+
+// Open implements cluster.Provider.
+func (p *Provider) Open(ctx context.Context, _ string) (cluster.Cluster, error) { return p.open(ctx) }
+
+func (p *Provider) open(ctx context.Context) (*Cluster, error) {
+	one, err := p.load()
+	if err != nil {
+		return nil, err
+	}
+	config, err := clientcmd.NewDefaultClientConfig(*one, &clientcmd.ConfigOverrides{}).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("context %s: %w", p.Access.Context, err)
+	}
+	k, err := kube.New(config)
+	if err != nil {
+		return nil, err
+	}
+	asking, cancel := context.WithTimeout(ctx, answersWithin)
+	defer cancel()
+	if err := k.Answers(asking); err != nil {
+		return nil, fmt.Errorf("the API server of context %s: %w", p.Access.Context, err)
+	}
+	dir := p.dir(config.Host)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := writeKubeconfig(one, dir); err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(meta{p.Access.Context, config.Host})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, metaFile), raw, 0o600); err != nil {
+		return nil, err
+	}
+	return &Cluster{provider: p, dir: dir, config: config, kube: k, tag: p.Access.Tag}, nil
+}
+
+// writeKubeconfig puts the copy into dir, for its owner alone. Whoever reads it meanwhile sees the old file or the new one.
+func writeKubeconfig(one *clientcmdapi.Config, dir string) error {
+	raw, err := clientcmd.Write(*one)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "."+kubeconfigFile+"-*") // 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(raw)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, kubeconfigFile))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// Down implements cluster.Provider: it deletes the namespaces that carry the lab's label, whoever of the lab made them, and what is
+// remembered of the cluster. Nothing else in the cluster is touched.
+func (p *Provider) Down(ctx context.Context, _ string, keepState bool) error {
+	if keepState {
+		return fmt.Errorf("%w: --keep-state is for clusters that the lab made", ErrUsage)
+	}
+	c, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	list, err := c.kube.Kubernetes().CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: ownedBy})
+	if err != nil {
+		return fmt.Errorf("look for the lab's namespaces: %w", err)
+	}
+	var g errgroup.Group
+	for _, ns := range list.Items {
+		g.Go(func() error { return c.kube.DeleteNamespace(ctx, ns.Name) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return os.RemoveAll(c.dir)
+}
+
+// List implements cluster.Provider: the clusters that were used from here. None of them is asked.
+func (p *Provider) List(context.Context) ([]cluster.Info, error) {
+	found, err := filepath.Glob(filepath.Join(p.Home, "existing", "*", metaFile))
+	if err != nil {
+		return nil, err
+	}
+	var infos []cluster.Info
+	for _, file := range found {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		var m meta
+		if err := json.Unmarshal(raw, &m); err != nil {
+			return nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		infos = append(infos, cluster.Info{
+			Name: m.Context, Provider: Name, State: "in use", Kubeconfig: filepath.Join(filepath.Dir(file), kubeconfigFile),
+			Detail: m.Server + "; down --cluster existing --context " + m.Context + " --yes removes the lab's namespaces",
+		})
+	}
+	return infos, nil
+}
+
+// A Cluster is one that was there before.
+type Cluster struct {
+	provider *Provider
+	// dir has what is remembered of it.
+	dir    string
+	config *rest.Config
+	kube   *kube.Client
+	// tag is the images' in the repository.
+	tag string
+}
+
+var _ cluster.Cluster = (*Cluster)(nil)
+
+// Name implements cluster.Cluster: the context's.
+func (c *Cluster) Name() string { return c.provider.Access.Context }
+
+// Provider implements cluster.Cluster.
+func (c *Cluster) Provider() string { return Name }
+
+// Config implements cluster.Cluster.
+func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.config) }
+
+// Kubeconfig implements cluster.Cluster: a copy with this context alone.
+func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, kubeconfigFile) }
+
+// Reused implements cluster.Cluster.
+func (c *Cluster) Reused() bool { return true }
+
+// Ready implements cluster.Cluster. Other people's nodes are not waited for: a scenario's pods say it if they find none.
+func (c *Cluster) Ready(context.Context) error { return nil }
+
+// About implements cluster.Cluster.
+func (c *Cluster) About() []string {
+	about := []string{fmt.Sprintf("The cluster is somebody's own (%s): what else runs on it, and how its Istio is configured, is not the lab's doing.", c.config.Host)}
+	if c.provider.Access.Repository != "" {
+		about = append(about, fmt.Sprintf("The lab's images come from %s, tag %s.", c.provider.Access.Repository, c.tag))
+	}
+	return about
+}
+
+// Reference implements cluster.Cluster.
+func (c *Cluster) Reference(image string) string {
+	if c.provider.Access.Repository == "" {
+		return image
+	}
+	own, _, ours := strings.Cut(strings.TrimPrefix(image, images.Prefix), ":")
+	if !strings.HasPrefix(image, images.Prefix) || !ours {
+		return image
+	}
+	return strings.TrimSuffix(c.provider.Access.Repository, "/") + "/" + own + ":" + c.tag
+}
+
+// LoadImages implements cluster.Cluster: it pushes the images to the repository, with the credentials that Docker would use. Without
+// a repository there is nowhere to push to.
+func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error {
+	if c.provider.Access.Repository == "" || c.provider.Access.Tag != "" || len(set) == 0 {
+		return nil
+	}
+	digest, err := images.Digest(set)
+	if err != nil {
+		return err
+	}
+	c.tag = digest
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(pushedSideBySide)
+	for ref, image := range set {
+		g.Go(func() error {
+			to, err := name.ParseReference(c.Reference(ref))
+			if err != nil {
+				return fmt.Errorf("--image-repository %s: %w", c.provider.Access.Repository, err)
+			}
+			o := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
+			// What is there already is not sent again.
+			if err := remote.Write(to, image, o...); err != nil {
+				return fmt.Errorf("push %s: %w", to, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}

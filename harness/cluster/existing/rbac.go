@@ -1,0 +1,135 @@
+package existing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/canarylab/canarylab/harness/kube"
+)
+
+// askedSideBySide bounds the questions of a preflight that are under way at once.
+const askedSideBySide = 16
+
+// change are the verbs for what the lab makes: server-side apply is a patch, which creates what is not there.
+var change = []string{"get", "list", "watch", "create", "patch", "delete"}
+
+var read = []string{"get", "list", "watch"}
+
+// Rules are all rights that a run needs, none more. They are cluster-wide because the namespaces that a run makes do not exist before
+// it, and RBAC can't speak of namespaces by label.
+func Rules() []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{
+		// A scenario's namespace, made and removed again.
+		{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: change},
+		// What is in it: the app, its callers, the recorder.
+		{APIGroups: []string{""}, Resources: []string{"services", "configmaps", "serviceaccounts"}, Verbs: change},
+		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: change},
+		{APIGroups: []string{"apps"}, Resources: []string{"deployments/scale"}, Verbs: []string{"patch"}},
+		{APIGroups: []string{"apps"}, Resources: []string{"replicasets"}, Verbs: read},
+		{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: change},
+		{APIGroups: []string{"networking.istio.io"}, Resources: []string{"virtualservices", "destinationrules", "gateways", "sidecars", "envoyfilters", "serviceentries"}, Verbs: change},
+		{APIGroups: []string{"security.istio.io"}, Resources: []string{"peerauthentications", "authorizationpolicies"}, Verbs: change},
+		// Pods are watched, asked for their counters and configuration, and told to send load.
+		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: read},
+		{APIGroups: []string{""}, Resources: []string{"pods/exec", "pods/portforward"}, Verbs: []string{"get", "create"}},
+		{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
+		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"get", "list"}},
+		// Which Istio there is, and whether its injection reaches a namespace.
+		{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{"mutatingwebhookconfigurations"}, Verbs: []string{"get", "list"}},
+		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list"}},
+	}
+}
+
+// Everything is the right to do anything, which installing Istio needs: it makes cluster-wide roles.
+func Everything() []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}}
+}
+
+// Role is the name of RBAC's ClusterRole and of its binding.
+const Role = "canarylab"
+
+// RBAC is a manifest that gives a user (or, by "system:serviceaccount:NAMESPACE:NAME", a service account) just those rights.
+func RBAC(user string) ([]byte, error) {
+	subject := rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}
+	if rest, ok := strings.CutPrefix(user, "system:serviceaccount:"); ok {
+		ns, name, found := strings.Cut(rest, ":")
+		if !found || ns == "" || name == "" || strings.Contains(name, ":") {
+			return nil, fmt.Errorf("%w: user %q: a service account is system:serviceaccount:NAMESPACE:NAME", ErrUsage, user)
+		}
+		subject = rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: ns, Name: name}
+	}
+	var docs []string
+	for _, o := range []any{
+		&rbacv1.ClusterRole{
+			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
+			ObjectMeta: metav1.ObjectMeta{Name: Role}, Rules: Rules(),
+		},
+		&rbacv1.ClusterRoleBinding{
+			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
+			ObjectMeta: metav1.ObjectMeta{Name: Role}, Subjects: []rbacv1.Subject{subject},
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: Role},
+		},
+	} {
+		raw, err := yaml.Marshal(o)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, strings.ReplaceAll(string(raw), "  creationTimestamp: null\n", ""))
+	}
+	return []byte("# What canarylab needs in a cluster that is not its own, and nothing else.\n" + strings.Join(docs, "---\n")), nil
+}
+
+// ErrForbidden is wrapped by the error that names the rights that are missing.
+var ErrForbidden = errors.New("rights are missing")
+
+// Permitted asks the API server whether this user has the rights of rules, in every namespace. Nothing is created to find out.
+func Permitted(ctx context.Context, k *kube.Client, rules []rbacv1.PolicyRule) error {
+	var (
+		mu     sync.Mutex
+		denied = map[string][]string{} // verbs by resource
+	)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(askedSideBySide)
+	for _, rule := range rules {
+		for _, resource := range rule.Resources {
+			for _, verb := range rule.Verbs {
+				g.Go(func() error {
+					allowed, err := k.Allowed(ctx, verb, rule.APIGroups[0], resource)
+					if err == nil && !allowed {
+						mu.Lock()
+						defer mu.Unlock()
+						what := strings.TrimSuffix(resource+"."+rule.APIGroups[0], ".")
+						denied[what] = append(denied[what], verb)
+					}
+					return err
+				})
+			}
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if len(denied) == 0 {
+		return nil
+	}
+	var missing []string
+	for _, what := range slices.Sorted(maps.Keys(denied)) {
+		slices.Sort(denied[what])
+		if what == "*.*" {
+			missing = append(missing, "to do anything with anything")
+			continue
+		}
+		missing = append(missing, what+" ("+strings.Join(denied[what], ", ")+")")
+	}
+	return fmt.Errorf("%w: %s", ErrForbidden, strings.Join(missing, ", "))
+}

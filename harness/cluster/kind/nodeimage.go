@@ -1,0 +1,178 @@
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"sigs.k8s.io/kind/pkg/apis/config/defaults"
+
+	"github.com/canarylab/canarylab/harness/artifacts"
+	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/images"
+)
+
+// registryAnswers bounds the question whether kind's own node image can be pulled.
+const registryAnswers = 5 * time.Second
+
+// A nodeImage is what a node is made of.
+type nodeImage struct {
+	ref string
+	// own tells that it was built here. It has no systemd, and a network of its own.
+	own bool
+	// why says why it was taken.
+	why string
+}
+
+// nodeImage decides on the node image and makes sure that the engine has it: the one that was asked for, kind's own if it is there,
+// ours if it was built, kind's own if it can be pulled, or ours.
+func (p *Provider) nodeImage(ctx context.Context, e engine, progress cluster.Progress) (nodeImage, error) {
+	if p.NodeImage != "" {
+		if !e.hasImage(ctx, p.NodeImage) {
+			if err := pull(ctx, e, p.NodeImage, progress); err != nil {
+				return nodeImage{}, fmt.Errorf("--node-image: %w", err)
+			}
+		}
+		own, err := e.label(ctx, p.NodeImage, images.NodeLabel)
+		return nodeImage{p.NodeImage, own != "", "as asked for"}, err
+	}
+	official := defaults.Image
+	if e.hasImage(ctx, official) {
+		return nodeImage{official, false, "kind's own"}, nil
+	}
+	if built, err := p.built(ctx, e); err != nil {
+		return nodeImage{}, err
+	} else if built != "" {
+		return nodeImage{built, true, "built here from the binaries that an embedded node has"}, nil
+	}
+	unreachable := reachable(ctx, official)
+	if unreachable == nil {
+		unreachable = pull(ctx, e, official, progress)
+		if unreachable == nil {
+			return nodeImage{official, false, "kind's own"}, nil
+		}
+	}
+	if ctx.Err() != nil {
+		return nodeImage{}, ctx.Err()
+	}
+	ref, err := p.BuildNodeImage(ctx, progress)
+	if err != nil {
+		return nodeImage{}, fmt.Errorf("%w (and kind's own can't be had: %w)", err, unreachable)
+	}
+	return nodeImage{ref, true, "built here, because kind's own can't be had: " + firstLine(unreachable)}, nil
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// BuildsNodeImage tells whether Prepare has to build a node image: none is there, and kind's own can't be pulled. It is false where no
+// engine answers.
+func (p *Provider) BuildsNodeImage(ctx context.Context) bool {
+	e, err := p.engine(ctx)
+	if err != nil || p.NodeImage != "" || e.hasImage(ctx, defaults.Image) {
+		return false
+	}
+	if out, err := e.ownImages(ctx); err != nil || len(out) > 0 {
+		return false
+	}
+	return reachable(ctx, defaults.Image) != nil
+}
+
+// built is the newest node image of ours that the engine has and whose every part is what it would be built of now; empty if there
+// is none. Nothing is built to find out.
+func (p *Provider) built(ctx context.Context, e engine) (string, error) {
+	if own, err := e.ownImages(ctx); err != nil || len(own) == 0 {
+		return "", err
+	}
+	node, err := images.NewNode(artifacts.WithoutBuilding(ctx), p.Store, string(e))
+	if errors.Is(err, artifacts.ErrNotBuilt) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if e.hasImage(ctx, node.Ref) {
+		return node.Ref, nil
+	}
+	return "", nil
+}
+
+// reachable asks the registry for an image's manifest.
+func reachable(ctx context.Context, image string) error {
+	ref, err := name.ParseReference(image)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, registryAnswers)
+	defer cancel()
+	if _, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
+		return fmt.Errorf("ask the registry for %s: %w", image, err)
+	}
+	return nil
+}
+
+func pull(ctx context.Context, e engine, image string, progress cluster.Progress) (err error) {
+	done := cluster.Begin(progress, "pull "+image)
+	defer func() { done(err) }()
+	_, err = e.output(ctx, "pull", "--quiet", image)
+	return err
+}
+
+// BuildNodeImage builds the node image that kind uses where its own can't be had, loads it into the engine, and returns its
+// reference. One that is there already is not built again; older ones that no container uses are removed.
+func (p *Provider) BuildNodeImage(ctx context.Context, progress cluster.Progress) (_ string, err error) {
+	e, err := p.engine(ctx)
+	if err != nil {
+		return "", err
+	}
+	node, err := images.NewNode(ctx, p.Store, string(e))
+	if err != nil {
+		return "", fmt.Errorf("build a node image: %w", err)
+	}
+	if e.hasImage(ctx, node.Ref) {
+		return node.Ref, nil
+	}
+	done := cluster.Begin(progress, "load the node image into "+string(e))
+	defer func() { done(err) }()
+	image, err := node.Image()
+	if err != nil {
+		return "", err
+	}
+	tag, err := name.NewTag(node.Ref)
+	if err != nil {
+		return "", err
+	}
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(tarball.MultiWrite(map[name.Tag]v1.Image{tag: image}, w)) }()
+	err = e.load(ctx, r)
+	r.CloseWithError(errors.New("the load ended"))
+	if err != nil {
+		return "", fmt.Errorf("load the node image: %w", err)
+	}
+	p.prune(ctx, e, node.Ref)
+	return node.Ref, nil
+}
+
+// prune removes node images of ours but for the newest. One that a container uses stays, and so does one that can't be removed for
+// another reason: an image too many is no harm.
+func (p *Provider) prune(ctx context.Context, e engine, newest string) {
+	own, err := e.ownImages(ctx)
+	if err != nil {
+		return
+	}
+	for _, ref := range own {
+		if !strings.HasSuffix(ref, newest) {
+			_, _ = e.output(ctx, "image", "rm", ref)
+		}
+	}
+}
