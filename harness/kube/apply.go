@@ -38,8 +38,14 @@ func (c *Client) Apply(ctx context.Context, yaml []byte) ([]Ref, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.ApplyInOrder(ctx, objects)
+}
+
+// ApplyInOrder is Apply for objects that were parsed already.
+func (c *Client) ApplyInOrder(ctx context.Context, objects []*unstructured.Unstructured) ([]Ref, error) {
 	resources := make([]dynamic.ResourceInterface, len(objects))
 	for i, o := range objects {
+		var err error
 		if resources[i], err = c.resource(ctx, refOf(o)); err != nil {
 			return nil, fmt.Errorf("apply %s: %w", refOf(o), err)
 		}
@@ -280,4 +286,47 @@ func (c *Client) DeleteNamespace(ctx context.Context, ns string) error {
 		}
 		w.Stop()
 	}
+}
+
+// Labels returns an object's labels, and whether there is such an object.
+func (c *Client) Labels(ctx context.Context, ref Ref) (labels map[string]string, found bool, err error) {
+	r, err := c.resource(ctx, ref)
+	if err == nil {
+		var got *unstructured.Unstructured
+		if got, err = r.Get(ctx, ref.Name, metav1.GetOptions{}); err == nil {
+			return got.GetLabels(), true, nil
+		}
+	}
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return nil, false, nil
+	}
+	return nil, false, fmt.Errorf("read %s: %w", ref, err)
+}
+
+// List returns the objects of a kind in a namespace; of a kind without namespaces, the one that is called ns. A kind that the cluster
+// does not have has none.
+func (c *Client) List(ctx context.Context, kind schema.GroupVersionKind, ns string) ([]*unstructured.Unstructured, error) {
+	m, err := c.mapping(ctx, kind)
+	if meta.IsNoMatchError(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", kind.Kind, err)
+	}
+	if m.Scope.Name() != meta.RESTScopeNameNamespace {
+		got, err := c.dynamic.Resource(m.Resource).Get(ctx, ns, metav1.GetOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("read %s %s: %w", kind.Kind, ns, err)
+		}
+		return []*unstructured.Unstructured{got}, nil
+	}
+	list, err := c.dynamic.Resource(m.Resource).Namespace(ns).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list %s of %s: %w", kind.Kind, ns, err)
+	}
+	all := make([]*unstructured.Unstructured, len(list.Items))
+	for i := range list.Items {
+		all[i] = &list.Items[i]
+	}
+	return all, nil
 }

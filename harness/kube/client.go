@@ -2,10 +2,14 @@
 package kube
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	istioclient "istio.io/client-go/pkg/clientset/versioned"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
@@ -64,6 +68,27 @@ func (c *Client) Kubernetes() kubernetes.Interface { return c.kube }
 
 // Istio is the typed client of Istio's kinds.
 func (c *Client) Istio() istioclient.Interface { return c.istio }
+
+// Answers asks the API server for its version.
+func (c *Client) Answers(ctx context.Context) error {
+	if err := c.kube.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Error(); err != nil {
+		return fmt.Errorf("ask %s for its version: %w", c.cfg.Host, err)
+	}
+	return nil
+}
+
+// Allowed asks whether this client's user may do verb to a resource, such as "pods/exec", in every namespace.
+func (c *Client) Allowed(ctx context.Context, verb, group, resource string) (bool, error) {
+	name, sub, _ := strings.Cut(resource, "/")
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Group: group, Resource: name, Subresource: sub, Verb: verb},
+	}}
+	got, err := c.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if err != nil {
+		return false, fmt.Errorf("ask whether %s of %s is allowed: %w", verb, resource, err)
+	}
+	return got.Status.Allowed, nil
+}
 
 // Config returns a copy of what the client was made from.
 func (c *Client) Config() *rest.Config { return rest.CopyConfig(c.cfg) }

@@ -28,7 +28,7 @@ const (
 	explainEvents, explainLines = 5, 10
 )
 
-// WaitWorkloads waits until every Deployment of ns has all its replicas updated and available. On ctx end, and as soon
+// WaitWorkloads waits until every Deployment of ns has all its replicas updated and available, and every Job all its pods ready. On ctx end, and as soon
 // as a pod is hopeless (its image can't be pulled, it keeps crashing), the error has each unready pod's state, last
 // events and last log lines. A namespace without Deployments is an error.
 func (c *Client) WaitWorkloads(ctx context.Context, ns string) error {
@@ -43,7 +43,19 @@ func (c *Client) WaitWorkloads(ctx context.Context, ns string) error {
 		if len(list.Items) == 0 {
 			return false, fmt.Errorf("namespace %s has no deployments", ns)
 		}
+		jobs, err := c.kube.BatchV1().Jobs(ns).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, err
+		}
 		missing = nil
+		for _, j := range jobs.Items {
+			if j.Status.CompletionTime != nil {
+				continue
+			}
+			if want, ready := deref(j.Spec.Parallelism, 1), deref(j.Status.Ready, 0); ready < want {
+				missing = append(missing, fmt.Sprintf("%s (%d of %d ready)", j.Name, ready, want))
+			}
+		}
 		for _, d := range list.Items {
 			if m := unfinished(&d); m != "" {
 				missing = append(missing, m)
@@ -74,13 +86,39 @@ func (c *Client) WaitWorkloads(ctx context.Context, ns string) error {
 	return nil
 }
 
+// WaitNodes waits until the cluster has a node and every node takes pods. On ctx end the error has each unready node's own words.
+func (c *Client) WaitNodes(ctx context.Context) error {
+	last := "no node has registered"
+	err := wait.PollUntilContextCancel(ctx, poll, true, func(ctx context.Context) (bool, error) {
+		list, err := c.kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			last = err.Error()
+			return false, nil
+		}
+		ready := 0
+		for _, node := range list.Items {
+			i := slices.IndexFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type == corev1.NodeReady })
+			switch {
+			case i < 0:
+				last = node.Name + " has not reported"
+			case node.Status.Conditions[i].Status != corev1.ConditionTrue:
+				last = node.Name + ": " + node.Status.Conditions[i].Message
+			default:
+				ready++
+			}
+		}
+		return ready > 0 && ready == len(list.Items), nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait until the nodes are ready: %w; last seen: %s", err, last)
+	}
+	return nil
+}
+
 // unfinished says what a Deployment lacks, "" if nothing: the same test as that of `kubectl rollout status`, plus that
 // nothing old is left.
 func unfinished(d *appsv1.Deployment) string {
-	want := int32(1)
-	if d.Spec.Replicas != nil {
-		want = *d.Spec.Replicas
-	}
+	want := deref(d.Spec.Replicas, 1)
 	s := d.Status
 	switch {
 	case s.ObservedGeneration < d.Generation:
@@ -98,6 +136,14 @@ func unfinished(d *appsv1.Deployment) string {
 		return fmt.Sprintf("%s (%d of %d available)", d.Name, s.AvailableReplicas, want)
 	}
 	return ""
+}
+
+// deref is what n points at, or otherwise where that is nothing.
+func deref(n *int32, otherwise int32) int32 {
+	if n == nil {
+		return otherwise
+	}
+	return *n
 }
 
 // hopelessness says why a pod won't get ready by waiting, "" if it may.

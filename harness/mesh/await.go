@@ -33,6 +33,7 @@ const (
 // open. Close it. Await may be called by one goroutine at a time.
 type Watcher struct {
 	k     *kube.Client
+	mesh  Installed
 	ns    string
 	lines map[Proxy]*line
 	// judged is until when rejections have been looked at: older ones are of an earlier change.
@@ -68,8 +69,8 @@ type Refusal struct {
 func (r *Refusal) Error() string { return fmt.Sprintf("proxy %s refused it: %s", r.Proxy, r.Reason) }
 
 // NewWatcher returns a Watcher for the proxies of namespace ns: sidecars and gateways.
-func NewWatcher(k *kube.Client, ns string) *Watcher {
-	return &Watcher{k: k, ns: ns, lines: map[Proxy]*line{}}
+func NewWatcher(k *kube.Client, m Installed, ns string) *Watcher {
+	return &Watcher{k: k, mesh: m, ns: ns, lines: map[Proxy]*line{}}
 }
 
 // Close closes the connections.
@@ -95,7 +96,7 @@ func (w *Watcher) Close() {
 // A proxy that rejects a configuration ends the wait with a *Refusal. On ctx end the error says which proxies still differ,
 // and in what.
 func (w *Watcher) Await(ctx context.Context, held func(Held)) error {
-	source := &source{k: w.k, namespaces: []string{w.ns}}
+	source := &source{k: w.k, mesh: w.mesh, namespaces: []string{w.ns}}
 	logs, err := w.logs(ctx)
 	if err != nil {
 		return fmt.Errorf("await the configuration of namespace %s: %w", w.ns, err)
@@ -278,6 +279,7 @@ func (l *line) changed(got holding, now time.Time) (at time.Time, exact bool) {
 // A source reads the objects anew from time to time.
 type source struct {
 	k          *kube.Client
+	mesh       Installed
 	namespaces []string
 
 	mu        sync.Mutex
@@ -292,7 +294,7 @@ func (s *source) current(ctx context.Context) (*generator, error) {
 	if s.generator != nil && time.Since(s.made) < refresh {
 		return s.generator, nil
 	}
-	o, err := load(ctx, s.k, s.namespaces)
+	o, err := load(ctx, s.k, s.mesh, s.namespaces)
 	if err != nil {
 		return nil, err
 	}

@@ -18,9 +18,6 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// IstiodSelector finds istiod's pods in Namespace.
-const IstiodSelector = "app=istiod"
-
 // A Notice is what istiod's log says that it did, in its own time.
 type Notice struct {
 	At   time.Time
@@ -60,7 +57,7 @@ var (
 // FollowControlPlane hands over what the istiods of the mesh log from since on, one call at a time, until ctx ends, which is
 // no error. An istiod that ends and one that begins are followed too. What istiod logs depends on its log level; at Istio's
 // default it is all that a Notice can be.
-func FollowControlPlane(ctx context.Context, k *kube.Client, since time.Time, sink func(Notice)) error {
+func FollowControlPlane(ctx context.Context, k *kube.Client, m Installed, since time.Time, sink func(Notice)) error {
 	var (
 		mu        sync.Mutex
 		wg        sync.WaitGroup
@@ -69,7 +66,7 @@ func FollowControlPlane(ctx context.Context, k *kube.Client, since time.Time, si
 	)
 	defer wg.Wait()
 	err := wait.PollUntilContextCancel(ctx, refresh, true, func(ctx context.Context) (bool, error) {
-		pods, err := k.Pods(ctx, Namespace, IstiodSelector)
+		pods, err := k.Pods(ctx, m.Namespace, m.Selector())
 		if last = err; err != nil {
 			return false, nil
 		}
@@ -84,7 +81,7 @@ func FollowControlPlane(ctx context.Context, k *kube.Client, since time.Time, si
 			wg.Go(func() {
 				from := since
 				for ctx.Err() == nil {
-					r, err := k.FollowLog(ctx, Namespace, pod.Name, "discovery", from)
+					r, err := k.FollowLog(ctx, m.Namespace, pod.Name, "discovery", from)
 					if err != nil {
 						break
 					}
@@ -94,7 +91,7 @@ func FollowControlPlane(ctx context.Context, k *kube.Client, since time.Time, si
 						sink(n)
 					})
 					_ = r.Close()
-					if pods, err := k.Pods(ctx, Namespace, IstiodSelector); err == nil && !contains(pods, pod.Name) {
+					if pods, err := k.Pods(ctx, m.Namespace, m.Selector()); err == nil && !contains(pods, pod.Name) {
 						break
 					}
 				}

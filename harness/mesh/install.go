@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	apilabels "k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/canarylab/canarylab/harness/cluster"
@@ -72,20 +75,55 @@ func applyOnce(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progr
 	}
 	done := cluster.Begin(p, "istio: apply")
 	defer func() { done(err) }()
+	if err := nobodysElse(ctx, k, m); err != nil {
+		return err
+	}
 	objects := append([]*unstructured.Unstructured{
-		namespace(Namespace, nil, nil),
-		namespace(LabNamespace, map[string]any{"istio-injection": "enabled"}, nil),
+		namespace(Namespace, m.Labels, nil),
+		namespace(LabNamespace, with(map[string]string{injectionLabel: "enabled"}, m.Labels), nil),
 	}, m.Core...)
 	if err := k.ApplyObjects(ctx, objects); err != nil {
 		return err
 	}
 	// Last, so that an apply which was cut short is done again.
 	return k.ApplyObjects(ctx, []*unstructured.Unstructured{
-		namespace(LabNamespace, map[string]any{"istio-injection": "enabled"}, map[string]any{appliedSum: m.Sum}),
+		namespace(LabNamespace, with(map[string]string{injectionLabel: "enabled"}, m.Labels), map[string]any{appliedSum: m.Sum}),
 	})
 }
 
-func namespace(name string, labels, annotations map[string]any) *unstructured.Unstructured {
+// nobodysElse refuses to install a guest's Istio where parts of another one are, with or without an istiod: Uninstall would take them away.
+func nobodysElse(ctx context.Context, k *kube.Client, m Manifests) error {
+	if len(m.Labels) == 0 {
+		return nil
+	}
+	var there []string
+	for _, o := range slices.Concat([]*unstructured.Unstructured{namespace(Namespace, nil, nil), namespace(LabNamespace, nil, nil)}, m.Core, m.Gateway) {
+		if o.GetNamespace() != "" {
+			continue // it goes where its namespace does
+		}
+		ref := kube.Ref{GroupVersionKind: o.GroupVersionKind(), Name: o.GetName()}
+		got, found, err := k.Labels(ctx, ref)
+		if err != nil {
+			return err
+		}
+		if found && !apilabels.SelectorFromSet(m.Labels).Matches(apilabels.Set(got)) {
+			there = append(there, ref.String())
+		}
+	}
+	if len(there) == 0 {
+		return nil
+	}
+	more := ""
+	if n := len(there) - shownDifferences; n > 0 {
+		there, more = there[:shownDifferences], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Errorf("%w: %s%s: remove them, or use the Istio that they belong to", ErrForeign, strings.Join(there, ", "), more)
+}
+
+// ErrForeign is wrapped by the error of an installation that would take over what is somebody else's.
+var ErrForeign = errors.New("parts of an Istio that is not the lab's are in the cluster")
+
+func namespace(name string, labels map[string]string, annotations map[string]any) *unstructured.Unstructured {
 	all := map[string]any{ManagedBy: Manager}
 	for k, v := range labels {
 		all[k] = v

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,6 +21,11 @@ type Options struct {
 	// Hub and Tag name the images, <Hub>/pilot:<Tag> and <Hub>/proxyv2:<Tag>. Empty means what the lab builds itself:
 	// canarylab and dev.
 	Hub, Tag string
+	// Released says that they are Istio's own releases, whose Envoy has Istio's filters.
+	Released bool
+	// Labels make Istio a guest on a cluster that is not the lab's own: every object has them, so that Uninstall finds it, and namespaces
+	// without them are left alone, by its webhooks and by istiod.
+	Labels map[string]string
 	// Gateway adds an ingress gateway.
 	Gateway bool
 	// Values are more settings in the form of istioctl's --set. They come last and win.
@@ -37,6 +43,18 @@ type Manifests struct {
 	Images []string
 	// Sum is of everything above: two Manifests with the same Sum are the same.
 	Sum string
+	// Labels are those of the Options, for the namespaces.
+	Labels map[string]string
+}
+
+// with returns labels with more added.
+func with(labels, more map[string]string) map[string]string {
+	if len(more) == 0 {
+		return labels
+	}
+	all := maps.Clone(more)
+	maps.Copy(all, labels)
+	return all
 }
 
 // Render renders Istio with Istio's own charts and operator code. It needs no cluster and takes about 0.2 s.
@@ -50,11 +68,15 @@ func Render(o Options) (_ Manifests, err error) {
 	}
 	// The sets come in the order of a Go map.
 	slices.SortFunc(sets, func(a, b manifest.ManifestSet) int { return strings.Compare(string(a.Component), string(b.Component)) })
-	var m Manifests
+	m := Manifests{Labels: o.Labels}
 	sum := sha256.New()
 	for _, set := range sets {
 		for _, object := range set.Manifests {
 			sum.Write([]byte(object.Content))
+			object.SetLabels(with(object.GetLabels(), o.Labels))
+			if err := confine(object.Unstructured, o.Labels); err != nil {
+				return Manifests{}, fmt.Errorf("render Istio: %s %s: %w", object.GetKind(), object.GetName(), err)
+			}
 			if set.Component == component.IngressComponentName {
 				m.Gateway = append(m.Gateway, object.Unstructured)
 			} else {
@@ -68,6 +90,29 @@ func Render(o Options) (_ Manifests, err error) {
 	return m, nil
 }
 
+// confine has a webhook look at namespaces with the labels only. Other objects stay as they are.
+func confine(o *unstructured.Unstructured, labels map[string]string) error {
+	if len(labels) == 0 || o.GetKind() != "MutatingWebhookConfiguration" && o.GetKind() != "ValidatingWebhookConfiguration" {
+		return nil
+	}
+	webhooks, _, err := unstructured.NestedSlice(o.Object, "webhooks")
+	if err != nil {
+		return err
+	}
+	for _, w := range webhooks {
+		webhook, ok := w.(map[string]any)
+		if !ok {
+			return fmt.Errorf("a webhook is a %T", w)
+		}
+		for _, name := range slices.Sorted(maps.Keys(labels)) {
+			if err := unstructured.SetNestedField(webhook, labels[name], "namespaceSelector", "matchLabels", name); err != nil {
+				return err
+			}
+		}
+	}
+	return unstructured.SetNestedSlice(o.Object, webhooks, "webhooks")
+}
+
 func image(o Options) (hub, tag string) {
 	hub, tag = o.Hub, o.Tag
 	if hub == "" {
@@ -79,6 +124,19 @@ func image(o Options) (hub, tag string) {
 	return hub, tag
 }
 
+// stock are the settings for proxy images of the lab's own.
+var stock = []string{
+	// The proxy image has a stock Envoy, without the filters of Istio's own Envoy build. A listener that names one
+	// is refused whole. What is lost is istio_requests_total; response flags and Envoy's own statistics stay.
+	"values.pilot.env.PILOT_ENABLE_METADATA_EXCHANGE=false",
+	"values.pilot.env.PILOT_ENABLE_ALPN_FILTER=false",
+	"values.telemetry.enabled=false",
+	"meshConfig.enablePrometheusMerge=false",
+
+	// istio-init writes its rules with nft: the image has no iptables.
+	"values.global.nativeNftables=true",
+}
+
 func settings(o Options) []string {
 	hub, tag := image(o)
 	s := []string{
@@ -86,16 +144,6 @@ func settings(o Options) []string {
 		"hub=" + hub,
 		"tag=" + tag,
 		"values.global.imagePullPolicy=IfNotPresent",
-
-		// The proxy image has a stock Envoy, without the filters of Istio's own Envoy build. A listener that names one
-		// is refused whole. What is lost is istio_requests_total; response flags and Envoy's own statistics stay.
-		"values.pilot.env.PILOT_ENABLE_METADATA_EXCHANGE=false",
-		"values.pilot.env.PILOT_ENABLE_ALPN_FILTER=false",
-		"values.telemetry.enabled=false",
-		"meshConfig.enablePrometheusMerge=false",
-
-		// istio-init writes its rules with nft: the image has no iptables.
-		"values.global.nativeNftables=true",
 
 		// Validation fails closed from the first moment. By default it fails open until istiod has found it working,
 		// and a bad manifest applied just then would get in.
@@ -125,6 +173,13 @@ func settings(o Options) []string {
 
 		// Nobody reads containers' logs of requests: AccessLogFilter has proxies stream them.
 		"meshConfig.accessLogFile=",
+	}
+	if !o.Released {
+		s = append(s, stock...)
+	}
+	// Istiod would put a ConfigMap into every namespace of the cluster.
+	for _, name := range slices.Sorted(maps.Keys(o.Labels)) {
+		s = append(s, "meshConfig.discoverySelectors[0].matchLabels."+strings.ReplaceAll(name, ".", `\.`)+"="+o.Labels[name])
 	}
 	if o.Gateway {
 		s = append(s,

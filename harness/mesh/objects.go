@@ -12,6 +12,7 @@ import (
 	meshdefaults "istio.io/istio/pkg/config/mesh"
 	"istio.io/istio/pkg/config/schema/gvk"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -28,7 +29,7 @@ type objects struct {
 }
 
 // load reads the objects of namespaces, and the mesh configuration, side by side.
-func load(ctx context.Context, k *kube.Client, namespaces []string) (objects, error) {
+func load(ctx context.Context, k *kube.Client, m Installed, namespaces []string) (objects, error) {
 	quiet()
 	var o objects
 	var mu sync.Mutex
@@ -47,7 +48,7 @@ func load(ctx context.Context, k *kube.Client, namespaces []string) (objects, er
 	}
 	all := metav1.ListOptions{}
 	list("the mesh configuration", func() (func(), error) {
-		c, err := loadMesh(ctx, k)
+		c, err := loadMesh(ctx, k, m)
 		return func() { o.mesh = c }, err
 	})
 	for _, ns := range namespaces {
@@ -88,10 +89,15 @@ func translate[T runtime.Object](configs []config.Config, items []T, kind config
 }
 
 // loadMesh reads the mesh configuration where istiod reads it.
-func loadMesh(ctx context.Context, k *kube.Client) (*meshconfig.MeshConfig, error) {
-	m, err := k.Kubernetes().CoreV1().ConfigMaps(Namespace).Get(ctx, "istio", metav1.GetOptions{})
+func loadMesh(ctx context.Context, k *kube.Client, m Installed) (*meshconfig.MeshConfig, error) {
+	got, err := k.Kubernetes().CoreV1().ConfigMaps(m.Namespace).Get(ctx, m.configMap(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		// So does istiod. Istio's chart names it istio-default where somebody asked for a revision of that name, and istiod does not
+		// look there.
+		return meshdefaults.ApplyMeshConfigDefaults("")
+	}
 	if err != nil {
 		return nil, err
 	}
-	return meshdefaults.ApplyMeshConfigDefaults(m.Data["mesh"])
+	return meshdefaults.ApplyMeshConfigDefaults(got.Data["mesh"])
 }

@@ -1,0 +1,196 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/canarylab/canarylab/harness/kube"
+)
+
+// revisionLabel is how a namespace or a pod asks for the sidecars of one revision, and what istiod's Deployment says it is
+// (https://istio.io/latest/docs/setup/upgrade/canary/).
+const revisionLabel = "istio.io/rev"
+
+// injectionLabel is how a namespace asks for the sidecars of the default revision.
+const injectionLabel = "istio-injection"
+
+// An Installed is one revision of the Istio that is in a cluster.
+type Installed struct {
+	// Namespace is istiod's, which is the mesh's root namespace too.
+	Namespace string
+	// Revision is istiod's own name for itself; "default" for an installation without revisions.
+	Revision string
+	// Injection is the label with which a namespace asks for this revision's sidecars, empty for istio-injection: enabled. It
+	// differs from Revision where that has a tag.
+	Injection string
+	// Version is that of istiod's image, such as "1.31.0"; it is the tag where that is no version.
+	Version string
+	// Image is istiod's.
+	Image string
+}
+
+// Own is the Istio that the lab installs itself.
+var Own = Installed{Namespace: Namespace, Revision: "default"}
+
+// ErrNoIstio is wrapped by the error of a cluster that has no Istio.
+var ErrNoIstio = errors.New("there is no Istio in the cluster")
+
+// Selector finds istiod's pods in Namespace.
+func (m Installed) Selector() string {
+	return "app=" + istiodName + "," + revisionLabel + "=" + m.Revision
+}
+
+// configMap is where istiod reads the mesh's configuration.
+func (m Installed) configMap() string {
+	if m.Revision == "" || m.Revision == "default" {
+		return "istio"
+	}
+	return "istio-" + m.Revision
+}
+
+// Inject changes the label with which a namespace asks for sidecars into the one that m listens to. A namespace that does not ask
+// stays as it is.
+func (m Installed) Inject(namespace *unstructured.Unstructured) {
+	all := namespace.GetLabels()
+	if m.Injection == "" || all[injectionLabel] != "enabled" {
+		return
+	}
+	all = maps.Clone(all)
+	delete(all, injectionLabel)
+	all[revisionLabel] = m.Injection
+	namespace.SetLabels(all)
+}
+
+// Find returns the Istio that is in the cluster. Where there are several revisions, it is the one that namespaces get which ask
+// for injection without naming one; revision picks another one, by its name or by a tag's. The error wraps ErrNoIstio where there
+// is none, and names those that there are where none is the default. also are labels that the namespaces will have besides: a webhook may
+// ask for them.
+func Find(ctx context.Context, k *kube.Client, revision string, also map[string]string) (Installed, error) {
+	list, err := k.Kubernetes().AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: "app=" + istiodName})
+	if err != nil {
+		return Installed{}, fmt.Errorf("look for istiod: %w", err)
+	}
+	if len(list.Items) == 0 {
+		return Installed{}, ErrNoIstio
+	}
+	injectors, err := injectors(ctx, k)
+	if err != nil {
+		return Installed{}, err
+	}
+	// A webhook calls one revision's istiod. The one that is wanted is the one whose webhook answers to the namespace's label.
+	label := map[string]string{injectionLabel: "enabled"}
+	if revision != "" {
+		label = map[string]string{revisionLabel: revision}
+	}
+	maps.Copy(label, also)
+	for _, i := range injectors {
+		if !i.takes(label) {
+			continue
+		}
+		for _, d := range list.Items {
+			found := installed(d)
+			if i.revision != found.Revision || i.in != "" && i.in != found.Namespace {
+				continue
+			}
+			found.Injection = revision
+			return found, nil
+		}
+	}
+	var there []string
+	for _, d := range list.Items {
+		m := installed(d)
+		there = append(there, fmt.Sprintf("%s (%s, in %s)", m.Revision, m.Version, m.Namespace))
+	}
+	slices.Sort(there)
+	want := "namespaces that ask for the default revision"
+	if revision != "" {
+		want = "revision " + revision
+	}
+	return Installed{}, fmt.Errorf("no webhook injects sidecars for %s; the revisions of Istio here are %s: name one (--istio-revision)", want, strings.Join(there, ", "))
+}
+
+func installed(d appsv1.Deployment) Installed {
+	m := Installed{Namespace: d.Namespace, Revision: d.Labels[revisionLabel]}
+	if m.Revision == "" {
+		m.Revision = "default"
+	}
+	for _, c := range d.Spec.Template.Spec.Containers {
+		if c.Name != "discovery" {
+			continue
+		}
+		m.Image = c.Image
+		image, _, _ := strings.Cut(c.Image, "@") // a digest
+		_, m.Version, _ = strings.Cut(image[strings.LastIndexByte(image, '/')+1:], ":")
+	}
+	return m
+}
+
+// An injector is one entry of a webhook configuration that adds sidecars.
+type injector struct {
+	revision  string
+	namespace labels.Selector
+	// in is the namespace of the istiod that it calls; empty where it goes by a URL.
+	in string
+}
+
+// takes tells whether pods of a namespace with these labels get a sidecar from it.
+func (i injector) takes(namespace map[string]string) bool {
+	all := maps.Clone(namespace)
+	// Namespaces have it from the API server; selectors leave out Kubernetes' own by it.
+	all["kubernetes.io/metadata.name"] = LabNamespace
+	return i.namespace.Matches(labels.Set(all))
+}
+
+func injectors(ctx context.Context, k *kube.Client) ([]injector, error) {
+	list, err := k.Kubernetes().AdmissionregistrationV1().MutatingWebhookConfigurations().List(ctx, metav1.ListOptions{LabelSelector: "app=sidecar-injector"})
+	if err != nil {
+		return nil, fmt.Errorf("look for Istio's injection webhooks: %w", err)
+	}
+	var all []injector
+	for _, c := range list.Items {
+		revision := c.Labels[revisionLabel]
+		if revision == "" {
+			revision = "default"
+		}
+		for _, w := range c.Webhooks {
+			selector, err := metav1.LabelSelectorAsSelector(w.NamespaceSelector)
+			if err != nil {
+				return nil, fmt.Errorf("the selector of webhook %s of %s: %w", w.Name, c.Name, err)
+			}
+			// Entries that go by the pod's own labels only are not what a namespace asks by.
+			pods, err := metav1.LabelSelectorAsSelector(w.ObjectSelector)
+			if err != nil {
+				return nil, fmt.Errorf("the selector of webhook %s of %s: %w", w.Name, c.Name, err)
+			}
+			if pods.Matches(labels.Set{}) {
+				in := ""
+				if service := w.ClientConfig.Service; service != nil {
+					in = service.Namespace
+				}
+				all = append(all, injector{revision, selector, in})
+			}
+		}
+	}
+	return all, nil
+}
+
+// Serves tells whether an istiod of m is ready.
+func Serves(ctx context.Context, k *kube.Client, m Installed) error {
+	pods, err := k.Pods(ctx, m.Namespace, m.Selector())
+	if err != nil {
+		return err
+	}
+	if len(pods) == 0 {
+		return fmt.Errorf("no istiod of revision %s is ready in %s", m.Revision, m.Namespace)
+	}
+	return nil
+}
