@@ -45,7 +45,7 @@ func newBench(b *testing.B, recorded bool) *bench {
 	if err != nil {
 		b.Fatal(err)
 	}
-	live, disconnect := newLab(l.Kube())
+	live, disconnect := newLab(Cluster{Kube: l.Kube(), Mesh: l.Mesh()})
 	x := &bench{lab: live, k: l.Kube(), recorded: recorded}
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), cleanWithin)

@@ -257,7 +257,7 @@ func (f *fakeMesh) ReadyPods(ctx context.Context, _, version string) (int, error
 	return 1, f.call(ctx, "pods %s", version)
 }
 
-func (f *fakeMesh) Attack(ctx context.Context, _ string, _ loadgen.Entry, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (*loadgen.End, error) {
+func (f *fakeMesh) Attack(ctx context.Context, _ string, _ loadgen.Entry, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) ([]*loadgen.End, error) {
 	warm := strings.HasPrefix(plan.Run, "warm-")
 	name := "attack"
 	if warm {
@@ -311,7 +311,7 @@ func (f *fakeMesh) Attack(ctx context.Context, _ string, _ loadgen.Entry, plan l
 			}
 		}
 	}
-	return &loadgen.End{Why: why, Cohorts: counts}, nil
+	return []*loadgen.End{{Why: why, Cohorts: counts}}, nil
 }
 
 // send is one request's fate.

@@ -17,6 +17,8 @@ type lab struct {
 	Apps      apps
 	Callers   callers
 	Witnesses witnesses
+	// Adapts tells that objects are changed on their way to the cluster.
+	Adapts bool
 }
 
 // objects are what lies in the Kubernetes API.
@@ -82,9 +84,10 @@ type apps interface {
 
 // callers are who sends the load.
 type callers interface {
-	// Attack sends by plan from the pod of an entry until stop is closed, and returns when every answer was reported. Once ctx
-	// ends it lets go at once.
-	Attack(ctx context.Context, ns string, entry loadgen.Entry, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (*loadgen.End, error)
+	// Attack sends by plan from the pods of an entry until stop is closed, and returns when every answer was reported, with what each
+	// pod said at its end. All times are on this process's clock, as far as the Begin's Clock knows. Once ctx ends it lets go at
+	// once. The functions of h have to be safe for concurrent use.
+	Attack(ctx context.Context, ns string, entry loadgen.Entry, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) ([]*loadgen.End, error)
 }
 
 // witnesses tell what happens in a namespace while it happens. Each goes on until ctx ends, which is no error.

@@ -11,10 +11,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/canarylab/canarylab/harness/kube"
@@ -27,16 +29,25 @@ import (
 const adminPort, envoyPort, entriesPort = 8081, 15000, 9001
 
 // newLab is the lab on a cluster with Istio. close ends the connections that it keeps.
-func newLab(k *kube.Client) (l lab, close func()) {
+func newLab(c Cluster) (l lab, close func()) {
+	k := c.Kube
+	if c.Mesh.Namespace == "" {
+		c.Mesh = mesh.Own
+	}
 	pods := &liveApps{k: k, admin: map[string]*http.Client{}}
-	proxies := liveProxies{k: k, watchers: map[string]*mesh.Watcher{}}
-	return lab{Objects: liveObjects{k}, Proxies: proxies, Apps: pods, Callers: liveCallers{k}, Witnesses: liveWitnesses{k}}, func() {
+	proxies := liveProxies{k: k, mesh: c.Mesh, watchers: map[string]*mesh.Watcher{}}
+	objects := liveObjects{k: k, adapt: c.adapt}
+	return lab{Objects: objects, Proxies: proxies, Apps: pods, Callers: liveCallers{k}, Witnesses: liveWitnesses{k, c.Mesh}}, func() {
 		pods.close()
 		proxies.close()
 	}
 }
 
-type liveObjects struct{ k *kube.Client }
+type liveObjects struct {
+	k *kube.Client
+	// adapt makes an object fit the cluster before it is applied.
+	adapt func(*unstructured.Unstructured)
+}
 
 func (l liveObjects) Owner(ctx context.Context, ns string) (string, bool, error) {
 	got, err := l.k.Kubernetes().CoreV1().Namespaces().Get(ctx, ns, metav1.GetOptions{})
@@ -50,7 +61,14 @@ func (l liveObjects) Owner(ctx context.Context, ns string) (string, bool, error)
 }
 
 func (l liveObjects) Apply(ctx context.Context, manifests []byte) error {
-	_, err := l.k.Apply(ctx, manifests)
+	all, err := kube.Objects(manifests)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		l.adapt(o)
+	}
+	_, err = l.k.ApplyInOrder(ctx, all)
 	return err
 }
 
@@ -89,7 +107,8 @@ func (l liveObjects) Remove(ctx context.Context, ns string) error {
 }
 
 type liveProxies struct {
-	k *kube.Client
+	k    *kube.Client
+	mesh mesh.Installed
 	// watchers remember what the proxies of a namespace held, by namespace: some changes can only be dated by that.
 	watchers map[string]*mesh.Watcher
 }
@@ -116,7 +135,7 @@ func (l liveProxies) routers(ctx context.Context, ns string) ([]mesh.Proxy, erro
 
 func (l liveProxies) Await(ctx context.Context, ns string, held func(holding)) error {
 	if l.watchers[ns] == nil {
-		l.watchers[ns] = mesh.NewWatcher(l.k, ns)
+		l.watchers[ns] = mesh.NewWatcher(l.k, l.mesh, ns)
 	}
 	err := l.watchers[ns].Await(ctx, func(h mesh.Held) { held(holding{h.Proxy.Pod, h.At, h.Exact}) })
 	if r := (*mesh.Refusal)(nil); errors.As(err, &r) {
@@ -176,7 +195,7 @@ func (l liveProxies) Version(ctx context.Context, ns string) (string, error) {
 }
 
 func (l liveProxies) Analyze(ctx context.Context, ns string) ([]finding, error) {
-	messages, err := mesh.Analyze(ctx, l.k, ns)
+	messages, err := mesh.Analyze(ctx, l.k, l.mesh, ns)
 	if err != nil {
 		return nil, err
 	}
@@ -302,7 +321,13 @@ func call(ctx context.Context, c *http.Client, method, path string, body []byte,
 
 type liveCallers struct{ k *kube.Client }
 
-func (l liveCallers) Attack(ctx context.Context, ns string, entry loadgen.Entry, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (*loadgen.End, error) {
+// startLead is how long before the common start of several agents their plans are sent: the way to a pod takes a fraction of it.
+const startLead = 2 * time.Second
+
+// clockRounds is how often an agent is asked for the time. The quickest answer counts.
+const clockRounds = 10
+
+func (l liveCallers) Attack(ctx context.Context, ns string, entry loadgen.Entry, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) ([]*loadgen.End, error) {
 	app := plainClient
 	if entry == loadgen.Sidecar {
 		app = insideClient
@@ -311,9 +336,92 @@ func (l liveCallers) Attack(ctx context.Context, ns string, entry loadgen.Entry,
 	if err != nil {
 		return nil, err
 	}
-	if len(pods) != 1 {
-		return nil, fmt.Errorf("want one ready pod %s in namespace %s, got %d", app, ns, len(pods))
+	agents := max(plan.Agents, 1)
+	if len(pods) != agents {
+		return nil, fmt.Errorf("want %d ready pods %s in namespace %s, got %d", agents, app, ns, len(pods))
 	}
+	clocks := make([]loadgen.Clock, agents)
+	measuring, measured := errgroup.WithContext(ctx)
+	for i, pod := range pods {
+		measuring.Go(func() (err error) {
+			clocks[i], err = l.clock(measured, ns, pod.Name)
+			return err
+		})
+	}
+	if err := measuring.Wait(); err != nil {
+		return nil, err
+	}
+	start := time.Now().Add(startLead).Round(0)
+	ends := make([]*loadgen.End, agents)
+	err = sideBySide(ctx, stop, agents, func(ctx context.Context, i int, stop <-chan struct{}) (err error) {
+		mine := plan
+		if agents > 1 {
+			mine.Agent, mine.Start = i, start.Add(-clocks[i].Offset)
+		}
+		ends[i], err = l.attack(ctx, ns, pods[i].Name, mine, stop, toldBy(pods[i].Name, clocks[i], h))
+		return err
+	})
+	return ends, err
+}
+
+// toldBy hands on what the agent in a pod says, with its times on this process's clock. The agent knows its host's name, which is not the
+// pod's in an Indexed Job.
+func toldBy(pod string, clock loadgen.Clock, h loadgen.Handler) loadgen.Handler {
+	out := h
+	if h.Begin != nil {
+		out.Begin = func(b loadgen.Begin) {
+			b.Pod, b.Clock, b.Start = pod, clock, b.Start.Add(clock.Offset)
+			h.Begin(b)
+		}
+	}
+	if h.Samples != nil {
+		out.Samples = func(all []loadgen.Sample) {
+			clock.Shift(all)
+			h.Samples(all)
+		}
+	}
+	if h.Health != nil {
+		out.Health = func(e loadgen.Health) {
+			e.Pod, e.At = pod, e.At.Add(clock.Offset)
+			if !e.StallAt.IsZero() {
+				e.StallAt = e.StallAt.Add(clock.Offset)
+			}
+			h.Health(e)
+		}
+	}
+	return out
+}
+
+// clock measures how the clock of an agent's pod stands to this process's.
+func (l liveCallers) clock(ctx context.Context, ns, pod string) (loadgen.Clock, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	in, questions := io.Pipe()
+	answers, out := io.Pipe()
+	exec := make(chan error, 1)
+	var stderr tail
+	go func() {
+		err := l.k.Exec(ctx, ns, pod, clientContainer, []string{"/loadgen", "clock"}, in, out, &stderr)
+		_ = out.CloseWithError(cmpErr(err, io.EOF))
+		_ = in.CloseWithError(cmpErr(err, io.ErrClosedPipe))
+		exec <- err
+	}()
+	clock, err := loadgen.MeasureClock(answers, questions, clockRounds)
+	_ = questions.Close()
+	if err != nil {
+		cancel()
+	}
+	if execErr := <-exec; err == nil {
+		err = execErr
+	}
+	if err != nil {
+		return loadgen.Clock{}, fmt.Errorf("measure the clock of pod %s/%s: %w%s", ns, pod, err, stderr.text())
+	}
+	return clock, nil
+}
+
+// attack sends from one pod.
+func (l liveCallers) attack(ctx context.Context, ns, pod string, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (*loadgen.End, error) {
 	line, err := json.Marshal(plan)
 	if err != nil {
 		return nil, fmt.Errorf("load plan: %w", err)
@@ -326,7 +434,7 @@ func (l liveCallers) Attack(ctx context.Context, ns string, entry loadgen.Entry,
 	var stderr tail
 	exec := make(chan error, 1)
 	go func() {
-		err := l.k.Exec(ctx, ns, pods[0].Name, clientContainer, []string{"/loadgen", "attack"}, in, out, &stderr)
+		err := l.k.Exec(ctx, ns, pod, clientContainer, []string{"/loadgen", "attack"}, in, out, &stderr)
 		// Whoever reads or writes on learns that nobody is there any more.
 		_ = out.CloseWithError(cmpErr(err, io.EOF))
 		_ = in.CloseWithError(cmpErr(err, io.ErrClosedPipe))
@@ -356,7 +464,7 @@ func (l liveCallers) Attack(ctx context.Context, ns string, entry loadgen.Entry,
 	writing.Wait()
 	execErr := <-exec
 	if err != nil || execErr != nil {
-		return end, fmt.Errorf("load from pod %s/%s: %w%s", ns, pods[0].Name, errors.Join(err, execErr), stderr.text())
+		return end, fmt.Errorf("load from pod %s/%s: %w%s", ns, pod, errors.Join(err, execErr), stderr.text())
 	}
 	return end, nil
 }

@@ -17,7 +17,10 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-type liveWitnesses struct{ k *kube.Client }
+type liveWitnesses struct {
+	k    *kube.Client
+	mesh mesh.Installed
+}
 
 func (l liveWitnesses) AccessLog(ctx context.Context, ns string, sink logSink) error {
 	connect := func(ctx context.Context) (*http.Client, error) {
@@ -76,6 +79,7 @@ func newsOf(c kube.PodChange) podNews {
 	n := podNews{
 		Pod: reports.Pod{
 			Name: pod.Name, Role: roles[pod.Labels["app"]], IP: pod.Status.PodIP, Version: pod.Labels["version"], Sidecar: mesh.HasProxy(pod),
+			Node: pod.Spec.NodeName,
 		},
 		Leaving: pod.DeletionTimestamp != nil, Gone: c.Gone,
 	}
@@ -100,7 +104,7 @@ func newsOf(c kube.PodChange) podNews {
 func (l liveWitnesses) ControlPlane(ctx context.Context, ns string, sink func(reports.Event)) error {
 	watched := make(chan error, 1)
 	go func() {
-		watched <- l.k.WatchPods(ctx, mesh.Namespace, mesh.IstiodSelector, func(c kube.PodChange) {
+		watched <- l.k.WatchPods(ctx, l.mesh.Namespace, l.mesh.Selector(), func(c kube.PodChange) {
 			n := newsOf(c)
 			if c.Before != nil && c.Before.DeletionTimestamp == nil && n.Leaving {
 				n.Trouble = "pod " + c.Pod.Name + " was taken away"
@@ -110,7 +114,7 @@ func (l liveWitnesses) ControlPlane(ctx context.Context, ns string, sink func(re
 			}
 		})
 	}()
-	err := mesh.FollowControlPlane(ctx, l.k, time.Now(), func(n mesh.Notice) {
+	err := mesh.FollowControlPlane(ctx, l.k, l.mesh, time.Now(), func(n mesh.Notice) {
 		switch n.Kind {
 		case mesh.Debounced:
 			// A notice names one object. That it is another's does not say that ours was not among those that came with it.

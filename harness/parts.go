@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/canarylab/canarylab/harness/kube"
@@ -59,7 +60,10 @@ func newParts(ns string, plan loadgen.Plan) (p parts, err error) {
 		}
 	}
 	slices.Sort(files)
-	p.callers, err = part(ns, slices.Compact(files)...)
+	if p.callers, err = part(ns, slices.Compact(files)...); err != nil || plan.Agents < 2 {
+		return p, err
+	}
+	p.callers, err = asJobs(p.callers, plan.Agents)
 	return p, err
 }
 
@@ -83,6 +87,38 @@ func part(ns string, files ...string) ([]byte, error) {
 			}
 			docs = append(docs, b)
 		}
+	}
+	return bytes.Join(docs, []byte("---\n")), nil
+}
+
+// asJobs makes an Indexed Job of n pods of each Deployment of callers.
+func asJobs(manifests []byte, n int) ([]byte, error) {
+	all, err := kube.Objects(manifests)
+	if err != nil {
+		return nil, err
+	}
+	var docs [][]byte
+	for _, o := range all {
+		if name := o.GetName(); o.GetKind() == "Deployment" && (name == insideClient || name == plainClient) {
+			template, _, err := unstructured.NestedMap(o.Object, "spec", "template")
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			if err := unstructured.SetNestedField(template, "Never", "spec", "restartPolicy"); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			o.Object["apiVersion"], o.Object["kind"] = "batch/v1", "Job"
+			o.Object["spec"] = map[string]any{
+				"completionMode": "Indexed", "completions": int64(n), "parallelism": int64(n),
+				"backoffLimit": int64(0), // a pod that is lost is a load that is lost: the run says so
+				"template":     template,
+			}
+		}
+		b, err := yaml.Marshal(o.Object)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, b)
 	}
 	return bytes.Join(docs, []byte("---\n")), nil
 }

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"sync"
@@ -25,6 +26,8 @@ type recorder struct {
 	// begun counts the agents that have begun to send; began is when the last of them did.
 	begun int
 	began time.Time
+	// clocks are those of the agents, by their pods' names.
+	clocks map[string]loadgen.Clock
 	// joiner puts together what comes of one request.
 	joiner *reports.Joiner
 	meter  meter
@@ -39,8 +42,8 @@ type recorder struct {
 
 func newRecorder(trace *reports.Writer, plan loadgen.Plan) *recorder {
 	r := &recorder{
-		trace: trace, run: plan.Run, agents: len(entries(plan)), news: make(chan struct{}, 1), sent: map[string]int{},
-		known: map[string]reports.Pod{},
+		trace: trace, run: plan.Run, agents: len(entries(plan)) * max(plan.Agents, 1), news: make(chan struct{}, 1), sent: map[string]int{},
+		known: map[string]reports.Pod{}, clocks: map[string]loadgen.Clock{},
 	}
 	r.joiner = reports.NewJoiner(plan, joinWithin, r.meter.add)
 	return r
@@ -94,7 +97,9 @@ func (r *recorder) pods(all []reports.Pod) {
 
 // begin is for loadgen.Handler, and so are samples and health.
 func (r *recorder) begin(b loadgen.Begin) {
+	r.write(reports.Line{Agent: &b})
 	r.mu.Lock()
+	r.clocks[b.Pod] = b.Clock
 	r.begun++
 	if b.Start.After(r.began) {
 		r.began = b.Start
@@ -156,6 +161,13 @@ func (r *recorder) start() time.Time {
 		return time.Time{}
 	}
 	return r.began
+}
+
+// agentClocks are how the agents' clocks stand to the lab's, by their pods' names.
+func (r *recorder) agentClocks() map[string]loadgen.Clock {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.clocks)
 }
 
 // open is how many requests something may still come about.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/sampleapp"
@@ -24,6 +26,13 @@ import (
 // A Cluster is where a scenario is played: Kubernetes with Istio, and the lab's images on its nodes.
 type Cluster struct {
 	Kube *kube.Client
+	// Mesh is the Istio that is there; zero means the lab's own.
+	Mesh mesh.Installed
+	// Reference says under which reference the cluster has one of the lab's images, such as "canarylab/loadgen:dev"; nil means
+	// under that.
+	Reference func(image string) string
+	// Labels are put on the namespaces that are made.
+	Labels map[string]string
 	// Setup says what it is, for the report. The engine adds Load, and Envoy where it is empty.
 	Setup reports.Setup
 }
@@ -38,6 +47,8 @@ type Options struct {
 	Progress cluster.Progress
 	// BringUp goes into the report.
 	BringUp []reports.Step
+	// LoadPods is how many pods share the load of each entry; 0 means one.
+	LoadPods int
 }
 
 // ManifestsDir is the folder, in that of a run, with the manifests that were applied.
@@ -54,8 +65,9 @@ func RunDir(out, scenario, id string, at time.Time) string {
 // report, also saved in o.Dir: what Istio did, good or bad, is in there, and its Broken says why the run was cut short,
 // if it was. The error is for a lab that broke, for ctx that ended (it is wrapped), and for what could not be cleaned up.
 func Run(ctx context.Context, c Cluster, s Scenario, o Options) (*reports.Report, error) {
-	l, disconnect := newLab(c.Kube)
+	l, disconnect := newLab(c)
 	defer disconnect()
+	l.Adapts = c.adapts()
 	return play(ctx, l, c.Setup, s, o)
 }
 
@@ -70,7 +82,13 @@ func play(ctx context.Context, l lab, setup reports.Setup, s Scenario, o Options
 		o.ID = loadgen.RunID()
 	}
 	r := &run{lab: l, scenario: s, options: o, setup: setup, started: time.Now(), proved: map[string][]reports.Verdict{}, roster: newRoster()}
+	if o.LoadPods < 0 || o.LoadPods > loadgen.MaxAgents {
+		return nil, fmt.Errorf("%d pods of load are not 1 to %d", o.LoadPods, loadgen.MaxAgents)
+	}
 	r.setup.Load = s.plan(o.ID)
+	if o.LoadPods > 1 {
+		r.setup.Load.Agents = o.LoadPods
+	}
 	if err := r.open(); err != nil {
 		return nil, err
 	}
@@ -187,7 +205,11 @@ func (r *run) open() error {
 		if err := os.WriteFile(filepath.Join(dir, name), kept[name], 0o644); err != nil {
 			return errors.Join(fmt.Errorf("keep a manifest: %w", err), trace.Close())
 		}
-		r.files = append(r.files, reports.File{Path: ManifestsDir + "/" + name, What: "applied as it is"})
+		what := "applied as it is"
+		if r.lab.Adapts {
+			what = "applied, with the images and labels of this cluster"
+		}
+		r.files = append(r.files, reports.File{Path: ManifestsDir + "/" + name, What: what})
 	}
 	return nil
 }
@@ -338,7 +360,6 @@ func (r *run) measure(ctx context.Context) error {
 	loaded, give := context.WithCancelCause(ctx)
 	defer give(nil)
 
-	began := time.Now()
 	logDone := make(chan error, 1)
 	go func() {
 		err := r.lab.Witnesses.AccessLog(logCtx, r.scenario.Name, logSink{Entries: r.rec.entries, Cut: r.logCut, Trouble: r.trouble})
@@ -372,7 +393,7 @@ func (r *run) measure(ctx context.Context) error {
 		<-shown
 	}()
 
-	err = r.cut(ctx, r.phases(loaded, began))
+	err = r.cut(ctx, r.phases(loaded))
 	if err != nil {
 		r.broken(err)
 	}
@@ -502,18 +523,19 @@ func idle(a, b sampleapp.Counters) bool {
 	return a.Pod == b.Pod && a.Received == b.Received && a.InFlight == 0 && b.InFlight == 0
 }
 
-// phases plays the phases. sent is when the load agent was started.
-func (r *run) phases(ctx context.Context, sent time.Time) error {
+// phases plays the phases.
+func (r *run) phases(ctx context.Context) error {
 	begin, cancel := context.WithTimeoutCause(ctx, beginWithin, fmt.Errorf("the load agent did not begin within %s", beginWithin))
 	defer cancel()
 	if err := r.until(begin, func() bool { return !r.rec.start().IsZero() }); err != nil {
 		return err
 	}
 	at := r.rec.start()
-	// A load client on another machine has another clock.
-	if now := time.Now(); at.Before(sent) || at.After(now) {
-		r.note("The load client's clock is off by %s or more: times that hold a write against a request are wrong by as much.",
-			max(sent.Sub(at), at.Sub(now)).Round(time.Millisecond))
+	// Several agents begin together, at a moment that lies ahead.
+	select {
+	case <-time.After(time.Until(at)):
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 	r.rec.event(reports.Event{At: at, Kind: reports.LoadStart})
 	for i, p := range r.scenario.Phases {
@@ -691,6 +713,10 @@ func (r *run) report(broke error) (*reports.Report, error) {
 	if broke != nil {
 		rep.Broken = broke.Error()
 	}
+	if others := r.otherClocks(); len(others) > 0 {
+		r.note("Proxies and istiod tell the time by the clocks of their own machines: when a change was held, and what a rollback is made of, is off by as much as those are: %s. "+
+			"Requests are not: their times were corrected.", strings.Join(others, ", "))
+	}
 	err := r.trace.Close()
 	analysis, unread := reports.Analyze(reports.FileSource(filepath.Join(r.options.Dir, reports.TraceFile)), reports.Spec{Plan: r.setup.Load, Phases: s.specs()})
 	if err = errors.Join(err, unread); err != nil {
@@ -709,6 +735,31 @@ func (r *run) report(broke error) (*reports.Report, error) {
 	rep.Took = time.Since(r.started)
 	rep.Conclude()
 	return rep, errors.Join(err, rep.Save(r.options.Dir))
+}
+
+// otherClocks says, of each machine that had pods of the run and does not have the lab's clock, how its clock stands to the lab's, as far
+// as that was measured: by the load agents that ran on it.
+func (r *run) otherClocks() []string {
+	r.mu.Lock()
+	pods := r.roster.all()
+	r.mu.Unlock()
+	measured := r.rec.agentClocks()
+	nodes := map[string]string{}
+	for _, p := range pods {
+		if _, known := nodes[p.Node]; p.Node != "" && !known {
+			nodes[p.Node] = p.Node + " (not measured)"
+		}
+	}
+	for _, p := range pods {
+		switch c, known := measured[p.Name]; {
+		case !known:
+		case c.Offset == 0 && c.Error == 0:
+			delete(nodes, p.Node)
+		default:
+			nodes[p.Node] = fmt.Sprintf("%s (off by %s, to within %s)", p.Node, (-c.Offset).Round(10*time.Microsecond), c.Error.Round(10*time.Microsecond))
+		}
+	}
+	return slices.Sorted(maps.Values(nodes))
 }
 
 // judge is a phase's proofs and expectations, each with a verdict.

@@ -1,0 +1,135 @@
+package realmesh
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/cluster/existing"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/harness/lab/labtest"
+	"github.com/canarylab/canarylab/harness/mesh"
+	"github.com/canarylab/canarylab/scenarios"
+)
+
+// TestScenariosAsGuest plays the catalogue on a cluster that is somebody else's: the same one, through a kubeconfig whose user has just
+// the rights that `canarylab rbac` prints.
+func TestScenariosAsGuest(t *testing.T) {
+	ctx := t.Context()
+	host := theLab.Open(ctx, t)
+	if host.Cluster().Provider() == existing.Name {
+		t.Skip("the cluster under test is not ours: nobody can be invited to it")
+	}
+	options := lab.Options{Cluster: existing.Name, Existing: labtest.Guest(t, host)}
+	guest := labtest.Opener{Options: func() lab.Options { return options }}
+	before := namespaces(t, host.Kube())
+	for _, s := range scenarios.All() {
+		t.Run(s.Name, func(t *testing.T) {
+			rep, err := guest.Steady(t.Context(), t, s, harness.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rep.Setup.Provider != existing.Name {
+				t.Errorf("got a report of %s, want %s", rep.Setup.Provider, existing.Name)
+			}
+			labtest.Passed(t, rep)
+		})
+	}
+	if err := lab.Down(ctx, options, false); err != nil {
+		t.Error(err)
+	}
+	if after := namespaces(t, host.Kube()); !slices.Equal(before, after) {
+		t.Errorf("the guest left namespaces: got %q, want %q", after, before)
+	}
+}
+
+// namespaces are the names of a cluster's, sorted.
+func namespaces(t *testing.T, k *kube.Client) []string {
+	t.Helper()
+	list, err := k.Kubernetes().CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, ns := range list.Items {
+		all = append(all, ns.Name)
+	}
+	return all
+}
+
+// A cluster has two revisions of Istio, and the guest asks for the one that is not the default.
+func TestRevisionAsGuest(t *testing.T) {
+	ctx := t.Context()
+	host := theLab.Open(ctx, t)
+	if host.Cluster().Provider() == existing.Name {
+		t.Skip("the cluster under test is not ours to put another Istio into")
+	}
+	const revision = "second"
+	options := lab.MeshOptions()
+	options.Gateway, options.Labels = false, map[string]string{"canarylab.io/test": revision}
+	// Objects that all revisions share, such as CRDs, are the first one's.
+	options.Values = []string{"revision=" + revision, "values.defaultRevision=", "components.base.enabled=false"}
+	m, err := mesh.Render(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		var refs []kube.Ref
+		for _, o := range m.Core {
+			refs = append(refs, kube.Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName()})
+		}
+		if err := host.Kube().Delete(context.WithoutCancel(ctx), refs...); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := host.Kube().ApplyObjects(ctx, m.Core); err != nil {
+		t.Fatal(err)
+	}
+	settleAfter(ctx, t, host.Kube())
+
+	access := labtest.Guest(t, host)
+	guest := labtest.Opener{Options: func() lab.Options {
+		return lab.Options{Cluster: existing.Name, Existing: access, Istio: lab.Istio{Revision: revision}}
+	}}
+	var injected []string
+	rep, err := guest.Steady(ctx, t, quietStory(t), harness.Options{Progress: onStep{step: "phase 2 of 2", do: func() {
+		pods, err := host.Kube().Pods(ctx, "undisturbed", "app=my-service")
+		if err != nil {
+			t.Error(err)
+		}
+		for _, pod := range pods {
+			// The injector's own note on the pod.
+			injected = append(injected, pod.Annotations["istio.io/rev"])
+		}
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	labtest.Passed(t, rep)
+	if len(injected) == 0 || slices.ContainsFunc(injected, func(r string) bool { return r != revision }) {
+		t.Errorf("got sidecars of revisions %q, want %s", injected, revision)
+	}
+	if want := "revision " + revision; !strings.Contains(rep.Setup.Istio, want) {
+		t.Errorf("got Istio %q, want %s", rep.Setup.Istio, want)
+	}
+}
+
+// onStep is a Progress that does something each time that a step begins.
+type onStep struct {
+	labtest.Steps
+	step string
+	do   func()
+}
+
+// Step implements cluster.Progress.
+func (o onStep) Step(name string) func(error) {
+	if strings.Contains(name, o.step) {
+		o.do()
+	}
+	return o.Steps.Step(name)
+}
