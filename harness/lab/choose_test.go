@@ -7,14 +7,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/lab"
 )
 
 func TestClustersThatCantBeHad(t *testing.T) {
 	t.Setenv("CANARYLAB_HOME", t.TempDir())
-	for kind, want := range map[string]error{"docker": lab.ErrUnknownCluster, "kind": lab.ErrUnavailable, "existing": lab.ErrUnavailable} {
+	t.Setenv("PATH", t.TempDir()) // no docker, podman or nerdctl, whatever this machine has
+	for kind, want := range map[string]error{"docker": lab.ErrUnknownCluster, "kind": lab.ErrUnavailable, "existing": existing.ErrUsage} {
 		if _, err := lab.Open(t.Context(), lab.Options{Cluster: kind}); !errors.Is(err, want) {
 			t.Errorf("Open %s: got %v, want %v", kind, err, want)
+		}
+		if kind == "kind" {
+			want = nil // what was never made needs no daemon to be gone
 		}
 		if err := lab.Down(t.Context(), lab.Options{Cluster: kind}, false); !errors.Is(err, want) {
 			t.Errorf("Down %s: got %v, want %v", kind, err, want)

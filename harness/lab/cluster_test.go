@@ -9,8 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,6 +24,7 @@ import (
 	"github.com/canarylab/canarylab/harness/artifacts"
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/embedded"
+	"github.com/canarylab/canarylab/harness/cluster/kind"
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/lab"
@@ -34,17 +35,29 @@ const asCreator = "CANARYLAB_TEST_UP"
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(asCreator); name != "" {
-		p, set, err := provider()
-		if err == nil {
-			_, err = p.Up(context.Background(), name, cluster.Options{Progress: printed{os.Stdout}, Images: set})
-		}
-		if err != nil {
+		if err := create(context.Background(), name); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		<-time.After(time.Minute) // to be killed
 	}
 	os.Exit(m.Run())
+}
+
+// create brings a bare cluster up, of the kind under test.
+func create(ctx context.Context, name string) error {
+	if kindOfCluster() == kind.Name {
+		suite, err := lab.E2E(ctx, lab.Options{Cluster: kind.Name, Name: name, Progress: printed{os.Stdout}})
+		if err == nil {
+			_, err = suite.Create(ctx)
+		}
+		return err
+	}
+	p, set, err := provider()
+	if err == nil {
+		_, err = p.Up(ctx, name, cluster.Options{Progress: printed{os.Stdout}, Images: set})
+	}
+	return err
 }
 
 // printed is a Progress that prints what begins.
@@ -70,29 +83,65 @@ func provider() (*embedded.Provider, func(context.Context) (map[string]v1.Image,
 		return nil, nil, err
 	}
 	p := &embedded.Provider{Home: home, Binaries: store}
-	return p, func(ctx context.Context) (map[string]v1.Image, error) { return images.Build(ctx, store) }, p.Check(context.Background())
+	return p, func(ctx context.Context) (map[string]v1.Image, error) { return images.Build(ctx, store, images.All) }, p.Check(context.Background())
 }
 
-// newProvider skips the test where no cluster can be had, or fails it where one is required.
+// newProvider skips the test where another kind of cluster is under test, or where none can be had; where one is required, that fails.
 func newProvider(t testing.TB) (*embedded.Provider, func(context.Context) (map[string]v1.Image, error)) {
 	t.Helper()
-	err := artifacts.CheckTools(t.Context())
-	var p *embedded.Provider
-	var set func(context.Context) (map[string]v1.Image, error)
-	if err == nil {
-		p, set, err = provider()
+	if c := kindOfCluster(); c != embedded.Name {
+		t.Skipf("this is about embedded clusters, and %s is under test", c)
 	}
-	if err != nil {
-		if os.Getenv("CANARYLAB_REQUIRE_CLUSTER") == "1" {
-			t.Fatalf("a cluster is required here: %v", err)
-		}
+	buildable(t)
+	p, set, err := provider()
+	unavailable(t, err)
+	return p, set
+}
+
+// buildable skips the test where the lab's parts can't be built, or fails it where a cluster is required.
+func buildable(t testing.TB) {
+	t.Helper()
+	unavailable(t, artifacts.CheckTools(t.Context(), artifacts.Needs{}))
+}
+
+// unavailable skips the test for an error that says that no cluster can be had, or fails it where one is required.
+func unavailable(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case os.Getenv("CANARYLAB_REQUIRE_CLUSTER") == "1":
+		t.Fatalf("a cluster is required here: %v", err)
+	default:
 		t.Skipf("no cluster can be had: %v", err)
 	}
-	return p, set
+}
+
+// creator starts this test binary to bring a cluster up, and returns when it has begun a step.
+func creator(t *testing.T, name, step string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), asCreator+"="+name)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if !readUntil(out, step) {
+		_ = cmd.Wait() // its standard error says more than its exit code
+		t.Fatalf("the bring-up had no step %q: %s", step, stderr.String())
+	}
+	return cmd
 }
 
 // A footprint is all that a cluster could leave on its host.
 type footprint map[string][]string
+
+// counted is what a rule of nft has counted, which is no part of it.
+var counted = regexp.MustCompile(`counter packets \d+ bytes \d+`)
 
 // look takes the host's footprint. Processes are those that run programs of the lab's cache.
 func look(t *testing.T, home, name string) footprint {
@@ -125,7 +174,7 @@ func look(t *testing.T, home, name string) footprint {
 	}
 	f["listening port"] = listening(t)
 	if rules, err := exec.CommandContext(t.Context(), "nft", "list", "ruleset").Output(); err == nil {
-		f["nft rule"] = strings.Split(strings.TrimSpace(string(rules)), "\n")
+		f["nft rule"] = strings.Split(strings.TrimSpace(counted.ReplaceAllString(string(rules), "counter")), "\n")
 	}
 	for what := range f {
 		slices.Sort(f[what])
@@ -197,20 +246,7 @@ func TestKilledAtAnyMomentLeavesNothing(t *testing.T) {
 	t.Cleanup(func() { _ = p.Down(context.Background(), name, false) })
 	for _, step := range []string{"certificates and configuration", "namespaces", "etcd", "containerd", "kube-apiserver", "start kubelet"} {
 		t.Run(step, func(t *testing.T) {
-			cmd := exec.CommandContext(t.Context(), os.Args[0])
-			cmd.Env = append(os.Environ(), asCreator+"="+name)
-			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			var stderr bytes.Buffer
-			cmd.Stderr = &stderr
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			if !readUntil(out, step) {
-				t.Fatalf("the bring-up had no step %q: %s", step, stderr.String())
-			}
+			cmd := creator(t, name, step)
 			if err := cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
@@ -288,12 +324,7 @@ func pidOf(t testing.TB, p *embedded.Provider, name string) int {
 		if i.Name != name || i.State != "running" {
 			continue
 		}
-		first, _, _ := strings.Cut(strings.TrimPrefix(i.Detail, "PID "), ",")
-		pid, err := strconv.Atoi(first)
-		if err != nil {
-			t.Fatalf("no PID in %q", i.Detail)
-		}
-		return pid
+		return i.PID
 	}
 	t.Fatalf("cluster %q is not running: %+v", name, infos)
 	return 0

@@ -2,6 +2,7 @@ package lab_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"testing"
 
@@ -14,11 +15,14 @@ import (
 	"github.com/canarylab/canarylab/harness/lab"
 )
 
-// TestE2EFrameworkSuite is how somebody else's e2e-framework suite runs on an embedded cluster: the provider is the one
-// line that differs.
+// TestE2EFrameworkSuite is how somebody else's e2e-framework suite runs on an embedded cluster or on kind: the line that makes the
+// provider is the one that differs.
 func TestE2EFrameworkSuite(t *testing.T) {
-	newProvider(t) // skips where there is none
-	provider, err := lab.E2E(t.Context(), lab.Options{Cluster: os.Getenv("CLUSTER"), Name: "suite"})
+	buildable(t)
+	provider, err := lab.E2E(t.Context(), lab.Options{Cluster: kindOfCluster(), Name: "suite"})
+	if errors.Is(err, lab.ErrUnavailable) {
+		unavailable(t, err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

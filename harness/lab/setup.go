@@ -3,6 +3,7 @@ package lab
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -12,21 +13,61 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/canarylab/canarylab/harness/cluster/existing"
+	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/reports"
 )
 
 // Setup is what a report says of where it was made.
-func (l *Lab) Setup() (reports.Setup, error) {
+func (l *Lab) Setup(ctx context.Context) (reports.Setup, error) {
 	server, err := l.kube.Kubernetes().Discovery().ServerVersion()
 	if err != nil {
 		return reports.Setup{}, fmt.Errorf("ask the cluster for its version: %w", err)
 	}
+	about, err := l.about(ctx)
+	if err != nil {
+		return reports.Setup{}, err
+	}
 	return reports.Setup{
 		Provider: l.provider.Name(), Why: l.why, Cluster: l.cluster.Name(), Reused: l.cluster.Reused(),
-		Kubernetes: strings.TrimPrefix(server.GitVersion, "v"), Istio: mesh.Version(), Canarylab: Version(),
+		Kubernetes: strings.TrimPrefix(server.GitVersion, "v"), Istio: l.istioVersion(), Canarylab: Version(), About: about,
 		CPUs: runtime.NumCPU(), Memory: memory(), Kernel: kernel(),
 	}, nil
+}
+
+// istioVersion says which Istio runs.
+func (l *Lab) istioVersion() string {
+	switch {
+	case l.istio.released():
+		return fmt.Sprintf("%s (released images of %s)", l.istio.Tag, l.istio.Hub)
+	case l.ownIstio() && l.mesh.Revision == mesh.Own.Revision:
+		return mesh.Version()
+	case l.ownIstio():
+		return fmt.Sprintf("%s (revision %s)", mesh.Version(), l.mesh.Revision)
+	}
+	return fmt.Sprintf("%s (found there: revision %s in %s, image %s)", l.mesh.Version, l.mesh.Revision, l.mesh.Namespace, l.mesh.Image)
+}
+
+// ownIstio tells whether the Istio is built from go.mod's.
+func (l *Lab) ownIstio() bool {
+	return !l.istio.released() && (l.provider.Name() != existing.Name || l.istio.Install || strings.HasPrefix(l.mesh.Image, images.Prefix))
+}
+
+// about says what is particular about the lab, as far as it can matter to what is measured.
+func (l *Lab) about(ctx context.Context) ([]string, error) {
+	all := l.cluster.About()
+	whole, err := mesh.AnalyzesAll(ctx, l.kube)
+	if err != nil {
+		return nil, err
+	}
+	if !whole {
+		all = append(all, "Istio's analysis sees the scenario's namespace alone: this user may not read the whole cluster.")
+	}
+	if l.ownIstio() {
+		all = append(all, "Envoy is the upstream release, without Istio's own filters: istio_requests_total is missing; response flags, access logs and Envoy's statistics are there.")
+	}
+	return all, nil
 }
 
 // BringUp is Steps in the report's own words.

@@ -7,17 +7,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"text/tabwriter"
 	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/cluster/embedded"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/harness/lab/labtest"
 	"github.com/canarylab/canarylab/loadgen"
 )
 
@@ -25,7 +24,7 @@ import (
 const firstApp = `
 apiVersion: v1
 kind: Namespace
-metadata: {name: first, labels: {istio-injection: enabled}}
+metadata: {name: first, labels: {istio-injection: enabled, app.kubernetes.io/managed-by: canarylab}}
 ---
 apiVersion: v1
 kind: Service
@@ -133,38 +132,6 @@ func upToFirstRequest(b *testing.B, name string) []cluster.Step {
 		cluster.Step{Name: whole, Took: ended.Sub(began)})
 }
 
-// resident is the physical memory, in bytes, of every process of the cluster: proportional set sizes, in which a page that
-// several processes share counts once.
-func resident(b *testing.B, pid int) uint64 {
-	b.Helper()
-	node, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid_for_children", pid))
-	if err != nil {
-		b.Fatal(err)
-	}
-	processes, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		b.Fatal(err)
-	}
-	var total uint64
-	for _, p := range processes {
-		cgroup, _ := os.ReadFile(filepath.Join(p, "cgroup"))
-		if ns, _ := os.Readlink(filepath.Join(p, "ns/pid_for_children")); ns != node && !strings.Contains(string(cgroup), "/canarylab-") {
-			continue
-		}
-		rollup, _ := os.ReadFile(filepath.Join(p, "smaps_rollup"))
-		for line := range strings.Lines(string(rollup)) {
-			if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
-				kb, err := strconv.ParseUint(strings.Fields(rest)[0], 10, 64)
-				if err != nil {
-					b.Fatal(err)
-				}
-				total += kb << 10
-			}
-		}
-	}
-	return total
-}
-
 // BenchmarkUp measures from nothing to the first request through a sidecar, on a new cluster and on kept state, with
 // everything built. It prints the medians by step, each with its share of the whole.
 func BenchmarkUp(b *testing.B) {
@@ -192,7 +159,7 @@ func BenchmarkUp(b *testing.B) {
 					took[s.Name] = append(took[s.Name], s.Took)
 				}
 				b.StopTimer()
-				memory = resident(b, pidOf(b, p, name))
+				memory = labtest.Memory(b, lab.Options{Cluster: embedded.Name, Name: name})
 				b.StartTimer()
 			}
 			b.ReportMetric(float64(memory)/1e6, "MB-resident")
