@@ -3,8 +3,8 @@ NAME    ?= label-mismatch
 CLUSTER ?= auto
 GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 # Tests that bring clusters up; each has the machine to itself.
-MESH     = ./harness/lab ./scenarios
-UNIT     = $$(go list ./... | grep -v -e /harness/lab$$ -e /scenarios$$)
+MESH     = ./harness/lab ./harness/realmesh ./scenarios
+UNIT     = $$(go list ./... | grep -v -e /harness/lab$$ -e /harness/realmesh$$ -e /scenarios$$)
 
 # The same settings for everything, and the same that Istio and Kubernetes are built with (harness/artifacts): a package is
 # compiled once, not once for each way of building it.
@@ -23,7 +23,7 @@ build: ## build bin/canarylab
 	@go build -o bin/canarylab ./cmd/canarylab
 
 deps: build ## install the Debian packages that are missing (as root)
-	@p=$$(bin/canarylab doctor --packages) || exit $$?; [ -z "$$p" ] || if [ $$(id -u) = 0 ] && command -v apt-get >/dev/null; then \
+	@p=$$(bin/canarylab doctor --packages --cluster=$(CLUSTER)) || exit $$?; [ -z "$$p" ] || if [ $$(id -u) = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing with apt-get: $$p"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$p >/dev/null; \
 	else echo "missing: $$p (on Debian and Ubuntu: sudo apt-get install $$p)" >&2; fi
 
@@ -32,6 +32,9 @@ scenario: deps ## play one scenario and report: make scenario NAME=label-mismatc
 
 scenarios: deps ## play every scenario, one after the other
 	@for s in $$(bin/canarylab scenario list --names); do bin/canarylab scenario run $$s --cluster=$(CLUSTER) || exit $$?; done
+
+node-image: deps ## build the node image that kind uses where its own can't be had
+	@bin/canarylab node-image
 
 list: build ## list the scenarios
 	@bin/canarylab scenario list
@@ -57,6 +60,9 @@ mesh: deps ## every scenario on a real mesh, as go test does it
 lint: ## golangci-lint, pinned
 	GOLANGCI_LINT_CACHE=$(CURDIR)/bin/lint-cache $(GOLANGCI) run ./...
 
+parity: deps ## play one scenario on every kind of cluster that can be had here, and compare
+	PARITY=$(NAME) go test ./harness/realmesh -run='^$$' -bench=BenchmarkParity -benchtime=1x -timeout=60m
+
 bench-up: deps ## how long a cluster takes to come up, by step
 	go test ./harness/lab -run='^$$' -bench=BenchmarkUp -benchtime=5x -timeout=30m
 
@@ -73,4 +79,4 @@ calibrate: ## have the lab measure switches, counts and delays that are known (1
 clean: down ## remove the cluster, the reports and everything that was built
 	rm -rf bin reports/out $$(bin/canarylab doctor --home)/cache $$(bin/canarylab doctor --home)/imagestores
 
-.PHONY: help build deps scenario scenarios list up down test vet unit mesh lint bench-up bench-capacity bench-recorder calibrate clean
+.PHONY: help build deps scenario scenarios list up down node-image test vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate clean

@@ -5,17 +5,21 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/lab"
 )
 
 // openLab brings the lab up, or finds it running, and waits until it is at rest.
 func openLab(ctx context.Context, g *global, p *progress) (*lab.Lab, error) {
-	l, err := lab.Open(ctx, lab.Options{Cluster: g.kind, Name: g.name, Progress: p})
+	o := g.Options
+	o.Progress = p
+	l, err := lab.Open(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +27,7 @@ func openLab(ctx context.Context, g *global, p *progress) (*lab.Lab, error) {
 }
 
 func newUp(g *global) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "up", Short: "Bring a cluster with Istio up, and leave it running", Args: noArgs,
 		Long: "Up builds what is missing (once), brings a cluster with Istio up and leaves it running.\nA cluster that runs already is found and completed.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,14 +39,36 @@ func newUp(g *global) *cobra.Command {
 			}
 			c := l.Cluster()
 			fmt.Fprintf(os.Stderr, "\nCluster %q is running. It is %s: %s.\n", c.Name(), c.Provider(), l.Why())
-			down := "canarylab down"
-			if c.Name() != lab.DefaultName {
-				down += " --name " + c.Name()
-			}
-			fmt.Fprintf(os.Stderr, "  kubectl --kubeconfig %s get pods -A\n  %s\n", c.Kubeconfig(), down)
+			fmt.Fprintf(os.Stderr, "  kubectl --kubeconfig %s get pods -A\n  %s\n", c.Kubeconfig(), downCommand(c))
 			return nil
 		},
 	}
+	bringUpFlags(cmd, g)
+	return cmd
+}
+
+// downCommand is what removes a cluster again.
+func downCommand(c cluster.Cluster) string {
+	switch {
+	case c.Provider() == existing.Name:
+		return fmt.Sprintf("canarylab down --cluster existing --context %s --yes   (removes what the lab made there)", c.Name())
+	case c.Name() != lab.DefaultName:
+		return "canarylab down --name " + c.Name()
+	}
+	return "canarylab down"
+}
+
+// bringUpFlags are those of commands that may bring a cluster up.
+func bringUpFlags(cmd *cobra.Command, g *global) {
+	flags := cmd.Flags()
+	flags.StringVar(&g.NodeImage, "node-image", g.NodeImage, "kind: node image (default: kind's own, or one built here; environment: CANARYLAB_NODE_IMAGE)")
+	flags.BoolVar(&g.Retain, "retain", g.Retain, "kind: keep a node that could not be brought up, for a look (environment: CANARYLAB_RETAIN=1)")
+	flags.StringVar(&g.Istio.Hub, "istio-hub", g.Istio.Hub, "use Istio's released images of this hub (environment: CANARYLAB_ISTIO_HUB)")
+	flags.StringVar(&g.Istio.Tag, "istio-tag", g.Istio.Tag, "use Istio's released images with this tag (environment: CANARYLAB_ISTIO_TAG)")
+	flags.BoolVar(&g.Istio.Install, "install-istio", g.Istio.Install, "existing: install an Istio, where there is none (environment: CANARYLAB_INSTALL_ISTIO=1)")
+	flags.StringVar(&g.Istio.Revision, "istio-revision", g.Istio.Revision, "existing: revision of Istio, or tag of one (default: the one that injects by default; environment: CANARYLAB_ISTIO_REVISION)")
+	flags.StringVar(&g.Existing.Repository, "image-repository", g.Existing.Repository, "existing: push the lab's images below this repository, for the nodes to pull (environment: CANARYLAB_IMAGE_REPOSITORY)")
+	flags.StringVar(&g.Existing.Tag, "image-tag", g.Existing.Tag, "existing: the images are in the repository already, under this tag (environment: CANARYLAB_IMAGE_TAG)")
 }
 
 func newDown(g *global) *cobra.Command {
@@ -53,7 +79,7 @@ func newDown(g *global) *cobra.Command {
 			p := newProgress(os.Stderr)
 			defer p.Close()
 			done := p.Step("down")
-			err := lab.Down(cmd.Context(), lab.Options{Cluster: g.kind, Name: g.name}, keep)
+			err := lab.Down(cmd.Context(), g.Options, keep)
 			done(err)
 			return err
 		},
@@ -67,7 +93,7 @@ func newStatus(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "List the clusters on this machine", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			infos, err := lab.List(cmd.Context(), lab.Options{Cluster: g.kind})
+			infos, err := lab.List(cmd.Context(), g.Options)
 			if err != nil {
 				return err
 			}
@@ -99,7 +125,7 @@ func newKubeconfig(g *global) *cobra.Command {
 		Use: "kubeconfig", Short: "Print the path of a running cluster's kubeconfig", Args: noArgs,
 		Example: "  kubectl --kubeconfig $(canarylab kubeconfig) get pods -A --show-labels",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path, err := lab.Kubeconfig(cmd.Context(), lab.Options{Cluster: g.kind, Name: g.name})
+			path, err := lab.Kubeconfig(cmd.Context(), g.Options)
 			if err != nil {
 				return err
 			}
@@ -107,4 +133,61 @@ func newKubeconfig(g *global) *cobra.Command {
 			return err
 		},
 	}
+}
+
+func newLogs(g *global) *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use: "logs", Short: "Export the logs of a cluster's node and of the lab's pods", Args: noArgs,
+		Long: "Logs copies what the programs of the cluster's node logged, and what the pods of Istio and of the scenarios logged,\ninto a folder. It also works on a kind node that could not be brought up and was retained.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := filepath.Abs(out)
+			if err != nil {
+				return err
+			}
+			if err := lab.Logs(cmd.Context(), g.Options, dir); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), dir)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "canarylab-logs", "folder to write to")
+	return cmd
+}
+
+func newNodeImage(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use: "node-image", Short: "Build the node image that kind uses where its own can't be had", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p := newProgress(os.Stderr)
+			o := g.Options
+			o.Progress = p
+			ref, err := lab.NodeImage(cmd.Context(), o)
+			p.Close()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), ref)
+			return err
+		},
+	}
+}
+
+func newRBAC() *cobra.Command {
+	var user string
+	cmd := &cobra.Command{
+		Use: "rbac", Short: "Print the rights that a run on an existing cluster needs, as a manifest", Args: noArgs,
+		Example: "  canarylab rbac --user jane | kubectl apply -f -",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			manifest, err := existing.RBAC(user)
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(manifest)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&user, "user", "canarylab", "who gets the rights: a user's name, or system:serviceaccount:NAMESPACE:NAME")
+	return cmd
 }

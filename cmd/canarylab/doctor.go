@@ -22,7 +22,7 @@ type finding struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-func newDoctor() *cobra.Command {
+func newDoctor(g *global) *cobra.Command {
 	var o output
 	var packages, home bool
 	cmd := &cobra.Command{
@@ -30,7 +30,8 @@ func newDoctor() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case packages:
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(artifacts.MissingPackages(cmd.Context()), " "))
+				missing := artifacts.MissingPackages(lab.Tools(cmd.Context(), g.Options))
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(missing, " "))
 				return err
 			case home:
 				dir, err := lab.Home()
@@ -47,8 +48,14 @@ func newDoctor() *cobra.Command {
 				}
 				findings = append(findings, finding{what, err == nil, detail})
 			}
+			if engine, err := lab.CheckKind(cmd.Context()); err == nil || g.Cluster == "kind" {
+				add("kind cluster", err, engine+" answers")
+			} else {
+				// Without a container daemon there are embedded clusters.
+				findings = append(findings, finding{"kind cluster", true, "not possible here: no container daemon answers"})
+			}
 			add("embedded cluster", lab.CheckEmbedded(cmd.Context()), "Linux, root, cgroups and overlay are there")
-			for _, t := range artifacts.Tools(cmd.Context()) {
+			for _, t := range lab.Tools(cmd.Context(), g.Options) {
 				err := t.Err
 				if err != nil {
 					err = fmt.Errorf("needed for %s; Debian: apt-get install %s (%w)", t.For, t.Package, t.Err)

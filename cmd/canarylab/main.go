@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/reports"
 )
@@ -88,7 +89,7 @@ func exitCode(err error) int {
 			return exitFailed
 		}
 		return exitInconclusive
-	case errors.Is(err, errUsage), errors.Is(err, lab.ErrUnknownCluster):
+	case errors.Is(err, errUsage), errors.Is(err, lab.ErrUnknownCluster), errors.Is(err, existing.ErrUsage), errors.Is(err, lab.ErrUsage):
 		return exitUsage
 	case errors.Is(err, lab.ErrUnavailable), errors.Is(err, cluster.ErrNotFound):
 		return exitUnavailable

@@ -55,6 +55,7 @@ func TestExitCodes(t *testing.T) {
 
 func TestBadCalls(t *testing.T) {
 	t.Setenv("CANARYLAB_HOME", t.TempDir())
+	t.Setenv("PATH", t.TempDir()) // no container engine, whatever this machine has
 	tests := []struct {
 		args []string
 		want int
@@ -63,8 +64,14 @@ func TestBadCalls(t *testing.T) {
 		{[]string{"scenario", "run", "label-mismach"}, 64, "did you mean label-mismatch"},
 		{[]string{"scenario", "describe"}, 64, "wants the name of one scenario"},
 		{[]string{"scenario", "list", "-o", "xml"}, 64, "neither text nor json"},
-		{[]string{"up", "--cluster=docker"}, 64, "use auto or embedded"},
-		{[]string{"up", "--cluster=kind"}, 69, "embedded"},
+		{[]string{"up", "--cluster=docker"}, 64, "use auto, embedded, kind or existing"},
+		{[]string{"up", "--cluster=kind"}, 69, "CLUSTER=embedded"},
+		{[]string{"up", "--cluster=existing"}, 64, "--context"},
+		{[]string{"up", "--cluster=kind", "--install-istio"}, 64, "--install-istio"},
+		{[]string{"up", "--istio-hub=docker.io/istio"}, 64, "--istio-tag"},
+		{[]string{"scenario", "run", "label-mismatch", "--load-pods=0"}, 64, "--load-pods"},
+		{[]string{"rbac", "--user=system:serviceaccount:a"}, 64, "system:serviceaccount:NAMESPACE:NAME"},
+		{[]string{"down", "--cluster=kind", "--keep-state"}, 1, "--keep-state"},
 		{[]string{"up", "--nonsense"}, 64, "--help"},
 		{[]string{"down", "extra"}, 64, "takes no argument"},
 		{[]string{"kubeconfig"}, 69, "canarylab up"},

@@ -14,12 +14,11 @@ import (
 
 // global are the flags that every command has.
 type global struct {
-	kind string // of cluster
-	name string // of the cluster
+	lab.Options
 }
 
 func newRoot() *cobra.Command {
-	var g global
+	g := global{lab.FromEnv()}
 	root := &cobra.Command{
 		Use:   "canarylab",
 		Short: "See what an Istio canary deployment really does",
@@ -32,22 +31,19 @@ Exit codes: 0 as claimed, 1 the lab broke, 64 usage, 69 no cluster can be had, 7
 		SilenceErrors: true, SilenceUsage: true,
 		Version: lab.Version(),
 	}
-	root.PersistentFlags().StringVar(&g.kind, "cluster", env("CLUSTER", "auto"), "kind of cluster: auto or embedded (environment: CLUSTER)")
-	root.PersistentFlags().StringVar(&g.name, "name", env("CANARYLAB_NAME", lab.DefaultName), "name of the cluster (environment: CANARYLAB_NAME)")
+	flags := root.PersistentFlags()
+	flags.StringVar(&g.Cluster, "cluster", g.Cluster, "kind of cluster: auto, embedded, kind or existing (environment: CLUSTER)")
+	flags.StringVar(&g.Name, "name", g.Name, "name of the cluster (environment: CANARYLAB_NAME)")
+	flags.StringVar(&g.Existing.Kubeconfig, "kubeconfig", g.Existing.Kubeconfig, "existing: file to read (default: where kubectl looks; environment: CANARYLAB_KUBECONFIG)")
+	flags.StringVar(&g.Existing.Context, "context", g.Existing.Context, "existing: context of the kubeconfig; there is no default (environment: CANARYLAB_CONTEXT)")
+	flags.BoolVar(&g.Existing.Confirmed, "yes", g.Existing.Confirmed, "existing: yes, make namespaces and load on that cluster (environment: CANARYLAB_YES=1)")
+	flags.BoolVar(&g.Existing.ExecPlugins, "allow-exec-plugins", g.Existing.ExecPlugins, "existing: let the kubeconfig run programs for its credentials (environment: CANARYLAB_ALLOW_EXEC_PLUGINS=1)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage("%w; see %s --help", err, cmd.CommandPath()) })
 	root.AddCommand(
-		newUp(&g), newDown(&g), newStatus(&g), newDoctor(), newKubeconfig(&g),
+		newUp(&g), newDown(&g), newStatus(&g), newDoctor(&g), newKubeconfig(&g), newLogs(&g), newNodeImage(&g), newRBAC(),
 		newScenario(&g), newReport(), newVersion(),
 	)
 	return root
-}
-
-// env is the value of an environment variable, or a default where it is empty.
-func env(name, otherwise string) string {
-	if v := os.Getenv(name); v != "" {
-		return v
-	}
-	return otherwise
 }
 
 func usage(format string, args ...any) error {

@@ -148,6 +148,7 @@ func printDescription(w io.Writer, d description) error {
 func newScenarioRun(g *global) *cobra.Command {
 	var o output
 	var out string
+	var loadPods int
 	cmd := &cobra.Command{
 		Use: "run NAME", Short: "Play a scenario and report what happened", Args: oneScenario, ValidArgsFunction: completeScenarios,
 		Long: "Run plays a scenario on the running cluster, or brings one up first and leaves it running. The report goes to\nstdout and, with everything that was recorded, into a folder of its own.",
@@ -156,10 +157,13 @@ func newScenarioRun(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if loadPods < 1 || loadPods > loadgen.MaxAgents {
+				return usage("--load-pods %d is not 1 to %d", loadPods, loadgen.MaxAgents)
+			}
 			if out, err = outDir(out); err != nil {
 				return err
 			}
-			rep, dir, err := play(cmd.Context(), g, s, out)
+			rep, dir, err := play(cmd.Context(), g, s, out, loadPods)
 			if rep != nil {
 				if printErr := o.print(cmd.OutOrStdout(), rep, func(w io.Writer) error { return printReport(w, rep) }); printErr != nil {
 					err = errors.Join(err, printErr)
@@ -177,11 +181,13 @@ func newScenarioRun(g *global) *cobra.Command {
 	}
 	o.add(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "folder for the run's own folder (default: reports/out of the source tree)")
+	cmd.Flags().IntVar(&loadPods, "load-pods", 1, "pods that share the load")
+	bringUpFlags(cmd, g)
 	return cmd
 }
 
 // play brings the lab up and runs s on it. A report comes back in every case once the run has begun.
-func play(ctx context.Context, g *global, s harness.Scenario, out string) (*reports.Report, string, error) {
+func play(ctx context.Context, g *global, s harness.Scenario, out string, loadPods int) (*reports.Report, string, error) {
 	p := newProgress(os.Stderr)
 	defer p.Close()
 	l, err := openLab(ctx, g, p)
@@ -192,9 +198,9 @@ func play(ctx context.Context, g *global, s harness.Scenario, out string) (*repo
 	if l.Cluster().Reused() {
 		p.Say("it was running already")
 	} else {
-		p.Say("it was brought up for this, and stays: canarylab down removes it")
+		p.Say("it was brought up for this, and stays: %s removes it", downCommand(l.Cluster()))
 	}
-	setup, err := l.Setup()
+	setup, err := l.Setup(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -205,7 +211,8 @@ func play(ctx context.Context, g *global, s harness.Scenario, out string) (*repo
 	defer release()
 	id := loadgen.RunID()
 	dir := harness.RunDir(out, s.Name, id, time.Now())
-	rep, err := harness.Run(ctx, harness.Cluster{Kube: l.Kube(), Setup: setup}, s, harness.Options{Dir: dir, ID: id, Progress: p, BringUp: l.BringUp()})
+	target := harness.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Setup: setup}
+	rep, err := harness.Run(ctx, target, s, harness.Options{Dir: dir, ID: id, Progress: p, BringUp: l.BringUp(), LoadPods: loadPods})
 	return rep, dir, err
 }
 
