@@ -134,3 +134,29 @@ func TestRenderOptions(t *testing.T) {
 		t.Error("got no error of an unknown value, want one")
 	}
 }
+
+// Istio's own releases have the filters that the lab's proxy image lacks, and iptables.
+func TestReleasedImagesKeepIstiosOwnSettings(t *testing.T) {
+	env := func(o Options, name string) string {
+		container, _ := dig(find(rendered(t, o).Core, "Deployment", "istiod").Object, "spec", "template", "spec", "containers").([]any)
+		list, _ := dig(container, "env").([]any)
+		for _, v := range list {
+			if v, _ := v.(map[string]any); v["name"] == name {
+				value, _ := v["value"].(string)
+				return value
+			}
+		}
+		return ""
+	}
+	const filter = "PILOT_ENABLE_METADATA_EXCHANGE"
+	if got := env(Options{}, filter); got != "false" {
+		t.Errorf("the lab's own images: got %s=%q, want false", filter, got)
+	}
+	released := Options{Hub: "registry.example.com/istio", Tag: "1.2.3", Released: true}
+	if got := env(released, filter); got == "false" {
+		t.Errorf("released images: got %s=%q, want Istio's default", filter, got)
+	}
+	if got, want := rendered(t, released).Images, []string{"registry.example.com/istio/pilot:1.2.3", "registry.example.com/istio/proxyv2:1.2.3"}; !slices.Equal(got, want) {
+		t.Errorf("got images %q, want %q", got, want)
+	}
+}
