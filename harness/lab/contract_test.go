@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,7 +19,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/existing"
-	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/lab/labtest"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -232,7 +230,7 @@ func existingContract(t *testing.T, host *lab.Lab) {
 		t.Errorf("found the mesh %+v, want that of the host", l.Mesh())
 	}
 	contract(t, l)
-	before := namespaces(t, host.Kube())
+	before := labtest.Namespaces(t, host.Kube())
 	// What a run that was killed leaves behind is found by its label alone.
 	left := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "left-over", Labels: l.Labels()}}
 	if _, err := l.Kube().Kubernetes().CoreV1().Namespaces().Create(t.Context(), left, metav1.CreateOptions{}); err != nil {
@@ -241,21 +239,7 @@ func existingContract(t *testing.T, host *lab.Lab) {
 	if err := lab.Down(t.Context(), o, false); err != nil {
 		t.Error(err)
 	}
-	if after := namespaces(t, host.Kube()); !slices.Equal(before, after) {
+	if after := labtest.Namespaces(t, host.Kube()); !slices.Equal(before, after) {
 		t.Errorf("got namespaces %q after down, want %q: all that were not the lab's, and no other", after, before)
 	}
-}
-
-// namespaces are the names of a cluster's.
-func namespaces(t *testing.T, k *kube.Client) []string {
-	t.Helper()
-	list, err := k.Kubernetes().CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []string
-	for _, ns := range list.Items {
-		all = append(all, fmt.Sprint(ns.Name, ns.Status.Phase))
-	}
-	return all
 }

@@ -67,6 +67,7 @@ func TestOptionsThatExcludeEachOther(t *testing.T) {
 		{"none", lab.Options{}, nil},
 		{"released images", lab.Options{Istio: lab.Istio{Hub: "docker.io/istio", Tag: "1.31.0"}}, nil},
 		{"released images on kind", lab.Options{Cluster: "kind", Istio: lab.Istio{Hub: "docker.io/istio", Tag: "1.31.0"}}, nil},
+		{"an image tag without a repository", lab.Options{Cluster: "existing", Existing: existing.Access{Tag: "1"}}, []string{"--image-repository"}},
 		{"a hub alone", lab.Options{Istio: lab.Istio{Hub: "docker.io/istio"}}, []string{"--istio-hub and --istio-tag"}},
 		{"a tag alone", lab.Options{Cluster: "kind", Istio: lab.Istio{Tag: "1.31.0"}}, []string{"--istio-hub and --istio-tag"}},
 		{"released images of an Istio that is there", lab.Options{Cluster: "existing", Istio: lab.Istio{Hub: "h", Tag: "1"}},
@@ -95,7 +96,7 @@ func TestOptionsThatExcludeEachOther(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, existing.ErrUsage) {
+			if !errors.Is(err, lab.ErrUsage) {
 				t.Fatalf("got %v, want it to wrap ErrUsage", err)
 			}
 			for _, want := range tc.want {

@@ -1,8 +1,7 @@
 package lab
 
 import (
-	"encoding/json"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -16,25 +15,13 @@ const stepsFile = "bring-up.json"
 // cluster that was found running it reads them back instead.
 func (l *Lab) rememberSteps() error {
 	file := filepath.Join(filepath.Dir(l.cluster.Kubeconfig()), stepsFile)
-	if l.cluster.Reused() {
-		raw, err := os.ReadFile(file)
-		if os.IsNotExist(err) {
-			l.steps = nil
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		var steps []cluster.Step
-		if err := json.Unmarshal(raw, &steps); err != nil {
-			return fmt.Errorf("read %s: %w", file, err)
-		}
-		l.steps = steps
-		return nil
+	if !l.cluster.Reused() {
+		return cluster.WriteState(file, l.steps)
 	}
-	raw, err := json.Marshal(l.steps)
-	if err != nil {
+	var steps []cluster.Step
+	if err := cluster.ReadState(file, &steps); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return os.WriteFile(file, raw, 0o600)
+	l.steps = steps
+	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/kube"
@@ -27,7 +25,7 @@ func TestScenariosAsGuest(t *testing.T) {
 	}
 	options := lab.Options{Cluster: existing.Name, Existing: labtest.Guest(t, host)}
 	guest := labtest.Opener{Options: func() lab.Options { return options }}
-	before := namespaces(t, host.Kube())
+	before := labtest.Namespaces(t, host.Kube())
 	for _, s := range scenarios.All() {
 		t.Run(s.Name, func(t *testing.T) {
 			rep, err := guest.Steady(t.Context(), t, s, harness.Options{})
@@ -43,23 +41,9 @@ func TestScenariosAsGuest(t *testing.T) {
 	if err := lab.Down(ctx, options, false); err != nil {
 		t.Error(err)
 	}
-	if after := namespaces(t, host.Kube()); !slices.Equal(before, after) {
+	if after := labtest.Namespaces(t, host.Kube()); !slices.Equal(before, after) {
 		t.Errorf("the guest left namespaces: got %q, want %q", after, before)
 	}
-}
-
-// namespaces are the names of a cluster's, sorted.
-func namespaces(t *testing.T, k *kube.Client) []string {
-	t.Helper()
-	list, err := k.Kubernetes().CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []string
-	for _, ns := range list.Items {
-		all = append(all, ns.Name)
-	}
-	return all
 }
 
 // A cluster has two revisions of Istio, and the guest asks for the one that is not the default.

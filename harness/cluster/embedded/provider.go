@@ -6,13 +6,11 @@ package embedded
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -54,9 +52,6 @@ var _ cluster.Provider = (*Provider)(nil)
 // Name implements cluster.Provider.
 func (p *Provider) Name() string { return Name }
 
-// names that can be a folder, a host name and part of a cgroup's path.
-var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
-
 // meta is what the state folder says of itself.
 type meta struct {
 	Schema int `json:"schema"`
@@ -85,8 +80,8 @@ func (p *Provider) layout(name string) layout {
 
 // Up implements cluster.Provider.
 func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cluster.Cluster, err error) {
-	if !validName.MatchString(name) {
-		return nil, fmt.Errorf("cluster name %q: use up to 32 lower-case letters, digits and dashes", name)
+	if err := cluster.CheckName(name); err != nil {
+		return nil, err
 	}
 	if err := p.Check(ctx); err != nil {
 		return nil, err
@@ -186,7 +181,7 @@ func (p *Provider) reuse(name string, m meta, node string) (cluster.Cluster, err
 
 // Open implements cluster.Provider.
 func (p *Provider) Open(_ context.Context, name string) (cluster.Cluster, error) {
-	if !validName.MatchString(name) {
+	if cluster.CheckName(name) != nil {
 		return nil, fmt.Errorf("cluster name %q: %w", name, cluster.ErrNotFound)
 	}
 	alive, err := p.layout(name).alive()
@@ -215,7 +210,7 @@ func (p *Provider) open(name string) (*Cluster, error) {
 
 // Down implements cluster.Provider.
 func (p *Provider) Down(ctx context.Context, name string, keepState bool) error {
-	if !validName.MatchString(name) {
+	if cluster.CheckName(name) != nil {
 		return fmt.Errorf("cluster name %q: %w", name, cluster.ErrNotFound)
 	}
 	l := p.layout(name)
@@ -361,27 +356,10 @@ func (c *Cluster) About() []string {
 
 func (l layout) readMeta() (meta, error) {
 	var m meta
-	raw, err := os.ReadFile(l.path("meta.json"))
-	if err != nil {
-		return m, err
-	}
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return m, fmt.Errorf("read %s: %w", l.path("meta.json"), err)
-	}
-	return m, nil
+	return m, cluster.ReadState(l.path("meta.json"), &m)
 }
 
-func (l layout) writeMeta(m meta) error {
-	raw, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	tmp := l.path("meta.json.new")
-	if err := os.WriteFile(tmp, raw, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, l.path("meta.json"))
-}
+func (l layout) writeMeta(m meta) error { return cluster.WriteState(l.path("meta.json"), m) }
 
 // alive tells whether the cluster's PID 1 lives: it holds the lock of the file "alive" for as long as it does. The
 // kernel lets go of the lock with the process, so this can't be wrong about a PID that was given to somebody else.

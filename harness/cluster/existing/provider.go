@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -182,40 +181,15 @@ func (p *Provider) open(ctx context.Context) (*Cluster, error) {
 		return nil, fmt.Errorf("the API server of context %s: %w", p.Access.Context, err)
 	}
 	dir := p.dir(config.Host)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	if err := writeKubeconfig(one, dir); err != nil {
-		return nil, err
-	}
-	raw, err := json.Marshal(meta{p.Access.Context, config.Host})
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, metaFile), raw, 0o600); err != nil {
-		return nil, err
-	}
-	return &Cluster{provider: p, dir: dir, config: config, kube: k, tag: p.Access.Tag}, nil
-}
-
-// writeKubeconfig puts the copy into dir, for its owner alone. Whoever reads it meanwhile sees the old file or the new one.
-func writeKubeconfig(one *clientcmdapi.Config, dir string) error {
 	raw, err := clientcmd.Write(*one)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	f, err := os.CreateTemp(dir, "."+kubeconfigFile+"-*") // 0600
+	err = errors.Join(cluster.WriteFile(filepath.Join(dir, kubeconfigFile), raw), cluster.WriteState(filepath.Join(dir, metaFile), meta{p.Access.Context, config.Host}))
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("remember the cluster: %w", err)
 	}
-	_, err = f.Write(raw)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, kubeconfigFile))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return &Cluster{provider: p, dir: dir, config: config, kube: k, tag: p.Access.Tag}, nil
 }
 
 // Down implements cluster.Provider: it deletes the namespaces that carry the lab's label, whoever of the lab made them, and what is
@@ -250,13 +224,9 @@ func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 	}
 	var infos []cluster.Info
 	for _, file := range found {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
 		var m meta
-		if err := json.Unmarshal(raw, &m); err != nil {
-			return nil, fmt.Errorf("read %s: %w", file, err)
+		if err := cluster.ReadState(file, &m); err != nil {
+			return nil, err
 		}
 		infos = append(infos, cluster.Info{
 			Name: m.Context, Provider: Name, State: "in use", Kubeconfig: filepath.Join(filepath.Dir(file), kubeconfigFile),

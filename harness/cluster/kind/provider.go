@@ -5,13 +5,11 @@ package kind
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -68,9 +66,6 @@ var _ cluster.Provider = (*Provider)(nil)
 // Name implements cluster.Provider.
 func (p *Provider) Name() string { return Name }
 
-// Names that can be part of a container's name and of a host name.
-var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
-
 // meta is what is remembered of a cluster.
 type meta struct {
 	Schema int `json:"schema"`
@@ -124,8 +119,8 @@ func (p *Provider) Prepare(ctx context.Context) error {
 
 // Up implements cluster.Provider.
 func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cluster.Cluster, err error) {
-	if !validName.MatchString(name) {
-		return nil, fmt.Errorf("cluster name %q: use up to 32 lower-case letters, digits and dashes", name)
+	if err := cluster.CheckName(name); err != nil {
+		return nil, err
 	}
 	e, err := p.engine(ctx)
 	if err != nil {
@@ -289,7 +284,7 @@ func config(image nodeImage, cgroupV1 bool) *v1alpha4.Cluster {
 
 // Open implements cluster.Provider.
 func (p *Provider) Open(ctx context.Context, name string) (cluster.Cluster, error) {
-	if !validName.MatchString(name) {
+	if cluster.CheckName(name) != nil {
 		return nil, fmt.Errorf("cluster name %q: %w", name, cluster.ErrNotFound)
 	}
 	return p.find(ctx, name)
@@ -359,7 +354,7 @@ func (p *Provider) Down(ctx context.Context, name string, keepState bool) error 
 	if keepState {
 		return errors.New("the state of a kind cluster can't be kept: its node is a container with addresses of its own; leave --keep-state out")
 	}
-	if !validName.MatchString(name) {
+	if cluster.CheckName(name) != nil {
 		return fmt.Errorf("cluster name %q: %w", name, cluster.ErrNotFound)
 	}
 	if _, err := os.Stat(filepath.Dir(p.dir(name))); errors.Is(err, os.ErrNotExist) {
@@ -505,29 +500,11 @@ func (p *Provider) metaFile(name string) string { return filepath.Join(p.dir(nam
 
 func (p *Provider) readMeta(name string) (meta, error) {
 	var m meta
-	raw, err := os.ReadFile(p.metaFile(name))
-	if err != nil {
-		return m, err
-	}
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return m, fmt.Errorf("read %s: %w", p.metaFile(name), err)
-	}
-	return m, nil
+	return m, cluster.ReadState(p.metaFile(name), &m)
 }
 
 func (p *Provider) writeMeta(name string, m meta) error {
-	if err := os.MkdirAll(p.dir(name), 0o700); err != nil {
-		return err
-	}
-	raw, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
-	tmp := p.metaFile(name) + ".new"
-	if err := os.WriteFile(tmp, raw, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, p.metaFile(name))
+	return cluster.WriteState(p.metaFile(name), m)
 }
 
 // A Cluster is a running kind cluster of one node.

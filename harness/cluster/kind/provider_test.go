@@ -209,8 +209,8 @@ func TestNamesAreChecked(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"a", "7", "lab-2", strings.Repeat("a", 32)} {
-		if !validName.MatchString(name) {
-			t.Errorf("got %q refused, want it taken", name)
+		if err := cluster.CheckName(name); err != nil {
+			t.Errorf("got %v, want it taken", err)
 		}
 	}
 	if len(f.calls()) > 0 {

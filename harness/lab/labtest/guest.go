@@ -4,6 +4,7 @@ package labtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -112,4 +113,18 @@ func imagesKnown(ctx context.Context, k *kube.Client) error {
 		}
 		return false, nil
 	})
+}
+
+// Namespaces are the names of a cluster's namespaces, each with its phase.
+func Namespaces(t testing.TB, k *kube.Client) []string {
+	t.Helper()
+	list, err := k.Kubernetes().CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, ns := range list.Items {
+		all = append(all, fmt.Sprint(ns.Name, " ", ns.Status.Phase))
+	}
+	return all
 }

@@ -1,0 +1,63 @@
+package cluster
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+// names that can be a folder, a host name, and part of a container's name and of a cgroup's path.
+var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
+
+// CheckName tells whether a cluster can have a name: nil, or what names there can be.
+func CheckName(name string) error {
+	if !validName.MatchString(name) {
+		return fmt.Errorf("cluster name %q: use up to 32 lower-case letters, digits and dashes", name)
+	}
+	return nil
+}
+
+// ReadState reads what WriteState wrote. The error wraps os.ErrNotExist where nothing did.
+func ReadState(file string, into any) error {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("read %s: %w", file, err)
+	}
+	return nil
+}
+
+// WriteState makes the file v as JSON, for its owner alone, and its folder where there is none.
+func WriteState(file string, v any) error {
+	raw, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return WriteFile(file, raw)
+}
+
+// WriteFile makes the file raw, for its owner alone, and its folder where there is none. Whoever reads it meanwhile sees the old file or the
+// new one, never a part.
+func WriteFile(file string, raw []byte) error {
+	dir := filepath.Dir(file)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "."+filepath.Base(file)+"-*") // 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(raw)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
