@@ -103,24 +103,28 @@ func (o Options) validate() error {
 	existingOnly := func(set bool, flag string) error {
 		if set && o.Cluster != existing.Name {
 			variable := "CANARYLAB_" + strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_"))
-			return fmt.Errorf("%w: %s (or %s) is for CLUSTER=existing", ErrUsage, flag, variable)
+			return fmt.Errorf("%s (or %s) is for CLUSTER=existing", flag, variable)
 		}
 		return nil
 	}
 	var errs []error
 	if o.Existing.Tag != "" && o.Existing.Repository == "" {
-		errs = append(errs, fmt.Errorf("%w: --image-tag is a tag in --image-repository, which is missing", ErrUsage))
+		errs = append(errs, errors.New("--image-tag is a tag in --image-repository, which is missing"))
 	}
 	if (o.Istio.Hub == "") != (o.Istio.Tag == "") {
-		errs = append(errs, fmt.Errorf("%w: --istio-hub and --istio-tag go together", ErrUsage))
+		errs = append(errs, errors.New("--istio-hub and --istio-tag go together"))
 	}
 	if o.Cluster == existing.Name && o.Istio.released() && !o.Istio.Install {
-		errs = append(errs, fmt.Errorf("%w: --istio-hub is for an Istio that is installed: add --install-istio, or leave it out and the one that is there is used", ErrUsage))
+		errs = append(errs, errors.New("--istio-hub is for an Istio that is installed: add --install-istio, or leave it out and the one that is there is used"))
 	}
-	return errors.Join(append(errs,
+	err := errors.Join(append(errs,
 		existingOnly(o.Istio.Install, "--install-istio"), existingOnly(o.Istio.Revision != "", "--istio-revision"),
 		existingOnly(o.Existing.Context != "", "--context"), existingOnly(o.Existing.Repository != "", "--image-repository"),
 	)...)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return nil
 }
 
 // A Lab is a running cluster with Istio.

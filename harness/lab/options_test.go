@@ -75,16 +75,16 @@ func TestOptionsThatExcludeEachOther(t *testing.T) {
 		{"released images to install", lab.Options{Cluster: "existing", Istio: lab.Istio{Hub: "h", Tag: "1", Install: true}}, nil},
 		{"a revision", lab.Options{Cluster: "existing", Istio: lab.Istio{Revision: "1-31"}}, nil},
 		{"a context", lab.Options{Cluster: "existing", Existing: existing.Access{Context: "prod", Repository: "r"}}, nil},
-		{"install", lab.Options{Cluster: "kind", Istio: lab.Istio{Install: true}}, []string{"--install-istio is for CLUSTER=existing"}},
-		{"revision", lab.Options{Istio: lab.Istio{Revision: "1-31"}}, []string{"--istio-revision is for CLUSTER=existing"}},
+		{"install", lab.Options{Cluster: "kind", Istio: lab.Istio{Install: true}}, []string{"--install-istio (or CANARYLAB_INSTALL_ISTIO) is for CLUSTER=existing"}},
+		{"revision", lab.Options{Istio: lab.Istio{Revision: "1-31"}}, []string{"--istio-revision (or CANARYLAB_ISTIO_REVISION) is for CLUSTER=existing"}},
 		{"context", lab.Options{Cluster: "embedded", Existing: existing.Access{Context: "prod"}},
-			[]string{"--context is for CLUSTER=existing"}},
+			[]string{"--context (or CANARYLAB_CONTEXT) is for CLUSTER=existing"}},
 		{"repository", lab.Options{Cluster: "auto", Existing: existing.Access{Repository: "r"}},
-			[]string{"--image-repository is for CLUSTER=existing"}},
+			[]string{"--image-repository (or CANARYLAB_IMAGE_REPOSITORY) is for CLUSTER=existing"}},
 		{
 			"all at once", lab.Options{Cluster: "kind", Existing: existing.Access{Context: "prod", Repository: "r"},
 				Istio: lab.Istio{Hub: "h", Install: true, Revision: "x"}},
-			[]string{"--istio-hub and", "--install-istio is", "--istio-revision is", "--context is", "--image-repository is"},
+			[]string{"--istio-hub and", "--install-istio (or CANARYLAB_INSTALL_ISTIO) is", "--istio-revision (or CANARYLAB_ISTIO_REVISION) is", "--context (or CANARYLAB_CONTEXT) is", "--image-repository (or CANARYLAB_IMAGE_REPOSITORY) is"},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
