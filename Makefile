@@ -1,6 +1,7 @@
 # make alone prints what there is. Each target is one line that could be typed by hand.
 NAME    ?= label-mismatch
 CLUSTER ?= auto
+RUN     ?= .
 GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 # Tests that bring clusters up; each has the machine to itself.
 MESH     = ./harness/lab ./harness/realmesh ./scenarios
@@ -15,7 +16,7 @@ export GOFLAGS     = -trimpath
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  settings: NAME=$(NAME) CLUSTER=$(CLUSTER)'
+	@echo '  settings: NAME=$(NAME) CLUSTER=$(CLUSTER) RUN=$(RUN) (a pattern of tests, for mesh)'
 
 build: ## build bin/canarylab
 	@command -v go >/dev/null || { echo 'make: Go is missing: install Go 1.26 or newer (Debian: apt-get install golang)' >&2; exit 69; }
@@ -54,7 +55,7 @@ unit: ## unit tests: no root, no cluster
 	go test $(UNIT)
 
 mesh: deps ## every scenario on a real mesh, as go test does it
-	CLUSTER=$(CLUSTER) go test -v -count=1 -p=1 -timeout=40m $(MESH)
+	CLUSTER=$(CLUSTER) go test -v -count=1 -p=1 -timeout=40m -run='$(RUN)' $(MESH)
 
 # A cache of its own: the shared one hands out findings with the paths of another clone.
 lint: ## golangci-lint, pinned
