@@ -567,9 +567,10 @@ func (r *run) phase(ctx context.Context, i int, start time.Time) (end time.Time,
 		return end, fmt.Errorf("phase %s: %w", p.Name, err)
 	}
 	if settled {
+		reading := time.Now()
 		counters := r.received(ctx)
 		at := time.Now()
-		event(reports.Event{At: at, Kind: reports.Settled, Counters: counters})
+		event(reports.Event{At: at, Kind: reports.Settled, Counters: counters, Reading: reading})
 		r.rec.watch(at)
 		if err := r.watch(ctx, p); err != nil {
 			return end, fmt.Errorf("phase %s: %w", p.Name, err)

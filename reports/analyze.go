@@ -37,9 +37,9 @@ func Analyze(src Source, spec Spec) (*Analysis, error) {
 	if _, err := src.Lines(true, facts.add); err != nil {
 		return nil, err
 	}
-	a := &analysis{spec: spec, obs: make([]Observation, len(spec.Phases)), books: newBook(spec.Plan, facts)}
+	a := &analysis{spec: spec, obs: make([]Observation, len(spec.Phases)), counted: make([]time.Time, len(spec.Phases)), books: newBook(spec.Plan, facts)}
 	for i, p := range spec.Phases {
-		a.obs[i] = bounds(facts, p.Name)
+		a.obs[i], a.counted[i] = bounds(facts, p.Name)
 		a.tallies = append(a.tallies, newTally(&a.obs[i]))
 	}
 	wrong := clockError(facts.Agents)
@@ -86,9 +86,22 @@ func clockError(agents []loadgen.Begin) time.Duration {
 	return worst
 }
 
+// underWay counts a request in UnderWay, if it belongs there. counted is when the reading of the counters began.
+func (o *Observation) underWay(s *loadgen.Sample, counted time.Time) {
+	if s.Version == "" || o.SettledAt.IsZero() || !s.Sent.Before(o.SettledAt) || !s.Done.After(counted) {
+		return
+	}
+	if o.UnderWay == nil {
+		o.UnderWay = map[string]int{}
+	}
+	o.UnderWay[s.Version]++
+}
+
 type analysis struct {
-	spec    Spec
-	obs     []Observation
+	spec Spec
+	obs  []Observation
+	// counted has, for each phase, when the reading of the counters that opens its settled part began.
+	counted []time.Time
 	tallies []*tally
 	clocks  []*rollbackClock
 	books   *book
@@ -126,6 +139,9 @@ func (a *analysis) line(l *Line) error {
 			if c != nil {
 				c.add(l.Sample)
 			}
+		}
+		for i := range a.obs {
+			a.obs[i].underWay(l.Sample, a.counted[i])
 		}
 		a.books.sample(l.Sample)
 		a.joiner.Sample(l.Sample)
@@ -182,9 +198,9 @@ func (a *analysis) cut(facts *Trace, o *Observation, last time.Time) {
 	}
 }
 
-// bounds reads a phase's events. The end of a phase that was not closed is never.
-func bounds(t *Trace, phase string) Observation {
-	o := Observation{Phase: phase}
+// bounds reads a phase's events. The end of a phase that was not closed is never. counted is when the first reading of the counters began.
+func bounds(t *Trace, phase string) (o Observation, counted time.Time) {
+	o = Observation{Phase: phase}
 	routers := map[string]bool{}
 	for _, p := range t.Pods {
 		routers[p.Name] = p.Role == CallerRole || p.Role == GatewayRole
@@ -231,12 +247,15 @@ func bounds(t *Trace, phase string) Observation {
 			change.Refused = append(change.Refused, e.Proxy+": "+e.Text)
 		case Settled:
 			o.SettledAt, settled = e.At, e.Counters
+			if counted = e.Reading; counted.IsZero() {
+				counted = e.At // a trace of before this was written down
+			}
 		case PhaseEnd:
 			o.End, ended = e.At, e.Counters
 		}
 	}
 	if o.Start.IsZero() {
-		return Observation{Phase: phase}
+		return Observation{Phase: phase}, time.Time{}
 	}
 	if o.End.IsZero() {
 		o.End = never
@@ -283,5 +302,5 @@ func bounds(t *Trace, phase string) Observation {
 			}
 		}
 	}
-	return o
+	return o, counted
 }

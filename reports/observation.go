@@ -41,6 +41,9 @@ type Observation struct {
 	// Received counts the requests that each version's pods received between the Settled and the PhaseEnd event, by
 	// the sample app's own counters. Nil where the counters were not read at both, without the versions that were not.
 	Received map[string]uint64 `json:"received,omitempty"`
+	// UnderWay counts, by the version that answered, the requests that were sent before SettledAt and not done when the reading of the
+	// counters began: as many of Received may be theirs.
+	UnderWay map[string]int `json:"underWay,omitempty"`
 	// Rollback is set for a phase that rolls back and whose write was accepted.
 	Rollback *Rollback `json:"rollback,omitempty"`
 }

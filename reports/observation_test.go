@@ -154,6 +154,32 @@ func TestObserveReceived(t *testing.T) {
 	}
 }
 
+// A request that was sent before the phase settled, and reached the app after the counters were read, is no request of the settled phase.
+func TestObserveUnderWay(t *testing.T) {
+	sample := func(seq uint64, version string, sent, done float64) loadgen.Sample {
+		return loadgen.Sample{Cohort: "c", Seq: seq, Version: version, Code: 200, Due: at(sent), Sent: at(sent), Done: at(done)}
+	}
+	trace := &Trace{
+		Events: []Event{
+			{At: at(0), Kind: PhaseStart, Phase: "before"}, {At: at(1), Kind: Settled, Phase: "before"}, {At: at(50), Kind: PhaseEnd, Phase: "before"},
+			{At: at(50), Kind: PhaseStart, Phase: "p"},
+			{At: at(100), Reading: at(95), Kind: Settled, Phase: "p"}, {At: at(200), Kind: PhaseEnd, Phase: "p"},
+		},
+		Samples: []loadgen.Sample{
+			sample(0, "v2", 40, 101), // of an earlier phase
+			sample(1, "v2", 60, 94),  // done before the reading
+			sample(2, "v2", 60, 96),  // done while it went on
+			sample(3, "v1", 99, 150),
+			sample(4, "v2", 100, 150), // of the settled phase
+			sample(5, "", 60, 150),    // nobody's
+		},
+	}
+	got := analyze(trace, []PhaseSpec{{Name: "before"}, {Name: "p"}}, loadgen.Plan{}).Observations[1].UnderWay
+	if want := (map[string]int{"v1": 1, "v2": 2}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 // Whatever was recorded, every request is counted once, and every way to count it adds up.
 func TestObserveAddsUp(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))

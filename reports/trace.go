@@ -61,6 +61,8 @@ type Event struct {
 	// Counters are the sample app's counts of requests received so far, by version, where they were read at this
 	// moment. A Settled and a PhaseEnd event that both have them tell what each version received in between.
 	Counters map[string]uint64 `json:"counters,omitempty"`
+	// Reading is when the reading of Counters began. It ended by At.
+	Reading time.Time `json:"reading,omitzero"`
 }
 
 // A Side says where in a request's way a proxy logged it.

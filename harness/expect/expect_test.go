@@ -50,6 +50,10 @@ func TestCheck(t *testing.T) {
 	v1 := func(n int, failures ...reports.Failure) reports.Observation {
 		return settled(counts(map[string]int{"v1": n}, failures...))
 	}
+	underWay := func(o reports.Observation, v2 int) reports.Observation {
+		o.UnderWay = map[string]int{"v2": v2}
+		return o
+	}
 	received := func(o reports.Observation, v2 uint64) reports.Observation {
 		o.Received = map[string]uint64{"v2": v2}
 		return o
@@ -126,6 +130,8 @@ func TestCheck(t *testing.T) {
 		{"untouched, counter not read", Untouched("v2"), split(2000, 0), pass, ""},
 		{"untouched, one answer", Untouched("v2"), split(2000, 1), fail, "answered"},
 		{"untouched, answer lost", Untouched("v2"), received(split(2000, 0), 1), fail, "received requests"},
+		{"untouched, some were under way", Untouched("v2"), underWay(received(split(2000, 0), 6), 40), pass, ""},
+		{"untouched, more than were under way", Untouched("v2"), underWay(received(split(2000, 0), 41), 40), fail, "received requests"},
 		{"untouched, too few", Untouched("v2"), received(split(20, 0), 0), inconclusive, "too few"},
 		{"untouched, no data", Untouched("v2"), split(0, 0), inconclusive, ""},
 	} {

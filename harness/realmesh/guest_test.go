@@ -55,7 +55,7 @@ func TestRevisionAsGuest(t *testing.T) {
 	}
 	const revision = "second"
 	options := lab.MeshOptions()
-	options.Gateway, options.Labels = false, map[string]string{"canarylab.io/test": revision}
+	options.Gateway = false
 	// Objects that all revisions share, such as CRDs, are the first one's.
 	options.Values = []string{"revision=" + revision, "values.defaultRevision=", "components.base.enabled=false"}
 	m, err := mesh.Render(options)
