@@ -41,9 +41,10 @@ func memoryBelow(pid int) (uint64, error) {
 		return 0, fmt.Errorf("list the processes: %w", err)
 	}
 	children := map[int][]procfs.Proc{}
+	var next []procfs.Proc
 	for _, p := range all {
 		if p.PID == pid {
-			children[0] = append(children[0], p)
+			next = append(next, p)
 			continue
 		}
 		if s, err := p.Stat(); err == nil {
@@ -51,7 +52,7 @@ func memoryBelow(pid int) (uint64, error) {
 		}
 	}
 	total := uint64(0)
-	for next := children[0]; len(next) > 0; {
+	for len(next) > 0 {
 		p := next[len(next)-1]
 		next = append(next[:len(next)-1], children[p.PID]...)
 		rollup, err := p.ProcSMapsRollup()
