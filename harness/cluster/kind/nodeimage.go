@@ -51,7 +51,7 @@ func (p *Provider) nodeImage(ctx context.Context, e engine, progress cluster.Pro
 	if built, err := p.built(ctx, e); err != nil {
 		return nodeImage{}, err
 	} else if built != "" {
-		return nodeImage{built, true, "built here from the binaries that an embedded node has"}, nil
+		return nodeImage{built, true, "built here from the binaries that an embedded node has, because kind's own (" + official + ") is not there"}, nil
 	}
 	unreachable := reachable(ctx, official)
 	if unreachable == nil {
