@@ -13,6 +13,7 @@ import (
 	"istio.io/istio/pkg/config/resource"
 	"istio.io/istio/pkg/config/schema/gvk"
 	istiokube "istio.io/istio/pkg/kube"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/canarylab/canarylab/harness/kube"
@@ -26,7 +27,7 @@ type Message struct {
 	// Code is such as "IST0173", explained at https://istio.io/latest/docs/reference/config/analysis/. Level is "Info",
 	// "Warning" or "Error".
 	Code, Level string
-	// Resource is what the finding is about, such as "DestinationRule my-service.demo"; empty for the whole mesh.
+	// Resource is what the finding is about, such as "DestinationRule demo/my-service"; empty for the whole mesh.
 	Resource string
 	Text     string
 }
@@ -55,14 +56,7 @@ func Analyze(ctx context.Context, k *kube.Client, m Installed, ns string) ([]Mes
 	defer cancel()
 	a := local.NewIstiodAnalyzer(analyzers.AllCombined(), resource.Namespace(ns), resource.Namespace(m.Namespace), nil)
 	a.AddRunningKubeSource(client)
-	result, err := a.Analyze(ctx.Done())
-	if err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
-	}
-	return messages(result.Messages), nil
+	return analyzed(ctx, a, "namespace "+ns)
 }
 
 // AnalyzesAll tells whether Analyze may look at the whole cluster, as Istio's analyzers do. The rights that people lack are those to
@@ -82,36 +76,107 @@ var alone = []config.GroupVersionKind{
 	gvk.EnvoyFilter, gvk.ServiceEntry, gvk.PeerAuthentication, gvk.AuthorizationPolicy,
 }
 
-// analyzeAlone hands the objects of ns to the analyzers as if they came from files.
-func analyzeAlone(ctx context.Context, k *kube.Client, m Installed, ns string) ([]Message, error) {
-	var yamls strings.Builder
-	for _, kind := range alone {
-		objects, err := k.List(ctx, kind.Kubernetes(), ns)
+// AnalyzeFiles is `istioctl analyze --use-kube=false -n ns FILE…`: every analyzer of Istio on manifests alone, without a
+// cluster. Each of yamls is one file; where two have the same object the later one counts, as after applying them in order. Objects
+// without a namespace are in ns, and findings about other namespaces are left out. What is no YAML, or no Kubernetes object, is an
+// error; objects of kinds that Istio does not look at are passed over.
+//
+// Files are not a cluster. As in istioctl, only objects of Istio's own kinds in them are looked at, and every analyzer that also wants
+// Kubernetes' kinds (Services, Namespaces, Deployments, Pods) is left out. So nothing is found of a host that no Service has, of a
+// subset whose labels no pod has (IST0173, which Analyze finds), of a namespace without injection (IST0102) or a pod without a
+// sidecar (IST0103), of a Service port's name (IST0118). What is found is what objects of Istio's say of each other and of
+// themselves: a subset or gateway that is not there (IST0101), two VirtualServices for one host (IST0109), values that Istio's
+// validation refuses (IST0106). An object that only the cluster has is missing here, and what refers to it is reported.
+func AnalyzeFiles(ctx context.Context, yamls [][]byte, ns string) ([]Message, error) {
+	quiet()
+	newest, err := last(yamls)
+	if err != nil {
+		return nil, fmt.Errorf("analyze files of namespace %s: %w", ns, err)
+	}
+	a := local.NewIstiodAnalyzer(analyzers.AllCombined(), resource.Namespace(ns), Namespace, nil)
+	// The ingress gateway that a cluster with Istio has.
+	if err := a.AddDefaultResources(); err != nil {
+		return nil, fmt.Errorf("analyze files of namespace %s: %w", ns, err)
+	}
+	if err := a.AddReaderKubeSource([]local.ReaderSource{{Name: ns, Reader: strings.NewReader(newest)}}); err != nil {
+		return nil, fmt.Errorf("analyze files of namespace %s: %w", ns, err)
+	}
+	return analyzed(ctx, a, "files of namespace "+ns)
+}
+
+// last is a stream of YAML documents with each object of files once, as it is at last.
+func last(files [][]byte) (string, error) {
+	newest := map[kube.Ref]*unstructured.Unstructured{}
+	var order []kube.Ref
+	for i, f := range files {
+		all, err := kube.Objects(f)
 		if err != nil {
-			return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+			return "", fmt.Errorf("file %d: %w", i+1, err)
 		}
-		for _, o := range objects {
-			b, err := yaml.Marshal(o.Object)
-			if err != nil {
-				return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+		for _, o := range all {
+			kind := o.GroupVersionKind()
+			// An object is the same one in all versions of its kind.
+			kind.Version = ""
+			ref := kube.Ref{GroupVersionKind: kind, Namespace: o.GetNamespace(), Name: o.GetName()}
+			if newest[ref] == nil {
+				order = append(order, ref)
 			}
-			yamls.WriteString("---\n")
-			yamls.Write(b)
+			newest[ref] = o
 		}
 	}
-	a := local.NewIstiodAnalyzer(analyzers.AllCombined(), resource.Namespace(ns), resource.Namespace(m.Namespace), nil)
-	// Istio calls it a test's because istioctl leaves pods and deployments in files out; here they are what runs.
-	if err := a.AddTestReaderKubeSource([]local.ReaderSource{{Name: ns, Reader: strings.NewReader(yamls.String())}}); err != nil {
-		return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+	all := make([]*unstructured.Unstructured, 0, len(order))
+	for _, ref := range order {
+		all = append(all, newest[ref])
 	}
+	return stream(all)
+}
+
+// stream prints objects as YAML documents.
+func stream(objects []*unstructured.Unstructured) (string, error) {
+	var yamls strings.Builder
+	for _, o := range objects {
+		b, err := yaml.Marshal(o.Object)
+		if err != nil {
+			return "", err
+		}
+		yamls.WriteString("---\n")
+		yamls.Write(b)
+	}
+	return yamls.String(), nil
+}
+
+// analyzed is what an analyzer finds.
+func analyzed(ctx context.Context, a *local.IstiodAnalyzer, what string) ([]Message, error) {
 	result, err := a.Analyze(ctx.Done())
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+		return nil, fmt.Errorf("analyze %s: %w", what, err)
 	}
 	return messages(result.Messages), nil
+}
+
+// analyzeAlone hands the objects of ns to the analyzers as if they came from files.
+func analyzeAlone(ctx context.Context, k *kube.Client, m Installed, ns string) ([]Message, error) {
+	var all []*unstructured.Unstructured
+	for _, kind := range alone {
+		objects, err := k.List(ctx, kind.Kubernetes(), ns)
+		if err != nil {
+			return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+		}
+		all = append(all, objects...)
+	}
+	yamls, err := stream(all)
+	if err != nil {
+		return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+	}
+	a := local.NewIstiodAnalyzer(analyzers.AllCombined(), resource.Namespace(ns), resource.Namespace(m.Namespace), nil)
+	// Istio calls it a test's because istioctl leaves pods and deployments in files out; here they are what runs.
+	if err := a.AddTestReaderKubeSource([]local.ReaderSource{{Name: ns, Reader: strings.NewReader(yamls)}}); err != nil {
+		return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+	}
+	return analyzed(ctx, a, "namespace "+ns)
 }
 
 func messages(found diag.Messages) []Message {

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"istio.io/istio/pkg/config"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -36,6 +37,9 @@ type Watcher struct {
 	mesh  Installed
 	ns    string
 	lines map[Proxy]*line
+	// scope is what is compared of the proxies' listeners: what is decided by policies that the namespace has, or had when it was
+	// looked at before.
+	scope *scope
 	// judged is until when rejections have been looked at: older ones are of an earlier change.
 	judged time.Time
 }
@@ -84,8 +88,10 @@ func (w *Watcher) Close() {
 // Await waits until every proxy of the namespace's ready pods holds what the objects of the namespace call for: the routes of
 // each of its services by its VirtualServices, the clusters and traffic policies by its DestinationRules, the endpoints by
 // its Services, subsets and ready pods. What that means for Envoy is worked out by Istio's own generator, so that nothing
-// which Istio can say is overlooked. Objects of other namespaces are not taken into account, apart from the mesh
-// configuration. Where the namespace has AccessLogFilter's EnvoyFilter, every proxy has to have that too. Pods may come and go
+// which Istio can say is overlooked. Of the listeners it is compared what the EnvoyFilters, PeerAuthentications and
+// AuthorizationPolicies of the namespace decide, as scope has it, and that what they decided is gone when they are, as long as this
+// Watcher saw them. Objects of other namespaces are not taken into account, apart from the mesh configuration and such policies
+// of the root namespace. Where the namespace has AccessLogFilter's EnvoyFilter, every proxy has to have that too. Pods may come and go
 // meanwhile: one that gets ready is waited for as well, one that leaves no longer is.
 //
 // held is called once for each proxy, one call at a time, with the moment at which the proxy took over the newest part of
@@ -96,8 +102,11 @@ func (w *Watcher) Close() {
 // A proxy that rejects a configuration ends the wait with a *Refusal. On ctx end the error says which proxies still differ,
 // and in what.
 func (w *Watcher) Await(ctx context.Context, held func(Held)) error {
-	source := &source{k: w.k, mesh: w.mesh, namespaces: []string{w.ns}}
+	source := &source{k: w.k, mesh: w.mesh, ns: w.ns, scope: w.scope}
 	logs, err := w.logs(ctx)
+	if err == nil && w.ns != w.mesh.Namespace {
+		source.root, err = loadPolicies(ctx, w.k, w.mesh.Namespace)
+	}
 	if err != nil {
 		return fmt.Errorf("await the configuration of namespace %s: %w", w.ns, err)
 	}
@@ -109,7 +118,7 @@ func (w *Watcher) Await(ctx context.Context, held func(Held)) error {
 		close(returned)
 		cancel()
 		wg.Wait()
-		w.judged = time.Now()
+		w.judged, w.scope = time.Now(), source.scope
 	}()
 
 	type outcome struct {
@@ -278,11 +287,14 @@ func (l *line) changed(got holding, now time.Time) (at time.Time, exact bool) {
 
 // A source reads the objects anew from time to time.
 type source struct {
-	k          *kube.Client
-	mesh       Installed
-	namespaces []string
+	k    *kube.Client
+	mesh Installed
+	ns   string
+	// root are the policies of the mesh's root namespace, which are those of the whole mesh.
+	root []config.Config
 
 	mu        sync.Mutex
+	scope     *scope
 	generator *generator
 	made      time.Time
 }
@@ -294,12 +306,14 @@ func (s *source) current(ctx context.Context) (*generator, error) {
 	if s.generator != nil && time.Since(s.made) < refresh {
 		return s.generator, nil
 	}
-	o, err := load(ctx, s.k, s.mesh, s.namespaces)
+	o, err := load(ctx, s.k, s.mesh, []string{s.ns})
 	if err != nil {
 		return nil, err
 	}
+	s.scope = s.scope.with(o.configs, s.ns)
+	o.configs = append(o.configs, s.root...)
 	// About 3 ms. Istio's debugging keeps some 25 KB of each for good, which makes no difference at a few a second.
-	g, err := newGenerator(ctx, o)
+	g, err := newGenerator(ctx, o, s.scope)
 	if err != nil {
 		return nil, err
 	}
@@ -320,14 +334,10 @@ func shown(diffs []string) string {
 
 // ask asks a proxy what it holds of the hosts of namespace ns.
 func ask(ctx context.Context, client *http.Client, want expectation, ns string) (holding, error) {
-	names := make([]string, len(want.routeConfigs))
-	for i, n := range want.routeConfigs {
-		names[i] = regexp.QuoteMeta(n)
-	}
 	hosts := `outbound\|.*\.` + regexp.QuoteMeta(ns+".svc."+domain)
 	var dumps [3][]byte
 	for i, q := range []url.Values{
-		{"resource": {"dynamic_route_configs"}, "name_regex": {strings.Join(names, "|")}},
+		{"resource": {"dynamic_route_configs"}, "name_regex": {anyOf(want.routeConfigs)}},
 		{"resource": {"dynamic_active_clusters"}, "name_regex": {hosts}},
 		{"resource": {"dynamic_endpoint_configs"}, "name_regex": {hosts}, "include_eds": {""}},
 	} {
@@ -336,5 +346,22 @@ func ask(ctx context.Context, client *http.Client, want expectation, ns string) 
 			return holding{}, err
 		}
 	}
-	return readHolding(dumps[0], dumps[1], dumps[2], want.state, ns)
+	got, err := readHolding(dumps[0], dumps[1], dumps[2], want.state, ns)
+	if err != nil || want.scope.empty() {
+		return got, err
+	}
+	b, err := admin(ctx, client, "/config_dump?"+url.Values{"resource": {"dynamic_listeners"}, "name_regex": {anyOf(want.listenerNames)}}.Encode())
+	if err != nil {
+		return holding{}, err
+	}
+	return got, got.readListeners(b, want.scope)
+}
+
+// anyOf is a regular expression for names.
+func anyOf(names []string) string {
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = regexp.QuoteMeta(n)
+	}
+	return strings.Join(quoted, "|")
 }

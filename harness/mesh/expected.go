@@ -34,7 +34,7 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// A state is what is compared of a proxy's configuration: all that a VirtualService, a DestinationRule, a Service or a
+// A state is what is compared of a proxy's configuration: all that a VirtualService, a DestinationRule, a Service, a policy or a
 // pod's readiness decides for the hosts of one namespace. Each thing is in a canonical text that people can read.
 type state struct {
 	// routes has the ordered routes of each virtual host, by its name, such as
@@ -45,17 +45,21 @@ type state struct {
 	clusters map[string]map[string]string
 	// endpoints has the "ip:port" of the healthy endpoints of each cluster that gets them from istiod, sorted.
 	endpoints map[string][]string
+	// listeners has what is compared of the listeners, by the names of the parts, as far as scope goes.
+	listeners map[string]string
+	scope     *scope
 }
 
 func newState() state {
-	return state{routes: map[string][]string{}, clusters: map[string]map[string]string{}, endpoints: map[string][]string{}}
+	return state{routes: map[string][]string{}, clusters: map[string]map[string]string{}, endpoints: map[string][]string{}, listeners: map[string]string{}}
 }
 
-// equal tells whether two states are the same.
+// equal tells whether two states are the same. Listeners that were looked at in different ways can't be compared.
 func (s state) equal(o state) bool {
 	return maps.EqualFunc(s.routes, o.routes, slices.Equal) &&
 		maps.EqualFunc(s.clusters, o.clusters, maps.Equal[map[string]string]) &&
-		maps.EqualFunc(s.endpoints, o.endpoints, slices.Equal)
+		maps.EqualFunc(s.endpoints, o.endpoints, slices.Equal) &&
+		(s.scope != o.scope || maps.Equal(s.listeners, o.listeners))
 }
 
 // An expectation is the state that one proxy ought to have.
@@ -63,6 +67,8 @@ type expectation struct {
 	state
 	// routeConfigs are Envoy's route configurations that the virtual hosts are in, such as "80".
 	routeConfigs []string
+	// listenerNames are the listeners that have a part in the state, now or once.
+	listenerNames []string
 }
 
 // A generator is istiod's own configuration generator, which is part of this program, on a fixed set of objects:
@@ -71,6 +77,7 @@ type generator struct {
 	objects objects
 	push    *model.PushContext
 	config  *core.ConfigGeneratorImpl
+	scope   *scope
 }
 
 const (
@@ -81,7 +88,8 @@ const (
 	indexWithin = 10 * time.Second
 )
 
-func newGenerator(ctx context.Context, o objects) (*generator, error) {
+// newGenerator makes a generator. What it says of listeners is within s.
+func newGenerator(ctx context.Context, o objects, s *scope) (*generator, error) {
 	quiet()
 	services := make([]*model.Service, 0, len(o.services))
 	for _, s := range o.services {
@@ -123,7 +131,7 @@ func newGenerator(ctx context.Context, o objects) (*generator, error) {
 	}
 	push := env.PushContext()
 	push.InitContext(env, nil, nil)
-	return &generator{objects: o, push: push, config: core.NewConfigGenerator(&model.DisabledCache{})}, nil
+	return &generator{objects: o, push: push, config: core.NewConfigGenerator(&model.DisabledCache{}), scope: s}, nil
 }
 
 // expect says what p ought to hold for the hosts of namespace ns.
@@ -180,7 +188,29 @@ func (g *generator) expect(p Proxy, ns string) (expectation, error) {
 			}
 		}
 	}
-	return e, nil
+	return e, g.expectListeners(node, &e)
+}
+
+// expectListeners says what a proxy's listeners ought to have in them.
+func (g *generator) expectListeners(node *model.Proxy, e *expectation) error {
+	e.scope = g.scope
+	if e.scope.empty() {
+		return nil
+	}
+	names := maps.Clone(g.scope.added)
+	for _, l := range g.config.BuildListeners(node, g.push) {
+		if !g.scope.covers(l.GetName(), l.GetTrafficDirection().String()) {
+			continue
+		}
+		names[l.GetName()] = true
+		parts, err := canonicalProto(l, g.scope.parts)
+		if err != nil {
+			return err
+		}
+		maps.Copy(e.listeners, parts)
+	}
+	e.listenerNames = slices.Sorted(maps.Keys(names))
+	return nil
 }
 
 // node is how a pod's proxy introduces itself to istiod.

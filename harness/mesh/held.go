@@ -14,7 +14,7 @@ import (
 // A holding is the state that a proxy has, by its own account.
 type holding struct {
 	state
-	// updated is when the proxy last took over a route configuration or a cluster that is in the state, by its clock.
+	// updated is when the proxy last took over a route configuration, a cluster or a listener that is in the state, by its clock.
 	updated time.Time
 	// seen tells that updated is when a change was seen, not the proxy's word.
 	seen bool
@@ -38,9 +38,10 @@ type failure struct {
 }
 
 // The parts of Envoy's config_dump (envoy.admin.v3.ConfigDump) that are read. Where a resource was asked for, configs
-// has its instances; a dynamic cluster or route configuration has the time of its last change beside it.
+// has its instances; a dynamic cluster, route configuration or listener has the time of its last change beside it.
 type configDump struct {
 	Configs []struct {
+		Name        string    `json:"name"`
 		LastUpdated time.Time `json:"last_updated"`
 		ErrorState  failure   `json:"error_state"`
 		RouteConfig struct {
@@ -49,7 +50,11 @@ type configDump struct {
 				Routes []map[string]any `json:"routes"`
 			} `json:"virtual_hosts"`
 		} `json:"route_config"`
-		Cluster        map[string]any `json:"cluster"`
+		Cluster     map[string]any `json:"cluster"`
+		ActiveState struct {
+			LastUpdated time.Time      `json:"last_updated"`
+			Listener    map[string]any `json:"listener"`
+		} `json:"active_state"`
 		EndpointConfig struct {
 			ClusterName string `json:"cluster_name"`
 			Endpoints   []struct {
@@ -146,6 +151,34 @@ func readHolding(routes, clusters, endpoints []byte, wanted state, ns string) (h
 	return h, nil
 }
 
+// readListeners takes in a proxy's dump of its dynamic listeners, as far as s goes. A listener that is not in use yet, or no
+// longer, does not count.
+func (h *holding) readListeners(listeners []byte, s *scope) error {
+	h.scope = s
+	var dump configDump
+	if err := json.Unmarshal(listeners, &dump); err != nil {
+		return fmt.Errorf("read the listeners: %w", err)
+	}
+	for _, c := range dump.Configs {
+		h.reject(c.ErrorState)
+		l := c.ActiveState.Listener
+		if l == nil {
+			continue
+		}
+		parts, err := s.parts(l)
+		if err != nil {
+			return err
+		}
+		maps.Copy(h.listeners, parts)
+		direction, _ := l["traffic_direction"].(string)
+		// What has gone from a listener left its mark there too.
+		if s.covers(c.Name, direction) && c.ActiveState.LastUpdated.After(h.updated) {
+			h.updated = c.ActiveState.LastUpdated
+		}
+	}
+	return nil
+}
+
 // difference says in words in what got is not want, each thing on its own; nothing where they are the same. Endpoints
 // count only for the clusters whose endpoints want knows.
 func difference(want, got state) []string {
@@ -185,6 +218,13 @@ func difference(want, got state) []string {
 		if _, ok := got.clusters[c]; ok && !slices.Equal(want.endpoints[c], got.endpoints[c]) {
 			diffs = append(diffs, fmt.Sprintf("endpoints of %s: got [%s], want [%s]",
 				c, strings.Join(got.endpoints[c], " "), strings.Join(want.endpoints[c], " ")))
+		}
+	}
+	parts := maps.Clone(want.listeners)
+	maps.Copy(parts, got.listeners)
+	for _, part := range slices.Sorted(maps.Keys(parts)) {
+		if g, w := got.listeners[part], want.listeners[part]; g != w {
+			diffs = append(diffs, fmt.Sprintf("%s: got %s, want %s", part, orNone(g), orNone(w)))
 		}
 	}
 	return diffs

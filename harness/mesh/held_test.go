@@ -107,7 +107,7 @@ func (o *objects) vs() *networking.VirtualService {
 
 func differences(t *testing.T, o objects, edit ...string) ([]string, holding) {
 	t.Helper()
-	g, err := newGenerator(context.Background(), o)
+	g, err := newGenerator(context.Background(), o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,28 +24,65 @@ type objects struct {
 	mesh     *meshconfig.MeshConfig
 	services []corev1.Service
 	pods     []corev1.Pod
-	// configs are VirtualServices, DestinationRules, Gateways and Sidecars.
+	// configs are VirtualServices, DestinationRules, Gateways, Sidecars and policies.
 	configs []config.Config
+}
+
+// A lister reads lists side by side.
+type lister struct {
+	*errgroup.Group
+	mu sync.Mutex
+}
+
+// list reads, and then adds what was read, one at a time.
+func (l *lister) list(what string, read func() (add func(), err error)) {
+	l.Go(func() error {
+		add, err := read()
+		if err != nil {
+			return fmt.Errorf("list %s: %w", what, err)
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		add()
+		return nil
+	})
+}
+
+// policies lists the kinds that istiod takes from the root namespace too: the EnvoyFilters, PeerAuthentications and
+// AuthorizationPolicies of ns. RequestAuthentications are left out, because istiod fetches what they need from elsewhere.
+func (l *lister) policies(ctx context.Context, k *kube.Client, ns string, into *[]config.Config) {
+	all := metav1.ListOptions{}
+	security := k.Istio().SecurityV1()
+	l.list("envoy filters of "+ns, func() (func(), error) {
+		found, err := k.Istio().NetworkingV1alpha3().EnvoyFilters(ns).List(ctx, all)
+		return func() { *into = translate(*into, found.Items, gvk.EnvoyFilter) }, err
+	})
+	l.list("peer authentications of "+ns, func() (func(), error) {
+		found, err := security.PeerAuthentications(ns).List(ctx, all)
+		return func() { *into = translate(*into, found.Items, gvk.PeerAuthentication) }, err
+	})
+	l.list("authorization policies of "+ns, func() (func(), error) {
+		found, err := security.AuthorizationPolicies(ns).List(ctx, all)
+		return func() { *into = translate(*into, found.Items, gvk.AuthorizationPolicy) }, err
+	})
+}
+
+// loadPolicies reads the policies of one namespace.
+func loadPolicies(ctx context.Context, k *kube.Client, ns string) ([]config.Config, error) {
+	var configs []config.Config
+	g, ctx := errgroup.WithContext(ctx)
+	l := lister{Group: g}
+	l.policies(ctx, k, ns, &configs)
+	return configs, g.Wait()
 }
 
 // load reads the objects of namespaces, and the mesh configuration, side by side.
 func load(ctx context.Context, k *kube.Client, m Installed, namespaces []string) (objects, error) {
 	quiet()
 	var o objects
-	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
-	list := func(what string, read func() (add func(), err error)) {
-		g.Go(func() error {
-			add, err := read()
-			if err != nil {
-				return fmt.Errorf("list %s: %w", what, err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			add()
-			return nil
-		})
-	}
+	l := lister{Group: g}
+	list := l.list
 	all := metav1.ListOptions{}
 	list("the mesh configuration", func() (func(), error) {
 		c, err := loadMesh(ctx, k, m)
@@ -77,6 +114,7 @@ func load(ctx context.Context, k *kube.Client, m Installed, namespaces []string)
 			l, err := net.Sidecars(ns).List(ctx, all)
 			return func() { o.configs = translate(o.configs, l.Items, gvk.Sidecar) }, err
 		})
+		l.policies(ctx, k, ns, &o.configs)
 	}
 	return o, g.Wait()
 }

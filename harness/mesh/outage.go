@@ -1,0 +1,156 @@
+package mesh
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/retry"
+
+	"github.com/canarylab/canarylab/harness/kube"
+)
+
+// ReplicasAnnotation has, on an istiod that StopControlPlane stopped, its former number of replicas.
+const ReplicasAnnotation = "canarylab.io/replicas"
+
+// StopControlPlane scales m's istiod to nothing and waits until its last pod is gone, which ends in its own time (at most
+// its grace period). The former number of replicas is kept on the Deployment, by the same write, so that whoever comes later
+// can undo it with StartControlPlane. A HorizontalPodAutoscaler leaves a Deployment without replicas alone. To stop what is stopped is
+// no error.
+//
+// Proxies go on with what they hold. Writes of Istio's objects are refused meanwhile: istiod made its validating webhook mandatory
+// (failurePolicy: Fail) when it first ran, and the API server can't ask it.
+func StopControlPlane(ctx context.Context, k *kube.Client, m Installed) error {
+	err := eachIstiod(ctx, k, m, func(d *appsv1.Deployment) (annotation *string, replicas int32) {
+		former, stopped := d.Annotations[ReplicasAnnotation]
+		if !stopped {
+			former = strconv.Itoa(int(replicasOf(d)))
+		}
+		return &former, 0
+	})
+	if err != nil {
+		return fmt.Errorf("stop istiod of revision %s: %w", m.Revision, err)
+	}
+	var left []string
+	err = wait.PollUntilContextCancel(ctx, look, true, func(ctx context.Context) (bool, error) {
+		pods, err := k.Kubernetes().CoreV1().Pods(m.Namespace).List(ctx, metav1.ListOptions{LabelSelector: m.Selector()})
+		if err != nil {
+			return false, err
+		}
+		left = left[:0]
+		for _, p := range pods.Items {
+			left = append(left, p.Name)
+		}
+		return len(left) == 0, nil
+	})
+	if err != nil {
+		return fmt.Errorf("stop istiod of revision %s: wait until its pods are gone: %w; left: %s", m.Revision, err, strings.Join(left, ", "))
+	}
+	return nil
+}
+
+// StartControlPlane undoes StopControlPlane and waits until istiod is available. Proxies connect again, and the webhooks answer, some
+// moments later. Where nothing was stopped it only waits.
+func StartControlPlane(ctx context.Context, k *kube.Client, m Installed) error {
+	err := eachIstiod(ctx, k, m, func(d *appsv1.Deployment) (annotation *string, replicas int32) {
+		former, stopped := d.Annotations[ReplicasAnnotation]
+		if !stopped {
+			return nil, replicasOf(d)
+		}
+		n, err := strconv.ParseInt(former, 10, 32)
+		if err != nil || n < 1 {
+			// Whoever wrote that, one istiod is better than none.
+			n = 1
+		}
+		return nil, int32(n)
+	})
+	if err != nil {
+		return fmt.Errorf("start istiod of revision %s: %w", m.Revision, err)
+	}
+	err = wait.PollUntilContextCancel(ctx, look, true, func(ctx context.Context) (bool, error) {
+		all, err := istiods(ctx, k, m)
+		for _, d := range all {
+			if d.Status.ObservedGeneration < d.Generation || d.Status.AvailableReplicas < replicasOf(&d) {
+				return false, nil
+			}
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return fmt.Errorf("start istiod of revision %s: wait until it is available: %w%s", m.Revision, err, k.Explain(ctx, m.Namespace, m.Selector()))
+	}
+	return nil
+}
+
+// ControlPlaneStopped tells whether an istiod of m was stopped by StopControlPlane, by this program or another, and not started since.
+func ControlPlaneStopped(ctx context.Context, k *kube.Client, m Installed) (bool, error) {
+	all, err := istiods(ctx, k, m)
+	if err != nil {
+		return false, fmt.Errorf("ask whether istiod of revision %s was stopped: %w", m.Revision, err)
+	}
+	for _, d := range all {
+		if _, stopped := d.Annotations[ReplicasAnnotation]; stopped {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// istiods are m's Deployments; there is at least one.
+func istiods(ctx context.Context, k *kube.Client, m Installed) ([]appsv1.Deployment, error) {
+	list, err := k.Kubernetes().AppsV1().Deployments(m.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + istiodName})
+	if err != nil {
+		return nil, err
+	}
+	var all []appsv1.Deployment
+	for _, d := range list.Items {
+		if installed(d).Revision == m.Revision {
+			all = append(all, d)
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no istiod in namespace %s: %w", m.Namespace, ErrNoIstio)
+	}
+	return all, nil
+}
+
+// eachIstiod gives each of m's Deployments the ReplicasAnnotation, or takes it away, and the number of replicas that want says. If
+// somebody else writes at the same time, want is asked again.
+func eachIstiod(ctx context.Context, k *kube.Client, m Installed, want func(*appsv1.Deployment) (annotation *string, replicas int32)) error {
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		all, err := istiods(ctx, k, m)
+		if err != nil {
+			return err
+		}
+		for _, d := range all {
+			annotation, replicas := want(&d)
+			patch, err := json.Marshal(map[string]any{
+				// Of another version than the one that was looked at, it is a conflict.
+				"metadata": map[string]any{"resourceVersion": d.ResourceVersion, "annotations": map[string]any{ReplicasAnnotation: annotation}},
+				"spec":     map[string]any{"replicas": replicas},
+			})
+			if err != nil {
+				return err
+			}
+			_, err = k.Kubernetes().AppsV1().Deployments(d.Namespace).Patch(ctx, d.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: kube.FieldManager})
+			if err != nil {
+				return fmt.Errorf("scale deployment %s: %w", d.Name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// replicasOf is how many pods a Deployment asks for.
+func replicasOf(d *appsv1.Deployment) int32 {
+	if d.Spec.Replicas == nil {
+		return 1
+	}
+	return *d.Spec.Replicas
+}
