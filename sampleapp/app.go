@@ -17,7 +17,11 @@ type App struct {
 	cfg      Config
 	injector *injector
 	counters counters
-	ready    atomic.Bool
+	// body is every answer's.
+	body string
+	// next is nil where the app calls nobody.
+	next  *nextHop
+	ready atomic.Bool
 	// draining is true from SIGTERM on.
 	draining atomic.Bool
 }
@@ -25,6 +29,10 @@ type App struct {
 // New makes an App that is not ready yet: Run makes it so.
 func New(cfg Config) *App {
 	a := &App{cfg: cfg, injector: newInjector(cfg.Faults, cfg.Seed)}
+	a.body = fmt.Sprintf("%s %s (%s)\n", service, cfg.Version, cfg.Pod)
+	if cfg.Next != "" {
+		a.next = newNextHop(cfg.Next, cfg.Propagate)
+	}
 	// Six letters and digits: a name to tell lives apart, not to guard a secret.
 	a.counters.instance = strings.ToLower(rand.Text()[:6])
 	a.counters.since = time.Now().UTC()
@@ -41,21 +49,50 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 	serial := a.counters.received.Add(1)
 	a.counters.inFlight.Add(1)
 	defer a.counters.inFlight.Add(-1)
+	a.identify(w.Header(), r, serial)
 
-	code, delay := a.injector.next()
-	if delay > 0 {
-		timer := time.NewTimer(delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-r.Context().Done():
-			a.counters.abandoned.Add(1)
-			// Nobody is there to answer. Without this net/http would send a 200.
-			panic(http.ErrAbortHandler)
-		}
+	// Decided first, so that no wait changes the order of decisions.
+	is, err := a.injector.next(r.Header[FaultsHeader])
+	if err != nil {
+		a.answer(w, r, http.StatusBadRequest, err.Error()+"\n", 0)
+		return
+	}
+	switch a.injector.limiter.acquire(r.Context()) {
+	case rejected:
+		a.answer(w, r, http.StatusServiceUnavailable, "too many requests at once\n", 0)
+		return
+	case left:
+		a.abandon()
+	}
+	defer a.injector.limiter.release()
+	if !sleep(r.Context(), is.delay) {
+		a.abandon()
+	}
+	switch is.ending {
+	case closes:
+		a.counters.closed.Add(1)
+		closeAfterReading(r)
+	case resets:
+		a.counters.reset.Add(1)
+		reset(w)
 	}
 
-	h := w.Header()
+	body := a.body
+	if a.next != nil && is.code == http.StatusOK {
+		says, err := a.next.call(r.Context(), r.Header)
+		if r.Context().Err() != nil {
+			a.abandon()
+		}
+		w.Header().Set(NextHeader, says)
+		if err != nil {
+			is.code, body = http.StatusBadGateway, err.Error()+"\n"
+		}
+	}
+	a.answer(w, r, is.code, body, is.stream)
+}
+
+// identify sets the headers that every answer carries.
+func (a *App) identify(h http.Header, r *http.Request, serial uint64) {
 	h.Set(VersionHeader, a.cfg.Version)
 	h.Set(PodHeader, a.cfg.Pod)
 	h.Set(SerialHeader, Serial(a.counters.instance, serial))
@@ -63,17 +100,31 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 	if id := r.Header.Get(requestIDHeader); id != "" {
 		h.Set(requestIDHeader, id)
 	}
+}
+
+// answer counts an answer and sends it, its body over the time of stream.
+func (a *App) answer(w http.ResponseWriter, r *http.Request, code int, body string, stream time.Duration) {
 	if a.draining.Load() {
 		// A proxy that reads this takes the connection out of its pool. A connection closed under the proxy instead
 		// would cost the request that is just being sent on it.
-		h.Set("Connection", "close")
+		w.Header().Set("Connection", "close")
 	}
 	a.counters.answered[code].Add(1)
 	w.WriteHeader(code)
-	fmt.Fprintf(w, "%s %s (%s)\n", service, a.cfg.Version, a.cfg.Pod)
+	if stream == 0 {
+		io.WriteString(w, body)
+		return
+	}
+	trickle(w, r, body, stream)
 }
 
-// maxFaultsBody is far more than four short fields need.
+// abandon ends a request whose client left. It does not return: without the panic net/http would send a 200 to nobody.
+func (a *App) abandon() {
+	a.counters.abandoned.Add(1)
+	panic(http.ErrAbortHandler)
+}
+
+// maxFaultsBody is far more than all knobs need.
 const maxFaultsBody = 4 << 10
 
 // AdminHandler serves the admin port: /livez, /readyz, /counters and /faults.
@@ -86,6 +137,8 @@ func (a *App) AdminHandler() http.Handler {
 			http.Error(w, "stopping", http.StatusServiceUnavailable)
 		case !a.ready.Load():
 			http.Error(w, "not listening yet", http.StatusServiceUnavailable)
+		case a.injector.get().Unready:
+			http.Error(w, "told to be unready", http.StatusServiceUnavailable)
 		default:
 			io.WriteString(w, "ok\n")
 		}

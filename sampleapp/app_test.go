@@ -81,6 +81,10 @@ func TestParseSerial(t *testing.T) {
 	}
 }
 
+// everyKnob has a value other than the default for each knob that goes with all others.
+const everyKnob = `{"errorRate":0.25,"errorCodes":"500/503","closeRate":0.125,"resetRate":0.5,"latency":"50ms","jitter":"1.5s",` +
+	`"distribution":"exponential","stream":"2s","concurrency":10,"overflow":"queue","queue":5,"unready":true,"drain":"3s"}`
+
 func TestFaultsOverTheAdminPort(t *testing.T) {
 	const none = `{"errorRate":0,"errorCode":503,"latency":"0s","jitter":"0s"}`
 	for _, c := range []struct {
@@ -91,16 +95,36 @@ func TestFaultsOverTheAdminPort(t *testing.T) {
 		{"show", "GET", "", 200, none},
 		{"all", "PUT", `{"errorRate":0.25,"errorCode":500,"latency":"50ms","jitter":"1.5s"}`, 200, `{"errorRate":0.25,"errorCode":500,"latency":"50ms","jitter":"1.5s"}`},
 		{"one, the others are cleared", "PUT", `{"errorRate":1}`, 200, `{"errorRate":1,"errorCode":503,"latency":"0s","jitter":"0s"}`},
+		{"every knob", "PUT", everyKnob, 200, everyKnob},
+		{"defaults by name", "PUT", `{"errorCode":503,"distribution":"uniform","overflow":"reject","unready":false,"queue":0}`, 200, none},
 		{"clear", "DELETE", "", 200, none},
 		{"rate too high", "PUT", `{"errorRate":5}`, 400, "errorRate: 5 is not between 0 and 1"},
 		{"rate below", "PUT", `{"errorRate":-0.1}`, 400, "errorRate"},
-		{"rate of wrong type", "PUT", `{"errorRate":"half"}`, 400, "errorRate: want a float64, got a string"},
+		{"rate of wrong type", "PUT", `{"errorRate":"half"}`, 400, "errorRate: want a number, got a string"},
 		{"code that is no error", "PUT", `{"errorCode":200}`, 400, "errorCode: 200"},
 		{"no unit", "PUT", `{"latency":"50"}`, 400, `latency: "50" is not a duration`},
 		{"too long", "PUT", `{"jitter":"50m"}`, 400, "jitter: 50m0s"},
 		{"negative", "PUT", `{"latency":"-1s"}`, 400, "latency: -1s"},
-		{"misspelt", "PUT", `{"errorrate":1}`, 400, "errorrate: unknown field"},
+		{"misspelt", "PUT", `{"errorrate":1}`, 400, "errorrate: unknown; there are errorRate, "},
 		{"null", "PUT", `{"errorRate":null}`, 400, "errorRate: null"},
+		{"code that is no code", "PUT", `{"errorCode":500.5}`, 400, `errorCode: "500.5" is not a whole number`},
+		{"codes of wrong type", "PUT", `{"errorCodes":[500,503]}`, 400, "errorCodes: want a string, got a list"},
+		{"codes with commas", "PUT", `{"errorCodes":"500,503"}`, 400, `errorCodes: "500,503" is not a list of codes such as 500/503`},
+		{"codes that are no errors", "PUT", `{"errorCodes":"500/200"}`, 400, "errorCodes: 200 is not an HTTP error"},
+		{"too many codes", "PUT", `{"errorCodes":"500/501/502/503/504/505/506/507/508"}`, 400, "errorCodes: \"500/501/502/503/504/505/506/507/508\" are more than 8"},
+		{"code and codes", "PUT", `{"errorCode":500,"errorCodes":"500/503"}`, 400, "errorCodes: takes the place of errorCode"},
+		{"three fates", "PUT", `{"errorRate":0.5,"closeRate":0.3,"resetRate":0.3}`, 400, "errorRate, closeRate and resetRate: their sum 1.1 is above 1"},
+		{"close rate", "PUT", `{"closeRate":1.5}`, 400, "closeRate: 1.5"},
+		{"reset rate", "PUT", `{"resetRate":-1}`, 400, "resetRate: -1"},
+		{"distribution", "PUT", `{"jitter":"1s","distribution":"pareto"}`, 400, `distribution: "pareto" is none of uniform, exponential, normal`},
+		{"distribution of nothing", "PUT", `{"distribution":"normal"}`, 400, "distribution: has no effect without jitter"},
+		{"stream", "PUT", `{"stream":"-1s"}`, 400, "stream: -1s"},
+		{"concurrency", "PUT", `{"concurrency":-1}`, 400, "concurrency: -1 is not between 0 and 100000"},
+		{"overflow of nothing", "PUT", `{"overflow":"queue"}`, 400, "overflow: has no effect without concurrency"},
+		{"queue where all is rejected", "PUT", `{"concurrency":1,"queue":5}`, 400, "queue: has no effect unless overflow"},
+		{"overflow", "PUT", `{"concurrency":1,"overflow":"drop"}`, 400, `overflow: "drop" is none of reject, queue`},
+		{"readiness of wrong type", "PUT", `{"unready":"true"}`, 400, "unready: want a boolean, got a string"},
+		{"drain", "PUT", `{"drain":"1h"}`, 400, "drain: 1h0m0s"},
 		{"not an object", "PUT", `null`, 400, "want one JSON object"},
 		{"empty", "PUT", ``, 400, "want one JSON object"},
 		{"two", "PUT", `{} {}`, 400, "nothing after it"},
@@ -119,63 +143,6 @@ func TestFaultsOverTheAdminPort(t *testing.T) {
 		if after := a.injector.get(); c.code != 200 && after != (Faults{}) {
 			t.Errorf("%s: refused, but the faults are now %+v", c.name, after)
 		}
-	}
-}
-
-func TestErrorRateIsWhatItSays(t *testing.T) {
-	const n = 20000
-	for _, c := range []struct {
-		rate     float64
-		min, max int
-	}{
-		{0, 0, 0},
-		{1, n, n},
-		// Five standard deviations of the binomial (71 each): a wrong alarm in two million seeds, and the seed is fixed.
-		{0.5, 9646, 10354},
-	} {
-		a := New(Config{Version: "v1", Pod: "p", Seed: 1, Faults: Faults{ErrorRate: c.rate, ErrorCode: 500}})
-		failed := 0
-		for range n {
-			if code, _ := a.injector.next(); code == 500 {
-				failed++
-			}
-		}
-		if failed < c.min || failed > c.max {
-			t.Errorf("rate %v: got %d of %d failed, want %d to %d", c.rate, failed, n, c.min, c.max)
-		}
-	}
-}
-
-func TestEqualSeedsChooseAlike(t *testing.T) {
-	draw := func(seed uint64) (codes []int, delays []time.Duration) {
-		i := newInjector(Faults{ErrorRate: 0.5, Latency: time.Second, Jitter: 10 * time.Millisecond}, seed)
-		for range 64 {
-			c, d := i.next()
-			if d < time.Second || d > time.Second+10*time.Millisecond {
-				t.Fatalf("delay: got %s, want 1s to 1.01s", d)
-			}
-			codes, delays = append(codes, c), append(delays, d)
-		}
-		return codes, delays
-	}
-	same := func(a, b uint64) bool {
-		ac, ad := draw(a)
-		bc, bd := draw(b)
-		for i := range ac {
-			if ac[i] != bc[i] || ad[i] != bd[i] {
-				return false
-			}
-		}
-		return true
-	}
-	if !same(7, 7) {
-		t.Error("seed 7 twice: got different choices, want equal ones")
-	}
-	if _, delays := draw(7); slices.Max(delays)-slices.Min(delays) < 5*time.Millisecond {
-		t.Errorf("64 delays of 1s to 1.01s: got %v, want them spread", delays)
-	}
-	if same(7, 8) || same(0, 0) {
-		t.Error("seeds 7 and 8, or random ones: got equal choices, want different ones")
 	}
 }
 
@@ -342,6 +309,38 @@ func TestLastWords(t *testing.T) {
 	}
 }
 
+// A drain that was set at run time goes before the one from the start.
+func TestDrainCanBeChanged(t *testing.T) {
+	a, app, admin, stop, done := serve(t, Config{Version: "v1", Pod: "p", DrainDelay: time.Hour, ShutdownTimeout: 5 * time.Second})
+	get(t, app)
+	a.injector.set(Faults{Drain: time.Millisecond})
+	stop()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Errorf("still serving 5s after the stop: got %s, want a drain of 1ms", text(t, get(t, admin+"/faults")))
+	}
+}
+
+func TestUnreadyServesOn(t *testing.T) {
+	a, app, admin, _, _ := serve(t, Config{Version: "v1", Pod: "p", Faults: Faults{Unready: true}, ShutdownTimeout: time.Second})
+	get(t, app) // it listens
+	if r := get(t, admin+"/readyz"); r.StatusCode != 503 || !strings.Contains(text(t, r), "told to be unready") {
+		t.Errorf("unready: got %d, want 503 that says why", r.StatusCode)
+	}
+	if r := get(t, admin+"/livez"); r.StatusCode != 200 {
+		t.Errorf("unready: got liveness %d, want 200", r.StatusCode)
+	}
+	if r := get(t, app); r.StatusCode != 200 || r.Close {
+		t.Errorf("unready: got %d, close %t from the app port, want 200 and no hint to go", r.StatusCode, r.Close)
+	}
+	a.injector.set(Faults{})
+	waitFor(t, "readiness again", func() bool { return get(t, admin+"/readyz").StatusCode == 200 })
+}
+
 func TestStopIsBounded(t *testing.T) {
 	a, app, _, stop, done := serve(t, Config{Version: "v1", Pod: "p", Faults: Faults{Latency: time.Minute}, ShutdownTimeout: 50 * time.Millisecond})
 	go func() { _, _ = http.Get(app) }()
@@ -369,6 +368,15 @@ func TestParseConfig(t *testing.T) {
 		{"flags before environment", "--version=v2 --pod=pod-b", env, ""},
 		{"no version", "", nil, "no version"},
 		{"bad fault", "--version=v1 --error-rate=2", env, "errorRate: 2"},
+		{"bad number", "--version=v1 --error-rate=many", env, `errorRate: "many" is not a number`},
+		{"bad group", "--version=v1 --error-rate=0.6 --close-rate=0.6", env, "their sum 1.2"},
+		{"encrypted next", "--version=v1 --next=https://backend", env, `next: "https://backend" is not a URL`},
+		{"next without host", "--version=v1 --next=http:///path", env, "next: "},
+		{"next by environment", "", map[string]string{"VERSION": "v1", "POD_NAME": "pod-a", "NEXT": "backend"}, "next: "},
+		{"bad header", "--version=v1 --next=http://b --propagate=x-a,x:b", env, `propagate: "x:b"`},
+		{"no header", "--version=v1 --next=http://b --propagate=x-a,", env, `propagate: ""`},
+		{"header of the connection", "--version=v1 --next=http://b --propagate=connection", env, "propagate: connection is about one connection"},
+		{"propagation to nobody", "--version=v1 --propagate=x-a", env, "propagate: has no effect without next"},
 		{"argument", "pause", env, `unexpected argument "pause"`},
 		{"unknown flag", "--nope", env, "nope"},
 		{"help", "--help", env, flag.ErrHelp.Error()},
@@ -388,6 +396,33 @@ func TestParseConfig(t *testing.T) {
 	}
 	if cfg, err := ParseConfig([]string{"--version=v1"}, func(string) string { return "" }, io.Discard); err != nil || cfg.Pod == "" {
 		t.Errorf("no POD_NAME: got pod %q, %v, want the host's name", cfg.Pod, err)
+	}
+}
+
+// Every knob can be set at start.
+func TestFaultsAtStart(t *testing.T) {
+	args := strings.Fields(`--version=v1 --error-rate=0.25 --error-codes=500/503 --close-rate=0.125 --reset-rate=0.5 --latency=50ms --jitter=1.5s
+		--distribution=exponential --stream=2s --concurrency=10 --overflow=queue --queue=5 --unready --drain-delay=3s
+		--next=http://backend:8080/x --propagate=x-request-id,X-User-Group --seed=7`)
+	cfg, err := ParseConfig(args, func(string) string { return "" }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want Faults
+	if err := json.Unmarshal([]byte(everyKnob), &want); err != nil {
+		t.Fatal(err)
+	}
+	if cfg.DrainDelay != want.Drain {
+		t.Errorf("drain: got %s, want %s", cfg.DrainDelay, want.Drain)
+	}
+	if want.Drain = 0; cfg.Faults != want {
+		t.Errorf("got %+v, want %+v", cfg.Faults, want)
+	}
+	if cfg.Next != "http://backend:8080/x" || !slices.Equal(cfg.Propagate, []string{"x-request-id", "X-User-Group"}) || cfg.Seed != 7 {
+		t.Errorf("got next %q, propagate %q, seed %d", cfg.Next, cfg.Propagate, cfg.Seed)
+	}
+	if cfg, err := ParseConfig(strings.Fields("--version=v1 --error-code=418"), func(string) string { return "" }, io.Discard); err != nil || cfg.Faults != (Faults{ErrorCode: 418}) {
+		t.Errorf("error-code: got %+v, %v, want 418", cfg.Faults, err)
 	}
 }
 

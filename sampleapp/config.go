@@ -19,9 +19,15 @@ type Config struct {
 	Addr, AdminAddr string
 	// Faults are in force from the start.
 	Faults Faults
-	// Seed makes the choice of failing requests repeatable. Zero is a random seed.
+	// Seed makes the choice of failing requests, their codes and delays repeatable: equal seeds choose alike for requests
+	// that come in the same order. Zero is a random seed.
 	Seed uint64
-	// DrainDelay is how long the app still accepts connections after it was told to stop.
+	// Next is the http:// URL of a service that the app calls for each request that it would answer with 200. It answers with
+	// 502 if that fails, and says what came back in NextHeader. Empty is none.
+	Next string
+	// Propagate names the headers that go from a request into its call of Next. No other header does.
+	Propagate []string
+	// DrainDelay is how long the app still accepts connections after it was told to stop, unless Faults.Drain says else.
 	DrainDelay time.Duration
 	// ShutdownTimeout is how long requests in flight may take after that.
 	ShutdownTimeout time.Duration
@@ -58,12 +64,21 @@ func ParseConfig(args []string, getenv func(string) string, out io.Writer) (Conf
 	fs.StringVar(&c.Pod, "pod", getenv("POD_NAME"), "name to answer with (or POD_NAME, or the host's name)")
 	fs.StringVar(&c.Addr, "addr", ":8080", "address of the app port")
 	fs.StringVar(&c.AdminAddr, "admin-addr", ":8081", "address of the admin port: /livez /readyz /counters /faults")
-	fs.Float64Var(&c.Faults.ErrorRate, "error-rate", 0, "share of requests to fail, from 0 to 1")
-	fs.IntVar(&c.Faults.ErrorCode, "error-code", DefaultErrorCode, "status of failed requests")
-	fs.DurationVar(&c.Faults.Latency, "latency", 0, "delay of every answer, such as 50ms")
-	fs.DurationVar(&c.Faults.Jitter, "jitter", 0, "upper bound of a further random delay of every answer")
+	for _, k := range knobs {
+		set := func(text string) error { return k.set(&c.Faults, text) }
+		switch {
+		case k.flag == drainFlag:
+			// Below, into the Config: a drain that was set at start outlives DELETE /faults, which takes away a fault.
+		case jsonType(k.example) == "boolean":
+			fs.BoolFunc(k.flag, k.usage, set)
+		default:
+			fs.Func(k.flag, k.usage, set)
+		}
+	}
+	fs.StringVar(&c.Next, "next", getenv("NEXT"), "http:// URL of a service to call for each request (or NEXT); empty is none")
+	propagate := fs.String("propagate", getenv("PROPAGATE"), "headers to pass on to the next service, such as x-request-id,x-user-group (or PROPAGATE)")
 	fs.Uint64Var(&c.Seed, "seed", 0, "seed of the random choices; 0 is a random seed")
-	fs.DurationVar(&c.DrainDelay, "drain-delay", defaultDrainDelay, "how long to go on serving after SIGTERM, so that proxies learn of it first")
+	fs.DurationVar(&c.DrainDelay, drainFlag, defaultDrainDelay, "how long to go on serving after SIGTERM, so that proxies learn of it first")
 	fs.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", defaultShutdownTimeout, "how long requests in flight may take after the drain delay")
 	fs.StringVar(&c.LastWords, "last-words", terminationLog(), "file for the final counters, which Kubernetes shows in the pod's status; empty is none")
 	if err := fs.Parse(args); err != nil {
@@ -81,6 +96,16 @@ func ParseConfig(args []string, getenv func(string) string, out io.Writer) (Conf
 			return Config{}, fmt.Errorf("no pod name: set --pod or POD_NAME: %w", err)
 		}
 		c.Pod = host
+	}
+	if err := checkNext(c.Next); err != nil {
+		return Config{}, err
+	}
+	var err error
+	if c.Propagate, err = splitHeaders(*propagate); err != nil {
+		return Config{}, err
+	}
+	if c.Next == "" && len(c.Propagate) > 0 {
+		return Config{}, errors.New("propagate: has no effect without next")
 	}
 	if c.DrainDelay < 0 || c.ShutdownTimeout <= 0 {
 		return Config{}, fmt.Errorf("drain-delay %s and shutdown-timeout %s: want 0 or more, and more than 0", c.DrainDelay, c.ShutdownTimeout)

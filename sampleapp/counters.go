@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Counters is what one pod did since it started. Once no request is in flight, Received is the sum of all Answered and
-// Abandoned. It counts the app port only.
+// Counters is what one pod did since it started. Once no request is in flight, Received is the sum of all Answered, Abandoned,
+// Closed and Reset. It counts the app port only.
 type Counters struct {
 	Version string `json:"version"`
 	Pod     string `json:"pod"`
@@ -21,8 +21,11 @@ type Counters struct {
 	// who has the answer finds it counted.
 	Answered map[string]uint64 `json:"answered"`
 	// Abandoned counts the requests whose client left before the answer was due.
-	Abandoned uint64    `json:"abandoned"`
-	Since     time.Time `json:"since"`
+	Abandoned uint64 `json:"abandoned"`
+	// Closed and Reset count the requests that Faults.CloseRate and Faults.ResetRate left without an answer.
+	Closed uint64    `json:"closed"`
+	Reset  uint64    `json:"reset"`
+	Since  time.Time `json:"since"`
 }
 
 // codes is one more than the highest status that the app can answer with.
@@ -35,12 +38,14 @@ type counters struct {
 	inFlight  atomic.Int64
 	answered  [codes]atomic.Uint64
 	abandoned atomic.Uint64
+	closed    atomic.Uint64
+	reset     atomic.Uint64
 }
 
 func (c *counters) snapshot(version, pod string) Counters {
 	s := Counters{
 		Version: version, Pod: pod, Instance: c.instance, Since: c.since, Answered: map[string]uint64{},
-		Abandoned: c.abandoned.Load(), InFlight: c.inFlight.Load(),
+		Abandoned: c.abandoned.Load(), Closed: c.closed.Load(), Reset: c.reset.Load(), InFlight: c.inFlight.Load(),
 	}
 	for code := range c.answered {
 		if n := c.answered[code].Load(); n > 0 {

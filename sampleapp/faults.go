@@ -1,13 +1,15 @@
 package sampleapp
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
+	"maps"
 	"net/http"
-	"sync"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,72 +17,128 @@ import (
 // for its own failures too, so a scenario shows that only the response flag tells the two apart.
 const DefaultErrorCode = http.StatusServiceUnavailable
 
-// maxDelay bounds Latency and Jitter: ten times Envoy's usual longest request timeout of 15 s is more than any scenario
-// needs, and a slip of the unit ("50m" for "50ms") is refused.
+// maxDelay bounds every duration of Faults: ten times Envoy's usual longest request timeout of 15 s is more than any
+// scenario needs, and a slip of the unit ("50m" for "50ms") is refused.
 const maxDelay = 150 * time.Second
 
-// Faults is how the app misbehaves. The zero value is a healthy app.
+// Faults is how the app misbehaves. The zero value is a healthy app. Values can be compared with ==. The README's table
+// gives each field's name in JSON and as a flag.
 type Faults struct {
 	// ErrorRate is the share of requests that get ErrorCode, from 0 to 1, chosen at random for each request.
 	ErrorRate float64
 	// ErrorCode is the status of those answers, from 400 to 599. Zero means DefaultErrorCode.
 	ErrorCode int
-	// Latency is added to every answer, errors included.
+	// ErrorCodes takes the place of ErrorCode: each of those answers has one of them, drawn evenly.
+	ErrorCodes Codes
+	// CloseRate is the share of requests that are read and get no answer: their connection is closed. No request has two
+	// fates, so that each share is one of all requests, and ErrorRate, CloseRate and ResetRate add up to 1 at most.
+	CloseRate float64
+	// ResetRate is CloseRate with a reset (RST) in place of an orderly close.
+	ResetRate float64
+	// Latency comes before every answer, errors, closes and resets included.
 	Latency time.Duration
-	// Jitter is the upper bound of a further delay, drawn evenly from 0 to Jitter for each request.
+	// Jitter is the measure of a further delay, drawn for each request from Distribution.
 	Jitter time.Duration
+	// Distribution is how Jitter's delays are spread.
+	Distribution Distribution
+	// Stream is how long every answer takes from its header, sent at once, to the last byte of its body.
+	Stream time.Duration
+	// Concurrency is how many requests are worked on at once: one that is over is dealt with by Overflow. A request is
+	// worked on from its arrival to its answer; Stream's time is part of that. Zero is no limit.
+	Concurrency int
+	// Overflow is what becomes of requests over Concurrency.
+	Overflow Overflow
+	// Queue is how many requests may wait where Overflow is Enqueue; one more is rejected. Zero is no bound.
+	Queue int
+	// Unready has the pod say that it is not ready. The app port goes on serving.
+	Unready bool
+	// Drain takes the place of Config.DrainDelay, if it is set when the app is told to stop. Zero leaves that as it is;
+	// 1ms is as good as none.
+	Drain time.Duration
 }
 
-// faultsJSON is the form of Faults on the wire: durations as people write them.
-type faultsJSON struct {
-	ErrorRate float64 `json:"errorRate"`
-	ErrorCode int     `json:"errorCode"`
-	Latency   string  `json:"latency"`
-	Jitter    string  `json:"jitter"`
+// maxCodes is how many codes may share the errors.
+const maxCodes = 8
+
+// Codes is a set of HTTP errors to draw from, such as Codes{500, 503}. A code that is there twice is drawn twice as often.
+// The first zero ends it. Its text is "500/503", as commas separate knobs in FaultsHeader.
+type Codes [maxCodes]int
+
+// String implements fmt.Stringer.
+func (c Codes) String() string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(c[:c.len()]), " ", "/"), "[]")
 }
 
-// MarshalJSON gives all four fields, such as {"errorRate":0.1,"errorCode":503,"latency":"50ms","jitter":"0s"}.
-func (f Faults) MarshalJSON() ([]byte, error) {
-	return json.Marshal(faultsJSON{f.ErrorRate, f.code(), f.Latency.String(), f.Jitter.String()})
-}
-
-// UnmarshalJSON takes any of the four fields and sets the others to zero. It does not call Validate.
-func (f *Faults) UnmarshalJSON(b []byte) error {
-	var j faultsJSON
-	if err := json.Unmarshal(b, &j); err != nil {
-		return err
+func (c Codes) len() int {
+	n := 0
+	for n < len(c) && c[n] != 0 {
+		n++
 	}
-	got := Faults{ErrorRate: j.ErrorRate, ErrorCode: j.ErrorCode}
-	for _, d := range []struct {
-		field, text string
-		to          *time.Duration
-	}{{"latency", j.Latency, &got.Latency}, {"jitter", j.Jitter, &got.Jitter}} {
-		if d.text == "" {
+	return n
+}
+
+// MarshalJSON gives the four oldest fields always, and all others that are set, such as
+// {"errorRate":0.1,"errorCode":503,"closeRate":0.05,"latency":"50ms","jitter":"0s"}. ErrorCodes stand in for errorCode.
+func (f Faults) MarshalJSON() ([]byte, error) {
+	var out bytes.Buffer
+	for _, k := range knobs {
+		if !k.shown(f) {
 			continue
 		}
-		v, err := time.ParseDuration(d.text)
+		b, err := json.Marshal(k.show(f))
 		if err != nil {
-			return fmt.Errorf("%s: %q is not a duration such as 50ms", d.field, d.text)
+			return nil, fmt.Errorf("%s: %w", k.name, err)
 		}
-		*d.to = v
+		fmt.Fprintf(&out, ",%q:%s", k.name, b)
+	}
+	return append(append([]byte("{"), out.Bytes()[1:]...), '}'), nil
+}
+
+// UnmarshalJSON takes any of the fields and sets the others to zero. A name that is unknown is an error: it would be a fault
+// that never happens. It does not call Validate.
+func (f *Faults) UnmarshalJSON(b []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(b, &fields); err != nil || fields == nil {
+		return fmt.Errorf("want one JSON object, got %.40q", b)
+	}
+	var got Faults
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		k, err := knobOf(name)
+		if err != nil {
+			return err
+		}
+		text, err := k.text(fields[name])
+		if err != nil {
+			return err
+		}
+		if err := k.set(&got, text); err != nil {
+			return err
+		}
 	}
 	*f = got
 	return nil
 }
 
-// Validate tells which field is out of bounds, by its JSON name.
+// Validate tells which field is out of bounds or could have no effect, by its JSON name.
 func (f Faults) Validate() error {
-	if !(f.ErrorRate >= 0 && f.ErrorRate <= 1) { // written so that NaN fails too
-		return fmt.Errorf("errorRate: %v is not between 0 and 1", f.ErrorRate)
+	for _, k := range knobs {
+		if err := k.check(f); err != nil {
+			return err
+		}
 	}
-	if f.ErrorCode != 0 && (f.ErrorCode < 400 || f.ErrorCode > 599) {
-		return fmt.Errorf("errorCode: %d is not an HTTP error (400 to 599)", f.ErrorCode)
-	}
-	if f.Latency < 0 || f.Latency > maxDelay {
-		return fmt.Errorf("latency: %s is not between 0s and %s", f.Latency, maxDelay)
-	}
-	if f.Jitter < 0 || f.Jitter > maxDelay {
-		return fmt.Errorf("jitter: %s is not between 0s and %s", f.Jitter, maxDelay)
+	// Shares that people write as decimal fractions, such as 0.7, 0.2 and 0.1, may add up to a little more than 1.
+	const rounding = 1e-9
+	switch sum := f.ErrorRate + f.CloseRate + f.ResetRate; {
+	case sum > 1+rounding:
+		return fmt.Errorf("errorRate, closeRate and resetRate: their sum %v is above 1, and no request has two fates", sum)
+	case f.ErrorCode != 0 && f.ErrorCodes != Codes{}:
+		return errors.New("errorCodes: takes the place of errorCode; set one of them")
+	case f.Distribution != Uniform && f.Jitter == 0:
+		return errors.New("distribution: has no effect without jitter")
+	case f.Overflow != Reject && f.Concurrency == 0:
+		return errors.New("overflow: has no effect without concurrency")
+	case f.Queue != 0 && f.Overflow != Enqueue:
+		return errors.New(`queue: has no effect unless overflow is "queue"`)
 	}
 	return nil
 }
@@ -102,71 +160,9 @@ func readFaults(r io.Reader) (Faults, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Faults{}, errors.New("read faults: want one JSON object and nothing after it")
 	}
-	// A Faults decodes itself, which hides its fields from DisallowUnknownFields, so the names are checked here. A
-	// misspelt name would otherwise be a fault that never happens.
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &fields); err != nil || fields == nil {
-		return Faults{}, fmt.Errorf("read faults: want one JSON object, got %.40q", raw)
-	}
-	for name, value := range fields {
-		switch name {
-		case "errorRate", "errorCode", "latency", "jitter":
-			if string(value) == "null" {
-				return Faults{}, fmt.Errorf("%s: null is not a value; leave the field out", name)
-			}
-		default:
-			return Faults{}, fmt.Errorf("%s: unknown field; there are errorRate, errorCode, latency and jitter", name)
-		}
-	}
 	var f Faults
-	if err := json.Unmarshal(raw, &f); err != nil {
-		var wrongType *json.UnmarshalTypeError
-		if errors.As(err, &wrongType) {
-			return Faults{}, fmt.Errorf("%s: want a %s, got a %s", wrongType.Field, wrongType.Type, wrongType.Value)
-		}
+	if err := f.UnmarshalJSON(raw); err != nil {
 		return Faults{}, err
 	}
 	return f, f.Validate()
-}
-
-// An injector holds the faults in force and decides for each request what they mean for it.
-type injector struct {
-	mu     sync.Mutex
-	faults Faults
-	rng    *rand.Rand
-}
-
-// newInjector makes the decisions of equal seeds equal, in the order in which requests come. Seed 0 stands for a random one.
-func newInjector(f Faults, seed uint64) *injector {
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	return &injector{faults: f, rng: rand.New(rand.NewPCG(seed, seed))}
-}
-
-func (i *injector) get() Faults {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.faults
-}
-
-func (i *injector) set(f Faults) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.faults = f
-}
-
-// next is the fate of one request.
-func (i *injector) next() (code int, delay time.Duration) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	code, delay = http.StatusOK, i.faults.Latency
-	// Float64 is below 1, so a rate of 1 is every request and a rate of 0 is none.
-	if i.rng.Float64() < i.faults.ErrorRate {
-		code = i.faults.code()
-	}
-	if i.faults.Jitter > 0 {
-		delay += time.Duration(i.rng.Int64N(int64(i.faults.Jitter) + 1))
-	}
-	return code, delay
 }

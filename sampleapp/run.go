@@ -42,7 +42,7 @@ func Main(args []string, getenv func(string) string, stderr io.Writer) int {
 }
 
 // Run listens on both ports of its Config and serves until ctx ends, then stops gracefully: readiness turns false, the app
-// still accepts for DrainDelay, then finishes what is in flight. An App runs once.
+// still accepts for DrainDelay or Faults.Drain, then finishes what is in flight. An App runs once.
 func (a *App) Run(ctx context.Context, log *slog.Logger) error {
 	var config net.ListenConfig
 	admin, err := config.Listen(ctx, "tcp", a.cfg.AdminAddr)
@@ -79,8 +79,12 @@ func (a *App) Serve(ctx context.Context, app, admin net.Listener, log *slog.Logg
 	case err = <-failed:
 	case <-ctx.Done():
 		a.draining.Store(true)
-		log.Info("stopping", "drainDelay", a.cfg.DrainDelay.String())
-		drain := time.NewTimer(a.cfg.DrainDelay)
+		delay := a.cfg.DrainDelay
+		if d := a.injector.get().Drain; d > 0 {
+			delay = d
+		}
+		log.Info("stopping", "drainDelay", delay.String())
+		drain := time.NewTimer(delay)
 		select {
 		case <-drain.C:
 		case err = <-failed:

@@ -1,0 +1,371 @@
+package sampleapp
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A knob is one field of Faults under the names that it is set by. JSON, FaultsHeader, the command line and the README's
+// table all come from the list of knobs, so that none of them lacks one.
+type knob struct {
+	// name is the field's in JSON and in FaultsHeader, flag that of the command line.
+	name, flag string
+	usage      string
+	// scope is "" for a knob that makes sense for one request, else why it does not.
+	scope string
+	// group is shared by knobs of which a request's own replaces all: no request has two fates, or two sets of codes.
+	group string
+	// example is the zero value in JSON's form. Its type is the one that JSON has to give.
+	example any
+
+	// set parses a value's text, and check holds a value against its bounds.
+	set   func(f *Faults, text string) error
+	check func(f Faults) error
+	clear func(f *Faults)
+	// show is the value in JSON's form, shown whether that is part of the JSON.
+	show  func(f Faults) any
+	shown func(f Faults) bool
+}
+
+// field makes the knob of one field of Faults.
+func field[T comparable](name, flag, usage string, at func(*Faults) *T, parse func(string) (T, error), check func(T) error, show func(T) any) knob {
+	var zero T
+	named := func(err error) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	}
+	return knob{
+		name: name, flag: flag, usage: usage, example: show(zero),
+		set: func(f *Faults, text string) error {
+			v, err := parse(text)
+			if err == nil {
+				*at(f) = v
+			}
+			return named(err)
+		},
+		check: func(f Faults) error { return named(check(*at(&f))) },
+		clear: func(f *Faults) { *at(f) = zero },
+		show:  func(f Faults) any { return show(*at(&f)) },
+		shown: func(f Faults) bool { return *at(&f) != zero },
+	}
+}
+
+// only says why a knob is not for one request.
+func (k knob) only(why string) knob {
+	k.scope = why
+	return k
+}
+
+// in puts a knob into a group.
+func (k knob) in(group string) knob {
+	k.group = group
+	return k
+}
+
+// always has the knob in every JSON, unless another one stands in for it.
+func (k knob) always(unless func(Faults) bool) knob {
+	set := k.shown
+	k.shown = func(f Faults) bool { return set(f) || !unless(f) }
+	return k
+}
+
+func rateKnob(name, flag, usage string, at func(*Faults) *float64) knob {
+	return field(name, flag, usage, at,
+		func(s string) (float64, error) {
+			v, err := strconv.ParseFloat(s, 64)
+			if err != nil {
+				return 0, fmt.Errorf("%q is not a number such as 0.15", s)
+			}
+			return v, nil
+		},
+		func(v float64) error {
+			if !(v >= 0 && v <= 1) { // written so that NaN fails too
+				return fmt.Errorf("%v is not between 0 and 1", v)
+			}
+			return nil
+		},
+		func(v float64) any { return v })
+}
+
+func durationKnob(name, flag, usage string, at func(*Faults) *time.Duration) knob {
+	return field(name, flag, usage, at,
+		func(s string) (time.Duration, error) {
+			v, err := time.ParseDuration(s)
+			if err != nil {
+				return 0, fmt.Errorf("%q is not a duration such as 50ms", s)
+			}
+			return v, nil
+		},
+		func(v time.Duration) error {
+			if v < 0 || v > maxDelay {
+				return fmt.Errorf("%s is not between 0s and %s", v, maxDelay)
+			}
+			return nil
+		},
+		func(v time.Duration) any { return v.String() })
+}
+
+func countKnob(name, flag, usage string, at func(*Faults) *int) knob {
+	return field(name, flag, usage, at, parseCount,
+		func(v int) error {
+			if v < 0 || v > maxCount {
+				return fmt.Errorf("%d is not between 0 and %d", v, maxCount)
+			}
+			return nil
+		},
+		func(v int) any { return v })
+}
+
+// maxCount bounds counts of requests. It is more than the load agent has under way at most.
+const maxCount = 100_000
+
+func parseCount(s string) (int, error) {
+	v, err := strconv.Atoi(s)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a whole number", s)
+	}
+	return v, nil
+}
+
+func checkCode(v int) error {
+	if v < 400 || v > 599 {
+		return fmt.Errorf("%d is not an HTTP error (400 to 599)", v)
+	}
+	return nil
+}
+
+func parseCodes(s string) (Codes, error) {
+	var c Codes
+	parts := strings.Split(s, "/")
+	if len(parts) > len(c) {
+		return Codes{}, fmt.Errorf("%q are more than %d codes", s, len(c))
+	}
+	for i, part := range parts {
+		v, err := parseCount(part)
+		if err != nil {
+			return Codes{}, fmt.Errorf("%q is not a list of codes such as 500/503", s)
+		}
+		// A zero would end the list here, and what follows would never be drawn.
+		if err := checkCode(v); err != nil {
+			return Codes{}, err
+		}
+		c[i] = v
+	}
+	return c, nil
+}
+
+func checkCodes(c Codes) error {
+	for i, v := range c {
+		if v == 0 && i >= c.len() {
+			continue
+		}
+		if i > c.len() {
+			return fmt.Errorf("%d comes after the zero that ends the list", v)
+		}
+		if err := checkCode(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// choiceKnob is a knob with named values, which are numbered in the order of names.
+func choiceKnob[T ~uint8](name, flag, usage string, at func(*Faults) *T, names []string) knob {
+	return field(name, flag, usage, at,
+		func(s string) (T, error) {
+			i := slices.Index(names, s)
+			if i < 0 {
+				return 0, fmt.Errorf("%q is none of %s", s, strings.Join(names, ", "))
+			}
+			return T(i), nil
+		},
+		func(v T) error {
+			if int(v) >= len(names) {
+				return fmt.Errorf("%d is none of %s", v, strings.Join(names, ", "))
+			}
+			return nil
+		},
+		func(v T) any {
+			if int(v) >= len(names) {
+				return strconv.Itoa(int(v))
+			}
+			return names[v]
+		})
+}
+
+func switchKnob(name, flag, usage string, at func(*Faults) *bool) knob {
+	return field(name, flag, usage, at,
+		func(s string) (bool, error) {
+			v, err := strconv.ParseBool(s)
+			if err != nil {
+				return false, fmt.Errorf("%q is neither true nor false", s)
+			}
+			return v, nil
+		},
+		func(bool) error { return nil },
+		func(v bool) any { return v })
+}
+
+// drainFlag is how Faults.Drain is set at start: it is Config.DrainDelay then.
+const drainFlag = "drain-delay"
+
+const (
+	fateGroup = "fate"
+	codeGroup = "code"
+
+	wholePod = "it is about the whole pod, not about one request"
+)
+
+// knobs are all fields of Faults, in the order of its JSON.
+var knobs = []knob{
+	rateKnob("errorRate", "error-rate", "share of requests to fail, from 0 to 1", func(f *Faults) *float64 { return &f.ErrorRate }).
+		in(fateGroup).always(never),
+	field("errorCode", "error-code", fmt.Sprintf("status of failed requests, 400 to 599 (default %d)", DefaultErrorCode),
+		func(f *Faults) *int { return &f.ErrorCode }, parseCount,
+		func(v int) error {
+			if v == 0 {
+				return nil
+			}
+			return checkCode(v)
+		},
+		func(v int) any { return Faults{ErrorCode: v}.code() }).
+		in(codeGroup).always(func(f Faults) bool { return f.ErrorCodes != Codes{} }),
+	field("errorCodes", "error-codes", "statuses of failed requests, drawn evenly, such as 500/503, in place of one",
+		func(f *Faults) *Codes { return &f.ErrorCodes }, parseCodes, checkCodes,
+		func(c Codes) any { return c.String() }).
+		in(codeGroup),
+	rateKnob("closeRate", "close-rate", "share of requests whose connection is closed without an answer, from 0 to 1",
+		func(f *Faults) *float64 { return &f.CloseRate }).in(fateGroup),
+	rateKnob("resetRate", "reset-rate", "share of requests whose connection is reset, from 0 to 1",
+		func(f *Faults) *float64 { return &f.ResetRate }).in(fateGroup),
+	durationKnob("latency", "latency", "delay of every answer, such as 50ms",
+		func(f *Faults) *time.Duration { return &f.Latency }).always(never),
+	durationKnob("jitter", "jitter", "measure of a further random delay of every answer, see distribution",
+		func(f *Faults) *time.Duration { return &f.Jitter }).always(never),
+	choiceKnob("distribution", "distribution",
+		"how the random delay is spread: uniform (0 to jitter), exponential (mean jitter), normal (half of a bell, deviation jitter) (default uniform)",
+		func(f *Faults) *Distribution { return &f.Distribution }, distributions),
+	durationKnob("stream", "stream", "how long every answer's body takes after its header",
+		func(f *Faults) *time.Duration { return &f.Stream }),
+	countKnob("concurrency", "concurrency", "how many requests are worked on at once; 0 is no limit",
+		func(f *Faults) *int { return &f.Concurrency }).only(wholePod),
+	choiceKnob("overflow", "overflow", "what becomes of requests over the limit: reject (503 at once), queue (default reject)",
+		func(f *Faults) *Overflow { return &f.Overflow }, overflows).only(wholePod),
+	countKnob("queue", "queue", "how many requests may wait in the queue; 0 is no bound",
+		func(f *Faults) *int { return &f.Queue }).only(wholePod),
+	switchKnob("unready", "unready", "say on /readyz that the pod is not ready, and go on serving",
+		func(f *Faults) *bool { return &f.Unready }).only(wholePod),
+	durationKnob("drain", drainFlag, "how long to go on serving after SIGTERM, so that proxies learn of it first",
+		func(f *Faults) *time.Duration { return &f.Drain }).only(wholePod),
+}
+
+func never(Faults) bool { return false }
+
+func knobOf(name string) (knob, error) {
+	if i := slices.IndexFunc(knobs, func(k knob) bool { return k.name == name }); i >= 0 {
+		return knobs[i], nil
+	}
+	var names []string
+	for _, k := range knobs {
+		names = append(names, k.name)
+	}
+	return knob{}, fmt.Errorf("%s: unknown; there are %s", name, strings.Join(names, ", "))
+}
+
+// text is what set takes, out of a value in JSON. It wants the JSON type that the knob has.
+func (k knob) text(value json.RawMessage) (string, error) {
+	if string(value) == "null" {
+		return "", fmt.Errorf("%s: null is not a value; leave the field out", k.name)
+	}
+	var v any
+	if err := json.Unmarshal(value, &v); err != nil {
+		return "", fmt.Errorf("%s: %w", k.name, err)
+	}
+	if got, want := jsonType(v), jsonType(k.example); got != want {
+		return "", fmt.Errorf("%s: want a %s, got a %s", k.name, want, got)
+	}
+	if s, ok := v.(string); ok {
+		return s, nil
+	}
+	return string(value), nil
+}
+
+func jsonType(v any) string {
+	switch v.(type) {
+	case string:
+		return "string"
+	case bool:
+		return "boolean"
+	case int, float64:
+		return "number"
+	case []any:
+		return "list"
+	default:
+		return "object"
+	}
+}
+
+// FaultsHeader is the request header that sets faults for one request, such as "errorRate=1,errorCode=500,latency=50ms". What
+// it does not name is as the pod has it. It goes before the pod's own: a request that names one of errorRate, closeRate and
+// resetRate has 0 for the others, and one that names errorCode or errorCodes has no other code.
+const FaultsHeader = "X-App-Faults"
+
+// override is the faults of one request, with the header's values in place of the pod's. The values of a header that is there
+// several times count as one list (RFC 9110, section 5.3).
+func override(pod Faults, header []string) (Faults, error) {
+	f, err := parseOverride(pod, strings.Split(strings.Join(header, ","), ","))
+	if err == nil {
+		err = f.Validate()
+	}
+	if err != nil {
+		return Faults{}, fmt.Errorf("%s: %w", FaultsHeader, err)
+	}
+	return f, nil
+}
+
+func parseOverride(f Faults, pairs []string) (Faults, error) {
+	type setting struct {
+		knob
+		value string
+	}
+	settings := make([]setting, 0, len(pairs))
+	for _, pair := range pairs {
+		name, value, found := strings.Cut(strings.TrimSpace(pair), "=")
+		if !found {
+			return Faults{}, fmt.Errorf("want knob=value,knob=value, got %.40q", pair)
+		}
+		k, err := knobOf(name)
+		if err != nil {
+			return Faults{}, err
+		}
+		if k.scope != "" {
+			return Faults{}, fmt.Errorf("%s: %s; set it on the admin port", name, k.scope)
+		}
+		for _, s := range settings {
+			if s.name == name {
+				return Faults{}, fmt.Errorf("%s: it is there twice", name)
+			}
+		}
+		settings = append(settings, setting{k, value})
+	}
+	// Whole groups go before the first value is set, so that two of one group meet in Validate and not each other.
+	for _, s := range settings {
+		for _, k := range knobs {
+			if k.group != "" && k.group == s.group {
+				k.clear(&f)
+			}
+		}
+	}
+	for _, s := range settings {
+		if err := s.set(&f, s.value); err != nil {
+			return Faults{}, err
+		}
+	}
+	return f, nil
+}
