@@ -2,10 +2,13 @@ package harness
 
 import "k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+// guest tells whether the cluster is somebody else's: there the lab labels what it makes.
+func (c Cluster) guest() bool { return len(c.Labels) > 0 }
+
 // adapts tells whether adapt changes anything.
 func (c Cluster) adapts() bool {
 	const ours = "canarylab/loadgen:dev" // in harness/manifests
-	return len(c.Labels) > 0 || c.Mesh.Injection != "" || c.Reference != nil && c.Reference(ours) != ours
+	return c.guest() || c.Mesh.Injection != "" || c.Reference != nil && c.Reference(ours) != ours
 }
 
 // adapt makes an object of a scenario fit the cluster: its images are named as the cluster knows them, and a namespace asks for

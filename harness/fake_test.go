@@ -33,6 +33,9 @@ type fakeMesh struct {
 	pushes chan reports.Event
 	// cuts are proxies whose log stream ends now.
 	cuts []string
+	// fails are versions that answer with errors. stopped tells that there is no istiod.
+	fails   map[string]bool
+	stopped bool
 	// lost are versions whose pods end without last words.
 	lost map[string]bool
 	// Things that go wrong.
@@ -42,8 +45,9 @@ type fakeMesh struct {
 	silent     bool // the load agent begins and sends nothing
 	deaf       bool // no access log entry ever comes
 	dies       time.Duration
-	endpoints  map[string]int
+	endpoints  map[string]hosts
 	findings   []finding
+	inFiles    []finding
 	refuses    int // the Await with this number is refused
 }
 
@@ -55,10 +59,12 @@ type routing struct {
 
 func newFakeMesh() *fakeMesh {
 	return &fakeMesh{counters: map[string]uint64{"v1": 7, "v2": 0}, log: make(chan reports.LogEntry, 1<<20),
-		news: make(chan podNews, 100), pushes: make(chan reports.Event, 100), lost: map[string]bool{}}
+		news: make(chan podNews, 100), pushes: make(chan reports.Event, 100), lost: map[string]bool{}, fails: map[string]bool{}}
 }
 
-func (f *fakeMesh) lab() lab { return lab{Objects: f, Proxies: f, Apps: f, Callers: f, Witnesses: f} }
+func (f *fakeMesh) lab() lab {
+	return lab{Objects: f, Proxies: f, Apps: f, Callers: f, Witnesses: f, Istiod: f}
+}
 
 // fakePod is the one pod of a version.
 func fakePod(version string) reports.Pod {
@@ -134,6 +140,10 @@ func (f *fakeMesh) Scale(ctx context.Context, _, deployment string, n int32) err
 
 func (f *fakeMesh) Undo(ctx context.Context, _, deployment string) error {
 	return f.call(ctx, "undo %s", deployment)
+}
+
+func (f *fakeMesh) Restart(ctx context.Context, _, deployment string) error {
+	return f.call(ctx, "restart %s", deployment)
 }
 
 func (f *fakeMesh) Ready(ctx context.Context, ns string) error { return f.call(ctx, "ready %s", ns) }
@@ -222,7 +232,7 @@ func (f *fakeMesh) ControlPlane(ctx context.Context, _ string, sink func(reports
 	}
 }
 
-func (f *fakeMesh) Endpoints(ctx context.Context, _, subset string) (map[string]int, error) {
+func (f *fakeMesh) Endpoints(ctx context.Context, _, subset string) (map[string]hosts, error) {
 	return f.endpoints, f.call(ctx, "endpoints %s", subset)
 }
 
@@ -232,6 +242,10 @@ func (f *fakeMesh) Version(ctx context.Context, _ string) (string, error) {
 
 func (f *fakeMesh) Analyze(ctx context.Context, _ string) ([]finding, error) {
 	return f.findings, f.call(ctx, "analyze")
+}
+
+func (f *fakeMesh) AnalyzeFiles(ctx context.Context, _ string, _ []byte) ([]finding, error) {
+	return f.inFiles, f.call(ctx, "analyze files")
 }
 
 func (f *fakeMesh) Counters(ctx context.Context, _ string) ([]sampleapp.Counters, error) {
@@ -249,12 +263,45 @@ func (f *fakeMesh) Counters(ctx context.Context, _ string) ([]sampleapp.Counters
 	return all, nil
 }
 
-func (f *fakeMesh) Inject(ctx context.Context, _, version string, _ sampleapp.Faults) error {
-	return f.call(ctx, "inject %s", version)
+func (f *fakeMesh) Inject(ctx context.Context, _, version string, _ int, faults sampleapp.Faults) error {
+	if err := f.call(ctx, "inject %s", version); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fails[version] = faults.ErrorRate > 0
+	return nil
 }
 
-func (f *fakeMesh) ReadyPods(ctx context.Context, _, version string) (int, error) {
-	return 1, f.call(ctx, "pods %s", version)
+func (f *fakeMesh) ReadyPods(ctx context.Context, _, version string) (ready, sidecars int, err error) {
+	return 1, 1, f.call(ctx, "pods %s", version)
+}
+
+func (f *fakeMesh) Stop(ctx context.Context) error {
+	if err := f.call(ctx, "stop istiod"); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stopped = true
+	f.pushes <- reports.Event{At: time.Now(), Kind: reports.Trouble, Text: "istiod: pod istiod was taken away"}
+	return nil
+}
+
+func (f *fakeMesh) Start(ctx context.Context) error {
+	if err := f.call(ctx, "start istiod"); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stopped = false
+	return nil
+}
+
+func (f *fakeMesh) Stopped(context.Context) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stopped, nil
 }
 
 func (f *fakeMesh) Attack(ctx context.Context, _ string, _ loadgen.Entry, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) ([]*loadgen.End, error) {
@@ -339,6 +386,9 @@ func (f *fakeMesh) send(plan loadgen.Plan, cohort string, seq uint64, due time.T
 			e.Code, e.Flags, e.Details = 503, []string{"UH"}, "no_healthy_upstream"
 		}
 	}
+	if f.fails[s.Version] {
+		s.Code, e.Code = 503, 503
+	}
 	all := []reports.LogEntry{}
 	if s.Version != "" {
 		f.counters[s.Version]++
@@ -369,7 +419,10 @@ func (f *fakeMesh) called(call string) bool { return len(f.order([]string{call})
 
 const (
 	testHead = "# Test.\napiVersion: v1\nkind: Namespace\nmetadata: {name: story, labels: {istio-injection: enabled, " + ManagedBy + ": " + Manager + "}}\n---\n"
-	testDR   = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: my-service, namespace: story}\n"
+	// testPods are Deployments of v1 and v2; what else they need does not matter to the fake.
+	testPods = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: my-service-v1, namespace: story}\nspec: {template: {metadata: {labels: {version: v1}}}}\n" +
+		"---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: my-service-v2, namespace: story}\nspec: {template: {metadata: {labels: {version: v2}}}}\n"
+	testDR = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: my-service, namespace: story}\n"
 )
 
 func testRoute(route string) string {
@@ -381,7 +434,7 @@ func story() Scenario {
 	return Scenario{
 		Name: "story", Title: "A story", Canary: "v2",
 		Files: fstest.MapFS{
-			"story/1-baseline.yaml": {Data: []byte(testHead + testRoute("v1") + testDR)},
+			"story/1-baseline.yaml": {Data: []byte(testHead + testRoute("v1") + testDR + testPods)},
 			"story/2-half.yaml":     {Data: []byte(testRoute("half"))},
 			"story/3-broken.yaml":   {Data: []byte(testRoute("broken"))},
 			"story/4-v2.yaml":       {Data: []byte(testRoute("v2"))},

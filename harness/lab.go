@@ -17,6 +17,8 @@ type lab struct {
 	Apps      apps
 	Callers   callers
 	Witnesses witnesses
+	// Istiod is nil where the Istio is somebody else's.
+	Istiod istiod
 	// Adapts tells that objects are changed on their way to the cluster.
 	Adapts bool
 }
@@ -31,6 +33,8 @@ type objects interface {
 	Scale(ctx context.Context, ns, deployment string, replicas int32) error
 	// Undo gives a deployment the pod template that it had before.
 	Undo(ctx context.Context, ns, deployment string) error
+	// Restart gives a deployment new pods.
+	Restart(ctx context.Context, ns, deployment string) error
 	// Ready waits until every deployment of ns has all its pods, ready.
 	Ready(ctx context.Context, ns string) error
 	// Remove deletes a namespace and waits until it is gone.
@@ -42,13 +46,14 @@ type proxies interface {
 	// Await waits until each of them holds what the objects of ns call for, and tells held when it took that over. The error
 	// is a refusal where a proxy would not take it.
 	Await(ctx context.Context, ns string, held func(holding)) error
-	// Endpoints returns how many hosts each caller's proxy has in its cluster for a subset of Service, by proxy. A
-	// proxy without such a cluster is left out.
-	Endpoints(ctx context.Context, ns, subset string) (map[string]int, error)
+	// Endpoints returns what each caller's proxy has in its cluster for a subset of Service, by proxy. A proxy without such a
+	// cluster is left out.
+	Endpoints(ctx context.Context, ns, subset string) (map[string]hosts, error)
 	// Version is Envoy's.
 	Version(ctx context.Context, ns string) (string, error)
-	// Analyze returns what istioctl analyze has to say of ns.
+	// Analyze returns what istioctl analyze has to say of ns, AnalyzeFiles what it has to say of manifests without a cluster.
 	Analyze(ctx context.Context, ns string) ([]finding, error)
+	AnalyzeFiles(ctx context.Context, ns string, manifests []byte) ([]finding, error)
 }
 
 // A holding is when a proxy came to hold what was asked for.
@@ -64,6 +69,12 @@ type refusal struct{ Proxy, Reason string }
 
 func (r refusal) Error() string { return fmt.Sprintf("proxy %s refused it: %s", r.Proxy, r.Reason) }
 
+// hosts are those of an Envoy cluster.
+type hosts struct {
+	// All is how many there are, Ejected how many of them outlier detection has taken out for a time.
+	All, Ejected int
+}
+
 // A finding is one message of istioctl analyze.
 type finding struct {
 	// Code is such as IST0173.
@@ -72,14 +83,23 @@ type finding struct {
 	Text string
 }
 
+// istiod is Istio's control plane.
+type istiod interface {
+	// Stop takes it away and returns when it is gone, Start brings it back and returns when it works. Both do nothing where that
+	// is so already. Stopped tells whether Stop was called and Start was not, also by a process that is gone.
+	Stop(ctx context.Context) error
+	Start(ctx context.Context) error
+	Stopped(ctx context.Context) (bool, error)
+}
+
 // apps are the pods of the sample app.
 type apps interface {
 	// Counters reads the counters of every ready pod.
 	Counters(ctx context.Context, ns string) ([]sampleapp.Counters, error)
-	// Inject sets the faults of every pod of a version, and returns when each has said that they are in force.
-	Inject(ctx context.Context, ns, version string, f sampleapp.Faults) error
-	// ReadyPods counts a version's pods that are ready.
-	ReadyPods(ctx context.Context, ns, version string) (int, error)
+	// Inject sets the faults of the first n pods of a version, 0 for all, and returns when each has said that they are in force.
+	Inject(ctx context.Context, ns, version string, n int, f sampleapp.Faults) error
+	// ReadyPods counts a version's pods that are ready, and those of them that have a sidecar.
+	ReadyPods(ctx context.Context, ns, version string) (ready, sidecars int, err error)
 }
 
 // callers are who sends the load.

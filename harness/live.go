@@ -25,8 +25,8 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// adminPort is the sample app's, envoyPort that of Envoy's admin interface in each pod, entriesPort the collector's.
-const adminPort, envoyPort, entriesPort = 8081, 15000, 9001
+// adminPort is the sample app's, entriesPort the collector's.
+const adminPort, entriesPort = 8081, 9001
 
 // newLab is the lab on a cluster with Istio. close ends the connections that it keeps.
 func newLab(c Cluster) (l lab, close func()) {
@@ -37,7 +37,11 @@ func newLab(c Cluster) (l lab, close func()) {
 	pods := &liveApps{k: k, admin: map[string]*http.Client{}}
 	proxies := liveProxies{k: k, mesh: c.Mesh, watchers: map[string]*mesh.Watcher{}}
 	objects := liveObjects{k: k, adapt: c.adapt}
-	return lab{Objects: objects, Proxies: proxies, Apps: pods, Callers: liveCallers{k}, Witnesses: liveWitnesses{k, c.Mesh}}, func() {
+	l = lab{Objects: objects, Proxies: proxies, Apps: pods, Callers: liveCallers{k}, Witnesses: liveWitnesses{k, c.Mesh}}
+	if !c.guest() {
+		l.Istiod = liveIstiod{k, c.Mesh}
+	}
+	return l, func() {
 		pods.close()
 		proxies.close()
 	}
@@ -98,6 +102,10 @@ func (l liveObjects) Undo(ctx context.Context, ns, deployment string) error {
 	return l.k.Undo(ctx, ns, deployment)
 }
 
+func (l liveObjects) Restart(ctx context.Context, ns, deployment string) error {
+	return l.k.Restart(ctx, ns, deployment)
+}
+
 func (l liveObjects) Ready(ctx context.Context, ns string) error { return l.k.WaitWorkloads(ctx, ns) }
 
 // Remove takes 5 s at least: the namespace controller looks at a deleted namespace only after that long, so that other API
@@ -144,46 +152,31 @@ func (l liveProxies) Await(ctx context.Context, ns string, held func(holding)) e
 	return err
 }
 
-func (l liveProxies) Endpoints(ctx context.Context, ns, subset string) (map[string]int, error) {
+func (l liveProxies) Endpoints(ctx context.Context, ns, subset string) (map[string]hosts, error) {
 	all, err := l.routers(ctx, ns)
 	if err != nil {
 		return nil, err
 	}
 	// Source of the form: BuildSubsetKey in istio.io/istio/pilot/pkg/model.
 	name := fmt.Sprintf("outbound|%d|%s|%s.%s.svc.cluster.local", Port, subset, Service, ns)
-	found := map[string]int{}
+	found := map[string]hosts{}
 	for _, p := range all {
-		n, known, err := l.hosts(ctx, p, name)
+		list, known, err := mesh.Hosts(ctx, l.k, p, name)
 		if err != nil {
 			return nil, fmt.Errorf("clusters of proxy %s: %w", p, err)
 		}
-		if known {
-			found[p.Pod] = n
+		if !known {
+			continue
 		}
+		h := hosts{All: len(list)}
+		for _, host := range list {
+			if host.Ejected {
+				h.Ejected++
+			}
+		}
+		found[p.Pod] = h
 	}
 	return found, nil
-}
-
-// hosts reads how many hosts a proxy has in a cluster, from Envoy's admin interface, "GET /clusters?format=json":
-// envoy.admin.v3.Clusters.
-func (l liveProxies) hosts(ctx context.Context, p mesh.Proxy, name string) (n int, known bool, err error) {
-	client := l.k.PodHTTP(p.Namespace, p.Pod, envoyPort)
-	defer client.CloseIdleConnections()
-	var clusters struct {
-		ClusterStatuses []struct {
-			Name         string            `json:"name"`
-			HostStatuses []json.RawMessage `json:"host_statuses"`
-		} `json:"cluster_statuses"`
-	}
-	if err := call(ctx, client, http.MethodGet, "/clusters?format=json", nil, &clusters); err != nil {
-		return 0, false, err
-	}
-	for _, c := range clusters.ClusterStatuses {
-		if c.Name == name {
-			return len(c.HostStatuses), true, nil
-		}
-	}
-	return 0, false, nil
 }
 
 func (l liveProxies) Version(ctx context.Context, ns string) (string, error) {
@@ -196,14 +189,20 @@ func (l liveProxies) Version(ctx context.Context, ns string) (string, error) {
 
 func (l liveProxies) Analyze(ctx context.Context, ns string) ([]finding, error) {
 	messages, err := mesh.Analyze(ctx, l.k, l.mesh, ns)
-	if err != nil {
-		return nil, err
-	}
+	return findings(messages), err
+}
+
+func (l liveProxies) AnalyzeFiles(ctx context.Context, ns string, manifests []byte) ([]finding, error) {
+	messages, err := mesh.AnalyzeFiles(ctx, [][]byte{manifests}, ns)
+	return findings(messages), err
+}
+
+func findings(messages []mesh.Message) []finding {
 	var all []finding
 	for _, m := range messages {
 		all = append(all, finding{Code: m.Code, Text: m.Resource + ": " + m.Text})
 	}
-	return all, nil
+	return all
 }
 
 type liveApps struct {
@@ -235,11 +234,15 @@ func (l *liveApps) close() {
 	clear(l.admin)
 }
 
-// each calls do for every ready pod of the app that selector also matches, side by side, in the order of their names.
-func each[T any](ctx context.Context, l *liveApps, ns, selector string, do func(context.Context, *http.Client) (T, error)) ([]T, error) {
+// each calls do for every ready pod of the app that selector also matches, or for the first n of them if n is not 0, side by side, in the
+// order of their names.
+func each[T any](ctx context.Context, l *liveApps, ns, selector string, n int, do func(context.Context, *http.Client) (T, error)) ([]T, error) {
 	pods, err := l.k.Pods(ctx, ns, strings.Trim("app="+Service+","+selector, ","))
 	if err != nil {
 		return nil, err
+	}
+	if n > 0 && n < len(pods) {
+		pods = pods[:n]
 	}
 	out := make([]T, len(pods))
 	g, ctx := errgroup.WithContext(ctx)
@@ -255,18 +258,18 @@ func each[T any](ctx context.Context, l *liveApps, ns, selector string, do func(
 }
 
 func (l *liveApps) Counters(ctx context.Context, ns string) ([]sampleapp.Counters, error) {
-	return each(ctx, l, ns, "", func(ctx context.Context, c *http.Client) (sampleapp.Counters, error) {
+	return each(ctx, l, ns, "", 0, func(ctx context.Context, c *http.Client) (sampleapp.Counters, error) {
 		var got sampleapp.Counters
 		return got, call(ctx, c, http.MethodGet, "/counters", nil, &got)
 	})
 }
 
-func (l *liveApps) Inject(ctx context.Context, ns, version string, f sampleapp.Faults) error {
+func (l *liveApps) Inject(ctx context.Context, ns, version string, n int, f sampleapp.Faults) error {
 	body, err := json.Marshal(f)
 	if err != nil {
 		return fmt.Errorf("inject into %s: %w", version, err)
 	}
-	got, err := each(ctx, l, ns, "version="+version, func(ctx context.Context, c *http.Client) (sampleapp.Faults, error) {
+	got, err := each(ctx, l, ns, "version="+version, n, func(ctx context.Context, c *http.Client) (sampleapp.Faults, error) {
 		if err := call(ctx, c, http.MethodPut, "/faults", body, nil); err != nil {
 			return sampleapp.Faults{}, err
 		}
@@ -276,8 +279,8 @@ func (l *liveApps) Inject(ctx context.Context, ns, version string, f sampleapp.F
 	if err != nil {
 		return fmt.Errorf("inject into %s: %w", version, err)
 	}
-	if len(got) == 0 {
-		return fmt.Errorf("inject into %s: it has no ready pod in namespace %s", version, ns)
+	if len(got) == 0 || len(got) < n {
+		return fmt.Errorf("inject into %s: it has %s ready in namespace %s, want %d", version, count(len(got), "pod"), ns, max(n, 1))
 	}
 	for _, now := range got {
 		if b, err := json.Marshal(now); err != nil || !bytes.Equal(b, body) {
@@ -287,9 +290,14 @@ func (l *liveApps) Inject(ctx context.Context, ns, version string, f sampleapp.F
 	return nil
 }
 
-func (l *liveApps) ReadyPods(ctx context.Context, ns, version string) (int, error) {
+func (l *liveApps) ReadyPods(ctx context.Context, ns, version string) (ready, sidecars int, err error) {
 	pods, err := l.k.Pods(ctx, ns, "app="+Service+",version="+version)
-	return len(pods), err
+	for _, p := range pods {
+		if mesh.HasProxy(&p) {
+			sidecars++
+		}
+	}
+	return len(pods), sidecars, err
 }
 
 // call does one request of a JSON API. A nil body sends none, a nil into reads none.

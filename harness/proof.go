@@ -13,20 +13,20 @@ import (
 
 // A Proof looks at something other than requests: at what the proxies hold, at the pods, at what Istio's own analysis says.
 // It shows that a fault is where the scenario says that it is, and that it is nowhere else. The set is closed: Endpoints,
-// ReadyPods and Diagnosis.
+// Ejected, ReadyPods, Sidecars, Diagnosis and Refusal.
 type Proof interface {
 	fmt.Stringer
-	// check finds what is wrong with the proof without a cluster.
-	check() error
-	// look judges. notes go into the report as they are. An error means that it could not be looked at.
-	look(ctx context.Context, s Scenario, l lab) (v reports.Verdict, notes []string, err error)
+	// check finds what is wrong with the proof without a cluster. applied has the files that earlier phases and this one applied.
+	check(s Scenario, applied map[string]bool) error
+	// look judges, in a phase, counted from 0. notes go into the report as they are. An error means that it could not be looked at.
+	look(ctx context.Context, s Scenario, phase int, l lab) (v reports.Verdict, notes []string, err error)
 }
 
 // prove looks at p. What could not be looked at is inconclusive.
-func prove(ctx context.Context, p Proof, s Scenario, l lab) (reports.Verdict, []string) {
+func prove(ctx context.Context, p Proof, s Scenario, phase int, l lab) (reports.Verdict, []string) {
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
-	v, notes, err := p.look(ctx, s, l)
+	v, notes, err := p.look(ctx, s, phase, l)
 	if err != nil {
 		return reports.Verdict{Want: p.String(), Saw: "nothing", Outcome: reports.Inconclusive, Why: err.Error()}, nil
 	}
@@ -46,14 +46,14 @@ func (e Endpoints) String() string {
 	return fmt.Sprintf("every caller's proxy has %s for subset %s", count(e.Want, "endpoint"), e.Subset)
 }
 
-func (e Endpoints) check() error {
+func (e Endpoints) check(Scenario, map[string]bool) error {
 	if e.Subset == "" || e.Want < 0 {
 		return errors.New("want a subset, and a number of endpoints that is not negative")
 	}
 	return nil
 }
 
-func (e Endpoints) look(ctx context.Context, s Scenario, l lab) (reports.Verdict, []string, error) {
+func (e Endpoints) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
 	got, err := l.Proxies.Endpoints(ctx, s.Name, e.Subset)
 	if err != nil {
 		return reports.Verdict{}, nil, err
@@ -61,8 +61,72 @@ func (e Endpoints) look(ctx context.Context, s Scenario, l lab) (reports.Verdict
 	v := reports.Verdict{Outcome: reports.Pass}
 	var saw []string
 	for _, proxy := range slices.Sorted(maps.Keys(got)) {
-		saw = append(saw, fmt.Sprintf("%s in %s", count(got[proxy], "endpoint"), proxy))
-		if got[proxy] != e.Want {
+		saw = append(saw, fmt.Sprintf("%s in %s", count(got[proxy].All, "endpoint"), proxy))
+		if got[proxy].All != e.Want {
+			v.Outcome, v.Why = reports.Fail, "/clusters of "+proxy+" says otherwise"
+		}
+	}
+	if len(got) == 0 {
+		saw = []string{"no proxy with a cluster for the subset"}
+		v.Outcome, v.Why = reports.Fail, "no caller's proxy knows the subset"
+	}
+	v.Saw = strings.Join(saw, ", ")
+	return v, nil, nil
+}
+
+// NoCluster claims that no caller's proxy has a cluster for Subset of the Service: no DestinationRule defines it.
+type NoCluster struct{ Subset string }
+
+// String implements Proof.
+func (n NoCluster) String() string { return "no caller's proxy has a cluster for subset " + n.Subset }
+
+func (n NoCluster) check(Scenario, map[string]bool) error {
+	if n.Subset == "" {
+		return errors.New("want a subset")
+	}
+	return nil
+}
+
+func (n NoCluster) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
+	got, err := l.Proxies.Endpoints(ctx, s.Name, n.Subset)
+	if err != nil {
+		return reports.Verdict{}, nil, err
+	}
+	if len(got) == 0 {
+		return reports.Verdict{Saw: "no proxy with one", Outcome: reports.Pass}, nil, nil
+	}
+	proxies := strings.Join(slices.Sorted(maps.Keys(got)), ", ")
+	return reports.Verdict{Saw: "one in " + proxies, Outcome: reports.Fail, Why: "/clusters of " + proxies + " has it"}, nil, nil
+}
+
+// Ejected claims that every caller's proxy has taken Want hosts of Subset out for a time, by its outlier detection.
+type Ejected struct {
+	Subset string
+	Want   int
+}
+
+// String implements Proof.
+func (e Ejected) String() string {
+	return fmt.Sprintf("every caller's proxy has ejected %s of subset %s", count(e.Want, "host"), e.Subset)
+}
+
+func (e Ejected) check(Scenario, map[string]bool) error {
+	if e.Subset == "" || e.Want < 0 {
+		return errors.New("want a subset, and a number of hosts that is not negative")
+	}
+	return nil
+}
+
+func (e Ejected) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
+	got, err := l.Proxies.Endpoints(ctx, s.Name, e.Subset)
+	if err != nil {
+		return reports.Verdict{}, nil, err
+	}
+	v := reports.Verdict{Outcome: reports.Pass}
+	var saw []string
+	for _, proxy := range slices.Sorted(maps.Keys(got)) {
+		saw = append(saw, fmt.Sprintf("%d of %s in %s", got[proxy].Ejected, count(got[proxy].All, "host"), proxy))
+		if got[proxy].Ejected != e.Want {
 			v.Outcome, v.Why = reports.Fail, "/clusters of "+proxy+" says otherwise"
 		}
 	}
@@ -86,15 +150,15 @@ func (r ReadyPods) String() string {
 	return fmt.Sprintf("%s of %s ready", count(r.Want, "pod"), r.Version)
 }
 
-func (r ReadyPods) check() error {
+func (r ReadyPods) check(Scenario, map[string]bool) error {
 	if r.Version == "" || r.Want < 0 {
 		return errors.New("want a version, and a number of pods that is not negative")
 	}
 	return nil
 }
 
-func (r ReadyPods) look(ctx context.Context, s Scenario, l lab) (reports.Verdict, []string, error) {
-	n, err := l.Apps.ReadyPods(ctx, s.Name, r.Version)
+func (r ReadyPods) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
+	n, _, err := l.Apps.ReadyPods(ctx, s.Name, r.Version)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
@@ -105,50 +169,68 @@ func (r ReadyPods) look(ctx context.Context, s Scenario, l lab) (reports.Verdict
 	return v, nil, nil
 }
 
-// Diagnosis claims that istioctl analyze names the fault, by the code of its message. What it says goes into the report. An
-// empty Code claims that it has nothing to say.
-type Diagnosis struct{ Code string }
-
-// String implements Proof.
-func (d Diagnosis) String() string {
-	if d.Code == "" {
-		return "istioctl analyze finds nothing"
-	}
-	return "istioctl analyze finds " + d.Code
+// Sidecars claims that Want of the ready pods of Version have a sidecar.
+type Sidecars struct {
+	Version string
+	Want    int
 }
 
-func (Diagnosis) check() error { return nil }
+// String implements Proof.
+func (c Sidecars) String() string {
+	return fmt.Sprintf("%s of %s with a sidecar", count(c.Want, "pod"), c.Version)
+}
 
-func (d Diagnosis) look(ctx context.Context, s Scenario, l lab) (reports.Verdict, []string, error) {
-	all, err := l.Proxies.Analyze(ctx, s.Name)
+func (c Sidecars) check(Scenario, map[string]bool) error {
+	if c.Version == "" || c.Want < 0 {
+		return errors.New("want a version, and a number of pods that is not negative")
+	}
+	return nil
+}
+
+func (c Sidecars) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
+	ready, n, err := l.Apps.ReadyPods(ctx, s.Name, c.Version)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
-	v := reports.Verdict{Outcome: reports.Fail}
-	var codes, notes []string
-	for _, f := range all {
-		codes = append(codes, f.Code)
-		if f.Code == d.Code {
-			v.Outcome = reports.Pass
-			notes = append(notes, fmt.Sprintf("istioctl analyze: %s %s", f.Code, f.Text))
-		}
+	v := reports.Verdict{Saw: fmt.Sprintf("%d of %s ready", n, count(ready, "pod")), Outcome: reports.Pass}
+	if n != c.Want {
+		v.Outcome, v.Why = reports.Fail, fmt.Sprintf("%s of %s with a container istio-proxy", count(n, "pod"), c.Version)
 	}
-	slices.Sort(codes)
-	v.Saw = strings.Join(slices.Compact(codes), ", ")
+	return v, nil, nil
+}
+
+// Refusal claims that the API server will not take a change, and says With among its reasons.
+type Refusal struct {
+	Of   Step
+	With string
+}
+
+// String implements Proof.
+func (r Refusal) String() string {
+	if r.Of == nil {
+		return "nothing is refused"
+	}
+	return fmt.Sprintf("%s is refused: %q", r.Of, r.With)
+}
+
+func (r Refusal) check(s Scenario, applied map[string]bool) error {
+	if r.Of == nil || r.With == "" {
+		return errors.New("want a step, and what its refusal says")
+	}
+	return r.Of.check(s, applied)
+}
+
+func (r Refusal) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
+	err := r.Of.do(ctx, s, l)
 	switch {
-	case len(all) == 0:
-		v.Saw = "nothing"
-		if d.Code == "" {
-			v.Outcome = reports.Pass
-		} else {
-			v.Why = "the analysis has nothing to say"
-		}
-	case d.Code == "":
-		v.Why = all[0].Text
-	case v.Outcome == reports.Fail:
-		v.Why = "the analysis says other things: " + all[0].Text
+	case ctx.Err() != nil:
+		return reports.Verdict{}, nil, fmt.Errorf("%s: %w", r.Of, errors.Join(ctx.Err(), err))
+	case err == nil:
+		return reports.Verdict{Saw: "it was taken", Outcome: reports.Fail, Why: "the API server took it"}, nil, nil
+	case !strings.Contains(err.Error(), r.With):
+		return reports.Verdict{Saw: err.Error(), Outcome: reports.Fail, Why: "it was refused for another reason"}, nil, nil
 	}
-	return v, notes, nil
+	return reports.Verdict{Saw: err.Error(), Outcome: reports.Pass}, nil, nil
 }
 
 // count is "1 pod", "2 pods", "no pods".

@@ -36,6 +36,8 @@ type recorder struct {
 	// from opens the count in sent: samples sent before it are not in it.
 	from time.Time
 	sent map[string]int
+	// feed is that of whoever watches the canary, nil where nobody does.
+	feed *feed
 	// err is the first error of the trace file.
 	err error
 }
@@ -122,8 +124,19 @@ func (r *recorder) samples(all []loadgen.Sample) {
 		}
 	}
 	r.meter.all += len(all)
+	watcher := r.feed
 	r.mu.Unlock()
+	if watcher != nil {
+		watcher.add(all)
+	}
 	r.wake()
+}
+
+// feedTo hands all further samples to f, nil for nobody.
+func (r *recorder) feedTo(f *feed) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.feed = f
 }
 
 func (r *recorder) health(h loadgen.Health) { r.write(reports.Line{Health: &h}) }

@@ -31,7 +31,7 @@ type Cluster struct {
 	// Reference says under which reference the cluster has one of the lab's images, such as "canarylab/loadgen:dev"; nil means
 	// under that.
 	Reference func(image string) string
-	// Labels are put on the namespaces that are made.
+	// Labels are put on the namespaces that are made. A cluster with any is somebody else's: its istiod is left alone.
 	Labels map[string]string
 	// Setup says what it is, for the report. The engine adds Load, and Envoy where it is empty.
 	Setup reports.Setup
@@ -71,6 +71,9 @@ func Run(ctx context.Context, c Cluster, s Scenario, o Options) (*reports.Report
 	return play(ctx, l, c.Setup, s, o)
 }
 
+// ErrOthersIstio is wrapped where a scenario would take an istiod away that is not the lab's.
+var ErrOthersIstio = errors.New("it takes istiod away, which the lab does only to an Istio of its own: play it on an embedded or a kind cluster")
+
 func play(ctx context.Context, l lab, setup reports.Setup, s Scenario, o Options) (*reports.Report, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
@@ -80,6 +83,9 @@ func play(ctx context.Context, l lab, setup reports.Setup, s Scenario, o Options
 	}
 	if o.ID == "" {
 		o.ID = loadgen.RunID()
+	}
+	if s.OwnIstioOnly() && l.Istiod == nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, ErrOthersIstio)
 	}
 	r := &run{lab: l, scenario: s, options: o, setup: setup, started: time.Now(), proved: map[string][]reports.Verdict{}, roster: newRoster()}
 	if o.LoadPods < 0 || o.LoadPods > loadgen.MaxAgents {
@@ -127,6 +133,8 @@ type run struct {
 	// changes are the changes of the run so far. The last of them may make pods come and go.
 	changes []changing
 	moving  bool
+	// down tells that istiod is away because a step took it.
+	down bool
 	// cuts are the log streams that ended.
 	cuts []cut
 }
@@ -241,8 +249,12 @@ func (r *run) broken(err error) {
 	r.rec.event(reports.Event{At: time.Now(), Kind: reports.Broken, Text: err.Error()})
 }
 
-// vacate removes what an earlier run of the scenario left, if it is certain that it was one.
+// vacate removes what an earlier run of the scenario left, if it is certain that it was one, and brings an istiod back that an earlier run
+// of any scenario had taken away.
 func (r *run) vacate(ctx context.Context) error {
+	if err := r.restore(ctx, "bring istiod back, which an earlier run had taken away"); err != nil {
+		return err
+	}
 	ns := r.scenario.Name
 	owner, found, err := r.lab.Objects.Owner(ctx, ns)
 	switch {
@@ -258,6 +270,22 @@ func (r *run) vacate(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, cleanWithin)
 		defer cancel()
 		return r.lab.Objects.Remove(ctx, ns)
+	})
+}
+
+// restore brings istiod back if a step took it away.
+func (r *run) restore(ctx context.Context, step string) error {
+	if r.lab.Istiod == nil {
+		return nil
+	}
+	stopped, err := r.lab.Istiod.Stopped(ctx)
+	if err != nil || !stopped {
+		return err
+	}
+	return r.step(step, func() error {
+		ctx, cancel := context.WithTimeout(ctx, istiodWithin)
+		defer cancel()
+		return r.lab.Istiod.Start(ctx)
 	})
 }
 
@@ -562,6 +590,8 @@ func (r *run) phase(ctx context.Context, i int, start time.Time) (end time.Time,
 		r.rec.event(e)
 	}
 	event(reports.Event{At: start, Kind: reports.PhaseStart, Text: p.did()})
+	decided := r.detect(ctx, p, event)
+	defer decided.stop()
 	settled, err := r.change(ctx, i, event)
 	if err != nil {
 		return end, fmt.Errorf("phase %s: %w", p.Name, err)
@@ -572,7 +602,7 @@ func (r *run) phase(ctx context.Context, i int, start time.Time) (end time.Time,
 		at := time.Now()
 		event(reports.Event{At: at, Kind: reports.Settled, Counters: counters, Reading: reading})
 		r.rec.watch(at)
-		if err := r.watch(ctx, p); err != nil {
+		if err := r.watch(ctx, i, decided); err != nil {
 			return end, fmt.Errorf("phase %s: %w", p.Name, err)
 		}
 	}
@@ -599,6 +629,9 @@ func (r *run) change(ctx context.Context, i int, event func(reports.Event)) (set
 		if t, err = p.Do.touches(r.scenario); err != nil {
 			return false, err
 		}
+		if t.Istiod {
+			r.takesIstiod(true)
+		}
 		stepCtx, cancel := context.WithTimeout(ctx, stepWithin)
 		defer cancel()
 		writing = time.Now()
@@ -614,9 +647,55 @@ func (r *run) change(ctx context.Context, i int, event func(reports.Event)) (set
 			}
 		}
 	}
-	if !t.Proxies {
-		return true, nil
+	if t.Proxies {
+		if settled, err = r.arrive(ctx, p, writing, event); err != nil || !settled {
+			return settled, err
+		}
 	}
+	if _, back := p.Do.(StartIstiod); back {
+		r.takesIstiod(false)
+	}
+	return r.come(ctx, i)
+}
+
+// takesIstiod notes that istiod is away on purpose, or is back.
+func (r *run) takesIstiod(away bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.down = away
+}
+
+// come waits for the facts that a phase's change brings about. It is not an error if that takes too long: then the phase has nothing to be
+// judged by.
+func (r *run) come(ctx context.Context, i int) (bool, error) {
+	p := r.scenario.Phases[i]
+	within, cancel := context.WithTimeout(ctx, awaitWithin)
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for _, fact := range p.Await {
+		for {
+			v, _ := prove(within, fact, r.scenario, i, r.lab)
+			if v.Outcome == reports.Pass {
+				break
+			}
+			select {
+			case <-tick.C:
+				continue
+			case <-within.Done():
+			}
+			if ctx.Err() != nil {
+				return false, context.Cause(ctx)
+			}
+			r.note("Phase %s: within %s it did not come about that %s: %s", p.Name, awaitWithin, fact, v.Saw)
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// arrive waits until every proxy holds the phase's change.
+func (r *run) arrive(ctx context.Context, p Phase, writing time.Time, event func(reports.Event)) (settled bool, err error) {
 	settle, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
 	err = r.lab.Proxies.Await(settle, r.scenario.Name, func(h holding) {
@@ -676,14 +755,54 @@ func (r *run) received(ctx context.Context) map[string]uint64 {
 	return r.roster.received()
 }
 
-// watch looks at the phase's proofs, and lets the phase go on until it has its requests or its deadline.
-func (r *run) watch(ctx context.Context, p Phase) error {
-	least := time.NewTimer(minWatch)
+// A deciding is a Detector at work. Nil is none.
+type deciding struct {
+	stop func()
+	// done is closed when it has decided, or can't: then err says why.
+	done chan struct{}
+	err  error
+}
+
+// detect begins to watch the canary of a phase, if the phase wants that.
+func (r *run) detect(ctx context.Context, p Phase, event func(reports.Event)) *deciding {
+	d := &deciding{stop: func() {}}
+	if p.Until == nil {
+		return d
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	f := newFeed(time.Now())
+	r.rec.feedTo(f)
+	d.done = make(chan struct{})
+	go func() {
+		defer close(d.done)
+		decision, err := p.Until.decide(ctx, r.scenario, r.lab, f)
+		if d.err = err; err == nil {
+			event(reports.Event{Kind: reports.Decided, Decision: &decision, Text: decision.Text})
+		}
+	}()
+	d.stop = func() {
+		cancel()
+		<-d.done
+		r.rec.feedTo(nil)
+	}
+	return d
+}
+
+// watch looks at the phase's proofs, and lets the phase go on until it has its requests, its decision or its deadline.
+func (r *run) watch(ctx context.Context, i int, decided *deciding) error {
+	p := r.scenario.Phases[i]
+	span := minWatch
+	for _, e := range p.Expect {
+		if long, ok := e.(interface{ Span() time.Duration }); ok {
+			span = max(span, long.Span())
+		}
+	}
+	least := time.NewTimer(span)
 	defer least.Stop()
 	bounded, cancel := context.WithTimeout(ctx, p.deadline())
 	defer cancel()
 	for _, proof := range p.Prove {
-		v, notes := prove(ctx, proof, r.scenario, r.lab)
+		v, notes := prove(ctx, proof, r.scenario, i, r.lab)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -691,6 +810,17 @@ func (r *run) watch(ctx context.Context, p Phase) error {
 		for _, n := range notes {
 			r.note("%s", n)
 		}
+	}
+	if decided.done != nil {
+		// Whoever watches decides at once what comes next.
+		select {
+		case <-decided.done:
+			if decided.err != nil && ctx.Err() == nil {
+				r.note("Phase %s: nothing was decided: %v", p.Name, decided.err)
+			}
+		case <-bounded.Done():
+		}
+		return context.Cause(ctx)
 	}
 	need := expect.Needs(p.Expect)
 	if err := r.until(bounded, func() bool { return r.rec.has(need) }); err != nil && (ctx.Err() != nil || bounded.Err() == nil) {
@@ -708,7 +838,7 @@ func (r *run) watch(ctx context.Context, p Phase) error {
 func (r *run) report(broke error) (*reports.Report, error) {
 	s := r.scenario
 	rep := &reports.Report{
-		Scenario: s.Name, Title: s.Title, Story: s.Story, Cause: s.Cause, Fix: s.Fix,
+		Scenario: s.Name, Title: s.Title, Story: s.Story, Cause: s.Cause, Source: s.Source, See: s.See, Fix: s.Fix, Back: s.Back,
 		Run: r.options.ID, Started: r.started.UTC(), Setup: r.setup, BringUp: r.options.BringUp, Files: r.files,
 	}
 	if broke != nil {
@@ -729,7 +859,9 @@ func (r *run) report(broke error) (*reports.Report, error) {
 	}
 	for i, p := range s.Phases {
 		o := analysis.Observations[i]
-		rep.Phases = append(rep.Phases, reports.Phase{Name: p.Name, Did: p.did(), Observation: o, Verdicts: r.judge(p, o)})
+		rep.Phases = append(rep.Phases, reports.Phase{
+			Name: p.Name, Did: p.did(), Observation: o, Verdicts: r.judge(p, o), Breaks: p.Breaks, Fixes: p.Fixes, Repeat: p.Repeat,
+		})
 	}
 	rep.Books = analysis.Books
 	rep.Notes = r.notes
@@ -784,10 +916,11 @@ func (r *run) clean(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
 	defer cancel()
-	return r.step("clean up", func() error {
+	restored := r.restore(ctx, "bring istiod back")
+	return errors.Join(restored, r.step("clean up", func() error {
 		if err := r.lab.Objects.Remove(ctx, r.scenario.Name); err != nil {
 			return fmt.Errorf("namespace %s is left over: %w", r.scenario.Name, err)
 		}
 		return nil
-	})
+	}))
 }

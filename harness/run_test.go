@@ -51,7 +51,7 @@ func TestRunPlaysPhasesUnderOneLoad(t *testing.T) {
 			"owner story",
 			"apply Namespace/story",
 			"apply Service/canarylab-accesslog Deployment/canarylab-accesslog EnvoyFilter/canarylab-access-log",
-			"apply Namespace/story VirtualService/my-service DestinationRule/my-service",
+			"apply Namespace/story VirtualService/my-service DestinationRule/my-service Deployment/my-service-v1 Deployment/my-service-v2",
 			"apply Deployment/load-client",
 			"ready story", "warm-up", "warm-up ended", "attack",
 			"apply VirtualService/my-service", "pods v2",

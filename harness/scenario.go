@@ -39,8 +39,15 @@ type Scenario struct {
 	Name string
 	// Title is one sentence for lists, Story a few for readers.
 	Title, Story string
-	// Cause says why it goes as it does, Fix how to get out of it. Both are empty for a story where nothing breaks.
-	Cause, Fix string
+	// Labels select scenarios: see Core and Slow.
+	Labels []string
+	// Cause says why it goes as it does, Source where that is decided in Istio or Envoy, Fix how to get out of it. A story with a
+	// phase that Breaks has all three.
+	Cause, Source, Fix string
+	// See has everyday commands, each with what to look for, for somebody who meets this without the lab.
+	See []string
+	// Back says how a rollback behaves.
+	Back string
 	// Files holds the manifests, in a folder named Name.
 	Files fs.FS
 	// Load is what callers send: URL, Cohorts and Timeout. The engine sets Run and Duration.
@@ -52,12 +59,29 @@ type Scenario struct {
 	Phases []Phase
 }
 
+// The labels that scenarios have.
+const (
+	// Core marks those that every change is tested with.
+	Core = "core"
+	// Slow marks those that take more than a minute or two.
+	Slow = "slow"
+)
+
 // A Phase makes one change, waits until every proxy holds it, and watches.
 type Phase struct {
 	// Name is unique in the scenario.
 	Name string
 	// Do is the change. Nil only watches.
 	Do Step
+	// Breaks marks the change that the story is about, Fixes the one that mends it. Without the one or the other the scenario must not
+	// pass: a test plays it so.
+	Breaks, Fixes bool
+	// Repeat marks a phase that does once more what another one did: a report for people shows it in full only if it does not pass.
+	Repeat bool
+	// Await are facts that come about by themselves after the change, such as an ejected host. The phase is settled once they hold.
+	Await []Proof
+	// Until ends the phase when it decides. The phase is then as long as that takes, and Expect is about the decision.
+	Until Detector
 	// Prove is looked at once the change has settled, while the load goes on.
 	Prove []Proof
 	// Expect is judged by what was sent while the phase was settled. The phase goes on until there are as many
@@ -150,6 +174,14 @@ func (s Scenario) Validate() error {
 	if (s.Cause == "") != (s.Fix == "") {
 		wrong("a cause needs a fix, and a fix a cause")
 	}
+	if s.breaks() && (s.Cause == "" || s.Source == "" || len(s.See) == 0 || s.Back == "") {
+		wrong("a story in which something breaks tells the cause, its source, how to see it, the fix, and how a rollback behaves")
+	}
+	for _, l := range s.Labels {
+		if l != Core && l != Slow {
+			wrong("the label %q is not %s or %s", l, Core, Slow)
+		}
+	}
 	if s.Files == nil {
 		wrong("no files")
 		return errors.Join(errs...)
@@ -193,29 +225,79 @@ func (s Scenario) Validate() error {
 		if p.Deadline < 0 {
 			at("its deadline is %s", p.Deadline)
 		}
-		for _, e := range p.Expect {
-			if c := e.Cohort(); c != "" && !s.hasCohort(c) {
-				at("%q is about cohort %q, which is not in the load", e, c)
-			}
-			if _, timed := e.(expect.Recovery); timed && !s.spec(i).Rollback {
-				at("%q: it does not roll back", e)
-			}
-		}
-		for _, e := range p.Prove {
-			if err := e.check(); err != nil {
-				at("%q: %w", e, err)
-			}
-		}
 		if p.Do != nil {
 			if err := p.Do.check(s, applied); err != nil {
 				at("%s: %w", p.Do, err)
 			}
+		} else if p.Breaks || p.Fixes {
+			at("it changes nothing, so it neither breaks nor fixes")
 		}
-		if file, ok := p.Do.(Apply); ok {
-			applied[string(file)] = true
+		if file := fileOf(p.Do); file != "" {
+			applied[file] = true
+		}
+		for _, e := range slices.Concat(p.Await, p.Prove) {
+			if err := e.check(s, applied); err != nil {
+				at("%q: %w", e, err)
+			}
+		}
+		if p.Until != nil {
+			if err := p.Until.check(s); err != nil {
+				at("%q: %w", p.Until, err)
+			}
+		}
+		if err := s.checkClaims(p); err != nil {
+			at("%w", err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkClaims tells which of a phase's expectations have nothing to be judged by.
+func (s Scenario) checkClaims(p Phase) error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	_, back := p.Do.(Rollback)
+	for _, e := range p.Expect {
+		if c := e.Cohort(); c != "" && !s.hasCohort(c) {
+			wrong("%q is about cohort %q, which is not in the load", e, c)
+		}
+		switch e.(type) {
+		case expect.Recovery, expect.Lingering:
+			if !back {
+				wrong("%q: it does not roll back", e)
+			}
+		case expect.Alarm:
+			if p.Until == nil {
+				wrong("%q: nothing decides, as there is no Until", e)
+			}
+		}
+		if p.Until != nil && e.Need() > 0 {
+			wrong("%q takes %d requests, and the phase ends when %s decides", e, e.Need(), p.Until)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// breaks tells whether the story is about something that breaks.
+func (s Scenario) breaks() bool {
+	return slices.ContainsFunc(s.Phases, func(p Phase) bool { return p.Breaks })
+}
+
+// OwnIstioOnly tells whether the scenario is played only where the Istio is the lab's own, as it takes istiod away.
+func (s Scenario) OwnIstioOnly() bool {
+	return slices.ContainsFunc(s.Phases, func(p Phase) bool { _, ok := p.Do.(StopIstiod); return ok })
+}
+
+// Without is the scenario without the change of one phase, counted from 0. All that is claimed stays.
+func (s Scenario) Without(phase int) Scenario {
+	s.Phases = slices.Clone(s.Phases)
+	p := &s.Phases[phase]
+	if r, ok := p.Do.(Rollback); ok {
+		p.Do = Rollback{By: skipped{r.By}}
+	} else {
+		p.Do = skipped{p.Do}
+	}
+	return s
 }
 
 func (s Scenario) hasCohort(name string) bool {

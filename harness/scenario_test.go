@@ -53,6 +53,18 @@ func TestValidate(t *testing.T) {
 		{"inject nowhere", func(s *Scenario) { s.Phases[1].Do = Inject{} }, "no version"},
 		{"inject too much", func(s *Scenario) { s.Phases[1].Do = Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 2}} }, "errorRate"},
 		{"proof", func(s *Scenario) { s.Phases[1].Prove = []Proof{Endpoints{}} }, "want a subset"},
+		{"awaited proof", func(s *Scenario) { s.Phases[1].Await = []Proof{Ejected{}} }, "want a subset"},
+		{"refusal of nothing", func(s *Scenario) { s.Phases[1].Prove = []Proof{Refusal{}} }, "want a step"},
+		{"restart nothing", func(s *Scenario) { s.Phases[1].Do = Restart{} }, "no deployment"},
+		{"label", func(s *Scenario) { s.Labels = []string{"quick"} }, `"quick" is not`},
+		{"a break without its story", func(s *Scenario) { s.Phases[1].Breaks = true }, "tells the cause"},
+		{"nothing breaks", func(s *Scenario) { s.Phases[1].Do, s.Phases[1].Breaks = nil, true }, "neither breaks nor fixes"},
+		{"alarm of nobody", func(s *Scenario) { s.Phases[1].Expect = []expect.Expectation{expect.LetOn()} }, "there is no Until"},
+		{"lingering without a rollback", func(s *Scenario) { s.Phases[1].Expect = []expect.Expectation{expect.LingersFor(time.Second)} }, "does not roll back"},
+		{"share until a decision", func(s *Scenario) { s.Phases[1].Until = SequentialTest{Good: 1, Bad: 10} }, "the phase ends when"},
+		{"test of nothing", func(s *Scenario) {
+			s.Phases[1].Until, s.Phases[1].Expect = SequentialTest{Good: 10, Bad: 1}, []expect.Expectation{expect.LetOn()}
+		}, "want 0 < good < bad"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := story()
@@ -77,6 +89,9 @@ func TestStepsSayWhatTheyDo(t *testing.T) {
 		{Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 0.5}},
 			`inject {"errorRate":0.5,"errorCode":503,"latency":"0s","jitter":"0s"} into every pod of v2`},
 		{Inject{Version: "v2"}, "heal every pod of v2"},
+		{Inject{Version: "v2", Pods: 1}, "heal 1 pod of v2"},
+		{Restart{"my-service-v2"}, "kubectl rollout restart deployment my-service-v2"},
+		{StopIstiod{}, "kubectl scale deployment istiod --replicas=0"},
 	} {
 		if got := tc.step.String(); got != tc.want {
 			t.Errorf("got %q, want %q", got, tc.want)
@@ -86,13 +101,9 @@ func TestStepsSayWhatTheyDo(t *testing.T) {
 
 // A revert writes the route and nothing else.
 func TestRevertTakesTheRouteOnly(t *testing.T) {
-	b, err := Revert("1-baseline.yaml").route(story())
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := kube.Objects(b)
+	objects, err := Revert("1-baseline.yaml").routes(story())
 	if err != nil || len(objects) != 1 || objects[0].GetKind() != "VirtualService" || objects[0].GetAnnotations()["route"] != "v1" {
-		t.Errorf("got %s, %v, want the VirtualService", b, err)
+		t.Errorf("got %v, %v, want the VirtualService", objects, err)
 	}
 }
 
@@ -106,5 +117,50 @@ func TestLoadOutlivesThePhases(t *testing.T) {
 	}
 	if got := s.plan("id").Duration; got != loadgen.MaxDuration {
 		t.Errorf("got %s, want the agent's bound %s", got, loadgen.MaxDuration)
+	}
+}
+
+// The files' state follows the steps: what was applied last, without what was deleted.
+func TestStateOfTheFiles(t *testing.T) {
+	s := story()
+	s.Phases = append(s.Phases, Phase{Name: "gone", Do: Rollback{By: Delete("2-half.yaml")}})
+	for phase, want := range []string{"v1", "half", "v1", ""} {
+		b, err := s.state(phase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := kube.Objects(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		route := ""
+		for _, o := range objects {
+			if o.GetKind() == "VirtualService" {
+				route += o.GetAnnotations()["route"]
+			}
+		}
+		if route != want {
+			t.Errorf("after phase %d: got the route %q, want %q", phase, route, want)
+		}
+	}
+}
+
+// Without a step everything else is as it was, also what later steps refer to.
+func TestWithout(t *testing.T) {
+	whole := story()
+	for i := range whole.Phases {
+		if i == 0 {
+			continue
+		}
+		s := whole.Without(i)
+		if err := s.Validate(); err != nil {
+			t.Errorf("without phase %d: %v", i, err)
+		}
+		if got := s.Phases[i].did(); !strings.Contains(got, "nothing, instead of: "+whole.Phases[i].did()) {
+			t.Errorf("without phase %d: got the step %q", i, got)
+		}
+		if s.spec(i).Rollback != whole.spec(i).Rollback {
+			t.Errorf("without phase %d: it lost its rollback clock", i)
+		}
 	}
 }

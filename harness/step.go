@@ -1,14 +1,12 @@
 package harness
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
 	"github.com/canarylab/canarylab/sampleapp"
 )
@@ -16,7 +14,7 @@ import (
 type object = *unstructured.Unstructured
 
 // A Step is the one change that a phase makes. Its String is what a person would type. The set is closed: Apply, Delete,
-// Revert, ScaleTo, Undo and Inject, each of which may be a Rollback.
+// Revert, ScaleTo, Undo, Restart and Inject, each of which may be a Rollback, and StopIstiod and StartIstiod.
 type Step interface {
 	fmt.Stringer
 	// check finds what is wrong with the step without a cluster. applied has the files that earlier phases applied.
@@ -33,6 +31,8 @@ type touch struct {
 	Workloads bool
 	// Proxies tells that the callers' proxies have to learn of it.
 	Proxies bool
+	// Istiod tells that istiod itself comes or goes.
+	Istiod bool
 }
 
 // Apply applies one of the scenario's files, such as Apply("2-canary.yaml").
@@ -91,6 +91,51 @@ func (d Delete) do(ctx context.Context, s Scenario, l lab) error {
 	return l.Objects.Delete(ctx, b)
 }
 
+// Restart gives a deployment new pods, as they are made now: what is decided when a pod is made, such as whether it gets a
+// sidecar, is decided anew.
+type Restart struct{ Deployment string }
+
+// String implements Step.
+func (r Restart) String() string { return "kubectl rollout restart deployment " + r.Deployment }
+
+func (r Restart) check(Scenario, map[string]bool) error {
+	if r.Deployment == "" {
+		return errors.New("no deployment")
+	}
+	return nil
+}
+
+func (r Restart) touches(Scenario) (touch, error) { return touch{Workloads: true, Proxies: true}, nil }
+
+func (r Restart) do(ctx context.Context, s Scenario, l lab) error {
+	return l.Objects.Restart(ctx, s.Name, r.Deployment)
+}
+
+// StopIstiod takes istiod away, as a bad upgrade or a full node does: proxies keep what they hold and learn of nothing new. It
+// is played only where the Istio is the lab's own. The engine starts istiod again at the end of the run, whatever happens.
+type StopIstiod struct{}
+
+// String implements Step.
+func (StopIstiod) String() string { return "kubectl scale deployment istiod --replicas=0" }
+
+func (StopIstiod) check(Scenario, map[string]bool) error { return nil }
+
+func (StopIstiod) touches(Scenario) (touch, error) { return touch{Istiod: true}, nil }
+
+func (StopIstiod) do(ctx context.Context, _ Scenario, l lab) error { return l.Istiod.Stop(ctx) }
+
+// StartIstiod brings istiod back.
+type StartIstiod struct{}
+
+// String implements Step.
+func (StartIstiod) String() string { return "kubectl scale deployment istiod to what it was" }
+
+func (StartIstiod) check(Scenario, map[string]bool) error { return nil }
+
+func (StartIstiod) touches(Scenario) (touch, error) { return touch{Istiod: true, Proxies: true}, nil }
+
+func (StartIstiod) do(ctx context.Context, _ Scenario, l lab) error { return l.Istiod.Start(ctx) }
+
 // Revert applies the VirtualServices of a file that an earlier phase applied, and nothing else of it: the way back that takes
 // one write.
 type Revert string
@@ -102,41 +147,35 @@ func (r Revert) check(s Scenario, applied map[string]bool) error {
 	if !applied[string(r)] {
 		return errors.New("no earlier phase applied it")
 	}
-	_, err := r.route(s)
+	_, err := r.routes(s)
 	return err
 }
 
 func (r Revert) touches(Scenario) (touch, error) { return touch{Proxies: true}, nil }
 
 func (r Revert) do(ctx context.Context, s Scenario, l lab) error {
-	b, err := r.route(s)
+	routes, err := r.routes(s)
+	if err != nil {
+		return err
+	}
+	b, err := documents(routes)
 	if err != nil {
 		return err
 	}
 	return l.Objects.Apply(ctx, b)
 }
 
-// route is the file's VirtualServices.
-func (r Revert) route(s Scenario) ([]byte, error) {
+// routes are the file's VirtualServices.
+func (r Revert) routes(s Scenario) ([]object, error) {
 	objects, err := s.objects(string(r))
 	if err != nil {
 		return nil, err
 	}
-	var docs [][]byte
-	for _, o := range objects {
-		if o.GetKind() != "VirtualService" {
-			continue
-		}
-		b, err := yaml.Marshal(o.Object)
-		if err != nil {
-			return nil, err
-		}
-		docs = append(docs, b)
-	}
-	if len(docs) == 0 {
+	objects = slices.DeleteFunc(objects, func(o object) bool { return o.GetKind() != "VirtualService" })
+	if len(objects) == 0 {
 		return nil, errors.New("it has no VirtualService")
 	}
-	return bytes.Join(docs, []byte("---\n")), nil
+	return objects, nil
 }
 
 // Undo gives a deployment the pods that it had before its last change.
@@ -184,27 +223,40 @@ func (r Rollback) touches(s Scenario) (touch, error) { return r.By.touches(s) }
 
 func (r Rollback) do(ctx context.Context, s Scenario, l lab) error { return r.By.do(ctx, s, l) }
 
-// Inject sets the faults of every pod of one version, through the sample app's admin port. The zero Faults heal it.
+// Inject sets the faults of the pods of one version, through the sample app's admin port. The zero Faults heal it.
 type Inject struct {
 	Version string
 	Faults  sampleapp.Faults
+	// Pods is how many of them, the first by name. Zero means all.
+	Pods int
+}
+
+// whom names the pods.
+func (i Inject) whom() string {
+	if i.Pods == 0 {
+		return "every pod of " + i.Version
+	}
+	return count(i.Pods, "pod") + " of " + i.Version
 }
 
 // String implements Step.
 func (i Inject) String() string {
 	if i.Faults == (sampleapp.Faults{}) {
-		return "heal every pod of " + i.Version
+		return "heal " + i.whom()
 	}
 	b, err := i.Faults.MarshalJSON()
 	if err != nil { // no fault has a form that JSON lacks; NaN does, and check refuses it
-		return fmt.Sprintf("inject %+v into every pod of %s", i.Faults, i.Version)
+		return fmt.Sprintf("inject %+v into %s", i.Faults, i.whom())
 	}
-	return fmt.Sprintf("inject %s into every pod of %s", b, i.Version)
+	return fmt.Sprintf("inject %s into %s", b, i.whom())
 }
 
 func (i Inject) check(Scenario, map[string]bool) error {
-	if i.Version == "" {
+	switch {
+	case i.Version == "":
 		return errors.New("no version")
+	case i.Pods < 0:
+		return fmt.Errorf("%d pods", i.Pods)
 	}
 	return i.Faults.Validate()
 }
@@ -212,7 +264,7 @@ func (i Inject) check(Scenario, map[string]bool) error {
 func (i Inject) touches(Scenario) (touch, error) { return touch{}, nil }
 
 func (i Inject) do(ctx context.Context, s Scenario, l lab) error {
-	return l.Apps.Inject(ctx, s.Name, i.Version, i.Faults)
+	return l.Apps.Inject(ctx, s.Name, i.Version, i.Pods, i.Faults)
 }
 
 // ScaleTo sets a deployment's number of replicas.
@@ -250,6 +302,18 @@ func fileOf(s Step) string {
 		return string(s)
 	case Rollback:
 		return fileOf(s.By)
+	case skipped:
+		return fileOf(s.Step)
 	}
 	return ""
 }
+
+// skipped is a step that is left out: see Scenario.Without.
+type skipped struct{ Step }
+
+// String implements Step.
+func (s skipped) String() string { return "nothing, instead of: " + s.Step.String() }
+
+func (s skipped) touches(Scenario) (touch, error) { return touch{}, nil }
+
+func (s skipped) do(context.Context, Scenario, lab) error { return nil }

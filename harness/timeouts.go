@@ -12,6 +12,10 @@ const (
 	// settleWithin covers a change's way to the proxies: 0.1 s of istiod's debounce, up to 10 s when events keep coming
 	// (PILOT_DEBOUNCE_MAX).
 	settleWithin = 30 * time.Second
+	// awaitWithin covers the facts that a change brings about by and by: outlier detection looks once in its interval.
+	awaitWithin = 30 * time.Second
+	// istiodWithin covers istiod's start: 2 to 3 s were seen on two busy cores.
+	istiodWithin = time.Minute
 	// minWatch is the least that a settled phase is watched, however soon it has its requests.
 	minWatch = 3 * time.Second
 	// proveWithin covers one look at proxies, pods or Istio's analysis.

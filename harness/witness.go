@@ -61,8 +61,11 @@ func (r *run) troubleAt(at time.Time, text string) {
 
 // controlPlane takes an event from istiod, which does not know about phases.
 func (r *run) controlPlane(e reports.Event) {
-	if e.Phase = r.phaseAt(e.At); e.Phase == "" && e.Kind != reports.Trouble {
-		// Of the deployment.
+	r.mu.Lock()
+	away := r.down
+	r.mu.Unlock()
+	if e.Phase = r.phaseAt(e.At); e.Phase == "" && e.Kind != reports.Trouble || e.Kind == reports.Trouble && away {
+		// Of the deployment, or what a step did.
 		return
 	}
 	r.rec.event(e)

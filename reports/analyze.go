@@ -37,7 +37,7 @@ func Analyze(src Source, spec Spec) (*Analysis, error) {
 	if _, err := src.Lines(true, facts.add); err != nil {
 		return nil, err
 	}
-	a := &analysis{spec: spec, obs: make([]Observation, len(spec.Phases)), counted: make([]time.Time, len(spec.Phases)), books: newBook(spec.Plan, facts)}
+	a := &analysis{spec: spec, obs: make([]Observation, len(spec.Phases)), counted: make([]time.Time, len(spec.Phases)), detections: map[int]*detectionClock{}, books: newBook(spec.Plan, facts)}
 	for i, p := range spec.Phases {
 		a.obs[i], a.counted[i] = bounds(facts, p.Name)
 		a.tallies = append(a.tallies, newTally(&a.obs[i]))
@@ -53,6 +53,13 @@ func Analyze(src Source, spec Spec) (*Analysis, error) {
 			continue
 		}
 		a.clocks = append(a.clocks, nil)
+	}
+	for i, p := range spec.Phases {
+		for _, e := range facts.Events {
+			if e.Kind == Decided && e.Phase == p.Name && e.Decision != nil {
+				a.detections[i] = newDetectionClock(p, a.obs[i], e)
+			}
+		}
 	}
 	a.index()
 	a.joiner = NewJoiner(spec.Plan, horizon, a.request)
@@ -72,6 +79,9 @@ func Analyze(src Source, spec Spec) (*Analysis, error) {
 		a.tallies[i].close()
 		if c := a.clocks[i]; c != nil {
 			o.Rollback = c.result()
+		}
+		if d, ok := a.detections[i]; ok {
+			o.Detection = d.result()
 		}
 	}
 	return &Analysis{Observations: a.obs, Books: a.books.close(a.obs, truncated)}, nil
@@ -104,8 +114,10 @@ type analysis struct {
 	counted []time.Time
 	tallies []*tally
 	clocks  []*rollbackClock
-	books   *book
-	joiner  *Joiner
+	// detections are by phase.
+	detections map[int]*detectionClock
+	books      *book
+	joiner     *Joiner
 	// began has the phases that began, by the time at which they did.
 	began []int
 }
@@ -139,6 +151,9 @@ func (a *analysis) line(l *Line) error {
 			if c != nil {
 				c.add(l.Sample)
 			}
+		}
+		for _, d := range a.detections {
+			d.add(l.Sample)
 		}
 		for i := range a.obs {
 			a.obs[i].underWay(l.Sample, a.counted[i])

@@ -46,6 +46,8 @@ type Observation struct {
 	UnderWay map[string]int `json:"underWay,omitempty"`
 	// Rollback is set for a phase that rolls back and whose write was accepted.
 	Rollback *Rollback `json:"rollback,omitempty"`
+	// Detection is set for a phase in which somebody decided about the canary.
+	Detection *Detection `json:"detection,omitempty"`
 }
 
 // A Change is the write that opens a phase, and how it spread. Times are counted from Written. They are negative for what was

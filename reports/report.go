@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
@@ -72,9 +73,26 @@ type Claim struct {
 	Subject string `json:"subject"`
 	// Percent is what was claimed. Seen passes with a count from Low to High.
 	Percent float64 `json:"percent"`
-	Seen    Share   `json:"seen"`
-	Low     int     `json:"low"`
-	High    int     `json:"high"`
+	// Bound tells that Percent or more, or Percent or less, was claimed. Empty is Percent itself.
+	Bound Bound `json:"bound,omitempty"`
+	Seen  Share `json:"seen"`
+	Low   int   `json:"low"`
+	High  int   `json:"high"`
+}
+
+// A Bound says which shares a Claim allows beside its own.
+type Bound string
+
+// The bounds.
+const (
+	AtLeast Bound = "at least"
+	AtMost  Bound = "at most"
+)
+
+// asked is the claimed share for a table.
+func (c Claim) asked() string {
+	sign := map[Bound]string{AtLeast: "≥ ", AtMost: "≤ "}[c.Bound]
+	return sign + strconv.FormatFloat(c.Percent, 'f', -1, 64) + " %"
 }
 
 // A Report is a whole run.
@@ -93,9 +111,13 @@ type Report struct {
 	BringUp []Step  `json:"bringUp,omitempty"`
 	Phases  []Phase `json:"phases"`
 	Books   Books   `json:"books"`
-	// Cause says in plain words why the scenario goes as it does; Fix how to get out of it.
-	Cause string `json:"cause,omitempty"`
-	Fix   string `json:"fix,omitempty"`
+	// Cause says in plain words why the scenario goes as it does, Source where that is decided; See has everyday commands that show it;
+	// Fix says how to get out of it, and Back how a rollback behaves.
+	Cause  string   `json:"cause,omitempty"`
+	Source string   `json:"source,omitempty"`
+	See    []string `json:"see,omitempty"`
+	Fix    string   `json:"fix,omitempty"`
+	Back   string   `json:"back,omitempty"`
 	// Outcome is set by Conclude.
 	Outcome Outcome `json:"outcome"`
 	// Broken says why the lab broke or who interrupted it. Empty where the run came to its end.
@@ -142,6 +164,11 @@ type Phase struct {
 	Did         string      `json:"did,omitempty"`
 	Observation Observation `json:"observation"`
 	Verdicts    []Verdict   `json:"verdicts"`
+	// Breaks marks the change that the story is about, Fixes the one that mends it, Repeat a phase that does once more what another
+	// one did.
+	Breaks bool `json:"breaks,omitempty"`
+	Fixes  bool `json:"fixes,omitempty"`
+	Repeat bool `json:"repeat,omitempty"`
 }
 
 // Outcome is the worst of the phase's verdicts. A phase that claims nothing can't fail: it passes.

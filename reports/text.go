@@ -31,14 +31,26 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	}
 	p := &page{color: o.Color, width: max(o.Width, 72)}
 	p.header(r)
+	folded := 0
 	for i, phase := range r.Phases {
+		if phase.Repeat && phase.Outcome() == Pass {
+			folded++
+			continue
+		}
 		p.phase(i+1, phase, r.Setup.Load)
 	}
+	if folded > 0 {
+		p.line("")
+		p.para("", dim, plural(folded, "phase that repeats another one, and passed, is", "phases that repeat others, and passed, are")+" in report.json only")
+	}
+	p.costs(r.Phases)
 	p.rollbacks(r.Phases)
 	p.books(r.Books)
 	p.bringUp(r.BringUp)
-	p.prose("why", r.Cause)
+	p.prose("why", join(" ", r.Cause, when(r.Source != "", "Source: "+r.Source+".")))
+	p.list("see", r.See)
 	p.prose("fix", r.Fix)
+	p.prose("back", r.Back)
 	for _, note := range r.Notes {
 		p.prose("note", note)
 	}
@@ -114,6 +126,17 @@ func (p *page) prose(name, text string) {
 	}
 	p.line("")
 	p.para(fmt.Sprintf("%-10s", name), "", text)
+}
+
+// list prints a named list at the end of the report.
+func (p *page) list(name string, items []string) {
+	for i, item := range items {
+		if i == 0 {
+			p.prose(name, item)
+			continue
+		}
+		p.para(strings.Repeat(" ", 10), "", item)
+	}
 }
 
 func (p *page) header(r *Report) {
@@ -207,6 +230,9 @@ func (p *page) phase(number int, phase Phase, plan loadgen.Plan) {
 	p.transition(o.Transition)
 	if o.Rollback != nil {
 		p.rollback(*o.Rollback)
+	}
+	if o.Detection != nil {
+		p.detection(*o.Detection)
 	}
 	if len(phase.Verdicts) > 0 {
 		p.line("")
@@ -333,7 +359,7 @@ func claims(w Window, verdicts []Verdict, cohort string) map[string]string {
 			continue
 		}
 		if _, claimed := w.Cohorts[v.Claim.Cohort]; v.Claim.Cohort == cohort || same && (claimed || v.Claim.Cohort == "") {
-			asked[v.Claim.Subject] = strconv.FormatFloat(v.Claim.Percent, 'f', -1, 64) + " %"
+			asked[v.Claim.Subject] = v.Claim.asked()
 		}
 	}
 	return asked
@@ -463,10 +489,46 @@ func (p *page) rollback(r Rollback) {
 	}
 }
 
-// rollbacks compares the ways back of a run that has several.
-func (p *page) rollbacks(phases []Phase) {
+// detection prints what was decided about the canary, and how long that took.
+func (p *page) detection(d Detection) {
+	p.line("")
+	p.para("   decided   ", bold, d.String())
+	lead := strings.Repeat(" ", len("   decided   "))
+	p.para(lead, "", fmt.Sprintf("by %s; %s of the canary were bad by then", d.By, plural(d.BadOnes, "answer", "answers")))
+	p.para(lead, dim, d.parts())
+}
+
+// costs compares what the phases of a run cost in which requests failed for longer than a change takes to arrive.
+func (p *page) costs(phases []Phase) {
 	t := &table{left: 2}
-	t.row("phase", "way back", "last affected", "99 % bracket", "drained", "failed", "canary's")
+	t.row("phase", "answered by", "lasted", "failed", "of", "in a minute")
+	n := 0
+	for _, phase := range phases {
+		w := phase.Observation.Settled
+		if w.Total.Failed.Count == 0 || w.Took() <= 0 || phase.Repeat {
+			continue
+		}
+		n++
+		var shares []string
+		for _, version := range slices.SortedFunc(maps.Keys(w.Total.Versions), lastEmpty) {
+			if version != "" {
+				shares = append(shares, fmt.Sprintf("%s %.0f %%", version, NewShare(w.Total.Versions[version], w.Total.Requests).Percent))
+			}
+		}
+		t.row(phase.Name, strings.Join(shares, ", "), short(w.Took()), Number(w.Total.Failed.Count), Number(w.Total.Requests),
+			Number(int(math.Round(float64(w.Total.Failed.Count)/w.Took().Minutes()))))
+	}
+	if n < 2 {
+		return
+	}
+	p.section("what it cost")
+	p.table(t)
+}
+
+// rollbacks compares the ways back of a run that has several: each by itself, or each way by its median where it was gone more than once.
+func (p *page) rollbacks(phases []Phase) {
+	var ways []string
+	by := map[string][]*Rollback{}
 	n := 0
 	for _, phase := range phases {
 		r := phase.Observation.Rollback
@@ -474,6 +536,26 @@ func (p *page) rollbacks(phases []Phase) {
 			continue
 		}
 		n++
+		if len(by[r.Method]) == 0 {
+			ways = append(ways, r.Method)
+		}
+		by[r.Method] = append(by[r.Method], r)
+	}
+	if n < 2 {
+		return
+	}
+	p.section("rollbacks")
+	if n >= 3*len(ways) {
+		p.table(p.medians(ways, by))
+		return
+	}
+	t := &table{left: 2}
+	t.row("phase", "way back", "last affected", "99 % bracket", "drained", "failed", "canary's")
+	for _, phase := range phases {
+		r := phase.Observation.Rollback
+		if r == nil {
+			continue
+		}
 		last, bracket := "nothing to time", ""
 		if r.Known() {
 			last, bracket = short(r.Route), "open"
@@ -483,11 +565,36 @@ func (p *page) rollbacks(phases []Phase) {
 		}
 		t.row(phase.Name, clip(r.Method, p.width-61), last, bracket, short(r.Drain), Number(r.Failed), Number(r.Canaries))
 	}
-	if n < 2 {
-		return
-	}
-	p.section("rollbacks")
 	p.table(t)
+}
+
+// medians has a line for each way back: the median and the range of its times and costs. A way that was not effective has no time: affected
+// requests went on to the end of the phase.
+func (p *page) medians(ways []string, by map[string][]*Rollback) *table {
+	t := &table{left: 1}
+	t.row("way back", "times", "effective", "last affected", "range", "failed", "range", "canary's", "range")
+	for _, way := range ways {
+		var route []time.Duration
+		var failed, canaries []int
+		for _, r := range by[way] {
+			if r.Recovered() {
+				route = append(route, r.Route)
+			}
+			failed, canaries = append(failed, r.Failed), append(canaries, r.Canaries)
+		}
+		last, span := "never", ""
+		if len(route) > 0 {
+			last, span = short(median(route)), short(slices.Min(route))+" – "+short(slices.Max(route))
+		}
+		ranged := func(all []int) (string, string) {
+			sorted := slices.Sorted(slices.Values(all))
+			return Number(sorted[(len(sorted)-1)/2]), Number(sorted[0]) + " – " + Number(sorted[len(sorted)-1])
+		}
+		f, fs := ranged(failed)
+		c, cs := ranged(canaries)
+		t.row(clip(way, p.width-75), strconv.Itoa(len(by[way])), strconv.Itoa(len(route)), last, span, f, fs, c, cs)
+	}
+	return t
 }
 
 func (p *page) verdict(v Verdict) {

@@ -37,6 +37,8 @@ const (
 	Pushed  Kind = "pushed"
 	// Refused is when Proxy would not take a configuration (a NACK); Text has its reason.
 	Refused Kind = "refused"
+	// Decided is when the phase's watcher decided about the canary: Decision says what.
+	Decided Kind = "decided"
 	// ClockStep is when the wall clock of a part of the lab was seen to have moved by By against its monotonic clock.
 	ClockStep Kind = "clock-step"
 	// Trouble is anything else that happened to the lab and not by the scenario: a container that restarted, a pod that
@@ -63,6 +65,8 @@ type Event struct {
 	Counters map[string]uint64 `json:"counters,omitempty"`
 	// Reading is when the reading of Counters began. It ended by At.
 	Reading time.Time `json:"reading,omitzero"`
+	// Decision is that of a Decided event.
+	Decision *Decision `json:"decision,omitempty"`
 }
 
 // A Side says where in a request's way a proxy logged it.

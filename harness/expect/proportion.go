@@ -17,7 +17,9 @@ type Proportion struct {
 	code    int
 	flag    string
 	percent float64
-	cohort  string
+	// bound is 1 where the claim is of percent or more, -1 where it is of percent or less, 0 where it is of percent.
+	bound  int
+	cohort string
 }
 
 type kind int
@@ -45,6 +47,19 @@ func Flag(code int, flag string, percent float64) Proportion {
 	return Proportion{kind: byFlag, code: code, flag: flag, percent: percent}
 }
 
+// AtLeast makes it a claim of that share or more, for what nobody can foretell to the percent, such as how much an overloaded service
+// refuses. It passes if what was seen contradicts every smaller share, and fails if it contradicts every greater one.
+func (p Proportion) AtLeast() Proportion {
+	p.bound = 1
+	return p
+}
+
+// AtMost makes it a claim of that share or less, the other way around.
+func (p Proportion) AtMost() Proportion {
+	p.bound = -1
+	return p
+}
+
 // Of limits the claim to the requests of one cohort.
 func (p Proportion) Of(cohort string) Proportion {
 	p.cohort = cohort
@@ -54,8 +69,14 @@ func (p Proportion) Of(cohort string) Proportion {
 // Cohort implements Expectation.
 func (p Proportion) Cohort() string { return p.cohort }
 
-// Need implements Expectation: see Margin, Power and Stray.
-func (p Proportion) Need() int { return requests(p.percent) }
+// Need implements Expectation: see Margin, Power and Stray. A claim of a bound needs so many that a share of twice as much (or of
+// half as much, for AtMost) passes with probability Power.
+func (p Proportion) Need() int {
+	if p.bound != 0 {
+		return bounded(p.percent, p.bound)
+	}
+	return requests(p.percent)
+}
 
 // String implements Expectation.
 func (p Proportion) String() string {
@@ -72,8 +93,13 @@ func (p Proportion) String() string {
 		what = fmt.Sprintf("with status %d and flag %s", p.code, p.flag)
 	}
 	amount := strconv.FormatFloat(p.percent, 'f', -1, 64) + " %"
-	if p.percent == 0 {
+	switch {
+	case p.percent == 0:
 		amount = "none"
+	case p.bound > 0:
+		amount = "at least " + amount
+	case p.bound < 0:
+		amount = "at most " + amount
 	}
 	return fmt.Sprintf("%s of %s %s", amount, whose(p.cohort), what)
 }
@@ -88,6 +114,10 @@ func (p Proportion) Check(o reports.Observation) reports.Verdict {
 	v := reports.Verdict{Want: p.String(), Saw: seen.String(), Claim: &reports.Claim{
 		Cohort: p.cohort, Subject: p.subject(), Percent: p.percent, Seen: seen, Low: low, High: high,
 	}}
+	if p.bound != 0 {
+		p.checkBound(&v, o, unknown)
+		return v
+	}
 	moved, known := counts.Dispersion[p.subject()]
 	if known && moved.Moved() {
 		// What follows from a binomial distribution is not to be said of it.
@@ -114,9 +144,40 @@ func (p Proportion) Check(o reports.Observation) reports.Verdict {
 	return v
 }
 
+// checkBound judges a claim of a bound. Whether the share kept still does not matter to it.
+func (p Proportion) checkBound(v *reports.Verdict, o reports.Observation, unknown int) {
+	c := v.Claim
+	n, count, low, high := c.Seen.Of, c.Seen.Count, c.Low, c.High
+	amount := strconv.FormatFloat(p.percent, 'f', -1, 64)
+	c.Bound = reports.AtLeast
+	c.Low, c.High = high+1, n
+	// The counts that contradict the claim, and the word for the shares that its truth excludes.
+	contradicts, other := count+unknown < low, "less"
+	if p.bound < 0 {
+		c.Bound = reports.AtMost
+		c.Low, c.High = 0, low-1
+		contradicts, other = count > high, "more"
+	}
+	why, few := tooFew(o, n, p.Need())
+	switch {
+	case n > 0 && contradicts:
+		v.Outcome = reports.Fail
+		v.Why = fmt.Sprintf("a true share of %s %% gives %s to %s of %s requests in 19,999 of 20,000 runs", amount, reports.Number(low), reports.Number(high), reports.Number(n))
+	case few:
+		v.Outcome, v.Why = reports.Inconclusive, why
+	case count < c.Low || count+unknown > c.High:
+		v.Outcome = reports.Inconclusive
+		v.Why = fmt.Sprintf("a share of %s %% or %s is not excluded by so many", amount, other)
+	default:
+		v.Outcome = reports.Pass
+	}
+}
+
 // Validate tells whether the claim makes sense.
 func (p Proportion) Validate() error {
 	switch {
+	case p.bound != 0 && (p.percent <= 0 || p.percent >= 100):
+		return fmt.Errorf("%q: a bound lies between 0 and 100 percent", p)
 	case !(p.percent >= 0 && p.percent <= 100): // not a number is neither
 		return fmt.Errorf("%q: a share is from 0 to 100 percent", p)
 	case p.kind == byVersion && p.version == "":

@@ -60,6 +60,9 @@ func (o *Opener) Try(ctx context.Context) (*lab.Lab, error) {
 	return o.lab, o.err
 }
 
+// Opened tells whether the lab is open.
+func (o *Opener) Opened() bool { return o.lab != nil }
+
 // Play plays s in the lab once, and leaves its folder with the other runs'. Of the options, those that say where the run is kept are set
 // here, and so is its progress where there is none.
 func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (*reports.Report, error) {

@@ -1,0 +1,59 @@
+package expect
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// A Lingering claims that a rollback is not the end of it: requests that the canary has already go on there. Make it with LingersFor.
+type Lingering struct{ least time.Duration }
+
+// LingersFor claims that the last answer of the canary is done d or more after the API server accepted the rollback, although no new
+// request gets there any more.
+func LingersFor(d time.Duration) Lingering { return Lingering{least: d} }
+
+// Cohort implements Expectation. The phase says which cohort its clock watches.
+func (Lingering) Cohort() string { return "" }
+
+// Need implements Expectation: as for Recovery.
+func (Lingering) Need() int { return requests(0) }
+
+// String implements Expectation.
+func (l Lingering) String() string {
+	return fmt.Sprintf("requests that the canary has already go on there for %s or more", l.least)
+}
+
+// Validate tells whether the claim makes sense.
+func (l Lingering) Validate() error {
+	if l.least <= 0 {
+		return fmt.Errorf("%q: name a time above 0", l)
+	}
+	return nil
+}
+
+// Check implements Expectation.
+func (l Lingering) Check(o reports.Observation) reports.Verdict {
+	v := reports.Verdict{Want: l.String(), Outcome: reports.Inconclusive}
+	r := o.Rollback
+	switch {
+	case r == nil:
+		v.Saw, v.Why = "no rollback", "the phase did not roll back, or its write was never accepted"
+		return v
+	case !r.Known():
+		v.Saw, v.Why = "no request of the canary", "no request was affected before the rollback"
+		return v
+	}
+	v.Saw = fmt.Sprintf("the last affected request was sent %s and done %s after the write was accepted; %s were under way then",
+		r.Route.Round(time.Millisecond), r.Drain.Round(time.Millisecond), reports.Number(r.UnderWay))
+	switch {
+	case r.Drain < l.least:
+		v.Outcome, v.Why = reports.Fail, "all were done sooner"
+	case !r.Recovered():
+		v.Why = "too few requests followed the last affected one to say that it was the last"
+	default:
+		v.Outcome = reports.Pass
+	}
+	return v
+}

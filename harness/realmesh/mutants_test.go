@@ -1,0 +1,53 @@
+package realmesh
+
+import (
+	"testing"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/scenarios"
+)
+
+// TestScenariosCanFail takes the change out of every scenario that breaks things, and in another run the change that mends them. All that is claimed
+// stays. A scenario that passes without its break shows nothing, and one that passes without its fix proves no fix.
+func TestScenariosCanFail(t *testing.T) {
+	for _, s := range scenarios.All() {
+		for i, p := range s.Phases {
+			what := ""
+			switch {
+			case p.Breaks:
+				what = "break"
+			case p.Fixes:
+				what = "fix"
+			default:
+				continue
+			}
+			t.Run(s.Name+"/without its "+what, func(t *testing.T) {
+				l := theLab.Open(t.Context(), t)
+				if s.OwnIstioOnly() && len(l.Labels()) > 0 {
+					t.Skip("it takes istiod away, and this one is not the lab's")
+				}
+				mutant := s.Without(i)
+				// The phase after it shows at the latest what is missing: the rest of the story costs time and adds nothing.
+				mutant.Phases = mutant.Phases[:min(i+2, len(mutant.Phases))]
+				rep, err := theLab.Steady(t.Context(), t, mutant, harness.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if rep.Books.Void() {
+					t.Fatalf("the machine did not carry the load, so that nothing is shown: %q", rep.Books.Problems)
+				}
+				if rep.Outcome == reports.Pass {
+					t.Errorf("phase %s was left out (%s), and the scenario passes", p.Name, p.Do)
+				}
+				for _, phase := range rep.Phases {
+					for _, v := range phase.Verdicts {
+						if v.Outcome != reports.Pass {
+							t.Logf("%s: %s: want %s, saw %s", phase.Name, v.Outcome, v.Want, v.Saw)
+						}
+					}
+				}
+			})
+		}
+	}
+}

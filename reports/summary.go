@@ -1,0 +1,124 @@
+package reports
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Summary is a run in one line.
+type Summary struct {
+	Scenario string  `json:"scenario"`
+	Outcome  Outcome `json:"outcome"`
+	// Claimed and Seen are the story's point: the first claim about the phase that breaks, or about the last one where nothing
+	// does. Where the run does not pass, it is the first verdict that does not.
+	Claimed string `json:"claimed"`
+	Seen    string `json:"seen"`
+	// Rollbacks are the route times of the run's rollbacks that were effective, in order. Burned counts the requests that failed from the
+	// first phase to the last.
+	Rollbacks []time.Duration `json:"rollbacksNs,omitempty"`
+	Burned    int             `json:"burned"`
+	Took      time.Duration   `json:"tookNs"`
+	// Dir is the run's folder.
+	Dir string `json:"dir,omitempty"`
+}
+
+// Summarize makes a report's Summary, without Dir.
+func Summarize(r *Report) Summary {
+	s := Summary{Scenario: r.Scenario, Outcome: r.Outcome, Took: r.Took}
+	v := point(r)
+	s.Claimed, s.Seen = v.Want, v.Saw
+	if r.Broken != "" {
+		s.Seen = r.Broken
+	} else if r.Outcome == Invalid && len(r.Books.Problems) > 0 {
+		s.Claimed, s.Seen = "the books balance", r.Books.Problems[0]
+	}
+	for _, p := range r.Phases {
+		o := p.Observation
+		s.Burned += o.Transition.Total.Failed.Count + o.Settled.Total.Failed.Count
+		if b := o.Rollback; b != nil && b.Recovered() {
+			s.Rollbacks = append(s.Rollbacks, b.Route)
+		}
+	}
+	return s
+}
+
+// point is the verdict that a Summary shows.
+func point(r *Report) Verdict {
+	var bad, broken, last []Verdict
+	for _, p := range r.Phases {
+		// Proofs come first; claims about requests say more.
+		claims := slices.DeleteFunc(slices.Clone(p.Verdicts), func(v Verdict) bool { return v.Claim == nil })
+		if len(claims) == 0 {
+			claims = p.Verdicts
+		}
+		for _, v := range p.Verdicts {
+			if v.Outcome != Pass {
+				bad = append(bad, v)
+			}
+		}
+		if p.Breaks {
+			broken = append(broken, claims...)
+		}
+		if len(claims) > 0 {
+			last = claims
+		}
+	}
+	for _, all := range [][]Verdict{bad, broken, last} {
+		if len(all) > 0 {
+			return all[0]
+		}
+	}
+	return Verdict{}
+}
+
+// rollbacks are the rollback times for a table: the median and the range where there are more than three.
+func (s Summary) rollbacks() string {
+	var all []string
+	for _, d := range s.Rollbacks {
+		all = append(all, short(d))
+	}
+	if len(all) > 3 {
+		return fmt.Sprintf("%s (%s – %s)", short(median(s.Rollbacks)), short(slices.Min(s.Rollbacks)), short(slices.Max(s.Rollbacks)))
+	}
+	return strings.Join(all, ", ")
+}
+
+// median of at least one duration: of an even number the lower of the two in the middle.
+func median(all []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[(len(sorted)-1)/2]
+}
+
+// SummaryText prints runs for a terminal, width columns wide (0 means 100).
+func SummaryText(w io.Writer, all []Summary, o TextOptions) error {
+	p := &page{color: o.Color, width: max(cmp.Or(o.Width, 100), 72)}
+	name := 0
+	for _, s := range all {
+		name = max(name, len(s.Scenario))
+	}
+	for _, s := range all {
+		sign := signs[s.Outcome]
+		p.line("%s %s  %s", p.paint(sign.color, cmp.Or(sign.mark, "!")), p.paint(bold, fmt.Sprintf("%-*s", name, s.Scenario)),
+			join(" · ", string(s.Outcome), named("rollback", s.rollbacks()), plural(s.Burned, "failed request", "failed requests"), short(s.Took)))
+		p.para("    claimed  ", "", s.Claimed)
+		p.para("    seen     ", "", s.Seen)
+	}
+	_, err := w.Write(p.Bytes())
+	return err
+}
+
+// SummaryMarkdown prints runs as a table for a page.
+func SummaryMarkdown(w io.Writer, all []Summary) error {
+	var b strings.Builder
+	b.WriteString("| scenario | claimed | seen | verdict | rollback | took |\n|---|---|---|---|---|---|\n")
+	cell := strings.NewReplacer("|", "\\|", "\n", " ")
+	for _, s := range all {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %.0f s |\n", s.Scenario, cell.Replace(s.Claimed), cell.Replace(s.Seen), s.Outcome, s.rollbacks(), s.Took.Seconds())
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
