@@ -15,8 +15,9 @@ import (
 // Its healthy twin is the baseline, where the subset matches and Envoy has its endpoint, and the last phase, where the
 // same route works.
 var labelMismatch = harness.Scenario{
-	Name:  "label-mismatch",
-	Title: "A subset whose labels match no pod turns the canary's share into 503s while v2 is healthy and idle",
+	Name:   "label-mismatch",
+	Title:  "A subset whose labels match no pod turns the canary's share into 503s while v2 is healthy and idle",
+	Labels: []string{harness.Core},
 	Story: "v2 runs and is ready. The canary's route gives it 10 %, and with the route comes a DestinationRule whose subset v2 " +
 		"asks for version: v2.0. The pods are labelled version: v2. A tenth of the requests fails, v2 gets none. The route is " +
 		"rolled back, the subset is fixed, and the same route works.",
@@ -24,9 +25,17 @@ var labelMismatch = harness.Scenario{
 		"Envoy cluster for the subset all the same, without endpoints. The route goes on to pick that cluster for its share of the " +
 		"requests, and Envoy answers each of them itself: 503 with response flag UH, no_healthy_upstream. It is not retried, the " +
 		"other subset does not step in, and the canary's own metrics stay clean because it never sees a request.",
+	Source: "endpoints are filtered by subset labels in pilot/pkg/xds/endpoints/endpoint_builder.go; the cluster is built for every subset in pilot/pkg/networking/core/cluster.go",
+	See: []string{
+		"kubectl get pods --show-labels: the pods say version=v2.",
+		"kubectl get destinationrule my-service -o yaml: subset v2 says v2.0.",
+		"istioctl proxy-config endpoints deploy/load-client | grep v2: nothing; istioctl proxy-config clusters has the subset.",
+		"The caller's access log: 503 UH no_healthy_upstream.",
+	},
 	Fix: "Roll the VirtualService back first: that ends the errors. Then make the subset's labels equal to those of the canary's " +
 		"pods (compare with kubectl get pods --show-labels), wait until the proxies have its endpoints (istioctl proxy-config " +
 		"endpoints), and only then give it weight again. istioctl analyze finds the mismatch beforehand (IST0173).",
+	Back:  "By the route, in one write.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",
@@ -41,8 +50,9 @@ var labelMismatch = harness.Scenario{
 		},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
-		Name: "canary at 10 %",
-		Do:   harness.Apply("2-canary.yaml"),
+		Name:   "canary at 10 %",
+		Do:     harness.Apply("2-canary.yaml"),
+		Breaks: true,
 		Prove: []harness.Proof{
 			harness.Endpoints{Subset: "v2", Want: 0}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{Code: "IST0173"},
 		},
@@ -58,6 +68,7 @@ var labelMismatch = harness.Scenario{
 	}, {
 		Name:   "subset fixed",
 		Do:     harness.Apply("3-fixed.yaml"),
+		Fixes:  true,
 		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Diagnosis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {

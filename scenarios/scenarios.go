@@ -4,6 +4,7 @@ package scenarios
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -21,8 +22,37 @@ func All() []harness.Scenario {
 	return []harness.Scenario{
 		weightedRollout,
 		headerRouting,
+		abClientID,
+		sourceIPRouting,
 		labelMismatch,
+		subsetUndefined,
+		applyOrder,
+		decommissionTooEarly,
+		loadDependent503,
+		canary5xxRollback,
+		canaryScaledToZero,
+		canaryRateLimit,
+		circuitBreakerOverflow,
+		outlierSinglePod,
+		clientWithoutSidecar,
+		canaryWithoutSidecar,
+		serviceInsteadOfVirtualService,
+		rollbackMethods,
+		istiodDownRollback,
+		streamsSurviveRollback,
 	}
+}
+
+// Labeled returns the scenarios with a label, in the same order, and all of them for an empty one. The error names the labels that there are.
+func Labeled(label string) ([]harness.Scenario, error) {
+	all := All()
+	if label == "" {
+		return all, nil
+	}
+	if label != harness.Core && label != harness.Slow {
+		return nil, fmt.Errorf("no label %q (there are: %s, %s)", label, harness.Core, harness.Slow)
+	}
+	return slices.DeleteFunc(all, func(s harness.Scenario) bool { return !slices.Contains(s.Labels, label) }), nil
 }
 
 // Find returns the scenario of that name. For an unknown name the error suggests the nearest and lists all.

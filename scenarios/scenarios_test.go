@@ -2,9 +2,14 @@ package scenarios_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -51,29 +56,76 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestScenarios plays the catalogue on a real mesh. One scenario: go test ./scenarios -run TestScenarios/label-mismatch
+// TestScenarios plays the catalogue on a real mesh, all on one cluster. One scenario: go test ./scenarios -run TestScenarios/label-mismatch;
+// those with a label: LABEL=core; in an order by chance: -shuffle=on.
 func TestScenarios(t *testing.T) {
+	list, err := scenarios.Labeled(os.Getenv("LABEL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shuffle(t, list)
 	var all []features.Feature
-	for _, s := range scenarios.All() {
+	for _, s := range list {
 		all = append(all, feature(s))
 	}
 	suite.Test(t, all...)
+	if theLab.Opened() {
+		printSummaries(t)
+	}
+}
+
+// shuffle brings the scenarios into an order by chance where go test's -shuffle asks for it: by itself that shuffles tests, and these are the
+// parts of one.
+func shuffle(t *testing.T, list []harness.Scenario) {
+	t.Helper()
+	asked := flag.Lookup("test.shuffle").Value.String()
+	if asked == "off" {
+		return
+	}
+	seed, err := strconv.ParseUint(asked, 10, 64)
+	if err != nil {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("scenarios shuffled: -shuffle=%d", seed)
+	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+}
+
+// played are the runs so far.
+var played []reports.Summary
+
+// printSummaries prints what the catalogue showed, in one table.
+func printSummaries(t *testing.T) {
+	t.Helper()
+	if err := reports.SummaryText(os.Stdout, played, reports.TextOptions{}); err != nil {
+		t.Error(err)
+	}
 }
 
 // feature plays s once and holds each proof and expectation as an assessment of its own.
 func feature(s harness.Scenario) features.Feature {
 	var rep *reports.Report
-	f := features.New(s.Name).Setup(func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+	var before []string
+	f := features.New(s.Name)
+	for _, label := range s.Labels {
+		f = f.WithLabel("set", label)
+	}
+	f = f.Setup(func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 		run := ctx
 		if end, ok := t.Deadline(); ok {
 			var cancel context.CancelFunc
 			run, cancel = context.WithDeadline(ctx, end.Add(-cleanup))
 			defer cancel()
 		}
+		l := theLab.Open(ctx, t)
+		if s.OwnIstioOnly() && len(l.Labels()) > 0 {
+			t.Skip("it takes istiod away, and this one is not the lab's")
+		}
+		before = labtest.Residue(t, l.Kube(), l.Mesh())
 		var err error
 		if rep, err = theLab.Steady(run, t, s, harness.Options{}); err != nil {
 			t.Fatalf("run %s: %v", s.Name, err)
 		}
+		played = append(played, reports.Summarize(rep))
 		if !rep.Books.Balance() {
 			t.Errorf("the books do not balance: %q", rep.Books.Problems)
 		}
@@ -103,5 +155,13 @@ func feature(s harness.Scenario) features.Feature {
 			})
 		}
 	}
+	// What one leaves is there for the next.
+	f.Assess("nothing is left", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+		l := theLab.Open(ctx, t)
+		if after := labtest.Residue(t, l.Kube(), l.Mesh()); !slices.Equal(before, after) {
+			t.Errorf("got\n%s\nafter the run, want\n%s\nas before", strings.Join(after, "\n"), strings.Join(before, "\n"))
+		}
+		return ctx
+	})
 	return f.Feature()
 }

@@ -1,0 +1,55 @@
+package scenarios
+
+import (
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// canaryRateLimit is what the article wanted, done in the way that works, next to the way that is often taken for it.
+var canaryRateLimit = harness.Scenario{
+	Name:  "canary-rate-limit",
+	Title: "Ten requests a second for the canary and no limit for v1: by a local rate limit, not by a DestinationRule",
+	Story: "v2 gets 10 % of 500 requests a second and is to have 10 a second at most. A DestinationRule with a connection pool of 10 is applied: v2 goes on with 50 a second. A local rate " +
+		"limit in the sidecar of v2's pod is applied: v2 answers 10 a second, the rest of its share gets 429, and v1 is not concerned. Without it, v2 has its share again.",
+	Cause: "A DestinationRule has no rate: its connectionPool bounds how many requests are under way at once. v2 answers in a millisecond, so that 50 a second are far from 10 at once. A rate " +
+		"needs a token bucket, which Envoy's local rate limit filter is; Istio puts it into a proxy by an EnvoyFilter. Its bucket is that of one pod, and what it refuses gets 429 with response flag RL " +
+		"in the pod's log, which the caller's proxy passes on (429, no flag).",
+	Source: "TrafficPolicy in the DestinationRule API (networking/v1alpha3/destination_rule.proto); Envoy, HTTP local rate limit filter",
+	See: []string{
+		"kubectl logs deploy/my-service-v2 -c istio-proxy: 429 with RL local_rate_limited.",
+		"istioctl proxy-config listeners deploy/my-service-v2 --port 15006 -o json | grep local_ratelimit: the filter is there.",
+		"kubectl exec deploy/my-service-v2 -c istio-proxy -- pilot-agent request GET stats | grep rate_limit: how many were refused.",
+	},
+	Fix:   "Limit the rate where the canary's pods are. Count 429 apart from errors when the canary is judged: the limit is yours.",
+	Back:  "Deleting the filter lifts the limit; taking the weight away takes the requests away.",
+	Files: files,
+	Load: loadgen.Plan{
+		URL:     "http://my-service/",
+		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
+	},
+	Canary: "v2",
+	Phases: []harness.Phase{{
+		Name:   "baseline",
+		Do:     harness.Apply("1-baseline.yaml"),
+		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+	}, {
+		Name:   "canary at 10 %",
+		Do:     harness.Apply("2-canary.yaml"),
+		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+	}, {
+		Name:   "connection pool of 10",
+		Do:     harness.Apply("3-connection-pool.yaml"),
+		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+	}, {
+		Name:   "local rate limit",
+		Do:     harness.Apply("4-rate-limit.yaml"),
+		Fixes:  true,
+		Prove:  []harness.Proof{harness.Diagnosis{}},
+		Expect: []expect.Expectation{expect.Answers("v2", 10), expect.OnlyErrors(429, "-"), expect.Share("v1", 90)},
+	}, {
+		Name:   "without it",
+		Do:     harness.Delete("4-rate-limit.yaml"),
+		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+	}},
+}

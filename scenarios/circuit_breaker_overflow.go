@@ -1,0 +1,63 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// circuitBreakerOverflow puts a breaker on the canary that is too tight for its share. It looks like a bug of v2, which never sees the requests.
+var circuitBreakerOverflow = harness.Scenario{
+	Name:   "circuit-breaker-overflow",
+	Title:  "A connection pool on the canary that is too small for its share answers 503 UO while v2 is well and v1 is not concerned",
+	Labels: []string{harness.Core},
+	Story: "v2 takes 20 ms for an answer and has 50 requests a second, so that there is one in it at a time on average, and at times two or three. A DestinationRule protects it by a " +
+		"pool of one connection and one request in waiting. A part of its share gets 503 UO at once. v1 goes on as before. With a pool that fits, the same canary has no errors.",
+	Cause: "connectionPool of a subset becomes the thresholds of the subset's Envoy cluster, in each caller's proxy for itself. What comes when they are reached is answered by that proxy: 503 " +
+		"with response flag UO, overflow, and the header x-envoy-overloaded. It is not retried, and v2 never hears of it. Without a connectionPool Istio sets them to 4,294,967,295.",
+	Source: "applyConnectionPool in pilot/pkg/networking/core/cluster_traffic_policy.go; Envoy, circuit breaking",
+	See: []string{
+		"The caller's access log: 503 UO upstream_overflow, no upstream host.",
+		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET clusters | grep 'v2.*rq_error': what v2 itself failed, which is nothing.",
+		"kubectl get destinationrule my-service -o yaml: the connectionPool of subset v2.",
+	},
+	Fix: "Size the pool by what the subset gets: rate times latency is what is under way on average, and several times that at the peaks. Raise it with each step of the weight. It counts " +
+		"per caller's proxy: ten callers have ten pools.",
+	Back:  "By the route, in one write, or by the DestinationRule.",
+	Files: files,
+	Load: loadgen.Plan{
+		URL:     "http://my-service/",
+		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
+	},
+	Canary: "v2",
+	Phases: []harness.Phase{{
+		Name:   "baseline",
+		Do:     harness.Apply("1-baseline.yaml"),
+		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+	}, {
+		Name:   "canary at 10 %",
+		Do:     harness.Apply("2-canary.yaml"),
+		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+	}, {
+		Name:   "breaker of one",
+		Do:     harness.Apply("3-breaker.yaml"),
+		Breaks: true,
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{}},
+		Expect: []expect.Expectation{expect.Flag(503, "UO", 0.5).AtLeast(), expect.OnlyErrors(503, "UO"), expect.Share("v1", 90)},
+	}, {
+		Name:   "rollback",
+		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+	}, {
+		Name:   "breaker that fits",
+		Do:     harness.Apply("4-roomy.yaml"),
+		Fixes:  true,
+		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+	}, {
+		Name:   "canary at 10 % again",
+		Do:     harness.Apply("2-canary.yaml"),
+		Expect: []expect.Expectation{expect.Share("v2", 10), expect.Share("v1", 90), expect.NoErrors()},
+	}},
+}

@@ -1,0 +1,59 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// istiodDownRollback needs the rollback just when istiod is away. It takes istiod from the whole mesh, so that it is played only where the mesh is the
+// lab's; the engine brings istiod back whatever happens.
+var istiodDownRollback = harness.Scenario{
+	Name:  "istiod-down-rollback",
+	Title: "Without istiod the rollback is refused, the canary keeps its share, and the outage is as long as istiod's",
+	Story: "The canary has half of the requests when istiod goes away. Traffic flows on as it was. The canary is to be taken back: the API server refuses the write, as Istio's " +
+		"webhook does not answer. Nothing that can be done to the route has any effect. Istiod comes back, and the same rollback takes a fraction of a second.",
+	Cause: "Proxies keep what they hold and go on without istiod. But a VirtualService has to pass Istio's validating webhook, which is istiod itself: istiod sets its failurePolicy to Fail once it runs, so that no istiod means no change. " +
+		"Where the webhook lets it pass, the route lies in the API server, and no proxy hears of it until istiod is back. Endpoints are frozen too.",
+	Source: "pkg/webhooks/validation/controller (istiod sets failurePolicy to Fail); pilot/pkg/xds (proxies keep their configuration without a connection)",
+	See: []string{
+		"kubectl get pods -n istio-system: no istiod.",
+		"istioctl proxy-status: no proxy, or STALE.",
+		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET stats | grep control_plane.connected_state: 0.",
+	},
+	Fix: "Run istiod with more than one replica and a PodDisruptionBudget, and look at connected_state before a canary is promoted. In the outage: bring istiod back first; everything else waits " +
+		"for it.",
+	Back:  "None until istiod is back. Then as ever.",
+	Files: files,
+	Load: loadgen.Plan{
+		URL:     "http://my-service/",
+		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
+	},
+	Canary: "v2",
+	Phases: []harness.Phase{{
+		Name:   "baseline",
+		Do:     harness.Apply("1-baseline.yaml"),
+		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+	}, {
+		Name:   "canary at 50 %",
+		Do:     harness.Apply("2-canary.yaml"),
+		Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()},
+	}, {
+		Name:   "istiod gone",
+		Do:     harness.StopIstiod{},
+		Breaks: true,
+		Prove:  []harness.Proof{harness.Refusal{Of: harness.Revert("1-baseline.yaml"), With: "failed calling webhook"}},
+		Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()},
+	}, {
+		Name:   "istiod back",
+		Do:     harness.StartIstiod{},
+		Fixes:  true,
+		Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()},
+	}, {
+		Name:   "rollback",
+		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+	}},
+}

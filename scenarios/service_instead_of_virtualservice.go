@@ -1,0 +1,65 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// serviceInsteadOfVirtualService switches versions by the Service, as one did before there was a mesh. Callers with a sidecar and callers without are
+// hit in opposite ways.
+//
+// Both keep their connections, as real clients do: that is what the caller without a sidecar clings to.
+var serviceInsteadOfVirtualService = harness.Scenario{
+	Name:  "service-instead-of-virtualservice",
+	Title: "Switching versions by the Service's selector breaks callers with a sidecar, does nothing to those without, and is not what a route does",
+	Story: "The Service selects version: v1, and so does the route. Somebody switches the Service to v2. Callers with a sidecar get 503 for everything; callers without one stay on v1, as they keep their " +
+		"connections. The Service is switched back and made to select both versions. Then the route moves to v2: callers with a sidecar follow at once, the others go on as before.",
+	Cause: "A subset is a part of the Service's endpoints. Once the Service selects only v2, subset v1 is empty, and the route that names it answers 503 UH. kube-proxy, which serves callers without a sidecar, " +
+		"picks a pod when a connection is opened; what is open stays where it is, however the Service or DNS change. Callers with a sidecar don't ask the Service where to send: their route does.",
+	Source: "pilot/pkg/xds/endpoints/endpoint_builder.go filters the Service's endpoints by the subset's labels; kube-proxy translates addresses per connection (conntrack)",
+	See: []string{
+		"kubectl get service my-service -o jsonpath='{.spec.selector}': it must not say a version.",
+		"istioctl proxy-config endpoints deploy/load-client | grep my-service: subset v1 has no endpoint, although kubectl get pods -l version=v1 shows it ready.",
+		"istioctl analyze says nothing of a selector that is too narrow.",
+	},
+	Fix: "Let the Service select the app and not the version, and move versions by the VirtualService. Give callers a sidecar, or have them come through a gateway.",
+	Back: "By the Service: switching back mends callers with a sidecar in the time of a push. By the route, later: in one write, for callers with a sidecar. Neither moves a connection that is open past " +
+		"the mesh.",
+	Files: files,
+	Load: loadgen.Plan{
+		URL: "http://my-service/",
+		Cohorts: []loadgen.Cohort{
+			{Name: "with-sidecar", Rate: 300},
+			{Name: "without-sidecar", Rate: 300, Entry: loadgen.Plain},
+		},
+	},
+	CanaryCohort: "with-sidecar",
+	Phases: []harness.Phase{{
+		Name:   "baseline",
+		Do:     harness.Apply("1-baseline.yaml"),
+		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+	}, {
+		Name:   "Service switched to v2",
+		Do:     harness.Apply("2-switch-service.yaml"),
+		Breaks: true,
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 0}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Diagnosis{}},
+		Expect: []expect.Expectation{
+			expect.Flag(503, "UH", 100).Of("with-sidecar"), expect.Share("v1", 100).Of("without-sidecar"), expect.NoErrors().Of("without-sidecar"),
+		},
+	}, {
+		Name:   "Service of both versions",
+		Do:     harness.Rollback{By: harness.Apply("3-service-of-both.yaml")},
+		Fixes:  true,
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 1}, harness.Endpoints{Subset: "v2", Want: 1}},
+		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+	}, {
+		Name: "route switched to v2",
+		Do:   harness.Apply("4-switch-route.yaml"),
+		Expect: []expect.Expectation{
+			expect.Share("v2", 100).Of("with-sidecar"), expect.Share("v1", 100).Of("without-sidecar"), expect.NoErrors(),
+		},
+	}},
+}

@@ -1,0 +1,55 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/sampleapp"
+)
+
+// streamsSurviveRollback has answers that take their time: a download, a long poll, a stream of events. A route decides where a request goes, not
+// where it stays.
+var streamsSurviveRollback = harness.Scenario{
+	Name:  "streams-survive-rollback",
+	Title: "Streams that the canary has begun stay on it after an instantaneous rollback, for as long as they last",
+	Story: "v2 has 20 % and answers at once: a rollback is over in a fraction of a second. Then v2 streams each answer for three seconds. The rollback is as quick for new requests, and v2 goes on with " +
+		"the streams that it has until each is at its end. Where streams are short, so is the rest.",
+	Cause: "Envoy chooses a route once for each request, when its headers are there. A new route concerns requests that come after it; one that has begun is not moved and not cut, not even when its " +
+		"cluster goes away. So a rollback has two times: until no new request gets there, and until the last one has left.",
+	Source: "Envoy, HTTP routing (the route is chosen once per stream) and envoyproxy/envoy issue 7004; the report's rollback clock: \"last affected\" and \"drained\"",
+	See: []string{
+		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET clusters | grep 'v2.*rq_active': streams that are still on v2.",
+		"kubectl logs deploy/my-service-v2 -c istio-proxy: entries come when a request ends, so that they go on after the rollback.",
+	},
+	Fix: "Bound how long a stream may last (in the app, or by a timeout of the route, which cuts it), and take both times into account: v2 must stay up and well until it is drained. Deleting its pods " +
+		"ends the rest with an error.",
+	Back:  "By the route for new requests; by patience for those under way.",
+	Files: files,
+	Load: loadgen.Plan{
+		URL:     "http://my-service/",
+		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 200}},
+	},
+	Canary: "v2",
+	Phases: []harness.Phase{{
+		Name:   "baseline",
+		Do:     harness.Apply("1-baseline.yaml"),
+		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+	}, {
+		Name:   "canary at 20 %",
+		Do:     harness.Apply("2-canary.yaml"),
+		Expect: []expect.Expectation{expect.Share("v2", 20).AtLeast(), expect.NoErrors()},
+	}, {
+		Name:   "streams of 3 s",
+		Do:     harness.Inject{Version: "v2", Faults: sampleapp.Faults{Stream: 3 * time.Second}},
+		Breaks: true,
+		Expect: []expect.Expectation{expect.NoErrors()},
+	}, {
+		Name: "rollback",
+		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Expect: []expect.Expectation{
+			expect.RecoveredWithin(1500 * time.Millisecond), expect.LingersFor(2 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
+		},
+	}},
+}
