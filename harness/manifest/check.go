@@ -1,0 +1,188 @@
+// Package manifest finds the mistakes in a scenario's YAML before a cluster does, each with its line. It judges by the code that an API
+// server and Istio judge by: client-go's types, the CRDs' own schemas, and the validation of Istio's webhook. It is pure.
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	yamlnode "go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+)
+
+// Check returns everything that is wrong with a YAML stream of Kubernetes and Istio objects, in the order of its lines: syntax, unknown
+// fields, wrong types, what Istio's validation refuses or warns of, API versions that Istio has given up, and objects that are
+// not in namespace. A Namespace is to be the one of that name. name is what problems call the file.
+func Check(name, namespace string, stream []byte) []Problem {
+	c := &checker{file: name, namespace: namespace}
+	objects := 0
+	for _, text := range documents(stream) {
+		objects += c.document(text)
+	}
+	if objects == 0 && len(c.problems) == 0 {
+		c.problems = append(c.problems, Problem{File: name, Text: "there is no object in it"})
+	}
+	slices.SortStableFunc(c.problems, func(a, b Problem) int { return a.Line - b.Line })
+	return slices.Compact(c.problems)
+}
+
+type checker struct {
+	file, namespace string
+	problems        []Problem
+}
+
+func (c *checker) add(line int, format string, args ...any) {
+	c.problems = append(c.problems, Problem{File: c.file, Line: line, Text: fmt.Sprintf(format, args...)})
+}
+
+// documents takes a stream apart where a line begins with ---, as kubectl does. Each document has as many empty lines before it as there
+// are lines in the stream, so that its parsers count the stream's lines.
+func documents(stream []byte) []string {
+	var all []string
+	var doc strings.Builder
+	n := 0
+	for line := range strings.Lines(string(stream)) {
+		if strings.HasPrefix(line, "---") {
+			all = append(all, doc.String())
+			doc.Reset()
+			doc.WriteString(strings.Repeat("\n", n))
+			line = "\n"
+		}
+		doc.WriteString(line)
+		n++
+	}
+	return append(all, doc.String())
+}
+
+// document checks one document and returns how many objects it holds.
+func (c *checker) document(text string) int {
+	var root yamlnode.Node
+	if err := yamlnode.Unmarshal([]byte(text), &root); err != nil {
+		c.syntax(err)
+		return 0
+	}
+	if len(root.Content) == 0 {
+		return 0
+	}
+	// The parser with positions reads YAML 1.2, the one that Kubernetes uses 1.1, where yes is true. So that one says what is in it.
+	content := map[string]any{}
+	if err := yaml.UnmarshalStrict([]byte(text), &content); err != nil {
+		c.syntax(err)
+		return 0
+	}
+	if len(content) == 0 {
+		return 0
+	}
+	top := &unstructured.Unstructured{Object: content}
+	if !top.IsList() {
+		c.object(object{top, root.Content[0]})
+		return 1
+	}
+	items, _, _ := unstructured.NestedSlice(content, "items")
+	for i, item := range items {
+		fields, ok := item.(map[string]any)
+		node := find(root.Content[0], fmt.Sprintf("items[%d]", i)).node
+		if !ok {
+			c.add(node.Line, "items[%d] is no object", i)
+			continue
+		}
+		c.object(object{&unstructured.Unstructured{Object: fields}, node})
+	}
+	return len(items)
+}
+
+// An object is what a document holds, with its positions.
+type object struct {
+	*unstructured.Unstructured
+	node *yamlnode.Node
+}
+
+// line is that of the key of a field, or of the nearest that there is above it.
+func (o object) line(path string) int { return find(o.node, path).line }
+
+// in is true for kinds of one of the API groups.
+func (o object) in(group string) bool {
+	g := o.GroupVersionKind().Group
+	return g == group || strings.HasSuffix(g, "."+group)
+}
+
+func (c *checker) object(o object) {
+	if o.GetKind() == "" || o.GetAPIVersion() == "" || o.GetName() == "" {
+		c.add(o.node.Line, "an object lacks apiVersion, kind or metadata.name: got %q, %q and %q", o.GetAPIVersion(), o.GetKind(), o.GetName())
+		return
+	}
+	c.place(o)
+	if o.in("istio.io") {
+		c.istio(o)
+	} else {
+		c.kubernetes(o)
+	}
+}
+
+// place checks that the object is in the namespace: what lies elsewhere would outlive a run.
+func (c *checker) place(o object) {
+	switch got := o.GetNamespace(); {
+	case o.GetKind() == "Namespace":
+		if o.GetName() != c.namespace {
+			c.add(o.line("metadata.name"), "namespace %s is not %s", o.GetName(), c.namespace)
+		}
+	case got == "":
+		c.add(o.line("metadata"), "%s %s has no namespace: write metadata.namespace: %s", o.GetKind(), o.GetName(), c.namespace)
+	case got != c.namespace:
+		c.add(o.line("metadata.namespace"), "%s %s is in namespace %s, not in %s", o.GetKind(), o.GetName(), got, c.namespace)
+	}
+}
+
+// lineIn finds what parsers say of lines: "yaml: line 3: did not find expected key".
+var lineIn = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+
+// syntax takes a parser's error apart. One of them may speak of several lines.
+func (c *checker) syntax(err error) {
+	for line := range strings.Lines(err.Error()) {
+		text := strings.TrimSpace(line)
+		text = strings.TrimPrefix(text, "error converting YAML to JSON: ")
+		text = strings.TrimPrefix(text, "error unmarshaling JSON: ")
+		if text == "yaml: unmarshal errors:" {
+			continue
+		}
+		n := 0
+		if m := lineIn.FindStringSubmatch(text); m != nil {
+			n, _ = strconv.Atoi(m[1])
+			text = m[2]
+		}
+		c.add(n, "%s", text)
+	}
+}
+
+// flatten takes joined and aggregated errors apart.
+func flatten(err error) []error {
+	if err == nil {
+		return nil
+	}
+	var all []error
+	switch many := err.(type) { //nolint:errorlint // an error of several parts is looked at, not what it wraps
+	case interface{ Unwrap() []error }:
+		for _, e := range many.Unwrap() {
+			all = append(all, flatten(e)...)
+		}
+	case interface{ Errors() []error }:
+		for _, e := range many.Errors() {
+			all = append(all, flatten(e)...)
+		}
+	case interface{ WrappedErrors() []error }:
+		for _, e := range many.WrappedErrors() {
+			all = append(all, flatten(e)...)
+		}
+	default:
+		if inner := errors.Unwrap(err); inner != nil && inner.Error() == err.Error() {
+			return flatten(inner)
+		}
+		all = append(all, err)
+	}
+	return all
+}

@@ -1,0 +1,212 @@
+package manifest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"istio.io/istio/manifests"
+	"istio.io/istio/pilot/pkg/config/kube/crd"
+	"istio.io/istio/pkg/config/schema/collections"
+	"istio.io/istio/pkg/config/schema/resource"
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/yaml"
+)
+
+// istio checks an object of one of Istio's kinds, by its CRD first, as an API server does, and then as Istio's webhook does.
+func (c *checker) istio(o object) {
+	all, err := definitions()
+	if err != nil {
+		c.add(0, "%s", err)
+		return
+	}
+	got := o.GroupVersionKind()
+	byVersion, ok := all[got.GroupKind()]
+	if !ok {
+		var kinds []string
+		for gk := range all {
+			if gk.Group == got.Group {
+				kinds = append(kinds, gk.Kind)
+			}
+		}
+		slices.Sort(kinds)
+		c.add(o.line("kind"), "Istio has no kind %s in %s%s", got.Kind, got.Group, Hint(got.Kind, kinds))
+		return
+	}
+	if want := newest(byVersion); got.Version != want {
+		c.add(o.line("apiVersion"), "%s is %s in this Istio, not %s", got.Kind, got.Group+"/"+want, o.GetAPIVersion())
+		return
+	}
+	before := len(c.problems)
+	c.definition(o, byVersion[got.Version])
+	if len(c.problems) == before {
+		c.webhook(o)
+	}
+}
+
+// newest is the version that is to be written: v1 where there is one.
+func newest(byVersion map[string]definition) string {
+	for _, v := range []string{"v1", "v1beta1", "v1alpha3", "v1alpha1"} {
+		if _, ok := byVersion[v]; ok {
+			return v
+		}
+	}
+	return slices.Min(slices.Collect(maps.Keys(byVersion)))
+}
+
+// definition checks what the API server checks: unknown fields, as kubectl has it do, and the types and bounds of the CRD's schema.
+func (c *checker) definition(o object, d definition) {
+	content := o.DeepCopy().Object
+	unknown := pruning.PruneWithOptions(content, d.fields, true, structural.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
+	for _, path := range unknown {
+		parent, name := "", path
+		if i := strings.LastIndex(path, "."); i >= 0 {
+			parent, name = path[:i], path[i+1:]
+		}
+		c.add(o.line(path), "unknown field %s%s", path, Hint(name, namesAt(d.fields, parent)))
+	}
+	for _, err := range validation.ValidateCustomResource(nil, content, d.validator) {
+		text := err.ErrorBody()
+		if err.Type == field.ErrorTypeTypeInvalid {
+			text = strings.TrimPrefix(err.Detail, err.Field+" in body ")
+		}
+		c.add(o.line(err.Field), "%s: %s", err.Field, text)
+	}
+}
+
+// namesAt are the names of the fields that a schema has at a path.
+func namesAt(s *structural.Structural, path string) []string {
+	for _, step := range steps.FindAllString(path, -1) {
+		next, ok := s.Properties[step]
+		switch {
+		case ok:
+			s = &next
+		case s.Items != nil:
+			s = s.Items
+		case s.AdditionalProperties != nil && s.AdditionalProperties.Structural != nil:
+			s = s.AdditionalProperties.Structural
+		default:
+			return nil
+		}
+	}
+	return slices.Sorted(maps.Keys(s.Properties))
+}
+
+// anyEnvoyFilter begins the warning that Istio has for every EnvoyFilter, whatever is in it.
+const anyEnvoyFilter = "EnvoyFilter exposes internal implementation details"
+
+// webhook checks what Istio's validation refuses, and what it warns of.
+func (c *checker) webhook(o object) {
+	wrong := func(err error) {
+		for _, err := range flatten(err) {
+			if text := err.Error(); !strings.HasPrefix(text, anyEnvoyFilter) {
+				c.add(o.mentioned(text), "%s %s: Istio's validation: %s", o.GetKind(), o.GetName(), text)
+			}
+		}
+	}
+	group := o.GroupVersionKind()
+	s, ok := collections.Pilot.FindByGroupVersionAliasesKind(resource.FromKubernetesGVK(&group))
+	if !ok {
+		c.add(o.line("kind"), "istiod does not read %s", o.GetKind())
+		return
+	}
+	b, err := json.Marshal(o.Object)
+	if err != nil {
+		wrong(err)
+		return
+	}
+	var raw crd.IstioKind
+	if err := json.Unmarshal(b, &raw); err != nil {
+		wrong(err)
+		return
+	}
+	config, err := crd.ConvertObject(s, &raw, "")
+	if err != nil {
+		wrong(err)
+		return
+	}
+	warning, err := s.ValidateConfig(*config)
+	wrong(err)
+	wrong(warning)
+}
+
+// quoted is a value in an error's text.
+var quoted = regexp.MustCompile(`"([^"]+)"`)
+
+// mentioned is the line of the value that an error without a path quotes, if only one field has it, and that of the spec otherwise.
+func (o object) mentioned(text string) int {
+	for _, m := range quoted.FindAllStringSubmatch(text, -1) {
+		if lines := linesOf(o.node, m[1]); len(lines) == 1 {
+			return lines[0]
+		}
+	}
+	return o.line("spec")
+}
+
+// A definition is what a CRD says of one version of a kind.
+type definition struct {
+	fields    *structural.Structural
+	validator validation.SchemaValidator
+}
+
+// definitions are those of the Istio that go.mod names, by kind and version.
+var definitions = sync.OnceValues(func() (map[schema.GroupKind]map[string]definition, error) {
+	b, err := fs.ReadFile(manifests.FS, "charts/base/files/crd-all.gen.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("read Istio's CRDs: %w", err)
+	}
+	all := map[schema.GroupKind]map[string]definition{}
+	for _, text := range documents(b) {
+		var v1 apiextensionsv1.CustomResourceDefinition
+		if err := yaml.Unmarshal([]byte(text), &v1); err != nil {
+			return nil, fmt.Errorf("parse Istio's CRDs: %w", err)
+		}
+		if v1.Kind != "CustomResourceDefinition" {
+			continue
+		}
+		var one apiextensions.CustomResourceDefinition
+		if err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(&v1, &one, nil); err != nil {
+			return nil, fmt.Errorf("read Istio's CRD %s: %w", v1.Name, err)
+		}
+		kind := schema.GroupKind{Group: one.Spec.Group, Kind: one.Spec.Names.Kind}
+		all[kind] = map[string]definition{}
+		for _, v := range one.Spec.Versions {
+			if !v.Served {
+				continue
+			}
+			s := v.Schema
+			if s == nil { // the conversion lifts a schema that all versions share
+				s = one.Spec.Validation
+			}
+			d, err := define(s)
+			if err != nil {
+				return nil, fmt.Errorf("read the schema of Istio's CRD %s: %w", v1.Name, err)
+			}
+			all[kind][v.Name] = d
+		}
+	}
+	return all, nil
+})
+
+func define(s *apiextensions.CustomResourceValidation) (definition, error) {
+	fields, err := structural.NewStructural(s.OpenAPIV3Schema)
+	if err != nil {
+		return definition{}, err
+	}
+	validator, _, err := validation.NewSchemaValidator(s.OpenAPIV3Schema)
+	if err != nil {
+		return definition{}, err
+	}
+	return definition{fields, validator}, nil
+}

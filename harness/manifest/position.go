@@ -1,0 +1,88 @@
+package manifest
+
+import (
+	"regexp"
+	"strconv"
+
+	yamlnode "go.yaml.in/yaml/v3"
+)
+
+// A place is where a path leads to in a document.
+type place struct {
+	// node is the value there, line that of its key, or of the element of a list.
+	node *yamlnode.Node
+	line int
+	// whole tells that the path was followed to its end; otherwise node is the last that is there.
+	whole bool
+}
+
+// steps are the parts of paths such as spec.http[0].match[1].headers[x-user-group] and metadata.labels[a.b/c].
+var steps = regexp.MustCompile(`[^.\[\]]+|\[[^\]]*\]`)
+
+// find follows a field path as Kubernetes writes it.
+func find(root *yamlnode.Node, path string) place {
+	at := place{node: resolve(root), line: root.Line, whole: true}
+	for _, step := range steps.FindAllString(path, -1) {
+		next, line := child(at.node, step)
+		if next == nil {
+			at.whole = false
+			return at
+		}
+		at.node, at.line = resolve(next), line
+	}
+	return at
+}
+
+// child is the node at one step, nil if there is none.
+func child(n *yamlnode.Node, step string) (*yamlnode.Node, int) {
+	index := -1
+	if step[0] == '[' {
+		step = step[1 : len(step)-1]
+		if i, err := strconv.Atoi(step); err == nil {
+			index = i
+		}
+	}
+	switch n.Kind {
+	case yamlnode.SequenceNode:
+		if index >= 0 && index < len(n.Content) {
+			return n.Content[index], n.Content[index].Line
+		}
+	case yamlnode.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			switch key := n.Content[i]; key.Value {
+			case step:
+				return n.Content[i+1], key.Line
+			case "<<": // merged from an anchor
+				if v, line := child(resolve(n.Content[i+1]), step); v != nil {
+					return v, line
+				}
+			}
+		}
+	}
+	return nil, 0
+}
+
+// resolve follows an alias to its anchor.
+func resolve(n *yamlnode.Node) *yamlnode.Node {
+	for n.Kind == yamlnode.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// linesOf are the lines of the values below a node that are written as value.
+func linesOf(n *yamlnode.Node, value string) []int {
+	if n.Kind == yamlnode.ScalarNode {
+		if n.Value == value {
+			return []int{n.Line}
+		}
+		return nil
+	}
+	var all []int
+	for i, below := range n.Content {
+		if isKey := n.Kind == yamlnode.MappingNode && i%2 == 0; !isKey {
+			all = append(all, linesOf(below, value)...)
+		}
+	}
+	return all
+}

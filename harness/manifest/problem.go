@@ -1,0 +1,21 @@
+package manifest
+
+import "fmt"
+
+// A Problem is one mistake in a manifest.
+type Problem struct {
+	// File is the name that the caller gave.
+	File string
+	// Line counts from 1. 0 is the file as a whole.
+	Line int
+	// Text says what is wrong and, where it is known, what is right.
+	Text string
+}
+
+// Error is "label-mismatch/2-canary.yaml:14: unknown field spec.http[0].rout: did you mean route?", which editors jump to.
+func (p Problem) Error() string {
+	if p.Line == 0 {
+		return fmt.Sprintf("%s: %s", p.File, p.Text)
+	}
+	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
+}
