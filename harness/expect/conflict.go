@@ -43,7 +43,7 @@ func Conflicts(all []Expectation) error {
 			first = first && before != e
 		}
 		// Flags are not added up: a request may have several.
-		if p, ok := e.(Proportion); ok && first && p.kind != byFlag {
+		if p, ok := e.(Proportion); ok && first && p.kind != byFlag && p.Validate() == nil {
 			w := whole{p.kind, p.cohort}
 			sums[w] += p.percent
 			if sum := sums[w]; sum > 100+rounding && sum-p.percent <= 100+rounding {
