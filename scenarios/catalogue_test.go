@@ -2,7 +2,6 @@ package scenarios_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,24 +10,22 @@ import (
 	"strings"
 	"testing"
 
-	"istio.io/istio/pilot/pkg/config/kube/crd"
-	"istio.io/istio/pkg/config/schema/collections"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/scheme"
-
 	"github.com/canarylab/canarylab/harness"
-	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/authoring"
 	"github.com/canarylab/canarylab/scenarios"
 )
 
 // fileName is a number, which gives the order of applying, and what the file is for.
 var fileName = regexp.MustCompile(`^([1-9])-[a-z0-9]+(-[a-z0-9]+)*\.yaml$`)
 
+// What can be found to be wrong without a cluster is: the scenarios' own mistakes, and what Kubernetes and Istio would not take.
 func TestScenariosAreValid(t *testing.T) {
 	for _, s := range scenarios.All() {
-		if err := s.Validate(); err != nil {
-			t.Error(err)
-		}
+		t.Run(s.Name, func(t *testing.T) {
+			for _, problem := range authoring.Where(".", s.Name, s.Check()) {
+				t.Error(problem)
+			}
+		})
 	}
 }
 
@@ -116,77 +113,6 @@ func TestEveryManifestIsUsedAndNumbered(t *testing.T) {
 	}
 }
 
-// What Istio's webhook would refuse is found here, without a cluster, by the same code.
-func TestManifestsAreWhatKubernetesAndIstioTake(t *testing.T) {
-	for _, s := range scenarios.All() {
-		files, err := filepath.Glob(filepath.Join(s.Name, "*.yaml"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("manifests of %s: got %d, %v", s.Name, len(files), err)
-		}
-		for _, file := range files {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			objects, err := kube.Objects(b)
-			if err != nil {
-				t.Errorf("%s: %v", file, err)
-				continue
-			}
-			for _, o := range objects {
-				if strings.HasSuffix(o.GroupVersionKind().Group, "istio.io") {
-					checkIstio(t, file, o.Object)
-				} else {
-					checkKubernetes(t, file, o.Object)
-				}
-			}
-		}
-	}
-}
-
-func checkIstio(t *testing.T, file string, object map[string]any) {
-	t.Helper()
-	b, err := json.Marshal(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	configs, others, err := crd.ParseInputs(string(b))
-	if err != nil || len(configs) != 1 || len(others) != 0 {
-		t.Errorf("%s: Istio reads %d configs, %d others: %v", file, len(configs), len(others), err)
-		return
-	}
-	c := configs[0]
-	schema, ok := collections.Pilot.FindByGroupVersionAliasesKind(c.GroupVersionKind)
-	if !ok {
-		t.Errorf("%s: Istio has no kind %s", file, c.GroupVersionKind)
-		return
-	}
-	warning, err := schema.ValidateConfig(c)
-	if err != nil || warning != nil {
-		t.Errorf("%s: %s: Istio's validation: got error %v, warning %v, want none", file, c.Name, err, warning)
-	}
-	if c.GroupVersionKind.Group == "networking.istio.io" && c.GroupVersionKind.Version != "v1" {
-		t.Errorf("%s: got networking.istio.io/%s, want v1", file, c.GroupVersionKind.Version)
-	}
-}
-
-func checkKubernetes(t *testing.T, file string, object map[string]any) {
-	t.Helper()
-	b, err := json.Marshal(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	typed, _, err := scheme.Codecs.UniversalDeserializer().Decode(b, nil, nil)
-	if err != nil {
-		t.Errorf("%s: %v", file, err)
-		return
-	}
-	// The decoder lets unknown fields pass, the converter does not.
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object, typed, true); err != nil {
-		t.Errorf("%s: %v", file, err)
-	}
-}
-
 func TestFindSuggestsTheNearest(t *testing.T) {
 	for _, tc := range []struct{ name, want string }{
 		{"label-mismatch", ""},
@@ -220,8 +146,9 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		{"loadgen", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness", module + "reports", module + "scenarios"}},
 		{"reports", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness", module + "scenarios"}},
 		{"harness/expect", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness/cluster", module + "scenarios"}},
-		{"harness", []string{module + "scenarios", module + "harness/lab", module + "harness/cluster/", "sigs.k8s.io/kind"}},
-		{"scenarios", []string{module + "harness/lab", module + "harness/cluster/", "sigs.k8s.io/kind"}},
+		{"harness/manifest", []string{module + "harness", module + "scenarios"}},
+		{"harness", []string{module + "scenarios", module + "harness/lab", module + "harness/authoring", module + "harness/cluster/", "sigs.k8s.io/kind"}},
+		{"scenarios", []string{module + "harness/lab", module + "harness/authoring", module + "harness/cluster/", "sigs.k8s.io/kind"}},
 	} {
 		out, err := exec.Command("go", "list", "-deps", module+tc.pkg).CombinedOutput()
 		if err != nil {

@@ -1,0 +1,216 @@
+package authoring
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/build"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"text/template"
+)
+
+// DefaultTitle is the title of a skeleton.
+const DefaultTitle = "A canary gets 10 % of the requests and is rolled back"
+
+// Paths in the source tree, below its root.
+const (
+	catalogue = "scenarios"              // folder of the scenarios
+	listFile  = "scenarios/scenarios.go" // has All, the list of them
+	readme    = "README.md"              // has their table
+)
+
+// tableHead begins the README's table of scenarios.
+const tableHead = "| name | story |\n|---|---|\n"
+
+//go:embed skeleton/*.tmpl
+var skeletonFiles embed.FS
+
+var skeletons = template.Must(template.ParseFS(skeletonFiles, "skeleton/*.tmpl"))
+
+// ErrName is wrapped by errors about a name or a title that a scenario can't have.
+var ErrName = errors.New("not a scenario's name")
+
+// New writes a scenario that runs and passes as it is: a canary at 10 % and its rollback. It makes the scenario's folder and Go file,
+// and enters it into the catalogue's list and into the README's table. root is the source tree's. It returns what was written or changed,
+// below root; after an error all is as it was.
+func New(root, name, title string) (written []string, err error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	if title == "" || strings.ContainsAny(title, "|\n") {
+		return nil, fmt.Errorf("%w: title %q has to fit into a cell of a table: not empty, one line, no |", ErrName, title)
+	}
+	identifier := variable(name)
+	if err := checkVariable(root, name, identifier); err != nil {
+		return nil, err
+	}
+
+	// All is made before the first file is written.
+	goFile := filepath.Join(catalogue, GoFile(name))
+	var added []change
+	for _, f := range []struct{ path, template string }{
+		{filepath.Join(catalogue, name, "1-baseline.yaml"), "1-baseline.yaml.tmpl"},
+		{filepath.Join(catalogue, name, "2-canary.yaml"), "2-canary.yaml.tmpl"},
+		{goFile, "scenario.go.tmpl"},
+	} {
+		var b bytes.Buffer
+		if err := skeletons.ExecuteTemplate(&b, f.template, map[string]string{"Name": name, "Title": title, "Var": identifier}); err != nil {
+			return nil, fmt.Errorf("make %s: %w", f.path, err)
+		}
+		added = append(added, change{path: f.path, now: b.Bytes()})
+	}
+	list, err := edit(root, listFile, func(old []byte) ([]byte, error) { return listed(old, identifier) })
+	if err != nil {
+		return nil, err
+	}
+	table, err := edit(root, readme, func(old []byte) ([]byte, error) {
+		return tabled(old, "| `"+name+"` | "+title+" |\n")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return write(root, filepath.Join(catalogue, name), append(added, list, table))
+}
+
+// kebab is what the harness and Kubernetes take.
+var kebab = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
+// checkName refuses names that can't be those of a scenario, of its namespace and of its Go file.
+func checkName(name string) error {
+	if !kebab.MatchString(name) || len(name) > 40 {
+		return fmt.Errorf("%w: %q is not in kebab case, with up to 40 letters, such as label-mismatch", ErrName, name)
+	}
+	// some_linux.go and some_test.go are special to Go.
+	nowhere := build.Context{GOOS: "none", GOARCH: "none", Compiler: "gc", OpenFile: func(string) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader("package scenarios\n")), nil
+	}}
+	everywhere, err := nowhere.MatchFile(".", GoFile(name))
+	if err != nil || !everywhere || strings.HasSuffix(name, "-test") {
+		return fmt.Errorf("%w: Go would build %s for some systems or tests only: use another last word than in %q", ErrName, GoFile(name), name)
+	}
+	return nil
+}
+
+// variable is labelMismatch for label-mismatch.
+func variable(name string) string {
+	words := strings.Split(name, "-")
+	for i, w := range words[1:] {
+		words[i+1] = strings.ToUpper(w[:1]) + w[1:]
+	}
+	return strings.Join(words, "")
+}
+
+// checkVariable refuses names that there are already, as a scenario or as something else in the catalogue's package.
+func checkVariable(root, name, identifier string) error {
+	for _, path := range []string{filepath.Join(catalogue, name), filepath.Join(catalogue, GoFile(name))} {
+		if _, err := os.Lstat(filepath.Join(root, path)); err == nil {
+			return fmt.Errorf("%w: there is a %s already", ErrName, path)
+		}
+	}
+	if token.IsKeyword(identifier) || types.Universe.Lookup(identifier) != nil {
+		return fmt.Errorf("%w: %q means something to Go", ErrName, name)
+	}
+	files, err := filepath.Glob(filepath.Join(root, catalogue, "*.go"))
+	if err != nil {
+		return err
+	}
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return fmt.Errorf("read the catalogue: %w", err)
+		}
+		if declares(file, identifier) {
+			return fmt.Errorf("%w: %s is taken in %s", ErrName, identifier, filepath.Join(catalogue, filepath.Base(path)))
+		}
+	}
+	return nil
+}
+
+// declares tells whether a file has the name at its top, as a package that it imports or as its own.
+func declares(file *ast.File, name string) bool {
+	for _, d := range file.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil && d.Name.Name == name {
+				return true
+			}
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				switch spec := spec.(type) {
+				case *ast.TypeSpec:
+					if spec.Name.Name == name {
+						return true
+					}
+				case *ast.ValueSpec:
+					for _, n := range spec.Names {
+						if n.Name == name {
+							return true
+						}
+					}
+				case *ast.ImportSpec:
+					last := filepath.Base(strings.Trim(spec.Path.Value, `"`))
+					if spec.Name != nil && spec.Name.Name == name || spec.Name == nil && last == name {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
+// listed adds a variable at the end of the list that All returns.
+func listed(src []byte, identifier string) ([]byte, error) {
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "", src, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Name.Name != "All" || len(f.Body.List) != 1 {
+			continue
+		}
+		result, ok := f.Body.List[0].(*ast.ReturnStmt)
+		if !ok || len(result.Results) != 1 {
+			continue
+		}
+		list, ok := result.Results[0].(*ast.CompositeLit)
+		if !ok {
+			continue
+		}
+		end := set.Position(list.Rbrace).Offset
+		text := string(src[:end])
+		if len(list.Elts) > 0 && !strings.HasSuffix(strings.TrimSpace(text), ",") {
+			text += ","
+		}
+		return format.Source([]byte(text + "\n" + identifier + ",\n" + string(src[end:])))
+	}
+	return nil, errors.New("it has no func All that returns a literal")
+}
+
+// tabled adds a row at the end of the README's table of scenarios.
+func tabled(text []byte, row string) ([]byte, error) {
+	before, rows, ok := strings.Cut(string(text), tableHead)
+	if !ok {
+		return nil, fmt.Errorf("it has no table that begins with %q", tableHead)
+	}
+	end := 0
+	for line := range strings.Lines(rows) {
+		if !strings.HasPrefix(line, "|") {
+			break
+		}
+		end += len(line)
+	}
+	return []byte(before + tableHead + rows[:end] + row + rows[end:]), nil
+}
