@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/authoring"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
@@ -21,8 +22,8 @@ import (
 )
 
 func newScenario(g *global) *cobra.Command {
-	cmd := &cobra.Command{Use: "scenario", Short: "List, describe and run canary stories"}
-	cmd.AddCommand(newScenarioList(), newScenarioDescribe(), newScenarioRun(g))
+	cmd := &cobra.Command{Use: "scenario", Short: "List, describe, run and write canary stories"}
+	cmd.AddCommand(newScenarioList(), newScenarioDescribe(), newScenarioRun(g), newScenarioCheck(), newScenarioNew())
 	return cmd
 }
 
@@ -160,6 +161,9 @@ func newScenarioRun(g *global) *cobra.Command {
 			if loadPods < 1 || loadPods > loadgen.MaxAgents {
 				return usage("--load-pods %d is not 1 to %d", loadPods, loadgen.MaxAgents)
 			}
+			if err := playable(s); err != nil {
+				return err
+			}
 			if out, err = outDir(out); err != nil {
 				return err
 			}
@@ -239,10 +243,15 @@ func outDir(asked string) (string, error) {
 
 func find(name string) (harness.Scenario, error) {
 	s, err := scenarios.Find(name)
-	if err != nil {
-		return s, usage("%w", err)
+	if err == nil {
+		return s, nil
 	}
-	return s, nil
+	if source, noSource := lab.Source(); noSource == nil {
+		if authoring.Exists(source, name) {
+			return s, usage("%w; the source tree has it, and this program was built before: make build", err)
+		}
+	}
+	return s, usage("%w", err)
 }
 
 // oneScenario wants one argument.

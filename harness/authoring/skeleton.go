@@ -82,6 +82,19 @@ func New(root, name, title string) (written []string, err error) {
 	return write(root, filepath.Join(catalogue, name), append(added, list, table))
 }
 
+// Exists tells whether the source tree has a scenario of that name, built in or not.
+func Exists(root, name string) bool {
+	if !kebab.MatchString(name) {
+		return false
+	}
+	for _, path := range []string{name, GoFile(name)} {
+		if _, err := os.Stat(filepath.Join(root, catalogue, path)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // kebab is what the harness and Kubernetes take.
 var kebab = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 

@@ -84,6 +84,9 @@ func TestNewWritesWhatTheCatalogueTakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !Exists(root, "my-5xx-story") || Exists(root, "scenarios") || Exists(root, "") {
+		t.Error("got Exists wrong: want it of the new scenario, and not of scenarios.go")
+	}
 	want := []string{"scenarios/my-5xx-story/1-baseline.yaml", "scenarios/my-5xx-story/2-canary.yaml", "scenarios/my_5xx_story.go", listFile, readme}
 	if !slices.Equal(written, want) {
 		t.Errorf("got %q written, want %q", written, want)

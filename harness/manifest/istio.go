@@ -62,7 +62,7 @@ func newest(byVersion map[string]definition) string {
 			return v
 		}
 	}
-	return slices.Min(slices.Collect(maps.Keys(byVersion)))
+	return slices.Max(slices.Collect(maps.Keys(byVersion)))
 }
 
 // definition checks what the API server checks: unknown fields, as kubectl has it do, and the types and bounds of the CRD's schema.
@@ -180,7 +180,6 @@ var definitions = sync.OnceValues(func() (map[schema.GroupKind]map[string]defini
 			return nil, fmt.Errorf("read Istio's CRD %s: %w", v1.Name, err)
 		}
 		kind := schema.GroupKind{Group: one.Spec.Group, Kind: one.Spec.Names.Kind}
-		all[kind] = map[string]definition{}
 		for _, v := range one.Spec.Versions {
 			if !v.Served {
 				continue
@@ -192,6 +191,9 @@ var definitions = sync.OnceValues(func() (map[schema.GroupKind]map[string]defini
 			d, err := define(s)
 			if err != nil {
 				return nil, fmt.Errorf("read the schema of Istio's CRD %s: %w", v1.Name, err)
+			}
+			if all[kind] == nil {
+				all[kind] = map[string]definition{}
 			}
 			all[kind][v.Name] = d
 		}
