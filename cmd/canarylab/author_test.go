@@ -130,7 +130,7 @@ func TestNewWritesAScenario(t *testing.T) {
 		}
 	}
 	list, err := os.ReadFile(filepath.Join(dir, "scenarios.go"))
-	if err != nil || !strings.Contains(string(list), "\n\t\tmyStory,\n\t}\n") {
+	if err != nil || !strings.Contains(string(list), ",\n\t\tmyStory,\n\t}\n") {
 		t.Errorf("got %v and\n%s\nwant myStory last in the list", err, list)
 	}
 	if _, code, err := run(t, "scenario", "new", "my-story"); code != 64 || !strings.Contains(err.Error(), "already") {

@@ -203,8 +203,8 @@ func listed(src []byte, identifier string) ([]byte, error) {
 			continue
 		}
 		end := set.Position(list.Rbrace).Offset
-		text := string(src[:end])
-		if len(list.Elts) > 0 && !strings.HasSuffix(strings.TrimSpace(text), ",") {
+		text := strings.TrimSpace(string(src[:end]))
+		if len(list.Elts) > 0 && !strings.HasSuffix(text, ",") {
 			text += ","
 		}
 		return format.Source([]byte(text + "\n" + identifier + ",\n" + string(src[end:])))
