@@ -122,14 +122,22 @@ func (p Phase) unknown(names *manifest.Names) (errs []error) {
 		add(step, names.Deployment(step.Deployment))
 	case Undo:
 		add(step, names.Deployment(step.Deployment))
+	case Restart:
+		add(step, names.Deployment(step.Deployment))
 	case Inject:
 		add(step, names.Version(step.Version))
 	}
-	for _, proof := range p.Prove {
+	for _, proof := range slices.Concat(p.Await, p.Prove) {
 		switch proof := proof.(type) {
 		case Endpoints:
 			add(proof, names.Subset(Service, proof.Subset))
+		case Ejected:
+			add(proof, names.Subset(Service, proof.Subset))
+		case NoCluster:
+			add(proof, names.Subset(Service, proof.Subset))
 		case ReadyPods:
+			add(proof, names.Version(proof.Version))
+		case Sidecars:
 			add(proof, names.Version(proof.Version))
 		}
 	}

@@ -213,7 +213,7 @@ func (s Scenario) Validate() error {
 	applied := map[string]bool{}
 	for i, p := range s.Phases {
 		at := func(format string, args ...any) {
-			wrong("phase %d (%s): "+format, append([]any{i + 1, p.Name}, args...)...)
+			errs = append(errs, &PhaseError{Scenario: s.Name, Number: i + 1, Name: p.Name, Err: fmt.Errorf(format, args...)})
 		}
 		if p.Name == "" || names[p.Name] {
 			at("its name is empty or used twice")

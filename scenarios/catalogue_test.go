@@ -75,8 +75,11 @@ func TestEveryManifestIsUsedAndNumbered(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			var used []string
 			for _, p := range s.Phases {
-				file := ""
-				switch do := p.Do.(type) {
+				file, do := "", p.Do
+				if back, ok := do.(harness.Rollback); ok {
+					do = back.By
+				}
+				switch do := do.(type) {
 				case harness.Apply:
 					file = string(do)
 				case harness.Delete:
@@ -119,7 +122,7 @@ func TestFindSuggestsTheNearest(t *testing.T) {
 		{"label-missmatch", "did you mean label-mismatch?"},
 		{"Header-Routing", "did you mean header-routing?"},
 		{"weighted-rolout", "did you mean weighted-rollout?"},
-		{"something-else", "there are: weighted-rollout, header-routing, label-mismatch"},
+		{"something-else", "there are: weighted-rollout, header-routing, ab-client-id"},
 		{"", "there are: weighted-rollout"},
 	} {
 		s, err := scenarios.Find(tc.name)

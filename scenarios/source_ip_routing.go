@@ -30,9 +30,9 @@ var sourceIPRouting = harness.Scenario{
 	Load: loadgen.Plan{
 		URL: "http://my-service/",
 		Cohorts: []loadgen.Cohort{
-			{Name: "office", Rate: 200, Entry: loadgen.Gateway, Header: map[string]string{"X-Forwarded-For": "203.0.113.9"}},
-			{Name: "elsewhere", Rate: 200, Entry: loadgen.Gateway, Header: map[string]string{"X-Forwarded-For": "198.51.100.7"}},
-			{Name: "forger", Rate: 200, Entry: loadgen.Gateway, Header: map[string]string{"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}},
+			{Name: "office", Rate: 200, Entry: loadgen.Gateway, Header: map[string]string{"Host": "my-service.example.com", "X-Forwarded-For": "203.0.113.9"}},
+			{Name: "elsewhere", Rate: 200, Entry: loadgen.Gateway, Header: map[string]string{"Host": "my-service.example.com", "X-Forwarded-For": "198.51.100.7"}},
+			{Name: "forger", Rate: 200, Entry: loadgen.Gateway, Header: map[string]string{"Host": "my-service.example.com", "X-Forwarded-For": "203.0.113.9, 198.51.100.7"}},
 		},
 	},
 	Canary:       "v2",

@@ -16,6 +16,8 @@ func Versions(all []Expectation) []string {
 			version = e.version
 		case Silence:
 			version = e.version
+		case Throughput:
+			version = e.version
 		}
 		if version != "" && !slices.Contains(versions, version) {
 			versions = append(versions, version)
@@ -43,7 +45,7 @@ func Conflicts(all []Expectation) error {
 			first = first && before != e
 		}
 		// Flags are not added up: a request may have several.
-		if p, ok := e.(Proportion); ok && first && p.kind != byFlag && p.Validate() == nil {
+		if p, ok := e.(Proportion); ok && first && p.kind != byFlag && p.bound >= 0 && p.Validate() == nil {
 			w := whole{p.kind, p.cohort}
 			sums[w] += p.percent
 			if sum := sums[w]; sum > 100+rounding && sum-p.percent <= 100+rounding {
@@ -62,7 +64,7 @@ func contradict(a, b Expectation) bool {
 	share, isShare := b.(Proportion)
 	switch a := a.(type) {
 	case Proportion:
-		return isShare && a.kind == share.kind && a.cohort == share.cohort && a.subject() == share.subject() && a.percent != share.percent
+		return isShare && a.kind == share.kind && a.cohort == share.cohort && a.subject() == share.subject() && apart(a, share)
 	case Silence:
 		return isShare && share.kind == byVersion && share.version == a.version && share.percent > 0
 	case Errors:
@@ -74,6 +76,17 @@ func contradict(a, b Expectation) bool {
 		}
 		isError := share.kind != byVersion && share.percent > 0 && (share.code == 0 || share.code >= 400)
 		return isShare && isError && (a.flag == "" || share.code != a.code)
+	}
+	return false
+}
+
+// apart tells whether no share is both what a and what b claim.
+func apart(a, b Proportion) bool {
+	switch {
+	case a.bound == 0 && b.bound == 0:
+		return a.percent != b.percent
+	case a.bound >= 0 && b.bound <= 0:
+		return a.percent > b.percent
 	}
 	return false
 }
