@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -57,26 +56,6 @@ type Faults struct {
 	Drain time.Duration
 }
 
-// maxCodes is how many codes may share the errors.
-const maxCodes = 8
-
-// Codes is a set of HTTP errors to draw from, such as Codes{500, 503}. A code that is there twice is drawn twice as often.
-// The first zero ends it. Its text is "500/503", as commas separate knobs in FaultsHeader.
-type Codes [maxCodes]int
-
-// String implements fmt.Stringer.
-func (c Codes) String() string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(c[:c.len()]), " ", "/"), "[]")
-}
-
-func (c Codes) len() int {
-	n := 0
-	for n < len(c) && c[n] != 0 {
-		n++
-	}
-	return n
-}
-
 // MarshalJSON gives the four oldest fields always, and all others that are set, such as
 // {"errorRate":0.1,"errorCode":503,"closeRate":0.05,"latency":"50ms","jitter":"0s"}. ErrorCodes stand in for errorCode.
 func (f Faults) MarshalJSON() ([]byte, error) {
@@ -119,7 +98,7 @@ func (f *Faults) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Validate tells which field is out of bounds or could have no effect, by its JSON name.
+// Validate tells which field is out of bounds or contradicts another one, by its JSON name.
 func (f Faults) Validate() error {
 	for _, k := range knobs {
 		if err := k.check(f); err != nil {
@@ -133,8 +112,6 @@ func (f Faults) Validate() error {
 		return fmt.Errorf("errorRate, closeRate and resetRate: their sum %v is above 1, and no request has two fates", sum)
 	case f.ErrorCode != 0 && f.ErrorCodes != Codes{}:
 		return errors.New("errorCodes: takes the place of errorCode; set one of them")
-	case f.Distribution != Uniform && f.Jitter == 0:
-		return errors.New("distribution: has no effect without jitter")
 	case f.Overflow != Reject && f.Concurrency == 0:
 		return errors.New("overflow: has no effect without concurrency")
 	case f.Queue != 0 && f.Overflow != Enqueue:

@@ -15,8 +15,8 @@ type knob struct {
 	// name is the field's in JSON and in FaultsHeader, flag that of the command line.
 	name, flag string
 	usage      string
-	// scope is "" for a knob that makes sense for one request, else why it does not.
-	scope string
+	// podOnly marks a knob that makes no sense for one request.
+	podOnly bool
 	// group is shared by knobs of which a request's own replaces all: no request has two fates, or two sets of codes.
 	group string
 	// example is the zero value in JSON's form. Its type is the one that JSON has to give.
@@ -56,9 +56,9 @@ func field[T comparable](name, flag, usage string, at func(*Faults) *T, parse fu
 	}
 }
 
-// only says why a knob is not for one request.
-func (k knob) only(why string) knob {
-	k.scope = why
+// ofPod marks the knob as one that is not for one request.
+func (k knob) ofPod() knob {
+	k.podOnly = true
 	return k
 }
 
@@ -133,48 +133,6 @@ func parseCount(s string) (int, error) {
 	return v, nil
 }
 
-func checkCode(v int) error {
-	if v < 400 || v > 599 {
-		return fmt.Errorf("%d is not an HTTP error (400 to 599)", v)
-	}
-	return nil
-}
-
-func parseCodes(s string) (Codes, error) {
-	var c Codes
-	parts := strings.Split(s, "/")
-	if len(parts) > len(c) {
-		return Codes{}, fmt.Errorf("%q are more than %d codes", s, len(c))
-	}
-	for i, part := range parts {
-		v, err := parseCount(part)
-		if err != nil {
-			return Codes{}, fmt.Errorf("%q is not a list of codes such as 500/503", s)
-		}
-		// A zero would end the list here, and what follows would never be drawn.
-		if err := checkCode(v); err != nil {
-			return Codes{}, err
-		}
-		c[i] = v
-	}
-	return c, nil
-}
-
-func checkCodes(c Codes) error {
-	for i, v := range c {
-		if v == 0 && i >= c.len() {
-			continue
-		}
-		if i > c.len() {
-			return fmt.Errorf("%d comes after the zero that ends the list", v)
-		}
-		if err := checkCode(v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // choiceKnob is a knob with named values, which are numbered in the order of names.
 func choiceKnob[T ~uint8](name, flag, usage string, at func(*Faults) *T, names []string) knob {
 	return field(name, flag, usage, at,
@@ -218,8 +176,6 @@ const drainFlag = "drain-delay"
 const (
 	fateGroup = "fate"
 	codeGroup = "code"
-
-	wholePod = "it is about the whole pod, not about one request"
 )
 
 // knobs are all fields of Faults, in the order of its JSON.
@@ -254,15 +210,15 @@ var knobs = []knob{
 	durationKnob("stream", "stream", "how long every answer's body takes after its header",
 		func(f *Faults) *time.Duration { return &f.Stream }),
 	countKnob("concurrency", "concurrency", "how many requests are worked on at once; 0 is no limit",
-		func(f *Faults) *int { return &f.Concurrency }).only(wholePod),
+		func(f *Faults) *int { return &f.Concurrency }).ofPod(),
 	choiceKnob("overflow", "overflow", "what becomes of requests over the limit: reject (503 at once), queue (default reject)",
-		func(f *Faults) *Overflow { return &f.Overflow }, overflows).only(wholePod),
+		func(f *Faults) *Overflow { return &f.Overflow }, overflows).ofPod(),
 	countKnob("queue", "queue", "how many requests may wait in the queue; 0 is no bound",
-		func(f *Faults) *int { return &f.Queue }).only(wholePod),
+		func(f *Faults) *int { return &f.Queue }).ofPod(),
 	switchKnob("unready", "unready", "say on /readyz that the pod is not ready, and go on serving",
-		func(f *Faults) *bool { return &f.Unready }).only(wholePod),
+		func(f *Faults) *bool { return &f.Unready }).ofPod(),
 	durationKnob("drain", drainFlag, "how long to go on serving after SIGTERM, so that proxies learn of it first",
-		func(f *Faults) *time.Duration { return &f.Drain }).only(wholePod),
+		func(f *Faults) *time.Duration { return &f.Drain }).ofPod(),
 }
 
 func never(Faults) bool { return false }
@@ -309,63 +265,4 @@ func jsonType(v any) string {
 	default:
 		return "object"
 	}
-}
-
-// FaultsHeader is the request header that sets faults for one request, such as "errorRate=1,errorCode=500,latency=50ms". What
-// it does not name is as the pod has it. It goes before the pod's own: a request that names one of errorRate, closeRate and
-// resetRate has 0 for the others, and one that names errorCode or errorCodes has no other code.
-const FaultsHeader = "X-App-Faults"
-
-// override is the faults of one request, with the header's values in place of the pod's. The values of a header that is there
-// several times count as one list (RFC 9110, section 5.3).
-func override(pod Faults, header []string) (Faults, error) {
-	f, err := parseOverride(pod, strings.Split(strings.Join(header, ","), ","))
-	if err == nil {
-		err = f.Validate()
-	}
-	if err != nil {
-		return Faults{}, fmt.Errorf("%s: %w", FaultsHeader, err)
-	}
-	return f, nil
-}
-
-func parseOverride(f Faults, pairs []string) (Faults, error) {
-	type setting struct {
-		knob
-		value string
-	}
-	settings := make([]setting, 0, len(pairs))
-	for _, pair := range pairs {
-		name, value, found := strings.Cut(strings.TrimSpace(pair), "=")
-		if !found {
-			return Faults{}, fmt.Errorf("want knob=value,knob=value, got %.40q", pair)
-		}
-		k, err := knobOf(name)
-		if err != nil {
-			return Faults{}, err
-		}
-		if k.scope != "" {
-			return Faults{}, fmt.Errorf("%s: %s; set it on the admin port", name, k.scope)
-		}
-		for _, s := range settings {
-			if s.name == name {
-				return Faults{}, fmt.Errorf("%s: it is there twice", name)
-			}
-		}
-		settings = append(settings, setting{k, value})
-	}
-	// Whole groups go before the first value is set, so that two of one group meet in Validate and not each other.
-	for _, s := range settings {
-		for _, k := range knobs {
-			if k.group != "" && k.group == s.group {
-				k.clear(&f)
-			}
-		}
-	}
-	for _, s := range settings {
-		if err := s.set(&f, s.value); err != nil {
-			return Faults{}, err
-		}
-	}
-	return f, nil
 }

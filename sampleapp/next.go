@@ -115,11 +115,7 @@ func splitHeaders(s string) ([]string, error) {
 	var names []string
 	for name := range strings.SplitSeq(s, ",") {
 		name = strings.TrimSpace(name)
-		// The characters are those of RFC 9110, section 5.6.2.
-		valid := name != "" && !strings.ContainsFunc(name, func(r rune) bool {
-			return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
-		})
-		if !valid {
+		if name == "" || strings.ContainsFunc(name, notToken) {
 			return nil, fmt.Errorf("propagate: %q is not a header's name such as x-request-id", name)
 		}
 		if slices.Contains(ownHeaders, http.CanonicalHeaderKey(name)) {
@@ -128,4 +124,13 @@ func splitHeaders(s string) ([]string, error) {
 		names = append(names, name)
 	}
 	return names, nil
+}
+
+// notToken tells what may not be in a header's name (RFC 9110, section 5.6.2).
+func notToken(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+		return false
+	}
+	return !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }

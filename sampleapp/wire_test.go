@@ -76,7 +76,7 @@ func TestClosesAndResets(t *testing.T) {
 func TestResetWithoutConnection(t *testing.T) {
 	a := New(Config{Version: "v1", Faults: Faults{ResetRate: 1}})
 	defer func() {
-		if err := recover(); err != http.ErrAbortHandler {
+		if err, ok := recover().(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 			t.Errorf("got %v, want the request aborted", err)
 		}
 		if c := a.Counters(); c.Reset != 1 || c.InFlight != 0 {

@@ -1,0 +1,65 @@
+package sampleapp
+
+import (
+	"fmt"
+	"strings"
+)
+
+// FaultsHeader is the request header that sets faults for one request, such as "errorRate=1,errorCode=500,latency=50ms". What
+// it does not name is as the pod has it. It goes before the pod's own: a request that names one of errorRate, closeRate and
+// resetRate has 0 for the others, and one that names errorCode or errorCodes has no other code.
+const FaultsHeader = "X-App-Faults"
+
+// override is the faults of one request, with the header's values in place of the pod's. The values of a header that is there
+// several times count as one list (RFC 9110, section 5.3).
+func override(pod Faults, header []string) (Faults, error) {
+	f, err := parseOverride(pod, strings.Split(strings.Join(header, ","), ","))
+	if err == nil {
+		err = f.Validate()
+	}
+	if err != nil {
+		return Faults{}, fmt.Errorf("%s: %w", FaultsHeader, err)
+	}
+	return f, nil
+}
+
+func parseOverride(f Faults, pairs []string) (Faults, error) {
+	type setting struct {
+		knob
+		value string
+	}
+	settings := make([]setting, 0, len(pairs))
+	for _, pair := range pairs {
+		name, value, found := strings.Cut(strings.TrimSpace(pair), "=")
+		if !found {
+			return Faults{}, fmt.Errorf("want knob=value,knob=value, got %.40q", pair)
+		}
+		k, err := knobOf(name)
+		if err != nil {
+			return Faults{}, err
+		}
+		if k.podOnly {
+			return Faults{}, fmt.Errorf("%s: it is about the whole pod, not about one request; set it on the admin port", name)
+		}
+		for _, s := range settings {
+			if s.name == name {
+				return Faults{}, fmt.Errorf("%s: it is there twice", name)
+			}
+		}
+		settings = append(settings, setting{k, value})
+	}
+	// Whole groups go before the first value is set, so that two of one group meet in Validate and not each other.
+	for _, s := range settings {
+		for _, k := range knobs {
+			if k.group != "" && k.group == s.group {
+				k.clear(&f)
+			}
+		}
+	}
+	for _, s := range settings {
+		if err := s.set(&f, s.value); err != nil {
+			return Faults{}, err
+		}
+	}
+	return f, nil
+}
