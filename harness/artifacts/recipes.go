@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // nodePrograms are the names that the node's multi-call binary is called by.
@@ -115,6 +116,31 @@ func (s *Store) Programs(ctx context.Context) (string, error) {
 				b.packages = append(b.packages, "./"+p)
 			}
 			b.packages = append(b.packages, vegeta)
+			return s.run(ctx, b, say)
+		},
+	})
+}
+
+// prometheusModule is the nested module with Prometheus. It is apart because the main module must not be tied to the versions of so
+// big a program, of which it needs not one package.
+const prometheusModule = "harness/images/prometheus"
+
+// Prometheus returns the folder with prometheus, of the version that PrometheusVersion tells. It has no web pages, which would have to
+// be built with Node.js, and finds its targets by DNS, files and HTTP alone: the packages of all clouds would double the binary.
+func (s *Store) Prometheus(ctx context.Context) (string, error) {
+	version, err := s.PrometheusVersion()
+	if err != nil {
+		return "", err
+	}
+	b := goBuild{
+		module: prometheusModule, static: true, tags: "remove_all_sd enable_dns_sd",
+		vars:     map[string]string{"github.com/prometheus/common/version.Version": strings.TrimPrefix(version, "v")},
+		packages: []string{"github.com/prometheus/prometheus/cmd/prometheus"},
+	}
+	return s.Get(ctx, Recipe{
+		Name: "prometheus", How: fmt.Sprint(b.tags, b.vars), Inputs: []string{prometheusModule}, Free: needed / 3,
+		Make: func(ctx context.Context, dir string, say func(string)) error {
+			b.out = dir + "/"
 			return s.run(ctx, b, say)
 		},
 	})

@@ -156,6 +156,21 @@ func TestVersionsAreThoseOfGoMod(t *testing.T) {
 	if _, err := s.moduleVersion("", "istio.io/istio"); err != nil {
 		t.Error(err)
 	}
+	if got, err := s.PrometheusVersion(); err != nil || !strings.HasPrefix(got, "v3.") {
+		t.Errorf("got Prometheus %q (%v), want v3.something", got, err)
+	}
+}
+
+func TestPrometheusReleases(t *testing.T) {
+	for module, want := range map[string]string{
+		"v0.315.0": "v3.15.0", "v0.305.2": "v3.5.2", "v0.400.1": "v4.0.1",
+		// Of older ones, v0.55.1 was of 2.55.1. What is between releases is none.
+		"v0.55.1": "", "v0.315": "", "v0.316.0-rc.1": "", "v0.315.1-0.20260101000000-0123456789ab": "", "v1.315.0": "", "": "",
+	} {
+		if got, err := prometheusRelease(module); got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: got %q (%v), want %q", module, got, err, want)
+		}
+	}
 }
 
 func TestToolsName(t *testing.T) {

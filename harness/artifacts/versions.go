@@ -46,6 +46,25 @@ func (s *Store) moduleDir(ctx context.Context, dependency string) (string, error
 // Kubernetes is the version of the node's programs, such as "v1.37.2".
 func (s *Store) Kubernetes() (string, error) { return s.moduleVersion(nodeModule, "k8s.io/kubernetes") }
 
+// PrometheusVersion is the release that Prometheus is built from, such as "v3.15.0".
+func (s *Store) PrometheusVersion() (string, error) {
+	module, err := s.moduleVersion(prometheusModule, "github.com/prometheus/prometheus")
+	if err != nil {
+		return "", err
+	}
+	return prometheusRelease(module)
+}
+
+// prometheusRelease is the release of a version of Prometheus' module: v3.15.0 of v0.315.0. Its packages promise no compatibility, so
+// that the module stays at v0, with the release's first two numbers as its second, the latter in two digits (Prometheus' README.md).
+func prometheusRelease(module string) (string, error) {
+	var joined, patch int
+	if _, err := fmt.Sscanf(module, "v0.%d.%d", &joined, &patch); err != nil || semver.Canonical(module) != module || semver.Prerelease(module) != "" || joined < 300 {
+		return "", fmt.Errorf("version %s of Prometheus' module is of no release 3 or newer", module)
+	}
+	return fmt.Sprintf("v%d.%d.%d", joined/100, joined%100, patch), nil
+}
+
 // nodeVersions are the variables that the node's programs get their versions from when they are built by their own
 // release scripts. A Kubernetes without them calls itself v0.0.0, which clients take at its word.
 func (s *Store) nodeVersions() (map[string]string, error) {

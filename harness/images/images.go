@@ -41,6 +41,8 @@ const (
 	LoadGen   = "canarylab/loadgen:dev"
 	AccessLog = "canarylab/accesslog:dev"
 	Pause     = "canarylab/pause:dev"
+	// Prometheus is of few scenarios' use and not among the images of Build: BuildPrometheus makes it.
+	Prometheus = "canarylab/prometheus:dev"
 )
 
 // proxyUser is the user that Istio's sidecars run as: istio-init excludes its traffic from capture by this number
@@ -67,7 +69,7 @@ type spec struct {
 // A Store builds or finds the programs that go into images, and keeps the images.
 type Store interface {
 	Binaries
-	Get(ctx context.Context, r artifacts.Recipe) (string, error)
+	keeper
 }
 
 // Which says which images to build.
@@ -86,12 +88,22 @@ func Build(ctx context.Context, s Store, which Which) (map[string]v1.Image, erro
 	if err != nil {
 		return nil, err
 	}
+	return keep(ctx, s, "images", specs)
+}
+
+// A keeper keeps what was built.
+type keeper interface {
+	Get(ctx context.Context, r artifacts.Recipe) (string, error)
+}
+
+// keep makes the images, or finds them in the store under that name.
+func keep(ctx context.Context, s keeper, name string, specs map[string]spec) (map[string]v1.Image, error) {
 	how, err := fingerprint(specs)
 	if err != nil {
 		return nil, err
 	}
 	dir, err := s.Get(ctx, artifacts.Recipe{
-		Name: "images", How: how, Free: 1 << 30,
+		Name: name, How: how, Free: 1 << 30,
 		Make: func(_ context.Context, dir string, say func(string)) error {
 			path, err := layout.Write(dir, empty.Index)
 			if err != nil {
@@ -142,17 +154,27 @@ func read(dir string) (map[string]v1.Image, error) {
 func Released(ctx context.Context, hub, tag string) (map[string]v1.Image, error) {
 	set := map[string]v1.Image{}
 	for _, program := range []string{"pilot", "proxyv2"} {
-		ref, err := name.ParseReference(hub + "/" + program + ":" + tag)
+		ref, image, err := fetch(ctx, hub+"/"+program+":"+tag)
 		if err != nil {
 			return nil, fmt.Errorf("a released image of Istio: %w", err)
 		}
-		platform := v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
-		set[ref.String()], err = remote.Image(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithPlatform(platform))
-		if err != nil {
-			return nil, fmt.Errorf("fetch %s: %w", ref, err)
-		}
+		set[ref] = image
 	}
 	return set, nil
+}
+
+// fetch finds an image for this machine in its registry. It returns the reference in full.
+func fetch(ctx context.Context, reference string) (string, v1.Image, error) {
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return "", nil, err
+	}
+	platform := v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+	image, err := remote.Image(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithPlatform(platform))
+	if err != nil {
+		return "", nil, fmt.Errorf("fetch %s: %w", ref, err)
+	}
+	return ref.String(), image, nil
 }
 
 // specs are the images, by reference.

@@ -83,8 +83,9 @@ func TestBuildIsReproducible(t *testing.T) {
 	}
 }
 
-func TestProxyImageIsComplete(t *testing.T) {
-	image := build(t, newBinaries(t))[Proxy]
+// headers are those of an image's files, by their names without a slash at the end.
+func headers(t *testing.T, image v1.Image) map[string]tar.Header {
+	t.Helper()
 	files := map[string]tar.Header{}
 	content := mutate.Extract(image)
 	defer content.Close()
@@ -92,13 +93,18 @@ func TestProxyImageIsComplete(t *testing.T) {
 	for {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			break
+			return files
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		files[strings.TrimSuffix(h.Name, "/")] = *h
 	}
+}
+
+func TestProxyImageIsComplete(t *testing.T) {
+	image := build(t, newBinaries(t))[Proxy]
+	files := headers(t, image)
 	for _, want := range []string{"usr/local/bin/pilot-agent", "usr/local/bin/envoy", "usr/sbin/nft", "var/lib/istio/envoy/envoy_bootstrap_tmpl.json"} {
 		if files[want].Size == 0 {
 			t.Errorf("%s is not in the image", want)

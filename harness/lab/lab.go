@@ -135,6 +135,7 @@ type Lab struct {
 	kube     *kube.Client
 	mesh     mesh.Installed
 	istio    Istio
+	store    images.PrometheusStore // nil where images are not built
 	timer    *timer
 	steps    []cluster.Step
 	gateway  chan error // gets one value when the ingress gateway is ready
@@ -164,6 +165,9 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 	// Building is done once, and is no part of the bring-up.
 	timer.restart()
 	l := &Lab{provider: provider, why: chosen.why, istio: o.Istio, timer: timer, gateway: make(chan error, 1)}
+	if o.needsTools() {
+		l.store = chosen.store
+	}
 	l.cluster, err = provider.Up(ctx, o.Name, cluster.Options{
 		Progress: timer,
 		Images:   func(context.Context) (map[string]v1.Image, error) { return set, nil },

@@ -243,8 +243,11 @@ type Cluster struct {
 	dir    string
 	config *rest.Config
 	kube   *kube.Client
-	// tag is the images' in the repository.
+	// tag is the images' in the repository: of those that are there already, or that were pushed first.
 	tag string
+	// pushed are the tags of all that were pushed, by the lab's own references: a set that is pushed later has another tag, and the
+	// first keeps its own.
+	pushed map[string]string
 }
 
 var _ cluster.Cluster = (*Cluster)(nil)
@@ -271,7 +274,9 @@ func (c *Cluster) Ready(context.Context) error { return nil }
 func (c *Cluster) About() []string {
 	about := []string{fmt.Sprintf("The cluster is somebody's own (%s): what else runs on it, and how its Istio is configured, is not the lab's doing.", c.config.Host)}
 	if c.provider.Access.Repository != "" {
-		about = append(about, fmt.Sprintf("The lab's images come from %s, tag %s.", c.provider.Access.Repository, c.tag))
+		tags := slices.AppendSeq([]string{c.tag}, maps.Values(c.pushed))
+		slices.Sort(tags)
+		about = append(about, fmt.Sprintf("The lab's images come from %s, tag %s.", c.provider.Access.Repository, strings.Join(slices.Compact(tags), " and ")))
 	}
 	return about
 }
@@ -285,7 +290,11 @@ func (c *Cluster) Reference(image string) string {
 	if !strings.HasPrefix(image, images.Prefix) || !ours {
 		return image
 	}
-	return strings.TrimSuffix(c.provider.Access.Repository, "/") + "/" + own + ":" + c.tag
+	tag := c.tag
+	if pushed, ok := c.pushed[image]; ok {
+		tag = pushed
+	}
+	return strings.TrimSuffix(c.provider.Access.Repository, "/") + "/" + own + ":" + tag
 }
 
 // LoadImages implements cluster.Cluster: it pushes the images to the repository, with the credentials that Docker would use. Without
@@ -298,7 +307,15 @@ func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error
 	if err != nil {
 		return err
 	}
-	c.tag = digest
+	if c.tag == "" {
+		c.tag = digest
+	}
+	if c.pushed == nil {
+		c.pushed = map[string]string{}
+	}
+	for ref := range set {
+		c.pushed[ref] = digest
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(pushedSideBySide)
 	for ref, image := range set {

@@ -495,8 +495,37 @@ func TestImagesArePushedUnderTheirDigest(t *testing.T) {
 	if err := again.LoadImages(t.Context(), set); err != nil || again.tag != tag || r.blobs > uploads {
 		t.Errorf("got tag %s and %d uploads (%v), want %s and none", again.tag, r.blobs-uploads, err, tag)
 	}
-	if err := again.LoadImages(t.Context(), someImages(t, images.LoadGen)); err != nil || again.tag == tag {
-		t.Errorf("got tag %s (%v) for other images, want another", again.tag, err)
+	other := &Cluster{provider: c.provider}
+	if err := other.LoadImages(t.Context(), someImages(t, images.LoadGen)); err != nil || other.tag == tag {
+		t.Errorf("got tag %s (%v) for other images, want another", other.tag, err)
+	}
+}
+
+// What a scenario needs beside the lab's usual images is pushed later, and those stay where they are.
+func TestFurtherImagesHaveATagOfTheirOwn(t *testing.T) {
+	_, repository := newRegistry(t)
+	c := &Cluster{provider: &Provider{Access: Access{Repository: repository}}}
+	usual, further := someImages(t, images.LoadGen, images.SampleApp), someImages(t, images.Prometheus)
+	if err := errors.Join(c.LoadImages(t.Context(), usual), c.LoadImages(t.Context(), further)); err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range []map[string]v1.Image{usual, further} {
+		tag, err := images.Digest(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ref := range set {
+			at, err := name.ParseReference(c.Reference(ref))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := remote.Head(at); err != nil || at.Identifier() != tag {
+				t.Errorf("%s: got %s (%v), want it there under %s", ref, at, err, tag)
+			}
+		}
+		if about := strings.Join(c.aboutImages(), " "); !strings.Contains(about, tag) {
+			t.Errorf("got %q, want tag %s named", about, tag)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -600,7 +601,10 @@ func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error
 	if err != nil {
 		return fmt.Errorf("import images into the node: %w%s", err, output(err))
 	}
-	c.meta.Images = want
+	if c.meta.Images == nil {
+		c.meta.Images = map[string]string{}
+	}
+	maps.Copy(c.meta.Images, want) // others are there still
 	return c.provider.writeMeta(c.name, c.meta)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -533,5 +534,33 @@ func TestImagesThatAreThereAreNotLoadedAgain(t *testing.T) {
 	f.program("docker", `*) echo "no such thing" >&2; exit 1;;`)
 	if err := c.LoadImages(t.Context(), randomImages(t, "canarylab/loadgen:dev")); err == nil || len(f.calls()) == before {
 		t.Errorf("got calls %q (%v), want the node asked for and an error", f.calls()[before:], err)
+	}
+}
+
+// What a scenario brings beside the usual images does not make the node forget those: they would be sent again.
+func TestFurtherImagesAreRememberedBesideTheOthers(t *testing.T) {
+	p, f := newProvider(t)
+	p.remember(t, whole)
+	f.set("nodes", "c0ffee")
+	c, err := p.find(t.Context(), "lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.program("docker", `"ps "*) echo canarylab-lab-control-plane;;
+*"kind.role"*) echo control-plane;;
+*"containerd config dump") echo 'version = 3'; echo '[plugins."io.containerd.cri.v1.images"]'; echo 'snapshotter = "overlayfs"';;
+*" images import "*) /bin/cat >/dev/null;;`)
+	usual, further := randomImages(t, "canarylab/loadgen:dev"), randomImages(t, "canarylab/prometheus:dev")
+	if err := errors.Join(c.LoadImages(t.Context(), usual), c.LoadImages(t.Context(), further)); err != nil {
+		t.Fatalf("got %v after %q", err, f.calls())
+	}
+	m, err := p.readMeta("lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := configs(t, usual)
+	maps.Copy(want, configs(t, further))
+	if !maps.Equal(m.Images, want) {
+		t.Errorf("got %v remembered, want both sets: %v", m.Images, want)
 	}
 }
