@@ -52,9 +52,9 @@ func TestAnalyzeFiles(t *testing.T) {
 			want: []string{"IST0101"},
 		},
 		{
-			name: "weights of nothing",
+			name:  "weights of nothing",
 			files: []string{demoNamespace, strings.ReplaceAll(demoRoute, "subset: v1}}", "subset: v1}, weight: 0}, {destination: {host: my-service}, weight: 0}")},
-			want: []string{"IST0106 Error VirtualService demo/my-service: Schema validation error: total destination weight = 0"},
+			want:  []string{"IST0106 Error VirtualService demo/my-service: Schema validation error: total destination weight = 0"},
 		},
 		{
 			name: "no injection", files: []string{strings.ReplaceAll(demoNamespace, "istio-injection", "other"), demoRoute},
@@ -69,7 +69,7 @@ func TestAnalyzeFiles(t *testing.T) {
 		},
 		{
 			name: "a gateway that is not there", files: []string{demoNamespace, strings.ReplaceAll(demoRoute, "hosts:", "gateways: [edge], hosts:")},
-			want: []string{"IST0101 Error VirtualService demo/my-service: Referenced gateway not found"},
+			want: []string{"IST0101 Error VirtualService demo/my-service: Referenced gateway not found", "IST0132 Warning"},
 		},
 		// Files alone do not show the rest: Kubernetes' own kinds are not looked at.
 		{name: "a host that no service has", files: []string{demoNamespace, strings.ReplaceAll(demoRoute, "host: my-service, subset: v1", "host: their-service")}},

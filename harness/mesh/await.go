@@ -91,7 +91,8 @@ func (w *Watcher) Close() {
 // which Istio can say is overlooked. Of the listeners it is compared what the EnvoyFilters, PeerAuthentications and
 // AuthorizationPolicies of the namespace decide, as scope has it, and that what they decided is gone when they are, as long as this
 // Watcher saw them. Objects of other namespaces are not taken into account, apart from the mesh configuration and such policies
-// of the root namespace. Where the namespace has AccessLogFilter's EnvoyFilter, every proxy has to have that too. Pods may come and go
+// of the root namespace. What a PeerAuthentication means for callers (those of a workload with mode DISABLE leave TLS out) is not
+// compared. Where the namespace has AccessLogFilter's EnvoyFilter, every proxy has to have that too. Pods may come and go
 // meanwhile: one that gets ready is waited for as well, one that leaves no longer is.
 //
 // held is called once for each proxy, one call at a time, with the moment at which the proxy took over the newest part of

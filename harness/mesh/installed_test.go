@@ -20,12 +20,15 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// An api is so much of an API server as is asked about an Istio: it lists, gets and deletes the objects that are in it.
+// An api is so much of an API server as is asked about an Istio: it lists, gets, patches and deletes the objects that are in it.
 type api struct {
 	mu      sync.Mutex
 	objects []*unstructured.Unstructured
 	deleted []string // "Kind/name", in order
 	broken  bool
+	// conflicts is how many patches are refused because somebody else was faster; patched is told of those that are not.
+	conflicts int
+	patched   func(*unstructured.Unstructured)
 }
 
 const (
@@ -121,6 +124,21 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.deleted = append(a.deleted, o.GetKind()+"/"+o.GetName())
 			a.objects = slices.Delete(a.objects, i, i+1)
 		}
+		if r.Method == http.MethodPatch {
+			var patch map[string]any
+			if err := json.NewDecoder(r.Body).Decode(&patch); err != nil {
+				reply(400, err.Error())
+				return
+			}
+			if a.conflicts > 0 || dig(patch, "metadata", "resourceVersion") != o.GetResourceVersion() {
+				a.conflicts--
+				reply(409, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 409, "reason": "Conflict"})
+				return
+			}
+			merge(o.Object, patch)
+			o.SetResourceVersion(o.GetResourceVersion() + "1")
+			a.patched(o)
+		}
 		reply(200, o.Object)
 		return
 	}
@@ -133,6 +151,23 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		group = s.group + "/v1"
 	}
 	reply(200, map[string]any{"kind": s.kind + "List", "apiVersion": group, "items": items})
+}
+
+// merge applies a JSON merge patch (RFC 7396).
+func merge(into, patch map[string]any) {
+	for k, v := range patch {
+		switch v := v.(type) {
+		case nil:
+			delete(into, k)
+		case map[string]any:
+			if _, ok := into[k].(map[string]any); !ok {
+				into[k] = map[string]any{}
+			}
+			merge(into[k].(map[string]any), v)
+		default:
+			into[k] = v
+		}
+	}
 }
 
 func (a *api) client(t *testing.T) *kube.Client {

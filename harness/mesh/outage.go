@@ -24,8 +24,10 @@ const ReplicasAnnotation = "canarylab.io/replicas"
 // can undo it with StartControlPlane. A HorizontalPodAutoscaler leaves a Deployment without replicas alone. To stop what is stopped is
 // no error.
 //
-// Proxies go on with what they hold. Writes of Istio's objects are refused meanwhile: istiod made its validating webhook mandatory
-// (failurePolicy: Fail) when it first ran, and the API server can't ask it.
+// Proxies go on with what they hold. New and changed objects of Istio's are refused meanwhile: istiod made its validating webhook
+// mandatory (failurePolicy: Fail) when it first ran, and the API server can't ask it. Deletions are not asked about and go through.
+// Pods that need a sidecar can't be made, because the injecting webhook is mandatory as well, and their ReplicaSet tries again less and less
+// often: a pod that is deleted meanwhile can come back a minute after istiod.
 func StopControlPlane(ctx context.Context, k *kube.Client, m Installed) error {
 	err := eachIstiod(ctx, k, m, func(d *appsv1.Deployment) (annotation *string, replicas int32) {
 		former, stopped := d.Annotations[ReplicasAnnotation]
@@ -130,6 +132,9 @@ func eachIstiod(ctx context.Context, k *kube.Client, m Installed, want func(*app
 		}
 		for _, d := range all {
 			annotation, replicas := want(&d)
+			if _, has := d.Annotations[ReplicasAnnotation]; has == (annotation != nil) && replicas == replicasOf(&d) {
+				continue
+			}
 			patch, err := json.Marshal(map[string]any{
 				// Of another version than the one that was looked at, it is a conflict.
 				"metadata": map[string]any{"resourceVersion": d.ResourceVersion, "annotations": map[string]any{ReplicasAnnotation: annotation}},
