@@ -2,6 +2,7 @@
 NAME    ?= label-mismatch
 CLUSTER ?= auto
 RUN     ?= .
+LABEL   ?=
 GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 # Tests that bring clusters up; each has the machine to itself.
 MESH     = ./harness/lab ./harness/realmesh ./scenarios
@@ -16,7 +17,7 @@ export GOFLAGS     = -trimpath
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  settings: NAME=$(NAME) CLUSTER=$(CLUSTER) RUN=$(RUN) (a pattern of tests, for mesh)'
+	@echo '  settings: NAME=$(NAME) CLUSTER=$(CLUSTER) RUN=$(RUN) (a pattern of tests, for mesh) LABEL=$(LABEL) (core, slow, or all)'
 
 build: ## build bin/canarylab
 	@command -v go >/dev/null || { echo 'make: Go is missing: install Go 1.26 or newer (Debian: apt-get install golang)' >&2; exit 69; }
@@ -31,8 +32,8 @@ deps: build ## install the Debian packages that are missing (as root)
 scenario: deps ## play one scenario and report: make scenario NAME=label-mismatch
 	@bin/canarylab scenario run $(NAME) --cluster=$(CLUSTER)
 
-scenarios: deps ## play every scenario, one after the other
-	@for s in $$(bin/canarylab scenario list --names); do bin/canarylab scenario run $$s --cluster=$(CLUSTER) || exit $$?; done
+scenarios: deps ## play every scenario, one after the other, and print one table: make scenarios LABEL=core
+	@bin/canarylab scenario run --all --label=$(LABEL) --cluster=$(CLUSTER)
 
 node-image: deps ## build the node image that kind uses where its own can't be had
 	@bin/canarylab node-image
@@ -55,7 +56,7 @@ unit: ## unit tests: no root, no cluster
 	go test $(UNIT)
 
 mesh: deps ## every scenario on a real mesh, as go test does it
-	CLUSTER=$(CLUSTER) go test -v -count=1 -p=1 -timeout=40m -run='$(RUN)' $(MESH)
+	CLUSTER=$(CLUSTER) LABEL=$(LABEL) go test -v -count=1 -p=1 -timeout=40m -run='$(RUN)' $(MESH)
 
 # A cache of its own: the shared one hands out findings with the paths of another clone.
 lint: ## golangci-lint, pinned

@@ -129,7 +129,7 @@ func TestImagesAreNamedAsTheClusterKnowsThem(t *testing.T) {
 // Every image that the lab's manifests name has to be found, wherever it is in them.
 func TestNoImageIsOverlooked(t *testing.T) {
 	p, err := newParts("story", loadgen.Plan{Agents: 3, Cohorts: []loadgen.Cohort{{Name: "a"}, {Name: "b", Entry: loadgen.Plain},
-		{Name: "c", Entry: loadgen.Gateway}}})
+		{Name: "c", Entry: loadgen.Gateway}}}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,13 +159,13 @@ func TestNoImageIsOverlooked(t *testing.T) {
 // A load that several pods share is a Job of so many: each has a number by which it knows its part, and none is replaced.
 func TestCallersOfASharedLoadAreJobs(t *testing.T) {
 	plan := loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "a"}, {Name: "b", Entry: loadgen.Gateway}}}
-	single, err := newParts("story", plan)
+	single, err := newParts("story", plan, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, agents := range []int{1, 3} {
 		plan.Agents = agents
-		p, err := newParts("story", plan)
+		p, err := newParts("story", plan, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +190,7 @@ func TestCallersOfASharedLoadAreJobs(t *testing.T) {
 		was[o.GetKind()+o.GetName()] = o
 	}
 	plan.Agents = 3
-	p, err := newParts("story", plan)
+	p, err := newParts("story", plan, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func newBench(b *testing.B, recorded bool) *bench {
 		b.Fatal(err)
 	}
 	app = bytes.ReplaceAll(app, []byte("weighted-rollout"), []byte(benchNamespace))
-	p, err := newParts(benchNamespace, loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "all"}}})
+	p, err := newParts(benchNamespace, loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "all"}}}, false)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -139,6 +139,8 @@ func (p Phase) unknown(names *manifest.Names) (errs []error) {
 			add(proof, names.Version(proof.Version))
 		case Sidecars:
 			add(proof, names.Version(proof.Version))
+		case Gone:
+			add(proof, names.Version(proof.Version))
 		}
 	}
 	for _, e := range p.Expect {

@@ -10,7 +10,8 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// A Detector watches the canary while it has its share, and decides whether it is bad or good. The set is closed: SequentialTest.
+// A Detector watches the canary while it has its share, and decides whether it is bad or good. The set is closed: SequentialTest and
+// Gate.
 type Detector interface {
 	// String names the rule.
 	fmt.Stringer
@@ -81,7 +82,7 @@ func (t SequentialTest) decide(ctx context.Context, s Scenario, _ lab, f *feed) 
 			}
 			if w.add(q.Failed()) {
 				return reports.Decision{
-					By: t.String(), Bad: true, Seen: q.Done, Asked: q.Done,
+					By: t.String(), Bad: true, Seen: q.Done,
 					Text: fmt.Sprintf("%d of the last %d answers of %s failed", w.bad, w.n, s.Canary),
 				}, nil
 			}

@@ -273,8 +273,8 @@ func (f *fakeMesh) Inject(ctx context.Context, _, version string, _ int, faults 
 	return nil
 }
 
-func (f *fakeMesh) ReadyPods(ctx context.Context, _, version string) (ready, sidecars int, err error) {
-	return 1, 1, f.call(ctx, "pods %s", version)
+func (f *fakeMesh) CountPods(ctx context.Context, _, version string) (podCount, error) {
+	return podCount{2, 1, 1}, f.call(ctx, "pods %s", version)
 }
 
 func (f *fakeMesh) Stop(ctx context.Context) error {

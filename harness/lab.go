@@ -17,6 +17,9 @@ type lab struct {
 	Apps      apps
 	Callers   callers
 	Witnesses witnesses
+	Metrics   metricStore
+	// Provide brings an image to the cluster that not every scenario needs.
+	Provide func(ctx context.Context, image string) error
 	// Istiod is nil where the Istio is somebody else's.
 	Istiod istiod
 	// Adapts tells that objects are changed on their way to the cluster.
@@ -83,6 +86,14 @@ type finding struct {
 	Text string
 }
 
+// metricStore is the Prometheus of a namespace.
+type metricStore interface {
+	// Query asks for one number as of now. It is not found where Prometheus has none, or one that is no number.
+	Query(ctx context.Context, ns, query string) (value float64, found bool, err error)
+	// LastScrape is when the newest sample of some series was taken, zero where there is none.
+	LastScrape(ctx context.Context, ns, selector string) (time.Time, error)
+}
+
 // istiod is Istio's control plane.
 type istiod interface {
 	// Stop takes it away and returns when it is gone, Start brings it back and returns when it works. Both do nothing where that
@@ -98,9 +109,12 @@ type apps interface {
 	Counters(ctx context.Context, ns string) ([]sampleapp.Counters, error)
 	// Inject sets the faults of the first n pods of a version, 0 for all, and returns when each has said that they are in force.
 	Inject(ctx context.Context, ns, version string, n int, f sampleapp.Faults) error
-	// ReadyPods counts a version's pods that are ready, and those of them that have a sidecar.
-	ReadyPods(ctx context.Context, ns, version string) (ready, sidecars int, err error)
+	// CountPods counts the pods of a version.
+	CountPods(ctx context.Context, ns, version string) (podCount, error)
 }
+
+// A podCount counts pods: all that there are, those that are ready, and those of the ready ones that have a sidecar.
+type podCount struct{ All, Ready, Sidecars int }
 
 // callers are who sends the load.
 type callers interface {

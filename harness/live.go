@@ -38,6 +38,7 @@ func newLab(c Cluster) (l lab, close func()) {
 	proxies := liveProxies{k: k, mesh: c.Mesh, watchers: map[string]*mesh.Watcher{}}
 	objects := liveObjects{k: k, adapt: c.adapt}
 	l = lab{Objects: objects, Proxies: proxies, Apps: pods, Callers: liveCallers{k}, Witnesses: liveWitnesses{k, c.Mesh}}
+	l.Metrics, l.Provide = liveMetrics{k}, c.Provide
 	if !c.guest() {
 		l.Istiod = liveIstiod{k, c.Mesh}
 	}
@@ -290,14 +291,22 @@ func (l *liveApps) Inject(ctx context.Context, ns, version string, n int, f samp
 	return nil
 }
 
-func (l *liveApps) ReadyPods(ctx context.Context, ns, version string) (ready, sidecars int, err error) {
-	pods, err := l.k.Pods(ctx, ns, "app="+Service+",version="+version)
-	for _, p := range pods {
+func (l *liveApps) CountPods(ctx context.Context, ns, version string) (podCount, error) {
+	list, err := l.k.Kubernetes().CoreV1().Pods(ns).List(ctx, metav1.ListOptions{LabelSelector: "app=" + Service + ",version=" + version})
+	if err != nil {
+		return podCount{}, fmt.Errorf("list the pods of %s in namespace %s: %w", version, ns, err)
+	}
+	n := podCount{All: len(list.Items)}
+	for _, p := range list.Items {
+		if !kube.PodReady(&p) {
+			continue
+		}
+		n.Ready++
 		if mesh.HasProxy(&p) {
-			sidecars++
+			n.Sidecars++
 		}
 	}
-	return len(pods), sidecars, err
+	return n, nil
 }
 
 // call does one request of a JSON API. A nil body sends none, a nil into reads none.

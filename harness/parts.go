@@ -42,8 +42,8 @@ type parts struct {
 	callers []byte
 }
 
-// newParts makes the parts for a load.
-func newParts(ns string, plan loadgen.Plan) (p parts, err error) {
+// newParts makes the parts for a load, with a Prometheus where it is asked for.
+func newParts(ns string, plan loadgen.Plan, prometheus bool) (p parts, err error) {
 	if p.recorder, err = part(ns, "accesslog.yaml"); err != nil {
 		return p, err
 	}
@@ -58,6 +58,9 @@ func newParts(ns string, plan loadgen.Plan) (p parts, err error) {
 		case loadgen.Gateway:
 			files = append(files, "load-client-plain.yaml", "gateway.yaml")
 		}
+	}
+	if prometheus {
+		files = append(files, "prometheus.yaml")
 	}
 	slices.Sort(files)
 	if p.callers, err = part(ns, slices.Compact(files)...); err != nil || plan.Agents < 2 {

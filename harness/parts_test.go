@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ func TestParts(t *testing.T) {
 			[]string{"Deployment/ingress", "Deployment/load-client", "Deployment/load-client-plain", "Service/ingress"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p, err := newParts("story", tc.plan)
+			p, err := newParts("story", tc.plan, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,5 +89,19 @@ func TestPlanByEntry(t *testing.T) {
 	plan.Cohorts[0].Weight = 4
 	if _, err := by(plan, loadgen.Sidecar); err == nil || !strings.Contains(err.Error(), "whole number") {
 		t.Errorf("got %v, want an error: 66.7 requests a second can't be asked of an agent", err)
+	}
+}
+
+// A scenario with a gate has a Prometheus, from the image that the engine asks for, and others have none.
+func TestPartsWithPrometheus(t *testing.T) {
+	plan := loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "a"}}}
+	for _, with := range []bool{false, true} {
+		p, err := newParts("story", plan, with)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := bytes.Contains(p.callers, []byte("image: "+prometheusImage)) && bytes.Contains(p.callers, []byte("name: "+prometheusApp)); got != with {
+			t.Errorf("asked for a Prometheus: %t, got one: %t", with, got)
+		}
 	}
 }

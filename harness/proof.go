@@ -13,7 +13,7 @@ import (
 
 // A Proof looks at something other than requests: at what the proxies hold, at the pods, at what Istio's own analysis says.
 // It shows that a fault is where the scenario says that it is, and that it is nowhere else. The set is closed: Endpoints,
-// Ejected, ReadyPods, Sidecars, Diagnosis and Refusal.
+// Ejected, ReadyPods, Sidecars, Gone, NoCluster, Diagnosis and Refusal.
 type Proof interface {
 	fmt.Stringer
 	// check finds what is wrong with the proof without a cluster. applied has the files that earlier phases and this one applied.
@@ -158,13 +158,13 @@ func (r ReadyPods) check(Scenario, map[string]bool) error {
 }
 
 func (r ReadyPods) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
-	n, _, err := l.Apps.ReadyPods(ctx, s.Name, r.Version)
+	n, err := l.Apps.CountPods(ctx, s.Name, r.Version)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
-	v := reports.Verdict{Saw: count(n, "pod") + " ready", Outcome: reports.Pass}
-	if n != r.Want {
-		v.Outcome, v.Why = reports.Fail, fmt.Sprintf("Kubernetes has %s of %s ready", count(n, "pod"), r.Version)
+	v := reports.Verdict{Saw: count(n.Ready, "pod") + " ready", Outcome: reports.Pass}
+	if n.Ready != r.Want {
+		v.Outcome, v.Why = reports.Fail, fmt.Sprintf("Kubernetes has %s of %s ready", count(n.Ready, "pod"), r.Version)
 	}
 	return v, nil, nil
 }
@@ -188,13 +188,38 @@ func (c Sidecars) check(Scenario, map[string]bool) error {
 }
 
 func (c Sidecars) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
-	ready, n, err := l.Apps.ReadyPods(ctx, s.Name, c.Version)
+	n, err := l.Apps.CountPods(ctx, s.Name, c.Version)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
-	v := reports.Verdict{Saw: fmt.Sprintf("%d of %s ready", n, count(ready, "pod")), Outcome: reports.Pass}
-	if n != c.Want {
-		v.Outcome, v.Why = reports.Fail, fmt.Sprintf("%s of %s with a container istio-proxy", count(n, "pod"), c.Version)
+	v := reports.Verdict{Saw: fmt.Sprintf("%d of %s ready", n.Sidecars, count(n.Ready, "pod")), Outcome: reports.Pass}
+	if n.Sidecars != c.Want {
+		v.Outcome, v.Why = reports.Fail, fmt.Sprintf("%s of %s with a container istio-proxy", count(n.Sidecars, "pod"), c.Version)
+	}
+	return v, nil, nil
+}
+
+// Gone claims that Version has no pod any more, not even one that is still ending.
+type Gone struct{ Version string }
+
+// String implements Proof.
+func (g Gone) String() string { return "the last pod of " + g.Version + " is gone" }
+
+func (g Gone) check(Scenario, map[string]bool) error {
+	if g.Version == "" {
+		return errors.New("want a version")
+	}
+	return nil
+}
+
+func (g Gone) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
+	n, err := l.Apps.CountPods(ctx, s.Name, g.Version)
+	if err != nil {
+		return reports.Verdict{}, nil, err
+	}
+	v := reports.Verdict{Saw: count(n.All, "pod"), Outcome: reports.Pass}
+	if n.All > 0 {
+		v.Outcome, v.Why = reports.Fail, "Kubernetes still has "+count(n.All, "pod")+" of "+g.Version
 	}
 	return v, nil, nil
 }

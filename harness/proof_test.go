@@ -30,6 +30,7 @@ func TestProofs(t *testing.T) {
 		{"nothing to eject", Ejected{"v2", 0}, &fakeMesh{}, reports.Fail, "no proxy with a cluster for the subset"},
 		{"pods", ReadyPods{"v2", 1}, &fakeMesh{}, reports.Pass, "1 pod ready"},
 		{"too few pods", ReadyPods{"v2", 2}, &fakeMesh{}, reports.Fail, "1 pod ready"},
+		{"not gone", Gone{"v2"}, &fakeMesh{}, reports.Fail, "2 pods"},
 		{"sidecars", Sidecars{"v2", 1}, &fakeMesh{}, reports.Pass, "1 of 1 pod ready"},
 		{"a sidecar too many", Sidecars{"v2", 0}, &fakeMesh{}, reports.Fail, "1 of 1 pod ready"},
 		{"diagnosis", both, &fakeMesh{findings: []finding{mismatch}, inFiles: []finding{mismatch}}, reports.Pass, "IST0173"},

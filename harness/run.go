@@ -31,6 +31,9 @@ type Cluster struct {
 	// Reference says under which reference the cluster has one of the lab's images, such as "canarylab/loadgen:dev"; nil means
 	// under that.
 	Reference func(image string) string
+	// Provide brings an image of the lab's to the cluster that only some scenarios need, and is quick where it is there. Nil means that the
+	// cluster has them all.
+	Provide func(ctx context.Context, image string) error
 	// Labels are put on the namespaces that are made. A cluster with any is somebody else's: its istiod is left alone.
 	Labels map[string]string
 	// Setup says what it is, for the report. The engine adds Load, and Envoy where it is empty.
@@ -194,7 +197,7 @@ func (r *run) open() error {
 	}
 	r.trace, r.rec = trace, newRecorder(trace, r.setup.Load)
 	r.files = []reports.File{{Path: reports.TraceFile, What: "every event, request and access log entry"}}
-	if r.parts, err = newParts(r.scenario.Name, r.setup.Load); err != nil {
+	if r.parts, err = newParts(r.scenario.Name, r.setup.Load, r.scenario.gates()); err != nil {
 		return errors.Join(err, trace.Close())
 	}
 	kept := map[string][]byte{"recorder.yaml": r.parts.recorder, "callers.yaml": r.parts.callers}
@@ -226,6 +229,9 @@ func (r *run) open() error {
 func (r *run) live(ctx context.Context) error {
 	err := r.vacate(ctx)
 	stopWatching := func() {}
+	if err == nil && r.scenario.gates() && r.lab.Provide != nil {
+		err = r.step("bring Prometheus to the cluster", func() error { return r.lab.Provide(ctx, prometheusImage) })
+	}
 	if err == nil {
 		// What ends ctx must not cut off the records.
 		stopWatching = r.observe(context.WithoutCancel(ctx))

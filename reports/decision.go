@@ -16,7 +16,7 @@ type Decision struct {
 	// Text says what it rests on, such as "12 of 117 answers of v2 failed".
 	Text string `json:"text"`
 	// Seen is when what it rests on was known: the last request's end, or the time of the newest scrape. Asked is when somebody began to
-	// look at it, which a rule that looks at every request does at once. Both are zero where not known.
+	// look at it; zero for a rule that looks at every request at once.
 	Seen  time.Time `json:"seen,omitzero"`
 	Asked time.Time `json:"asked,omitzero"`
 }

@@ -35,10 +35,11 @@ var serverMeanings = map[string]string{
 	"NR":  "the pod's own proxy has no route to the app: the request came for a port or in a way that it does not serve",
 }
 
-// failure says how a request failed, and false for one that did not and that no proxy flagged.
+// failure says how a request came to its error: no answer, or a status of 400 or above. It is false for one that met none and that no proxy
+// flagged.
 func failure(q *Request) (Failure, bool) {
 	s, r := q.Sample, q.Router()
-	if !s.Failed() && (r == nil || len(r.Flags) == 0) {
+	if s.Code != 0 && s.Code < 400 && (r == nil || len(r.Flags) == 0) {
 		return Failure{}, false
 	}
 	f := Failure{Code: s.Code, Version: s.Version, Flag: NotLogged, Origin: NotLogged, Hop: CallerHop}

@@ -132,8 +132,8 @@ type Counts struct {
 	// Failed counts requests that got no answer or a server error.
 	Failed Share `json:"failed"`
 	// Flags counts requests by status and Envoy response flag as the client proxy logged them, such as "503 UH" or
-	// "503 UF,URX": all that failed, and others that Envoy flagged, such as "404 NR". "503 -" is an error that the app
-	// itself answered; "503 ?" has no entry in the proxy's log.
+	// "503 UF,URX": all without an answer or with a status of 400 or above, and others that Envoy flagged. "503 -" is an
+	// error that came from behind that proxy; "503 ?" has no entry in the proxy's log.
 	Flags map[string]int `json:"flags,omitempty"`
 	// Failures are the requests in Flags, by all that is known of them, the most frequent first.
 	Failures []Failure `json:"failures,omitempty"`

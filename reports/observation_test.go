@@ -75,7 +75,11 @@ func TestFailures(t *testing.T) {
 		none   bool
 	}{
 		{name: "well", sample: loadgen.Sample{Code: 200, Version: "v1"}, router: &LogEntry{Code: 200, Details: ViaUpstream}, none: true},
-		{name: "not found", sample: loadgen.Sample{Code: 404, Version: "v1"}, router: &LogEntry{Code: 404, Details: ViaUpstream}, none: true},
+		{name: "redirected", sample: loadgen.Sample{Code: 302, Version: "v1"}, router: &LogEntry{Code: 302, Details: ViaUpstream}, none: true},
+		{"not found", loadgen.Sample{Code: 404, Version: "v1"}, &LogEntry{Code: 404, Details: ViaUpstream}, nil,
+			Failure{Code: 404, Flag: "-", Origin: "-", Hop: AppHop, Cause: "the app itself answered so", Details: ViaUpstream, Version: "v1"}, false},
+		{"too many", loadgen.Sample{Code: 429}, &LogEntry{Code: 429, Details: ViaUpstream, Cluster: v2}, &LogEntry{Code: 429, Flags: []string{"RL"}, Details: "local_rate_limited"},
+			Failure{Code: 429, Flag: "-", Origin: "RL", Hop: ServerHop, Cause: serverMeanings["RL"], Details: "local_rate_limited", Subset: "v2"}, false},
 		{"no host", loadgen.Sample{Code: 503}, &LogEntry{Code: 503, Flags: []string{"UH"}, Details: "no_healthy_upstream", Cluster: v2}, nil,
 			Failure{Code: 503, Flag: "UH", Origin: "UH", Hop: ClientHop, Cause: flagMeanings["UH"], Details: "no_healthy_upstream", Subset: "v2"}, false},
 		{"refused", loadgen.Sample{Code: 503}, &LogEntry{Code: 503, Flags: []string{"URX", "UF"}, Cluster: v2, Failure: "TLS_error"}, nil,

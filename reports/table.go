@@ -44,8 +44,8 @@ func (t *table) lines() []string {
 	return out
 }
 
-// wrap breaks text between words so that no line is wider than width, if its words allow.
-func wrap(text string, width int) []string {
+// Wrap breaks text between words so that no line is wider than width, if its words allow.
+func Wrap(text string, width int) []string {
 	var out []string
 	line, n := "", 0
 	for _, word := range strings.Fields(text) {

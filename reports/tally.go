@@ -92,7 +92,7 @@ func (t *tally) add(q *Request) {
 	}
 	if c := t.phase.Change; c != nil && !s.Sent.Before(c.Writing) {
 		kind := s.Version
-		if s.Failed() {
+		if s.Code == 0 || s.Code >= 400 {
 			kind = f.Key()
 		}
 		if kind == "" {

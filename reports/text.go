@@ -108,7 +108,7 @@ func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", ar
 // para prints text wrapped, its first line after lead, the others indented as deep. Lead is counted as lines cells wide.
 func (p *page) para(lead, color, text string) {
 	indent := utf8.RuneCountInString(lead)
-	for i, line := range wrap(text, p.width-indent) {
+	for i, line := range Wrap(text, p.width-indent) {
 		if i > 0 {
 			lead = strings.Repeat(" ", indent)
 		}
@@ -603,7 +603,7 @@ func (p *page) verdict(v Verdict) {
 	if mark == "" {
 		mark = "!"
 	}
-	for i, line := range wrap(v.Want+" — "+v.Saw, p.width-5) {
+	for i, line := range Wrap(v.Want+" — "+v.Saw, p.width-5) {
 		if i > 0 {
 			mark = " "
 		}

@@ -45,6 +45,7 @@ var canaryScaledToZero = harness.Scenario{
 		Name:   "v2 scaled to 0",
 		Do:     harness.ScaleTo{Deployment: "my-service-v2", Replicas: 0},
 		Breaks: true,
+		Await:  []harness.Proof{harness.Gone{Version: "v2"}},
 		Prove: []harness.Proof{
 			harness.Endpoints{Subset: "v2", Want: 0}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Diagnosis{Code: "IST0173"},
 		},

@@ -35,7 +35,7 @@ var clientWithoutSidecar = harness.Scenario{
 		URL: "http://my-service/", FreshConnections: true,
 		Cohorts: []loadgen.Cohort{
 			{Name: "with-sidecar", Rate: 300},
-			{Name: "without-sidecar", Rate: 300, Entry: loadgen.Plain},
+			{Name: "without-sidecar", Rate: 100, Entry: loadgen.Plain},
 		},
 	},
 	Canary:       "v2",
@@ -50,19 +50,19 @@ var clientWithoutSidecar = harness.Scenario{
 		Breaks: true,
 		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}},
 		Expect: []expect.Expectation{
-			expect.Share("v1", 100).Of("with-sidecar"), expect.Share("v2", 50).Of("without-sidecar"), expect.NoErrors(),
+			expect.Share("v1", 100).Of("with-sidecar"), expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
 		},
 	}, {
 		Name: "canary at 10 %",
 		Do:   harness.Apply("3-canary.yaml"),
 		Expect: []expect.Expectation{
-			expect.Share("v2", 10).Of("with-sidecar"), expect.Share("v2", 50).Of("without-sidecar"), expect.NoErrors(),
+			expect.Share("v2", 10).Of("with-sidecar"), expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
 		},
 	}, {
 		Name: "rollback",
 		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
 		Expect: []expect.Expectation{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100).Of("with-sidecar"), expect.Share("v2", 50).Of("without-sidecar"), expect.NoErrors(),
+			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100).Of("with-sidecar"), expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
 		},
 	}, {
 		Name:   "v2 scaled to 0",

@@ -45,6 +45,7 @@ var decommissionTooEarly = harness.Scenario{
 		Name:   "v1 stopped",
 		Do:     harness.ScaleTo{Deployment: "my-service-v1", Replicas: 0},
 		Breaks: true,
+		Await:  []harness.Proof{harness.Gone{Version: "v1"}},
 		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 0}, harness.Diagnosis{Code: "IST0173"}},
 		Expect: []expect.Expectation{
 			expect.Flag(503, "UH", 100).Of("legacy"), expect.Share("v2", 100).Of("everyone"), expect.NoErrors().Of("everyone"),

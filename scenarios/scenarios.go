@@ -30,6 +30,7 @@ func All() []harness.Scenario {
 		decommissionTooEarly,
 		loadDependent503,
 		canary5xxRollback,
+		metricGatedRollout,
 		canaryScaledToZero,
 		canaryRateLimit,
 		circuitBreakerOverflow,

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -29,19 +33,25 @@ func newScenario(g *global) *cobra.Command {
 
 // summary is a scenario in a list.
 type summary struct {
-	Name  string `json:"name"`
-	Title string `json:"title"`
+	Name   string   `json:"name"`
+	Title  string   `json:"title"`
+	Labels []string `json:"labels,omitempty"`
 }
 
 func newScenarioList() *cobra.Command {
 	var o output
 	var names bool
+	var label string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the scenarios", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := labeled(label)
+			if err != nil {
+				return err
+			}
 			var all []summary
-			for _, s := range scenarios.All() {
-				all = append(all, summary{s.Name, s.Title})
+			for _, s := range list {
+				all = append(all, summary{s.Name, s.Title, s.Labels})
 			}
 			return o.print(cmd.OutOrStdout(), all, func(w io.Writer) error {
 				if names {
@@ -60,7 +70,22 @@ func newScenarioList() *cobra.Command {
 	}
 	o.add(cmd)
 	cmd.Flags().BoolVar(&names, "names", false, "print only the names")
+	labelFlag(cmd, &label)
 	return cmd
+}
+
+// labelFlag adds the flag that selects scenarios.
+func labelFlag(cmd *cobra.Command, label *string) {
+	cmd.Flags().StringVar(label, "label", "", fmt.Sprintf("only scenarios with this label: %s or %s", harness.Core, harness.Slow))
+}
+
+// labeled are the scenarios with a label.
+func labeled(label string) ([]harness.Scenario, error) {
+	all, err := scenarios.Labeled(label)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	return all, nil
 }
 
 // description is a scenario in full.
@@ -69,21 +94,43 @@ type description struct {
 	Story  string             `json:"story,omitempty"`
 	Load   loadgen.Plan       `json:"load"`
 	Phases []phaseDescription `json:"phases"`
-	Cause  string             `json:"cause,omitempty"`
-	Fix    string             `json:"fix,omitempty"`
+	// Repeated counts the phases that do once more what others did, and that are not told.
+	Repeated int      `json:"repeated,omitempty"`
+	Cause    string   `json:"cause,omitempty"`
+	Source   string   `json:"source,omitempty"`
+	See      []string `json:"see,omitempty"`
+	Fix      string   `json:"fix,omitempty"`
+	Back     string   `json:"back,omitempty"`
 }
 
 type phaseDescription struct {
 	Name   string   `json:"name"`
 	Does   string   `json:"does,omitempty"`
+	Breaks bool     `json:"breaks,omitempty"`
+	Fixes  bool     `json:"fixes,omitempty"`
+	Awaits []string `json:"awaits,omitempty"`
+	Until  string   `json:"until,omitempty"`
 	Proves []string `json:"proves,omitempty"`
 	Claims []string `json:"claims,omitempty"`
 }
 
 func describe(s harness.Scenario) description {
-	d := description{summary: summary{s.Name, s.Title}, Story: s.Story, Load: s.Load, Cause: s.Cause, Fix: s.Fix}
+	d := description{
+		summary: summary{s.Name, s.Title, s.Labels}, Story: s.Story, Load: s.Load,
+		Cause: s.Cause, Source: s.Source, See: s.See, Fix: s.Fix, Back: s.Back,
+	}
 	for _, p := range s.Phases {
-		phase := phaseDescription{Name: p.Name}
+		if p.Repeat {
+			d.Repeated++
+			continue
+		}
+		phase := phaseDescription{Name: p.Name, Breaks: p.Breaks, Fixes: p.Fixes}
+		for _, fact := range p.Await {
+			phase.Awaits = append(phase.Awaits, fact.String())
+		}
+		if p.Until != nil {
+			phase.Until = p.Until.String()
+		}
 		if p.Do != nil {
 			phase.Does = p.Do.String()
 		}
@@ -116,87 +163,229 @@ func newScenarioDescribe() *cobra.Command {
 }
 
 func printDescription(w io.Writer, d description) error {
-	fmt.Fprintf(w, "%s: %s\n", d.Name, d.Title)
-	if d.Story != "" {
-		fmt.Fprintf(w, "\n%s\n", d.Story)
+	width := 100
+	if columns, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		width = columns
 	}
-	fmt.Fprintf(w, "\nload: GET %s\n", d.Load.URL)
-	for _, c := range d.Load.Cohorts {
-		fmt.Fprintf(w, "  %s: %d requests a second", c.Name, c.Rate)
-		for name, value := range c.Header {
-			fmt.Fprintf(w, ", %s: %s", name, value)
+	b := &strings.Builder{}
+	para := func(lead, text string) {
+		if text == "" {
+			return
 		}
-		fmt.Fprintln(w)
+		for _, line := range reports.Wrap(text, width-len(lead)) {
+			fmt.Fprintf(b, "%s%s\n", lead, line)
+			lead = strings.Repeat(" ", len(lead))
+		}
+	}
+	section := func(name, text string) {
+		if text != "" {
+			b.WriteString("\n")
+			para(fmt.Sprintf("%-6s", name), text)
+		}
+	}
+	para("", d.Name+": "+d.Title)
+	section("", d.Story)
+	section("why", d.Cause)
+	para("      ", d.Source)
+	for i, see := range d.See {
+		if i == 0 {
+			section("see", see)
+		} else {
+			para("      ", see)
+		}
+	}
+	section("fix", d.Fix)
+	section("back", d.Back)
+
+	fmt.Fprintf(b, "\nload  GET %s\n", d.Load.URL)
+	for _, c := range d.Load.Cohorts {
+		line := fmt.Sprintf("%s: %g requests a second", c.Name, d.Load.RateOf(c.Name))
+		if c.Via() != loadgen.Sidecar {
+			line += ", entry " + string(c.Via())
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.Header)) {
+			line += fmt.Sprintf(", %s: %s", name, c.Header[name])
+		}
+		para("      ", line)
 	}
 	for i, p := range d.Phases {
-		fmt.Fprintf(w, "\n%d. %s\n", i+1, p.Name)
-		if p.Does != "" {
-			fmt.Fprintf(w, "   does    %s\n", p.Does)
+		mark := ""
+		switch {
+		case p.Breaks:
+			mark = "   (this breaks it)"
+		case p.Fixes:
+			mark = "   (this mends it)"
 		}
+		fmt.Fprintf(b, "\n%d. %s%s\n", i+1, p.Name, mark)
+		para("   does    ", p.Does)
+		for _, fact := range p.Awaits {
+			para("   awaits  ", fact)
+		}
+		para("   until   ", p.Until)
 		for _, proof := range p.Proves {
-			fmt.Fprintf(w, "   proves  %s\n", proof)
+			para("   proves  ", proof)
 		}
 		for _, c := range p.Claims {
-			fmt.Fprintf(w, "   claims  %s\n", c)
+			para("   claims  ", c)
 		}
 	}
-	if d.Cause != "" {
-		fmt.Fprintf(w, "\nwhy: %s\nfix: %s\n", d.Cause, d.Fix)
+	if d.Repeated > 0 {
+		fmt.Fprintf(b, "\n%d more phases repeat these.\n", d.Repeated)
 	}
-	return nil
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 func newScenarioRun(g *global) *cobra.Command {
 	var o output
-	var out string
+	var out, label string
 	var loadPods int
+	var all bool
 	cmd := &cobra.Command{
-		Use: "run NAME", Short: "Play a scenario and report what happened", Args: oneScenario, ValidArgsFunction: completeScenarios,
-		Long: "Run plays a scenario on the running cluster, or brings one up first and leaves it running. The report goes to\nstdout and, with everything that was recorded, into a folder of its own.",
+		Use: "run NAME...", Short: "Play scenarios and report what happened", ValidArgsFunction: completeScenarios,
+		Long: "Run plays a scenario on the running cluster, or brings one up first and leaves it running. The report goes to\nstdout and, with everything that was recorded, into a folder of its own. Of several scenarios, one after the other,\nonly a table goes to stdout; it is kept beside their folders too.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if all = all || label != ""; all && len(args) > 0 {
+				return usage("%s wants names or --all and --label, got both", cmd.CommandPath())
+			}
+			if !all && len(args) == 0 {
+				return usage("%s wants the name of a scenario, or --all; canarylab scenario list shows them", cmd.CommandPath())
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := find(args[0])
+			list, err := chosen(args, label)
 			if err != nil {
 				return err
 			}
 			if loadPods < 1 || loadPods > loadgen.MaxAgents {
 				return usage("--load-pods %d is not 1 to %d", loadPods, loadgen.MaxAgents)
 			}
-			if err := playable(s); err != nil {
-				return err
+			for _, s := range list {
+				if err := playable(s); err != nil {
+					return err
+				}
 			}
 			if out, err = outDir(out); err != nil {
 				return err
 			}
-			rep, dir, err := play(cmd.Context(), g, s, out, loadPods)
-			if rep != nil {
-				if printErr := o.print(cmd.OutOrStdout(), rep, func(w io.Writer) error { return printReport(w, rep) }); printErr != nil {
-					err = errors.Join(err, printErr)
-				}
-				fmt.Fprintf(os.Stderr, "\nAll of it is in %s\n", dir)
+			if len(list) > 1 {
+				return runAll(cmd, g, o, list, out, loadPods)
 			}
-			if err != nil {
-				return err
-			}
-			if rep.Outcome != reports.Pass {
-				return outcomeError{rep.Outcome}
-			}
-			return nil
+			return runOne(cmd, g, o, list[0], out, loadPods)
 		},
 	}
 	o.add(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "folder for the run's own folder (default: reports/out of the source tree)")
 	cmd.Flags().IntVar(&loadPods, "load-pods", 1, "pods that share the load")
+	cmd.Flags().BoolVar(&all, "all", false, "play every scenario")
+	labelFlag(cmd, &label)
 	bringUpFlags(cmd, g)
 	return cmd
 }
 
-// play brings the lab up and runs s on it. A report comes back in every case once the run has begun.
-func play(ctx context.Context, g *global, s harness.Scenario, out string, loadPods int) (*reports.Report, string, error) {
+// chosen are the scenarios that were named, or those with a label where none was.
+func chosen(names []string, label string) ([]harness.Scenario, error) {
+	if len(names) == 0 {
+		return labeled(label)
+	}
+	var list []harness.Scenario
+	for _, name := range names {
+		s, err := find(name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// runOne plays a scenario and prints its report.
+func runOne(cmd *cobra.Command, g *global, o output, s harness.Scenario, out string, loadPods int) error {
+	var rep *reports.Report
+	dir := ""
+	err := onLab(cmd.Context(), g, func(ctx context.Context, l *lab.Lab, p *progress) (err error) {
+		rep, dir, err = play(ctx, l, p, s, out, loadPods)
+		return err
+	})
+	if rep != nil {
+		if printErr := o.print(cmd.OutOrStdout(), rep, func(w io.Writer) error { return printReport(w, rep) }); printErr != nil {
+			err = errors.Join(err, printErr)
+		}
+		fmt.Fprintf(os.Stderr, "\nAll of it is in %s\n", dir)
+	}
+	if err != nil {
+		return err
+	}
+	if rep.Outcome != reports.Pass {
+		return outcomeError{rep.Outcome}
+	}
+	return nil
+}
+
+// runAll plays scenarios one after the other and prints a table. What is wrong with one is no reason to leave out the others, but for a lab that can't
+// be worked with and for an interruption.
+func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, out string, loadPods int) error {
+	var all []reports.Summary
+	worst := reports.Pass
+	begun := time.Now()
+	err := onLab(cmd.Context(), g, func(ctx context.Context, l *lab.Lab, p *progress) error {
+		var errs []error
+		for i, s := range list {
+			if ctx.Err() != nil {
+				break
+			}
+			if s.OwnIstioOnly() && len(l.Labels()) > 0 {
+				p.Say("%s is left out: %v", s.Name, harness.ErrOthersIstio)
+				continue
+			}
+			p.Say("scenario %d of %d: %s", i+1, len(list), s.Name)
+			rep, dir, err := play(ctx, l, p, s, out, loadPods)
+			if rep != nil {
+				summary := reports.Summarize(rep)
+				summary.Dir = dir
+				all, worst = append(all, summary), worst.Worse(rep.Outcome)
+			}
+			if err != nil {
+				errs = append(errs, fmt.Errorf("scenario %s: %w", s.Name, err))
+			}
+		}
+		return errors.Join(errs...)
+	})
+	if len(all) > 0 {
+		printErr := o.print(cmd.OutOrStdout(), all, func(w io.Writer) error {
+			return reports.SummaryText(w, all, textOptions())
+		})
+		file, keepErr := keepSummary(out, begun, all)
+		err = errors.Join(err, printErr, keepErr)
+		fmt.Fprintf(os.Stderr, "\nThe same as a table: %s\n", file)
+	}
+	if err != nil {
+		return err
+	}
+	if worst != reports.Pass {
+		return outcomeError{worst}
+	}
+	return nil
+}
+
+// keepSummary writes the table of several runs beside their folders.
+func keepSummary(out string, begun time.Time, all []reports.Summary) (string, error) {
+	var b bytes.Buffer
+	if err := reports.SummaryMarkdown(&b, all); err != nil {
+		return "", err
+	}
+	file := filepath.Join(out, begun.UTC().Format("20060102-150405")+"-summary.md")
+	return file, os.WriteFile(file, b.Bytes(), 0o644)
+}
+
+// onLab brings the lab up, keeps others off it, and does something there.
+func onLab(ctx context.Context, g *global, do func(context.Context, *lab.Lab, *progress) error) error {
 	p := newProgress(os.Stderr)
 	defer p.Close()
 	l, err := openLab(ctx, g, p)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
 	p.Say("cluster %q is %s: %s", l.Cluster().Name(), l.Cluster().Provider(), l.Why())
 	if l.Cluster().Reused() {
@@ -204,29 +393,37 @@ func play(ctx context.Context, g *global, s harness.Scenario, out string, loadPo
 	} else {
 		p.Say("it was brought up for this, and stays: %s removes it", downCommand(l.Cluster()))
 	}
+	release, err := l.Exclusive(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return do(ctx, l, p)
+}
+
+// play runs s in the lab. A report comes back in every case once the run has begun.
+func play(ctx context.Context, l *lab.Lab, p *progress, s harness.Scenario, out string, loadPods int) (*reports.Report, string, error) {
 	setup, err := l.Setup(ctx)
 	if err != nil {
 		return nil, "", err
 	}
-	release, err := l.Exclusive(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	defer release()
 	id := loadgen.RunID()
 	dir := harness.RunDir(out, s.Name, id, time.Now())
-	target := harness.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Setup: setup}
+	target := harness.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide, Setup: setup}
 	rep, err := harness.Run(ctx, target, s, harness.Options{Dir: dir, ID: id, Progress: p, BringUp: l.BringUp(), LoadPods: loadPods})
 	return rep, dir, err
 }
 
 // printReport prints for people, in the width of their terminal.
-func printReport(w io.Writer, rep *reports.Report) error {
+func printReport(w io.Writer, rep *reports.Report) error { return reports.Text(w, rep, textOptions()) }
+
+// textOptions are those of the terminal.
+func textOptions() reports.TextOptions {
 	o := reports.TextOptions{Color: colored(os.Stdout)}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		o.Width = width
 	}
-	return reports.Text(w, rep, o)
+	return o
 }
 
 // outDir is where runs are kept: what was asked for, or reports/out of the source tree.

@@ -135,8 +135,8 @@ func TestThroughput(t *testing.T) {
 		took time.Duration
 		want reports.Outcome
 	}{
-		{100, 10 * time.Second, reports.Pass}, {110, 10 * time.Second, reports.Pass}, {90, 10 * time.Second, reports.Pass},
-		{111, 10 * time.Second, reports.Fail}, {89, 10 * time.Second, reports.Fail}, {50, 5 * time.Second, reports.Inconclusive},
+		{150, 15 * time.Second, reports.Pass}, {170, 15 * time.Second, reports.Pass}, {130, 15 * time.Second, reports.Pass},
+		{171, 15 * time.Second, reports.Fail}, {129, 15 * time.Second, reports.Fail}, {50, 5 * time.Second, reports.Inconclusive},
 	} {
 		if v := claim.Check(phase(test.n, test.took)); v.Outcome != test.want {
 			t.Errorf("%d in %s: got %s (%s), want %s", test.n, test.took, v.Outcome, v.Why, test.want)

@@ -1,7 +1,6 @@
 package expect
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -84,8 +83,7 @@ func (e Errors) Check(o reports.Observation) reports.Verdict {
 	switch {
 	case failed > wanted+unknown:
 		v.Outcome = reports.Fail
-		// Errors that Envoy did not flag and that are no server errors have no entry among the failures.
-		v.Why = cmp.Or(strings.Join(others, ", "), "the app itself answered with a status of 400 or above")
+		v.Why = strings.Join(others, ", ")
 	case few:
 		v.Outcome, v.Why = reports.Inconclusive, why
 	case unknown > 0:

@@ -7,9 +7,10 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// throughputSpan is how long a Throughput is watched at least: a bucket that is filled once a second is off by up to a second's worth at
-// either end of any window, which is a fifth of what is counted then.
-const throughputSpan = 10 * time.Second
+// throughputSpan is how long a Throughput is watched at least, and throughputSlack by how much of it the count may be off: a bucket that is filled
+// once a second gives up to a second's worth more or less at either end of any window, and what was open before the limit came may send once
+// more past it.
+const throughputSpan, throughputSlack = 15 * time.Second, 2 * time.Second
 
 // A Throughput claims how many requests a version answers in a second. Make it with Answers.
 type Throughput struct {
@@ -17,8 +18,8 @@ type Throughput struct {
 	rate    float64
 }
 
-// Answers claims that version answers rate requests a second, as a rate limit lets it. It is held against the whole of the settled phase,
-// which is as exact as a second's worth more or less: a token bucket that is filled once a second gives no more away.
+// Answers claims that version answers rate requests a second, as a rate limit lets it. It is held against the whole of the settled phase, give or
+// take two seconds' worth.
 func Answers(version string, rate float64) Throughput { return Throughput{version, rate} }
 
 // Cohort implements Expectation.
@@ -50,7 +51,8 @@ func (t Throughput) Check(o reports.Observation) reports.Verdict {
 	if took > 0 {
 		v.Saw += fmt.Sprintf(" (%.1f a second)", float64(n)/took)
 	}
-	low, high := t.rate*(took-1), t.rate*(took+1)
+	slack := throughputSlack.Seconds()
+	low, high := t.rate*(took-slack), t.rate*(took+slack)
 	why, few := tooFew(o, o.Settled.Total.Requests, t.Need())
 	switch {
 	case few:

@@ -348,6 +348,12 @@ func ask(ctx context.Context, client *http.Client, want expectation, ns string) 
 		}
 	}
 	got, err := readHolding(dumps[0], dumps[1], dumps[2], want.state, ns)
+	if err == nil && got.ejected(want.state) {
+		var b []byte
+		if b, err = admin(ctx, client, "/clusters?format=json"); err == nil {
+			err = got.readEjected(b)
+		}
+	}
 	if err != nil || want.scope.empty() {
 		return got, err
 	}

@@ -423,7 +423,23 @@ func canonicalCluster(cluster map[string]any) (map[string]string, error) {
 		}
 		parts[key] = t
 	}
+	parts[tlsPart] = clientTLS(cluster)
 	return parts, nil
+}
+
+// tlsPart is the part of a cluster that clientTLS says.
+const tlsPart = "tls"
+
+// clientTLS says how a cluster's requests are encrypted: as each endpoint takes it (Istio's auto mTLS), always in the way that a DestinationRule says, or
+// not at all. Certificates and the like are the mesh's, and left out.
+func clientTLS(cluster map[string]any) string {
+	if socket, ok := cluster["transport_socket"].(map[string]any); ok {
+		return fmt.Sprint("always by ", socket["name"])
+	}
+	if _, ok := cluster["transport_socket_matches"]; ok {
+		return "as the endpoint takes it"
+	}
+	return "none"
 }
 
 // text is JSON with sorted keys.

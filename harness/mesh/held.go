@@ -18,6 +18,9 @@ type holding struct {
 	updated time.Time
 	// seen tells that updated is when a change was seen, not the proxy's word.
 	seen bool
+	// aside are the endpoints, by cluster, that the proxy sends nothing to: because istiod calls them unhealthy or draining, or because its own outlier
+	// detection ejected them, which it does not tell apart here.
+	aside map[string][]string
 	// refused is the reason of the newest rejected configuration, refusedAt its time. Empty and zero without one.
 	refused   string
 	refusedAt time.Time
@@ -77,7 +80,7 @@ type configDump struct {
 // readHolding makes a holding of a proxy's dumps of its dynamic route configurations, its active dynamic clusters and
 // its dynamic endpoints. A virtual host or cluster is kept where wanted has it, or where ns has its service.
 func readHolding(routes, clusters, endpoints []byte, wanted state, ns string) (holding, error) {
-	h := holding{state: newState()}
+	h := holding{state: newState(), aside: map[string][]string{}}
 	var dump configDump
 	if err := json.Unmarshal(routes, &dump); err != nil {
 		return holding{}, fmt.Errorf("read the route configurations: %w", err)
@@ -137,18 +140,46 @@ func readHolding(routes, clusters, endpoints []byte, wanted state, ns string) (h
 		addresses := []string{}
 		for _, locality := range c.EndpointConfig.Endpoints {
 			for _, e := range locality.LbEndpoints {
-				// What istiod calls unhealthy or draining gets no new requests.
+				a := e.Endpoint.Address.SocketAddress
+				address := net.JoinHostPort(a.Address, strconv.Itoa(a.PortValue))
 				if s := e.HealthStatus; s != "" && s != "HEALTHY" && s != "UNKNOWN" {
+					h.aside[name] = append(h.aside[name], address)
 					continue
 				}
-				a := e.Endpoint.Address.SocketAddress
-				addresses = append(addresses, net.JoinHostPort(a.Address, strconv.Itoa(a.PortValue)))
+				addresses = append(addresses, address)
 			}
 		}
 		slices.Sort(addresses)
 		h.endpoints[name] = addresses
 	}
 	return h, nil
+}
+
+// ejected tells whether an endpoint that is wanted is aside: then the proxy has to be asked why.
+func (h *holding) ejected(want state) bool {
+	for c, addresses := range h.aside {
+		if slices.ContainsFunc(addresses, func(a string) bool { return slices.Contains(want.endpoints[c], a) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// readEjected counts endpoints among those that the proxy holds which it ejected by itself, from its account of its hosts.
+func (h *holding) readEjected(clusters []byte) error {
+	for c := range h.aside {
+		hosts, _, err := readHosts(clusters, c)
+		if err != nil {
+			return err
+		}
+		for _, host := range hosts {
+			if host.Ejected && !host.Unhealthy && slices.Contains(h.aside[c], host.Address) {
+				h.endpoints[c] = append(h.endpoints[c], host.Address)
+			}
+		}
+		slices.Sort(h.endpoints[c])
+	}
+	return nil
 }
 
 // readListeners takes in a proxy's dump of its dynamic listeners, as far as s goes. A listener that is not in use yet, or no
@@ -201,7 +232,7 @@ func difference(want, got state) []string {
 		case !ok:
 			diffs = append(diffs, "cluster "+c+" is missing")
 		default:
-			for _, part := range clusterParts {
+			for _, part := range append(clusterParts, tlsPart) {
 				if g, w := have[part], want.clusters[c][part]; g != w {
 					diffs = append(diffs, fmt.Sprintf("cluster %s, %s: got %s, want %s", c, part, orNone(g), orNone(w)))
 				}

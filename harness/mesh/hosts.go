@@ -16,9 +16,9 @@ type Host struct {
 	Address string
 	// Ejected tells that the proxy's outlier detection has put it aside.
 	Ejected bool
-	// Healthy tells that it gets requests: it is neither ejected nor called unhealthy by istiod or a health check. In panic
-	// (DestinationRule's minHealthPercent) others do too.
-	Healthy bool
+	// Unhealthy tells that istiod or a health check calls it so. Neither such a host nor an ejected one gets requests, unless the proxy is in
+	// panic (DestinationRule's minHealthPercent).
+	Unhealthy bool
 }
 
 // Hosts reads the hosts that p has in a cluster, such as "outbound|80|v2|my-service.demo.svc.cluster.local", from Envoy's admin
@@ -66,9 +66,9 @@ func readHosts(clusters []byte, cluster string) (hosts []Host, known bool, err e
 			a, s := h.Address.SocketAddress, h.HealthStatus
 			taken := s.EDSHealthStatus == "" || s.EDSHealthStatus == "UNKNOWN" || s.EDSHealthStatus == "HEALTHY"
 			hosts = append(hosts, Host{
-				Address: net.JoinHostPort(a.Address, strconv.Itoa(a.PortValue)),
-				Ejected: s.FailedOutlierCheck,
-				Healthy: taken && !s.FailedOutlierCheck && !s.FailedActiveHealthCheck,
+				Address:   net.JoinHostPort(a.Address, strconv.Itoa(a.PortValue)),
+				Ejected:   s.FailedOutlierCheck,
+				Unhealthy: !taken || s.FailedActiveHealthCheck,
 			})
 		}
 		return hosts, true, nil

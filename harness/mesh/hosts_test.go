@@ -24,8 +24,8 @@ func TestReadHosts(t *testing.T) {
 	}{
 		{"v1", nil, true},
 		{"v2", []Host{
-			{"10.244.0.7:8080", true, false}, {"10.244.0.8:8080", false, true}, {"10.244.0.9:8080", false, false},
-			{"[fd00::a]:8080", false, true}, {"10.244.0.11:8080", false, false},
+			{"10.244.0.7:8080", true, false}, {"10.244.0.8:8080", false, false}, {"10.244.0.9:8080", false, true},
+			{"[fd00::a]:8080", false, false}, {"10.244.0.11:8080", false, true},
 		}, true},
 		{"v3", nil, false},
 	} {
@@ -36,5 +36,27 @@ func TestReadHosts(t *testing.T) {
 	}
 	if _, _, err := readHosts([]byte("no healthy upstream"), "any"); err == nil {
 		t.Error("got no error for what is no JSON, want one")
+	}
+}
+
+// A host that the proxy ejected by itself is one that it holds; one that istiod calls unhealthy is not.
+func TestEjectedHostsAreHeld(t *testing.T) {
+	const cluster = "outbound|80|v2|my-service.km.svc.cluster.local"
+	h := holding{state: newState(), aside: map[string][]string{cluster: {"10.244.0.7:8080", "10.244.0.9:8080"}}}
+	h.endpoints[cluster] = []string{"10.244.0.8:8080"}
+	want := newState()
+	want.endpoints[cluster] = []string{"10.244.0.8:8080"}
+	if h.ejected(want) {
+		t.Error("nothing that is wanted is aside, and the proxy is to be asked")
+	}
+	want.endpoints[cluster] = []string{"10.244.0.7:8080", "10.244.0.8:8080"}
+	if !h.ejected(want) {
+		t.Error("a wanted host is aside, and the proxy is not to be asked")
+	}
+	if err := h.readEjected([]byte(clustersOf)); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.endpoints[cluster]; !slices.Equal(got, want.endpoints[cluster]) {
+		t.Errorf("got endpoints %q, want %q", got, want.endpoints[cluster])
 	}
 }

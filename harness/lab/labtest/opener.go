@@ -87,7 +87,7 @@ func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, opt
 	}
 	defer release()
 	t.Logf("report: %s", options.Dir)
-	target := harness.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Setup: setup}
+	target := harness.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide, Setup: setup}
 	return harness.Run(ctx, target, s, options)
 }
 

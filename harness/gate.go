@@ -1,0 +1,182 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// A Gate is the rule that rollout controllers have: at intervals it asks Prometheus some questions about the canary, and takes it back
+// after some bad answers in a row, or lets it go on after some good ones. The Prometheus is real and the namespace's own; it takes once a
+// second what the callers' sidecars count (see package metrics for what they do and don't).
+//
+// What Prometheus does not know is not good: an answer that has no number, such as a share of no requests, breaks the row.
+type Gate struct {
+	// Checks are asked each time. One that is beyond its limit makes it a bad answer; all of them have to be known and within it for a
+	// good one.
+	Checks []Check
+	// Every is the interval. Zero means a second.
+	Every time.Duration
+	// Bad and Good are how many in a row decide. Zero means 1 and 5.
+	Bad, Good int
+}
+
+// A Check is one question to Prometheus.
+type Check struct {
+	// Name says what is asked for, with the unit.
+	Name string
+	// Query is PromQL that gives one number.
+	Query string
+	// Series selects what Query is made of, so that the age of the data can be told.
+	Series string
+	// Limit is the highest number that is well.
+	Limit float64
+}
+
+// subsetSeries selects the series of one of the Service's subsets.
+func subsetSeries(subset string) string {
+	return fmt.Sprintf(`cluster_name=~"outbound\\|%d\\|%s\\|%s\\..*"`, Port, subset, Service)
+}
+
+// gateWindow is how far a check looks back: so short that what was before a fault does not water it down for long, and long enough for the
+// requests of some scrapes.
+const gateWindow = "5s"
+
+// FailedShare asks for the share, in percent, of the requests for a subset that ended with a server error in the last 5 s.
+func FailedShare(subset string, limit float64) Check {
+	all := "envoy_cluster_upstream_rq_completed{" + subsetSeries(subset) + "}"
+	failed := `envoy_cluster_upstream_rq{response_code_class="5xx",` + subsetSeries(subset) + "}"
+	return Check{
+		Name: "% of the requests for " + subset + " that failed", Series: all, Limit: limit,
+		Query: fmt.Sprintf("100 * ((sum(%[2]s) or sum(%[1]s) * 0) - (sum(%[2]s offset %[3]s) or sum(%[1]s) * 0)) / (sum(%[1]s) - (sum(%[1]s offset %[3]s) or sum(%[1]s) * 0))",
+			all, failed, gateWindow),
+	}
+}
+
+// LatencyP99 asks for the 99th percentile, in milliseconds, of the answers of a subset in the last 5 s, by the buckets that Envoy has.
+func LatencyP99(subset string, limit float64) Check {
+	buckets := "envoy_cluster_upstream_rq_time_bucket{" + subsetSeries(subset) + "}"
+	return Check{
+		Name: "ms at p99 of " + subset, Series: buckets, Limit: limit,
+		Query: fmt.Sprintf("histogram_quantile(0.99, sum by (le) (%[1]s) - (sum by (le) (%[1]s offset %[2]s) or sum by (le) (%[1]s) * 0))", buckets, gateWindow),
+	}
+}
+
+func (g Gate) every() time.Duration {
+	if g.Every == 0 {
+		return time.Second
+	}
+	return g.Every
+}
+
+// row is Bad and Good with their defaults.
+func (g Gate) row() (bad, good int) {
+	bad, good = g.Bad, g.Good
+	if bad == 0 {
+		bad = 1
+	}
+	if good == 0 {
+		good = 5
+	}
+	return bad, good
+}
+
+// String implements Detector.
+func (g Gate) String() string {
+	var limits []string
+	for _, c := range g.Checks {
+		limits = append(limits, fmt.Sprintf("%g %s", c.Limit, c.Name))
+	}
+	bad, good := g.row()
+	return fmt.Sprintf("a gate that asks Prometheus every %s (bad: %d in a row over %s; good: %d in a row within)",
+		g.every(), bad, strings.Join(limits, " or "), good)
+}
+
+func (g Gate) check(Scenario) error {
+	if len(g.Checks) == 0 || g.Every < 0 || g.Bad < 0 || g.Good < 0 {
+		return errors.New("want checks, and nothing negative")
+	}
+	for _, c := range g.Checks {
+		if c.Name == "" || c.Query == "" || c.Series == "" {
+			return fmt.Errorf("check %q needs a name, a query, and its series", c.Name)
+		}
+	}
+	return nil
+}
+
+func (g Gate) decide(ctx context.Context, s Scenario, l lab, _ *feed) (reports.Decision, error) {
+	tick := time.NewTicker(g.every())
+	defer tick.Stop()
+	bad, good := g.row()
+	badRow, goodRow := 0, 0
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return reports.Decision{}, context.Cause(ctx)
+		}
+		asked := time.Now()
+		text, verdict, seen, err := g.ask(ctx, s.Name, l)
+		if err != nil {
+			return reports.Decision{}, err
+		}
+		switch verdict {
+		case over:
+			badRow, goodRow = badRow+1, 0
+		case within:
+			badRow, goodRow = 0, goodRow+1
+		default:
+			badRow, goodRow = 0, 0
+		}
+		if badRow >= bad || goodRow >= good {
+			return reports.Decision{By: g.String(), Bad: badRow >= bad, Text: text, Seen: seen, Asked: asked}, nil
+		}
+	}
+}
+
+// What one look at all checks says.
+const (
+	unknown = iota
+	within
+	over
+)
+
+// ask asks all checks once. seen is when the newest sample of what decided was taken.
+func (g Gate) ask(ctx context.Context, ns string, l lab) (text string, verdict int, seen time.Time, err error) {
+	verdict = within
+	var said []string
+	for _, c := range g.Checks {
+		value, found, err := l.Metrics.Query(ctx, ns, c.Query)
+		if err != nil {
+			return "", unknown, time.Time{}, err
+		}
+		if !found {
+			if verdict != over {
+				verdict = unknown
+			}
+			continue
+		}
+		said = append(said, fmt.Sprintf("%.3g %s (limit %g)", value, c.Name, c.Limit))
+		if value > c.Limit {
+			verdict = over
+		}
+		if seen, err = l.Metrics.LastScrape(ctx, ns, c.Series); err != nil {
+			return "", unknown, time.Time{}, err
+		}
+	}
+	return strings.Join(said, ", "), verdict, seen, nil
+}
+
+// gates tells whether the scenario asks a Prometheus.
+func (s Scenario) gates() bool {
+	for _, p := range s.Phases {
+		if _, ok := p.Until.(Gate); ok {
+			return true
+		}
+	}
+	return false
+}
