@@ -3,10 +3,14 @@ NAME    ?= label-mismatch
 CLUSTER ?= auto
 RUN     ?= .
 LABEL   ?=
+SKIP    ?= ^$$
+EVERY   ?=
 GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 # Tests that bring clusters up; each has the machine to itself.
 MESH     = ./harness/lab ./harness/realmesh ./scenarios
 UNIT     = $$(go list ./... | grep -v -e /harness/lab$$ -e /harness/realmesh$$ -e /scenarios$$)
+
+# EVERY=1 takes the break and the fix out of every scenario, and plays every scenario as a guest; otherwise that is done to those of the core.
 
 # The same settings for everything, and the same that Istio and Kubernetes are built with (harness/artifacts): a package is
 # compiled once, not once for each way of building it.
@@ -17,7 +21,7 @@ export GOFLAGS     = -trimpath
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  settings: NAME=$(NAME) CLUSTER=$(CLUSTER) RUN=$(RUN) (a pattern of tests, for mesh) LABEL=$(LABEL) (core, slow, or all)'
+	@echo '  settings: NAME=$(NAME) CLUSTER=$(CLUSTER) RUN=$(RUN) (a pattern of tests, for mesh) LABEL=$(LABEL) (core, slow, -slow for the others)'
 
 build: ## build bin/canarylab
 	@command -v go >/dev/null || { echo 'make: Go is missing: install Go 1.26 or newer (Debian: apt-get install golang)' >&2; exit 69; }
@@ -47,7 +51,7 @@ up: deps ## bring a cluster with Istio up and leave it running
 down: build ## remove the cluster
 	@bin/canarylab down --cluster=$(CLUSTER)
 
-test: vet unit mesh ## vet, unit tests, and every scenario on a real mesh
+test: vet unit mesh ## vet, unit tests, and every scenario on a real mesh: make test LABEL=-slow is what CI does
 
 vet: ## go vet
 	go vet ./...
@@ -56,7 +60,7 @@ unit: ## unit tests: no root, no cluster
 	go test $(UNIT)
 
 mesh: deps ## every scenario on a real mesh, as go test does it
-	CLUSTER=$(CLUSTER) LABEL=$(LABEL) go test -v -count=1 -p=1 -timeout=40m -run='$(RUN)' $(MESH)
+	CLUSTER=$(CLUSTER) LABEL=$(LABEL) EVERY=$(EVERY) go test -v -count=1 -p=1 -timeout=60m -run='$(RUN)' -skip='$(SKIP)' $(MESH)
 
 # A cache of its own: the shared one hands out findings with the paths of another clone.
 lint: ## golangci-lint, pinned

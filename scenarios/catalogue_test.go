@@ -167,3 +167,21 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		}
 	}
 }
+
+func TestLabeled(t *testing.T) {
+	count := func(label string) int {
+		list, err := scenarios.Labeled(label)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if with, without, all := count("core"), count("-core"), count(""); with == 0 || without == 0 || with+without != all {
+		t.Errorf("got %d with and %d without core, want all %d", with, without, all)
+	}
+	for _, wrong := range []string{"quick", "-quick", "-"} {
+		if _, err := scenarios.Labeled(wrong); err == nil || !strings.Contains(err.Error(), "core, slow, and -slow") {
+			t.Errorf("Labeled(%q): got %v, want the labels that there are", wrong, err)
+		}
+	}
+}

@@ -34,7 +34,7 @@ var clientWithoutSidecar = harness.Scenario{
 	Load: loadgen.Plan{
 		URL: "http://my-service/", FreshConnections: true,
 		Cohorts: []loadgen.Cohort{
-			{Name: "with-sidecar", Rate: 300},
+			{Name: "with-sidecar", Rate: 250},
 			{Name: "without-sidecar", Rate: 100, Entry: loadgen.Plain},
 		},
 	},

@@ -11,14 +11,15 @@ import (
 // serviceInsteadOfVirtualService switches versions by the Service, as one did before there was a mesh. Callers with a sidecar and callers without are
 // hit in opposite ways.
 //
-// Both keep their connections, as real clients do: that is what the caller without a sidecar clings to.
+// Each request has a connection of its own, as a Service deals out connections. Kept ones follow a switch of the Service too: v1's own sidecar closes
+// them when no Service selects its pod that way any more. (A pod without a sidecar would keep them.)
 var serviceInsteadOfVirtualService = harness.Scenario{
 	Name:  "service-instead-of-virtualservice",
-	Title: "Switching versions by the Service's selector breaks callers with a sidecar, does nothing to those without, and is not what a route does",
-	Story: "The Service selects version: v1, and so does the route. Somebody switches the Service to v2. Callers with a sidecar get 503 for everything; callers without one stay on v1, as they keep their " +
-		"connections. The Service is switched back and made to select both versions. Then the route moves to v2: callers with a sidecar follow at once, the others go on as before.",
-	Cause: "A subset is a part of the Service's endpoints. Once the Service selects only v2, subset v1 is empty, and the route that names it answers 503 UH. kube-proxy, which serves callers without a sidecar, " +
-		"picks a pod when a connection is opened; what is open stays where it is, however the Service or DNS change. Callers with a sidecar don't ask the Service where to send: their route does.",
+	Title: "Switching versions by the Service's selector breaks callers with a sidecar and moves those without; a route does neither",
+	Story: "The Service selects version: v1, and so does the route. Somebody switches the Service to v2, as it was done before there was a mesh. Callers with a sidecar get 503 for everything; callers without one are " +
+		"on v2. The Service is made to select both versions: callers with a sidecar are back on v1, the others get both. The route moves to v2: callers with a sidecar follow at once, the others still get both.",
+	Cause: "A subset is a part of the Service's endpoints. Once the Service selects only v2, subset v1 is empty, and the route that names it answers 503 UH. Callers with a sidecar don't ask the Service where to send: " +
+		"their route does. Callers without one ask nobody else: kube-proxy picks one of the Service's pods when a connection is opened, whatever the route says.",
 	Source: "pilot/pkg/xds/endpoints/endpoint_builder.go filters the Service's endpoints by the subset's labels; kube-proxy translates addresses per connection (conntrack)",
 	See: []string{
 		"kubectl get service my-service -o jsonpath='{.spec.selector}': it must not say a version.",
@@ -26,14 +27,14 @@ var serviceInsteadOfVirtualService = harness.Scenario{
 		"istioctl analyze says nothing of a selector that is too narrow.",
 	},
 	Fix: "Let the Service select the app and not the version, and move versions by the VirtualService. Give callers a sidecar, or have them come through a gateway.",
-	Back: "By the Service: switching back mends callers with a sidecar in the time of a push. By the route, later: in one write, for callers with a sidecar. Neither moves a connection that is open past " +
-		"the mesh.",
+	Back: "By the Service: switching back mends callers with a sidecar in the time of a push. By the route, later: in one write, for callers with a sidecar. What DNS or a Service changes is seen by a caller " +
+		"without one when it opens its next connection.",
 	Files: files,
 	Load: loadgen.Plan{
-		URL: "http://my-service/",
+		URL: "http://my-service/", FreshConnections: true,
 		Cohorts: []loadgen.Cohort{
-			{Name: "with-sidecar", Rate: 300},
-			{Name: "without-sidecar", Rate: 300, Entry: loadgen.Plain},
+			{Name: "with-sidecar", Rate: 250},
+			{Name: "without-sidecar", Rate: 100, Entry: loadgen.Plain},
 		},
 	},
 	CanaryCohort: "with-sidecar",
@@ -47,19 +48,23 @@ var serviceInsteadOfVirtualService = harness.Scenario{
 		Breaks: true,
 		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 0}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Diagnosis{}},
 		Expect: []expect.Expectation{
-			expect.Flag(503, "UH", 100).Of("with-sidecar"), expect.Share("v1", 100).Of("without-sidecar"), expect.NoErrors().Of("without-sidecar"),
+			expect.Flag(503, "UH", 100).Of("with-sidecar"), expect.Share("v2", 80).AtLeast().Of("without-sidecar"), expect.NoErrors().Of("without-sidecar"),
 		},
 	}, {
-		Name:   "Service of both versions",
-		Do:     harness.Rollback{By: harness.Apply("3-service-of-both.yaml")},
-		Fixes:  true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 1}, harness.Endpoints{Subset: "v2", Want: 1}},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+		Name:  "Service of both versions",
+		Do:    harness.Rollback{By: harness.Apply("3-service-of-both.yaml")},
+		Fixes: true,
+		Prove: []harness.Proof{harness.Endpoints{Subset: "v1", Want: 1}, harness.Endpoints{Subset: "v2", Want: 1}},
+		Expect: []expect.Expectation{
+			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100).Of("with-sidecar"),
+			expect.Share("v1", 30).AtLeast().Of("without-sidecar"), expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
+		},
 	}, {
 		Name: "route switched to v2",
 		Do:   harness.Apply("4-switch-route.yaml"),
 		Expect: []expect.Expectation{
-			expect.Share("v2", 100).Of("with-sidecar"), expect.Share("v1", 100).Of("without-sidecar"), expect.NoErrors(),
+			expect.Share("v2", 100).Of("with-sidecar"),
+			expect.Share("v1", 30).AtLeast().Of("without-sidecar"), expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
 		},
 	}},
 }

@@ -29,7 +29,7 @@ var streamsSurviveRollback = harness.Scenario{
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 200}},
+		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 300}},
 	},
 	Canary: "v2",
 	Phases: []harness.Phase{{
@@ -39,17 +39,42 @@ var streamsSurviveRollback = harness.Scenario{
 	}, {
 		Name:   "canary at 20 %",
 		Do:     harness.Apply("2-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 20).AtLeast(), expect.NoErrors()},
+		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
+	}, {
+		Name: "rollback of quick answers",
+		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Expect: []expect.Expectation{
+			expect.RecoveredWithin(1500 * time.Millisecond), expect.DrainedWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
+		},
 	}, {
 		Name:   "streams of 3 s",
 		Do:     harness.Inject{Version: "v2", Faults: sampleapp.Faults{Stream: 3 * time.Second}},
 		Breaks: true,
 		Expect: []expect.Expectation{expect.NoErrors()},
 	}, {
-		Name: "rollback",
+		Name:   "canary at 20 % with streams",
+		Do:     harness.Apply("2-canary.yaml"),
+		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
+	}, {
+		Name: "rollback of streams",
 		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(1500 * time.Millisecond), expect.LingersFor(2 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
+		},
+	}, {
+		Name:   "streams of 0.2 s",
+		Do:     harness.Inject{Version: "v2", Faults: sampleapp.Faults{Stream: 200 * time.Millisecond}},
+		Fixes:  true,
+		Expect: []expect.Expectation{expect.NoErrors()},
+	}, {
+		Name:   "canary at 20 % with short streams",
+		Do:     harness.Apply("2-canary.yaml"),
+		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
+	}, {
+		Name: "rollback of short streams",
+		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Expect: []expect.Expectation{
+			expect.RecoveredWithin(1500 * time.Millisecond), expect.DrainedWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
 		},
 	}},
 }

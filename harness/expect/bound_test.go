@@ -119,6 +119,13 @@ func TestLingering(t *testing.T) {
 		if v := LingersFor(time.Second).Check(reports.Observation{Rollback: test.seen}); v.Outcome != test.want {
 			t.Errorf("%+v: got %s (%s), want %s", test.seen, v.Outcome, v.Why, test.want)
 		}
+		opposite := map[reports.Outcome]reports.Outcome{reports.Pass: reports.Fail, reports.Fail: reports.Pass, reports.Inconclusive: reports.Inconclusive}[test.want]
+		if test.seen == &unsure {
+			opposite = reports.Fail // that it took longer is certain
+		}
+		if v := DrainedWithin(time.Second).Check(reports.Observation{Rollback: test.seen}); v.Outcome != opposite {
+			t.Errorf("%+v, drained: got %s (%s), want %s", test.seen, v.Outcome, v.Why, opposite)
+		}
 	}
 }
 

@@ -7,12 +7,18 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// A Lingering claims that a rollback is not the end of it: requests that the canary has already go on there. Make it with LingersFor.
-type Lingering struct{ least time.Duration }
+// A Lingering claims how long requests that the canary has already go on there after a rollback. Make it with LingersFor or DrainedWithin.
+type Lingering struct {
+	// One of the two is set.
+	least, most time.Duration
+}
 
 // LingersFor claims that the last answer of the canary is done d or more after the API server accepted the rollback, although no new
 // request gets there any more.
 func LingersFor(d time.Duration) Lingering { return Lingering{least: d} }
+
+// DrainedWithin claims the opposite: that it is done by then.
+func DrainedWithin(d time.Duration) Lingering { return Lingering{most: d} }
 
 // Cohort implements Expectation. The phase says which cohort its clock watches.
 func (Lingering) Cohort() string { return "" }
@@ -22,12 +28,15 @@ func (Lingering) Need() int { return requests(0) }
 
 // String implements Expectation.
 func (l Lingering) String() string {
+	if l.most > 0 {
+		return fmt.Sprintf("the last request that the canary had is done within %s", l.most)
+	}
 	return fmt.Sprintf("requests that the canary has already go on there for %s or more", l.least)
 }
 
 // Validate tells whether the claim makes sense.
 func (l Lingering) Validate() error {
-	if l.least <= 0 {
+	if l.least < 0 || l.most < 0 || l.least+l.most == 0 {
 		return fmt.Errorf("%q: name a time above 0", l)
 	}
 	return nil
@@ -50,6 +59,8 @@ func (l Lingering) Check(o reports.Observation) reports.Verdict {
 	switch {
 	case r.Drain < l.least:
 		v.Outcome, v.Why = reports.Fail, "all were done sooner"
+	case l.most > 0 && r.Drain > l.most:
+		v.Outcome, v.Why = reports.Fail, "it took longer"
 	case !r.Recovered():
 		v.Why = "too few requests followed the last affected one to say that it was the last"
 	default:
