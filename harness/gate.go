@@ -51,7 +51,7 @@ func FailedShare(subset string, limit float64) Check {
 	all := "envoy_cluster_upstream_rq_completed{" + subsetSeries(subset) + "}"
 	failed := `envoy_cluster_upstream_rq{response_code_class="5xx",` + subsetSeries(subset) + "}"
 	return Check{
-		Name: "% of the requests for " + subset + " that failed", Series: all, Limit: limit,
+		Name: "% failed requests of " + subset, Series: all, Limit: limit,
 		Query: fmt.Sprintf("100 * ((sum(%[2]s) or sum(%[1]s) * 0) - (sum(%[2]s offset %[3]s) or sum(%[1]s) * 0)) / (sum(%[1]s) - (sum(%[1]s offset %[3]s) or sum(%[1]s) * 0))",
 			all, failed, gateWindow),
 	}
@@ -61,7 +61,7 @@ func FailedShare(subset string, limit float64) Check {
 func LatencyP99(subset string, limit float64) Check {
 	buckets := "envoy_cluster_upstream_rq_time_bucket{" + subsetSeries(subset) + "}"
 	return Check{
-		Name: "ms at p99 of " + subset, Series: buckets, Limit: limit,
+		Name: "ms p99 latency of " + subset, Series: buckets, Limit: limit,
 		Query: fmt.Sprintf("histogram_quantile(0.99, sum by (le) (%[1]s) - (sum by (le) (%[1]s offset %[2]s) or sum by (le) (%[1]s) * 0))", buckets, gateWindow),
 	}
 }
@@ -89,11 +89,11 @@ func (g Gate) row() (bad, good int) {
 func (g Gate) String() string {
 	var limits []string
 	for _, c := range g.Checks {
-		limits = append(limits, fmt.Sprintf("%g %s", c.Limit, c.Name))
+		limits = append(limits, fmt.Sprintf("more than %g %s", c.Limit, c.Name))
 	}
 	bad, good := g.row()
-	return fmt.Sprintf("a gate that asks Prometheus every %s (bad: %d in a row over %s; good: %d in a row within)",
-		g.every(), bad, strings.Join(limits, " or "), good)
+	return fmt.Sprintf("a gate that asks Prometheus every %s (bad: %s with %s; good: %s in a row within the limits)",
+		g.every(), count(bad, "result"), strings.Join(limits, ", or "), count(good, "result"))
 }
 
 func (g Gate) check(Scenario) error {

@@ -25,7 +25,7 @@ var canary5xxRollback = harness.Scenario{
 		"kubectl logs deploy/my-service-v2 -c istio-proxy: the same, with the app as upstream.",
 	},
 	Fix:   "Take the canary back, then mend it. Watch the canary's answers by version at the callers, and let a rule that knows its error rates decide: a fixed wait is too long or too short.",
-	Back:  "By the route, in one write. In-flight requests end where they are.",
+	Back:  "Apply a VirtualService that sends everything to v1: one kubectl apply. Requests under way end where they are.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",
@@ -35,6 +35,7 @@ var canary5xxRollback = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
+		Prove:  []harness.Proof{harness.Diagnosis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 5 %",

@@ -26,7 +26,7 @@ var canaryScaledToZero = harness.Scenario{
 	},
 	Fix: "Take the weight away before the pods. Where something else may take the pods away, protect them (a PodDisruptionBudget, a minimum for the autoscaler), and watch " +
 		"the callers' 503 UH: the canary's own metrics just stop.",
-	Back:  "By the route, in one write: that is the cure. Scaling to 0 is no rollback.",
+	Back:  "Apply a VirtualService that sends everything to v1: one kubectl apply. That is the cure; scaling to 0 is no rollback.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",

@@ -25,7 +25,7 @@ var circuitBreakerOverflow = harness.Scenario{
 	},
 	Fix: "Size the pool by what the subset gets: rate times latency is what is under way on average, and several times that at the peaks. Raise it with each step of the weight. It counts " +
 		"per caller's proxy: ten callers have ten pools.",
-	Back:  "By the route, in one write, or by the DestinationRule.",
+	Back:  "Apply a VirtualService that sends everything to v1: one kubectl apply. Or apply a DestinationRule with room.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",

@@ -14,22 +14,28 @@ import (
 // A Service deals out connections and not requests, so that each request has a connection of its own: otherwise one draw of the lots would decide
 // for a whole caller.
 var clientWithoutSidecar = harness.Scenario{
-	Name:   "client-without-sidecar",
-	Title:  "A caller without a sidecar gets the canary from the moment that its pod is ready, whatever the weights say, and no route takes it back",
+	Name: "client-without-sidecar",
+	Title: "A caller without a sidecar gets the canary as soon as the canary's pod is ready, whatever the weights say, and no change of " +
+		"the route stops that",
 	Labels: []string{harness.Core},
-	Story: "Two callers send to my-service: one has a sidecar, the other has none (a cron job, a node's agent, a namespace without injection). v2 is deployed, with weight 0: the one gets v1, the other half of its answers " +
-		"from v2. The canary gets 10 %: the one sees 10 %, the other still 50 %. The route is taken back: the one is back on v1, the other is not. Scaling v2 to 0 takes it from both.",
-	Cause: "A VirtualService is compiled into the routes of the caller's own proxy. A caller without one resolves the Service's name, and the node's kube-proxy draws one of the Service's ready pods " +
-		"for each connection: one pod each of v1 and v2 is half and half. The server's sidecar takes what comes and routes nothing.",
+	Story: "Two callers send to my-service: one has a sidecar, the other has none (a cron job, an agent on a node, a namespace without " +
+		"injection). v2 is deployed with weight 0: the caller with a sidecar gets only v1, the caller without one gets about half of " +
+		"its answers from v2. The weight of v2 goes to 10 %: the first sees 10 %, the second still about half. The route goes back to " +
+		"v1: the first is back on v1, the second is not. v2 is scaled to 0 pods: now neither gets v2.",
+	Cause: "Istio turns a VirtualService into routing rules for the caller's own proxy. A caller without a proxy connects to the " +
+		"Service's address, and for each new connection kube-proxy on its node picks one of the Service's ready pods at random: with " +
+		"one pod of each version that is half and half. (Here every request opens a new connection; a client that keeps its connection " +
+		"stays on one version.) The sidecar of the pod that is called does not choose a version: it hands the request to its own app.",
 	Source: "BuildSidecarVirtualHostWrapper in pilot/pkg/networking/core/route/route.go builds routes for outbound traffic only; kube-proxy, service.spec.sessionAffinity None",
 	See: []string{
 		"kubectl get pods -o jsonpath='{range .items[*]}{.metadata.name}{\" \"}{.spec.initContainers[*].name}{\" \"}{.spec.containers[*].name}{\"\\n\"}{end}': who has an istio-proxy.",
 		"istioctl proxy-status: the caller is not in the list.",
-		"kubectl get namespace -L istio-injection,istio.io/rev; istioctl analyze says IST0103 for a pod that should have one.",
+		"kubectl get namespace -L istio-injection,istio.io/rev; istioctl analyze has nothing to say of a pod that opted out (sidecar.istio.io/inject: \"false\").",
 	},
-	Fix: "Give the caller a sidecar: label its namespace or its pod for injection, and restart it, as running pods do not change. Callers that can't have one go through a gateway. Until then, " +
-		"a version that is not to be called must not be among the Service's pods.",
-	Back:  "The route does not reach this caller. Only taking v2's pods away does, or a selector of the Service that leaves them out.",
+	Fix: "Give the caller a sidecar: label its namespace or its pod template for injection, then restart its pods, because a sidecar is " +
+		"added only to new pods. Callers that can't have one come through a gateway. Until then, keep the pods of a version that must " +
+		"not be called out of the Service's selector, or don't run them.",
+	Back:  "A new route does not reach this caller. Scale v2 to 0, or change the Service's selector so that it leaves v2's pods out.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL: "http://my-service/", FreshConnections: true,
@@ -48,7 +54,7 @@ var clientWithoutSidecar = harness.Scenario{
 		Name:   "v2 deployed with weight 0",
 		Do:     harness.Apply("2-v2.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}},
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Diagnosis{}},
 		Expect: []expect.Expectation{
 			expect.Share("v1", 100).Of("with-sidecar"), expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
 		},

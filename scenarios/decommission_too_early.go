@@ -10,20 +10,25 @@ import (
 // overall error rate is as small as that group of callers.
 var decommissionTooEarly = harness.Scenario{
 	Name:  "decommission-too-early",
-	Title: "v1 is stopped at 100 % v2 while one overlooked rule still routes to it, and with v1 the way back is gone",
-	Story: "Everyone is on v2. A rule for callers with x-client-id: legacy still says v1. v1 is stopped: those callers get 503 UH. The subset is cleaned up: " +
-		"they get 503 NC. Somebody rolls back to the old route, as it had always worked: now everybody gets 503. Taking the last mention of v1 out of the route mends it.",
-	Cause: "A subset whose pods are gone keeps its Envoy cluster, without endpoints: 503 UH. A subset that is gone leaves routes that name it: 503 NC. Nothing falls " +
-		"back to the other subset. And a rollback is only as good as what it goes back to.",
+	Title: "v1 is stopped once v2 has everything, but one overlooked rule still routes to v1; without v1 there is no rollback",
+	Story: "The route sends everyone to v2, except callers with the header x-client-id: legacy: an overlooked rule still sends those to " +
+		"v1. v1 is stopped: the legacy callers get 503 with flag UH. Then subset v1 is deleted from the DestinationRule: they still " +
+		"get 503, now with NC. Somebody rolls back to the old route, which had always worked. But it sends everybody to subset v1, " +
+		"which is gone: now everybody gets 503. A route that no longer mentions v1 mends it.",
+	Cause: "While the DestinationRule has the subset, the callers' proxies keep an Envoy cluster for it (an Envoy cluster is a proxy's " +
+		"list of the pods of one subset). Without pods the list is empty: 503 UH, no healthy upstream. When the subset is deleted, the " +
+		"cluster is gone, but routes may still name it: 503 NC, no cluster. Envoy never sends the request to the other subset instead. " +
+		"And a rollback works only if the version that it goes back to is still there.",
 	Source: "endpoints of a subset: pilot/pkg/xds/endpoints/endpoint_builder.go; names of clusters in routes: pilot/pkg/networking/core/route/route.go",
 	See: []string{
-		"kubectl get virtualservice -A -o yaml | grep -n 'subset: v1': every route that still needs it, in every namespace.",
-		"kubectl get pods -l version=v1: none.",
-		"istioctl analyze: IST0101 once the subset is gone.",
+		"kubectl get virtualservice -A -o yaml | grep -n 'subset: v1$': shows whether any VirtualService in any namespace still names v1; open the output to see which.",
+		"kubectl get pods -l version=v1: No resources found.",
+		"istioctl analyze: IST0173 (a subset matches no pods) while the subset has none, IST0101 (a route names something that does not exist) once it is deleted.",
 	},
-	Fix: "Before a version is stopped, take it out of every route (also header rules, mirrors, gateways and other namespaces), watch that its own counter stands still, " +
-		"then out of the DestinationRule, then stop the pods. Keep v1 running at 0 % for as long as a rollback may be needed.",
-	Back:  "None by the route: there is nothing to go back to. It takes as long as deploying v1 anew.",
+	Fix: "Keep v1 running with 0 % for as long as you may want to roll back. Then: 1. take v1 out of every route (also header rules, " +
+		"mirrors, gateways and other namespaces); 2. see that v1's own request counter no longer rises; 3. remove its subset from the " +
+		"DestinationRule; 4. stop its pods.",
+	Back:  "No route helps. v1 and its subset have to be deployed again, and that is how long a rollback takes.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL: "http://my-service/",

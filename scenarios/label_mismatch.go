@@ -35,7 +35,7 @@ var labelMismatch = harness.Scenario{
 	Fix: "Roll the VirtualService back first: that ends the errors. Then make the subset's labels equal to those of the canary's " +
 		"pods (compare with kubectl get pods --show-labels), wait until the proxies have its endpoints (istioctl proxy-config " +
 		"endpoints), and only then give it weight again. istioctl analyze finds the mismatch beforehand (IST0173).",
-	Back:  "By the route, in one write.",
+	Back:  "Apply a VirtualService that sends everything to v1: one kubectl apply.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",

@@ -11,23 +11,28 @@ import (
 
 // outlierSinglePod shows the two ways in which a circuit breaker on a canary of one pod goes wrong, and what it takes to work.
 var outlierSinglePod = harness.Scenario{
-	Name:  "outlier-single-pod",
-	Title: "A breaker on a canary of one pod never opens, or opens into a black hole; with a second pod it works",
-	Story: "v2 has 10 %, one pod, and outlier detection as in the tutorial. It fails every request, and the breaker does nothing. With maxEjectionPercent: 100 the breaker takes " +
-		"the pod out: now Envoy fails every request of v2's share itself, for a minute, also after v2 is healed. The route is taken back. With two pods of which one fails, the breaker takes " +
-		"that one out, and nobody notices.",
-	Cause: "Outlier detection takes hosts out of one cluster: it never sends anything to another subset. By default it takes out 10 % of the hosts at most, and 10 % of one host is none. With " +
-		"100 % the only host goes, and a cluster whose hosts are all ejected has no healthy host: 503 with response flag UH, as Istio turns Envoy's panic mode off " +
-		"(minHealthPercent is 0). It comes back after baseEjectionTime, not when it is well.",
+	Name: "outlier-single-pod",
+	Title: "Outlier detection on a canary of one pod never acts, or removes the only pod and all of v2's share fails; with a second pod " +
+		"it works",
+	Story: "v2 has 10 %, one pod, and outlier detection, Istio's circuit breaker by pod: after some errors in a row callers stop sending " +
+		"to that pod for a while; the pod is ejected. v2 fails every request, and nothing is ejected. With maxEjectionPercent: 100 the " +
+		"pod is ejected: now the callers' proxies answer every request of v2's share with 503 themselves, for a minute " +
+		"(baseEjectionTime), even when v2 is healthy again. The route is taken back. With two pods and maxEjectionPercent: 50, one pod " +
+		"fails: after a few errors it is ejected, and v2's other pod answers.",
+	Cause: "Outlier detection removes pods (Envoy: hosts) from one subset's list. It never moves their traffic to another subset. By " +
+		"default it ejects 10 % of the hosts at most, and 10 % of one host is rounded down to none. With 100 % the only host is " +
+		"ejected and none is left: 503 with flag UH, no healthy upstream. Envoy has a panic mode that would still use ejected hosts " +
+		"when too few are healthy, but by default Istio turns it off (minHealthPercent is 0). The host comes back when its ejection " +
+		"time is over, not when it is healthy again.",
 	Source: "applyOutlierDetection in pilot/pkg/networking/core/cluster_traffic_policy.go; Envoy, outlier detection (max_ejection_percent) and panic threshold",
 	See: []string{
-		"istioctl proxy-config endpoints deploy/load-client | grep v2: OUTLIER CHECK says FAILED for a host that is taken out.",
-		"The caller's access log: 503 via_upstream while the breaker does nothing, 503 UH no_healthy_upstream once it has opened.",
-		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET stats | grep ejections_overflow: the breaker wanted to, and was not allowed.",
+		"istioctl proxy-config endpoints deploy/load-client | grep v2: OUTLIER CHECK says FAILED for a host that is ejected.",
+		"The caller's access log: 503 via_upstream while nothing is ejected, 503 UH no_healthy_upstream once the only pod is.",
+		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET stats | grep ejections_overflow: how often a host should have been ejected, and maxEjectionPercent did not allow it.",
 	},
-	Fix: "Give a canary that a breaker is to watch over at least two pods, and a maxEjectionPercent that lets one of them go. To take traffic from a version that is bad as a whole, " +
-		"change the route: a breaker does not.",
-	Back:  "By the route, in one write.",
+	Fix: "A canary with outlier detection needs at least two pods, and a maxEjectionPercent that allows one of them to be ejected. If " +
+		"the whole version is bad, change the route: outlier detection can't move its traffic to v1.",
+	Back:  "Apply a VirtualService that sends everything to v1: one kubectl apply.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",

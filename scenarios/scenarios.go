@@ -22,6 +22,7 @@ func All() []harness.Scenario {
 	return []harness.Scenario{
 		weightedRollout,
 		headerRouting,
+		missingDefaultRoute,
 		abClientID,
 		sourceIPRouting,
 		labelMismatch,

@@ -105,11 +105,7 @@ func printSummaries(t *testing.T) {
 func feature(s harness.Scenario) features.Feature {
 	var rep *reports.Report
 	var before []string
-	f := features.New(s.Name)
-	for _, label := range s.Labels {
-		f = f.WithLabel("set", label)
-	}
-	f = f.Setup(func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+	f := features.New(s.Name).Setup(func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 		run := ctx
 		if end, ok := t.Deadline(); ok {
 			var cancel context.CancelFunc

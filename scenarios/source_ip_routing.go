@@ -12,20 +12,28 @@ import (
 // appends the caller's address to x-forwarded-for, as all of them do; the addresses are those set aside for documentation (RFC 5737).
 var sourceIPRouting = harness.Scenario{
 	Name:  "source-ip-routing",
-	Title: "The office's addresses get the canary at the ingress gateway, by the one address that nobody can forge",
-	Story: "Three callers come through a load balancer and the gateway: one from the office's network, one from elsewhere, and one from elsewhere who writes an office address into x-forwarded-for himself. A rule that " +
-		"looks for the office anywhere in the header gives the forger the canary. A rule that looks at the entry which the load balancer wrote gives it to the office and to nobody else.",
-	Cause: "An HTTP route has no match for addresses or geography. What it can match is a header, and x-forwarded-for has one address for each hop, in order: whatever the caller wrote, then the caller's address as the load balancer saw it, then " +
-		"the load balancer's as the gateway saw it. Only what trusted hops appended can be believed, and it is counted from the end.",
+	Title: "At the ingress gateway callers from the office get the canary, by the one address in x-forwarded-for that they can't forge",
+	Story: "Three callers come through a load balancer and the gateway: one from the office's network, one from elsewhere, and one from " +
+		"elsewhere that writes an office address into x-forwarded-for itself. (The lab's sender plays the load balancer: the last " +
+		"address in the header that it sends is the one that it saw.) A rule that accepts an office address anywhere in the header " +
+		"also gives the forger the canary. A rule that looks at what the load balancer wrote gives it to the office and to nobody " +
+		"else.",
+	Cause: "An HTTP route can't match on the caller's IP address or country. It can match on headers. In x-forwarded-for each hop appends " +
+		"the address that it was called from. The forger's header arrives at the rule as 203.0.113.9, 198.51.100.7, and the load " +
+		"balancer's own address: first what the caller wrote, then the caller's real address, added by the load balancer, last the " +
+		"load balancer's, added by the gateway. Trust only what your own hops appended, and count from the right: the last but one is " +
+		"the caller's real address.",
 	Source: "HTTPMatchRequest in the VirtualService API has headers and no addresses (sourceLabels and sourceNamespace are for callers in the mesh); Envoy, x-forwarded-for and use_remote_address, which Istio sets on gateways",
 	See: []string{
-		"The gateway's access log has the whole x-forwarded-for: count from the right.",
-		"curl -H 'x-forwarded-for: 203.0.113.9' through the gateway: a rule that this changes can be forged.",
+		"The gateway's access log has the whole x-forwarded-for: the last but one is what the load balancer wrote.",
+		"From outside of the office, through the load balancer: curl -H 'x-forwarded-for: 203.0.113.9'. If you get v2, the rule can be forged.",
 		"istioctl proxy-config routes deploy/ingress -o json: the regular expression as Envoy has it.",
 	},
-	Fix: "Match the entry that your outermost trusted hop wrote, anchored at the end; or have that hop set a header of your own (a country, a group) and strip it from what callers send. For addresses " +
-		"that are to be refused, not routed, AuthorizationPolicy has remoteIpBlocks.",
-	Back:  "Taking the rule out is one write, at the gateway.",
+	Fix: "Match only the address that your first trusted hop (here the load balancer) wrote, with a regular expression that is tied to " +
+		"the end of the header by $. Or let that hop set a header of its own (a country, a group), and remove that header from " +
+		"incoming requests first. In both cases nobody may be able to reach the gateway around the load balancer. For addresses that " +
+		"are to be refused, not routed, AuthorizationPolicy has remoteIpBlocks (with numTrustedProxies set on the gateway).",
+	Back:  "Apply the gateway's VirtualService without the rule: one kubectl apply.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL: "http://my-service/",
@@ -45,6 +53,7 @@ var sourceIPRouting = harness.Scenario{
 		Name:   "office anywhere",
 		Do:     harness.Apply("2-naive.yaml"),
 		Breaks: true,
+		Prove:  []harness.Proof{harness.Diagnosis{}},
 		Expect: []expect.Expectation{
 			expect.Share("v2", 100).Of("office"), expect.Share("v1", 100).Of("elsewhere"), expect.Share("v2", 100).Of("forger"), expect.NoErrors(),
 		},

@@ -27,7 +27,8 @@ var subsetUndefined = harness.Scenario{
 	},
 	Fix: "Roll the VirtualService back first. Then define the subset in the DestinationRule, wait until the proxies have its cluster, and only then " +
 		"give it weight.",
-	Back:  "By the route, in one write, as long as the subset that it goes back to is defined: a rollback to a subset that is not defined fails everything.",
+	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. It works as long as the subset that it goes back to is " +
+		"defined: a rollback to a subset that is not fails everything.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",

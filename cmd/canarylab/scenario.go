@@ -188,11 +188,15 @@ func printDescription(w io.Writer, d description) error {
 	section("why", d.Cause)
 	para("      ", d.Source)
 	for i, see := range d.See {
+		lead := "      "
 		if i == 0 {
-			section("see", see)
-		} else {
-			para("      ", see)
+			lead = "\nsee   "
 		}
+		// Not wrapped: they are to be copied.
+		fmt.Fprintf(b, "%s%s\n", lead, see)
+	}
+	if len(d.See) > 0 {
+		fmt.Fprintf(b, "      (all of it in namespace %s, while the scenario runs)\n", d.Name)
 	}
 	section("fix", d.Fix)
 	section("back", d.Back)
@@ -200,8 +204,11 @@ func printDescription(w io.Writer, d description) error {
 	fmt.Fprintf(b, "\nload  GET %s\n", d.Load.URL)
 	for _, c := range d.Load.Cohorts {
 		line := fmt.Sprintf("%s: %g requests a second", c.Name, d.Load.RateOf(c.Name))
-		if c.Via() != loadgen.Sidecar {
-			line += ", entry " + string(c.Via())
+		switch c.Via() {
+		case loadgen.Plain:
+			line += ", from a pod without a sidecar"
+		case loadgen.Gateway:
+			line += ", through the ingress gateway"
 		}
 		for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 			line += fmt.Sprintf(", %s: %s", name, c.Header[name])
@@ -313,6 +320,9 @@ func runOne(cmd *cobra.Command, g *global, o output, s harness.Scenario, out str
 			err = errors.Join(err, printErr)
 		}
 		fmt.Fprintf(os.Stderr, "\nAll of it is in %s\n", dir)
+	}
+	if errors.Is(err, harness.ErrOthersIstio) {
+		return usage("%w", err)
 	}
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func (a Alarm) String() string {
 	if !a.bad {
 		return "the canary is found good"
 	}
-	return fmt.Sprintf("the canary is found bad within %s of its first bad answer", a.within)
+	return fmt.Sprintf("the canary is found bad within %s of its first failed answer", a.within)
 }
 
 // Validate tells whether the claim makes sense.
