@@ -28,9 +28,9 @@ func prove(ctx context.Context, p Proof, s Scenario, phase int, l lab) (reports.
 	defer cancel()
 	v, notes, err := p.look(ctx, s, phase, l)
 	if err != nil {
-		return reports.Verdict{Want: p.String(), Saw: "nothing", Outcome: reports.Inconclusive, Why: err.Error()}, nil
+		return reports.Verdict{Want: p.String(), Saw: "nothing", Outcome: reports.Inconclusive, Why: err.Error(), Proof: true}, nil
 	}
-	v.Want = p.String()
+	v.Want, v.Proof = p.String(), true
 	return v, notes
 }
 

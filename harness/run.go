@@ -866,7 +866,7 @@ func (r *run) report(broke error) (*reports.Report, error) {
 	for i, p := range s.Phases {
 		o := analysis.Observations[i]
 		rep.Phases = append(rep.Phases, reports.Phase{
-			Name: p.Name, Did: p.did(), Observation: o, Verdicts: r.judge(p, o), Breaks: p.Breaks, Fixes: p.Fixes, Repeat: p.Repeat,
+			Name: p.Name, Did: p.did(), Observation: o, Verdicts: r.judge(p, o), Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat,
 		})
 	}
 	rep.Books = analysis.Books
@@ -906,7 +906,7 @@ func (r *run) judge(p Phase, o reports.Observation) []reports.Verdict {
 	all := slices.Clone(r.proved[p.Name])
 	for _, missed := range p.Prove[len(all):] {
 		all = append(all, reports.Verdict{
-			Want: missed.String(), Saw: "nothing", Outcome: reports.Inconclusive, Why: "the phase did not get that far",
+			Want: missed.String(), Saw: "nothing", Outcome: reports.Inconclusive, Why: "the phase did not get that far", Proof: true,
 		})
 	}
 	for _, e := range p.Expect {

@@ -76,6 +76,8 @@ type Phase struct {
 	// Breaks marks the change that the story is about, Fixes the one that mends it. Without the one or the other the scenario must not
 	// pass: a test plays it so.
 	Breaks, Fixes bool
+	// Point marks the phase whose first claim stands for the whole story in a table, where that is not the phase that Breaks.
+	Point bool
 	// Repeat marks a phase that does once more what another one did: a report for people shows it in full only if it does not pass.
 	Repeat bool
 	// Await are facts that come about by themselves after the change, such as an ejected host. The phase is settled once they hold.

@@ -61,6 +61,8 @@ type Verdict struct {
 	Outcome Outcome `json:"outcome"`
 	// Why says what an outcome other than Pass rests on.
 	Why string `json:"why,omitempty"`
+	// Proof marks what was looked at beside requests, such as endpoints or pods.
+	Proof bool `json:"proof,omitempty"`
 	// Claim is the same in numbers, for an expectation about a share.
 	Claim *Claim `json:"claim,omitempty"`
 }
@@ -164,10 +166,11 @@ type Phase struct {
 	Did         string      `json:"did,omitempty"`
 	Observation Observation `json:"observation"`
 	Verdicts    []Verdict   `json:"verdicts"`
-	// Breaks marks the change that the story is about, Fixes the one that mends it, Repeat a phase that does once more what another
-	// one did.
+	// Breaks marks the change that the story is about, Fixes the one that mends it, Point the phase whose first claim is what the story comes
+	// to, and Repeat a phase that does once more what another one did.
 	Breaks bool `json:"breaks,omitempty"`
 	Fixes  bool `json:"fixes,omitempty"`
+	Point  bool `json:"point,omitempty"`
 	Repeat bool `json:"repeat,omitempty"`
 }
 

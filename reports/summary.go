@@ -13,8 +13,8 @@ import (
 type Summary struct {
 	Scenario string  `json:"scenario"`
 	Outcome  Outcome `json:"outcome"`
-	// Claimed and Seen are the story's point: the first claim about the phase that breaks, or about the last one where nothing
-	// does. Where the run does not pass, it is the first verdict that does not.
+	// Claimed and Seen are the story's point: the first claim about the phase that is marked as such, or about the one that breaks, or about the
+	// last one. Where the run does not pass, it is the first verdict that does not.
 	Claimed string `json:"claimed"`
 	Seen    string `json:"seen"`
 	// Rollbacks are the route times of the run's rollbacks that were effective, in order. Burned counts the requests that failed from the
@@ -48,10 +48,10 @@ func Summarize(r *Report) Summary {
 
 // point is the verdict that a Summary shows.
 func point(r *Report) Verdict {
-	var bad, broken, last []Verdict
+	var bad, pointed, broken, last []Verdict
 	for _, p := range r.Phases {
 		// Proofs come first; claims about requests say more.
-		claims := slices.DeleteFunc(slices.Clone(p.Verdicts), func(v Verdict) bool { return v.Claim == nil })
+		claims := slices.DeleteFunc(slices.Clone(p.Verdicts), func(v Verdict) bool { return v.Proof })
 		if len(claims) == 0 {
 			claims = p.Verdicts
 		}
@@ -60,6 +60,9 @@ func point(r *Report) Verdict {
 				bad = append(bad, v)
 			}
 		}
+		if p.Point {
+			pointed = append(pointed, claims...)
+		}
 		if p.Breaks {
 			broken = append(broken, claims...)
 		}
@@ -67,7 +70,7 @@ func point(r *Report) Verdict {
 			last = claims
 		}
 	}
-	for _, all := range [][]Verdict{bad, broken, last} {
+	for _, all := range [][]Verdict{bad, pointed, broken, last} {
 		if len(all) > 0 {
 			return all[0]
 		}

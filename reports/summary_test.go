@@ -13,7 +13,7 @@ func TestSummarize(t *testing.T) {
 	effective := &Rollback{Resolution: time.Millisecond, High: 200 * time.Millisecond, Chance: 1e-9, Route: 114 * time.Millisecond}
 	r := &Report{Scenario: "story", Outcome: Pass, Took: 31 * time.Second, Phases: []Phase{
 		{Name: "baseline", Verdicts: []Verdict{share("all on v1", "all", Pass)}},
-		{Name: "break", Breaks: true, Verdicts: []Verdict{{Want: "a proof", Saw: "it", Outcome: Pass}, share("10 % fail", "9.8 %", Pass)},
+		{Name: "break", Breaks: true, Verdicts: []Verdict{{Want: "a proof", Saw: "it", Outcome: Pass, Proof: true}, share("10 % fail", "9.8 %", Pass)},
 			Observation: Observation{Settled: Window{Total: Counts{Failed: NewShare(98, 1000)}}}},
 		{Name: "back", Verdicts: []Verdict{share("all on v1 again", "all", Pass)},
 			Observation: Observation{Transition: Window{Total: Counts{Failed: NewShare(7, 60)}}, Rollback: effective}},
@@ -22,7 +22,11 @@ func TestSummarize(t *testing.T) {
 	if s.Claimed != "10 % fail" || s.Seen != "9.8 %" || s.Burned != 105 || len(s.Rollbacks) != 1 || s.rollbacks() != "114 ms" {
 		t.Errorf("got %+v, want the claim of the phase that breaks, 105 burned, one rollback", s)
 	}
-	r.Phases[1].Breaks = false
+	r.Phases[0].Point = true
+	if s := Summarize(r); s.Claimed != "all on v1" {
+		t.Errorf("a point: got %q, want that phase's claim", s.Claimed)
+	}
+	r.Phases[0].Point, r.Phases[1].Breaks = false, false
 	if s := Summarize(r); s.Claimed != "all on v1 again" {
 		t.Errorf("nothing breaks: got %q, want the last phase's claim", s.Claimed)
 	}

@@ -46,7 +46,7 @@ var abClientID = harness.Scenario{
 		Breaks: true,
 		Prove:  []harness.Proof{harness.Diagnosis{}},
 		Expect: []expect.Expectation{
-			expect.Share("v1", 100).Of("without-id"), expect.Share("v2", 50).Of("with-id"), expect.Share("v2", 50).Of("beta-id"), expect.NoErrors(),
+			expect.Share("v2", 50).Of("beta-id"), expect.Share("v1", 100).Of("without-id"), expect.Share("v2", 50).Of("with-id"), expect.NoErrors(),
 		},
 	}, {
 		Name:  "narrower rule first",

@@ -44,6 +44,7 @@ var canaryRateLimit = harness.Scenario{
 	}, {
 		Name:   "local rate limit",
 		Do:     harness.Apply("4-rate-limit.yaml"),
+		Point:  true,
 		Fixes:  true,
 		Prove:  []harness.Proof{harness.Diagnosis{Code: "IST0133", Files: "IST0133"}},
 		Expect: []expect.Expectation{expect.Answers("v2", 10), expect.OnlyErrors(429, "-"), expect.Share("v1", 90)},

@@ -62,6 +62,7 @@ var canaryWithoutSidecar = harness.Scenario{
 	}, {
 		Name:   "mutual TLS asked for",
 		Do:     harness.Apply("4-mutual-tls.yaml"),
+		Point:  true,
 		Expect: []expect.Expectation{expect.Flag(503, "UF,URX", 10), expect.OnlyErrors(503, "UF,URX"), expect.Share("v1", 90)},
 	}, {
 		Name:   "rollback",

@@ -122,7 +122,7 @@ func TestFindSuggestsTheNearest(t *testing.T) {
 		{"label-missmatch", "did you mean label-mismatch?"},
 		{"Header-Routing", "did you mean header-routing?"},
 		{"weighted-rolout", "did you mean weighted-rollout?"},
-		{"something-else", "there are: weighted-rollout, header-routing, ab-client-id"},
+		{"something-else", "there are: weighted-rollout, header-routing"},
 		{"", "there are: weighted-rollout"},
 	} {
 		s, err := scenarios.Find(tc.name)

@@ -45,7 +45,7 @@ var circuitBreakerOverflow = harness.Scenario{
 		Do:     harness.Apply("3-breaker.yaml"),
 		Breaks: true,
 		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{}},
-		Expect: []expect.Expectation{expect.Flag(503, "UO", 0.5).AtLeast(), expect.OnlyErrors(503, "UO"), expect.Share("v1", 90)},
+		Expect: []expect.Expectation{expect.Flag(503, "UO", 2).AtLeast(), expect.OnlyErrors(503, "UO"), expect.Share("v1", 90)},
 	}, {
 		Name:   "rollback",
 		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},

@@ -56,7 +56,7 @@ var clientWithoutSidecar = harness.Scenario{
 		Breaks: true,
 		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Diagnosis{}},
 		Expect: []expect.Expectation{
-			expect.Share("v1", 100).Of("with-sidecar"), expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
+			expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.Share("v1", 100).Of("with-sidecar"), expect.NoErrors(),
 		},
 	}, {
 		Name: "canary at 10 %",

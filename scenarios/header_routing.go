@@ -37,8 +37,9 @@ var headerRouting = harness.Scenario{
 		Prove:  []harness.Proof{harness.Diagnosis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
-		Name: "beta to v2",
-		Do:   harness.Apply("2-beta.yaml"),
+		Name:  "beta to v2",
+		Do:    harness.Apply("2-beta.yaml"),
+		Point: true,
 		Expect: []expect.Expectation{
 			expect.Share("v2", 100).Of("beta"),
 			expect.Share("v1", 100).Of("everyone"), expect.Share("v2", 0).Of("everyone"),

@@ -42,7 +42,7 @@ var missingDefaultRoute = harness.Scenario{
 		Breaks: true,
 		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 1}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Diagnosis{}},
 		Expect: []expect.Expectation{
-			expect.Share("v2", 100).Of("beta"), expect.NoErrors().Of("beta"), expect.Flag(404, "NR", 100).Of("everyone"), expect.Untouched("v1"),
+			expect.Flag(404, "NR", 100).Of("everyone"), expect.Share("v2", 100).Of("beta"), expect.NoErrors().Of("beta"), expect.Untouched("v1"),
 		},
 	}, {
 		Name: "rollback",

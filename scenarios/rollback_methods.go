@@ -47,7 +47,7 @@ func rollbackPhases() []harness.Phase {
 	}}
 	for n := range rollbackRepetitions {
 		add := func(name string, do harness.Step, claims ...expect.Expectation) {
-			all = append(all, harness.Phase{Name: fmt.Sprintf("%s, %d", name, n+1), Do: do, Repeat: n > 0, Expect: claims})
+			all = append(all, harness.Phase{Name: fmt.Sprintf("%s, %d", name, n+1), Do: do, Point: name == "revert", Repeat: n > 0, Expect: claims})
 		}
 		canary := []expect.Expectation{expect.Share("v2", 30).AtLeast(), expect.NoErrors()}
 		recovered := []expect.Expectation{expect.RecoveredWithin(time.Minute), expect.Share("v1", 100), expect.NoErrors()}

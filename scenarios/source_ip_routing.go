@@ -55,7 +55,7 @@ var sourceIPRouting = harness.Scenario{
 		Breaks: true,
 		Prove:  []harness.Proof{harness.Diagnosis{}},
 		Expect: []expect.Expectation{
-			expect.Share("v2", 100).Of("office"), expect.Share("v1", 100).Of("elsewhere"), expect.Share("v2", 100).Of("forger"), expect.NoErrors(),
+			expect.Share("v2", 100).Of("forger"), expect.Share("v2", 100).Of("office"), expect.Share("v1", 100).Of("elsewhere"), expect.NoErrors(),
 		},
 	}, {
 		Name:  "office by the trusted hop",

@@ -56,10 +56,11 @@ var streamsSurviveRollback = harness.Scenario{
 		Do:     harness.Apply("2-canary.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
 	}, {
-		Name: "rollback of streams",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:  "rollback of streams",
+		Do:    harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Point: true,
 		Expect: []expect.Expectation{
-			expect.RecoveredWithin(1500 * time.Millisecond), expect.LingersFor(2 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
+			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
 		},
 	}, {
 		Name:   "streams of 0.2 s",

@@ -34,6 +34,7 @@ var weightedRollout = harness.Scenario{
 	}, {
 		Name:   "canary at 5 %",
 		Do:     harness.Apply("2-canary-5.yaml"),
+		Point:  true,
 		Expect: []expect.Expectation{expect.Share("v2", 5), expect.Share("v1", 95), expect.NoErrors()},
 	}, {
 		Name:   "canary at 25 %",
