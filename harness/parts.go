@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
 	"maps"
@@ -10,7 +9,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -72,7 +70,7 @@ func newParts(ns string, plan loadgen.Plan, prometheus bool) (p parts, err error
 
 // part is some of the files in manifests, put into ns.
 func part(ns string, files ...string) ([]byte, error) {
-	var docs [][]byte
+	var parts []object
 	for _, file := range files {
 		b, err := partsFS.ReadFile("manifests/" + file)
 		if err != nil {
@@ -84,14 +82,10 @@ func part(ns string, files ...string) ([]byte, error) {
 		}
 		for _, o := range all {
 			o.SetNamespace(ns)
-			b, err := yaml.Marshal(o.Object)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
-			}
-			docs = append(docs, b)
 		}
+		parts = append(parts, all...)
 	}
-	return bytes.Join(docs, []byte("---\n")), nil
+	return kube.YAML(parts)
 }
 
 // asJobs makes an Indexed Job of n pods of each Deployment of callers.
@@ -100,7 +94,6 @@ func asJobs(manifests []byte, n int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var docs [][]byte
 	for _, o := range all {
 		if name := o.GetName(); o.GetKind() == "Deployment" && (name == insideClient || name == plainClient) {
 			template, _, err := unstructured.NestedMap(o.Object, "spec", "template")
@@ -117,13 +110,8 @@ func asJobs(manifests []byte, n int) ([]byte, error) {
 				"template":     template,
 			}
 		}
-		b, err := yaml.Marshal(o.Object)
-		if err != nil {
-			return nil, err
-		}
-		docs = append(docs, b)
 	}
-	return bytes.Join(docs, []byte("---\n")), nil
+	return kube.YAML(all)
 }
 
 // entries are those that the plan's cohorts take, each once, in the order of their names.

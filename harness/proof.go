@@ -54,23 +54,29 @@ func (e Endpoints) check(Scenario, map[string]bool) error {
 }
 
 func (e Endpoints) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
-	got, err := l.Proxies.Endpoints(ctx, s.Name, e.Subset)
+	return lookAtHosts(ctx, s, l, e.Subset, func(h hosts) (string, bool) { return count(h.All, "endpoint"), h.All == e.Want })
+}
+
+// lookAtHosts judges what every caller's proxy has of a subset's hosts: is says what is to be seen of them, and whether it is right.
+func lookAtHosts(ctx context.Context, s Scenario, l lab, subset string, is func(hosts) (saw string, right bool)) (reports.Verdict, []string, error) {
+	got, err := l.Proxies.Endpoints(ctx, s.Name, subset)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
 	v := reports.Verdict{Outcome: reports.Pass}
-	var saw []string
+	var all []string
 	for _, proxy := range slices.Sorted(maps.Keys(got)) {
-		saw = append(saw, fmt.Sprintf("%s in %s", count(got[proxy].All, "endpoint"), proxy))
-		if got[proxy].All != e.Want {
+		saw, right := is(got[proxy])
+		all = append(all, saw+" in "+proxy)
+		if !right {
 			v.Outcome, v.Why = reports.Fail, "/clusters of "+proxy+" says otherwise"
 		}
 	}
 	if len(got) == 0 {
-		saw = []string{"no proxy with a cluster for the subset"}
+		all = []string{"no proxy with a cluster for the subset"}
 		v.Outcome, v.Why = reports.Fail, "no caller's proxy knows the subset"
 	}
-	v.Saw = strings.Join(saw, ", ")
+	v.Saw = strings.Join(all, ", ")
 	return v, nil, nil
 }
 
@@ -118,24 +124,9 @@ func (e Ejected) check(Scenario, map[string]bool) error {
 }
 
 func (e Ejected) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
-	got, err := l.Proxies.Endpoints(ctx, s.Name, e.Subset)
-	if err != nil {
-		return reports.Verdict{}, nil, err
-	}
-	v := reports.Verdict{Outcome: reports.Pass}
-	var saw []string
-	for _, proxy := range slices.Sorted(maps.Keys(got)) {
-		saw = append(saw, fmt.Sprintf("%d of %s in %s", got[proxy].Ejected, count(got[proxy].All, "host"), proxy))
-		if got[proxy].Ejected != e.Want {
-			v.Outcome, v.Why = reports.Fail, "/clusters of "+proxy+" says otherwise"
-		}
-	}
-	if len(got) == 0 {
-		saw = []string{"no proxy with a cluster for the subset"}
-		v.Outcome, v.Why = reports.Fail, "no caller's proxy knows the subset"
-	}
-	v.Saw = strings.Join(saw, ", ")
-	return v, nil, nil
+	return lookAtHosts(ctx, s, l, e.Subset, func(h hosts) (string, bool) {
+		return fmt.Sprintf("%d of %s", h.Ejected, count(h.All, "host")), h.Ejected == e.Want
+	})
 }
 
 // ReadyPods claims that Want pods of Version are ready, by Kubernetes' own account: whatever goes wrong, it is not that the

@@ -761,10 +761,10 @@ func (r *run) received(ctx context.Context) map[string]uint64 {
 	return r.roster.received()
 }
 
-// A deciding is a Detector at work. Nil is none.
+// A deciding is a Detector at work.
 type deciding struct {
 	stop func()
-	// done is closed when it has decided, or can't: then err says why.
+	// done is closed when it has decided, or can't: then err says why. It is nil where nobody watches.
 	done chan struct{}
 	err  error
 }

@@ -1,10 +1,9 @@
 package harness
 
 import (
-	"bytes"
 	"slices"
 
-	"sigs.k8s.io/yaml"
+	"github.com/canarylab/canarylab/harness/kube"
 )
 
 // state is what the scenario's files say after a phase, counted from 0: the objects of all that was applied until then and not deleted
@@ -46,18 +45,5 @@ func (s Scenario) state(phase int) ([]byte, error) {
 			}
 		}
 	}
-	return documents(all)
-}
-
-// documents are objects as a YAML stream.
-func documents(all []object) ([]byte, error) {
-	docs := make([][]byte, len(all))
-	for i, o := range all {
-		b, err := yaml.Marshal(o.Object)
-		if err != nil {
-			return nil, err
-		}
-		docs[i] = b
-	}
-	return bytes.Join(docs, []byte("---\n")), nil
+	return kube.YAML(all)
 }

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -158,7 +159,7 @@ func (r Revert) do(ctx context.Context, s Scenario, l lab) error {
 	if err != nil {
 		return err
 	}
-	b, err := documents(routes)
+	b, err := kube.YAML(routes)
 	if err != nil {
 		return err
 	}

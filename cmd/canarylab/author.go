@@ -13,7 +13,6 @@ import (
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/authoring"
 	"github.com/canarylab/canarylab/harness/lab"
-	"github.com/canarylab/canarylab/scenarios"
 )
 
 // checked is what is wrong with one scenario, a line each: file:line: what.
@@ -28,16 +27,9 @@ func newScenarioCheck() *cobra.Command {
 		Use: "check [NAME...]", Short: "Find the mistakes in scenarios, without a cluster", ValidArgsFunction: completeScenarios,
 		Long: "Check looks for all mistakes that can be found without a cluster, and says in which line they are: in manifests, as Kubernetes\nand Istio read them, and in phases. Without NAME it checks every scenario. Manifests are read from the source tree.",
 		RunE: func(cmd *cobra.Command, names []string) error {
-			all := scenarios.All()
-			if len(names) > 0 {
-				all = nil
-			}
-			for _, name := range names {
-				s, err := find(name)
-				if err != nil {
-					return err
-				}
-				all = append(all, s)
+			all, err := chosen(names, "")
+			if err != nil {
+				return err
 			}
 			found, wrong := make([]checked, len(all)), 0
 			for i, s := range all {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -163,10 +164,7 @@ func newScenarioDescribe() *cobra.Command {
 }
 
 func printDescription(w io.Writer, d description) error {
-	width := 100
-	if columns, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
-		width = columns
-	}
+	width := cmp.Or(textOptions().Width, 100)
 	b := &strings.Builder{}
 	para := func(lead, text string) {
 		if text == "" {

@@ -32,6 +32,19 @@ func refOf(o *unstructured.Unstructured) Ref {
 	return Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
 }
 
+// YAML prints objects as a stream of YAML documents, which Objects parses.
+func YAML(objects []*unstructured.Unstructured) ([]byte, error) {
+	docs := make([][]byte, len(objects))
+	for i, o := range objects {
+		b, err := yaml.Marshal(o.Object)
+		if err != nil {
+			return nil, fmt.Errorf("print %s: %w", refOf(o), err)
+		}
+		docs[i] = b
+	}
+	return bytes.Join(docs, []byte("---\n")), nil
+}
+
 // Objects parses a stream of YAML documents. Documents without content are skipped, lists are taken apart. An error
 // names the document by its position, from 1.
 func Objects(stream []byte) ([]*unstructured.Unstructured, error) {

@@ -1,9 +1,9 @@
 package mesh
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"istio.io/istio/pkg/config"
@@ -14,7 +14,6 @@ import (
 	"istio.io/istio/pkg/config/schema/gvk"
 	istiokube "istio.io/istio/pkg/kube"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/yaml"
 
 	"github.com/canarylab/canarylab/harness/kube"
 )
@@ -98,20 +97,20 @@ func AnalyzeFiles(ctx context.Context, yamls [][]byte, ns string) ([]Message, er
 	if err := a.AddDefaultResources(); err != nil {
 		return nil, fmt.Errorf("analyze files of namespace %s: %w", ns, err)
 	}
-	if err := a.AddReaderKubeSource([]local.ReaderSource{{Name: ns, Reader: strings.NewReader(newest)}}); err != nil {
+	if err := a.AddReaderKubeSource([]local.ReaderSource{{Name: ns, Reader: bytes.NewReader(newest)}}); err != nil {
 		return nil, fmt.Errorf("analyze files of namespace %s: %w", ns, err)
 	}
 	return analyzed(ctx, a, "files of namespace "+ns)
 }
 
 // last is a stream of YAML documents with each object of files once, as it is at last.
-func last(files [][]byte) (string, error) {
+func last(files [][]byte) ([]byte, error) {
 	newest := map[kube.Ref]*unstructured.Unstructured{}
 	var order []kube.Ref
 	for i, f := range files {
 		all, err := kube.Objects(f)
 		if err != nil {
-			return "", fmt.Errorf("file %d: %w", i+1, err)
+			return nil, fmt.Errorf("file %d: %w", i+1, err)
 		}
 		for _, o := range all {
 			kind := o.GroupVersionKind()
@@ -128,21 +127,7 @@ func last(files [][]byte) (string, error) {
 	for _, ref := range order {
 		all = append(all, newest[ref])
 	}
-	return stream(all)
-}
-
-// stream prints objects as YAML documents.
-func stream(objects []*unstructured.Unstructured) (string, error) {
-	var yamls strings.Builder
-	for _, o := range objects {
-		b, err := yaml.Marshal(o.Object)
-		if err != nil {
-			return "", err
-		}
-		yamls.WriteString("---\n")
-		yamls.Write(b)
-	}
-	return yamls.String(), nil
+	return kube.YAML(all)
 }
 
 // analyzed is what an analyzer finds.
@@ -167,13 +152,13 @@ func analyzeAlone(ctx context.Context, k *kube.Client, m Installed, ns string) (
 		}
 		all = append(all, objects...)
 	}
-	yamls, err := stream(all)
+	yamls, err := kube.YAML(all)
 	if err != nil {
 		return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
 	}
 	a := local.NewIstiodAnalyzer(analyzers.AllCombined(), resource.Namespace(ns), resource.Namespace(m.Namespace), nil)
 	// Istio calls it a test's because istioctl leaves pods and deployments in files out; here they are what runs.
-	if err := a.AddTestReaderKubeSource([]local.ReaderSource{{Name: ns, Reader: strings.NewReader(yamls)}}); err != nil {
+	if err := a.AddTestReaderKubeSource([]local.ReaderSource{{Name: ns, Reader: bytes.NewReader(yamls)}}); err != nil {
 		return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
 	}
 	return analyzed(ctx, a, "namespace "+ns)

@@ -430,6 +430,9 @@ func canonicalCluster(cluster map[string]any) (map[string]string, error) {
 // tlsPart is the part of a cluster that clientTLS says.
 const tlsPart = "tls"
 
+// comparedParts are all parts of a cluster that are compared.
+var comparedParts = append(slices.Clip(clusterParts), tlsPart)
+
 // clientTLS says how a cluster's requests are encrypted: as each endpoint takes it (Istio's auto mTLS), always in the way that a DestinationRule says, or
 // not at all. Certificates and the like are the mesh's, and left out.
 func clientTLS(cluster map[string]any) string {

@@ -232,7 +232,7 @@ func difference(want, got state) []string {
 		case !ok:
 			diffs = append(diffs, "cluster "+c+" is missing")
 		default:
-			for _, part := range append(clusterParts, tlsPart) {
+			for _, part := range comparedParts {
 				if g, w := have[part], want.clusters[c][part]; g != w {
 					diffs = append(diffs, fmt.Sprintf("cluster %s, %s: got %s, want %s", c, part, orNone(g), orNone(w)))
 				}
