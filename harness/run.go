@@ -869,7 +869,7 @@ func (r *run) report(broke error) (*reports.Report, error) {
 			Name: p.Name, Did: p.did(), Observation: o, Verdicts: r.judge(p, o), Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat,
 		})
 	}
-	rep.Books = analysis.Books
+	rep.Books, rep.Timeline, rep.Curves = analysis.Books, analysis.Timeline, analysis.Curves
 	rep.Notes = r.notes
 	rep.Took = time.Since(r.started)
 	rep.Conclude()

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -20,6 +21,9 @@ type Analysis struct {
 	// Observations has one element per phase of the Spec, in the same order, also for phases that never began.
 	Observations []Observation
 	Books        Books
+	// Timeline is of the whole run, nil without a request. Curves are by version, of the settled parts of all phases.
+	Timeline *Timeline
+	Curves   []Curve
 }
 
 // horizon is how long after a request something about it may still come: Envoy's log entries come a fraction of a second after
@@ -37,7 +41,8 @@ func Analyze(src Source, spec Spec) (*Analysis, error) {
 	if _, err := src.Lines(true, facts.add); err != nil {
 		return nil, err
 	}
-	a := &analysis{spec: spec, obs: make([]Observation, len(spec.Phases)), counted: make([]time.Time, len(spec.Phases)), detections: map[int]*detectionClock{}, books: newBook(spec.Plan, facts)}
+	a := &analysis{spec: spec, obs: make([]Observation, len(spec.Phases)), counted: make([]time.Time, len(spec.Phases)), detections: map[int]*detectionClock{}, books: newBook(spec.Plan, facts),
+		timeline: newTimeline(facts), curves: map[string]*latencies{}}
 	for i, p := range spec.Phases {
 		a.obs[i], a.counted[i] = bounds(facts, p.Name)
 		a.tallies = append(a.tallies, newTally(&a.obs[i]))
@@ -84,7 +89,11 @@ func Analyze(src Source, spec Spec) (*Analysis, error) {
 			o.Detection = d.result()
 		}
 	}
-	return &Analysis{Observations: a.obs, Books: a.books.close(a.obs, truncated)}, nil
+	out := &Analysis{Observations: a.obs, Books: a.books.close(a.obs, truncated), Timeline: a.timeline.close()}
+	for _, version := range slices.SortedFunc(maps.Keys(a.curves), lastEmpty) {
+		out.Curves = append(out.Curves, a.curves[version].curve(version))
+	}
+	return out, nil
 }
 
 // clockError is how far off the times of agents may be that run on other machines, by the worst of them.
@@ -117,7 +126,10 @@ type analysis struct {
 	// detections are by phase.
 	detections map[int]*detectionClock
 	books      *book
-	joiner     *Joiner
+	timeline   *timeline
+	// curves are by version.
+	curves map[string]*latencies
+	joiner *Joiner
 	// began has the phases that began, by the time at which they did.
 	began []int
 }
@@ -185,14 +197,29 @@ func (a *analysis) request(q Request) {
 	case len(q.Servers) > 0:
 		phase = a.phaseAt(q.Servers[0].Start)
 	}
+	if q.Sample != nil {
+		a.timeline.add(&q)
+	}
 	name := ""
 	if phase >= 0 {
 		name = a.obs[phase].Phase
 		if q.Sample != nil {
 			a.tallies[phase].add(&q)
+			a.curve(phase, q.Sample)
 		}
 	}
 	a.books.request(&q, name)
+}
+
+// curve counts a request of a phase in its version's Curve.
+func (a *analysis) curve(phase int, s *loadgen.Sample) {
+	if !a.obs[phase].Settled.contains(s.Sent) {
+		return
+	}
+	if a.curves[s.Version] == nil {
+		a.curves[s.Version] = &latencies{}
+	}
+	a.curves[s.Version].add(s.Latency())
 }
 
 // cut ends a phase that was not closed: where the trace does. last is when its last request was sent.

@@ -195,7 +195,7 @@ func labReport() *Report {
 		}
 		r.Phases = append(r.Phases, p)
 	}
-	r.Books = analysis.Books
+	r.Books, r.Timeline, r.Curves = analysis.Books, analysis.Timeline, analysis.Curves
 	r.Conclude()
 	return r
 }

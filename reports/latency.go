@@ -80,17 +80,19 @@ func (l *latencies) record(d time.Duration) {
 	_ = l.hist.RecordValue(min(max(d.Microseconds(), 0), longestLatency))
 }
 
+// at is a percentile. exact has to be sorted.
+func (l *latencies) at(p float64) time.Duration {
+	if l.hist == nil {
+		return percentile(l.exact, p)
+	}
+	// The upper edge of a class may lie above the true maximum.
+	return min(time.Duration(l.hist.ValueAtQuantile(p))*time.Microsecond, l.max)
+}
+
 // latency takes the percentiles.
 func (l *latencies) latency() Latency {
-	at := func(p float64) time.Duration {
-		if l.hist == nil {
-			return percentile(l.exact, p)
-		}
-		// The upper edge of a class may lie above the true maximum.
-		return min(time.Duration(l.hist.ValueAtQuantile(p))*time.Microsecond, l.max)
-	}
 	slices.Sort(l.exact)
-	return Latency{N: l.n, P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: l.max}
+	return Latency{N: l.n, P50: l.at(50), P90: l.at(90), P99: l.at(99), P999: l.at(99.9), Max: l.max}
 }
 
 // percentile is the smallest of the sorted values that at least p percent of them do not exceed (nearest rank), 0 where

@@ -4,11 +4,13 @@
 package reports
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -113,6 +115,10 @@ type Report struct {
 	BringUp []Step  `json:"bringUp,omitempty"`
 	Phases  []Phase `json:"phases"`
 	Books   Books   `json:"books"`
+	// Timeline is of the whole run, nil without a request; Curves are by version, of the settled parts of all phases. Reports of before
+	// these were kept have neither: OpenRun makes them from the trace.
+	Timeline *Timeline `json:"timeline,omitempty"`
+	Curves   []Curve   `json:"curves,omitempty"`
 	// Cause says in plain words why the scenario goes as it does, Source where that is decided; See has everyday commands that show it;
 	// Fix says how to get out of it, and Back how a rollback behaves.
 	Cause  string   `json:"cause,omitempty"`
@@ -226,6 +232,7 @@ func (r *Report) Save(dir string) (err error) {
 	if err != nil {
 		return err
 	}
+	b = compactNumbers(b)
 	f, err := os.CreateTemp(dir, ReportFile+".*")
 	if err != nil {
 		return err
@@ -241,6 +248,14 @@ func (r *Report) Save(dir string) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), filepath.Join(dir, ReportFile))
+}
+
+// numbers is a list of numbers alone, as MarshalIndent prints it. A quoted text can't look so: its line breaks are escaped.
+var numbers = regexp.MustCompile(`\[\n\s*-?[0-9.eE+-]+(,\n\s*-?[0-9.eE+-]+)*\n\s*\]`)
+
+// compactNumbers puts each list of numbers on one line: those of a Timeline have thousands.
+func compactNumbers(indented []byte) []byte {
+	return numbers.ReplaceAllFunc(indented, func(list []byte) []byte { return bytes.Join(bytes.Fields(list), nil) })
 }
 
 // Load reads the report.json in dir.
