@@ -46,6 +46,7 @@ func Analyze(src Source, spec Spec) (*Analysis, error) {
 	for i, p := range spec.Phases {
 		a.obs[i], a.counted[i] = bounds(facts, p.Name)
 		a.tallies = append(a.tallies, newTally(&a.obs[i]))
+		a.closeups = append(a.closeups, newCloseup(a.obs[i].Change))
 	}
 	wrong := clockError(facts.Agents)
 	for i, p := range spec.Phases {
@@ -82,6 +83,9 @@ func Analyze(src Source, spec Spec) (*Analysis, error) {
 			a.cut(facts, o, a.tallies[i].last)
 		}
 		a.tallies[i].close()
+		if c := a.closeups[i]; c != nil {
+			o.Closeup = c.close()
+		}
 		if c := a.clocks[i]; c != nil {
 			o.Rollback = c.result()
 		}
@@ -127,6 +131,8 @@ type analysis struct {
 	detections map[int]*detectionClock
 	books      *book
 	timeline   *timeline
+	// closeups are by phase, nil where there is none.
+	closeups []*timeline
 	// curves are by version.
 	curves map[string]*latencies
 	joiner *Joiner
@@ -199,6 +205,11 @@ func (a *analysis) request(q Request) {
 	}
 	if q.Sample != nil {
 		a.timeline.add(&q)
+		for _, c := range a.closeups {
+			if c != nil {
+				c.add(&q)
+			}
+		}
 	}
 	name := ""
 	if phase >= 0 {

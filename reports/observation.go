@@ -32,6 +32,8 @@ type Observation struct {
 	SettledAt time.Time `json:"settledAt,omitzero"`
 	// Change is the phase's write, nil where the phase wrote nothing.
 	Change *Change `json:"change,omitempty"`
+	// Closeup counts the requests around the write in bins of 10 ms, also those of the phase before. Nil where nothing was written.
+	Closeup *Timeline `json:"closeup,omitempty"`
 	// Moments are when requests of each kind were sent first and last, from Change.Writing to the end of the phase.
 	Moments []Moment `json:"moments,omitempty"`
 	// Settled is from SettledAt to End: what a phase is judged by.

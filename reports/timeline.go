@@ -9,12 +9,18 @@ import (
 const (
 	// timelineBin is the width of a Timeline's bins.
 	timelineBin = 100 * time.Millisecond
+	// closeupBin is the width of the bins of a Closeup, which is from closeupBefore the write to closeupAfter it, or to as long after the
+	// last proxy held it, but to closeupMost at most. A change takes some 150 ms to arrive.
+	closeupBin    = 10 * time.Millisecond
+	closeupBefore = 500 * time.Millisecond
+	closeupAfter  = 1500 * time.Millisecond
+	closeupMost   = 10 * time.Second
 	// timelineSpan is how far a request may lie from the run's first event and be counted: twice the longest run. Beyond it a time is
 	// damaged, and one such time must not make a Timeline of a million empty bins.
 	timelineSpan = 2 * time.Hour
 )
 
-// A Timeline counts all requests of a run by when they were sent, in bins of equal width. Each request is in one Series only, so that the
+// A Timeline counts requests by when they were sent, in bins of equal width. Each request is in one Series only, so that the
 // series of a bin add up to its requests.
 type Timeline struct {
 	// Start is where the first bin begins; BinMS is how wide a bin is, in milliseconds; Bins is how many there are.
@@ -23,7 +29,7 @@ type Timeline struct {
 	Bins  int       `json:"bins"`
 	// Series are sorted: good answers by version first, then failures by flag and version.
 	Series []Series `json:"series"`
-	// Outside counts the requests that were sent too far from the run to be in any bin, as damaged times are.
+	// Outside counts the run's requests that were sent too far from it to be in any bin, as damaged times are.
 	Outside int `json:"outside,omitempty"`
 }
 
@@ -74,22 +80,35 @@ func (t *Timeline) End() time.Time { return t.Start.Add(time.Duration(t.Bins) * 
 
 // A timeline is a Timeline in the making.
 type timeline struct {
-	// start is where bin 0 begins: at the run's first event. Requests before it have negative bins.
-	start   time.Time
-	series  map[seriesKey]map[int]int
-	outside int
+	// start is where bin 0 begins. Requests before it have negative bins.
+	start time.Time
+	bin   time.Duration
+	// Requests that were sent less than before and after from start are counted.
+	before, after time.Duration
+	series        map[seriesKey]map[int]int
+	outside       int
 }
 
 type seriesKey struct{ version, flag string }
 
+// newTimeline makes that of a whole run. It starts with the first event.
 func newTimeline(facts *Trace) *timeline {
-	t := &timeline{series: map[seriesKey]map[int]int{}}
+	t := &timeline{bin: timelineBin, before: timelineSpan, after: timelineSpan, series: map[seriesKey]map[int]int{}}
 	for _, e := range facts.Events {
 		if t.start.IsZero() || e.At.Before(t.start) && !e.At.IsZero() {
 			t.start = e.At
 		}
 	}
 	return t
+}
+
+// newCloseup makes that of a change, nil for one that was never accepted.
+func newCloseup(c *Change) *timeline {
+	if c == nil || c.Written.IsZero() {
+		return nil
+	}
+	after := min(max(c.LastHeld, 0)+closeupAfter, closeupMost)
+	return &timeline{start: c.Written, bin: closeupBin, before: closeupBefore, after: after, series: map[seriesKey]map[int]int{}}
 }
 
 // add counts a request, which has a sample.
@@ -100,7 +119,7 @@ func (t *timeline) add(q *Request) {
 	}
 	// Sub saturates: a time that is centuries off is outside as well.
 	since := s.Sent.Sub(t.start)
-	if since < -timelineSpan || since > timelineSpan {
+	if since < -t.before || since >= t.after {
 		t.outside++
 		return
 	}
@@ -112,8 +131,8 @@ func (t *timeline) add(q *Request) {
 	if t.series[key] == nil {
 		t.series[key] = map[int]int{}
 	}
-	bin := int(since / timelineBin)
-	if since < 0 && since%timelineBin != 0 {
+	bin := int(since / t.bin)
+	if since < 0 && since%t.bin != 0 {
 		bin-- // Go rounds towards zero
 	}
 	t.series[key][bin]++
@@ -134,7 +153,7 @@ func (t *timeline) close() *Timeline {
 			first, last = min(first, bin), max(last, bin)
 		}
 	}
-	out := &Timeline{Start: t.start.Add(time.Duration(first) * timelineBin), BinMS: ms(timelineBin), Bins: last - first + 1, Outside: t.outside}
+	out := &Timeline{Start: t.start.Add(time.Duration(first) * t.bin), BinMS: ms(t.bin), Bins: last - first + 1, Outside: t.outside}
 	for key, bins := range t.series {
 		s := Series{Version: key.version, Flag: key.flag}
 		from, to := last, first

@@ -47,7 +47,7 @@ func TestTimelineHasEveryRequestOnce(t *testing.T) {
 }
 
 func TestTimelineSeries(t *testing.T) {
-	tl := newTimeline(&Trace{Events: []Event{{At: at(0), Kind: LoadStart}}})
+	tl := newTimeline(&Trace{Events: []Event{{At: at(0), Kind: LoadStart}}}) // in bins of 100 ms
 	for _, s := range []loadgen.Sample{
 		{Sent: at(-1), Code: 200, Version: "v1"},
 		{Sent: at(99), Code: 200, Version: "v2"},
@@ -67,6 +67,22 @@ func TestTimelineSeries(t *testing.T) {
 		`{"flag":"0 ?","from":3,"counts":[1]},{"version":"v2","flag":"503 ?","from":2,"counts":[1]}],"outside":2}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestCloseup(t *testing.T) {
+	r := labReport()
+	if c := r.Phases[0].Observation.Closeup; c != nil {
+		t.Errorf("baseline: got %+v, want none for a phase that writes nothing", c)
+	}
+	c := r.Phases[1].Observation.Closeup // written at 5,100 ms, held at 5,210 ms
+	if !c.Start.Equal(at(4600)) || c.Bin() != 10*time.Millisecond || c.Bins != 211 {
+		t.Errorf("got %d bins of %v from %v, want 211 of 10 ms from %v", c.Bins, c.Bin(), c.Start, at(4600))
+	}
+	for _, s := range c.Series {
+		if first := c.Start.Add(time.Duration(s.From) * c.Bin()); s.Flag != "" && (first.Before(at(5210)) || first.After(at(5300))) {
+			t.Errorf("%s: the first is at %v, want it soon after %v", s.Kind(), first, at(5210))
+		}
 	}
 }
 
