@@ -37,8 +37,8 @@ const maxManifest = 4 << 20
 // OpenRun opens the run in dir. It needs the report; an error says why there is none to read. Whatever else is missing, damaged or of
 // another run is one of the Run's Problems.
 //
-// The trace is looked at from both ends, not read, unless the report is of before reports had a Timeline: then Timeline and Curves
-// are made from the trace, as far as it goes.
+// The trace is looked at from both ends, not read, unless the report is of before reports had a Timeline: then Timeline, Curves and
+// close-ups are made from the trace, as far as it goes.
 func OpenRun(dir string) (*Run, error) {
 	report, err := Load(dir)
 	if err != nil {
@@ -99,6 +99,9 @@ func (r *Run) trace() {
 		return
 	}
 	r.Report.Timeline, r.Report.Curves = analysis.Timeline, analysis.Curves
+	for i := range r.Report.Phases {
+		r.Report.Phases[i].Observation.Closeup = analysis.Observations[i].Closeup
+	}
 }
 
 // traceEnds is what is seen of a trace by a look at its ends.

@@ -65,12 +65,20 @@ func TestOpenRun(t *testing.T) {
 
 func TestOpenRunMakesWhatAnOldReportLacks(t *testing.T) {
 	want := labReport()
-	r, err := OpenRun(labDir(t, func(r *Report, _ *Trace) { r.Timeline, r.Curves = nil, nil }))
+	r, err := OpenRun(labDir(t, func(r *Report, _ *Trace) {
+		r.Timeline, r.Curves = nil, nil
+		for i := range r.Phases {
+			r.Phases[i].Observation.Closeup = nil
+		}
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(r.Report.Timeline, want.Timeline) || !reflect.DeepEqual(r.Report.Curves, want.Curves) {
 		t.Errorf("got timeline %+v and curves %+v, want those of the report", r.Report.Timeline, r.Report.Curves)
+	}
+	if !reflect.DeepEqual(r.Report.Phases, want.Phases) {
+		t.Error("the close-ups are not those of the report")
 	}
 }
 

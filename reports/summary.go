@@ -29,7 +29,7 @@ type Summary struct {
 // Summarize makes a report's Summary, without Dir.
 func Summarize(r *Report) Summary {
 	s := Summary{Scenario: r.Scenario, Outcome: r.Outcome, Took: r.Took}
-	v := point(r)
+	_, v, _ := Point(r)
 	s.Claimed, s.Seen = v.Want, v.Saw
 	if r.Broken != "" {
 		s.Seen = r.Broken
@@ -46,19 +46,27 @@ func Summarize(r *Report) Summary {
 	return s
 }
 
-// point is the verdict that a Summary shows.
-func point(r *Report) Verdict {
-	var bad, pointed, broken, last []Verdict
+// Point is the verdict that a run comes to, which is what a Summary shows, with its phase's name. It is not ok where there is none.
+func Point(r *Report) (phase string, v Verdict, ok bool) {
+	type found struct {
+		phase string
+		Verdict
+	}
+	var bad, pointed, broken, last []found
 	for _, p := range r.Phases {
-		// Proofs come first; claims about requests say more.
-		claims := slices.DeleteFunc(slices.Clone(p.Verdicts), func(v Verdict) bool { return v.Proof })
-		if len(claims) == 0 {
-			claims = p.Verdicts
-		}
+		var all, claims []found
 		for _, v := range p.Verdicts {
-			if v.Outcome != Pass {
-				bad = append(bad, v)
+			all = append(all, found{p.Name, v})
+			// Proofs come first; claims about requests say more.
+			if !v.Proof {
+				claims = append(claims, found{p.Name, v})
 			}
+			if v.Outcome != Pass {
+				bad = append(bad, found{p.Name, v})
+			}
+		}
+		if len(claims) == 0 {
+			claims = all
 		}
 		if p.Point {
 			pointed = append(pointed, claims...)
@@ -70,12 +78,12 @@ func point(r *Report) Verdict {
 			last = claims
 		}
 	}
-	for _, all := range [][]Verdict{bad, pointed, broken, last} {
+	for _, all := range [][]found{bad, pointed, broken, last} {
 		if len(all) > 0 {
-			return all[0]
+			return all[0].phase, all[0].Verdict, true
 		}
 	}
-	return Verdict{}
+	return "", Verdict{}, false
 }
 
 // rollbacks are the rollback times for a table: the median and the range where there are more than three.

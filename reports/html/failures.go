@@ -1,0 +1,122 @@
+package html
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// shownFailures bounds how many ways to fail the page shows.
+const shownFailures = 20
+
+// failuresView are all failures of a run, by how they failed.
+type failuresView struct {
+	Kinds []failureView
+	// More is how many kinds are not shown.
+	More int
+	// Failed counts the requests that failed in all phases, Of all of them.
+	Failed, Of int
+}
+
+// A failureView is one way to fail.
+type failureView struct {
+	reports.Failure
+	Class string
+	// What names the failure for people.
+	What string
+	Hops []hop
+	In   []failureIn
+}
+
+// A hop is a station on the way: State is passed, failed, or unreached.
+type hop struct{ Name, State string }
+
+// failureIn is how often it happened in a phase.
+type failureIn struct {
+	Phase, Anchor string
+	Settled       reports.Share
+	// Meanwhile counts those of the transition.
+	Meanwhile int
+	Asked     string
+}
+
+func (p *page) failures() failuresView {
+	var v failuresView
+	index := map[reports.Failure]int{}
+	for i, phase := range p.Report.Phases {
+		o := phase.Observation
+		for settled, w := range map[bool]reports.Window{false: o.Transition, true: o.Settled} {
+			v.Failed += w.Total.Failed.Count
+			v.Of += w.Total.Requests
+			for _, f := range w.Total.Failures {
+				n := f.Count
+				f.Count = 0
+				k, ok := index[f]
+				if !ok {
+					k = len(v.Kinds)
+					index[f] = k
+					v.Kinds = append(v.Kinds, failureView{Failure: f, Class: p.colors.flag(f.Key()), What: what(f), Hops: hops(f)})
+				}
+				kind := &v.Kinds[k]
+				kind.Count += n
+				j := slices.IndexFunc(kind.In, func(in failureIn) bool { return in.Anchor == anchor(i) })
+				if j < 0 {
+					j = len(kind.In)
+					kind.In = append(kind.In, failureIn{Phase: phase.Name, Anchor: anchor(i), Asked: askedOf(phase, f)})
+				}
+				if settled {
+					kind.In[j].Settled = reports.NewShare(n, w.Total.Requests)
+				} else {
+					kind.In[j].Meanwhile += n
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(v.Kinds, func(a, b failureView) int {
+		return cmp.Or(b.Count-a.Count, strings.Compare(a.Key(), b.Key()), strings.Compare(string(a.Hop), string(b.Hop)), strings.Compare(a.Cause, b.Cause),
+			strings.Compare(a.Version, b.Version), strings.Compare(a.Details, b.Details), strings.Compare(a.Subset, b.Subset))
+	})
+	if len(v.Kinds) > shownFailures {
+		v.More = len(v.Kinds) - shownFailures
+		v.Kinds = v.Kinds[:shownFailures]
+	}
+	return v
+}
+
+// what names a failure.
+func what(f reports.Failure) string {
+	if f.Code == 0 {
+		return join(" ", "no answer", when(f.Flag != reports.NoFlag && f.Flag != reports.NotLogged, f.Flag))
+	}
+	return f.Key()
+}
+
+// askedOf is the share that a phase claimed of a kind of failure.
+func askedOf(phase reports.Phase, f reports.Failure) string {
+	for _, v := range phase.Verdicts {
+		if v.Claim != nil && v.Claim.Subject == f.Key() {
+			return v.Claim.Asked()
+		}
+	}
+	return ""
+}
+
+// hops are the stations of a request, up to the one where it failed and beyond.
+func hops(f reports.Failure) (all []hop) {
+	way := []reports.Hop{reports.CallerHop, reports.ClientHop, reports.ServerHop, reports.AppHop}
+	if f.Hop == reports.GateHop {
+		way[1] = reports.GateHop
+	}
+	state := "passed"
+	for _, h := range way {
+		switch {
+		case h == f.Hop:
+			all, state = append(all, hop{string(h), "failed"}), "unreached"
+		default:
+			all = append(all, hop{string(h), state})
+		}
+	}
+	return all
+}

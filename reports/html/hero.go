@@ -1,0 +1,199 @@
+package html
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// A hero is the head of the page: what somebody learns who looks for ten seconds.
+type hero struct {
+	Outcome reports.Outcome
+	// Badge is the outcome in a word, Says what that means.
+	Badge, Says string
+	// Sentence is the verdict.
+	Sentence string
+	// Cause is why, in a few words, and More tells that the page has more of it below.
+	Cause string
+	More  bool
+	// Trouble says why the numbers are none, or not to be trusted. It comes first.
+	Trouble []string
+	Cards   []card
+}
+
+// A card is one figure.
+type card struct{ Name, Value, Note string }
+
+// says are what the outcomes mean to somebody who does not know the tool.
+var says = map[reports.Outcome][2]string{
+	reports.Pass:         {"pass", "What was claimed is what was seen"},
+	reports.Inconclusive: {"inconclusive", "The data can't tell"},
+	reports.Invalid:      {"invalid", "The measurement can't be trusted"},
+	reports.Fail:         {"fail", "What was seen contradicts what was claimed"},
+}
+
+func newHero(r *reports.Report) hero {
+	h := hero{Outcome: r.Outcome, Badge: "not concluded", Says: "The run was not judged"}
+	if s, ok := says[r.Outcome]; ok {
+		h.Badge, h.Says = s[0], s[1]
+	}
+	if r.Broken != "" {
+		h.Trouble = append(h.Trouble, "The run was cut short: "+r.Broken)
+	}
+	if r.Books.Requests == 0 {
+		h.Trouble = append(h.Trouble, "No request was recorded: there is nothing to judge by.")
+	}
+	if r.Books.Void() {
+		h.Trouble = append(h.Trouble, "Void: the load generator could not keep its plan, so that the machine was measured and not the mesh.")
+	}
+	h.Trouble = append(h.Trouble, r.Books.Problems...)
+	phase, verdict, ok := reports.Point(r)
+	h.Sentence = sentence(r, phase, verdict, ok)
+	h.Cause, h.More = firstSentence(r.Cause)
+	if ok {
+		note := verdict.Why
+		if verdict.Outcome == reports.Pass {
+			note = ""
+		}
+		h.Cards = append(h.Cards, card{"Claimed", upper(verdict.Want), fmt.Sprintf("in phase “%s”", phase)}, card{"Seen", upper(verdict.Saw), note})
+	}
+	if r.Books.Requests > 0 {
+		h.Cards = append(h.Cards, requestsCard(r))
+	}
+	if c, ok := wayBack(r); ok {
+		h.Cards = append(h.Cards, c)
+	}
+	return h
+}
+
+// sentence is the verdict for a newcomer.
+func sentence(r *reports.Report, phase string, v reports.Verdict, ok bool) string {
+	passed, all := 0, 0
+	for _, p := range r.Phases {
+		for _, v := range p.Verdicts {
+			all++
+			if v.Outcome == reports.Pass {
+				passed++
+			}
+		}
+	}
+	if !ok {
+		return r.Scenario + ": nothing was claimed that could be judged."
+	}
+	saw := v.Saw
+	if c := v.Claim; c != nil && c.Seen.Of > 0 {
+		saw = fmt.Sprintf("%s %% of requests %s (%s of %s)", reports.Percent(c.Seen.Percent), did(c.Subject), reports.Number(c.Seen.Count), reports.Number(c.Seen.Of))
+		saw += ", where " + asked(c) + " was claimed"
+	} else {
+		saw = fmt.Sprintf("%s — claimed was: %s", saw, v.Want)
+	}
+	head := map[reports.Outcome]string{
+		reports.Pass: "went as its story claims", reports.Fail: "did not go as claimed", reports.Inconclusive: "can't be judged by these data",
+		reports.Invalid: "can't be judged: the measurement is not to be trusted",
+	}[r.Outcome]
+	if head == "" {
+		head = "was not concluded"
+	}
+	held := fmt.Sprintf("%d of %s held", passed, plural(all, "claim", "claims"))
+	if passed == all && all > 1 {
+		held = fmt.Sprintf("all %d claims held", all)
+	}
+	return fmt.Sprintf("%s %s: in phase “%s”, %s; %s.", r.Scenario, head, phase, saw, held)
+}
+
+// did is what a request of a claim's subject met.
+func did(subject string) string {
+	if subject == "" || subject[0] < '0' || subject[0] > '9' {
+		return "were answered by " + answerer(subject)
+	}
+	if code, flag, ok := strings.Cut(subject, " "); ok && flag == reports.NoFlag {
+		return "got " + code + " from the app itself"
+	}
+	return "got " + subject
+}
+
+// asked is a claimed share in words.
+func asked(c *reports.Claim) string {
+	s := fmt.Sprintf("%g %%", c.Percent)
+	switch c.Bound {
+	case reports.AtLeast:
+		return s + " or more"
+	case reports.AtMost:
+		return s + " or less"
+	}
+	return s
+}
+
+// firstSentence is the first sentence of a text, and whether there are more.
+func firstSentence(text string) (first string, more bool) {
+	for i, c := range text {
+		if c == '.' && strings.HasPrefix(text[i+1:], " ") {
+			return text[:i+1], true
+		}
+	}
+	return text, false
+}
+
+// upper begins a text with a capital.
+func upper(text string) string {
+	if text == "" || text[0] < 'a' || text[0] > 'z' {
+		return text
+	}
+	// A version is a name and keeps its case.
+	if word, _, _ := strings.Cut(text, " "); strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return text
+	}
+	return string(text[0]-'a'+'A') + text[1:]
+}
+
+func requestsCard(r *reports.Report) card {
+	failed, flags := 0, map[string]int{}
+	for _, p := range r.Phases {
+		for _, w := range []reports.Window{p.Observation.Transition, p.Observation.Settled} {
+			failed += w.Total.Failed.Count
+			for f, n := range w.Total.Flags {
+				flags[f] += n
+			}
+		}
+	}
+	note := "none failed"
+	if failed > 0 {
+		note = reports.Number(failed) + " failed"
+	}
+	if books := r.Books; books.Balance() {
+		note += "; every one is accounted for"
+	}
+	return card{"Requests", reports.Number(r.Books.Requests), note}
+}
+
+// wayBack is the run's rollback, the slowest where there are several.
+func wayBack(r *reports.Report) (card, bool) {
+	var worst *reports.Rollback
+	n := 0
+	for _, p := range r.Phases {
+		b := p.Observation.Rollback
+		if b == nil || !b.Known() {
+			continue
+		}
+		n++
+		if worst == nil || b.Route > worst.Route {
+			worst = b
+		}
+	}
+	if worst == nil {
+		return card{}, false
+	}
+	c := card{Name: "Way back", Value: reports.Short(worst.Route), Note: "until the last affected request was sent"}
+	if n > 1 {
+		c.Name = fmt.Sprintf("Slowest of %d ways back", n)
+	}
+	switch {
+	case worst.High > 0:
+		c.Note += fmt.Sprintf(" (99 %% bracket %s – %s)", reports.Short(worst.Low), reports.Short(worst.High))
+	default:
+		c.Note += "; too few requests followed to bracket it"
+	}
+	c.Note += ", at the cost of " + worst.Cost()
+	return c, true
+}

@@ -1,0 +1,162 @@
+package html
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// latencyHeight is that of the chart, in pixels.
+const latencyHeight = 260
+
+// latencyView is the latency per version.
+type latencyView struct {
+	Height         int
+	Lines          []latencyLine
+	XTicks, YTicks []tick
+	// Rows are the percentiles of each version in each phase.
+	Rows []latencyRow
+}
+
+// A latencyLine is one version's curve. Points are of a drawing of 1000 by latencyHeight that is stretched to the page's width.
+type latencyLine struct {
+	Name, Class string
+	N           int
+	Points      template.HTML
+	// Marks are the percentiles that people ask for.
+	P50, P90, P99, P999, Max string
+}
+
+type latencyRow struct {
+	Phase, Version, Class    string
+	N                        int
+	P50, P90, P99, P999, Max string
+}
+
+// nines is where a percentile lies on an axis that gives each further nine the same room.
+func nines(percent float64) float64 { return -math.Log10(1 - percent/100) }
+
+func (p *page) latency() latencyView {
+	v := latencyView{Height: latencyHeight}
+	for _, phase := range p.Report.Phases {
+		c := phase.Observation.Settled.Total
+		name := phase.Name
+		for _, version := range sortedVersions(c.Latency) {
+			l := c.Latency[version]
+			v.Rows = append(v.Rows, latencyRow{
+				name, answerer(version), p.colors.version(version), l.N, reports.Short(l.P50), reports.Short(l.P90), reports.Short(l.P99),
+				reports.Short(l.P999), reports.Short(l.Max),
+			})
+			name = ""
+		}
+	}
+	low, high, most := math.Inf(1), 0.0, 1.0
+	for _, c := range p.Report.Curves {
+		n := min(len(c.Percents), len(c.LatencyMS))
+		for i := range n {
+			low, high = min(low, max(c.LatencyMS[i], 0.01)), max(high, c.LatencyMS[i])
+		}
+		if c.N > 0 && n > 0 {
+			most = max(most, math.Log10(float64(c.N)))
+		}
+	}
+	if math.IsInf(low, 1) || !(high > 0) || math.IsInf(high, 1) {
+		return v
+	}
+	bottom, top := math.Floor(math.Log10(low)*2)/2, math.Ceil(math.Log10(high)*2)/2
+	if top <= bottom {
+		top = bottom + 0.5
+	}
+	y := func(ms float64) float64 {
+		return latencyHeight * (1 - (math.Log10(max(ms, 0.01))-bottom)/(top-bottom))
+	}
+	for _, c := range p.Report.Curves {
+		n := min(len(c.Percents), len(c.LatencyMS))
+		if n == 0 {
+			continue
+		}
+		var b strings.Builder
+		for i := range n {
+			x := most // 100 % has no place on the axis: the maximum is drawn where one request of all is beyond
+			if c.Percents[i] < 100 {
+				x = nines(clamp(c.Percents[i], 0, 100))
+			} else if c.N > 0 {
+				x = math.Log10(float64(c.N))
+			}
+			fmt.Fprintf(&b, "%s,%s ", number(1000*clamp(x/most, 0, 1), 1), number(clamp(y(c.LatencyMS[i]), 0, latencyHeight), 1))
+		}
+		at := func(percent float64) string {
+			for i := range n {
+				if c.Percents[i] >= percent-1e-6 {
+					return milli(c.LatencyMS[i])
+				}
+			}
+			return ""
+		}
+		v.Lines = append(v.Lines, latencyLine{
+			answerer(c.Version), p.colors.version(c.Version), c.N, template.HTML(b.String()), // #nosec G203 -- numbers alone
+			at(50), at(90), at(99), at(99.9), milli(c.LatencyMS[n-1]),
+		})
+	}
+	for k := 0; ; k++ {
+		percent := 100 * (1 - math.Pow(10, -float64(k)))
+		if nines(percent) > most || k > 8 {
+			break
+		}
+		label := strconv.FormatFloat(math.Round(percent*1e6)/1e6, 'f', -1, 64) + " %"
+		t := tick{At: number(100*nines(percent)/most, 2), Text: label}
+		if k == 0 {
+			t.Class = "first"
+		}
+		if 100*nines(percent)/most > 94 {
+			t.Class = "last"
+		}
+		v.XTicks = append(v.XTicks, t)
+		if half := nines(50); k == 0 && half < most {
+			v.XTicks = append(v.XTicks, tick{At: number(100*half/most, 2), Text: "50 %", Class: "half"})
+		}
+	}
+	for e := math.Floor(bottom); e <= top+1e-9; e++ {
+		for _, m := range []float64{1, 2, 5} {
+			ms := m * math.Pow(10, e)
+			l := math.Log10(ms)
+			if l < bottom-1e-9 || l > top+1e-9 || m != 1 && top-bottom > 2 {
+				continue
+			}
+			v.YTicks = append(v.YTicks, tick{At: number(y(ms), 1), Text: milli(ms)})
+		}
+	}
+	return v
+}
+
+// milli prints milliseconds at an axis.
+func milli(ms float64) string {
+	switch {
+	case ms >= 1000:
+		return strconv.FormatFloat(ms/1000, 'g', 3, 64) + " s"
+	case ms >= 100:
+		return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
+	}
+	return strconv.FormatFloat(ms, 'g', 3, 64) + " ms"
+}
+
+func sortedVersions(of map[string]reports.Latency) []string {
+	var all []string
+	none := false
+	for v := range of {
+		if v == "" {
+			none = true
+			continue
+		}
+		all = append(all, v)
+	}
+	sortVersions(all)
+	if none {
+		all = append(all, "")
+	}
+	return all
+}

@@ -1,0 +1,228 @@
+package html
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// A manifestView is one file that was applied, with what it changed.
+type manifestView struct {
+	Name string
+	// Phases are those that applied it.
+	Phases []string
+	// Breaks and Fixes tell that one of these phases is the story's change, or mends it.
+	Breaks, Fixes bool
+	// About is the file's first comment, Lab tells that the file is the lab's own part of the scene.
+	About string
+	Lab   bool
+	Lines []manifestLine
+	// Changed counts the lines that differ from what the same objects were before, Key those that matter among them.
+	Changed, Key int
+	Open         bool
+}
+
+// A manifestLine is a line with its change: "+", "-" or "".
+type manifestLine struct {
+	Text, Sign string
+	// Key marks the line that matters, Note says so beside it.
+	Key  bool
+	Note string
+	// Number is the line's in the file, 0 for one that is gone.
+	Number int
+}
+
+// labFiles are applied by the lab itself and not by a phase.
+var labFiles = []string{"recorder.yaml", "callers.yaml"}
+
+// newManifests compares each file with what its objects were before, in the order in which the phases applied them. The lab's own files come last.
+func newManifests(run *reports.Run) []manifestView {
+	files := run.Manifests()
+	views := make([]*manifestView, len(files))
+	applied := map[string]string{}
+	show := func(i int) {
+		if v := views[i]; v.Lines == nil {
+			v.compare(files[i].Text, applied)
+		}
+	}
+	for i, m := range files {
+		name := path.Base(m.Path)
+		views[i] = &manifestView{Name: name, Lab: slices.Contains(labFiles, name)}
+	}
+	for _, phase := range run.Report.Phases {
+		for i, v := range views {
+			if v.Lab || !slices.Contains(strings.Fields(phase.Did), v.Name) {
+				continue
+			}
+			v.Phases = append(v.Phases, phase.Name)
+			v.Breaks, v.Fixes = v.Breaks || phase.Breaks, v.Fixes || phase.Fixes
+			show(i)
+			again(phase.Did, files[i].Text, applied)
+		}
+	}
+	var all []manifestView
+	for _, lab := range []bool{false, true} {
+		for i, v := range views {
+			if v.Lab != lab {
+				continue
+			}
+			show(i)
+			v.mark()
+			v.Open = v.Breaks || v.Fixes || !lab && v.Changed > 0 && len(files) <= openManifests
+			all = append(all, *v)
+		}
+	}
+	return all
+}
+
+// openManifests is up to how many files a run may have for each that changes something to be shown unfolded.
+const openManifests = 10
+
+// again brings applied up to date with a phase that did something with a file: applied or deleted all of its objects, or only the
+// VirtualService among them.
+func again(did, text string, applied map[string]string) {
+	for _, doc := range documents(text) {
+		name := identity(doc)
+		switch {
+		case name == "" || strings.Contains(did, "the VirtualService of") && !strings.HasPrefix(name, "VirtualService/"):
+		case strings.HasPrefix(did, "kubectl delete"):
+			delete(applied, name)
+		default:
+			applied[name] = doc
+		}
+	}
+}
+
+// compare fills Lines with the file and with what is gone from its objects. applied has the objects' last texts, by what names them.
+func (v *manifestView) compare(text string, applied map[string]string) {
+	number := 0
+	for i, doc := range documents(text) {
+		if i == 0 {
+			v.About = firstComment(doc)
+		}
+		name := identity(doc)
+		before, known := applied[name]
+		if name != "" {
+			applied[name] = doc
+		}
+		for _, line := range changed(before, doc, known && name != "") {
+			if line.Sign != "-" {
+				number++
+				line.Number = number
+			}
+			if line.Sign != "" {
+				v.Changed++
+			}
+			v.Lines = append(v.Lines, line)
+		}
+	}
+}
+
+// mark finds the lines that matter: of the changed ones those that the author wrote a comment at, else all that were written anew; in
+// a file that only takes away, all that are gone.
+func (v *manifestView) mark() {
+	if !v.Breaks && !v.Fixes {
+		return
+	}
+	note := "this breaks it"
+	if !v.Breaks {
+		note = "this mends it"
+	}
+	for _, fits := range []func(manifestLine) bool{
+		func(l manifestLine) bool { return l.Sign == "+" && strings.Contains(l.Text, " #") },
+		func(l manifestLine) bool { return l.Sign == "+" && strings.TrimSpace(l.Text) != "" },
+		func(l manifestLine) bool { return l.Sign == "-" && strings.TrimSpace(l.Text) != "" },
+	} {
+		for i := range v.Lines {
+			if l := &v.Lines[i]; fits(*l) {
+				l.Key = true
+				if v.Key == 0 {
+					l.Note = note
+				}
+				v.Key++
+			}
+		}
+		if v.Key > 0 {
+			return
+		}
+	}
+}
+
+// documents are the parts of a YAML stream, each with the line that separates it from the one before.
+func documents(text string) (all []string) {
+	var doc strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "---") && doc.Len() > 0 {
+			all = append(all, doc.String())
+			doc.Reset()
+		}
+		doc.WriteString(line)
+	}
+	if doc.Len() > 0 {
+		all = append(all, doc.String())
+	}
+	return all
+}
+
+// identity names the object in a document, empty where there is none.
+func identity(doc string) string {
+	var o struct {
+		Kind     string
+		Metadata struct{ Name, Namespace string }
+	}
+	if yaml.Unmarshal([]byte(doc), &o) != nil || o.Kind == "" || o.Metadata.Name == "" {
+		return ""
+	}
+	return o.Kind + "/" + o.Metadata.Namespace + "/" + o.Metadata.Name
+}
+
+// firstComment is what a file says about itself in its first line.
+func firstComment(doc string) string {
+	first, _, _ := strings.Cut(doc, "\n")
+	if comment, ok := strings.CutPrefix(first, "#"); ok {
+		return strings.TrimSpace(comment)
+	}
+	return ""
+}
+
+// maxCompared bounds what is compared, in bytes: the time for it grows with the square.
+const maxCompared = 512 << 10
+
+// changed are the lines of doc, with those of before that are gone. Comments of the file and lines that separate documents are no change.
+func changed(before, doc string, known bool) (all []manifestLine) {
+	as := func(text, sign string) {
+		text = strings.TrimRight(text, "\r\n")
+		if sign != "" && (strings.HasPrefix(text, "#") || strings.HasPrefix(text, "---")) {
+			if sign == "-" {
+				return
+			}
+			sign = ""
+		}
+		all = append(all, manifestLine{Text: text, Sign: sign})
+	}
+	whole := func() []manifestLine {
+		all = nil
+		for line := range strings.Lines(doc) {
+			as(line, "")
+		}
+		return all
+	}
+	if !known || len(before)+len(doc) > maxCompared {
+		return whole()
+	}
+	diff, err := udiff.ToUnifiedDiff("", "", before, udiff.Lines(before, doc), strings.Count(before, "\n")+1)
+	if err != nil || len(diff.Hunks) == 0 {
+		return whole()
+	}
+	for _, hunk := range diff.Hunks {
+		for _, line := range hunk.Lines {
+			as(line.Content, map[udiff.OpKind]string{udiff.Insert: "+", udiff.Delete: "-"}[line.Kind])
+		}
+	}
+	return all
+}

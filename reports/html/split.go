@@ -1,0 +1,106 @@
+package html
+
+import (
+	"math"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// A scale is what all dot plots of a page share: how far from what was asked, in percentage points, their edges are.
+type scale struct{ reach float64 }
+
+const (
+	// leastReach and mostReach bound the scale. What lies beyond it is drawn at its edge, as an arrow.
+	leastReach = 1.0
+	mostReach  = 10.0
+)
+
+// newScale takes the reach from the intervals and the accepted regions, so that they are what fills the plots.
+func newScale(r *reports.Report) scale {
+	reach := leastReach
+	for _, p := range r.Phases {
+		o := p.Observation
+		for _, row := range reports.SplitRows(o.Settled, p.Verdicts, r.Setup.Load) {
+			if row.Claim == nil || row.Seen.Of == 0 {
+				continue
+			}
+			reach = max(reach, (row.Seen.High-row.Seen.Low)/2*1.6)
+			if row.Claim.Bound == "" {
+				reach = max(reach, (row.Seen.High-row.Claim.Percent)*1.1, (row.Claim.Percent-row.Seen.Low)*1.1)
+			}
+		}
+	}
+	step, _ := ticksFloat(min(reach, mostReach), 2)
+	return scale{math.Ceil(min(reach, mostReach)/step) * step}
+}
+
+// ticksFloat is ticksUpTo for numbers that need not be whole.
+func ticksFloat(most float64, n int) (step, top float64) {
+	step, top = ticksUpTo(most*100, n)
+	return step / 100, top / 100
+}
+
+// A splitView is one row: what was asked, what was observed, and a dot with its interval around what was asked.
+type splitView struct {
+	Cohort, Subject, Class string
+	Seen                   reports.Share
+	Asked                  string
+	Outcome                reports.Outcome
+	Moved                  bool
+	// Bar is the share in percent. AskedAt is the claim's place on it.
+	Bar, AskedAt string
+	Plot         *dotPlot
+}
+
+// A dotPlot has places in percent across; 50 is what was asked.
+type dotPlot struct {
+	Dot, Low, Width string
+	// AcceptLow and AcceptWidth are what the claim accepts.
+	AcceptLow, AcceptWidth string
+	// Off is -1 or 1 where the observed share is beyond the plot.
+	Off int
+	// Reach labels the edges.
+	Reach string
+}
+
+func (p *page) split(row reports.SplitRow, s scale) splitView {
+	v := splitView{
+		Cohort: row.Cohort, Subject: row.Subject, Class: p.colors.subject(row), Seen: row.Seen, Moved: row.Moved, Outcome: row.Outcome,
+		Bar: number(clamp(row.Seen.Percent, 0, 100), 3),
+	}
+	if v.Cohort == "" {
+		v.Cohort = "all"
+	}
+	if !row.Status {
+		v.Subject = answerer(row.Subject)
+	}
+	c := row.Claim
+	if c == nil || row.Seen.Of == 0 {
+		return v
+	}
+	v.Asked, v.AskedAt = c.Asked(), number(clamp(c.Percent, 0, 100), 3)
+	at := func(percent float64) float64 { return clamp(50+50*(percent-c.Percent)/s.reach, 0, 100) }
+	low, high := at(row.Seen.Low), at(row.Seen.High)
+	acceptLow, acceptHigh := at(100*float64(c.Low)/float64(row.Seen.Of)), at(100*float64(c.High)/float64(row.Seen.Of))
+	if c.Low == 0 && c.High == 0 && c.Percent > 0 {
+		acceptLow, acceptHigh = 0, 0 // a report without the region
+	}
+	v.Plot = &dotPlot{
+		Dot: number(at(row.Seen.Percent), 2), Low: number(low, 2), Width: number(max(high-low, 0), 2),
+		AcceptLow: number(acceptLow, 2), AcceptWidth: number(max(acceptHigh-acceptLow, 0), 2), Reach: number(s.reach, 2),
+	}
+	switch d := row.Seen.Percent - c.Percent; {
+	case d > s.reach:
+		v.Plot.Off = 1
+	case d < -s.reach:
+		v.Plot.Off = -1
+	}
+	return v
+}
+
+func clamp(f, low, high float64) float64 {
+	if !(f > low) { // NaN too
+		return low
+	}
+	return min(f, high)
+}

@@ -1,0 +1,299 @@
+package html
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+const (
+	// maxColumns bounds what is drawn of a timeline. Bins are added up until there are no more; exact numbers are in the tables.
+	maxColumns = 1200
+	// maxKinds bounds how many kinds of requests are told apart in a chart. The rarest others are one kind.
+	maxKinds = 12
+	// leastFailure is how high a failure is drawn at least, in pixels: one among thousands is to be seen.
+	leastFailure = 2.0
+)
+
+// A stack is a chart of a Timeline: columns of requests, by kind.
+//
+// It is as wide as the page lets it: what is across is in percent, what is up is in pixels, so that text keeps its size.
+type stack struct {
+	// From and To bound it; Column is the width of one column.
+	From, To time.Time
+	Column   time.Duration
+	Height   int
+	Kinds    []stackKind
+	YTicks   []tick
+	XTicks   []tick
+	// Data is for the script: what each column has.
+	Data string
+	Max  int
+}
+
+// A stackKind is one layer of a stack.
+type stackKind struct {
+	Name, Class string
+	Failure     bool
+	// Meaning explains a failure's flag in a few words.
+	Meaning string
+	Total   int
+	counts  []int
+	// Rects are the columns, made of numbers alone.
+	Rects template.HTML
+}
+
+// A tick is one label of an axis: At is in percent across or in pixels from the top.
+type tick struct {
+	At    string
+	Text  string
+	Class string
+}
+
+// newStack draws the part of t from a moment to another, nil where there is nothing in it. zero is what the times at the axis are counted
+// from; there are as many labels or so.
+func newStack(t *reports.Timeline, from, to, zero time.Time, height, labels int, p *palette) *stack {
+	bin := t.Bin()
+	if bin <= 0 || t.Bins <= 0 || !from.Before(to) {
+		return nil
+	}
+	first := min(max(int(math.Floor(float64(from.Sub(t.Start))/float64(bin))), 0), t.Bins)
+	last := min(max(int(math.Ceil(float64(to.Sub(t.Start))/float64(bin))), first), t.Bins)
+	if last == first {
+		return nil
+	}
+	each := nice((last - first + maxColumns - 1) / maxColumns)
+	columns := (last - first + each - 1) / each
+	s := &stack{
+		From: t.Start.Add(time.Duration(first) * bin), Column: time.Duration(each) * bin, Height: height,
+	}
+	s.To = s.From.Add(time.Duration(columns) * s.Column)
+	for _, series := range t.Series {
+		k := stackKind{Name: series.Kind(), Class: p.series(series), Failure: series.Flag != "", Meaning: p.causes[series.Flag], counts: make([]int, columns)}
+		for c := range k.counts {
+			for b := first + c*each; b < min(first+(c+1)*each, last); b++ {
+				k.counts[c] += series.At(b)
+			}
+			k.Total += k.counts[c]
+		}
+		if k.Total > 0 {
+			s.Kinds = append(s.Kinds, k)
+		}
+	}
+	s.merge()
+	total := make([]int, columns)
+	for _, k := range s.Kinds {
+		for c, n := range k.counts {
+			total[c] += n
+		}
+	}
+	if len(s.Kinds) == 0 {
+		return nil
+	}
+	s.Max = slices.Max(total)
+	s.draw(columns)
+	s.ticks(zero, labels)
+	s.data(zero)
+	return s
+}
+
+// merge leaves maxKinds kinds: failures above good answers, the most frequent failures first.
+func (s *stack) merge() {
+	slices.SortStableFunc(s.Kinds, func(a, b stackKind) int {
+		switch {
+		case a.Failure != b.Failure && a.Failure:
+			return 1
+		case a.Failure != b.Failure:
+			return -1
+		case a.Failure:
+			return cmp.Compare(a.Class, b.Class)
+		}
+		return 0
+	})
+	for len(s.Kinds) > maxKinds {
+		a, b := &s.Kinds[len(s.Kinds)-2], s.Kinds[len(s.Kinds)-1]
+		for c, n := range b.counts {
+			a.counts[c] += n
+		}
+		a.Name, a.Meaning, a.Total, a.Failure = "others", "", a.Total+b.Total, a.Failure || b.Failure
+		s.Kinds = s.Kinds[:len(s.Kinds)-1]
+	}
+}
+
+// draw makes the columns. Neighbors of the same height are one rectangle.
+func (s *stack) draw(columns int) {
+	top := s.yMax()
+	scale := float64(s.Height) / top
+	base := make([]float64, columns)
+	for i := range s.Kinds {
+		k := &s.Kinds[i]
+		var b strings.Builder
+		for c := 0; c < columns; {
+			h := s.heightOf(k, c, scale)
+			run := c + 1
+			for run < columns && s.heightOf(k, run, scale) == h && base[run] == base[c] {
+				run++
+			}
+			if h > 0 {
+				y := max(float64(s.Height)-base[c]-h, 0)
+				fmt.Fprintf(&b, `<rect x="%s%%" y="%s" width="%s%%" height="%s"/>`, number(100*float64(c)/float64(columns), 3), number(y, 1),
+					number(100*float64(run-c)/float64(columns), 3), number(h, 1))
+			}
+			for ; c < run; c++ {
+				base[c] += h
+			}
+		}
+		k.Rects = template.HTML(b.String()) // #nosec G203 -- numbers alone
+	}
+}
+
+func (s *stack) heightOf(k *stackKind, column int, scale float64) float64 {
+	n := k.counts[column]
+	h := float64(n) * scale
+	if k.Failure && n > 0 {
+		h = max(h, leastFailure)
+	}
+	return math.Round(h*10) / 10
+}
+
+// yMax is the top of the chart, in requests.
+func (s *stack) yMax() float64 {
+	_, top := ticksUpTo(float64(s.Max), 4)
+	return top
+}
+
+func (s *stack) ticks(zero time.Time, labels int) {
+	step, top := ticksUpTo(float64(s.Max), 4)
+	for v := 0.0; v <= top+step/2; v += step {
+		s.YTicks = append(s.YTicks, tick{At: number(float64(s.Height)*(1-v/top), 1), Text: reports.Number(int(math.Round(v)))})
+	}
+	s.XTicks = timeTicks(s.From, s.To, zero, labels)
+}
+
+// timeTicks label a time axis with at most n labels or so.
+func timeTicks(from, to, zero time.Time, n int) (all []tick) {
+	width := to.Sub(from)
+	step := niceDuration(width / time.Duration(n))
+	first := from.Sub(zero)
+	for at := (first / step) * step; at <= to.Sub(zero); at += step {
+		x := 100 * float64(at-first) / float64(width)
+		if x < 0 || x > 100 {
+			continue
+		}
+		class := ""
+		switch {
+		case x < 4:
+			class = "first"
+		case x > 96:
+			class = "last"
+		}
+		all = append(all, tick{At: number(x, 2), Text: clock(at, step), Class: class})
+	}
+	return all
+}
+
+// clock prints a time at an axis, as fine as its step.
+func clock(d, step time.Duration) string {
+	switch {
+	case d == 0:
+		return "0"
+	case step < time.Second && d.Abs() < 10*time.Second && step < 500*time.Millisecond:
+		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+	case step < time.Second:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	case d.Abs() < time.Minute && step < time.Minute:
+		return strconv.FormatFloat(d.Seconds(), 'f', 0, 64) + " s"
+	}
+	sign := ""
+	if d < 0 {
+		sign, d = "-", -d
+	}
+	return fmt.Sprintf("%s%d:%02d", sign, int(d.Minutes()), int(d.Seconds())%60)
+}
+
+// stackData is what the script shows of the column below the pointer.
+type stackData struct {
+	// From is the first column's time after zero, Width that of a column, in milliseconds.
+	From  float64  `json:"from"`
+	Width float64  `json:"width"`
+	Names []string `json:"names"`
+	// Classes are of the swatches. Counts are by kind.
+	Classes []string `json:"classes"`
+	Counts  [][]int  `json:"counts"`
+}
+
+func (s *stack) data(zero time.Time) {
+	d := stackData{From: milliseconds(s.From.Sub(zero)), Width: milliseconds(s.Column)}
+	for _, k := range s.Kinds {
+		d.Names, d.Classes, d.Counts = append(d.Names, k.Name), append(d.Classes, k.Class), append(d.Counts, k.counts)
+	}
+	b, err := json.Marshal(d)
+	if err != nil {
+		return // numbers and text always marshal
+	}
+	s.Data = string(b)
+}
+
+// at is a moment's place across, in percent.
+func (s *stack) at(t time.Time) float64 {
+	return 100 * float64(t.Sub(s.From)) / float64(s.To.Sub(s.From))
+}
+
+// nice is the next of 1, 2, 5, 10, 20, 50 and so on.
+func nice(n int) int {
+	for scale := 1; ; scale *= 10 {
+		for _, m := range []int{1, 2, 5} {
+			if m*scale >= n {
+				return m * scale
+			}
+		}
+	}
+}
+
+// niceDuration is the next round duration.
+func niceDuration(d time.Duration) time.Duration {
+	for _, step := range []time.Duration{
+		time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond,
+		100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second,
+		15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+	} {
+		if step >= d {
+			return step
+		}
+	}
+	return max(d.Round(time.Hour), time.Hour)
+}
+
+// ticksUpTo is a round step that has at most n of them from 0 to a top that is not below most.
+func ticksUpTo(most float64, n int) (step, top float64) {
+	if !(most > 0) {
+		return 1, 1
+	}
+	scale := math.Pow(10, math.Floor(math.Log10(most/float64(n))))
+	for _, m := range []float64{1, 2, 2.5, 5, 10} {
+		step = m * scale
+		if step < 1 {
+			step = 1
+		}
+		if step*float64(n) >= most {
+			break
+		}
+	}
+	return step, step * math.Ceil(most/step-1e-9)
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// number prints f with so many digits after the point at most.
+func number(f float64, digits int) string {
+	p := math.Pow(10, float64(digits))
+	return strconv.FormatFloat(math.Round(f*p)/p, 'f', -1, 64)
+}

@@ -1,0 +1,360 @@
+package html
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+const (
+	timelineHeight = 220
+	closeupHeight  = 120
+	// shownCloseups bounds the page: a run of forty rollbacks has forty of them. openCloseups are shown at once.
+	shownCloseups = 12
+	openCloseups  = 2
+)
+
+// A timelineView is the whole run.
+type timelineView struct {
+	*stack
+	Bands  []band
+	Marks  []changeMark
+	Spans  []span
+	Counts countsView
+	// Open are close-ups that are shown at once, Folded others.
+	Open, Folded []closeupView
+	Caption      string
+}
+
+// A band is one phase above the chart, or the time between two: Number is 0 there.
+type band struct {
+	Number              int
+	Name, Anchor, Class string
+	Outcome             reports.Outcome
+	Back                bool
+}
+
+// A changeMark is a change: places in percent across.
+type changeMark struct {
+	Written, First, Last string
+	Held, Back           bool
+	Title                string
+}
+
+// A span is a part of the chart that is shaded.
+type span struct{ At, Width, Title string }
+
+// countsView has the exact numbers, by phase.
+type countsView struct {
+	Heads []stackKind
+	Rows  []countsRow
+}
+
+type countsRow struct {
+	Phase  string
+	Total  int
+	Counts []int
+}
+
+func (p *page) timeline() {
+	r := p.Report
+	t := r.Timeline
+	if t == nil {
+		p.NoTimeline = "This run has no timeline."
+		if r.Books.Requests == 0 {
+			p.NoTimeline = "There is no timeline: no request was recorded."
+		} else if len(p.Problems) > 0 {
+			p.NoTimeline = "There is no timeline: " + p.Problems[0]
+		}
+		return
+	}
+	s := newStack(t, t.Start, t.End(), t.Start, timelineHeight, 7, p.colors)
+	if s == nil {
+		p.NoTimeline = "There is no timeline: it has no request in it."
+		return
+	}
+	v := &timelineView{stack: s}
+	v.Caption = fmt.Sprintf("Requests per %s, by who answered and by how they failed.", reports.Short(s.Column))
+	end := s.From
+	for i, phase := range r.Phases {
+		o := phase.Observation
+		if o.Start.IsZero() || o.Start.Before(s.From) && o.End.Before(s.From) {
+			continue
+		}
+		v.gap(p, end, o.Start)
+		v.Bands = append(v.Bands, band{
+			Number: i + 1, Name: phase.Name, Anchor: anchor(i), Class: p.width(o.End.Sub(later(o.Start, end))), Outcome: phase.Outcome(), Back: o.Rollback != nil,
+		})
+		end = later(o.End, end)
+		until := o.SettledAt
+		if until.IsZero() {
+			until = o.End
+		}
+		v.Spans = append(v.Spans, span{number(clamp(s.at(o.Start), 0, 100), 3), number(clamp(s.at(until)-s.at(o.Start), 0, 100), 3), ""})
+		if c := o.Change; c != nil && !c.Written.IsZero() {
+			m := changeMark{Written: number(s.at(c.Written), 3), Back: o.Rollback != nil, Held: c.Proxies > 0, Title: changeTitle(phase)}
+			m.First, m.Last = number(s.at(c.Written.Add(c.FirstHeld)), 3), number(s.at(c.Written.Add(c.LastHeld)), 3)
+			v.Marks = append(v.Marks, m)
+		}
+	}
+	v.gap(p, end, s.To)
+	v.Counts = p.counts(s)
+	p.Timeline = v
+	p.closeups(v)
+}
+
+// gap adds a band without a phase.
+func (v *timelineView) gap(p *page, from, to time.Time) {
+	if to.After(from) {
+		v.Bands = append(v.Bands, band{Class: p.width(to.Sub(from))})
+	}
+}
+
+// width is the class of a band as long as d.
+func (p *page) width(d time.Duration) string {
+	return p.rule("flex:%d 0 0", max(d.Milliseconds(), 1))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// changeTitle says in one line what a change was and when proxies held it.
+func changeTitle(phase reports.Phase) string {
+	c := phase.Observation.Change
+	s := phase.Name + ": written"
+	if c.Proxies > 0 {
+		s += fmt.Sprintf(", first proxy %s, last of %d proxies %s after that", reports.Short(c.FirstHeld), c.Proxies, reports.Short(c.LastHeld))
+	}
+	return s
+}
+
+// counts are the exact numbers of each phase. They are those of its windows, so that they are whole where a bin lies in two phases.
+func (p *page) counts(s *stack) countsView {
+	var v countsView
+	v.Heads = s.Kinds
+	index := map[string]int{}
+	for i, k := range s.Kinds {
+		index[k.Name] = i
+	}
+	for i, phase := range p.Report.Phases {
+		row := countsRow{Phase: fmt.Sprintf("%d  %s", i+1, phase.Name), Counts: make([]int, len(s.Kinds))}
+		o := phase.Observation
+		for _, w := range []reports.Window{o.Transition, o.Settled} {
+			row.Total += w.Total.Requests
+			good := map[string]int{}
+			for version, n := range w.Total.Versions {
+				good[version] = n
+			}
+			for _, f := range w.Total.Failures {
+				if f.Code != 0 && f.Code < 400 {
+					continue // answered well, and flagged
+				}
+				good[f.Version] -= f.Count
+				if i, ok := index[(reports.Series{Version: f.Version, Flag: f.Key()}).Kind()]; ok {
+					row.Counts[i] += f.Count
+				}
+			}
+			for version, n := range good {
+				if i, ok := index[(reports.Series{Version: version}).Kind()]; ok {
+					row.Counts[i] += n
+				}
+			}
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	return v
+}
+
+// A closeupView is what happened around one change.
+type closeupView struct {
+	Title, Anchor, Sentence string
+	*stack
+	// Zero is the write's place across, in percent.
+	Zero  string
+	Spans []span
+	Lanes []lane
+	Back  bool
+}
+
+// A lane is one line below a close-up: something that took from one moment to another. Places are in percent across.
+type lane struct {
+	Name, Value, Class string
+	At, Width          string
+	// Point is a moment.
+	Point bool
+}
+
+func (p *page) closeups(v *timelineView) {
+	var backs, breaks []closeupView
+	for i, phase := range p.Report.Phases {
+		if c := phase.Observation.Change; c == nil || c.Written.IsZero() {
+			continue
+		}
+		if phase.Observation.Rollback != nil && len(backs) < shownCloseups {
+			if c, ok := p.closeup(i, phase); ok {
+				backs = append(backs, c)
+			}
+		} else if phase.Breaks {
+			if c, ok := p.closeup(i, phase); ok {
+				breaks = append(breaks, c)
+			}
+		}
+	}
+	if len(backs) > 0 {
+		v.Open = append(v.Open, backs[0])
+		backs = backs[1:]
+	}
+	if len(breaks) > 0 {
+		v.Open = append([]closeupView{breaks[0]}, v.Open...)
+		breaks = breaks[1:]
+	}
+	for len(v.Open) < openCloseups && len(backs) > 0 {
+		v.Open, backs = append(v.Open, backs[0]), backs[1:]
+	}
+	v.Folded = append(breaks, backs...)
+}
+
+// closeup draws a phase's change: from just before the write to just after all that there is to be seen.
+func (p *page) closeup(i int, phase reports.Phase) (closeupView, bool) {
+	o := phase.Observation
+	c, b := o.Change, o.Rollback
+	v := closeupView{Title: phase.Name, Anchor: anchor(i), Back: b != nil}
+	until := max(c.LastHeld, 300*time.Millisecond)
+	if b != nil && b.Known() {
+		until = max(until, b.Route, b.High)
+		v.Sentence = upper(b.String()) + "."
+	}
+	before := min(max(until/4, 50*time.Millisecond)+c.Took(), 400*time.Millisecond)
+	from, to := c.Written.Add(-before), c.Written.Add(until+until/5)
+	t := o.Closeup
+	if t == nil || to.After(t.End()) {
+		t = p.Report.Timeline // coarser, and longer
+	}
+	if t == nil {
+		return v, false
+	}
+	v.stack = newStack(t, from, to, c.Written, closeupHeight, 3, p.colors)
+	if v.stack == nil {
+		return v, false
+	}
+	v.Zero = number(v.at(c.Written), 3)
+	add := func(name, class, value string, from, to time.Duration, point bool) {
+		a, z := clamp(v.at(c.Written.Add(from)), 0, 100), clamp(v.at(c.Written.Add(to)), 0, 100)
+		v.Lanes = append(v.Lanes, lane{name, value, class, number(a, 3), number(max(z-a, 0), 3), point})
+	}
+	add("the write", "write", reports.Short(c.Took()), -c.Took(), 0, false)
+	at := time.Duration(0)
+	if c.Noticed > 0 {
+		add("istiod waits for more changes", "wait", reports.Short(c.Noticed), 0, c.Noticed, false)
+		at = c.Noticed
+	}
+	if c.LastPushed > at {
+		add("istiod pushes", "push", reports.Short(c.LastPushed-at), at, c.LastPushed, false)
+	}
+	switch {
+	case c.Proxies == 1:
+		add("the proxy holds it", "held", reports.Short(c.LastHeld), c.LastHeld, c.LastHeld, true)
+	case c.Proxies > 1:
+		add(fmt.Sprintf("first to last of %d proxies hold it", c.Proxies), "held", reports.Short(c.FirstHeld)+" – "+reports.Short(c.LastHeld), c.FirstHeld, c.LastHeld, false)
+	}
+	if b != nil && b.Known() {
+		if !b.NoneAfter {
+			add("last affected request sent", "affected", reports.Short(b.Route), b.Route, b.Route, true)
+		}
+		if b.High > 0 {
+			add("the switch lies in here (99 %)", "bracket", reports.Short(b.Low)+" – "+reports.Short(b.High), b.Low, b.High, false)
+			low, high := clamp(v.at(c.Written.Add(b.Low)), 0, 100), clamp(v.at(c.Written.Add(b.High)), 0, 100)
+			v.Spans = append(v.Spans, span{number(low, 3), number(max(high-low, 0), 3), ""})
+		}
+	}
+	return v, true
+}
+
+// changesView are the clocks of all changes.
+type changesView struct {
+	Rows []changeRow
+	// Ticks label the bars' axis.
+	Ticks []tick
+}
+
+type changeRow struct {
+	Number                                                                int
+	Name, Did, Anchor, Took, Noticed, Pushed, First, Last, Settled, Proxy string
+	// Parts are the bar.
+	Parts []lane
+	Back  bool
+}
+
+func (p *page) changes() changesView {
+	var v changesView
+	longest := time.Duration(0)
+	for _, phase := range p.Report.Phases {
+		if c := phase.Observation.Change; c != nil {
+			longest = max(longest, c.LastHeld, c.LastPushed, c.Noticed)
+		}
+	}
+	// One slow change (pods that have to start) must not make all others too short to be seen.
+	var held []time.Duration
+	for _, phase := range p.Report.Phases {
+		if c := phase.Observation.Change; c != nil && c.LastHeld > 0 {
+			held = append(held, c.LastHeld)
+		}
+	}
+	slices.Sort(held)
+	reach := longest
+	if len(held) > 0 {
+		reach = min(longest, 4*held[len(held)/2])
+	}
+	reach = max(reach, 50*time.Millisecond)
+	zero := time.Unix(0, 0)
+	v.Ticks = timeTicks(zero, zero.Add(reach), zero, 4)
+	for i, phase := range p.Report.Phases {
+		o := phase.Observation
+		c := o.Change
+		if c == nil {
+			continue
+		}
+		row := changeRow{Number: i + 1, Name: phase.Name, Did: phase.Did, Anchor: anchor(i), Back: o.Rollback != nil, Took: "never answered"}
+		if !c.Written.IsZero() {
+			row.Took = reports.Short(c.Took())
+			row.Noticed, row.Pushed = known(c.Noticed), known(c.LastPushed)
+			if c.Proxies > 0 {
+				row.First, row.Last = reports.Short(c.FirstHeld), reports.Short(c.LastHeld)
+				row.Proxy = reports.Number(c.Proxies)
+				if c.Late {
+					row.Last = "≤ " + row.Last
+				}
+			}
+			at := func(d time.Duration) float64 { return clamp(100*float64(d)/float64(reach), 0, 100) }
+			part := func(class string, from, to time.Duration) {
+				if to > from && at(to) > at(from) {
+					row.Parts = append(row.Parts, lane{Class: class, At: number(at(from), 3), Width: number(at(to)-at(from), 3)})
+				}
+			}
+			part("wait", 0, c.Noticed)
+			part("push", max(c.Noticed, 0), c.LastPushed)
+			part("held", max(c.LastPushed, 0), c.LastHeld)
+		}
+		if o.SettledAt.IsZero() {
+			row.Settled = "never"
+		} else {
+			row.Settled = reports.Short(o.SettledAt.Sub(o.Start))
+		}
+		v.Rows = append(v.Rows, row)
+	}
+	return v
+}
+
+// known prints a duration that is 0 where it is not known.
+func known(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return reports.Short(d)
+}

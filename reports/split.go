@@ -1,0 +1,85 @@
+package reports
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// A SplitRow holds what was asked of one cohort's share against what was observed.
+type SplitRow struct {
+	// Cohort is whose requests, empty for all of a window with several cohorts.
+	Cohort string
+	// Subject is a version, "" for no version, or a status such as "503", or a status and flag such as "503 UH".
+	Subject string
+	// Status tells that Subject is a status.
+	Status bool
+	Seen   Share
+	// Claim is what was claimed of it, nil where nothing was. Outcome is that of the claim's verdict.
+	Claim   *Claim
+	Outcome Outcome
+	// Moved tells that the share did not keep still, so that the interval means nothing.
+	Moved bool
+}
+
+// SplitRows are a window's shares: of all and of each cohort, every version that answered or was asked to, and every status that was
+// claimed.
+func SplitRows(w Window, verdicts []Verdict, plan loadgen.Plan) []SplitRow {
+	cohorts := order(w.Cohorts, plan)
+	if len(cohorts) > 1 {
+		cohorts = slices.Insert(cohorts, 0, "")
+	}
+	var all []SplitRow
+	for _, cohort := range cohorts {
+		counts := w.Of(cohort)
+		claimed := claimsOf(w, verdicts, cohort)
+		subjects := slices.Collect(maps.Keys(counts.Versions))
+		var statuses []string
+		for subject := range claimed {
+			if status(subject) {
+				statuses = append(statuses, subject)
+			} else if _, seen := counts.Versions[subject]; !seen {
+				subjects = append(subjects, subject)
+			}
+		}
+		slices.SortFunc(subjects, lastEmpty)
+		slices.Sort(statuses)
+		for _, subject := range append(subjects, statuses...) {
+			row := SplitRow{Cohort: cohort, Subject: subject, Status: status(subject)}
+			switch code, err := strconv.Atoi(subject); {
+			case err == nil:
+				row.Seen = NewShare(counts.Codes[code], counts.Requests)
+			case row.Status:
+				row.Seen = NewShare(counts.Flags[subject], counts.Requests)
+			default:
+				row.Seen = NewShare(counts.Versions[subject], counts.Requests)
+			}
+			if v, ok := claimed[subject]; ok {
+				row.Claim, row.Outcome = v.Claim, v.Outcome
+			}
+			if d, ok := counts.Dispersion[subject]; ok {
+				row.Moved = d.Moved()
+			}
+			all = append(all, row)
+		}
+	}
+	return all
+}
+
+// claimsOf are the verdicts about a cohort's shares, by subject. The only cohort of a window and all of its requests are the same.
+func claimsOf(w Window, verdicts []Verdict, cohort string) map[string]Verdict {
+	_, here := w.Cohorts[cohort]
+	same := len(w.Cohorts) == 1 && (here || cohort == "")
+	out := map[string]Verdict{}
+	for _, v := range verdicts {
+		if v.Claim == nil {
+			continue
+		}
+		if _, claimed := w.Cohorts[v.Claim.Cohort]; v.Claim.Cohort == cohort || same && (claimed || v.Claim.Cohort == "") {
+			out[v.Claim.Subject] = v
+		}
+	}
+	return out
+}
