@@ -18,8 +18,12 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// Schema is the version of report.json. A change that a reader of the older form would misread raises it.
+// Schema is the version of report.json. A change that a reader of the older form would misread raises it; one that it would only not see does
+// not. schema/report.schema.json is its JSON Schema.
 const Schema = 2
+
+// The JSON Schema is made from the types here and their comments.
+//go:generate go test -run=TestJSONSchemaIsCurrent -update .
 
 // The names of a run's files in its folder.
 const (
@@ -256,31 +260,4 @@ var numbers = regexp.MustCompile(`\[\n\s*-?[0-9.eE+-]+(,\n\s*-?[0-9.eE+-]+)*\n\s
 // compactNumbers puts each list of numbers on one line: those of a Timeline have thousands.
 func compactNumbers(indented []byte) []byte {
 	return numbers.ReplaceAllFunc(indented, func(list []byte) []byte { return bytes.Join(bytes.Fields(list), nil) })
-}
-
-// Load reads the report.json in dir.
-func Load(dir string) (*Report, error) {
-	path := filepath.Join(dir, ReportFile)
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("load report: %w", err)
-	}
-	var head struct {
-		Schema int `json:"schema"`
-	}
-	if err := json.Unmarshal(b, &head); err != nil {
-		return nil, fmt.Errorf("load report: %s is no report: %w", path, err)
-	}
-	switch {
-	case head.Schema == 0:
-		return nil, fmt.Errorf("load report: %s is no report: it has no schema", path)
-	case head.Schema != Schema:
-		return nil, fmt.Errorf("load report: %s has schema %d, this canarylab reads schema %d: use the version that wrote it",
-			path, head.Schema, Schema)
-	}
-	r := &Report{}
-	if err := json.Unmarshal(b, r); err != nil {
-		return nil, fmt.Errorf("load report: %s: %w", path, err)
-	}
-	return r, nil
 }

@@ -50,11 +50,11 @@ func TestSaveIntoMissingFolder(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ content, want string }{
-		"newer schema": {`{"schema": 3, "phases": "other"}`, "has schema 3, this canarylab reads schema 2"},
-		"older schema": {`{"schema": 1, "phases": "other"}`, "has schema 1, this canarylab reads schema 2"},
-		"no schema":    {`{}`, "it has no schema"},
-		"no JSON":      {`x`, "is no report"},
-		"wrong type":   {`{"schema": 2, "phases": "x"}`, "phases"},
+		"newer schema":   {`{"schema": 3, "phases": "other"}`, "has schema 3, and this canarylab reads schemas 1 to 2"},
+		"no such schema": {`{"schema": -1, "phases": "other"}`, "it has no schema"},
+		"no schema":      {`{}`, "it has no schema"},
+		"no JSON":        {`x`, "is no report"},
+		"wrong type":     {`{"schema": 2, "phases": "x"}`, "does not keep to it"},
 	} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, ReportFile), []byte(test.content), 0o600); err != nil {
