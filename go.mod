@@ -10,6 +10,8 @@ require (
 	github.com/gofrs/flock v0.13.1
 	github.com/google/go-containerregistry v0.21.6
 	github.com/invopop/jsonschema v0.14.0
+	github.com/jacoelho/xsd v0.0.27
+	github.com/joshdk/go-junit v1.0.0
 	github.com/prometheus/client_golang v1.23.2
 	github.com/prometheus/common v0.67.5
 	github.com/prometheus/procfs v0.20.1
