@@ -106,14 +106,14 @@ func median(all []time.Duration) time.Duration {
 
 // SummaryText prints runs for a terminal, width columns wide (0 means 100).
 func SummaryText(w io.Writer, all []Summary, o TextOptions) error {
-	p := &page{color: o.Color, width: max(cmp.Or(o.Width, 100), 72)}
+	p, all := newPage(o), printable(all)
 	name := 0
 	for _, s := range all {
-		name = max(name, len(s.Scenario))
+		name = max(name, cells(s.Scenario))
 	}
 	for _, s := range all {
 		sign := signs[s.Outcome]
-		p.line("%s %s  %s", p.paint(sign.color, cmp.Or(sign.mark, "!")), p.paint(bold, fmt.Sprintf("%-*s", name, s.Scenario)),
+		p.line("%s %s  %s", p.paint(sign.color, cmp.Or(sign.mark, "!")), p.paint(bold, pad(s.Scenario, name)),
 			join(" · ", string(s.Outcome), named("rollback", s.rollbacks()), plural(s.Burned, "failed request", "failed requests"), short(s.Took)))
 		p.para("    claimed  ", "", s.Claimed)
 		p.para("    seen     ", "", s.Seen)

@@ -1,42 +1,139 @@
 package reports
 
 import (
+	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 )
 
 // A table aligns cells: the first left columns to the left, numbers to the right of them to the right. (tabwriter
 // aligns all columns alike and counts color codes as text.)
 type table struct {
 	left int
-	rows [][]string
+	// align has a letter for each column, l or r, where left does not do.
+	align string
+	rows  [][]string
+	// colors has, by row and column, what a cell is painted in; cells that are not in it are not.
+	colors map[[2]int]string
 }
 
 func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
 
-// lines returns the rows with their cells padded and two spaces between them.
-func (t *table) lines() []string {
+// color paints a cell.
+func (t *table) color(row, column int, color string) {
+	if t.colors == nil {
+		t.colors = map[[2]int]string{}
+	}
+	t.colors[[2]int{row, column}] = color
+}
+
+// dimHead paints the first row.
+func (t *table) dimHead() {
+	for i := range t.rows[0] {
+		t.color(0, i, dim)
+	}
+}
+
+func (t *table) right(column int) bool {
+	if column < len(t.align) {
+		return t.align[column] == 'r'
+	}
+	return column >= t.left
+}
+
+// width is that of the whole table.
+func (t *table) width() int {
+	n := 0
+	for i, w := range t.widths() {
+		if w += 2; i == 0 {
+			w -= 2
+		}
+		n += w
+	}
+	return n
+}
+
+// narrow clips a column so that the table gets no wider than width, but not to less than least.
+func (t *table) narrow(column, width, least int) {
+	over := t.width() - width
+	if over <= 0 {
+		return
+	}
+	room := max(t.widths()[column]-over, least)
+	for _, row := range t.rows {
+		if column < len(row) {
+			row[column] = clip(row[column], room)
+		}
+	}
+}
+
+// drop takes a column away. Colors of those behind it are not looked for: it is called before any are given.
+func (t *table) drop(column int) {
+	for i, row := range t.rows {
+		if column < len(row) {
+			t.rows[i] = slices.Delete(row, column, column+1)
+		}
+	}
+	if column < len(t.align) {
+		t.align = t.align[:column] + t.align[column+1:]
+	}
+}
+
+// empty tells that a column has nothing below its head.
+func (t *table) empty(column int) bool {
+	return !slices.ContainsFunc(t.rows[1:], func(row []string) bool { return column < len(row) && row[column] != "" })
+}
+
+// dropEmpty takes the columns away that have nothing below their heads.
+func (t *table) dropEmpty() {
+	for i := len(t.rows[0]) - 1; i >= 0; i-- {
+		if t.empty(i) {
+			t.drop(i)
+		}
+	}
+}
+
+// widths are those of the columns.
+func (t *table) widths() []int {
 	var width []int
 	for _, row := range t.rows {
 		for i, cell := range row {
 			if i == len(width) {
 				width = append(width, 0)
 			}
-			width[i] = max(width[i], utf8.RuneCountInString(cell))
+			width[i] = max(width[i], cells(cell))
 		}
 	}
+	return width
+}
+
+// lines returns the rows with their cells padded and two spaces between them.
+func (t *table) lines(paint func(color, text string) string) []string {
+	width := t.widths()
 	var out []string
-	for _, row := range t.rows {
+	for n, row := range t.rows {
+		// What is left of the last cell with anything in it; no spaces follow that.
+		last := len(row) - 1
+		for last > 0 && row[last] == "" {
+			last--
+		}
 		var b strings.Builder
-		for i, cell := range row {
+		for i, cell := range row[:last+1] {
 			if i > 0 {
 				b.WriteString("  ")
 			}
-			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
-			if i < t.left {
-				b.WriteString(cell + pad)
-			} else {
+			pad := strings.Repeat(" ", width[i]-cells(cell))
+			if color, ok := t.colors[[2]int{n, i}]; ok && cell != "" {
+				cell = paint(color, cell)
+			}
+			switch {
+			case t.right(i):
 				b.WriteString(pad + cell)
+			case i < last:
+				b.WriteString(cell + pad)
+			default:
+				b.WriteString(cell)
 			}
 		}
 		out = append(out, strings.TrimRight(b.String(), " "))
@@ -44,24 +141,73 @@ func (t *table) lines() []string {
 	return out
 }
 
-// Wrap breaks text between words so that no line is wider than width, if its words allow.
+// cells is how many columns of a terminal text takes: 2 for each wide character, none for a mark that joins the one before it. It does not
+// depend on the environment.
+func cells(text string) int { return uniseg.StringWidth(text) }
+
+// clip cuts text to a width, of 8 cells at least, between characters.
+func clip(text string, width int) string {
+	if width = max(width, 8); cells(text) <= width {
+		return text
+	}
+	out, n := "", 0
+	for rest, state := text, -1; rest != ""; {
+		var c string
+		var w int
+		c, rest, w, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		if n += w; n > width-1 {
+			break
+		}
+		out += c
+	}
+	return out + "…"
+}
+
+// Wrap breaks text between words so that no line is wider than width, in columns of a terminal. A word that is wider than that is broken
+// anywhere.
 func Wrap(text string, width int) []string {
 	var out []string
 	line, n := "", 0
 	for _, word := range strings.Fields(text) {
-		w := utf8.RuneCountInString(word)
-		switch {
-		case n == 0:
-			line, n = word, w
-		case n+1+w <= width:
+		w := cells(word)
+		if n > 0 && n+1+w <= width {
 			line, n = line+" "+word, n+1+w
-		default:
+			continue
+		}
+		if n > 0 {
 			out = append(out, line)
-			line, n = word, w
+		}
+		line, n = word, w
+		for n > width {
+			head, rest := breakWord(line, width)
+			if rest == "" {
+				break // a character that is wider than the line
+			}
+			out = append(out, head)
+			line, n = rest, cells(rest)
 		}
 	}
-	if n > 0 {
+	if n > 0 || line != "" {
 		out = append(out, line)
 	}
 	return out
 }
+
+// breakWord cuts a word after so many characters as fit into width, and after one at least.
+func breakWord(word string, width int) (head, rest string) {
+	n := 0
+	for rest, state := word, -1; rest != ""; {
+		var w int
+		_, next, cluster, s := uniseg.FirstGraphemeClusterInString(rest, state)
+		w, state = cluster, s
+		at := len(word) - len(rest)
+		if n += w; n > width && at > 0 {
+			return word[:at], word[at:]
+		}
+		rest = next
+	}
+	return word, ""
+}
+
+// pad fills text up to a width.
+func pad(text string, width int) string { return text + strings.Repeat(" ", max(width-cells(text), 0)) }

@@ -11,26 +11,48 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/canarylab/canarylab/loadgen"
 )
 
 // TextOptions are for Text.
 type TextOptions struct {
+	// Full prints all that there is to say, however long. Otherwise it is a story of storyLines lines and storyWidth columns.
+	Full bool
 	// Color marks outcomes with ANSI colors.
 	Color bool
+	// ASCII prints no character that is not ASCII, for a terminal that knows no UTF-8.
+	ASCII bool
 	// Width is how wide lines may get, in columns. Zero means 100; less than 72 is taken as 72, which the tables need.
 	Width int
+	// Dir is the run's folder as the reader can type it, and Problems are what is wrong with it (Run.Problems). Both may be empty.
+	Dir      string
+	Problems []string
 }
 
-// Text prints a report for a terminal.
+// Text prints a report for a terminal. Whatever texts are in it, nothing but colors, and those only if they are asked for, moves the terminal.
 func Text(w io.Writer, r *Report, o TextOptions) error {
-	if o.Width == 0 {
-		o.Width = 100
+	clean := printable(*r)
+	r = &clean
+	o.Problems, o.Dir = printable(o.Problems), Printable(o.Dir)
+	p := newPage(o)
+	if o.Full {
+		p.full(r, o)
+	} else {
+		p.story(r, o)
 	}
-	p := &page{color: o.Color, width: max(o.Width, 72)}
+	if _, err := w.Write(p.Bytes()); err != nil {
+		return fmt.Errorf("print report: %w", err)
+	}
+	return nil
+}
+
+// full prints everything.
+func (p *page) full(r *Report, o TextOptions) {
 	p.header(r)
+	for _, problem := range o.Problems {
+		p.para("! folder  ", yellow, problem)
+	}
 	folded := 0
 	for i, phase := range r.Phases {
 		if phase.Repeat && phase.Outcome() == Pass {
@@ -56,17 +78,17 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	}
 	p.prose("where", strings.Join(r.Setup.About, " "))
 	p.files(r.Files)
-	if _, err := w.Write(p.Bytes()); err != nil {
-		return fmt.Errorf("print report: %w", err)
-	}
-	return nil
 }
 
 // A page is a report being printed.
 type page struct {
 	bytes.Buffer
-	color bool
-	width int
+	color, ascii bool
+	width        int
+}
+
+func newPage(o TextOptions) *page {
+	return &page{color: o.Color, ascii: o.ASCII, width: max(cmp.Or(o.Width, 100), 72)}
 }
 
 // ANSI colors.
@@ -102,12 +124,33 @@ func (p *page) badge(o Outcome) string {
 	return p.paint(sign.color+";"+bold, sign.mark+" "+string(o))
 }
 
-// line prints one line.
-func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+// line prints one line, whatever is in it.
+func (p *page) line(format string, args ...any) {
+	p.WriteString(oneLine(p.plain(fmt.Sprintf(format, args...))) + "\n")
+}
+
+// oneLine is text without line breaks and tabs: one in a name would forge a line of the report.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// plain is text in the characters that the page may have.
+func (p *page) plain(text string) string {
+	if !p.ascii {
+		return text
+	}
+	return toASCII(text)
+}
 
 // para prints text wrapped, its first line after lead, the others indented as deep. Lead is counted as lines cells wide.
 func (p *page) para(lead, color, text string) {
-	indent := utf8.RuneCountInString(lead)
+	lead, text = p.plain(lead), p.plain(text)
+	indent := cells(lead)
 	for i, line := range Wrap(text, p.width-indent) {
 		if i > 0 {
 			lead = strings.Repeat(" ", indent)
@@ -208,7 +251,7 @@ func (p *page) phase(number int, phase Phase, plan loadgen.Plan) {
 	if len(phase.Verdicts) > 0 {
 		mark = " " + signs[outcome].mark + " " + string(outcome)
 	}
-	rule := max(p.width-utf8.RuneCountInString(title)-utf8.RuneCountInString(mark), 3)
+	rule := max(p.width-cells(title)-cells(mark), 3)
 	p.line("")
 	p.line("%s%s%s", p.paint(bold, title), p.paint(dim, strings.Repeat("─", rule)), p.paint(signs[outcome].color, mark))
 	p.para("   ", "", phase.Did)
@@ -278,14 +321,6 @@ func timing(o Observation) string {
 	}
 	s = append(s, fmt.Sprintf("settled after %s, then watched for %s", short(o.SettledAt.Sub(o.Start)), short(o.Settled.Took())))
 	return join("; ", s...)
-}
-
-// clip cuts text to a width.
-func clip(text string, width int) string {
-	if all := []rune(text); len(all) > max(width, 8) {
-		return string(all[:max(width, 8)-1]) + "…"
-	}
-	return text
 }
 
 // moments says when requests of each kind that came or went with the change were seen first and last.
@@ -527,20 +562,7 @@ func (p *page) costs(phases []Phase) {
 
 // rollbacks compares the ways back of a run that has several: each by itself, or each way by its median where it was gone more than once.
 func (p *page) rollbacks(phases []Phase) {
-	var ways []string
-	by := map[string][]*Rollback{}
-	n := 0
-	for _, phase := range phases {
-		r := phase.Observation.Rollback
-		if r == nil {
-			continue
-		}
-		n++
-		if len(by[r.Method]) == 0 {
-			ways = append(ways, r.Method)
-		}
-		by[r.Method] = append(by[r.Method], r)
-	}
+	ways, by, n := backs(phases)
 	if n < 2 {
 		return
 	}
@@ -566,6 +588,23 @@ func (p *page) rollbacks(phases []Phase) {
 		t.row(phase.Name, clip(r.Method, p.width-61), last, bracket, short(r.Drain), Number(r.Failed), Number(r.Canaries))
 	}
 	p.table(t)
+}
+
+// backs are the ways back of a run, in order, with the rollbacks by each, and how many these are.
+func backs(phases []Phase) (ways []string, by map[string][]*Rollback, n int) {
+	by = map[string][]*Rollback{}
+	for _, phase := range phases {
+		r := phase.Observation.Rollback
+		if r == nil {
+			continue
+		}
+		n++
+		if len(by[r.Method]) == 0 {
+			ways = append(ways, r.Method)
+		}
+		by[r.Method] = append(by[r.Method], r)
+	}
+	return ways, by, n
 }
 
 // medians has a line for each way back: the median and the range of its times and costs. A way that was not effective has no time: affected
@@ -712,21 +751,21 @@ func (p *page) bringUp(steps []Step) {
 	p.section("bring-up, " + short(total))
 	name := 0
 	for _, s := range steps {
-		name = max(name, utf8.RuneCountInString(s.Name))
+		name = max(name, cells(s.Name))
 	}
 	// The line has an indent of 3, the name, two durations of at most 7, and 2 between each of the four.
-	cells := min(max(p.width-3-name-2*7-3*2, 4), 48)
+	columns := min(max(p.width-3-name-2*7-3*2, 4), 48)
 	at := func(d time.Duration) int {
 		if total == 0 {
 			return 0
 		}
-		return int(int64(d) * int64(cells) / int64(total))
+		return int(int64(d) * int64(columns) / int64(total))
 	}
 	t := &table{left: 1}
 	for _, s := range steps {
-		from := min(at(s.Start), cells-1)
+		from := min(at(s.Start), columns-1)
 		long := max(at(s.Start+s.Took)-from, 1)
-		bar := strings.Repeat(" ", from) + strings.Repeat("━", long) + strings.Repeat(" ", cells-from-long)
+		bar := strings.Repeat(" ", from) + strings.Repeat("━", long) + strings.Repeat(" ", columns-from-long)
 		t.row(s.Name, short(s.Start), short(s.Took), bar)
 	}
 	p.table(t)
@@ -747,12 +786,20 @@ func (p *page) files(files []File) {
 // section prints a heading with a rule.
 func (p *page) section(name string) {
 	p.line("")
-	p.line("%s%s", p.paint(bold, name+" "), p.paint(dim, strings.Repeat("─", max(p.width-utf8.RuneCountInString(name)-1, 3))))
+	p.line("%s%s", p.paint(bold, name+" "), p.paint(dim, strings.Repeat("─", max(p.width-cells(name)-1, 3))))
 }
 
-func (p *page) table(t *table) {
-	for _, line := range t.lines() {
-		p.line("   %s", line)
+func (p *page) table(t *table) { p.indented(t, "   ") }
+
+// indented prints a table after an indent.
+func (p *page) indented(t *table, indent string) {
+	for _, row := range t.rows {
+		for i := range row {
+			row[i] = oneLine(p.plain(row[i]))
+		}
+	}
+	for _, line := range t.lines(p.paint) {
+		p.line("%s%s", indent, line)
 	}
 }
 

@@ -49,12 +49,19 @@ func TestTextGolden(t *testing.T) {
 		r    *Report
 		o    TextOptions
 	}{
-		{"label-mismatch", labReport(), TextOptions{}},
-		{"label-mismatch-color", labReport(), TextOptions{Color: true}},
-		{"label-mismatch-72", labReport(), TextOptions{Width: 72}},
-		{"broken", broken, TextOptions{}},
-		{"stray", stray, TextOptions{}},
-		{"empty", &Report{Scenario: "nothing"}, TextOptions{}},
+		{"label-mismatch", labReport(), TextOptions{Full: true}},
+		{"label-mismatch-color", labReport(), TextOptions{Full: true, Color: true}},
+		{"label-mismatch-72", labReport(), TextOptions{Full: true, Width: 72}},
+		{"broken", broken, TextOptions{Full: true}},
+		{"stray", stray, TextOptions{Full: true}},
+		{"empty", &Report{Scenario: "nothing"}, TextOptions{Full: true}},
+		{"story", labReport(), TextOptions{Dir: "reports/out/20261123-060102-label-mismatch"}},
+		{"story-color", labReport(), TextOptions{Color: true}},
+		{"story-72", labReport(), TextOptions{Width: 72}},
+		{"story-ascii", labReport(), TextOptions{ASCII: true}},
+		{"story-broken", broken, TextOptions{Problems: []string{"trace.jsonl ends in the middle of a line."}}},
+		{"story-stray", stray, TextOptions{}},
+		{"story-empty", &Report{Scenario: "nothing"}, TextOptions{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var b bytes.Buffer
