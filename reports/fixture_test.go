@@ -67,8 +67,8 @@ func detectedReport() *Report {
 	return r
 }
 
-// hostile are texts that try to be more than texts: in HTML, XML, Markdown, a terminal, a CI's log, a metrics file, a path.
-var hostile = []string{
+// hostileTexts are texts that try to be more than texts: in HTML, XML, Markdown, a terminal, a CI's log, a metrics file, a path.
+var hostileTexts = []string{
 	`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `</details></td></table>`, `]]><x>`, `<!--`, `&lt;b&gt;&amp;`,
 	"| a | b |\n|---|---|", "```\n# not a heading", "`code` **bold** _it_ ~~no~~", "@octocat #1 org/repo#2", "[click](javascript:alert(1))", "![x](http://example.com/x.png)",
 	"\n::error title=x::forged\n::set-output name=a::b", "%0A::warning::forged", "\x00\x01\x08\x0b\x1b[31mred\x1b[0m\x7f\u0085\ufffe\uffff", "\u202eright to left\u202c\u2066",
@@ -99,7 +99,7 @@ func hostileReport() *Report {
 		}
 	}
 	// What a newer version, or a forger, may write.
-	r.Phases[1].Verdicts[0].Outcome = Outcome(hostile[0] + hostile[14])
+	r.Phases[1].Verdicts[0].Outcome = Outcome(hostileTexts[0] + hostileTexts[14])
 	return r
 }
 
@@ -107,7 +107,7 @@ func hostileReport() *Report {
 func spoil(v reflect.Value, n *int) {
 	next := func(s string) string {
 		*n++
-		return s + hostile[*n%len(hostile)]
+		return s + hostileTexts[*n%len(hostileTexts)]
 	}
 	switch v.Kind() {
 	case reflect.String:

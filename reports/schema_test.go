@@ -155,7 +155,7 @@ func TestTheSchemaRefuses(t *testing.T) {
 		"no scenario":          {`"scenario":`, `"other":`, "scenario"},
 		"a time in words":      {`"tookNs":23400000000`, `"tookNs":"23.4s"`, "/tookNs"},
 		"a date that is none":  {`"started":"2026-11-23T06:01:02Z"`, `"started":"yesterday"`, "/started"},
-		"a count that is none": {`"outside":`, `"outside":"x","other":`, "/books/outside"},
+		"a count that is none": {`"unexplainedTotal":`, `"unexplainedTotal":"x","other":`, "/books/unexplainedTotal"},
 	} {
 		if !bytes.Contains(good, []byte(test.old)) {
 			t.Fatalf("%s: the report has no %s", name, test.old)

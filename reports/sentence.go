@@ -43,7 +43,7 @@ func Sentence(r *Report) string {
 	case len(r.Books.Troubles) > 0:
 		return fmt.Sprintf("All %s hold, but the lab was disturbed while it measured (%s), so that nothing is concluded.", claims, r.Books.Troubles[0].Text)
 	}
-	v := point(r)
+	_, v, _ := Point(r)
 	hold := "All " + claims + " hold"
 	if all == 1 {
 		hold = "The one claim holds"
