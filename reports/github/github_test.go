@@ -1,0 +1,126 @@
+package github
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func open(t *testing.T, name string) *reports.Run {
+	t.Helper()
+	run, err := reports.OpenRun(filepath.Join("..", "testdata", "runs", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+// env is an environment.
+func env(all map[string]string) func(string) string {
+	return func(name string) string { return all[name] }
+}
+
+func TestAnnotations(t *testing.T) {
+	command := regexp.MustCompile(`^::(error|warning) title=[^:,\r\n]*::[^\r\n]*$`)
+	for _, name := range []string{"label-mismatch", "passed", "broken", "hostile", "empty"} {
+		var b bytes.Buffer
+		if err := Publish(&b, env(map[string]string{"GITHUB_ACTIONS": "true"}), open(t, name)); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join("testdata", name+".golden")
+		if *update {
+			if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want, err := os.ReadFile(path); err != nil || !bytes.Equal(b.Bytes(), want) {
+			t.Errorf("%s: got\n%s\nwant (%v)\n%s", name, &b, err, want)
+		}
+		if (b.Len() == 0) != (name == "passed") {
+			t.Errorf("%s: got %d bytes of annotations; only a run that passed has none", name, b.Len())
+		}
+		for _, line := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
+			if b.Len() > 0 && !command.MatchString(line) {
+				t.Errorf("%s: got %q, want one command", name, line)
+			}
+		}
+	}
+}
+
+func TestEscaping(t *testing.T) {
+	for in, want := range map[string]string{"a%b": "a%25b", "a\r\nb": `a\x0d%0Ab`, "a:b,c": "a:b,c", "::set-env name=x::y": "::set-env name=x::y", "\x1b[2J": `\x1b[2J`} {
+		if got := data(in); got != want {
+			t.Errorf("data(%q): got %q, want %q", in, got, want)
+		}
+	}
+	if got, want := property("a:b, c\n%"), "a%3Ab%2C c%0A%25"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestSummary(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "summary")
+	asked := env(map[string]string{"GITHUB_STEP_SUMMARY": file})
+	run := open(t, "label-mismatch")
+	size := func() int64 {
+		t.Helper()
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	for range 2 {
+		if err := Publish(brokenPipe{}, asked, run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, err := os.ReadFile(file); err != nil || strings.Count(string(b), "### ❌ label-mismatch: fail") != 2 || !strings.Contains(string(b), "<details>") {
+		t.Errorf("got %v\n%s\nwant two pages", err, b)
+	}
+	// A summary that is nearly full gets the head alone, and a full one nothing.
+	fill := func(left int64) {
+		t.Helper()
+		f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := f.WriteString(strings.Repeat(".", int(maxSummary-size()-left))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fill(2000)
+	if err := Publish(brokenPipe{}, asked, run); err != nil {
+		t.Fatal(err)
+	}
+	if n := maxSummary - size(); n < 1000 || n == 2000 {
+		t.Errorf("%d bytes are left of 2,000, want the head alone to be written", n)
+	}
+	fill(10)
+	if err := Publish(brokenPipe{}, asked, run); err == nil || !strings.Contains(err.Error(), "is left out") || size() > maxSummary {
+		t.Errorf("got error %v and %d bytes, want one that says that the run is left out", err, size())
+	}
+	if err := Publish(brokenPipe{}, env(map[string]string{"GITHUB_STEP_SUMMARY": t.TempDir()}), run); err == nil || !strings.Contains(err.Error(), "GITHUB_STEP_SUMMARY") {
+		t.Errorf("got error %v, want one that names the variable", err)
+	}
+}
+
+func TestNothingElsewhere(t *testing.T) {
+	if err := Publish(brokenPipe{}, env(nil), open(t, "label-mismatch")); err != nil {
+		t.Errorf("got %v, want nothing to be written", err)
+	}
+}
+
+// brokenPipe must not be written to.
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, os.ErrClosed }
