@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -231,12 +232,6 @@ func (r *Report) Save(dir string) (err error) {
 			err = fmt.Errorf("save report in %s: %w", dir, err)
 		}
 	}()
-	r.Schema = Schema
-	b, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	b = compactNumbers(b)
 	f, err := os.CreateTemp(dir, ReportFile+".*")
 	if err != nil {
 		return err
@@ -246,12 +241,23 @@ func (r *Report) Save(dir string) (err error) {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	_, err = f.Write(append(b, '\n'))
+	err = r.WriteJSON(f)
 	// CreateTemp's files are for their owner only; a report is to be read.
 	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), filepath.Join(dir, ReportFile))
+}
+
+// WriteJSON writes what report.json has. It sets r.Schema.
+func (r *Report) WriteJSON(w io.Writer) error {
+	r.Schema = Schema
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(compactNumbers(b), '\n'))
+	return err
 }
 
 // numbers is a list of numbers alone, as MarshalIndent prints it. A quoted text can't look so: its line breaks are escaped.
