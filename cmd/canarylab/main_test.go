@@ -168,3 +168,22 @@ func TestProgressInALog(t *testing.T) {
 		t.Errorf("got %q, want no control characters in a log", text)
 	}
 }
+
+func TestUTF8Locale(t *testing.T) {
+	for _, tt := range []struct {
+		env  map[string]string
+		want bool
+	}{
+		{nil, true},
+		{map[string]string{"LANG": "C.UTF-8"}, true},
+		{map[string]string{"LANG": "de_DE.utf8"}, true},
+		{map[string]string{"LANG": "C"}, false},
+		{map[string]string{"LANG": "en_US.UTF-8", "LC_ALL": "POSIX"}, false},
+		{map[string]string{"LANG": "C", "LC_CTYPE": "en_US.UTF-8"}, true},
+		{map[string]string{"LANG": "ja_JP.eucJP"}, false},
+	} {
+		if got := utf8Locale(func(name string) string { return tt.env[name] }); got != tt.want {
+			t.Errorf("%v: got %t, want %t", tt.env, got, tt.want)
+		}
+	}
+}

@@ -245,7 +245,7 @@ func newScenarioRun(g *global) *cobra.Command {
 	var o output
 	var out, label string
 	var loadPods int
-	var all bool
+	var all, full bool
 	cmd := &cobra.Command{
 		Use: "run NAME...", Short: "Play scenarios and report what happened", ValidArgsFunction: completeScenarios,
 		Long: "Run plays a scenario on the running cluster, or brings one up first and leaves it running. The report goes to\nstdout and, with everything that was recorded, into a folder of its own. Of several scenarios, one after the other,\nonly a table goes to stdout; it is kept beside their folders too.",
@@ -277,13 +277,14 @@ func newScenarioRun(g *global) *cobra.Command {
 			if len(list) > 1 {
 				return runAll(cmd, g, o, list, out, loadPods)
 			}
-			return runOne(cmd, g, o, list[0], out, loadPods)
+			return runOne(cmd, g, o, list[0], out, loadPods, full)
 		},
 	}
 	o.add(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "folder for the run's own folder (default: reports/out of the source tree)")
 	cmd.Flags().IntVar(&loadPods, "load-pods", 1, "pods that share the load")
 	cmd.Flags().BoolVar(&all, "all", false, "play every scenario")
+	fullFlag(cmd, &full)
 	labelFlag(cmd, &label)
 	bringUpFlags(cmd, g)
 	return cmd
@@ -306,7 +307,7 @@ func chosen(names []string, label string) ([]harness.Scenario, error) {
 }
 
 // runOne plays a scenario and prints its report.
-func runOne(cmd *cobra.Command, g *global, o output, s harness.Scenario, out string, loadPods int) error {
+func runOne(cmd *cobra.Command, g *global, o output, s harness.Scenario, out string, loadPods int, full bool) error {
 	var rep *reports.Report
 	dir := ""
 	err := onLab(cmd.Context(), g, func(ctx context.Context, l *lab.Lab, p *progress) (err error) {
@@ -314,7 +315,8 @@ func runOne(cmd *cobra.Command, g *global, o output, s harness.Scenario, out str
 		return err
 	})
 	if rep != nil {
-		if printErr := o.print(cmd.OutOrStdout(), rep, func(w io.Writer) error { return printReport(w, rep) }); printErr != nil {
+		run := &reports.Run{Dir: dir, Report: rep}
+		if printErr := o.print(cmd.OutOrStdout(), rep, func(w io.Writer) error { return printRun(w, run, full) }); printErr != nil {
 			err = errors.Join(err, printErr)
 		}
 		fmt.Fprintf(os.Stderr, "\nAll of it is in %s\n", dir)
@@ -422,16 +424,44 @@ func play(ctx context.Context, l *lab.Lab, p *progress, s harness.Scenario, out 
 	return rep, dir, err
 }
 
-// printReport prints for people, in the width of their terminal.
-func printReport(w io.Writer, rep *reports.Report) error { return reports.Text(w, rep, textOptions()) }
+// fullFlag adds the flag that asks for the long report.
+func fullFlag(cmd *cobra.Command, full *bool) {
+	cmd.Flags().BoolVar(full, "full", false, "print everything, not only what fits on one screen")
+}
 
-// textOptions are those of the terminal.
+// printRun prints for people, in the width of their terminal.
+func printRun(w io.Writer, run *reports.Run, full bool) error {
+	o := textOptions()
+	o.Full, o.Dir, o.Problems = full, nearby(run.Dir), run.Problems
+	return reports.Text(w, run.Report, o)
+}
+
+// nearby is a folder as it is typed from here.
+func nearby(dir string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return dir
+	}
+	if rel, err := filepath.Rel(here, dir); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return dir
+}
+
+// textOptions are those of the terminal. What is no terminal gets the same text everywhere: in UTF-8, without colors, 100 columns wide.
 func textOptions() reports.TextOptions {
 	o := reports.TextOptions{Color: colored(os.Stdout)}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
-		o.Width = width
+		o.Width, o.ASCII = width, !utf8Locale(os.Getenv)
 	}
 	return o
+}
+
+// utf8Locale tells whether a terminal is to be sent UTF-8: not where the locale says otherwise. Where nothing says anything, as in many a container,
+// terminals of today do.
+func utf8Locale(env func(string) string) bool {
+	locale := strings.ToLower(cmp.Or(env("LC_ALL"), env("LC_CTYPE"), env("LANG")))
+	return locale == "" || strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")
 }
 
 // outDir is where runs are kept: what was asked for, or reports/out of the source tree.
@@ -478,9 +508,10 @@ func completeScenarios(*cobra.Command, []string, string) ([]string, cobra.ShellC
 func newReport() *cobra.Command {
 	var o output
 	var out string
+	var full bool
 	cmd := &cobra.Command{
 		Use: "report [DIR]", Short: "Print a run's report again, without a cluster",
-		Long: "Report prints the report in a run's folder; without DIR that of the newest run.",
+		Long: "Report prints the report in a run's folder; without DIR that of the newest run. What has no room on one screen is left\nout, and said to be; --full prints it.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usage("%s takes one folder, got %q", cmd.CommandPath(), args)
@@ -500,18 +531,19 @@ func newReport() *cobra.Command {
 					return err
 				}
 			}
-			rep, err := reports.Load(dir)
+			run, err := reports.OpenRun(dir)
 			if errors.Is(err, os.ErrNotExist) {
 				return usage("%w", err)
 			}
 			if err != nil {
 				return err
 			}
-			return o.print(cmd.OutOrStdout(), rep, func(w io.Writer) error { return printReport(w, rep) })
+			return o.print(cmd.OutOrStdout(), run.Report, func(w io.Writer) error { return printRun(w, run, full) })
 		},
 	}
 	o.add(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "folder with the runs' folders (default: reports/out of the source tree)")
+	fullFlag(cmd, &full)
 	return cmd
 }
 
