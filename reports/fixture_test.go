@@ -183,6 +183,9 @@ func TestOlderSchemas(t *testing.T) {
 	has(r, "it bounds it by 158 ms, at 95 %")
 	has(r, "no rows by phase and hop")
 	has(r, "The first half second of load was warm-up.")
+	if run, err := OpenRun(filepath.Join("testdata", "runs", "schema-1")); err != nil || len(run.Problems) != 2 || run.Problems[0] != r.older {
+		t.Errorf("got run %+v, %v, want its age among its problems", run, err)
+	}
 	if r.Phases[2].Observation.Rollback != nil {
 		t.Error("a rollback without a bracket is shown as one that never closed")
 	}

@@ -140,6 +140,7 @@ func fromSchema1(r *Report, b []byte) error {
 			"Shares were not looked at for whether they kept still.")
 	}
 	r.Notes = append(notes, r.Notes...)
+	r.older = fmt.Sprintf("%s was written in schema 1, by a canarylab of before schema %d: its notes say what it lacks.", ReportFile, Schema)
 	return nil
 }
 

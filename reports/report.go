@@ -138,6 +138,9 @@ type Report struct {
 	Notes  []string `json:"notes,omitempty"`
 	// Files are what the run left, with paths relative to the report's folder.
 	Files []File `json:"files,omitempty"`
+
+	// older says that the report was read from a file of an older schema.
+	older string
 }
 
 // A Setup is what two runs must share to be compared.

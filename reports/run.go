@@ -48,6 +48,9 @@ func OpenRun(dir string) (*Run, error) {
 		return nil, fmt.Errorf("open run: %w", err)
 	}
 	r := &Run{Dir: dir, Report: report}
+	if report.older != "" {
+		r.problem("%s", report.older)
+	}
 	r.trace()
 	r.readManifests()
 	return r, nil
