@@ -86,8 +86,8 @@ func Point(r *Report) (phase string, v Verdict, ok bool) {
 	return "", Verdict{}, false
 }
 
-// rollbacks are the rollback times for a table: the median and the range where there are more than three.
-func (s Summary) rollbacks() string {
+// RollbackTimes are the rollback times for a table: the median and the range where there are more than three.
+func (s Summary) RollbackTimes() string {
 	var all []string
 	for _, d := range s.Rollbacks {
 		all = append(all, short(d))
@@ -114,22 +114,10 @@ func SummaryText(w io.Writer, all []Summary, o TextOptions) error {
 	for _, s := range all {
 		sign := signs[s.Outcome]
 		p.line("%s %s  %s", p.paint(sign.color, cmp.Or(sign.mark, "!")), p.paint(bold, pad(s.Scenario, name)),
-			join(" · ", string(s.Outcome), named("rollback", s.rollbacks()), plural(s.Burned, "failed request", "failed requests"), short(s.Took)))
+			join(" · ", string(s.Outcome), named("rollback", s.RollbackTimes()), plural(s.Burned, "failed request", "failed requests"), short(s.Took)))
 		p.para("    claimed  ", "", s.Claimed)
 		p.para("    seen     ", "", s.Seen)
 	}
 	_, err := w.Write(p.Bytes())
-	return err
-}
-
-// SummaryMarkdown prints runs as a table for a page.
-func SummaryMarkdown(w io.Writer, all []Summary) error {
-	var b strings.Builder
-	b.WriteString("| scenario | claimed | seen | verdict | rollback | took |\n|---|---|---|---|---|---|\n")
-	cell := strings.NewReplacer("|", "\\|", "\n", " ")
-	for _, s := range all {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %.0f s |\n", s.Scenario, cell.Replace(s.Claimed), cell.Replace(s.Seen), s.Outcome, s.rollbacks(), s.Took.Seconds())
-	}
-	_, err := io.WriteString(w, b.String())
 	return err
 }

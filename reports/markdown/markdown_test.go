@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/yuin/goldmark"
@@ -199,5 +200,20 @@ func TestFitsAComment(t *testing.T) {
 	}
 	if page := write(t, open(t, "label-mismatch")); utf8.RuneCountInString(page) > 10000 || strings.Contains(page, "left out") {
 		t.Errorf("got %d characters for a usual run, want less than 10,000", utf8.RuneCountInString(page))
+	}
+}
+
+func TestSummary(t *testing.T) {
+	var b bytes.Buffer
+	err := Summary(&b, []reports.Summary{
+		{Scenario: "label-mismatch", Claimed: "10 % of all requests with status 503 and flag -", Seen: "x | y", Outcome: reports.Pass, Took: 26400 * time.Millisecond,
+			Rollbacks: []time.Duration{113 * time.Millisecond}},
+		{Scenario: "a|b", Claimed: "<b>\n| c", Outcome: "odd"},
+	})
+	want := "| scenario | claimed | seen | verdict | rollback | took |\n|---|---|---|---|---|---|\n" +
+		"| `label-mismatch` | 10 % of all requests with status 503 and flag - | x \\| y | pass | 113 ms | 26 s |\n" +
+		"| <code>a\\|b</code> | &lt;b&gt; \\| c |  | odd |  | 0 s |\n"
+	if err != nil || b.String() != want {
+		t.Errorf("got %v\n%s\nwant\n%s", err, &b, want)
 	}
 }
