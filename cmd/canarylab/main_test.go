@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/lab"
@@ -124,22 +123,6 @@ func TestStatusWithoutClusters(t *testing.T) {
 	}
 	if out, _, err := run(t, "status", "-o", "json"); err != nil || strings.TrimSpace(out) != "[]" {
 		t.Errorf("got %q (%v), want []", out, err)
-	}
-}
-
-func TestNewestReport(t *testing.T) {
-	out := t.TempDir()
-	for _, name := range []string{"20260101-000000-a", "20260202-000000-b"} {
-		if err := os.MkdirAll(filepath.Join(out, name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := (&reports.Report{Scenario: name, Started: time.Now()}).Save(filepath.Join(out, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := newest(out)
-	if want := filepath.Join(out, "20260202-000000-b"); err != nil || got != want {
-		t.Errorf("got %q (%v), want %q", got, err, want)
 	}
 }
 

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +23,11 @@ import (
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/github"
+	"github.com/canarylab/canarylab/reports/html"
+	"github.com/canarylab/canarylab/reports/junit"
+	"github.com/canarylab/canarylab/reports/markdown"
+	"github.com/canarylab/canarylab/reports/render"
 	"github.com/canarylab/canarylab/scenarios"
 )
 
@@ -248,7 +253,7 @@ func newScenarioRun(g *global) *cobra.Command {
 	var all, full bool
 	cmd := &cobra.Command{
 		Use: "run NAME...", Short: "Play scenarios and report what happened", ValidArgsFunction: completeScenarios,
-		Long: "Run plays a scenario on the running cluster, or brings one up first and leaves it running. The report goes to\nstdout and, with everything that was recorded, into a folder of its own. Of several scenarios, one after the other,\nonly a table goes to stdout; it is kept beside their folders too.",
+		Long: "Run plays a scenario on the running cluster, or brings one up first and leaves it running. The report goes to\nstdout and, with everything that was recorded, into a folder of its own, in every format that canarylab report has.\nOf several scenarios, one after the other, only a table goes to stdout; it is kept beside their folders too, with\none JUnit file of all.\n\nIn a job of GitHub Actions each run is shown in the step's summary, and what did not pass as annotations.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if all = all || label != ""; all && len(args) > 0 {
 				return usage("%s wants names or --all and --label, got both", cmd.CommandPath())
@@ -308,18 +313,19 @@ func chosen(names []string, label string) ([]harness.Scenario, error) {
 
 // runOne plays a scenario and prints its report.
 func runOne(cmd *cobra.Command, g *global, o output, s harness.Scenario, out string, loadPods int, full bool) error {
-	var rep *reports.Report
-	dir := ""
+	var done *played
 	err := onLab(cmd.Context(), g, func(ctx context.Context, l *lab.Lab, p *progress) (err error) {
-		rep, dir, err = play(ctx, l, p, s, out, loadPods)
+		done, err = play(ctx, l, p, s, out, loadPods)
 		return err
 	})
-	if rep != nil {
-		run := &reports.Run{Dir: dir, Report: rep}
-		if printErr := o.print(cmd.OutOrStdout(), rep, func(w io.Writer) error { return printRun(w, run, full) }); printErr != nil {
-			err = errors.Join(err, printErr)
+	if done != nil {
+		run := done.Run
+		printErr := o.print(cmd.OutOrStdout(), run.Report, func(w io.Writer) error { return printRun(w, run, full) })
+		fmt.Fprintf(os.Stderr, "\nAll of it is in %s\n", run.Dir)
+		if page := done.page(); page != "" {
+			fmt.Fprintf(os.Stderr, "To look at it: %s\n", page)
 		}
-		fmt.Fprintf(os.Stderr, "\nAll of it is in %s\n", dir)
+		err = errors.Join(err, printErr, github.Publish(os.Stderr, os.Getenv, run))
 	}
 	if errors.Is(err, harness.ErrOthersIstio) {
 		return usage("%w", err)
@@ -327,8 +333,8 @@ func runOne(cmd *cobra.Command, g *global, o output, s harness.Scenario, out str
 	if err != nil {
 		return err
 	}
-	if rep.Outcome != reports.Pass {
-		return outcomeError{rep.Outcome}
+	if o := done.Run.Report.Outcome; o != reports.Pass {
+		return outcomeError{o}
 	}
 	return nil
 }
@@ -336,6 +342,7 @@ func runOne(cmd *cobra.Command, g *global, o output, s harness.Scenario, out str
 // runAll plays scenarios one after the other and prints a table. What is wrong with one is no reason to leave out the others, but for a lab that can't
 // be worked with and for an interruption.
 func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, out string, loadPods int) error {
+	var runs []*reports.Run
 	var all []reports.Summary
 	worst := reports.Pass
 	begun := time.Now()
@@ -350,11 +357,12 @@ func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, ou
 				continue
 			}
 			p.Say("scenario %d of %d: %s", i+1, len(list), s.Name)
-			rep, dir, err := play(ctx, l, p, s, out, loadPods)
-			if rep != nil {
-				summary := reports.Summarize(rep)
-				summary.Dir = dir
-				all, worst = append(all, summary), worst.Worse(rep.Outcome)
+			done, err := play(ctx, l, p, s, out, loadPods)
+			if done != nil {
+				summary := reports.Summarize(done.Run.Report)
+				summary.Dir = done.Run.Dir
+				runs, all, worst = append(runs, done.Run), append(all, summary), worst.Worse(done.Run.Report.Outcome)
+				p.Say("%s: %s", summary.Outcome, cmp.Or(done.page(), done.Run.Dir))
 			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("scenario %s: %w", s.Name, err))
@@ -366,9 +374,12 @@ func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, ou
 		printErr := o.print(cmd.OutOrStdout(), all, func(w io.Writer) error {
 			return reports.SummaryText(w, all, textOptions())
 		})
-		file, keepErr := keepSummary(out, begun, all)
+		files, keepErr := keepSummary(out, begun, runs, all)
 		err = errors.Join(err, printErr, keepErr)
-		fmt.Fprintf(os.Stderr, "\nThe same as a table: %s\n", file)
+		fmt.Fprintf(os.Stderr, "\nThe same as a table and for a CI system: %s\n", strings.Join(files, " "))
+		for _, run := range runs {
+			err = errors.Join(err, github.Publish(os.Stderr, os.Getenv, run))
+		}
 	}
 	if err != nil {
 		return err
@@ -379,14 +390,24 @@ func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, ou
 	return nil
 }
 
-// keepSummary writes the table of several runs beside their folders.
-func keepSummary(out string, begun time.Time, all []reports.Summary) (string, error) {
-	var b bytes.Buffer
-	if err := reports.SummaryMarkdown(&b, all); err != nil {
-		return "", err
+// keepSummary writes the table of several runs, and one JUnit file of all, beside their folders.
+func keepSummary(out string, begun time.Time, runs []*reports.Run, all []reports.Summary) (files []string, err error) {
+	name := filepath.Join(out, begun.UTC().Format("20060102-150405"))
+	var errs []error
+	for _, f := range []struct {
+		path  string
+		write func(io.Writer) error
+	}{
+		{name + "-summary.md", func(w io.Writer) error { return markdown.Summary(w, all) }},
+		{name + "-junit.xml", func(w io.Writer) error { return junit.Write(w, runs...) }},
+	} {
+		if err := render.ToFile(f.path, f.write); err != nil {
+			errs = append(errs, fmt.Errorf("keep the summary: %w", err))
+			continue
+		}
+		files = append(files, f.path)
 	}
-	file := filepath.Join(out, begun.UTC().Format("20060102-150405")+"-summary.md")
-	return file, os.WriteFile(file, b.Bytes(), 0o644)
+	return files, errors.Join(errs...)
 }
 
 // onLab brings the lab up, keeps others off it, and does something there.
@@ -411,41 +432,40 @@ func onLab(ctx context.Context, g *global, do func(context.Context, *lab.Lab, *p
 	return do(ctx, l, p)
 }
 
-// play runs s in the lab. A report comes back in every case once the run has begun.
-func play(ctx context.Context, l *lab.Lab, p *progress, s harness.Scenario, out string, loadPods int) (*reports.Report, string, error) {
+// played is a run that came to a report, and the files that it was rendered to.
+type played struct {
+	Run   *reports.Run
+	files []string
+}
+
+// page is where a browser finds the run, empty where there is no page.
+func (p *played) page() string {
+	for _, file := range p.files {
+		if filepath.Base(file) == html.File {
+			return (&url.URL{Scheme: "file", Path: file}).String()
+		}
+	}
+	return ""
+}
+
+// play runs s in the lab and renders its report. It comes back in every case once the run has begun.
+func play(ctx context.Context, l *lab.Lab, p *progress, s harness.Scenario, out string, loadPods int) (*played, error) {
 	setup, err := l.Setup(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	id := loadgen.RunID()
 	dir := harness.RunDir(out, s.Name, id, time.Now())
 	target := harness.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide, Setup: setup}
 	rep, err := harness.Run(ctx, target, s, harness.Options{Dir: dir, ID: id, Progress: p, BringUp: l.BringUp(), LoadPods: loadPods})
-	return rep, dir, err
-}
-
-// fullFlag adds the flag that asks for the long report.
-func fullFlag(cmd *cobra.Command, full *bool) {
-	cmd.Flags().BoolVar(full, "full", false, "print everything, not only what fits on one screen")
-}
-
-// printRun prints for people, in the width of their terminal.
-func printRun(w io.Writer, run *reports.Run, full bool) error {
-	o := textOptions()
-	o.Full, o.Dir, o.Problems = full, nearby(run.Dir), run.Problems
-	return reports.Text(w, run.Report, o)
-}
-
-// nearby is a folder as it is typed from here.
-func nearby(dir string) string {
-	here, err := os.Getwd()
-	if err != nil {
-		return dir
+	if rep == nil {
+		return nil, err
 	}
-	if rel, err := filepath.Rel(here, dir); err == nil && filepath.IsLocal(rel) {
-		return rel
+	run, files, renderErr := render.All(dir)
+	if run == nil {
+		run = &reports.Run{Dir: dir, Report: rep}
 	}
-	return dir
+	return &played{run, files}, errors.Join(err, renderErr)
 }
 
 // textOptions are those of the terminal. What is no terminal gets the same text everywhere: in UTF-8, without colors, 100 columns wide.
@@ -503,58 +523,4 @@ func completeScenarios(*cobra.Command, []string, string) ([]string, cobra.ShellC
 		names = append(names, cobra.CompletionWithDesc(s.Name, s.Title))
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
-}
-
-func newReport() *cobra.Command {
-	var o output
-	var out string
-	var full bool
-	cmd := &cobra.Command{
-		Use: "report [DIR]", Short: "Print a run's report again, without a cluster",
-		Long: "Report prints the report in a run's folder; without DIR that of the newest run. What has no room on one screen is left\nout, and said to be; --full prints it.",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usage("%s takes one folder, got %q", cmd.CommandPath(), args)
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := ""
-			if len(args) == 1 {
-				dir = args[0]
-			} else {
-				var err error
-				if out, err = outDir(out); err != nil {
-					return err
-				}
-				if dir, err = newest(out); err != nil {
-					return err
-				}
-			}
-			run, err := reports.OpenRun(dir)
-			if errors.Is(err, os.ErrNotExist) {
-				return usage("%w", err)
-			}
-			if err != nil {
-				return err
-			}
-			return o.print(cmd.OutOrStdout(), run.Report, func(w io.Writer) error { return printRun(w, run, full) })
-		},
-	}
-	o.add(cmd)
-	cmd.Flags().StringVar(&out, "out", "", "folder with the runs' folders (default: reports/out of the source tree)")
-	fullFlag(cmd, &full)
-	return cmd
-}
-
-// newest is the folder of the last run in out: names begin with the time.
-func newest(out string) (string, error) {
-	found, err := filepath.Glob(filepath.Join(out, "*", reports.ReportFile))
-	if err != nil {
-		return "", err
-	}
-	if len(found) == 0 {
-		return "", usage("there is no report in %s yet: canarylab scenario run makes one", out)
-	}
-	return filepath.Dir(found[len(found)-1]), nil
 }

@@ -23,7 +23,7 @@ type Format struct {
 	Name string
 	// File is its name in a run's folder, such as report.md. Empty where there is no need for one: report.json is the run's own.
 	File string
-	// What says in a few words what it is for.
+	// What says in a few words whom it is for.
 	What string
 	// Write writes a run. It is a function of the run alone.
 	Write func(io.Writer, *reports.Run) error
@@ -32,10 +32,10 @@ type Format struct {
 // Formats are all, in the order in which people are told of them.
 func Formats() []Format {
 	return []Format{
-		{"text", "report.txt", "the whole report, for a terminal", text},
-		{"json", "", "the report, for programs", func(w io.Writer, run *reports.Run) error { return run.Report.WriteJSON(w) }},
+		{"text", "report.txt", "people at a terminal: everything, with --full", text},
+		{"json", "", "programs", func(w io.Writer, run *reports.Run) error { return run.Report.WriteJSON(w) }},
 		{"md", "report.md", "a comment on a pull request", markdown.Write},
-		{"html", html.File, "people: everything on one page, for a browser", html.Write},
+		{"html", html.File, "people with a browser: everything on one page", html.Write},
 		{"junit", "junit.xml", "a CI system", func(w io.Writer, run *reports.Run) error { return junit.Write(w, run) }},
 		{"openmetrics", "metrics.txt", "a system that keeps figures", openmetrics.Write},
 	}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/render"
+)
+
+func newReport() *cobra.Command {
+	var format, to, out string
+	var full bool
+	cmd := &cobra.Command{
+		Use: "report [RUN]", Short: "Show a run again, in any format, without a cluster",
+		Long: `Report shows the run in a folder below reports/out; without RUN the newest one. As text, what has no room on one screen
+is left out, and said to be; --full prints it. What of the folder is missing or damaged is said on stderr.
+
+` + formatHelp(),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("%s takes one folder, got %q", cmd.CommandPath(), args)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, err := render.Find(format)
+			if err != nil {
+				return usage("%w", err)
+			}
+			isText := f.Name == "text"
+			if full && !isText {
+				return usage("--full is for text: %s has everything as it is", f.Name)
+			}
+			dir, err := runDir(args, out)
+			if err != nil {
+				return err
+			}
+			run, err := reports.OpenRun(dir)
+			if err != nil {
+				return unreadable(cmd.OutOrStdout(), err)
+			}
+			write := func(w io.Writer) error { return f.Write(w, run) }
+			if isText {
+				// Problems are part of the text.
+				write = func(w io.Writer) error { return printRun(w, run, full) }
+				if to != "" {
+					write = func(w io.Writer) error {
+						return reports.Text(w, run.Report, reports.TextOptions{Full: full, Dir: nearby(run.Dir), Problems: run.Problems})
+					}
+				}
+			} else {
+				for _, problem := range run.Problems {
+					fmt.Fprintln(cmd.ErrOrStderr(), "canarylab:", reports.Printable(problem))
+				}
+			}
+			if to == "" {
+				return write(cmd.OutOrStdout())
+			}
+			if err := render.ToFile(to, write); err != nil {
+				return fmt.Errorf("write the report to %s: %w", to, err)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&format, "output", "o", "text", "output format: "+render.Names())
+	cmd.Flags().StringVar(&to, "to", "", "file to write to, in place of stdout")
+	cmd.Flags().StringVar(&out, "out", "", "folder with the runs' folders (default: reports/out of the source tree)")
+	fullFlag(cmd, &full)
+	return cmd
+}
+
+// formatHelp lists the formats with their use and their file in a run's folder.
+func formatHelp() string {
+	text := "Formats, and the file in which a run's folder has each from the start:\n"
+	for _, f := range render.Formats() {
+		text += fmt.Sprintf("  %-12s %-12s for %s\n", f.Name, cmp.Or(f.File, reports.ReportFile), f.What)
+	}
+	return text
+}
+
+// runDir is the folder that was named, itself or by its report.json, or that of the newest run in out.
+func runDir(args []string, out string) (string, error) {
+	if len(args) == 1 {
+		if filepath.Base(args[0]) == reports.ReportFile {
+			return filepath.Dir(args[0]), nil
+		}
+		return args[0], nil
+	}
+	out, err := outDir(out)
+	if err != nil {
+		return "", err
+	}
+	return newest(out)
+}
+
+// newest is the folder of the last run in out: names begin with the time.
+func newest(out string) (string, error) {
+	found, err := filepath.Glob(filepath.Join(out, "*", reports.ReportFile))
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", usage("there is no report in %s yet: canarylab scenario run makes one", out)
+	}
+	return filepath.Dir(found[len(found)-1]), nil
+}
+
+// unreadable is what becomes of a run that can't be opened. Of one that a newer canarylab wrote, what is known is shown.
+func unreadable(w io.Writer, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return usage("%w", err)
+	}
+	var newer *reports.NewerError
+	if !errors.As(err, &newer) {
+		return err
+	}
+	started := ""
+	if !newer.Started.IsZero() {
+		started = newer.Started.UTC().Format("2006-01-02 15:04:05 UTC")
+	}
+	for _, f := range []struct{ name, value string }{
+		{"scenario", newer.Scenario}, {"title", newer.Title}, {"outcome", string(newer.Outcome)}, {"run", newer.Run}, {"started", started}, {"canarylab", newer.Canarylab}, {"broken", newer.Broken},
+	} {
+		if f.value != "" {
+			fmt.Fprintf(w, "%-10s %s\n", f.name, reports.Printable(f.value))
+		}
+	}
+	return err
+}
+
+// fullFlag adds the flag that asks for the long report.
+func fullFlag(cmd *cobra.Command, full *bool) {
+	cmd.Flags().BoolVar(full, "full", false, "print everything, not only what fits on one screen")
+}
+
+// printRun prints for people, in the width of their terminal.
+func printRun(w io.Writer, run *reports.Run, full bool) error {
+	o := textOptions()
+	o.Full, o.Dir, o.Problems = full, nearby(run.Dir), run.Problems
+	return reports.Text(w, run.Report, o)
+}
+
+// nearby is a folder as it is typed from here.
+func nearby(dir string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return dir
+	}
+	if rel, err := filepath.Rel(here, dir); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return dir
+}
