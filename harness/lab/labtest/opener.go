@@ -14,6 +14,8 @@ import (
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/html"
+	"github.com/canarylab/canarylab/reports/render"
 )
 
 const (
@@ -63,8 +65,8 @@ func (o *Opener) Try(ctx context.Context) (*lab.Lab, error) {
 // Opened tells whether the lab is open.
 func (o *Opener) Opened() bool { return o.lab != nil }
 
-// Play plays s in the lab once, and leaves its folder with the other runs'. Of the options, those that say where the run is kept are set
-// here, and so is its progress where there is none.
+// Play plays s in the lab once, and leaves its folder with the other runs', with the report in every format. Of the options, those that say where the
+// run is kept are set here, and so is its progress where there is none.
 func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (*reports.Report, error) {
 	t.Helper()
 	l := o.Open(ctx, t)
@@ -86,9 +88,15 @@ func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, opt
 		t.Fatal(err)
 	}
 	defer release()
-	t.Logf("report: %s", options.Dir)
+	t.Logf("report: file://%s", filepath.Join(options.Dir, html.File))
 	target := harness.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide, Setup: setup}
-	return harness.Run(ctx, target, s, options)
+	rep, err := harness.Run(ctx, target, s, options)
+	if rep != nil {
+		if _, _, renderErr := render.All(options.Dir); renderErr != nil {
+			t.Errorf("%v", renderErr)
+		}
+	}
+	return rep, err
 }
 
 // Steady plays s until the machine carries its load, three times at most. A run whose load agent was late, because the machine stood still or had
