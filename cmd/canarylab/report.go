@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/github"
 	"github.com/canarylab/canarylab/reports/render"
 )
 
@@ -145,7 +146,7 @@ func fullFlag(cmd *cobra.Command, full *bool) {
 func printRun(w io.Writer, run *reports.Run, full bool) error {
 	o := textOptions()
 	o.Full, o.Dir, o.Problems = full, nearby(run.Dir), run.Problems
-	return reports.Text(w, run.Report, o)
+	return reports.Text(github.Calm(w, os.Getenv), run.Report, o)
 }
 
 // nearby is a folder as it is typed from here.

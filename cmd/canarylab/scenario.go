@@ -372,7 +372,7 @@ func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, ou
 	})
 	if len(all) > 0 {
 		printErr := o.print(cmd.OutOrStdout(), all, func(w io.Writer) error {
-			return reports.SummaryText(w, all, textOptions())
+			return reports.SummaryText(github.Calm(w, os.Getenv), all, textOptions())
 		})
 		files, keepErr := keepSummary(out, begun, runs, all)
 		err = errors.Join(err, printErr, keepErr)

@@ -124,3 +124,16 @@ func TestNothingElsewhere(t *testing.T) {
 type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestCalm(t *testing.T) {
+	const in = "a ::b\n::error::forged\n  ::add-mask::x\n##[group]y\nlast\n"
+	for actions, want := range map[string]string{"": in, "true": "a ::b\n· ::error::forged\n  · ::add-mask::x\n· ##[group]y\nlast\n"} {
+		var b bytes.Buffer
+		if n, err := Calm(&b, env(map[string]string{"GITHUB_ACTIONS": actions})).Write([]byte(in)); n != len(in) || err != nil || b.String() != want {
+			t.Errorf("got %d, %v and\n%s\nwant\n%s", n, err, &b, want)
+		}
+	}
+	if _, err := Calm(brokenPipe{}, env(map[string]string{"GITHUB_ACTIONS": "true"})).Write([]byte("x")); err == nil {
+		t.Error("got no error of the writer")
+	}
+}
