@@ -13,13 +13,19 @@ import (
 
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/schema"
 )
 
-// playFake plays s on f, in a time of its own: a run of minutes takes milliseconds.
+// playFake plays s on f, in a time of its own: a run of minutes takes milliseconds. Whatever the run comes to, its report keeps to the schema.
 func playFake(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario) (*reports.Report, string, error) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
 	rep, err := play(ctx, f.lab(), reports.Setup{Provider: "fake"}, s, Options{Dir: dir, ID: "id"})
+	if b, readErr := os.ReadFile(filepath.Join(dir, reports.ReportFile)); readErr == nil {
+		if err := schema.Check(b); err != nil {
+			t.Error(err)
+		}
+	}
 	return rep, dir, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/render"
+	"github.com/canarylab/canarylab/reports/schema"
 )
 
 const (
@@ -92,8 +93,12 @@ func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, opt
 	target := harness.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide, Setup: setup}
 	rep, err := harness.Run(ctx, target, s, options)
 	if rep != nil {
-		if _, _, renderErr := render.All(options.Dir); renderErr != nil {
-			t.Errorf("%v", renderErr)
+		b, unread := os.ReadFile(filepath.Join(options.Dir, reports.ReportFile))
+		_, _, unrendered := render.All(options.Dir)
+		if err := errors.Join(unread, unrendered); err != nil {
+			t.Error(err)
+		} else if err := schema.Check(b); err != nil {
+			t.Error(err)
 		}
 	}
 	return rep, err
