@@ -125,7 +125,7 @@ func feature(s harness.Scenario) features.Feature {
 		played = append(played, reports.Summarize(rep))
 		// Here, and not wherever a scenario is played: other tests want theirs to fail.
 		if err := github.Publish(os.Stdout, os.Getenv, &reports.Run{Report: rep}); err != nil {
-			t.Error(err)
+			t.Log(err)
 		}
 		if !rep.Books.Balance() {
 			t.Errorf("the books do not balance: %q", rep.Books.Problems)

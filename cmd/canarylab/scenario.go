@@ -325,7 +325,8 @@ func runOne(cmd *cobra.Command, g *global, o output, s harness.Scenario, out str
 		if page := done.page(); page != "" {
 			fmt.Fprintf(os.Stderr, "To look at it: %s\n", page)
 		}
-		err = errors.Join(err, printErr, github.Publish(os.Stderr, os.Getenv, run))
+		publish(run)
+		err = errors.Join(err, printErr)
 	}
 	if errors.Is(err, harness.ErrOthersIstio) {
 		return usage("%w", err)
@@ -378,7 +379,7 @@ func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, ou
 		err = errors.Join(err, printErr, keepErr)
 		fmt.Fprintf(os.Stderr, "\nThe same as a table and for a CI system: %s\n", strings.Join(files, " "))
 		for _, run := range runs {
-			err = errors.Join(err, github.Publish(os.Stderr, os.Getenv, run))
+			publish(run)
 		}
 	}
 	if err != nil {
@@ -388,6 +389,13 @@ func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, ou
 		return outcomeError{worst}
 	}
 	return nil
+}
+
+// publish shows a run on the pages of a CI job. A page that has no room for it is no reason to call the run broken.
+func publish(run *reports.Run) {
+	if err := github.Publish(os.Stderr, os.Getenv, run); err != nil {
+		fmt.Fprintln(os.Stderr, "canarylab:", err)
+	}
 }
 
 // keepSummary writes the table of several runs, and one JUnit file of all, beside their folders.

@@ -145,7 +145,7 @@ func whole(r *reports.Report, class string) []testCase {
 	books := testCase{Name: "every request is accounted for", Class: class, Time: seconds(0)}
 	switch {
 	case !r.Books.Balance():
-		books.set(reports.Invalid, books.Name, r.Books.Problems[0], strings.Join(r.Books.Problems, "\n"))
+		books.set(reports.Invalid, books.Name, r.Books.Problems[0], strings.Join(r.Books.Problems[1:], "\n"))
 	case r.Books.Requests == 0:
 		books.set(reports.Inconclusive, books.Name, "no request was sent", "without requests nothing is shown")
 	default:
@@ -157,7 +157,7 @@ func whole(r *reports.Report, class string) []testCase {
 		for _, e := range r.Books.Troubles {
 			all = append(all, strings.Join([]string{e.At.UTC().Format(time.RFC3339Nano), e.Phase, e.Proxy, e.Text}, " "))
 		}
-		calm.set(reports.Inconclusive, calm.Name, all[0], strings.Join(all, "\n"))
+		calm.set(reports.Inconclusive, calm.Name, all[0], strings.Join(all[1:], "\n"))
 	}
 	cases := []testCase{end, books, calm}
 	for _, p := range r.Phases {

@@ -90,7 +90,11 @@ func Verdict(run *reports.Run) string {
 	r := run.Report
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "### %s %s: %s\n\n", mark(r.Outcome), head(r.Scenario), head(string(cmp.Or(r.Outcome, "not concluded"))))
-	fmt.Fprintf(b, "**%s** %s\n\n", head(cmp.Or(r.Title, "No title.")), head(reports.Sentence(r)))
+	verdict := reports.Sentence(r)
+	fmt.Fprintf(b, "**%s**\n\n", head(verdict))
+	if r.Title != "" {
+		fmt.Fprintf(b, "%s\n\n", head(r.Title))
+	}
 	s := reports.Summarize(r)
 	facts := []string{fmt.Sprintf("%s requests, %s failed", reports.Number(r.Books.Requests), reports.Number(s.Burned))}
 	for _, f := range []struct{ name, value string }{
@@ -110,6 +114,7 @@ func Verdict(run *reports.Run) string {
 		bad = append(bad, strings.TrimSpace(e.At.UTC().Format("15:04:05.000")+" "+e.Proxy+" "+e.Text))
 	}
 	bad = append(bad, run.Problems...)
+	bad = slices.DeleteFunc(bad, func(problem string) bool { return strings.Contains(verdict, problem) })
 	const shown = 8
 	for i, problem := range bad {
 		if i == 0 {
@@ -176,7 +181,11 @@ func verdicts(b *strings.Builder, r *reports.Report) {
 	rows = rows[:min(len(rows), most)]
 	table(b, []string{"", "phase", "claimed", "seen"}, rows)
 	if n := all - len(rows); n > 0 {
-		fmt.Fprintf(b, "\n%s more verdicts are in %s: %s of them are no pass.\n", reports.Number(n), reports.ReportFile, reports.Number(len(bad)-len(rows)))
+		which := "all of them passed"
+		if hidden := len(bad) - len(rows); hidden > 0 {
+			which = fmt.Sprintf("%s of them did not pass", reports.Number(hidden))
+		}
+		fmt.Fprintf(b, "\n%s more verdicts are in %s: %s.\n", reports.Number(n), reports.ReportFile, which)
 	}
 	if repeats > 0 {
 		fmt.Fprintf(b, "\n%d more phases repeat others, and passed.\n", repeats)

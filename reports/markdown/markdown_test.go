@@ -217,3 +217,56 @@ func TestSummary(t *testing.T) {
 		t.Errorf("got %v\n%s\nwant\n%s", err, &b, want)
 	}
 }
+
+// TestManyRollbacks has the ways back of a run that goes each of them several times.
+func TestManyRollbacks(t *testing.T) {
+	run := open(t, "label-mismatch")
+	r := run.Report
+	back := *r.Phases[2].Observation.Rollback
+	r.Phases = nil
+	for i := range 10 {
+		k := back
+		k.Method, k.Route = "by the route", time.Duration(i+1)*10*time.Millisecond
+		if i >= 5 {
+			// This one is not effective.
+			k.Method, k.Chance, k.Failed = "by deleting it", 1, i
+		}
+		r.Phases = append(r.Phases, reports.Phase{Name: fmt.Sprint("back ", i), Observation: reports.Observation{Rollback: &k}})
+	}
+	page := write(t, run)
+	for _, want := range []string{"| by the route | 5 | 5 | 30.0 ms (10.0 ms – 50.0 ms) | 5 (5 – 5) | 0 (0 – 0) |", "| by deleting it | 5 | 0 | never seen to end | 7 (5 – 9) |"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("got\n%s\nwant it with %s", page, want)
+		}
+	}
+	r.Phases = r.Phases[4:6]
+	if page := write(t, run); !strings.Contains(page, "| back 4 | by the route | 50.0 ms |") || !strings.Contains(page, "| back 5 | by deleting it | 60.0 ms, and nothing shows that it was the last |") {
+		t.Errorf("got\n%s\nwant each by itself", page)
+	}
+}
+
+// TestALongRunShowsWhatFailed has more verdicts than a comment should have.
+func TestALongRunShowsWhatFailed(t *testing.T) {
+	run := open(t, "passed")
+	r := run.Report
+	r.Phases = nil
+	for i := range 200 {
+		v := reports.Verdict{Want: fmt.Sprint("claim ", i), Saw: "something", Outcome: reports.Pass}
+		if i%50 == 49 {
+			v.Outcome = reports.Fail
+		}
+		r.Phases = append(r.Phases, reports.Phase{Name: "p", Verdicts: []reports.Verdict{v}})
+	}
+	page := write(t, run)
+	for _, want := range []string{"| 50. p | claim 49 |", "| 200. p | claim 199 |", "196 more verdicts are in report.json: all of them passed."} {
+		if !strings.Contains(page, want) {
+			t.Errorf("got\n%s\nwant it with %s", page, want)
+		}
+	}
+	for i := range r.Phases {
+		r.Phases[i].Verdicts[0].Outcome = reports.Inconclusive
+	}
+	if page, want := write(t, run), "140 more verdicts are in report.json: 140 of them did not pass."; !strings.Contains(page, want) {
+		t.Errorf("got\n%s\nwant it with %s", page, want)
+	}
+}
