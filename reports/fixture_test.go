@@ -3,6 +3,7 @@ package reports
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -220,12 +221,8 @@ func TestNewerSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Load(dir)
-	newer, ok := err.(interface{ Unwrap() error })
-	if !ok {
-		t.Fatalf("got error %v, want a wrapped one", err)
-	}
-	e, ok := newer.Unwrap().(*NewerError)
-	if !ok {
+	var e *NewerError
+	if !errors.As(err, &e) {
 		t.Fatalf("got error %v, want a *NewerError", err)
 	}
 	want := NewerError{Path: filepath.Join(dir, ReportFile), Schema: Schema + 1, Scenario: "label-mismatch", Run: "20261123-060102", Started: t0, Outcome: Fail, Canarylab: "0.1.0"}
