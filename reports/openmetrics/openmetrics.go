@@ -27,6 +27,7 @@ import (
 func Write(w io.Writer, run *reports.Run) error {
 	m := &metrics{scenario: run.Report.Scenario, by: map[string]*dto.MetricFamily{}}
 	m.run(run.Report)
+	m.gauge("canarylab_run_problems", "How much of the run's folder is missing, damaged or another run's.", float64(len(run.Problems)))
 	for _, p := range run.Report.Phases {
 		m.phase(p)
 	}

@@ -104,8 +104,19 @@ func (f Format) render(w io.Writer, run *reports.Run) (err error) {
 	return f.Write(w, run)
 }
 
-// ToFile makes a file of what write writes. A reader sees the old file or the new one, never a part.
+// ToFile makes a file of what write writes. A reader sees the old file or the new one, never a part; what is no file, such as /dev/stdout, is written to as it is.
 func ToFile(path string, write func(io.Writer) error) (err error) {
+	switch info, err := os.Stat(path); {
+	case err != nil || info.Mode().IsRegular():
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder: name a file", path)
+	default:
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(f), f.Close())
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err

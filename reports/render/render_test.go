@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/canarylab/canarylab/reports"
@@ -78,6 +79,44 @@ func TestOneThatFailsIsNamed(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 3 {
 		t.Errorf("got %d files, %v, want no rest of a format that failed", len(entries), err)
+	}
+}
+
+func TestToFile(t *testing.T) {
+	hello := func(w io.Writer) error { _, err := io.WriteString(w, "hello"); return err }
+	dir := t.TempDir()
+	if err := ToFile(dir, hello); err == nil || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("got %v, want an error for a folder", err)
+	}
+	// A pipe, as /dev/stdout is one, must not become a file.
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan []byte)
+	go func() {
+		b, _ := os.ReadFile(pipe)
+		got <- b
+	}()
+	if err := ToFile(pipe, hello); err != nil {
+		t.Fatal(err)
+	}
+	if b := <-got; string(b) != "hello" {
+		t.Errorf("got %q in the pipe, want what was written", b)
+	}
+	if info, err := os.Lstat(pipe); err != nil || info.Mode().IsRegular() {
+		t.Errorf("got %v, %v, want the pipe to stay one", info, err)
+	}
+	// A file that can't be written anew stays as it was.
+	file := filepath.Join(dir, "file")
+	if err := ToFile(file, hello); err != nil {
+		t.Fatal(err)
+	}
+	if err := ToFile(file, func(io.Writer) error { return io.ErrShortWrite }); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("got %v, want %v", err, io.ErrShortWrite)
+	}
+	if b, err := os.ReadFile(file); err != nil || string(b) != "hello" {
+		t.Errorf("got %q, %v, want the old file", b, err)
 	}
 }
 
