@@ -23,8 +23,8 @@ import (
 // not. schema/report.schema.json is its JSON Schema.
 const Schema = 2
 
-// The JSON Schema is made from the types here and their comments.
-//go:generate go test -run=TestJSONSchemaIsCurrent -update .
+// The JSON Schema is made from the types here and their comments, and the runs in testdata are written with them.
+//go:generate go test -run=TestJSONSchemaIsCurrent|TestRunsInTestdata -update .
 
 // The names of a run's files in its folder.
 const (
