@@ -89,6 +89,8 @@ type Phase struct {
 	// Expect is judged by what was sent while the phase was settled. The phase goes on until there are as many
 	// requests as that takes, or until Deadline.
 	Expect []expect.Expectation
+	// Cohort is the one that the phase's rollback clock watches, in place of the scenario's CanaryCohort.
+	Cohort string
 	// Deadline bounds the watching. Zero means DefaultDeadline.
 	Deadline time.Duration
 }
@@ -108,7 +110,7 @@ func (p Phase) did() string {
 func (s Scenario) spec(i int) reports.PhaseSpec {
 	p := s.Phases[i]
 	_, back := p.Do.(Rollback)
-	return reports.PhaseSpec{Name: p.Name, Rollback: back, Method: p.did(), Canary: s.Canary, Cohort: s.CanaryCohort}
+	return reports.PhaseSpec{Name: p.Name, Rollback: back, Method: p.did(), Canary: s.Canary, Cohort: cmp.Or(p.Cohort, s.CanaryCohort)}
 }
 
 func (s Scenario) specs() []reports.PhaseSpec {
@@ -259,6 +261,9 @@ func (s Scenario) checkClaims(p Phase) error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	_, back := p.Do.(Rollback)
+	if p.Cohort != "" && (!back || !s.hasCohort(p.Cohort)) {
+		wrong("cohort %q: want one of the load's, for the clock of a rollback", p.Cohort)
+	}
 	for _, e := range p.Expect {
 		if c := e.Cohort(); c != "" && !s.hasCohort(c) {
 			wrong("%q is about cohort %q, which is not in the load", e, c)

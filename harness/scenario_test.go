@@ -43,6 +43,7 @@ func TestValidate(t *testing.T) {
 		{"claims nothing", func(s *Scenario) { s.Phases[1].Expect, s.Phases[1].Prove = nil, nil }, "it claims nothing"},
 		{"deadline", func(s *Scenario) { s.Phases[1].Deadline = -time.Second }, "its deadline"},
 		{"cohort", func(s *Scenario) { s.Phases[1].Expect = []expect.Expectation{expect.NoErrors().Of("beta")} }, `cohort "beta"`},
+		{"clock of a cohort", func(s *Scenario) { s.Phases[1].Cohort = "everyone" }, "for the clock of a rollback"},
 		{"recovery", func(s *Scenario) { s.Phases[1].Expect = []expect.Expectation{expect.RecoveredWithin(time.Second)} }, "does not roll back"},
 		{"revert to the future", func(s *Scenario) { s.Phases[1].Do = Rollback{By: Revert("3-broken.yaml")} }, "no earlier phase applied it"},
 		{"rollback by nothing", func(s *Scenario) { s.Phases[1].Do = Rollback{} }, "it has no step"},

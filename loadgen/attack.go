@@ -166,8 +166,12 @@ type attack struct {
 }
 
 func newAttack(p Plan, c Cohort, transport http.RoundTripper, out *outbox, pace *pacer) *attack {
+	var sends http.RoundTripper = &sender{next: transport, run: p.Run, cohort: c, share: p.share(), timeout: p.timeout(), body: p.Body.bytes(p.Seed)}
+	if c.Socket {
+		sends = &socket{next: sends, timeout: p.timeout()}
+	}
 	client := &http.Client{
-		Transport: &sender{next: transport, run: p.Run, cohort: c, share: p.share(), timeout: p.timeout(), body: p.Body.bytes(p.Seed)},
+		Transport: sends,
 		// A redirect is an answer like any other. Followed, it would send load to who knows where.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

@@ -104,6 +104,9 @@ type Cohort struct {
 	// Entry is the way into the mesh that the cohort takes; zero is Sidecar. The agent itself does not look at it: it
 	// says in which pod the agent has to run.
 	Entry Entry `json:"entry,omitempty"`
+	// Socket has each request ask for a WebSocket, and read its messages until the server closes it. The sample's Code is 101
+	// then, its Bytes those of the messages, and Done is when the socket was closed. An answer that grants none is an answer.
+	Socket bool `json:"socket,omitempty"`
 }
 
 // A Body is what a request carries: Text, or Size bytes that are drawn by the plan's Seed, the same for every request.
@@ -230,6 +233,9 @@ func (p Plan) Validate() error {
 		case "", Sidecar, Plain, Gateway:
 		default:
 			wrong(fmt.Sprintf("cohorts[%d].entry", i), "%q is not %s, %s or %s", c.Entry, Sidecar, Plain, Gateway)
+		}
+		if c.Socket && (p.method() != http.MethodGet || p.Body != nil) {
+			wrong(fmt.Sprintf("cohorts[%d].socket", i), "a WebSocket is asked for by GET without a body")
 		}
 		for _, err := range c.checkHeader() {
 			wrong(fmt.Sprintf("cohorts[%d].header", i), "%w", err)

@@ -96,6 +96,11 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 	}})
 	req := in.WithContext(ctx)
 	req.Header = make(http.Header, len(s.cohort.Header)+2)
+	if s.cohort.Socket {
+		for _, name := range handshake {
+			req.Header[name] = in.Header[name]
+		}
+	}
 	req.Header["User-Agent"] = []string{userAgent}
 	for name, value := range s.cohort.Header {
 		switch {
@@ -134,6 +139,10 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
+	if both, ok := res.Body.(io.ReadWriteCloser); ok {
+		res.Body = &upgraded{ReadWriteCloser: both, cancel: cancel}
+		return res, nil
+	}
 	res.Body = &body{ReadCloser: res.Body, cancel: cancel}
 	return res, nil
 }
@@ -155,6 +164,17 @@ type body struct {
 func (b *body) Close() error {
 	defer b.cancel()
 	return b.ReadCloser.Close()
+}
+
+// upgraded is a body that can be written to.
+type upgraded struct {
+	io.ReadWriteCloser
+	cancel func()
+}
+
+func (u *upgraded) Close() error {
+	defer u.cancel()
+	return u.ReadWriteCloser.Close()
 }
 
 // empty is a body of no bytes that is not http.NoBody.

@@ -235,6 +235,9 @@ func load(plan loadgen.Plan) string {
 		case loadgen.Gateway:
 			s += " through the gateway"
 		}
+		if c.Socket {
+			s += " by WebSocket"
+		}
 		for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 			s += fmt.Sprintf(" with %s: %s", name, c.Header[name])
 		}

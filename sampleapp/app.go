@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -22,6 +23,8 @@ type App struct {
 	// next is nil where the app calls nobody.
 	next  *nextHop
 	ready atomic.Bool
+	// sockets are the WebSockets that are open: http.Server forgets a connection that was taken over.
+	sockets sync.WaitGroup
 	// draining is true from SIGTERM on.
 	draining atomic.Bool
 }
@@ -42,7 +45,7 @@ func New(cfg Config) *App {
 // Counters is what GET /counters shows.
 func (a *App) Counters() Counters { return a.counters.snapshot(a.cfg.Version, a.cfg.Pod) }
 
-// Handler serves the app port: every path and method gets the same answer.
+// Handler serves the app port: every path and method gets the same answer, and a request to upgrade to a WebSocket gets one.
 func (a *App) Handler() http.Handler { return http.HandlerFunc(a.serve) }
 
 func (a *App) serve(w http.ResponseWriter, r *http.Request) {
@@ -87,6 +90,10 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			is.code, body = http.StatusBadGateway, err.Error()+"\n"
 		}
+	}
+	if is.code == http.StatusOK && asksForSocket(r) {
+		a.socket(w, r, is.stream)
+		return
 	}
 	a.answer(w, r, is.code, body, is.stream)
 }

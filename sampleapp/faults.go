@@ -40,7 +40,8 @@ type Faults struct {
 	Jitter time.Duration
 	// Distribution is how Jitter's delays are spread.
 	Distribution Distribution
-	// Stream is how long every answer takes from its header, sent at once, to the last byte of its body.
+	// Stream is how long every answer takes from its header, sent at once, to the last byte of its body, and how long a
+	// WebSocket is open.
 	Stream time.Duration
 	// Concurrency is how many requests are worked on at once: one that is over is dealt with by Overflow. A request is
 	// worked on from its arrival to its answer; Stream's time is part of that. Zero is no limit.

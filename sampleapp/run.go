@@ -119,6 +119,9 @@ func (a *App) shutdown(ctx context.Context, servers ...*http.Server) error {
 		if err := s.Shutdown(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("finish requests in flight within %s: %w", a.cfg.ShutdownTimeout, err), s.Close())
 		}
+		if s == servers[0] {
+			errs = append(errs, a.finishSockets(ctx))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -14,8 +14,8 @@ import (
 var streamsSurviveRollback = harness.Scenario{
 	Name:  "streams-survive-rollback",
 	Title: "Streams that the canary has begun stay on it after an instantaneous rollback, for as long as they last",
-	Story: "v2 has 20 % and answers at once: a rollback is over in a fraction of a second. Then v2 streams each answer for three seconds. The rollback is as quick for new requests, and v2 goes on with " +
-		"the streams that it has until each is at its end. Where streams are short, so is the rest.",
+	Story: "v2 has 20 % and answers at once: a rollback is over in a fraction of a second. Then v2 streams each answer for three seconds, and keeps each WebSocket open as long. The rollback is as quick for " +
+		"new requests, and v2 goes on with the streams and sockets that it has until each is at its end. Where they are short, so is the rest.",
 	Cause: "Envoy chooses a route once for each request, when its headers are there. A new route concerns requests that come after it; one that has begun is not moved and not cut, not even when its " +
 		"cluster goes away. So a rollback has two times: until no new request gets there, and until the last one has left.",
 	Source: "Envoy, HTTP routing (the route is chosen once per stream) and envoyproxy/envoy issue 7004; the report's rollback clock: \"last affected\" and \"drained\"",
@@ -29,7 +29,7 @@ var streamsSurviveRollback = harness.Scenario{
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 300}},
+		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 300}, {Name: "sockets", Rate: 50, Socket: true}},
 	},
 	Canary: "v2",
 	Phases: []harness.Phase{{
@@ -59,6 +59,17 @@ var streamsSurviveRollback = harness.Scenario{
 		Name:  "rollback of streams",
 		Do:    harness.Rollback{By: harness.Revert("1-baseline.yaml")},
 		Point: true,
+		Expect: []expect.Expectation{
+			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
+		},
+	}, {
+		Name:   "canary at 20 % with sockets",
+		Do:     harness.Apply("2-canary.yaml"),
+		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast().Of("sockets"), expect.Status(101, 100).Of("sockets"), expect.NoErrors()},
+	}, {
+		Name:   "rollback of sockets",
+		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Cohort: "sockets",
 		Expect: []expect.Expectation{
 			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
 		},

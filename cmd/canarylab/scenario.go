@@ -213,6 +213,9 @@ func printDescription(w io.Writer, d description) error {
 		case loadgen.Gateway:
 			line += ", through the ingress gateway"
 		}
+		if c.Socket {
+			line += ", each a WebSocket"
+		}
 		for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 			line += fmt.Sprintf(", %s: %s", name, c.Header[name])
 		}
