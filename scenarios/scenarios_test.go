@@ -49,6 +49,10 @@ func TestMain(m *testing.M) {
 	})
 	code := suite.Run(m)
 	stop()
+	// Once more at the very end, where nobody has to look for it among hundreds of lines, and where a log that was cut still has it.
+	for _, f := range failures {
+		fmt.Println("not passed:", f)
+	}
 	// Not suite.Finish: it would lose the error.
 	if err := theLab.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, "close the lab:", err)
@@ -102,6 +106,17 @@ func printSummaries(t *testing.T) {
 	}
 }
 
+// failures is what did not pass, a line for each.
+var failures []string
+
+// fail fails a test of a scenario, and has it told at the end once more.
+func fail(t *testing.T, s harness.Scenario, format string, args ...any) {
+	t.Helper()
+	text := fmt.Sprintf(format, args...)
+	failures = append(failures, s.Name+": "+text)
+	t.Error(text)
+}
+
 // feature plays s once and holds each proof and expectation as an assessment of its own.
 func feature(s harness.Scenario) features.Feature {
 	var rep *reports.Report
@@ -120,7 +135,8 @@ func feature(s harness.Scenario) features.Feature {
 		before = labtest.Residue(t, l.Kube(), l.Mesh())
 		var err error
 		if rep, err = theLab.Steady(run, t, s, harness.Options{}); err != nil {
-			t.Fatalf("run %s: %v", s.Name, err)
+			fail(t, s, "run: %v", err)
+			t.FailNow()
 		}
 		played = append(played, reports.Summarize(rep))
 		// Here, and not wherever a scenario is played: other tests want theirs to fail.
@@ -128,10 +144,10 @@ func feature(s harness.Scenario) features.Feature {
 			t.Log(err)
 		}
 		if !rep.Books.Balance() {
-			t.Errorf("the books do not balance: %q", rep.Books.Problems)
+			fail(t, s, "the books do not balance: %q", rep.Books.Problems)
 		}
 		for _, e := range rep.Books.Troubles {
-			t.Errorf("trouble at %s: %s %s", e.At.Format(time.TimeOnly), e.Proxy, e.Text)
+			fail(t, s, "trouble at %s: %s %s", e.At.Format(time.TimeOnly), e.Proxy, e.Text)
 		}
 		return ctx
 	})
@@ -150,7 +166,7 @@ func feature(s harness.Scenario) features.Feature {
 					t.Fatalf("verdict %d of phase %s: got one on %q, want %q", j, p.Name, v.Want, want)
 				}
 				if v.Outcome != reports.Pass {
-					t.Errorf("%s: want %s, saw %s: %s", v.Outcome, v.Want, v.Saw, v.Why)
+					fail(t, s, "phase %s: %s: want %s, saw %s: %s", p.Name, v.Outcome, v.Want, v.Saw, v.Why)
 				}
 				return ctx
 			})
@@ -160,7 +176,7 @@ func feature(s harness.Scenario) features.Feature {
 	f.Assess("nothing is left", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 		l := theLab.Open(ctx, t)
 		if after := labtest.Residue(t, l.Kube(), l.Mesh()); !slices.Equal(before, after) {
-			t.Errorf("got\n%s\nafter the run, want\n%s\nas before", strings.Join(after, "\n"), strings.Join(before, "\n"))
+			fail(t, s, "got\n%s\nafter the run, want\n%s\nas before", strings.Join(after, "\n"), strings.Join(before, "\n"))
 		}
 		return ctx
 	})
