@@ -2,6 +2,7 @@ package reports
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -36,10 +37,14 @@ var serverMeanings = map[string]string{
 }
 
 // failure says how a request came to its error: no answer, or a status of 400 or above. It is false for one that met none and that no proxy
-// flagged.
+// flagged, and for a WebSocket that was read to its end: Envoy flags it DC if the caller closes the connection first, as a client may that has
+// the server's closing frame.
 func failure(q *Request) (Failure, bool) {
 	s, r := q.Sample, q.Router()
 	if s.Code != 0 && s.Code < 400 && (r == nil || len(r.Flags) == 0) {
+		return Failure{}, false
+	}
+	if s.Code == http.StatusSwitchingProtocols && FlagSet(r.Flags) == "DC" {
 		return Failure{}, false
 	}
 	f := Failure{Code: s.Code, Version: s.Version, Flag: NotLogged, Origin: NotLogged, Hop: CallerHop}

@@ -76,6 +76,9 @@ func TestFailures(t *testing.T) {
 	}{
 		{name: "well", sample: loadgen.Sample{Code: 200, Version: "v1"}, router: &LogEntry{Code: 200, Details: ViaUpstream}, none: true},
 		{name: "redirected", sample: loadgen.Sample{Code: 302, Version: "v1"}, router: &LogEntry{Code: 302, Details: ViaUpstream}, none: true},
+		{name: "a socket that was read to its end", sample: loadgen.Sample{Code: 101, Version: "v1"}, router: &LogEntry{Code: 101, Flags: []string{"DC"}}, none: true},
+		{"a socket that broke", loadgen.Sample{Code: 101, Version: "v1"}, &LogEntry{Code: 101, Flags: []string{"UC"}, Cluster: v2}, nil,
+			Failure{Code: 101, Flag: "UC", Origin: "UC", Hop: ClientHop, Cause: flagMeanings["UC"], Subset: "v2", Version: "v1"}, false},
 		{"not found", loadgen.Sample{Code: 404, Version: "v1"}, &LogEntry{Code: 404, Details: ViaUpstream}, nil,
 			Failure{Code: 404, Flag: "-", Origin: "-", Hop: AppHop, Cause: "the app itself answered so", Details: ViaUpstream, Version: "v1"}, false},
 		{"too many", loadgen.Sample{Code: 429}, &LogEntry{Code: 429, Details: ViaUpstream, Cluster: v2}, &LogEntry{Code: 429, Flags: []string{"RL"}, Details: "local_rate_limited"},
