@@ -57,7 +57,9 @@ func (p *page) failures() failuresView {
 				if !ok {
 					k = len(v.Kinds)
 					index[f] = k
-					v.Kinds = append(v.Kinds, failureView{Failure: f, Class: p.colors.flag(f.Key()), What: what(f), Hops: hops(f)})
+					shown := f
+					shown.Cause = upper(f.Cause)
+					v.Kinds = append(v.Kinds, failureView{Failure: shown, Class: p.colors.flag(f.Key()), What: what(f), Hops: hops(f)})
 				}
 				kind := &v.Kinds[k]
 				kind.Count += n

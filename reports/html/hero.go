@@ -86,7 +86,7 @@ func sentence(r *reports.Report, phase string, v reports.Verdict, ok bool) strin
 		saw = fmt.Sprintf("%s %% of requests %s (%s of %s)", reports.Percent(c.Seen.Percent), did(c.Subject), reports.Number(c.Seen.Count), reports.Number(c.Seen.Of))
 		saw += ", where " + asked(c) + " was claimed"
 	} else {
-		saw = fmt.Sprintf("%s — claimed was: %s", saw, v.Want)
+		saw = fmt.Sprintf("%s — seen: %s", v.Want, saw)
 	}
 	head := map[reports.Outcome]string{
 		reports.Pass: "went as its story claims", reports.Fail: "did not go as claimed", reports.Inconclusive: "can't be judged by these data",

@@ -47,7 +47,7 @@ func Write(w io.Writer, run *reports.Run) error {
 	if err := document.Execute(&b, p); err != nil {
 		return fmt.Errorf("draw report.html: %w", err)
 	}
-	if _, err := visible.WriteString(w, b.String()); err != nil {
+	if _, err := visible.WriteString(w, strings.TrimLeft(b.String(), "\n")); err != nil {
 		return fmt.Errorf("write report.html: %w", err)
 	}
 	return nil

@@ -102,24 +102,7 @@ func (p *page) latency() latencyView {
 			at(50), at(90), at(99), at(99.9), milli(c.LatencyMS[n-1]),
 		})
 	}
-	for k := 0; ; k++ {
-		percent := 100 * (1 - math.Pow(10, -float64(k)))
-		if nines(percent) > most || k > 8 {
-			break
-		}
-		label := strconv.FormatFloat(math.Round(percent*1e6)/1e6, 'f', -1, 64) + " %"
-		t := tick{At: number(100*nines(percent)/most, 2), Text: label}
-		if k == 0 {
-			t.Class = "first"
-		}
-		if 100*nines(percent)/most > 94 {
-			t.Class = "last"
-		}
-		v.XTicks = append(v.XTicks, t)
-		if half := nines(50); k == 0 && half < most {
-			v.XTicks = append(v.XTicks, tick{At: number(100*half/most, 2), Text: "50 %", Class: "half"})
-		}
-	}
+	v.XTicks = ninesTicks(most)
 	for e := math.Floor(bottom); e <= top+1e-9; e++ {
 		for _, m := range []float64{1, 2, 5} {
 			ms := m * math.Pow(10, e)
@@ -131,6 +114,27 @@ func (p *page) latency() latencyView {
 		}
 	}
 	return v
+}
+
+// ninesTicks label an axis of nines: 50 %, 90 %, 99 % and so on, as far as there is room for them.
+func ninesTicks(most float64) (all []tick) {
+	const room, roomAtEnd = 11, 21 // in percent of the narrowest page's axis
+	last := 0.0
+	for _, percent := range []float64{50, 90, 99, 99.9, 99.99, 99.999, 99.9999} {
+		x := 100 * nines(percent) / most
+		if x > 100 {
+			break
+		}
+		t := tick{At: number(x, 2), Text: strconv.FormatFloat(percent, 'f', -1, 64) + " %"}
+		need := float64(room)
+		if x > 92 {
+			t.Class, need = "last", roomAtEnd
+		}
+		if len(all) == 0 || x-last >= need {
+			all, last = append(all, t), x
+		}
+	}
+	return all
 }
 
 // milli prints milliseconds at an axis.

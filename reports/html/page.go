@@ -94,30 +94,33 @@ type phaseView struct {
 	Judged bool
 	Tags   []string
 	Did    string
-	Timing string
 	// Refused are proxies that would not take the change.
 	Refused []string
 	Rows    []splitView
 	// Verdicts are those that Rows do not say.
 	Verdicts []reports.Verdict
-	// Meanwhile sums up the transition, Detection what was decided.
-	Meanwhile string
-	Detection string
+	// Small is what was decided, how the change spread, and what happened until it had.
+	Small []string
 	// Many tells that the rows are of several groups of callers, Claims that anything was claimed of any.
 	Many, Claims bool
+	// Reach is how far the edges of the rows' plots are from what was asked, in percentage points.
+	Reach string
 }
 
 func (p *page) phase(i int, phase reports.Phase, s scale) phaseView {
 	o := phase.Observation
 	v := phaseView{
-		Number: i + 1, Anchor: anchor(i), Name: phase.Name, Outcome: phase.Outcome(), Judged: len(phase.Verdicts) > 0, Did: phase.Did,
-		Timing: upper(reports.TimingInWords(o)) + ".", Meanwhile: meanwhile(o.Transition),
+		Number: i + 1, Anchor: anchor(i), Name: phase.Name, Outcome: phase.Outcome(), Judged: len(phase.Verdicts) > 0, Did: phase.Did, Reach: number(s.reach, 2),
 	}
 	if o.Change != nil {
 		v.Refused = o.Change.Refused
 	}
-	if o.Detection != nil {
-		v.Detection = fmt.Sprintf("Decided by %s: %s.", o.Detection.By, o.Detection.String())
+	if d := o.Detection; d != nil {
+		v.Small = append(v.Small, fmt.Sprintf("Decided by %s: %s.", d.By, d.String()))
+	}
+	v.Small = append(v.Small, upper(reports.TimingInWords(o))+".")
+	if s := meanwhile(o.Transition); s != "" {
+		v.Small = append(v.Small, s)
 	}
 	if phase.Breaks {
 		v.Tags = append(v.Tags, "the change that the story is about")

@@ -242,6 +242,14 @@ func (s *stack) data(zero time.Time) {
 	s.Data = string(b)
 }
 
+// Per is the width of a column, in words.
+func (s *stack) Per() string {
+	if s.Column < time.Second {
+		return number(milliseconds(s.Column), 3) + " ms"
+	}
+	return number(s.Column.Seconds(), 3) + " s"
+}
+
 // at is a moment's place across, in percent.
 func (s *stack) at(t time.Time) float64 {
 	return 100 * float64(t.Sub(s.From)) / float64(s.To.Sub(s.From))

@@ -76,7 +76,7 @@ func (p *page) timeline() {
 		return
 	}
 	v := &timelineView{stack: s}
-	v.Caption = fmt.Sprintf("Requests per %s, by who answered and by how they failed.", reports.Short(s.Column))
+	v.Caption = fmt.Sprintf("Requests per %s, by who answered and by how they failed.", s.Per())
 	end := s.From
 	for i, phase := range r.Phases {
 		o := phase.Observation
@@ -313,7 +313,7 @@ func (p *page) changes() changesView {
 	}
 	reach = max(reach, 50*time.Millisecond)
 	zero := time.Unix(0, 0)
-	v.Ticks = timeTicks(zero, zero.Add(reach), zero, 4)
+	v.Ticks = timeTicks(zero, zero.Add(reach), zero, 2)
 	for i, phase := range p.Report.Phases {
 		o := phase.Observation
 		c := o.Change

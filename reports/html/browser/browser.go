@@ -56,6 +56,17 @@ func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
 
 // Open opens a page in a window of a width, in pixels, and in a color scheme: light or dark.
 func Open(tab context.Context, url string, width int64, scheme string) error {
+	if err := Look(tab, width, scheme); err != nil {
+		return err
+	}
+	if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
+		return fmt.Errorf("open %s: %w", url, err)
+	}
+	return nil
+}
+
+// Look changes the width and the color scheme of what is open.
+func Look(tab context.Context, width int64, scheme string) error {
 	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
 	if _, err := chromedp.Call(tab, emulation.SetEmulatedMedia, media); err != nil {
 		return fmt.Errorf("set the color scheme %s: %w", scheme, err)
@@ -63,9 +74,6 @@ func Open(tab context.Context, url string, width int64, scheme string) error {
 	window := emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1, Mobile: width < 600}
 	if _, err := chromedp.Call(tab, emulation.SetDeviceMetricsOverride, window); err != nil {
 		return fmt.Errorf("set the width %d: %w", width, err)
-	}
-	if err := chromedp.Do(tab, chromedp.Navigate(url)); err != nil {
-		return fmt.Errorf("open %s: %w", url, err)
 	}
 	return nil
 }

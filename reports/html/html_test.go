@@ -1,0 +1,172 @@
+package html
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// draw is the page of a run.
+func draw(t testing.TB, run *reports.Run) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, run); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestGolden(t *testing.T) {
+	// What is the same on every page is not in the golden files.
+	same := regexp.MustCompile(`(?s)<style>.*?</style>|<script>.*?</script>|sha256-.*?&#39;`)
+	for name, run := range runs(t) {
+		t.Run(name, func(t *testing.T) {
+			golden(t, name+".golden", []byte(same.ReplaceAllString(draw(t, run), "…")))
+		})
+	}
+}
+
+// runs are those that the page has to look right for.
+func runs(t testing.TB) map[string]*reports.Run {
+	broken := story(t)
+	broken.Phases = broken.Phases[:2]
+	broken.Phases[1].Observation = reports.Observation{Phase: "canary at 20 %"}
+	broken.Phases[1].Verdicts = []reports.Verdict{{Want: "20 % of all requests: 503 UH", Saw: "no requests", Outcome: reports.Inconclusive, Why: "the phase never began"}}
+	broken.Broken = "interrupted by Ctrl-C"
+	broken.Books.Problems = []string{"1 thing is not explained"}
+	broken.Books.Unexplained, broken.Books.UnexplainedTotal = []reports.Unexplained{{ID: "r1-everyone-7", Phase: "baseline", Why: "no log entry"}}, 1
+	broken.Books.Troubles = []reports.Event{{At: at(700), Kind: reports.Trouble, Phase: "baseline", Text: "a pod was evicted"}}
+	broken.Conclude()
+	old := story(t)
+	old.Timeline, old.Curves = nil, nil
+	for i := range old.Phases {
+		old.Phases[i].Observation.Closeup = nil
+	}
+	return map[string]*reports.Run{
+		"label-mismatch": storyRun(t, story(t)),
+		"broken":         open(t, broken, nil),
+		"old":            open(t, old, nil),
+		"empty":          open(t, &reports.Report{Scenario: "nothing", Title: "No request was ever sent", Phases: []reports.Phase{{Name: "baseline"}}}, nil),
+	}
+}
+
+func TestSaysWhatIsWrongFirst(t *testing.T) {
+	all := runs(t)
+	for name, want := range map[string][]string{
+		"label-mismatch": {"label-mismatch can&#39;t be judged by these data", "The subset v2 asks for the label version: v2.0, and no pod has it."},
+		"broken":         {"The run was cut short: interrupted by Ctrl-C", "1 thing is not explained"},
+		"old":            {"has no trace.jsonl: there is no timeline"},
+		"empty":          {"No request was recorded", "nothing was claimed that could be judged"},
+	} {
+		page := draw(t, all[name])
+		head, _, _ := strings.Cut(page, `<section id="timeline">`)
+		for _, w := range want {
+			if !strings.Contains(head, w) {
+				t.Errorf("%s: the head of the page lacks %q", name, w)
+			}
+		}
+	}
+}
+
+func TestMarksTheLineThatMatters(t *testing.T) {
+	page := draw(t, storyRun(t, story(t)))
+	key := regexp.MustCompile(`<tr class="keyline add">.*?<pre>(.*?)</pre>(<strong class="note">◀ (.*?)</strong>)?`).FindAllStringSubmatch(page, -1)
+	var got []string
+	for _, k := range key {
+		got = append(got, strings.TrimSpace(k[1])+" | "+k[3])
+	}
+	want := []string{"version: v2.0 # no pod has this label | this breaks it", "version: v2 | this mends it"}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got lines %q, want %q", got, want)
+	}
+	if !strings.Contains(page, `<tr class="del"><td class="ln"></td><td class="sg">−</td><td class="src"><pre>      weight: 100</pre>`) {
+		t.Error("the weight that was before is not shown as gone")
+	}
+}
+
+func TestSizeAndTime(t *testing.T) {
+	run := &reports.Run{Report: long()}
+	began := time.Now()
+	page := draw(t, run)
+	took := time.Since(began)
+	t.Logf("%d kB in %v", len(page)/1000, took)
+	if len(page) > 2_000_000 {
+		t.Errorf("the page has %d bytes, want 2 MB at most", len(page))
+	}
+	if took > 2*time.Second {
+		t.Errorf("the page took %v, want 2 s at most", took)
+	}
+}
+
+// BenchmarkWrite says which part of its budget of 2 s and 2 MB a run of ten minutes at 1,000 requests a second takes.
+func BenchmarkWrite(b *testing.B) {
+	run := &reports.Run{Report: long()}
+	var size int
+	for b.Loop() {
+		size = len(draw(b, run))
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/2, "of-2s")
+	b.ReportMetric(float64(size)/2e6, "of-2MB")
+}
+
+// errPipe is what a broken pipe says.
+var errPipe = errors.New("broken pipe")
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errPipe }
+
+func TestWriteReturnsItsError(t *testing.T) {
+	if err := Write(brokenPipe{}, storyRun(t, story(t))); !errors.Is(err, errPipe) {
+		t.Errorf("got error %v, want %v", err, errPipe)
+	}
+	if err := Write(io.Discard, &reports.Run{Report: &reports.Report{}}); err != nil {
+		t.Errorf("got error %v for an empty report, want none", err)
+	}
+}
+
+// golden compares got with a file in testdata, or writes it there with -update.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v (go test ./reports/html -update writes it)", err)
+	}
+	if bytes.Equal(got, want) {
+		return
+	}
+	g, w := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(g), len(w)) {
+		a, b := "(end)", "(end)"
+		if i < len(g) {
+			a = g[i]
+		}
+		if i < len(w) {
+			b = w[i]
+		}
+		if a != b {
+			t.Fatalf("%s, line %d (-update accepts it):\n got %q\nwant %q", path, i+1, a, b)
+		}
+	}
+}
