@@ -20,7 +20,7 @@ export GOFLAGS     = -trimpath
 .DEFAULT_GOAL := help
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  settings: NAME=$(NAME) CLUSTER=$(CLUSTER) RUN=$(RUN) (a pattern of tests, for mesh) LABEL=$(LABEL) (core, slow, -slow for the others)'
 
 build: ## build bin/canarylab
@@ -82,7 +82,11 @@ bench-recorder: deps ## what recording costs: the load agent against plain veget
 calibrate: ## have the lab measure switches, counts and delays that are known (10 minutes on an idle machine)
 	go test ./harness/calibrate -v -count=1 -timeout=30m -calibrate
 
+readme-pictures: build ## draw the pictures of the README: of a new run of label-mismatch, or of RUN=reports/out/FOLDER (needs chromium)
+	@run='$(filter-out .,$(RUN))'; [ -n "$$run" ] || { $(MAKE) --no-print-directory scenario NAME=label-mismatch >/dev/null && run=$$(ls -d reports/out/*-label-mismatch-* | tail -n1); } && \
+	go run ./reports/html/pictures -out docs "$$run"
+
 clean: down ## remove the cluster, the reports and everything that was built
 	rm -rf bin reports/out $$(bin/canarylab doctor --home)/cache $$(bin/canarylab doctor --home)/imagestores
 
-.PHONY: help build deps scenario scenarios list up down node-image test vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate clean
+.PHONY: help build deps scenario scenarios list up down node-image test vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate readme-pictures clean

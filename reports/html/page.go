@@ -101,7 +101,7 @@ type phaseView struct {
 	Verdicts []reports.Verdict
 	// Small is what was decided, how the change spread, and what happened until it had.
 	Small []string
-	// Many tells that the rows are of several groups of callers, Claims that anything was claimed of any.
+	// Many tells that the rows are of several groups of callers, Claims that any has a Plot.
 	Many, Claims bool
 	// Reach is how far the edges of the rows' plots are from what was asked, in percentage points.
 	Reach string
@@ -136,7 +136,7 @@ func (p *page) phase(i int, phase reports.Phase, s scale) phaseView {
 		cohort := "\x00"
 		for _, row := range rows {
 			view := p.split(row, s)
-			v.Claims = v.Claims || row.Claim != nil
+			v.Claims = v.Claims || view.Plot != nil
 			if row.Cohort == cohort {
 				view.Cohort = ""
 			}

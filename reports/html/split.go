@@ -21,13 +21,10 @@ func newScale(r *reports.Report) scale {
 	for _, p := range r.Phases {
 		o := p.Observation
 		for _, row := range reports.SplitRows(o.Settled, p.Verdicts, r.Setup.Load) {
-			if row.Claim == nil || row.Seen.Of == 0 {
+			if row.Claim == nil || row.Claim.Bound != "" || row.Seen.Of == 0 {
 				continue
 			}
-			reach = max(reach, (row.Seen.High-row.Seen.Low)/2*1.6)
-			if row.Claim.Bound == "" {
-				reach = max(reach, (row.Seen.High-row.Claim.Percent)*1.1, (row.Claim.Percent-row.Seen.Low)*1.1)
-			}
+			reach = max(reach, (row.Seen.High-row.Seen.Low)/2*1.6, (row.Seen.High-row.Claim.Percent)*1.1, (row.Claim.Percent-row.Seen.Low)*1.1)
 		}
 	}
 	step, _ := ticksFloat(min(reach, mostReach), 2)
@@ -47,7 +44,7 @@ type splitView struct {
 	Asked                  string
 	Outcome                reports.Outcome
 	Moved                  bool
-	// Bar is the share in percent. AskedAt is the claim's place on it.
+	// Bar is the share in percent. AskedAt is the place of a claim of so much or more, or less, on it; it has no Plot, as any distance is right.
 	Bar, AskedAt string
 	Plot         *dotPlot
 }
@@ -78,7 +75,11 @@ func (p *page) split(row reports.SplitRow, s scale) splitView {
 	if c == nil || row.Seen.Of == 0 {
 		return v
 	}
-	v.Asked, v.AskedAt = c.Asked(), number(clamp(c.Percent, 0, 100), 3)
+	v.Asked = c.Asked()
+	if c.Bound != "" {
+		v.AskedAt = number(clamp(c.Percent, 0, 100), 3)
+		return v
+	}
 	at := func(percent float64) float64 { return clamp(50+50*(percent-c.Percent)/s.reach, 0, 100) }
 	low, high := at(row.Seen.Low), at(row.Seen.High)
 	acceptLow, acceptHigh := at(100*float64(c.Low)/float64(row.Seen.Of)), at(100*float64(c.High)/float64(row.Seen.Of))

@@ -19,6 +19,9 @@ const (
 	maxColumns = 1200
 	// maxKinds bounds how many kinds of requests are told apart in a chart. The rarest others are one kind.
 	maxKinds = 12
+	// leastRequests is how many requests a column has on average at least, unless there are less than leastColumns then.
+	leastRequests = 5
+	leastColumns  = 20
 	// leastFailure is how high a failure is drawn at least, in pixels: one among thousands is to be seen.
 	leastFailure = 2.0
 )
@@ -70,7 +73,17 @@ func newStack(t *reports.Timeline, from, to, zero time.Time, height, labels int,
 	if last == first {
 		return nil
 	}
-	each := nice((last - first + maxColumns - 1) / maxColumns)
+	total := 0
+	for _, series := range t.Series {
+		for b := first; b < last; b++ {
+			total += series.At(b)
+		}
+	}
+	if total == 0 {
+		return nil
+	}
+	// A column of three or four requests is a comb and no shape.
+	each := nice(max((last-first+maxColumns-1)/maxColumns, min((leastRequests*(last-first)+total-1)/total, (last-first)/leastColumns)))
 	columns := (last - first + each - 1) / each
 	s := &stack{
 		From: t.Start.Add(time.Duration(first) * bin), Column: time.Duration(each) * bin, Height: height,
@@ -89,16 +102,13 @@ func newStack(t *reports.Timeline, from, to, zero time.Time, height, labels int,
 		}
 	}
 	s.merge()
-	total := make([]int, columns)
+	sums := make([]int, columns)
 	for _, k := range s.Kinds {
 		for c, n := range k.counts {
-			total[c] += n
+			sums[c] += n
 		}
 	}
-	if len(s.Kinds) == 0 {
-		return nil
-	}
-	s.Max = slices.Max(total)
+	s.Max = slices.Max(sums)
 	s.draw(columns)
 	s.ticks(zero, labels)
 	s.data(zero)

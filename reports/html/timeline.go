@@ -243,6 +243,9 @@ func (p *page) closeup(i int, phase reports.Phase) (closeupView, bool) {
 	if v.stack == nil {
 		return v, false
 	}
+	if b == nil && c.Proxies == 0 && !slices.ContainsFunc(v.Kinds, func(k stackKind) bool { return k.Failure }) {
+		return v, false // nothing spread, and nothing happened
+	}
 	v.Zero = number(v.at(c.Written), 3)
 	add := func(name, class, value string, from, to time.Duration, point bool) {
 		a, z := clamp(v.at(c.Written.Add(from)), 0, 100), clamp(v.at(c.Written.Add(to)), 0, 100)
