@@ -118,20 +118,21 @@ func (p *page) latency() latencyView {
 
 // ninesTicks label an axis of nines: 50 %, 90 %, 99 % and so on, as far as there is room for them.
 func ninesTicks(most float64) (all []tick) {
-	const room, roomAtEnd = 11, 21 // in percent of the narrowest page's axis
-	last := 0.0
+	const letter = 2.4 // the width of one, in percent of a phone's axis
+	end := 0.0
 	for _, percent := range []float64{50, 90, 99, 99.9, 99.99, 99.999, 99.9999} {
 		x := 100 * nines(percent) / most
 		if x > 100 {
 			break
 		}
 		t := tick{At: number(x, 2), Text: strconv.FormatFloat(percent, 'f', -1, 64) + " %"}
-		need := float64(room)
+		width := letter * float64(len(t.Text))
+		from := x - width/2
 		if x > 92 {
-			t.Class, need = "last", roomAtEnd
+			t.Class, from = "last", x-width
 		}
-		if len(all) == 0 || x-last >= need {
-			all, last = append(all, t), x
+		if len(all) == 0 || from > end {
+			all, end = append(all, t), from+width+letter
 		}
 	}
 	return all

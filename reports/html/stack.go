@@ -85,6 +85,7 @@ func newStack(t *reports.Timeline, from, to, zero time.Time, height, labels int,
 	// A column of three or four requests is a comb and no shape.
 	each := nice(max((last-first+maxColumns-1)/maxColumns, min((leastRequests*(last-first)+total-1)/total, (last-first)/leastColumns)))
 	columns := (last - first + each - 1) / each
+	last = min(first+columns*each, t.Bins) // a last column that is cut looks like a dip
 	s := &stack{
 		From: t.Start.Add(time.Duration(first) * bin), Column: time.Duration(each) * bin, Height: height,
 	}
@@ -297,11 +298,8 @@ func ticksUpTo(most float64, n int) (step, top float64) {
 	}
 	scale := math.Pow(10, math.Floor(math.Log10(most/float64(n))))
 	for _, m := range []float64{1, 2, 2.5, 5, 10} {
-		step = m * scale
-		if step < 1 {
-			step = 1
-		}
-		if step*float64(n) >= most {
+		step = max(m*scale, 1)
+		if step == math.Trunc(step) && step*float64(n) >= most {
 			break
 		}
 	}
