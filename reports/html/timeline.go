@@ -264,7 +264,7 @@ func (p *page) closeup(i int, phase reports.Phase) (closeupView, bool) {
 	case c.Proxies == 1:
 		add("the proxy holds it", "held", reports.Short(c.LastHeld), c.LastHeld, c.LastHeld, true)
 	case c.Proxies > 1:
-		add(fmt.Sprintf("first to last of %d proxies hold it", c.Proxies), "held", reports.Short(c.FirstHeld)+" – "+reports.Short(c.LastHeld), c.FirstHeld, c.LastHeld, false)
+		add(fmt.Sprintf("first to last of %d proxies", c.Proxies), "held", reports.Short(c.FirstHeld)+" – "+reports.Short(c.LastHeld), c.FirstHeld, c.LastHeld, false)
 	}
 	if b != nil && b.Known() {
 		if !b.NoneAfter {
