@@ -38,18 +38,19 @@ func newHero(r *reports.Report) hero {
 	if s, ok := says[r.Outcome]; ok {
 		h.Badge, h.Says = s[0], s[1]
 	}
-	if r.Broken != "" {
-		h.Trouble = append(h.Trouble, "The run was cut short: "+r.Broken)
+	if r.Broken != "" || r.Books.Requests == 0 || !r.Books.Balance() {
+		h.Trouble = append(h.Trouble, reports.Sentence(r))
+		if r.Books.Void() {
+			h.Trouble = append(h.Trouble, "The load generator could not keep its plan, so that the machine was measured and not the mesh.")
+		}
+		problems := r.Books.Problems
+		if r.Broken == "" && r.Books.Requests > 0 {
+			problems = problems[1:] // the sentence has the first
+		}
+		h.Trouble = append(h.Trouble, problems...)
 	}
-	if r.Books.Requests == 0 {
-		h.Trouble = append(h.Trouble, "No request was recorded: there is nothing to judge by.")
-	}
-	if r.Books.Void() {
-		h.Trouble = append(h.Trouble, "Void: the load generator could not keep its plan, so that the machine was measured and not the mesh.")
-	}
-	h.Trouble = append(h.Trouble, r.Books.Problems...)
 	phase, verdict, ok := reports.Point(r)
-	h.Sentence = sentence(r, phase, verdict, ok)
+	h.Sentence = sentence(r, len(h.Trouble) > 0, phase, verdict, ok)
 	h.Cause, h.More = firstSentence(r.Cause)
 	if ok {
 		note := verdict.Why
@@ -67,8 +68,11 @@ func newHero(r *reports.Report) hero {
 	return h
 }
 
-// sentence is the verdict for a newcomer.
-func sentence(r *reports.Report, phase string, v reports.Verdict, ok bool) string {
+// sentence is the verdict for a newcomer, empty where there is none but what Trouble says.
+func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, ok bool) string {
+	if !ok || r.Books.Requests == 0 {
+		return when(!trouble, reports.Sentence(r))
+	}
 	passed, all := 0, 0
 	for _, p := range r.Phases {
 		for _, v := range p.Verdicts {
@@ -78,28 +82,20 @@ func sentence(r *reports.Report, phase string, v reports.Verdict, ok bool) strin
 			}
 		}
 	}
-	if !ok {
-		return r.Scenario + ": nothing was claimed that could be judged."
-	}
-	saw := v.Saw
+	saw := fmt.Sprintf("in phase “%s”, %s — seen: %s", phase, v.Want, v.Saw)
 	if c := v.Claim; c != nil && c.Seen.Of > 0 {
-		saw = fmt.Sprintf("%s %% of requests %s (%s of %s)", reports.Percent(c.Seen.Percent), did(c.Subject), reports.Number(c.Seen.Count), reports.Number(c.Seen.Of))
-		saw += ", where " + asked(c) + " was claimed"
-	} else {
-		saw = fmt.Sprintf("%s — seen: %s", v.Want, saw)
+		saw = fmt.Sprintf("in phase “%s”, %s %% of requests %s (%s of %s), where %s was claimed", phase, reports.Percent(c.Seen.Percent), did(c.Subject),
+			reports.Number(c.Seen.Count), reports.Number(c.Seen.Of), asked(c))
 	}
-	head := map[reports.Outcome]string{
-		reports.Pass: "went as its story claims", reports.Fail: "did not go as claimed", reports.Inconclusive: "can't be judged by these data",
-		reports.Invalid: "can't be judged: the measurement is not to be trusted",
-	}[r.Outcome]
-	if head == "" {
-		head = "was not concluded"
+	switch {
+	case trouble:
+		return fmt.Sprintf("What was seen all the same: %s. %d of %s held.", saw, passed, plural(all, "claim", "claims"))
+	case r.Outcome == reports.Pass && all == 1:
+		return fmt.Sprintf("As claimed: %s.", saw)
+	case r.Outcome == reports.Pass:
+		return fmt.Sprintf("As claimed: %s. All %d claims of the story held.", saw, all)
 	}
-	held := fmt.Sprintf("%d of %s held", passed, plural(all, "claim", "claims"))
-	if passed == all && all > 1 {
-		held = fmt.Sprintf("all %d claims held", all)
-	}
-	return fmt.Sprintf("%s %s: in phase “%s”, %s; %s.", r.Scenario, head, phase, saw, held)
+	return fmt.Sprintf("%s There: %s.", reports.Sentence(r), strings.TrimPrefix(saw, fmt.Sprintf("in phase “%s”, ", phase)))
 }
 
 // did is what a request of a claim's subject met.

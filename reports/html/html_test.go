@@ -64,10 +64,11 @@ func runs(t testing.TB) map[string]*reports.Run {
 func TestSaysWhatIsWrongFirst(t *testing.T) {
 	all := runs(t)
 	for name, want := range map[string][]string{
-		"label-mismatch": {"label-mismatch can&#39;t be judged by these data", "The subset v2 asks for the label version: v2.0, and no pod has it."},
-		"broken":         {"The run was cut short: interrupted by Ctrl-C", "1 thing is not explained"},
-		"old":            {"has no trace.jsonl: there is no timeline"},
-		"empty":          {"No request was recorded", "nothing was claimed that could be judged"},
+		"label-mismatch": {"1 of 7 claims could not be decided", "There: 25.0 % of requests were answered by v2 (18 of 72), where 20 % was claimed.",
+			"The subset v2 asks for the label version: v2.0, and no pod has it."},
+		"broken": {"The run did not come to its end: interrupted by Ctrl-C", "1 thing is not explained", "What was seen all the same"},
+		"old":    {"has no trace.jsonl: there is no timeline"},
+		"empty":  {"No request was sent"},
 	} {
 		page := draw(t, all[name])
 		head, _, _ := strings.Cut(page, `<section id="timeline">`)
