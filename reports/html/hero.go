@@ -84,7 +84,11 @@ func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, 
 	}
 	saw := fmt.Sprintf("in phase “%s”, %s — seen: %s", phase, v.Want, v.Saw)
 	if c := v.Claim; c != nil && c.Seen.Of > 0 {
-		saw = fmt.Sprintf("in phase “%s”, %s %% of requests %s (%s of %s), where %s was claimed", phase, reports.Percent(c.Seen.Percent), did(c.Subject),
+		whose := "all requests"
+		if c.Cohort != "" {
+			whose = "the requests of " + c.Cohort
+		}
+		saw = fmt.Sprintf("in phase “%s”, %s %% of %s %s (%s of %s), where %s was claimed", phase, reports.Percent(c.Seen.Percent), whose, did(c.Subject),
 			reports.Number(c.Seen.Count), reports.Number(c.Seen.Of), asked(c))
 	}
 	switch {

@@ -64,7 +64,7 @@ func runs(t testing.TB) map[string]*reports.Run {
 func TestSaysWhatIsWrongFirst(t *testing.T) {
 	all := runs(t)
 	for name, want := range map[string][]string{
-		"label-mismatch": {"1 of 7 claims could not be decided", "There: 25.0 % of requests were answered by v2 (18 of 72), where 20 % was claimed.",
+		"label-mismatch": {"1 of 7 claims could not be decided", "There: 25.0 % of the requests of beta were answered by v2 (18 of 72), where 20 % was claimed.",
 			"The subset v2 asks for the label version: v2.0, and no pod has it."},
 		"broken": {"The run did not come to its end: interrupted by Ctrl-C", "1 thing is not explained", "What was seen all the same"},
 		"old":    {"has no trace.jsonl: there is no timeline"},
