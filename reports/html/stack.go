@@ -21,7 +21,7 @@ const (
 	maxKinds = 12
 	// leastRequests is how many requests a column has on average at least, unless there are less than leastColumns then.
 	leastRequests = 5
-	leastColumns  = 20
+	leastColumns  = 15
 	// leastFailure is how high a failure is drawn at least, in pixels: one among thousands is to be seen.
 	leastFailure = 2.0
 )
@@ -155,8 +155,8 @@ func (s *stack) draw(columns int) {
 			}
 			if h > 0 {
 				y := max(float64(s.Height)-base[c]-h, 0)
-				fmt.Fprintf(&b, `<rect x="%s%%" y="%s" width="%s%%" height="%s"/>`, number(100*float64(c)/float64(columns), 3), number(y, 1),
-					number(100*float64(run-c)/float64(columns), 3), number(h, 1))
+				from, to := across(c, columns), across(run, columns)
+				fmt.Fprintf(&b, `<rect x="%s%%" y="%s" width="%s%%" height="%s"/>`, number(from, 3), number(y, 1), number(to-from+seam, 3), number(h, 1))
 			}
 			for ; c < run; c++ {
 				base[c] += h
@@ -164,6 +164,14 @@ func (s *stack) draw(columns int) {
 		}
 		k.Rects = template.HTML(b.String()) // #nosec G203 -- numbers alone
 	}
+}
+
+// seam is by how much columns overlap, in percent: where they only touch, a browser may leave a gap when it rounds to pixels.
+const seam = 0.004
+
+// across is where a column begins, in percent.
+func across(column, columns int) float64 {
+	return math.Round(1e5*float64(column)/float64(columns)) / 1e3
 }
 
 func (s *stack) heightOf(k *stackKind, column int, scale float64) float64 {
