@@ -177,6 +177,17 @@ func TestInBrowser(t *testing.T) {
 	v := view(t)
 	all := runs(t)
 	all["long"] = &reports.Run{Report: long()}
+	shared, err := filepath.Glob("../testdata/runs/*")
+	if err != nil || len(shared) == 0 {
+		t.Fatalf("got no run in ../testdata/runs: %v", err)
+	}
+	for _, dir := range shared {
+		run, err := reports.OpenRun(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all["shared "+filepath.Base(dir)] = run
+	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t.Run(name, func(t *testing.T) {
 			v.open(t, draw(t, all[name]), widths[0], "light")
