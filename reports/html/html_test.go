@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -87,12 +88,41 @@ func TestMarksTheLineThatMatters(t *testing.T) {
 	for _, k := range key {
 		got = append(got, strings.TrimSpace(k[1])+" | "+k[3])
 	}
-	want := []string{"version: v2.0 # no pod has this label | this breaks it", "version: v2 | this mends it"}
+	want := []string{"version: v2.0 # no pod has this label | this line breaks it", "version: v2 | this line mends it"}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got lines %q, want %q", got, want)
 	}
 	if !strings.Contains(page, `<tr class="del"><td class="ln"></td><td class="sg">−</td><td class="src"><pre>      weight: 100</pre>`) {
 		t.Error("the weight that was before is not shown as gone")
+	}
+}
+
+func TestManifestsFollowThePhases(t *testing.T) {
+	route := func(weight int) string {
+		return fmt.Sprintf("kind: VirtualService\nmetadata:\n  name: a\nspec:\n  v1: %d\n  v2: %d\n", 100-weight, weight)
+	}
+	report := &reports.Report{Phases: []reports.Phase{
+		{Name: "base", Did: "kubectl apply -f 1.yaml"}, {Name: "out", Did: "kubectl apply -f 2.yaml", Breaks: true}, {Name: "back", Did: "kubectl apply the VirtualService of 1.yaml"},
+		{Name: "again", Did: "kubectl apply -f 3.yaml"}, {Name: "same", Did: "kubectl apply -f 4.yaml"}, {Name: "gone", Did: "kubectl delete -f 4.yaml"}, {Name: "new", Did: "kubectl apply -f 5.yaml"},
+	}, Files: []reports.File{{Path: "manifests/callers.yaml"}}}
+	files := map[string]string{"callers.yaml": "kind: Pod\n", "1.yaml": route(0), "2.yaml": route(10), "3.yaml": route(10), "4.yaml": route(10), "5.yaml": route(20)}
+	for i := 1; i <= 5; i++ {
+		report.Files = append(report.Files, reports.File{Path: fmt.Sprintf("manifests/%d.yaml", i)})
+	}
+	var got []string
+	for _, v := range newManifests(open(t, report, files)) {
+		got = append(got, fmt.Sprintf("%s in %s: %d changed, %d marked, lab %v", v.Name, strings.Join(v.Phases, "+"), v.Changed, v.Key, v.Lab))
+	}
+	want := []string{
+		"1.yaml in base+back: 0 changed, 0 marked, lab false",
+		"2.yaml in out: 4 changed, 2 marked, lab false",
+		"3.yaml in again: 4 changed, 0 marked, lab false", // what 2.yaml wrote was taken back
+		"4.yaml in same+gone: 0 changed, 0 marked, lab false",
+		"5.yaml in new: 0 changed, 0 marked, lab false", // 4.yaml's object is gone: all of it is new
+		"callers.yaml in : 0 changed, 0 marked, lab true",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

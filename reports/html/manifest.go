@@ -129,28 +129,36 @@ func (v *manifestView) mark() {
 	if !v.Breaks && !v.Fixes {
 		return
 	}
-	note := "this breaks it"
-	if !v.Breaks {
-		note = "this mends it"
-	}
 	for _, fits := range []func(manifestLine) bool{
 		func(l manifestLine) bool { return l.Sign == "+" && strings.Contains(l.Text, " #") },
 		func(l manifestLine) bool { return l.Sign == "+" && strings.TrimSpace(l.Text) != "" },
 		func(l manifestLine) bool { return l.Sign == "-" && strings.TrimSpace(l.Text) != "" },
 	} {
-		for i := range v.Lines {
-			if l := &v.Lines[i]; fits(*l) {
-				l.Key = true
-				if v.Key == 0 {
-					l.Note = note
-				}
+		last := -1
+		for i, l := range v.Lines {
+			if fits(l) {
+				v.Lines[i].Key, last = true, i
 				v.Key++
 			}
 		}
-		if v.Key > 0 {
+		if last >= 0 {
+			// The canary's route comes after the one that is there already.
+			v.Lines[last].Note = v.note()
 			return
 		}
 	}
+}
+
+// note says what the lines that matter do.
+func (v *manifestView) note() string {
+	verb := "break"
+	if !v.Breaks {
+		verb = "mend"
+	}
+	if v.Key == 1 {
+		return "this line " + verb + "s it"
+	}
+	return "the marked lines " + verb + " it"
 }
 
 // documents are the parts of a YAML stream, each with the line that separates it from the one before.
