@@ -842,7 +842,8 @@ func after(d time.Duration) string {
 func short(d time.Duration) string {
 	switch {
 	case d < 0:
-		return "-" + short(-d)
+		// The least duration has no opposite.
+		return "-" + short(-max(d, -math.MaxInt64))
 	case d == 0:
 		return "0 ms"
 	case d < 9995*time.Microsecond:

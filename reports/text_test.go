@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -111,6 +112,7 @@ func TestShort(t *testing.T) {
 		"99.9 ms": 99949 * time.Microsecond, "100 ms": 99950 * time.Microsecond, "131 ms": 131 * time.Millisecond,
 		"1.00 s": 999600 * time.Microsecond, "12.3 s": 12340 * time.Millisecond, "1m00s": 59950 * time.Millisecond,
 		"2m05s": 125 * time.Second, "-20.0 ms": -20 * time.Millisecond,
+		"-153722867m16s": math.MinInt64,
 	} {
 		if got := short(d); got != want {
 			t.Errorf("short(%v): got %q, want %q", d, got, want)
