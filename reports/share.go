@@ -32,15 +32,21 @@ func NewShare(count, of int) Share {
 	return s
 }
 
-// Interval returns the exact two-sided 95 % confidence interval of a binomial proportion, as fractions of 1, after count
-// successes in n trials: the shares that neither tail of the binomial distribution rules out at 2.5 %. Its true
-// coverage is never below 95 %, also for few requests and for shares near 0 and 1, where the normal approximation fails.
+// Interval is IntervalAt with the Confidence of a report.
+func Interval(count, n int) (low, high float64) { return interval(count, n, (1-Confidence)/2) }
+
+// IntervalAt returns the exact two-sided confidence interval of a binomial proportion, as fractions of 1, after count
+// successes in n trials: the shares that neither tail of the binomial distribution rules out at half of 1 - confidence. Its true
+// coverage is never below confidence, also for few requests and for shares near 0 and 1, where the normal approximation fails.
 // With no trials everything is possible: 0 to 1.
 //
 // Source: C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the
 // binomial", Biometrika 26 (1934) 404-413, in its form with quantiles of the beta distribution.
-func Interval(count, n int) (low, high float64) {
-	const tail = (1 - Confidence) / 2
+func IntervalAt(count, n int, confidence float64) (low, high float64) {
+	return interval(count, n, (1-confidence)/2)
+}
+
+func interval(count, n int, tail float64) (low, high float64) {
 	k, m := float64(count), float64(n)
 	low, high = 0, 1
 	if count > 0 {
