@@ -4,10 +4,13 @@ import "strings"
 
 // asciiFor has what stands in for the characters that reports are made with. All but the comparisons are as wide as what they stand for.
 var asciiFor = strings.NewReplacer(
-	"✓", "+", "✗", "x", "—", "-", "–", "-", "─", "-", "━", "=", "·", "|", "×", "x", "≥", ">=", "≤", "<=", "…", "~", "→", ">", "▲", "^", "│", "|",
+	"✓", "+", "✗", "x", "—", "-", "–", "-", "─", "-", "━", "=", "·", "|", "×", "x", "≥", ">=", "≤", "<=", "≠", "#", "…", "~", "→", ">", "▲", "^", "│", "|",
 	"▁", ".", "▂", ":", "▃", "-", "▄", "=", "▅", "+", "▆", "*", "▇", "#", "█", "@",
 	"“", `"`, "”", `"`, "‘", "'", "’", "'", "µ", "u", "\u00a0", " ",
 )
+
+// ASCII is text for a terminal that knows no UTF-8, with a stand-in for each character that reports are made with.
+func ASCII(text string) string { return toASCII(text) }
 
 // toASCII is text without any character that is not ASCII: what has no stand-in becomes a question mark.
 func toASCII(text string) string {
