@@ -1,0 +1,187 @@
+package compare
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// settings sorts what the sides were set up with into what differs and what does not.
+func (c *Comparison) settings(sides []Side) {
+	for _, s := range []struct {
+		name string
+		of   func(*reports.Report) string
+	}{
+		{"scenario", func(r *reports.Report) string { return r.Scenario }},
+		{"provider", func(r *reports.Report) string { return r.Setup.Provider }},
+		{"cluster", func(r *reports.Report) string { return r.Setup.Cluster }},
+		{"Kubernetes", func(r *reports.Report) string { return r.Setup.Kubernetes }},
+		{"Istio", func(r *reports.Report) string { return r.Setup.Istio }},
+		{"Envoy", func(r *reports.Report) string { return r.Setup.Envoy }},
+		{"canarylab", func(r *reports.Report) string { return r.Setup.Canarylab }},
+		{"kernel", func(r *reports.Report) string { return r.Setup.Kernel }},
+		{"CPUs", func(r *reports.Report) string { return positive(r.Setup.CPUs) }},
+		{"memory", func(r *reports.Report) string {
+			if r.Setup.Memory == 0 {
+				return ""
+			}
+			return fmt.Sprintf("%.1f GiB", float64(r.Setup.Memory)/(1<<30))
+		}},
+		{"load", func(r *reports.Report) string { return reports.LoadInWords(r.Setup.Load) }},
+		{"load agents", func(r *reports.Report) string { return positive(r.Setup.Load.Agents) }},
+		{"cluster at the start", func(r *reports.Report) string {
+			return map[bool]string{true: "was running", false: "was brought up"}[r.Setup.Reused]
+		}},
+	} {
+		setting := Setting{Name: s.name}
+		for _, side := range sides {
+			setting.Values = append(setting.Values, side.values(s.of))
+		}
+		if all := slices.Compact(slices.Clone(setting.Values)); len(all) > 1 {
+			c.Differing = append(c.Differing, setting)
+		} else if all[0] != unknown {
+			setting.Values = all
+			c.Equal = append(c.Equal, setting)
+		}
+	}
+	c.manifests(sides)
+}
+
+// positive is a count, empty where it is not known.
+func positive(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// manifests compares the texts that were applied.
+func (c *Comparison) manifests(sides []Side) {
+	texts := make([]map[string]string, len(sides))
+	paths := map[string]bool{}
+	for i, side := range sides {
+		texts[i] = map[string]string{}
+		for _, r := range side {
+			for _, m := range r.Manifests() {
+				paths[m.Path] = true
+				if old, ok := texts[i][m.Path]; ok && old != m.Text {
+					texts[i][m.Path] = old + "\x00" + m.Text
+				} else {
+					texts[i][m.Path] = m.Text
+				}
+			}
+		}
+		if len(texts[i]) == 0 {
+			// There is nothing to compare: a folder without its manifests has a note.
+			return
+		}
+	}
+	setting, same := Setting{Name: "manifests"}, true
+	differing := make([][]string, len(sides))
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		base, ok := texts[0][path]
+		for i := range sides[1:] {
+			switch text, has := texts[i+1][path]; {
+			case ok && !has:
+				differing[i+1] = append(differing[i+1], "without "+path)
+			case !ok && has:
+				differing[i+1] = append(differing[i+1], "also "+path)
+			case text != base:
+				differing[i+1] = append(differing[i+1], "another "+path)
+			}
+		}
+	}
+	for i, d := range differing {
+		same = same && len(d) == 0
+		alike := "the same"
+		if i == 0 {
+			alike = plural(len(texts[0]), "file", "files")
+		}
+		setting.Values = append(setting.Values, cmp.Or(strings.Join(d, ", "), alike))
+	}
+	if same {
+		setting.Values = setting.Values[:1]
+		c.Equal = append(c.Equal, setting)
+		return
+	}
+	c.Differing = append(c.Differing, setting)
+}
+
+// notes say what a reader has to know of the runs.
+func (c *Comparison) notes(sides []Side) {
+	note := func(format string, args ...any) { c.Notes = append(c.Notes, fmt.Sprintf(format, args...)) }
+	warn := func(format string, args ...any) { c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...)) }
+	for i, side := range sides {
+		for _, r := range side {
+			who := letter(i) + ", " + name(r)
+			if r.Report.Broken != "" {
+				warn("%s broke off: %s", who, r.Report.Broken)
+			}
+			switch r.Report.Outcome {
+			case reports.Invalid:
+				why := "its books do not balance"
+				if r.Report.Books.Void() {
+					why = "the load generator could not keep its plan"
+				}
+				warn("%s is invalid, as %s: its figures are not to be trusted, nor are differences from them.", who, why)
+			case reports.Inconclusive:
+				warn("%s is inconclusive.", who)
+			}
+			for _, p := range r.Problems {
+				warn("%s: %s", who, p)
+			}
+		}
+		if i == 0 {
+			continue
+		}
+		base := sides[0][0].Report.Setup.About
+		about := side[0].Report.Setup.About
+		for _, s := range about {
+			if !slices.Contains(base, s) {
+				note("%s, not %s: %s", letter(i), letter(0), s)
+			}
+		}
+		for _, s := range base {
+			if !slices.Contains(about, s) {
+				note("%s, not %s: %s", letter(0), letter(i), s)
+			}
+		}
+	}
+	if c.Mismatch == "" {
+		single := 0
+		for _, side := range sides {
+			if len(side) == 1 {
+				single++
+			}
+		}
+		switch {
+		case single == len(sides):
+			note("There is one run of each: a difference is one between these runs. What changes from run to run by itself is not in the intervals; " +
+				"give several runs of each side for that.")
+		case single > 0:
+			note("Some sides have one run only: how much runs differ by themselves is known from the others alone.")
+		}
+		for i, side := range sides[1:] {
+			if n := len(side) + len(sides[0]); n > 2 && n < 5 {
+				note("%s and %s have %d runs together: how much runs differ by themselves is hardly known from so few, and intervals are very wide. "+
+					"Three of each side are a good start.", letter(0), letter(i+1), n)
+			}
+		}
+		if n := len(c.Differing); n > 1 {
+			note("The setups differ in %d things, and the figures can't tell which of them a difference comes from.", n)
+		}
+	}
+	for _, p := range c.Pairs {
+		if len(p.OnlyBase) > 0 {
+			note("%s has %s that %s lacks: %s.", p.Base, plural(len(p.OnlyBase), "phase", "phases"), p.Other, strings.Join(p.OnlyBase, ", "))
+		}
+		if len(p.OnlyOther) > 0 {
+			note("%s has %s that %s lacks: %s.", p.Other, plural(len(p.OnlyOther), "phase", "phases"), p.Base, strings.Join(p.OnlyOther, ", "))
+		}
+	}
+}

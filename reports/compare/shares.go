@@ -1,0 +1,174 @@
+package compare
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// shares are the figures of a pair's claims about shares, and of failures that no claim is about.
+func shares(base, other Side) (claimed, failed []*Figure) {
+	phases := other.phases()
+	for _, phase := range base.phases() {
+		if !slices.Contains(phases, phase) {
+			continue
+		}
+		seen := map[subject]bool{}
+		begin := len(claimed)
+		for _, side := range []Side{base, other} {
+			for _, p := range side.phase(phase) {
+				if p == nil {
+					continue
+				}
+				for _, v := range p.Verdicts {
+					if v.Claim == nil {
+						continue
+					}
+					s := subject{v.Claim.Cohort, v.Claim.Subject}
+					if !seen[s] {
+						seen[s] = true
+						claimed = append(claimed, share(base, other, ShareKind, phase, s))
+					}
+				}
+			}
+		}
+		claimed = append(claimed[:begin], withoutMirrors(claimed[begin:])...)
+		flags := map[string]bool{}
+		for _, side := range []Side{base, other} {
+			for _, c := range side.counts(phase, "") {
+				for flag := range c.Flags {
+					flags[flag] = true
+				}
+			}
+		}
+		for _, flag := range slices.Sorted(maps.Keys(flags)) {
+			if s := (subject{"", flag}); !seen[s] {
+				failed = append(failed, share(base, other, FailureKind, phase, s))
+			}
+		}
+	}
+	return claimed, failed
+}
+
+// withoutMirrors leaves out the larger of two shares that are all requests together in every run of both sides: what the one says of a difference, the other
+// says too, and to count it twice would make both harder to see.
+func withoutMirrors(all []*Figure) (out []*Figure) {
+	mirrored := func(a, b *Figure) bool {
+		x, ok := a.estimate.(shareDifference)
+		y, also := b.estimate.(shareDifference)
+		if !ok || !also {
+			return false
+		}
+		for _, side := range [][2]sample{{x.base, y.base}, {x.other, y.other}} {
+			if len(side[0]) != len(side[1]) {
+				return false
+			}
+			for i, run := range side[0] {
+				if run.of != side[1][i].of || run.count+side[1][i].count != run.of {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	for i, f := range all {
+		if !slices.ContainsFunc(all, func(g *Figure) bool {
+			return g != f && mirrored(f, g) && (*f.Base.Number > *g.Base.Number || *f.Base.Number == *g.Base.Number && slices.Index(all, g) > i)
+		}) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// A subject is what a share is of, as in reports.Claim.
+type subject struct{ cohort, of string }
+
+// String names it in a phase.
+func (s subject) String() string {
+	of := s.of
+	if of == "" {
+		of = "no version"
+	}
+	if s.cohort != "" {
+		of += " of " + s.cohort
+	}
+	return of
+}
+
+// tally is how many of the counted requests are of the subject. A damaged report must not have more of them than there are.
+func (s subject) tally(c reports.Counts) tally {
+	return tally{min(max(s.count(c), 0), c.Requests), c.Requests}
+}
+
+func (s subject) count(c reports.Counts) int {
+	if n, ok := c.Versions[s.of]; ok {
+		return n
+	}
+	if n, ok := c.Flags[s.of]; ok {
+		return n
+	}
+	for code, n := range c.Codes {
+		if fmt.Sprint(code) == s.of {
+			return n
+		}
+	}
+	return 0
+}
+
+// failure tells that the subject is a status of 400 or above, with or without a flag, and no version.
+func (s subject) failure() bool {
+	status, _, _ := strings.Cut(s.of, " ")
+	code, err := strconv.Atoi(status)
+	return err == nil && (code == 0 || code >= 400)
+}
+
+// stopped tells that a phase of the side ended by a decision about the canary.
+func (s Side) stopped(phase string) bool {
+	return slices.ContainsFunc(s.phase(phase), func(p *reports.Phase) bool { return p != nil && p.Observation.Detection != nil })
+}
+
+// sample counts it in each run of a side.
+func (s subject) sample(side Side, phase string) (all sample, moved []string) {
+	for _, c := range side.counts(phase, s.cohort) {
+		all = append(all, s.tally(c))
+	}
+	for i, p := range side.phase(phase) {
+		if p != nil && p.Observation.Settled.Of(s.cohort).Dispersion[s.of].Moved() && p.Observation.Settled.Of(s.cohort).Dispersion[s.of].Degrees > 0 {
+			moved = append(moved, name(side[i]))
+		}
+	}
+	return all, moved
+}
+
+func share(base, other Side, kind Kind, phase string, s subject) *Figure {
+	f := &Figure{Kind: kind, Phase: phase, Name: s.String(), Unit: Points}
+	b, movedB := s.sample(base, phase)
+	o, movedO := s.sample(other, phase)
+	f.Base, f.Other = shareValue(b), shareValue(o)
+	if f.Base.N == 0 || f.Other.N == 0 {
+		f.notJudged("no request was sent while the phase was settled")
+		return f
+	}
+	d := shareDifference{b, o}
+	f.estimate = d
+	f.Difference = known(100 * d.estimate())
+	moved := append(movedB, movedO...)
+	single := len(b)+len(o) == 2
+	switch {
+	case single && len(moved) > 0:
+		// Then requests are no draws of one share, and only other runs could tell how far chance goes.
+		f.notJudged(fmt.Sprintf("the share did not keep still in %s, so that no interval around it means anything: several runs of each side would tell",
+			strings.Join(moved, " and ")))
+	case single && s.failure() && (base.stopped(phase) || other.stopped(phase)):
+		// Who waits for failures and stops has another share of them than who counts a thousand requests.
+		f.notJudged("the phase ended when somebody had decided about the canary, on which the share of failures depends: several runs of each side would tell")
+	case d.still():
+		f.Judgement = NotShown
+	}
+	return f
+}

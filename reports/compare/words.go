@@ -1,0 +1,204 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// join joins the texts that are not empty.
+func join(sep string, texts ...string) string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(texts), func(s string) bool { return s == "" }), sep)
+}
+
+// plural is a number with its noun.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return reports.Number(n) + " " + many
+}
+
+// trimmed prints a number with two digits that matter.
+func trimmed(x float64) string { return strconv.FormatFloat(x, 'g', 2, 64) }
+
+// upper makes a sentence's first letter large.
+func upper(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
+}
+
+// duration prints milliseconds.
+func duration(ms float64) string {
+	const century = 3e12
+	return reports.Short(time.Duration(math.Round(min(max(ms, -century), century) * float64(time.Millisecond))))
+}
+
+// signed prints a difference.
+func signed(x float64, unit Unit) string {
+	sign := "+"
+	if x < 0 {
+		sign = "-"
+	}
+	abs := math.Abs(x)
+	switch unit {
+	case Milliseconds:
+		if abs < 0.005 {
+			return "0 ms"
+		}
+		return sign + duration(abs)
+	case Factor:
+		return "× " + strconv.FormatFloat(x, 'f', 2, 64)
+	}
+	text := strconv.FormatFloat(abs, 'f', 1, 64)
+	if abs < 1 {
+		text = strconv.FormatFloat(abs, 'f', 2, 64)
+	}
+	if strings.Trim(text, "0.") == "" {
+		return "0"
+	}
+	return sign + text
+}
+
+// span is an interval for people.
+func span(low, high *float64, unit Unit) string {
+	switch {
+	case low == nil && high == nil:
+		return "open"
+	case low == nil:
+		return "up to " + signed(*high, unit)
+	case high == nil:
+		return "from " + signed(*low, unit)
+	}
+	return signed(*low, unit) + " to " + signed(*high, unit)
+}
+
+// String is a value for a table: "9.1 % of 1,755", "133 ms".
+func (f *Figure) valueText(v Value) string {
+	if v.Number == nil {
+		return "-"
+	}
+	switch f.Kind {
+	case ShareKind, FailureKind:
+		return reports.Percent(*v.Number) + " % of " + reports.Number(v.N)
+	}
+	return duration(*v.Number)
+}
+
+// rangeText is what bounds a value: "9.1 – 10.6", "133 ms – 274 ms".
+func (f *Figure) rangeText(v Value) string {
+	if v.Low == nil && v.High == nil {
+		return ""
+	}
+	text := func(x *float64) string {
+		switch {
+		case x == nil:
+			return "open"
+		case f.Kind == ShareKind || f.Kind == FailureKind:
+			return reports.Percent(*x)
+		}
+		return duration(*x)
+	}
+	return text(v.Low) + " – " + text(v.High)
+}
+
+// confidenceText is a confidence in percent, with as many digits as keep it from looking like 100: "95 %", "99.82 %".
+func confidenceText(c float64) string {
+	digits := 2
+	for rest := 1 - c; rest < 0.001 && digits < 8; digits++ {
+		rest *= 10
+	}
+	text := strconv.FormatFloat(100*c, 'f', digits, 64)
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return text + " %"
+}
+
+// Headline says in one sentence what came out for the pair.
+func (p Pair) Headline() string {
+	judged, different := 0, len(p.Different())
+	for _, f := range p.Figures {
+		if f.Judgement != NotJudged {
+			judged++
+		}
+	}
+	switch {
+	case judged == 0:
+		return fmt.Sprintf("%s against %s: nothing could be judged.", p.Other, p.Base)
+	case different == 0:
+		return fmt.Sprintf("%s against %s: no difference that these data can show, in any of %s.", p.Other, p.Base, plural(judged, "figure", "figures"))
+	case different == 1:
+		return fmt.Sprintf("%s against %s: 1 of %s differs.", p.Other, p.Base, plural(judged, "figure", "figures"))
+	}
+	return fmt.Sprintf("%s against %s: %d of %s differ.", p.Other, p.Base, different, plural(judged, "figure", "figures"))
+}
+
+// namedFigures is how many of the figures that differ a Summary names.
+const namedFigures = 3
+
+// Summary names what differs, and says how much could not be judged. It is empty where there is neither.
+func (p Pair) Summary() string {
+	var named []string
+	different := p.Different()
+	for _, f := range different[:min(len(different), namedFigures)] {
+		named = append(named, f.place()+": "+f.valueText(f.Base)+" → "+f.valueText(f.Other))
+	}
+	if more := len(different) - namedFigures; more > 0 {
+		named = append(named, fmt.Sprintf("and %d more", more))
+	}
+	text := strings.Join(named, "; ")
+	if text != "" {
+		text = "Different: " + text + "."
+	}
+	unjudged := 0
+	for _, f := range p.Figures {
+		if f.Judgement == NotJudged {
+			unjudged++
+		}
+	}
+	if unjudged > 0 {
+		text = join(" ", text, plural(unjudged, "figure", "figures")+" could not be judged.")
+	}
+	return text
+}
+
+// place names a figure where it stands alone.
+func (f *Figure) place() string {
+	switch {
+	case f.Phase == "":
+		return f.Name
+	}
+	return f.Phase + ", " + f.Name
+}
+
+// method says how differences were told.
+func (c *Comparison) method() string {
+	var brackets, percentiles, medians, tested string
+	for _, p := range c.Pairs {
+		for _, f := range p.Figures {
+			if _, ok := f.estimate.(*shift); ok {
+				medians = "The difference of several rollbacks is the median of all differences between one and another."
+			}
+			switch {
+			case f.estimate == nil && f.Kind == RollbackKind && f.Confidence > 0:
+				brackets = "Single rollbacks differ where their 99 % brackets do not overlap."
+			case f.estimate == nil && f.Kind == LatencyKind && f.Confidence > 0:
+				percentiles = "Percentiles of single runs have 99 % brackets, by how many requests there are. Requests of one run share its slow moments, so that " +
+					"such brackets are too narrow: where they are apart, only several runs of each side could tell."
+			}
+		}
+	}
+	if c.Judged > 0 {
+		tested = fmt.Sprintf("%s tested. If no side differed from %s, the chance that any of them is shown as different would be %g %% at most (Holm): for "+
+			"that each interval has %s, and one that leaves out zero (or the factor 1) is a difference.", plural(c.Judged, "figure was", "figures were"), c.Pairs[0].Base, 100*c.Risk, confidenceText(c.Confidence))
+	}
+	return join(" ", tested, brackets, medians, percentiles)
+}
