@@ -1,0 +1,68 @@
+// Package bundle packs a run's folder into one file to send to a colleague, and opens such a file as if it were the folder.
+//
+// A bundle is a .tar.gz of one folder, named after the run's. It has what canarylab itself wrote there and nothing else, is the same to the byte
+// whenever the same canarylab makes it of the same files, and can be unpacked by hand.
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/render"
+)
+
+// Ext is the end of a bundle's name.
+const Ext = ".tar.gz"
+
+// The bounds of a bundle, the same for packing and for opening, so that what was packed can be opened.
+const (
+	// MaxBytes bounds the files together: some ten times the trace of the longest run.
+	MaxBytes = 4 << 30
+	// MaxFiles bounds how many there are.
+	MaxFiles = 1000
+	// maxRatio is how many times larger than the bundle its files may be, beyond freeBytes. A trace shrinks to a twelfth; a bomb to a thousandth.
+	maxRatio  = 200
+	freeBytes = 64 << 20
+)
+
+// ErrNoBundle is wrapped by errors about what is neither a run's folder nor a bundle.
+var ErrNoBundle = errors.New("neither a run's folder nor a bundle of one")
+
+// members are the files of a run that go into a bundle, in their order: the report first, so that it is found without reading the trace, which
+// is last.
+func members(r *reports.Report) (all []string) {
+	all = append(all, reports.ReportFile)
+	seen := map[string]bool{reports.ReportFile: true, reports.TraceFile: true}
+	add := func(name string) {
+		name = path.Clean(filepath.ToSlash(name))
+		if !seen[name] {
+			seen[name] = true
+			all = append(all, name)
+		}
+	}
+	for _, f := range r.Files {
+		add(f.Path)
+	}
+	for _, f := range render.Formats() {
+		if f.File != "" {
+			add(f.File)
+		}
+	}
+	return append(all, reports.TraceFile)
+}
+
+// Size prints bytes: "85 kB", "18.4 MB".
+func Size(n int64) string {
+	switch {
+	case n < 1e3:
+		return fmt.Sprintf("%d B", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.0f kB", float64(n)/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+}
