@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/bundle"
 	"github.com/canarylab/canarylab/reports/github"
 	"github.com/canarylab/canarylab/reports/render"
 )
@@ -21,7 +22,7 @@ func newReport() *cobra.Command {
 	var full bool
 	cmd := &cobra.Command{
 		Use: "report [RUN]", Short: "Show a run again, in any format, without a cluster",
-		Long: `Report shows the run in a folder below reports/out; without RUN the newest one. As text, what has no room on one screen
+		Long: `Report shows the run in a folder below reports/out or in a bundle of one; without RUN the newest one. As text, what has no room on one screen
 is left out, and said to be; --full prints it. What of the folder is missing or damaged is said on stderr.
 
 ` + formatHelp(),
@@ -31,7 +32,7 @@ is left out, and said to be; --full prints it. What of the folder is missing or 
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			f, err := render.Find(format)
 			if err != nil {
 				return usage("%w", err)
@@ -44,10 +45,17 @@ is left out, and said to be; --full prints it. What of the folder is missing or 
 			if err != nil {
 				return err
 			}
-			run, err := reports.OpenRun(dir)
+			folder, done, err := bundle.Open(dir)
 			if err != nil {
 				return unreadable(cmd.OutOrStdout(), err)
 			}
+			defer func() { err = errors.Join(err, done()) }()
+			run, err := reports.OpenRun(folder)
+			if err != nil {
+				return unreadable(cmd.OutOrStdout(), err)
+			}
+			// A bundle's own folder is gone when this is read.
+			run.Dir = dir
 			write := func(w io.Writer) error { return f.Write(w, run) }
 			if isText {
 				// Problems are part of the text.
@@ -116,7 +124,7 @@ func newest(out string) (string, error) {
 
 // unreadable is what becomes of a run that can't be opened. Of one that a newer canarylab wrote, what is known is shown.
 func unreadable(w io.Writer, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, bundle.ErrNoBundle) {
 		return usage("%w", err)
 	}
 	var newer *reports.NewerError

@@ -41,7 +41,7 @@ Exit codes: 0 as claimed, 1 the lab broke, 64 usage, 69 no cluster can be had, 7
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage("%w; see %s --help", err, cmd.CommandPath()) })
 	root.AddCommand(
 		newUp(&g), newDown(&g), newStatus(&g), newDoctor(&g), newKubeconfig(&g), newLogs(&g), newNodeImage(&g), newRBAC(),
-		newScenario(&g), newReport(), newVersion(),
+		newScenario(&g), newReport(), newCompare(), newBundle(), newVersion(),
 	)
 	return root
 }
