@@ -31,7 +31,7 @@ func Sentence(r *Report) string {
 	case r.Books.Requests == 0:
 		return "No request was sent, so that nothing is shown."
 	case !r.Books.Balance():
-		return fmt.Sprintf("The numbers can't be trusted, whatever they say of the %s: %s%s.", claims, r.Books.Problems[0],
+		return fmt.Sprintf("The numbers can't be trusted, whatever they say of the %s: %s%s.", claims, strings.TrimPrefix(r.Books.Problems[0], "void: "),
 			when(len(r.Books.Problems) > 1, "; and "+plural(len(r.Books.Problems)-1, "more problem", "more problems")))
 	case all == 0:
 		return "Nothing was claimed, so that nothing is shown."

@@ -58,7 +58,7 @@ func sparklines(t *Timeline) []sparkline {
 		if s.Flag == "" {
 			versions = add(versions, answerer(s.Version), false, s)
 		} else {
-			failures = add(failures, s.Flag, true, s)
+			failures = add(failures, kindInWords(s.Flag), true, s)
 		}
 	}
 	slices.SortStableFunc(failures, func(a, b sparkline) int { return cmp.Compare(b.total, a.total) })
@@ -122,7 +122,15 @@ func (p *page) sparks(r *Report) {
 		top = max(top, slices.Max(all[i]))
 	}
 	span := t.Bin() * time.Duration(t.Bins)
-	p.line("%s", p.paint(dim, fmt.Sprintf("requests over %s; a full block is %s a second", short(span), Number(int(math.Round(top))))))
+	// A plan with a shape has no one rate.
+	rate := 0.0
+	for _, c := range r.Setup.Load.Cohorts {
+		if r.Setup.Load.Shape == nil {
+			rate += r.Setup.Load.RateOf(c.Name)
+		}
+	}
+	p.line("%s", p.paint(dim, fmt.Sprintf("%srequests%s over %s; a full block is %s a second", when(rate > 0, Number(int(math.Round(rate)))+" "), when(rate > 0, " a second"), short(span),
+		Number(int(math.Round(top))))))
 	for i, l := range lines {
 		color := ""
 		if l.failed {

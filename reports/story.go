@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,42 +20,18 @@ const (
 	// storyTroubles bounds the troubles that a story tells one by one, storyFailures the ways to fail.
 	storyTroubles = 5
 	storyFailures = 4
+	// storyRollbacks is how many rollbacks have a row each; more are told by their ways.
+	storyRollbacks = 6
 )
-
-// A block is a part of a story.
-type block struct {
-	name  string
-	lines []string
-	// cut is how many lines of it were folded.
-	cut int
-}
-
-// A screen is a story in the making.
-type screen struct {
-	page   *page
-	blocks []*block
-}
-
-// add renders a block.
-func (s *screen) add(name string, render func(*page)) {
-	q := &page{color: s.page.color, ascii: s.page.ascii, width: s.page.width}
-	render(q)
-	b := &block{name: name}
-	if q.Len() > 0 {
-		b.lines = strings.Split(strings.TrimSuffix(q.String(), "\n"), "\n")
-	}
-	s.blocks = append(s.blocks, b)
-}
-
-// gap is a line between two blocks.
-func (s *screen) gap() { s.add("", func(q *page) { q.line("") }) }
 
 // story prints the run on one screen: the verdict and all that did not pass first and whole, then the run over time, its phases, the rollbacks, the
 // failures, the books, why, and where there is more. What does not fit is folded, and counted.
 func (p *page) story(r *Report, o TextOptions) {
 	p.width = min(p.width, storyWidth)
 	s := &screen{page: p}
-	s.add("head", func(q *page) { q.line("%s  %s", q.paint(bold, clip(oneLine(r.Scenario), q.width-20)), q.badge(r.Outcome)) })
+	s.add("head", func(q *page) {
+		q.line("%s  %s", q.paint(bold, clip(oneLine(r.Scenario), q.width-20)), q.badge(r.Outcome))
+	})
 	s.add("title", func(q *page) { q.para("", dim, r.Title) })
 	s.add("sentence", func(q *page) { q.para("", bold, Sentence(r)) })
 	s.add("not passed", func(q *page) { q.notPassed(r, o) })
@@ -75,83 +51,8 @@ func (p *page) story(r *Report, o TextOptions) {
 	s.add("back", func(q *page) { q.named("back", r.Back) })
 	s.gap()
 	s.add("run", func(q *page) { q.ran(r) })
-	s.add("more", func(q *page) { q.more(r, o) })
+	s.add("more", func(q *page) { q.more(o) })
 	s.print()
-}
-
-// folds is how a story is made to fit: each of these blocks is cut down to so many lines, in this order, until it does. "" are the gaps. What is not
-// here is never cut.
-var folds = []struct {
-	name  string
-	least int
-}{
-	{"back", 0}, {"why", 4}, {"fix", 2}, {"", 0}, {"analyzer", 1}, {"failed", 4}, {"decided", 4}, {"why", 2}, {"fix", 1}, {"rollbacks", 6}, {"decided", 2}, {"failed", 2},
-	{"run", 0}, {"phases", 12}, {"rollbacks", 4}, {"why", 0}, {"fix", 0}, {"over time", 0}, {"analyzer", 0}, {"phases", 6}, {"rollbacks", 2}, {"decided", 0}, {"failed", 1},
-	{"title", 1}, {"phases", 0}, {"rollbacks", 0}, {"failed", 0},
-}
-
-// print folds the story to its lines and prints it.
-func (s *screen) print() {
-	total := func() int {
-		n := 0
-		gap := true // none at the beginning
-		for _, b := range s.blocks {
-			if b.name == "" && gap || len(b.lines) == 0 {
-				continue
-			}
-			gap = b.name == ""
-			n += len(b.lines)
-		}
-		return n
-	}
-	// A line that says what was folded takes room itself.
-	full := func() bool {
-		folded := slices.ContainsFunc(s.blocks, func(b *block) bool { return b.name != "" && b.cut > 0 })
-		return total() > storyLines || folded && total() > storyLines-1
-	}
-	for _, fold := range folds {
-		for _, b := range slices.Backward(s.blocks) {
-			for b.name == fold.name && len(b.lines) > fold.least && full() {
-				b.lines = b.lines[:len(b.lines)-1]
-				b.cut++
-			}
-		}
-	}
-	gap := true
-	var cuts []string
-	cut := 0
-	for _, b := range s.blocks {
-		if b.name != "" && b.cut > 0 {
-			cut += b.cut
-			cuts = append(cuts, fmt.Sprintf("%s %d", b.name, b.cut))
-		}
-		if b.name == "more" && cut > 0 {
-			s.page.line("%s", s.page.paint(dim, clip(pad("folded", storyLead)+plural(cut, "line: ", "lines: ")+strings.Join(cuts, ", "), s.page.width)))
-		}
-		if b.name == "" && gap {
-			continue
-		}
-		for i, line := range b.lines {
-			// A text that goes on says so.
-			if i == len(b.lines)-1 && b.cut > 0 && (b.name == "why" || b.name == "fix" || b.name == "back" || b.name == "title") {
-				line = s.page.goesOn(line)
-			}
-			s.page.WriteString(line + "\n")
-			gap = b.name == ""
-		}
-	}
-}
-
-// goesOn ends a line whose text was cut. Colors are not in the way: such a text is of one color, or of none.
-func (p *page) goesOn(line string) string {
-	mark := p.plain(" …")
-	if text, painted := strings.CutSuffix(line, "\x1b[0m"); painted {
-		return text + mark + "\x1b[0m"
-	}
-	if cells(line)+cells(mark) > p.width {
-		line = strings.TrimRight(line[:strings.LastIndexByte(line, ' ')], " .,;:")
-	}
-	return line + mark
 }
 
 // named prints a paragraph after its name.
@@ -188,7 +89,7 @@ func (p *page) notPassed(r *Report, o TextOptions) {
 	}
 	said := Sentence(r)
 	for _, problem := range r.Books.Problems {
-		if !strings.Contains(said, problem) {
+		if !strings.Contains(said, strings.TrimPrefix(problem, "void: ")) {
 			p.para("! ", yellow, "the books: "+problem)
 		}
 	}
@@ -207,14 +108,11 @@ func (p *page) rows(r *Report) {
 	if len(r.Phases) == 0 {
 		return
 	}
-	const name, did, of, asked, seen, failed, role = 1, 2, 3, 4, 5, 7, 9
 	t := &table{align: "rlllrrrlll"}
-	t.row("", "phase", "what was done", "share of", "asked", "seen", "95 % interval", "failed", "", "")
+	t.row("", "phase", "what was done", "share", "asked", "seen", "95 % interval", "failed", "", "")
 	var shown []Phase
-	folded, last := 0, 2
 	for i, phase := range r.Phases {
 		if phase.Repeat && phase.Outcome() == Pass {
-			folded++
 			continue
 		}
 		shown = append(shown, phase)
@@ -224,37 +122,38 @@ func (p *page) rows(r *Report) {
 			mark = cmp.Or(signs[phase.Outcome()].mark, "!")
 		}
 		t.row(strconv.Itoa(i+1), phase.Name, shortDid(phase), subject, claimed, share, bounds, failing(phase.Observation), mark,
-			join(", ", when(phase.Breaks, "the break"), when(phase.Fixes, "the fix")))
+			join(", ", when(phase.Breaks, "break"), when(phase.Fixes, "fix")))
 	}
-	if t.empty(role) {
-		t.drop(role)
-		last = 1
+	p.plainCells(t)
+	mark := len(t.rows[0]) - 2 // the last is what the phase is in the story
+	// What the table is too wide by is taken from texts, then from what can be missed.
+	const leastDid, leastName, leastText = 15, 18, 12
+	did, name := t.column("what was done"), t.column("phase")
+	widths := t.widths()
+	least := t.width() - max(widths[did]-leastDid, 0) - max(widths[name]-leastName, 0)
+	if t.empty(mark+1) || least > p.width {
+		t.drop(mark + 1)
 	}
-	// What the table is too wide by is taken from what was done, then from the other texts, then from what can be missed.
-	t.narrow(did, p.width, 16)
-	if t.width() > p.width && last == 2 {
-		t.drop(role)
-		last = 1
-	}
-	for _, column := range []int{of, failed, name} {
-		t.narrow(column, p.width, 16)
-	}
+	t.narrow(did, p.width, leastDid)
+	t.narrow(name, p.width, leastName)
+	t.narrow(t.column("share"), p.width, leastText)
 	if t.width() > p.width {
 		t.drop(did)
-		for _, column := range []int{did, failed - 1, name, asked - 1} { // of what is left, did is the subject
-			t.narrow(column, p.width, 12)
-		}
-		if t.width() > p.width {
-			t.drop(seen) // the interval, now that one column is gone
-		}
+		mark--
+	}
+	for _, text := range []string{"failed", "phase", "asked"} {
+		t.narrow(t.column(text), p.width, leastText)
+	}
+	if t.width() > p.width {
+		t.drop(t.column("95 % interval"))
+		mark--
 	}
 	t.dimHead()
 	for n, phase := range shown {
-		// The mark is the last column, or the one before the last.
-		t.color(n+1, len(t.rows[0])-last, signs[phase.Outcome()].color)
+		t.color(n+1, mark, signs[phase.Outcome()].color)
 	}
 	p.indented(t, "")
-	if folded > 0 {
+	if folded := len(r.Phases) - len(shown); folded > 0 {
 		p.line("%s", p.paint(dim, plural(folded, "more phase repeats one of these, and passed", "more phases repeat these, and passed")))
 	}
 }
@@ -275,7 +174,7 @@ func headline(phase Phase) (of, asked, seen, interval string) {
 	for _, v := range phase.Verdicts {
 		if c := v.Claim; c != nil {
 			show(c.Seen, c.Subject, w.Of(c.Cohort))
-			return join(" for ", answerer(c.Subject), c.Cohort), c.asked(), seen, interval
+			return join(" for ", kindInWords(c.Subject), c.Cohort), c.asked(), seen, interval
 		}
 	}
 	versions := slices.SortedFunc(maps.Keys(w.Total.Versions), lastEmpty)
@@ -297,22 +196,51 @@ func failing(o Observation) string {
 	if c.Requests == 0 {
 		return ""
 	}
-	if len(c.Flags) == 0 {
+	keys := slices.DeleteFunc(slices.Collect(maps.Keys(c.Flags)), func(key string) bool { return !failedKey(key) })
+	if len(keys) == 0 {
 		return "none"
 	}
-	keys := slices.SortedFunc(maps.Keys(c.Flags), func(a, b string) int { return cmp.Or(cmp.Compare(c.Flags[b], c.Flags[a]), cmp.Compare(a, b)) })
-	return fmt.Sprintf("%s %s %%%s", keys[0], Percent(NewShare(c.Flags[keys[0]], c.Requests).Percent), when(len(keys) > 1, fmt.Sprintf(" +%d", len(keys)-1)))
+	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(cmp.Compare(c.Flags[b], c.Flags[a]), cmp.Compare(a, b)) })
+	return fmt.Sprintf("%s %s %%%s", kindInWords(keys[0]), Percent(NewShare(c.Flags[keys[0]], c.Requests).Percent), when(len(keys) > 1, fmt.Sprintf(" +%d", len(keys)-1)))
 }
 
-// shorter are the words that a row has no room for.
-var shorter = strings.NewReplacer("kubectl ", "", "apply -f ", "apply ", "delete -f ", "delete ", "the VirtualService of ", "route of ", "deployment ", "", "--replicas=", "to ")
+// failedKey tells whether a key of Counts.Flags is that of an error. Envoy flags others too, such as a stream that its caller ended.
+func failedKey(key string) bool {
+	code, err := strconv.Atoi(strings.SplitN(key, " ", 2)[0])
+	return err != nil || code == 0 || code >= 400
+}
+
+// kindInWords is a key of Counts for readers who don't know what 0 and - stand for.
+func kindInWords(key string) string {
+	code, flag, ok := strings.Cut(key, " ")
+	if !ok || !status(key) {
+		return answerer(key)
+	}
+	if code == "0" {
+		code = "no answer"
+	}
+	return join(" ", code, when(flag != NoFlag, flag))
+}
+
+// shorter takes away what a row has no room for.
+var shorter = strings.NewReplacer("kubectl ", "", "apply -f ", "apply ", "delete -f ", "delete ", ".yaml", "", "the VirtualService of ", "route of ", "deployment ", "", "--replicas=", "to ",
+	`"`, "", "every pod of ", "")
+
+var (
+	// faults are those of an injection; unset are those among them that it does not set, and the status of those that it does.
+	faults = regexp.MustCompile(`\{[^{}]*\}`)
+	unset  = regexp.MustCompile(`^"(\w+":(0|"0s"|""|false)|errorCode":\d+)$`)
+)
 
 // shortDid is what a phase did, in few words.
 func shortDid(phase Phase) string {
 	if phase.Observation.Start.IsZero() {
 		return "never began"
 	}
-	return shorter.Replace(phase.Did)
+	did := faults.ReplaceAllStringFunc(phase.Did, func(all string) string {
+		return strings.Join(slices.DeleteFunc(strings.Split(strings.Trim(all, "{}"), ","), unset.MatchString), ",")
+	})
+	return shorter.Replace(did)
 }
 
 // affected says what rollbacks are timed by.
@@ -320,7 +248,7 @@ func affected(canary string) string {
 	return "failed" + when(canary != "", ", or that "+canary+" answered")
 }
 
-// waysBack prints the rollbacks, a row each, or a row for each way back where each was gone several times.
+// waysBack prints the rollbacks, a row each, or where they are many a row for each way back.
 func (p *page) waysBack(phases []Phase) {
 	ways, by, n := backs(phases)
 	if n == 0 {
@@ -328,8 +256,14 @@ func (p *page) waysBack(phases []Phase) {
 	}
 	canary := by[ways[0]][0].Canary
 	p.para("rollback: ", dim, "from the accepted write to the last request sent that failed"+when(canary != "", " or that "+canary+" answered"))
-	if n >= 3*len(ways) {
-		t := p.medians(ways, by)
+	if n > storyRollbacks {
+		t := p.medians(ways, by, shorter.Replace)
+		for _, column := range []int{8, 6, 1} { // ranges, and how often each way was gone
+			if t.width() > p.width {
+				t.drop(column)
+			}
+		}
+		t.narrow(0, p.width, 8)
 		t.dimHead()
 		p.indented(t, "")
 		return
@@ -366,12 +300,25 @@ func (r Rollback) bracketed() string {
 	return short(r.Low) + " – " + short(r.High)
 }
 
-// decisions prints what was decided about the canary.
+// decisions prints what was decided about the canary: each time that it was found bad, and when it was not.
 func (p *page) decisions(phases []Phase) {
+	lead := pad("decided", storyLead)
+	say := func(text string) {
+		p.para(lead, "", text)
+		lead = strings.Repeat(" ", storyLead)
+	}
+	var good []int
 	for i, phase := range phases {
-		if d := phase.Observation.Detection; d != nil {
-			p.named("decided", fmt.Sprintf("phase %d: %s, by %s", i+1, d, d.By))
+		switch d := phase.Observation.Detection; {
+		case d == nil:
+		case d.Bad:
+			say(fmt.Sprintf("phase %d: %s", i+1, d))
+		default:
+			good = append(good, i+1)
 		}
+	}
+	if len(good) > 0 {
+		say("good in " + ranges(good))
 	}
 }
 
@@ -387,6 +334,9 @@ func waysToFail(phases []Phase) []*way {
 	for i, phase := range phases {
 		o := phase.Observation
 		for _, f := range slices.Concat(o.Transition.Total.Failures, o.Settled.Total.Failures) {
+			if !failedKey(f.Key()) {
+				continue
+			}
 			at := slices.IndexFunc(all, func(w *way) bool {
 				return w.Key() == f.Key() && w.Hop == f.Hop && w.Origin == f.Origin && w.Cause == f.Cause && w.Subset == f.Subset
 			})
@@ -422,7 +372,7 @@ func (p *page) failures(phases []Phase) {
 			where += ", which flagged it " + w.Origin
 		}
 		said := join(", ", when(w.Subset != "", "subset "+w.Subset), when(w.Version != "" && w.Hop != AppHop, "answered by "+w.Version), when(w.Details != ViaUpstream, w.Details))
-		p.para(lead, "", fmt.Sprintf("%s × %s in %s, %s%s%s", w.Key(), Number(w.Count), ranges(w.phases), where, when(w.Cause != "", ": "+w.Cause), when(said != "", " ("+said+")")))
+		p.para(lead, "", fmt.Sprintf("%s%s × %s in %s, %s%s%s", kindInWords(w.Key()), when(w.Flag == NoFlag, " without a flag"), Number(w.Count), ranges(w.phases), where, when(w.Cause != "", ": "+w.Cause), when(said != "", " ("+said+")")))
 		lead = strings.Repeat(" ", storyLead)
 	}
 }
@@ -466,7 +416,9 @@ func (p *page) balance(b Books) {
 	case b.Requests == 0:
 		p.named("books", "no request was sent")
 	case b.Balance():
-		p.named("books", fmt.Sprintf("they balance: all of %s are accounted for; 99 %% were sent %s late or less", plural(b.Requests, "request", "requests"), short(late)))
+		p.named("books", fmt.Sprintf("they balance: all of %s are accounted for; 99 %% were at most %s late", plural(b.Requests, "request", "requests"), short(late)))
+	case b.UnexplainedTotal == 0:
+		p.named("books", "not to be trusted, as said above; "+plural(b.Requests, "request", "requests"))
 	default:
 		p.named("books", fmt.Sprintf("they do not balance: %s not explained of %s", plural(b.UnexplainedTotal, "thing is", "things are"), plural(b.Requests, "request", "requests")))
 	}
@@ -499,24 +451,19 @@ func (p *page) analyzer(phases []Phase) {
 	}
 }
 
-// ran prints when and where the run was, and how much load it got.
+// ran prints when and where the run was.
 func (p *page) ran(r *Report) {
 	s := r.Setup
-	rate := 0.0
-	for _, c := range s.Load.Cohorts {
-		rate += s.Load.RateOf(c.Name)
-	}
-	text := join(" · ", when(!r.Started.IsZero(), r.Started.UTC().Format("2006-01-02 15:04 UTC")), s.Provider, named("Istio", s.Istio),
-		named("Kubernetes", s.Kubernetes), when(rate > 0, fmt.Sprintf("%.0f requests/s", rate)))
+	text := join(" · ", when(!r.Started.IsZero(), r.Started.UTC().Format("2006-01-02 15:04 UTC")), s.Provider, named("Istio", s.Istio), named("Kubernetes", s.Kubernetes))
 	p.named("run", text)
 }
 
 // more says where there is more. Paths are not broken: they are to be copied.
-func (p *page) more(r *Report, o TextOptions) {
-	const page = "report.html"
-	if slices.ContainsFunc(r.Files, func(f File) bool { return f.Path == page }) {
-		p.line("%s%s", pad("look", storyLead), filepath.Join(o.Dir, page))
-	} else if o.Dir != "" {
+func (p *page) more(o TextOptions) {
+	switch {
+	case o.Page != "":
+		p.line("%s%s", pad("look", storyLead), o.Page)
+	case o.Dir != "":
 		p.line("%s%s", pad("folder", storyLead), o.Dir)
 	}
 	p.line("%s%s", pad("more", storyLead), join(" ", "canarylab report --full", o.Dir))

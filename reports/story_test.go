@@ -49,7 +49,7 @@ func bigReport(phases, repeats, bad int) *Report {
 		if i%3 == 2 {
 			p.Observation.Rollback = &Rollback{Method: fmt.Sprintf("kubectl way %d of my-service", i), Canary: "v2", Resolution: time.Millisecond, Before: NewShare(500, 5000), Route: 110 * time.Millisecond,
 				Low: 110 * time.Millisecond, High: 140 * time.Millisecond, Chance: 1e-9, Failed: 1234}
-			p.Observation.Detection = &Detection{Decision: Decision{By: "a gate that asks Prometheus every 5s (bad: 1 result with more than 5 % failed)", Bad: true, Text: long[:120]}}
+			p.Observation.Detection = &Detection{Decision: Decision{By: "a gate that asks Prometheus every 5s (bad: 1 result with more than 5 % failed)", Bad: i%2 == 0, Text: long[:80]}}
 		}
 		if i < bad {
 			p.Verdicts[1].Outcome, p.Verdicts[1].Why = Fail, "a true share of 33.333 % gives 1,560 to 1,780 of 5,000 requests in 19,999 of 20,000 runs"
@@ -103,7 +103,7 @@ func TestStoryFitsOnAScreen(t *testing.T) {
 		for _, repeats := range []int{0, 73} {
 			for _, bad := range []int{0, 1, 5} {
 				for _, o := range []TextOptions{{}, {Color: true}, {Width: 72}, {Width: 80, ASCII: true}, {Width: 250}} {
-					t.Run(fmt.Sprintf("%d phases, %d repeats, %d bad, %+v", phases, repeats, bad, o), func(t *testing.T) {
+					t.Run(fmt.Sprintf("%d phases, %d repeats, %d bad, %d columns, %t, %t", phases, repeats, bad, o.Width, o.Color, o.ASCII), func(t *testing.T) {
 						o.Dir = "reports/out/20261123-060102-big"
 						width := o.Width
 						if width == 0 || width > 100 {
@@ -133,7 +133,7 @@ func TestStoryNeverCutsWhatDidNotPass(t *testing.T) {
 			t.Errorf("%d bad: got %d reasons, want each", bad, got)
 		}
 		for _, problem := range r.Books.Problems {
-			if strings.Count(out, problem) != 1 {
+			if strings.Count(out, strings.TrimPrefix(problem, "void: ")) != 1 {
 				t.Errorf("%d bad: want the problem %q once:\n%s", bad, problem, out)
 			}
 		}
@@ -213,6 +213,22 @@ func TestRanges(t *testing.T) {
 		if got := ranges(numbers); got != want {
 			t.Errorf("%v: got %q, want %q", numbers, got, want)
 		}
+	}
+}
+
+// A stream that its caller ended has a flag, and is no error.
+func TestFailing(t *testing.T) {
+	for want, flags := range map[string]map[string]int{
+		"none": {"101 DC": 50, "200 UR": 1}, "503 UH 10.0 % +1": {"503 UH": 20, "503 -": 3, "101 DC": 50}, "404 NR 2.0 %": {"404 NR": 4}, "no answer DC 2.0 %": {"0 DC": 4}, "503 2.0 %": {"503 -": 4},
+	} {
+		o := Observation{Settled: Window{Total: Counts{Requests: 200, Flags: flags}}}
+		if got := failing(o); got != want {
+			t.Errorf("%v: got %q, want %q", flags, got, want)
+		}
+	}
+	w := waysToFail([]Phase{{Observation: Observation{Settled: Window{Total: Counts{Failures: []Failure{{Code: 101, Flag: "DC", Count: 9}, {Code: 404, Flag: "NR", Count: 2}}}}}}})
+	if len(w) != 1 || w[0].Code != 404 || w[0].Count != 2 {
+		t.Errorf("got %+v, want the 404s alone", w)
 	}
 }
 
@@ -379,9 +395,11 @@ func TestWideTextsAreAligned(t *testing.T) {
 // A path is to be copied: it is one word on one line, whatever the width.
 func TestStoryDoesNotBreakPaths(t *testing.T) {
 	r := labReport()
-	r.Files = append(r.Files, File{Path: "report.html"})
 	dir := filepath.Join(strings.Repeat("/a-long-folder", 12), "run")
-	out := text(t, r, TextOptions{Dir: dir})
+	if out := text(t, r, TextOptions{Dir: dir}); !strings.Contains(out, "folder    "+dir+"\n") {
+		t.Errorf("without a page: got\n%s", out)
+	}
+	out := text(t, r, TextOptions{Dir: dir, Page: dir + "/report.html"})
 	if !strings.Contains(out, "look      "+dir+"/report.html\n") || !strings.Contains(out, "canarylab report --full "+dir+"\n") {
 		t.Errorf("got\n%s", out)
 	}

@@ -80,6 +80,9 @@ func (t *table) drop(column int) {
 	}
 }
 
+// column finds a column by its head, -1 where there is none.
+func (t *table) column(head string) int { return slices.Index(t.rows[0], head) }
+
 // empty tells that a column has nothing below its head.
 func (t *table) empty(column int) bool {
 	return !slices.ContainsFunc(t.rows[1:], func(row []string) bool { return column < len(row) && row[column] != "" })

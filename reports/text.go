@@ -25,16 +25,17 @@ type TextOptions struct {
 	ASCII bool
 	// Width is how wide lines may get, in columns. Zero means 100; less than 72 is taken as 72, which the tables need.
 	Width int
-	// Dir is the run's folder as the reader can type it, and Problems are what is wrong with it (Run.Problems). Both may be empty.
-	Dir      string
-	Problems []string
+	// Dir is the run's folder, and Page the report in it that a browser shows, both as the reader can type them. Problems are what is wrong with the
+	// folder (Run.Problems). All may be empty.
+	Dir, Page string
+	Problems  []string
 }
 
 // Text prints a report for a terminal. Whatever texts are in it, nothing but colors, and those only if they are asked for, moves the terminal.
 func Text(w io.Writer, r *Report, o TextOptions) error {
 	clean := printable(*r)
 	r = &clean
-	o.Problems, o.Dir = printable(o.Problems), Printable(o.Dir)
+	o.Problems, o.Dir, o.Page = printable(o.Problems), Printable(o.Dir), Printable(o.Page)
 	p := newPage(o)
 	if o.Full {
 		p.full(r, o)
@@ -571,7 +572,7 @@ func (p *page) rollbacks(phases []Phase) {
 	}
 	p.section("rollbacks")
 	if n >= 3*len(ways) {
-		p.table(p.medians(ways, by))
+		p.table(p.medians(ways, by, func(way string) string { return way }))
 		return
 	}
 	t := &table{left: 2}
@@ -611,8 +612,8 @@ func backs(phases []Phase) (ways []string, by map[string][]*Rollback, n int) {
 }
 
 // medians has a line for each way back: the median and the range of its times and costs. A way that was not effective has no time: affected
-// requests went on to the end of the phase.
-func (p *page) medians(ways []string, by map[string][]*Rollback) *table {
+// requests went on to the end of the phase. name says a way in the words of the page.
+func (p *page) medians(ways []string, by map[string][]*Rollback, name func(string) string) *table {
 	t := &table{left: 1}
 	t.row("way back", "times", "effective", "last affected", "range", "failed", "range", "canary's", "range")
 	for _, way := range ways {
@@ -634,7 +635,7 @@ func (p *page) medians(ways []string, by map[string][]*Rollback) *table {
 		}
 		f, fs := ranged(failed)
 		c, cs := ranged(canaries)
-		t.row(clip(way, p.width-75), strconv.Itoa(len(by[way])), strconv.Itoa(len(route)), last, span, f, fs, c, cs)
+		t.row(clip(name(way), p.width-75), strconv.Itoa(len(by[way])), strconv.Itoa(len(route)), last, span, f, fs, c, cs)
 	}
 	return t
 }
@@ -794,13 +795,18 @@ func (p *page) section(name string) {
 
 func (p *page) table(t *table) { p.indented(t, "   ") }
 
-// indented prints a table after an indent.
-func (p *page) indented(t *table, indent string) {
+// plainCells brings all cells of a table into the form in which they are printed, which may be wider.
+func (p *page) plainCells(t *table) {
 	for _, row := range t.rows {
 		for i := range row {
 			row[i] = oneLine(p.plain(row[i]))
 		}
 	}
+}
+
+// indented prints a table after an indent.
+func (p *page) indented(t *table, indent string) {
+	p.plainCells(t)
 	for _, line := range t.lines(p.paint) {
 		p.line("%s%s", indent, line)
 	}

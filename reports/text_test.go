@@ -45,6 +45,17 @@ func TestTextGolden(t *testing.T) {
 		}})
 	}
 	stray.Phases[1].Observation.Change.Writing = stray.Phases[1].Observation.Change.Written.Add(-2 * time.Second)
+	passed := labReport()
+	for i := range passed.Phases {
+		p := &passed.Phases[i]
+		p.Breaks, p.Fixes = i == 1, i == 3
+		for j := range p.Verdicts {
+			p.Verdicts[j].Outcome, p.Verdicts[j].Why = Pass, ""
+		}
+	}
+	passed.Phases[2].Did = "kubectl apply the VirtualService of 1-baseline.yaml"
+	passed.Phases[3].Did = `inject {"errorRate":0.2,"errorCode":500,"latency":"150ms","jitter":"0s"} into every pod of v2`
+	passed.Conclude()
 	for _, test := range []struct {
 		name string
 		r    *Report
@@ -57,6 +68,9 @@ func TestTextGolden(t *testing.T) {
 		{"stray", stray, TextOptions{Full: true}},
 		{"empty", &Report{Scenario: "nothing"}, TextOptions{Full: true}},
 		{"story", labReport(), TextOptions{Dir: "reports/out/20261123-060102-label-mismatch"}},
+		{"story-passed", passed, TextOptions{}},
+		{"story-big", bigReport(10, 73, 0), TextOptions{Dir: "reports/out/big", Page: "reports/out/big/report.html"}},
+		{"story-big-72", bigReport(5, 0, 1), TextOptions{Width: 72}},
 		{"story-color", labReport(), TextOptions{Color: true}},
 		{"story-72", labReport(), TextOptions{Width: 72}},
 		{"story-ascii", labReport(), TextOptions{ASCII: true}},

@@ -14,6 +14,7 @@ import (
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/bundle"
 	"github.com/canarylab/canarylab/reports/github"
+	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/render"
 )
 
@@ -154,7 +155,15 @@ func fullFlag(cmd *cobra.Command, full *bool) {
 func printRun(w io.Writer, run *reports.Run, full bool) error {
 	o := textOptions()
 	o.Full, o.Dir, o.Problems = full, nearby(run.Dir), run.Problems
+	if page := filepath.Join(o.Dir, html.File); isFile(page) {
+		o.Page = page
+	}
 	return reports.Text(github.Calm(w, os.Getenv), run.Report, o)
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // nearby is a folder as it is typed from here.
