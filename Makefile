@@ -45,6 +45,9 @@ node-image: deps ## build the node image that kind uses where its own can't be h
 list: build ## list the scenarios
 	@bin/canarylab scenario list
 
+docs: build ## write the README's tables and docs/scenarios anew, as the scenarios are
+	@bin/canarylab scenario docs
+
 up: deps ## bring a cluster with Istio up and leave it running
 	@bin/canarylab up --cluster=$(CLUSTER)
 
@@ -69,7 +72,10 @@ lint: ## golangci-lint, pinned
 parity: deps ## play one scenario on every kind of cluster that can be had here, and compare
 	PARITY=$(NAME) go test ./harness/realmesh -run='^$$' -bench=BenchmarkParity -benchtime=1x -timeout=60m
 
-bench-up: deps ## how long a cluster takes to come up, by step
+bench-docs: build ## write the README's tables and docs/scenarios anew, as the scenarios are
+	@bin/canarylab scenario docs
+
+up: deps ## how long a cluster takes to come up, by step
 	go test ./harness/lab -run='^$$' -bench=BenchmarkUp -benchtime=5x -timeout=30m
 
 bench-capacity: deps ## the highest rate that this machine carries honestly, with the recorder on and off
@@ -89,4 +95,4 @@ readme-pictures: build ## draw the pictures of the README: of a new run of label
 clean: down ## remove the cluster, the reports and everything that was built
 	rm -rf bin reports/out $$(bin/canarylab doctor --home)/cache $$(bin/canarylab doctor --home)/imagestores
 
-.PHONY: help build deps scenario scenarios list up down node-image test vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate readme-pictures clean
+.PHONY: help build deps scenario scenarios list docs up down node-image test vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate readme-pictures clean

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/authoring"
+	"github.com/canarylab/canarylab/harness/describe"
 	"github.com/canarylab/canarylab/scenarios"
 )
 
@@ -35,13 +37,77 @@ func TestReadmeListsTheCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want strings.Builder
-	for _, s := range scenarios.All() {
-		want.WriteString("| `" + s.Name + "` | " + s.Title + " |\n")
+	want := describe.Table(scenarios.All())
+	if !strings.Contains(string(readme), want+"<!--") {
+		t.Errorf("the README's table of scenarios is not the catalogue (make docs makes it); want\n%s", want)
 	}
-	if !strings.Contains(string(readme), "|---|---|\n"+want.String()) {
-		t.Errorf("the README's table of scenarios is not the catalogue; want\n%s", want.String())
+}
+
+// What make docs makes is there as it would make it, and no link of it leads nowhere. The results of runs are not compared: they are of another day.
+func TestDocsAreCurrent(t *testing.T) {
+	docs, err := describe.Docs("..", scenarios.All())
+	if err != nil {
+		t.Fatal(err)
 	}
+	stale, err := describe.Stale("..", docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range stale {
+		if path != "README.md" {
+			t.Errorf("%s is not what the scenario says: make docs", path)
+		}
+	}
+	links := regexp.MustCompile(`\]\(([^)#]*)(#[^)]*)?\)`)
+	for path := range docs {
+		text, err := os.ReadFile(filepath.Join("..", path))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, m := range links.FindAllStringSubmatch(string(text), -1) {
+			target, anchor := m[1], m[2]
+			if strings.Contains(target, "://") {
+				continue
+			}
+			file := filepath.Join("..", filepath.Dir(path), target)
+			if target == "" {
+				file = filepath.Join("..", path)
+			}
+			info, err := os.Stat(file)
+			if err != nil {
+				t.Errorf("%s: link %s: %v", path, m[0], err)
+				continue
+			}
+			if anchor == "" || info.IsDir() {
+				continue
+			}
+			page, err := os.ReadFile(file)
+			if err != nil {
+				t.Error(err)
+			}
+			if !slices.ContainsFunc(strings.Split(string(page), "\n"), func(line string) bool { return "#"+headingID(line) == anchor }) {
+				t.Errorf("%s: link %s: no heading there has that name", path, m[0])
+			}
+		}
+	}
+}
+
+// headingID is what a heading is called in links, by GitHub's rule; empty for other lines.
+func headingID(line string) string {
+	text, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " ")
+	if !ok || !strings.HasPrefix(line, "#") {
+		return ""
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, text)
 }
 
 // The names are the command line's and the test's: no two alike, and each with a folder and a Go file of its own.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/lab"
@@ -113,6 +114,29 @@ func TestDescribeTellsEveryPhase(t *testing.T) {
 				t.Errorf("%s: phase %q: told %t, repeats another one %t", s.Name, p.Name, told, p.Repeat)
 			}
 		}
+	}
+}
+
+// The longest has nine phases, with proofs and five files.
+func TestDescribeFitsOnAScreen(t *testing.T) {
+	for _, s := range scenarios.All() {
+		out, code, err := run(t, "scenario", "describe", s.Name)
+		if code != 0 {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+		if len(lines) > 64 {
+			t.Errorf("%s: got %d lines, want 64 at most", s.Name, len(lines))
+		}
+		for _, line := range lines {
+			if n := utf8.RuneCountInString(line); n > 100 {
+				t.Errorf("%s: got a line of %d columns, want 100 at most: %s", s.Name, n, line)
+			}
+		}
+	}
+	page, code, err := run(t, "scenario", "describe", "label-mismatch", "-o", "md")
+	if code != 0 || !strings.Contains(page, "\n# label-mismatch\n") {
+		t.Errorf("as a page: got %d, %v, %q", code, err, page)
 	}
 }
 

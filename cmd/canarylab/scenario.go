@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/authoring"
+	"github.com/canarylab/canarylab/harness/describe"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
@@ -33,7 +32,7 @@ import (
 
 func newScenario(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "scenario", Short: "List, describe, run and write canary stories"}
-	cmd.AddCommand(newScenarioList(), newScenarioDescribe(), newScenarioRun(g), newScenarioCheck(), newScenarioNew())
+	cmd.AddCommand(newScenarioList(), newScenarioDescribe(), newScenarioRun(g), newScenarioCheck(), newScenarioNew(), newScenarioDocs())
 	return cmd
 }
 
@@ -94,63 +93,6 @@ func labeled(label string) ([]harness.Scenario, error) {
 	return all, nil
 }
 
-// description is a scenario in full.
-type description struct {
-	summary
-	Story  string             `json:"story,omitempty"`
-	Load   loadgen.Plan       `json:"load"`
-	Phases []phaseDescription `json:"phases"`
-	// Repeated counts the phases that do once more what others did, and that are not told.
-	Repeated int      `json:"repeated,omitempty"`
-	Cause    string   `json:"cause,omitempty"`
-	Source   string   `json:"source,omitempty"`
-	See      []string `json:"see,omitempty"`
-	Fix      string   `json:"fix,omitempty"`
-	Back     string   `json:"back,omitempty"`
-}
-
-type phaseDescription struct {
-	Name   string   `json:"name"`
-	Does   string   `json:"does,omitempty"`
-	Breaks bool     `json:"breaks,omitempty"`
-	Fixes  bool     `json:"fixes,omitempty"`
-	Awaits []string `json:"awaits,omitempty"`
-	Until  string   `json:"until,omitempty"`
-	Proves []string `json:"proves,omitempty"`
-	Claims []string `json:"claims,omitempty"`
-}
-
-func describe(s harness.Scenario) description {
-	d := description{
-		summary: summary{s.Name, s.Title, s.Labels}, Story: s.Story, Load: s.Load,
-		Cause: s.Cause, Source: s.Source, See: s.See, Fix: s.Fix, Back: s.Back,
-	}
-	for _, p := range s.Phases {
-		if p.Repeat {
-			d.Repeated++
-			continue
-		}
-		phase := phaseDescription{Name: p.Name, Breaks: p.Breaks, Fixes: p.Fixes}
-		for _, fact := range p.Await {
-			phase.Awaits = append(phase.Awaits, fact.String())
-		}
-		if p.Until != nil {
-			phase.Until = p.Until.String()
-		}
-		if p.Do != nil {
-			phase.Does = p.Do.String()
-		}
-		for _, proof := range p.Prove {
-			phase.Proves = append(phase.Proves, proof.String())
-		}
-		for _, e := range p.Expect {
-			phase.Claims = append(phase.Claims, e.String())
-		}
-		d.Phases = append(d.Phases, phase)
-	}
-	return d
-}
-
 func newScenarioDescribe() *cobra.Command {
 	var o output
 	cmd := &cobra.Command{
@@ -160,93 +102,34 @@ func newScenarioDescribe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d := describe(s)
-			return o.print(cmd.OutOrStdout(), d, func(w io.Writer) error { return printDescription(w, d) })
+			if o == "md" {
+				return describe.Page(cmd.OutOrStdout(), s)
+			}
+			d := describe.Of(s)
+			return o.print(cmd.OutOrStdout(), d, func(w io.Writer) error { return describe.Text(w, d, textOptions().Width) })
 		},
 	}
 	o.add(cmd)
+	cmd.Flags().Lookup("output").Usage = "output format: text, json, or md for the page of the documentation"
 	return cmd
 }
 
-func printDescription(w io.Writer, d description) error {
-	width := cmp.Or(textOptions().Width, 100)
-	b := &strings.Builder{}
-	para := func(lead, text string) {
-		if text == "" {
-			return
-		}
-		for _, line := range reports.Wrap(text, width-len(lead)) {
-			fmt.Fprintf(b, "%s%s\n", lead, line)
-			lead = strings.Repeat(" ", len(lead))
-		}
+func newScenarioDocs() *cobra.Command {
+	return &cobra.Command{
+		Use: "docs", Short: "Bring the documentation of the scenarios in the source tree up to date", Args: noArgs,
+		Long: "Docs writes the README's tables and the page of each scenario (docs/scenarios) anew, as the scenarios are, and says which of them\nchanged. The table of results is that of the newest run of all scenarios in reports/out, if there is one.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			source, err := lab.Source()
+			if err != nil {
+				return usage("%w", err)
+			}
+			changed, err := describe.Write(source, scenarios.All())
+			for _, path := range changed {
+				fmt.Fprintln(cmd.OutOrStdout(), path)
+			}
+			return err
+		},
 	}
-	section := func(name, text string) {
-		if text != "" {
-			b.WriteString("\n")
-			para(fmt.Sprintf("%-6s", name), text)
-		}
-	}
-	para("", d.Name+": "+d.Title)
-	section("", d.Story)
-	section("why", d.Cause)
-	para("      ", d.Source)
-	for i, see := range d.See {
-		lead := "      "
-		if i == 0 {
-			lead = "\nsee   "
-		}
-		// Not wrapped: they are to be copied.
-		fmt.Fprintf(b, "%s%s\n", lead, see)
-	}
-	if len(d.See) > 0 {
-		fmt.Fprintf(b, "      (all of it in namespace %s, while the scenario runs)\n", d.Name)
-	}
-	section("fix", d.Fix)
-	section("back", d.Back)
-
-	fmt.Fprintf(b, "\nload  GET %s\n", d.Load.URL)
-	for _, c := range d.Load.Cohorts {
-		line := fmt.Sprintf("%s: %g requests a second", c.Name, d.Load.RateOf(c.Name))
-		switch c.Via() {
-		case loadgen.Plain:
-			line += ", from a pod without a sidecar"
-		case loadgen.Gateway:
-			line += ", through the ingress gateway"
-		}
-		if c.Socket {
-			line += ", each a WebSocket"
-		}
-		for _, name := range slices.Sorted(maps.Keys(c.Header)) {
-			line += fmt.Sprintf(", %s: %s", name, c.Header[name])
-		}
-		para("      ", line)
-	}
-	for i, p := range d.Phases {
-		mark := ""
-		switch {
-		case p.Breaks:
-			mark = "   (this breaks it)"
-		case p.Fixes:
-			mark = "   (this mends it)"
-		}
-		fmt.Fprintf(b, "\n%d. %s%s\n", i+1, p.Name, mark)
-		para("   does    ", p.Does)
-		for _, fact := range p.Awaits {
-			para("   awaits  ", fact)
-		}
-		para("   until   ", p.Until)
-		for _, proof := range p.Proves {
-			para("   proves  ", proof)
-		}
-		for _, c := range p.Claims {
-			para("   claims  ", c)
-		}
-	}
-	if d.Repeated > 0 {
-		fmt.Fprintf(b, "\n%d more phases repeat these.\n", d.Repeated)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 func newScenarioRun(g *global) *cobra.Command {

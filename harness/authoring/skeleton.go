@@ -17,6 +17,8 @@ import (
 	"regexp"
 	"strings"
 	"text/template"
+
+	"github.com/canarylab/canarylab/harness/describe"
 )
 
 // DefaultTitle is the title of a skeleton.
@@ -28,9 +30,6 @@ const (
 	listFile  = "scenarios/scenarios.go" // has All, the list of them
 	readme    = "README.md"              // has their table
 )
-
-// tableHead begins the README's table of scenarios.
-const tableHead = "| name | story |\n|---|---|\n"
 
 //go:embed skeleton/*.tmpl
 var skeletonFiles embed.FS
@@ -74,7 +73,7 @@ func New(root, name, title string) (written []string, err error) {
 		return nil, err
 	}
 	table, err := edit(root, readme, func(old []byte) ([]byte, error) {
-		return tabled(old, "| `"+name+"` | "+title+" |\n")
+		return tabled(old, describe.Row(name, title))
 	})
 	if err != nil {
 		return nil, err
@@ -214,9 +213,9 @@ func listed(src []byte, identifier string) ([]byte, error) {
 
 // tabled adds a row at the end of the README's table of scenarios.
 func tabled(text []byte, row string) ([]byte, error) {
-	before, rows, ok := strings.Cut(string(text), tableHead)
+	before, rows, ok := strings.Cut(string(text), describe.TableHead)
 	if !ok {
-		return nil, fmt.Errorf("it has no table that begins with %q", tableHead)
+		return nil, fmt.Errorf("it has no table that begins with %q", describe.TableHead)
 	}
 	end := 0
 	for line := range strings.Lines(rows) {
@@ -225,5 +224,5 @@ func tabled(text []byte, row string) ([]byte, error) {
 		}
 		end += len(line)
 	}
-	return []byte(before + tableHead + rows[:end] + row + rows[end:]), nil
+	return []byte(before + describe.TableHead + rows[:end] + row + rows[end:]), nil
 }

@@ -1,0 +1,138 @@
+// Package describe tells what a scenario does, why it goes as it does, and what to do about it: on a terminal's screen, and on a page of the
+// documentation. All of it is made from the scenario itself.
+package describe
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// A Description is a scenario in words.
+type Description struct {
+	Name   string       `json:"name"`
+	Title  string       `json:"title"`
+	Labels []string     `json:"labels,omitempty"`
+	Story  string       `json:"story,omitempty"`
+	Load   loadgen.Plan `json:"load"`
+	Phases []Phase      `json:"phases"`
+	// Repeated counts the phases that do once more what others did, and that are not told.
+	Repeated int      `json:"repeated,omitempty"`
+	Cause    string   `json:"cause,omitempty"`
+	Source   string   `json:"source,omitempty"`
+	See      []string `json:"see,omitempty"`
+	Fix      string   `json:"fix,omitempty"`
+	Back     string   `json:"back,omitempty"`
+}
+
+// A Phase is one phase in words.
+type Phase struct {
+	Name   string   `json:"name"`
+	Does   string   `json:"does,omitempty"`
+	Breaks bool     `json:"breaks,omitempty"`
+	Fixes  bool     `json:"fixes,omitempty"`
+	Awaits []string `json:"awaits,omitempty"`
+	Until  string   `json:"until,omitempty"`
+	Proves []string `json:"proves,omitempty"`
+	Claims []string `json:"claims,omitempty"`
+}
+
+// Of describes a scenario.
+func Of(s harness.Scenario) Description {
+	d := Description{
+		Name: s.Name, Title: s.Title, Labels: s.Labels, Story: s.Story, Load: s.Load,
+		Cause: s.Cause, Source: s.Source, See: s.See, Fix: s.Fix, Back: s.Back,
+	}
+	for _, p := range s.Phases {
+		if p.Repeat {
+			d.Repeated++
+			continue
+		}
+		phase := Phase{Name: p.Name, Breaks: p.Breaks, Fixes: p.Fixes}
+		for _, fact := range p.Await {
+			phase.Awaits = append(phase.Awaits, fact.String())
+		}
+		if p.Until != nil {
+			phase.Until = p.Until.String()
+		}
+		if p.Do != nil {
+			phase.Does = p.Do.String()
+		}
+		for _, proof := range p.Prove {
+			phase.Proves = append(phase.Proves, proof.String())
+		}
+		for _, e := range p.Expect {
+			phase.Claims = append(phase.Claims, e.String())
+		}
+		d.Phases = append(d.Phases, phase)
+	}
+	return d
+}
+
+// role says what a phase is in the story, empty for most.
+func (p Phase) role() string {
+	switch {
+	case p.Breaks && p.Fixes:
+		return "breaks it and mends it"
+	case p.Breaks:
+		return "breaks it"
+	case p.Fixes:
+		return "mends it"
+	}
+	return ""
+}
+
+// cohorts are the callers, a text each.
+func cohorts(plan loadgen.Plan) []string {
+	var all []string
+	for _, c := range plan.Cohorts {
+		text := fmt.Sprintf("%s %g requests a second", c.Name, plan.RateOf(c.Name))
+		switch c.Via() {
+		case loadgen.Plain:
+			text += " from a pod without a sidecar"
+		case loadgen.Gateway:
+			text += " through the ingress gateway"
+		}
+		for i, name := range slices.Sorted(maps.Keys(c.Header)) {
+			lead := " with "
+			if i > 0 {
+				lead = " and "
+			}
+			text += lead + name + ": " + c.Header[name]
+		}
+		all = append(all, text)
+	}
+	if plan.Shape != nil {
+		all = append(all, "all of it "+plan.Shape.String())
+	}
+	if plan.FreshConnections {
+		all = append(all, "a new connection for each")
+	}
+	return all
+}
+
+// method is the plan's, which GET is where it says none.
+func method(plan loadgen.Plan) string {
+	if plan.Method == "" {
+		return "GET"
+	}
+	return plan.Method
+}
+
+// manifests are the names of a scenario's files, in the order of their numbers.
+func manifests(s harness.Scenario) ([]string, error) {
+	found, err := fs.Glob(s.Files, path.Join(s.Name, "*.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("look for the manifests of %s: %w", s.Name, err)
+	}
+	for i, file := range found {
+		found[i] = strings.TrimPrefix(file, s.Name+"/")
+	}
+	return found, nil
+}

@@ -1,0 +1,158 @@
+package describe
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/canarylab/canarylab/harness"
+)
+
+// Page writes a scenario as Markdown: a page of the documentation, to be read below docs/scenarios, from where its links go to the scenario's files.
+func Page(w io.Writer, s harness.Scenario) error {
+	d := Of(s)
+	files, err := manifests(s)
+	if err != nil {
+		return err
+	}
+	b := &strings.Builder{}
+	fmt.Fprintf(b, "<!-- Made by make docs from scenarios/%s: change it there. -->\n# %s\n\n%s.\n\n", goFile(d.Name), d.Name, prose(d.Title))
+	fmt.Fprintf(b, "```\nmake scenario NAME=%s\n```\n", d.Name)
+	section(b, "Story", prose(d.Story))
+	section(b, "Why", paragraphs(prose(d.Cause), source(d.Source)))
+	if len(d.See) > 0 {
+		section(b, "See it yourself", fmt.Sprintf("In namespace `%s`, while the scenario runs:\n\n%s", d.Name, commands(d.See)))
+	}
+	section(b, "Fix", prose(d.Fix))
+	section(b, "Rollback", prose(d.Back))
+	section(b, "Load", fmt.Sprintf("%s %s, all the time:\n\n%s", method(d.Load), code(d.Load.URL), list(cohorts(d.Load))))
+	section(b, "What is played, and what is claimed", phases(d))
+	b.WriteString("\n## Files\n")
+	for _, file := range files {
+		text, err := fs.ReadFile(s.Files, path.Join(s.Name, file))
+		if err != nil {
+			return fmt.Errorf("read a manifest of %s: %w", s.Name, err)
+		}
+		fmt.Fprintf(b, "\n<details>\n<summary><code>%s</code></summary>\n\n[%s](../../scenarios/%s/%s)\n\n%s\n</details>\n", file, file, s.Name, file, fenced("yaml", string(text)))
+	}
+	b.WriteString("\n[All scenarios](../../README.md#scenarios)\n")
+	_, err = io.WriteString(w, b.String())
+	return err
+}
+
+// phases is the table of what is played.
+func phases(d Description) string {
+	b := &strings.Builder{}
+	b.WriteString("| | phase | does | claims |\n|---|---|---|---|\n")
+	for i, p := range d.Phases {
+		name := cell(p.Name)
+		if role := p.role(); role != "" {
+			name += " (**" + role + "**)"
+		}
+		var does, claims []string
+		if p.Does != "" {
+			does = append(does, cell(code(p.Does)))
+		}
+		for _, fact := range p.Awaits {
+			does = append(does, "waits until "+cell(prose(fact)))
+		}
+		if p.Until != "" {
+			does = append(does, "lasts until a decision by "+cell(prose(p.Until)))
+		}
+		for _, c := range p.Claims {
+			claims = append(claims, cell(prose(c)))
+		}
+		for _, proof := range p.Proves {
+			claims = append(claims, "*"+cell(prose(proof))+"*")
+		}
+		fmt.Fprintf(b, "| %d | %s | %s | %s |\n", i+1, name, strings.Join(does, "<br>"), strings.Join(claims, "<br>"))
+	}
+	if d.Repeated > 0 {
+		fmt.Fprintf(b, "\n… %s.\n", repeated(d.Repeated))
+	}
+	b.WriteString("\nIn italics is what is looked at beside the answers: proxies, pods, and Istio's own analysis.\n")
+	return b.String()
+}
+
+func section(b *strings.Builder, name, text string) {
+	if text = strings.TrimRight(text, "\n"); text != "" {
+		fmt.Fprintf(b, "\n## %s\n\n%s\n", name, text)
+	}
+}
+
+func source(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "Where that is decided: " + prose(text) + "."
+}
+
+func paragraphs(all ...string) string {
+	var some []string
+	for _, p := range all {
+		if p != "" {
+			some = append(some, p)
+		}
+	}
+	return strings.Join(some, "\n\n")
+}
+
+func list(items []string) string {
+	b := &strings.Builder{}
+	for _, item := range items {
+		fmt.Fprintf(b, "- %s\n", prose(item))
+	}
+	return b.String()
+}
+
+// command is one that people type, before what it shows.
+var command = regexp.MustCompile(`^((?:kubectl|istioctl|curl) (?:[^:'"]|:[^ ]|'[^']*'|"[^"]*")*): (.*)$`)
+
+// commands is a list whose items begin with a command, most of them.
+func commands(items []string) string {
+	b := &strings.Builder{}
+	for _, item := range items {
+		if m := command.FindStringSubmatch(item); m != nil {
+			fmt.Fprintf(b, "- %s: %s\n", code(m[1]), prose(m[2]))
+			continue
+		}
+		fmt.Fprintf(b, "- %s\n", prose(item))
+	}
+	return b.String()
+}
+
+// markup are the characters that Markdown and HTML would take for their own in the middle of a text.
+var markup = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "&", "&amp;")
+
+// prose is plain text in Markdown.
+func prose(text string) string { return markup.Replace(strings.Join(strings.Fields(text), " ")) }
+
+// cell is Markdown in a table.
+func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+
+// code is a text in the middle of a line, as it is typed.
+func code(text string) string {
+	fence := "`"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	if fence != "`" {
+		return fence + " " + text + " " + fence
+	}
+	return fence + text + fence
+}
+
+// fenced is a file's text.
+func fenced(language, text string) string {
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	return fence + language + "\n" + strings.TrimRight(text, "\n") + "\n" + fence + "\n"
+}
+
+// goFile is the Go file of a scenario.
+func goFile(name string) string { return strings.ReplaceAll(name, "-", "_") + ".go" }
