@@ -38,7 +38,8 @@ func main() {
 		code = exitInterrupted
 	}
 	if err != nil && !errors.Is(err, errReported) {
-		fmt.Fprintln(os.Stderr, "canarylab:", err)
+		// What pods and API servers say is in it.
+		fmt.Fprintln(os.Stderr, "canarylab:", reports.Printable(err.Error()))
 	}
 	os.Exit(code)
 }

@@ -176,6 +176,27 @@ func TestProgressInALog(t *testing.T) {
 	}
 }
 
+// What pods and API servers say comes from outside, and a terminal obeys what is in it.
+func TestProgressMovesNoTerminal(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "progress")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newProgress(f)
+	p.Step("pull")
+	p.Detail("pull", "\x1b[2Jgone")
+	p.Say("%s says %s", "it", "\x1b]0;owned\x07")
+	detail := p.live("pull", p.open["pull"])
+	p.Close()
+	said, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "          it says \\x1b]0;owned\\x07\n"; string(said) != want || strings.ContainsRune(detail, '\x1b') {
+		t.Errorf("got %q and %q, want %q and no escape sequence", said, detail, want)
+	}
+}
+
 func TestUTF8Locale(t *testing.T) {
 	for _, tt := range []struct {
 		env  map[string]string

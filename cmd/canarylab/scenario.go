@@ -280,7 +280,7 @@ func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, ou
 // publish shows a run on the pages of a CI job. A page that has no room for it is no reason to call the run broken.
 func publish(run *reports.Run) {
 	if err := github.Publish(os.Stderr, os.Getenv, run); err != nil {
-		fmt.Fprintln(os.Stderr, "canarylab:", err)
+		fmt.Fprintln(os.Stderr, "canarylab:", reports.Printable(err.Error()))
 	}
 }
 
