@@ -99,6 +99,9 @@ func cohorts(plan loadgen.Plan) []string {
 		case loadgen.Gateway:
 			text += " through the ingress gateway"
 		}
+		if c.Socket {
+			text += ", each a WebSocket"
+		}
 		for i, name := range slices.Sorted(maps.Keys(c.Header)) {
 			lead := " with "
 			if i > 0 {
