@@ -198,7 +198,8 @@ func (c *Comparison) method() string {
 	}
 	if c.Judged > 0 {
 		tested = fmt.Sprintf("%s tested. If no side differed from %s, the chance that any of them is shown as different would be %g %% at most (Holm): for "+
-			"that each interval has %s, and one that leaves out zero (or the factor 1) is a difference.", plural(c.Judged, "figure was", "figures were"), c.Pairs[0].Base, 100*c.Risk, confidenceText(c.Confidence))
+			"that each interval has %s, and one that leaves out zero (or the factor 1) is a difference.",
+			plural(c.Judged, "figure was", "figures were"), c.Pairs[0].Base, 100*c.Risk, confidenceText(c.Confidence))
 	}
 	return join(" ", tested, brackets, medians, percentiles)
 }
