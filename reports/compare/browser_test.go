@@ -14,7 +14,7 @@ import (
 	"github.com/canarylab/canarylab/reports/html/browser"
 )
 
-// TestPagesInABrowser opens every page at a phone's, a tablet's and a desktop's width, in light and dark: nothing of a run's texts runs, everything is drawn with the
+// TestPagesInABrowser opens pages at a phone's, a tablet's and a desktop's width, in light and dark: nothing of a run's texts runs, everything is drawn with the
 // style sheet, and no page is wider than its window. It is skipped where there is no browser.
 func TestPagesInABrowser(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -27,7 +27,9 @@ func TestPagesInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
-	for name, c := range cases(t) {
+	all := cases(t)
+	for _, name := range []string{"worse", "gates", "three", "foreign", "hostile"} {
+		c := all[name]
 		var b bytes.Buffer
 		if err := HTML(&b, c); err != nil {
 			t.Fatal(err)

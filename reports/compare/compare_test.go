@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -38,14 +39,21 @@ func golden(t *testing.T, file string, got []byte) {
 	}
 }
 
-// cases are comparisons of made-up runs, by name.
+// cases are comparisons of made-up runs, by name. No test changes them.
 func cases(t *testing.T) map[string]*Comparison {
 	t.Helper()
+	all, err := made()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var made = sync.OnceValues(func() (map[string]*Comparison, error) {
+	var errs []error
 	of := func(sides ...Side) *Comparison {
 		c, err := New(sides...)
-		if err != nil {
-			t.Fatal(err)
-		}
+		errs = append(errs, err)
 		return c
 	}
 	one := func(w truth) Side { return Side{w.run()} }
@@ -72,7 +80,7 @@ func cases(t *testing.T) map[string]*Comparison {
 	ways2.seed, ways2.rollback = 7, 160
 	few := ways
 	few.seed, few.back = 8, 3
-	return map[string]*Comparison{
+	all := map[string]*Comparison{
 		"alike":   of(one(alike(10)), one(alike(11))),
 		"worse":   of(one(alike(10)), one(worse)),
 		"moved":   of(one(alike(10)), one(moved)),
@@ -86,7 +94,8 @@ func cases(t *testing.T) map[string]*Comparison {
 		"few":     of(one(ways), one(few)),
 		"hostile": of(Side{hostile(20)}, Side{hostile(21)}),
 	}
-}
+	return all, errors.Join(errs...)
+})
 
 // hostile has what must not break out of any rendering wherever a text is from outside.
 func hostile(seed uint64) *reports.Run {
