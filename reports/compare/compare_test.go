@@ -271,6 +271,17 @@ func TestSidesThatMakeNoSense(t *testing.T) {
 	}
 }
 
+func TestARunAgainstItselfIsSaid(t *testing.T) {
+	a := alike(1).run()
+	c, err := New(Side{a}, Side{a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "A and B have the same run, " + name(a) + ": it can't differ from itself."; !slices.Contains(c.Warnings, want) {
+		t.Errorf("got warnings %q, want %q", c.Warnings, want)
+	}
+}
+
 func TestManifestsAreCompared(t *testing.T) {
 	a, b, c := saved(t, alike(1), "kind: A\n"), saved(t, alike(2), "kind: A\n"), saved(t, alike(3), "kind: B\n")
 	alike, err := New(Side{a}, Side{b})

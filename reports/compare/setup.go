@@ -139,6 +139,11 @@ func (c *Comparison) notes(sides []Side) {
 		if i == 0 {
 			continue
 		}
+		for _, r := range side {
+			if slices.ContainsFunc(sides[0], func(b *reports.Run) bool { return same(b, r) }) {
+				warn("%s and %s have the same run, %s: it can't differ from itself.", letter(0), letter(i), name(r))
+			}
+		}
 		base := sides[0][0].Report.Setup.About
 		about := side[0].Report.Setup.About
 		for _, s := range about {
