@@ -67,7 +67,7 @@ func TestWaysBackAreCompared(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	if err := reports.Text(&text, rep, reports.TextOptions{}); err != nil {
+	if err := reports.Text(&text, rep, reports.TextOptions{Full: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%s", text.String()[strings.Index(text.String(), "rollbacks ─"):])
