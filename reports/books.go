@@ -47,7 +47,7 @@ type Books struct {
 	Troubles []Event `json:"troubles,omitempty"`
 	// Problems says in one sentence each what does not balance, or which limit was broken.
 	Problems []string `json:"problems,omitempty"`
-	// Voids counts those of the Problems that are the generator's.
+	// Voids counts those of the Problems that are the machine's: the generator could not keep its plan, or a clock moved.
 	Voids int `json:"voids,omitempty"`
 }
 
@@ -57,8 +57,7 @@ const ListedUnexplained = 100
 // Balance tells whether the numbers can be trusted.
 func (b Books) Balance() bool { return len(b.Problems) == 0 }
 
-// Void tells whether all that is wrong with the numbers is that the generator could not keep its plan: then the machine was measured, not
-// the mesh.
+// Void tells whether all that is wrong with the numbers is the machine's doing, see Voids: then the machine was measured, not the mesh.
 func (b Books) Void() bool { return b.Voids > 0 && b.Voids == len(b.Problems) }
 
 // A Row is one phase of the Books.
@@ -207,7 +206,7 @@ func (b *book) problem(format string, args ...any) {
 	b.Problems = append(b.Problems, fmt.Sprintf(format, args...))
 }
 
-// void is a problem that is the generator's.
+// void is a problem that is the machine's.
 func (b *book) void(format string, args ...any) {
 	b.Voids++
 	b.problem("void: "+format, args...)
@@ -599,7 +598,7 @@ func (b *book) generator() {
 		b.void("the load agent used %.0f %% of its processors, more than %.0f %%: this machine can't carry that load", 100*g.CPU, 100*MaxCPU)
 	}
 	if g.ClockStep.Abs() > MaxClockStep {
-		b.problem("a wall clock moved by %s during the run: times of different processes can't be compared", short(g.ClockStep))
+		b.void("a wall clock moved by %s during the run: times of different processes can't be compared", short(g.ClockStep))
 	}
 }
 

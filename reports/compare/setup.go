@@ -126,7 +126,7 @@ func (c *Comparison) notes(sides []Side) {
 			case reports.Invalid:
 				why := "its books do not balance"
 				if r.Report.Books.Void() {
-					why = "the load generator could not keep its plan"
+					why = "the machine did not keep up or its clock moved"
 				}
 				warn("%s is invalid, as %s: its figures are not to be trusted, nor are differences from them.", who, why)
 			case reports.Inconclusive:

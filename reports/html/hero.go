@@ -41,7 +41,7 @@ func newHero(r *reports.Report) hero {
 	if r.Broken != "" || r.Books.Requests == 0 || !r.Books.Balance() {
 		h.Trouble = append(h.Trouble, reports.Sentence(r))
 		if r.Books.Void() {
-			h.Trouble = append(h.Trouble, "The load generator could not keep its plan, so that the machine was measured and not the mesh.")
+			h.Trouble = append(h.Trouble, "That is the machine's doing: it was measured, and not the mesh. Play the scenario again, with nothing else running.")
 		}
 		problems := r.Books.Problems
 		if r.Broken == "" && r.Books.Requests > 0 {

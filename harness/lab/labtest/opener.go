@@ -105,7 +105,8 @@ func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, opt
 }
 
 // Steady plays s until the machine carries its load, three times at most. A run whose load agent was late, because the machine stood still or had
-// other work, is void: it measured the machine, whatever its verdicts. Nothing else is a reason to play again.
+// other work, or under which the machine's clock was set, is void: it measured the machine, whatever its verdicts. Nothing else is a reason to play
+// again.
 func (o *Opener) Steady(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (*reports.Report, error) {
 	t.Helper()
 	for try := 1; ; try++ {
