@@ -76,7 +76,10 @@ func (p *page) timeline() {
 		return
 	}
 	v := &timelineView{stack: s}
-	v.Caption = fmt.Sprintf("Requests per %s, by who answered and by how they failed.", s.Per())
+	v.Caption = fmt.Sprintf("Requests per %s, by who answered.", s.Per())
+	if slices.ContainsFunc(s.Kinds, func(k stackKind) bool { return k.Failure }) {
+		v.Caption = fmt.Sprintf("Requests per %s, by who answered; hatched are those that failed, by how they did.", s.Per())
+	}
 	end := s.From
 	for i, phase := range r.Phases {
 		o := phase.Observation
