@@ -34,7 +34,6 @@ var document = template.Must(template.New("page").Funcs(template.FuncMap{
 	"number":  reports.Number,
 	"short":   reports.Short,
 	"mark":    func(o reports.Outcome) string { return marks[o] },
-	"inc":     func(i int) int { return i + 1 },
 }).Parse(pageTemplate))
 
 // Write draws run.

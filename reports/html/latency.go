@@ -83,11 +83,11 @@ func (p *page) latency() latencyView {
 		for i := range n {
 			x := most // 100 % has no place on the axis: the maximum is drawn where one request of all is beyond
 			if c.Percents[i] < 100 {
-				x = nines(clamp(c.Percents[i], 0, 100))
+				x = nines(clamp(c.Percents[i], 100))
 			} else if c.N > 0 {
 				x = math.Log10(float64(c.N))
 			}
-			fmt.Fprintf(&b, "%s,%s ", number(1000*clamp(x/most, 0, 1), 1), number(clamp(y(c.LatencyMS[i]), 0, latencyHeight), 1))
+			fmt.Fprintf(&b, "%s,%s ", number(1000*clamp(x/most, 1), 1), number(clamp(y(c.LatencyMS[i]), latencyHeight), 1))
 		}
 		at := func(percent float64) string {
 			for i := range n {

@@ -63,7 +63,7 @@ type dotPlot struct {
 func (p *page) split(row reports.SplitRow, s scale) splitView {
 	v := splitView{
 		Cohort: row.Cohort, Subject: row.Subject, Class: p.colors.subject(row), Seen: row.Seen, Moved: row.Moved, Outcome: row.Outcome,
-		Bar: number(clamp(row.Seen.Percent, 0, 100), 3),
+		Bar: number(clamp(row.Seen.Percent, 100), 3),
 	}
 	if v.Cohort == "" {
 		v.Cohort = "all"
@@ -77,10 +77,10 @@ func (p *page) split(row reports.SplitRow, s scale) splitView {
 	}
 	v.Asked = c.Asked()
 	if c.Bound != "" {
-		v.AskedAt = number(clamp(c.Percent, 0, 100), 3)
+		v.AskedAt = number(clamp(c.Percent, 100), 3)
 		return v
 	}
-	at := func(percent float64) float64 { return clamp(50+50*(percent-c.Percent)/s.reach, 0, 100) }
+	at := func(percent float64) float64 { return clamp(50+50*(percent-c.Percent)/s.reach, 100) }
 	low, high := at(row.Seen.Low), at(row.Seen.High)
 	acceptLow, acceptHigh := at(100*float64(c.Low)/float64(row.Seen.Of)), at(100*float64(c.High)/float64(row.Seen.Of))
 	if c.Low == 0 && c.High == 0 && c.Percent > 0 {
@@ -99,9 +99,10 @@ func (p *page) split(row reports.SplitRow, s scale) splitView {
 	return v
 }
 
-func clamp(f, low, high float64) float64 {
-	if !(f > low) { // NaN too
-		return low
+// clamp is f, but 0 at least and high at most.
+func clamp(f, high float64) float64 {
+	if !(f > 0) { // NaN too
+		return 0
 	}
 	return min(f, high)
 }

@@ -95,7 +95,7 @@ func (p *page) timeline() {
 		if until.IsZero() {
 			until = o.End
 		}
-		v.Spans = append(v.Spans, span{number(clamp(s.at(o.Start), 0, 100), 3), number(clamp(s.at(until)-s.at(o.Start), 0, 100), 3), ""})
+		v.Spans = append(v.Spans, span{number(clamp(s.at(o.Start), 100), 3), number(clamp(s.at(until)-s.at(o.Start), 100), 3), ""})
 		if c := o.Change; c != nil && !c.Written.IsZero() {
 			m := changeMark{Written: number(s.at(c.Written), 3), Back: o.Rollback != nil, Held: c.Proxies > 0, Title: changeTitle(phase)}
 			m.First, m.Last = number(s.at(c.Written.Add(c.FirstHeld)), 3), number(s.at(c.Written.Add(c.LastHeld)), 3)
@@ -251,7 +251,7 @@ func (p *page) closeup(i int, phase reports.Phase) (closeupView, bool) {
 	}
 	v.Zero = number(v.at(c.Written), 3)
 	add := func(name, class, value string, from, to time.Duration, point bool) {
-		a, z := clamp(v.at(c.Written.Add(from)), 0, 100), clamp(v.at(c.Written.Add(to)), 0, 100)
+		a, z := clamp(v.at(c.Written.Add(from)), 100), clamp(v.at(c.Written.Add(to)), 100)
 		v.Lanes = append(v.Lanes, lane{name, value, class, number(a, 3), number(max(z-a, 0), 3), point})
 	}
 	add("the write", "write", reports.Short(c.Took()), -c.Took(), 0, false)
@@ -275,7 +275,7 @@ func (p *page) closeup(i int, phase reports.Phase) (closeupView, bool) {
 		}
 		if b.High > 0 {
 			add("the switch lies in here (99 %)", "bracket", reports.Short(b.Low)+" – "+reports.Short(b.High), b.Low, b.High, false)
-			low, high := clamp(v.at(c.Written.Add(b.Low)), 0, 100), clamp(v.at(c.Written.Add(b.High)), 0, 100)
+			low, high := clamp(v.at(c.Written.Add(b.Low)), 100), clamp(v.at(c.Written.Add(b.High)), 100)
 			v.Spans = append(v.Spans, span{number(low, 3), number(max(high-low, 0), 3), ""})
 		}
 	}
@@ -337,7 +337,7 @@ func (p *page) changes() changesView {
 					row.Last = "≤ " + row.Last
 				}
 			}
-			at := func(d time.Duration) float64 { return clamp(100*float64(d)/float64(reach), 0, 100) }
+			at := func(d time.Duration) float64 { return clamp(100*float64(d)/float64(reach), 100) }
 			part := func(class string, from, to time.Duration) {
 				if to > from && at(to) > at(from) {
 					row.Parts = append(row.Parts, lane{Class: class, At: number(at(from), 3), Width: number(at(to)-at(from), 3)})
