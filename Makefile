@@ -72,10 +72,7 @@ lint: ## golangci-lint, pinned
 parity: deps ## play one scenario on every kind of cluster that can be had here, and compare
 	PARITY=$(NAME) go test ./harness/realmesh -run='^$$' -bench=BenchmarkParity -benchtime=1x -timeout=60m
 
-bench-docs: build ## write the README's tables and docs/scenarios anew, as the scenarios are
-	@bin/canarylab scenario docs
-
-up: deps ## how long a cluster takes to come up, by step
+bench-up: deps ## how long a cluster takes to come up, by step
 	go test ./harness/lab -run='^$$' -bench=BenchmarkUp -benchtime=5x -timeout=30m
 
 bench-capacity: deps ## the highest rate that this machine carries honestly, with the recorder on and off

@@ -243,11 +243,6 @@ func shortDid(phase Phase) string {
 	return shorter.Replace(did)
 }
 
-// affected says what rollbacks are timed by.
-func affected(canary string) string {
-	return "failed" + when(canary != "", ", or that "+canary+" answered")
-}
-
 // waysBack prints the rollbacks, a row each, or where they are many a row for each way back.
 func (p *page) waysBack(phases []Phase) {
 	ways, by, n := backs(phases)

@@ -32,7 +32,7 @@ func (a *App) socket(w http.ResponseWriter, r *http.Request, d time.Duration) {
 	if err != nil {
 		return
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	// It ends when the client leaves.
 	ctx := conn.CloseRead(r.Context())
 	for due := time.Duration(0); ; due = min(due+socketBeat, d) {

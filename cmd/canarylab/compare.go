@@ -41,7 +41,7 @@ func (d *divider) String() string { return "" }
 func (d *divider) Type() string   { return "bool" } // so that the help shows no value
 func (d *divider) Set(value string) error {
 	if value != "true" {
-		return errors.New("it stands between runs and has no value: RUN... --against RUN...")
+		return errors.New("it has no value: it stands between the runs of the two sides")
 	}
 	d.at = append(d.at, d.flags.NArg())
 	return nil

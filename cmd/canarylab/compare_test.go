@@ -184,7 +184,7 @@ func TestBadCompareCalls(t *testing.T) {
 		{[]string{"--against", a, b}, "--against stands between runs: RUN... --against RUN..."},
 		{[]string{a, b, "--against"}, "--against stands between runs"},
 		{[]string{a, "--against", b, "--against", a}, "--against was given 2 times: there are two sides"},
-		{[]string{a, "--against=" + b}, "it stands between runs and has no value: RUN... --against RUN..."},
+		{[]string{a, "--against=" + b}, "it has no value: it stands between the runs of the two sides"},
 		{[]string{a, a, "--against", b}, "first and first are the same run, and a copy is no repetition: give it once"},
 	} {
 		if _, code, err := run(t, append([]string{"compare"}, test.args...)...); code != exitUsage || err == nil || !strings.Contains(err.Error(), test.says) {

@@ -118,7 +118,7 @@ func settle(figures []*Figure) (confidence float64, judged, found int) {
 	var p []float64
 	for _, f := range figures {
 		if f.judged() {
-			x := pValue(f.estimate, 0)
+			x := pValue(f.estimate)
 			f.P = &x
 			all, p = append(all, f), append(p, x)
 		}

@@ -26,19 +26,19 @@ const (
 	leastConfidence = 1e-6
 )
 
-// pValue is the smallest risk at which the interval leaves the value out: test and interval are two views of one thing.
-func pValue(i interval, value float64) float64 {
-	if without(i, value, 1-leastP) {
+// pValue is the smallest risk at which the interval leaves 0 out: test and interval are two views of one thing.
+func pValue(i interval) float64 {
+	if without(i, 0, 1-leastP) {
 		return leastP
 	}
-	if !without(i, value, leastConfidence) {
+	if !without(i, 0, leastConfidence) {
 		return 1
 	}
 	// The confidence is 1 - p; the logarithm of p is halved until p is known to a thousandth of itself.
 	low, high := math.Log(leastP), 0.0
 	for high-low > 1e-3 {
 		middle := (low + high) / 2
-		if without(i, value, 1-math.Exp(middle)) {
+		if without(i, 0, 1-math.Exp(middle)) {
 			high = middle
 		} else {
 			low = middle

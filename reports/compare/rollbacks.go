@@ -153,7 +153,7 @@ func rollback(key rollbackKey, base, other [][]*reports.Rollback) *Figure {
 	s := newShift(b.values, o.values, math.Abs(o.resolution-b.resolution))
 	f.Difference = known(s.estimate())
 	if s.least() > Risk {
-		f.P = known(pValue(s, 0))
+		f.P = known(pValue(s))
 		f.notJudged(fmt.Sprintf("%d and %d are too few: of sides that are alike, %s in 100 lie as far apart as can be",
 			len(b.values), len(o.values), trimmed(100*s.least())))
 		return f

@@ -148,7 +148,7 @@ func TestShiftOfFewIsOpen(t *testing.T) {
 	if low, high := s.interval(0.95); !math.IsInf(low, -1) || !math.IsInf(high, 1) {
 		t.Errorf("three each: got %g to %g, want an open interval", low, high)
 	}
-	if p := pValue(s, 0); math.Abs(p-0.1) > 1e-3 || math.Abs(s.least()-0.1) > 1e-9 {
+	if p := pValue(s); math.Abs(p-0.1) > 1e-3 || math.Abs(s.least()-0.1) > 1e-9 {
 		t.Errorf("got p %g and at least %g, want 0.1: 2 of 20 orders are as extreme", p, s.least())
 	}
 	if got := s.estimate(); got != 100 {
@@ -262,7 +262,7 @@ func TestTestAndIntervalAgree(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 5))
 	for range 200 {
 		d := shareDifference{spreadRuns(random, 1, 300, 0.1, 1), spreadRuns(random, 1, 200, 0.2, 1)}
-		p := pValue(d, 0)
+		p := pValue(d)
 		if p < 0.99 && !without(d, 0, 1-p*1.01) || p > leastP && without(d, 0, 1-p*0.99) {
 			t.Fatalf("%+v: p is %g, and the intervals around it do not say so", d, p)
 		}

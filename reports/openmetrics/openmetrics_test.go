@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 
@@ -119,7 +120,7 @@ func TestPrometheusReadsIt(t *testing.T) {
 				t.Errorf("%s: %s comes twice", name, id)
 			}
 			seen[id] = true
-			metric := f.labels.Get(labels.MetricName)
+			metric := f.labels.Get(model.MetricNameLabel)
 			if metric == "canarylab_forged" {
 				t.Errorf("%s: a text broke out", name)
 			}
@@ -153,7 +154,7 @@ func TestFiguresAreTheRuns(t *testing.T) {
 	sum := func(metric string, of ...string) (total float64, n int) {
 		t.Helper()
 		for _, f := range figures {
-			match := f.labels.Get(labels.MetricName) == metric
+			match := f.labels.Get(model.MetricNameLabel) == metric
 			for i := 0; i < len(of); i += 2 {
 				match = match && f.labels.Get(of[i]) == of[i+1]
 			}
