@@ -46,6 +46,15 @@ func (s *Store) moduleDir(ctx context.Context, dependency string) (string, error
 // Kubernetes is the version of the node's programs, such as "v1.37.2".
 func (s *Store) Kubernetes() (string, error) { return s.moduleVersion(nodeModule, "k8s.io/kubernetes") }
 
+// IstioModules are the versions of the modules istio.io/istio and istio.io/api, which its programs are built from.
+func (s *Store) IstioModules() (istio, api string, err error) {
+	if istio, err = s.moduleVersion("", "istio.io/istio"); err != nil {
+		return "", "", err
+	}
+	api, err = s.moduleVersion("", "istio.io/api")
+	return istio, api, err
+}
+
 // PrometheusVersion is the release that Prometheus is built from, such as "v3.15.0".
 func (s *Store) PrometheusVersion() (string, error) {
 	module, err := s.moduleVersion(prometheusModule, "github.com/prometheus/prometheus")

@@ -100,6 +100,10 @@ func TestContract(t *testing.T) {
 		}
 		for i, l := range labs {
 			t.Run(names[i], func(t *testing.T) { contract(t, l) })
+			// A test's program knows no module's version.
+			if setup, err := l.Setup(t.Context()); err != nil || !strings.HasPrefix(setup.Istio, "1.") {
+				t.Errorf("the setup names Istio %q (%v)", setup.Istio, err)
+			}
 		}
 		t.Run("apart", func(t *testing.T) {
 			if a, b := labs[0].Cluster().Config().Host, labs[1].Cluster().Config().Host; a == b {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/canarylab/canarylab/harness/artifacts"
 	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -42,11 +43,25 @@ func (l *Lab) istioVersion() string {
 	case l.istio.released():
 		return fmt.Sprintf("%s (released images of %s)", l.istio.Tag, l.istio.Hub)
 	case l.ownIstio() && l.mesh.Revision == mesh.Own.Revision:
-		return mesh.Version()
+		return builtIstio()
 	case l.ownIstio():
-		return fmt.Sprintf("%s (revision %s)", mesh.Version(), l.mesh.Revision)
+		return fmt.Sprintf("%s (revision %s)", builtIstio(), l.mesh.Revision)
 	}
 	return fmt.Sprintf("%s (found there: revision %s in %s, image %s)", l.mesh.Version, l.mesh.Revision, l.mesh.Namespace, l.mesh.Image)
+}
+
+// builtIstio is the Istio that the images are built from. The program of a test carries no module list; the source tree's go.mod is what it and the images
+// are made of.
+func builtIstio() string {
+	source, err := Source()
+	if err != nil {
+		return mesh.Version()
+	}
+	istio, api, err := (&artifacts.Store{Source: source}).IstioModules()
+	if err != nil {
+		return mesh.Version()
+	}
+	return mesh.VersionOf(istio, api)
 }
 
 // ownIstio tells whether the Istio is built from go.mod's.

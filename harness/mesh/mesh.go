@@ -41,12 +41,12 @@ func Version() string {
 		}
 		modules[m.Path] = m.Version
 	}
-	return version(modules["istio.io/istio"], modules["istio.io/api"])
+	return VersionOf(modules["istio.io/istio"], modules["istio.io/api"])
 }
 
-// version makes Istio's version of those of two modules. istio.io/istio is tagged for releases only and is otherwise
+// VersionOf makes Istio's version, as Version has it, of those of two modules. istio.io/istio is tagged for releases only and is otherwise
 // v0.0.0-<time>-<commit>, so the release line comes from istio.io/api, which is tagged from the same release branch.
-func version(istio, api string) string {
+func VersionOf(istio, api string) string {
 	if istio == "" {
 		return "unknown"
 	}

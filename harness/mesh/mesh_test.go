@@ -9,7 +9,7 @@ func TestVersion(t *testing.T) {
 		{"v0.0.0-20260827124520-eed52ebb66ad", "", "0.0.0-20260827124520-eed52ebb66ad"},
 		{"", "v1.31.0", "unknown"},
 	} {
-		if got := version(c.istio, c.api); got != c.want {
+		if got := VersionOf(c.istio, c.api); got != c.want {
 			t.Errorf("version(%q, %q): got %q, want %q", c.istio, c.api, got, c.want)
 		}
 	}
