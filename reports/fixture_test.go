@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports/internal/golden"
 )
 
 // fixtures are the runs in testdata/runs, by the name of their folder: what the tests of all renderers draw.
@@ -155,12 +156,7 @@ func TestRunsInTestdata(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if *update {
-			if err := os.MkdirAll(filepath.Join("testdata", "runs", name), 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		golden(t, filepath.Join("runs", name, ReportFile), b)
+		golden.Check(t, filepath.Join("runs", name, ReportFile), b)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"github.com/canarylab/canarylab/reports/internal/golden"
 	"github.com/canarylab/canarylab/reports/schema"
 )
 
@@ -93,7 +94,7 @@ func nullable(s *jsonschema.Schema) {
 func TestJSONSchemaIsCurrent(t *testing.T) {
 	got := reflectSchema(t, false)
 	path := filepath.Join("schema", "report.schema.json")
-	if *update {
+	if golden.Update() {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
 			t.Fatal(err)
 		}

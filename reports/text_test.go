@@ -3,10 +3,7 @@ package reports
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"math"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,9 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestTextGolden(t *testing.T) {
 	broken := labReport()
@@ -83,7 +79,7 @@ func TestTextGolden(t *testing.T) {
 			if err := Text(&b, test.r, test.o); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, test.name+".golden", b.Bytes())
+			golden.Check(t, test.name+".golden", b.Bytes())
 		})
 	}
 }
@@ -130,41 +126,6 @@ func TestShort(t *testing.T) {
 	} {
 		if got := short(d); got != want {
 			t.Errorf("short(%v): got %q, want %q", d, got, want)
-		}
-	}
-}
-
-// golden compares got with a file in testdata, or writes it there with -update.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v (go test ./reports -update writes it)", err)
-	}
-	if bytes.Equal(got, want) {
-		return
-	}
-	g, w := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
-	for i := range max(len(g), len(w)) {
-		a, b := "(end)", "(end)"
-		if i < len(g) {
-			a = g[i]
-		}
-		if i < len(w) {
-			b = w[i]
-		}
-		if a != b {
-			t.Fatalf("%s, line %d (-update accepts it):\n got %q\nwant %q", path, i+1, a, b)
 		}
 	}
 }

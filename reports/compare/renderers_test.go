@@ -17,6 +17,7 @@ import (
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html"
+	"github.com/canarylab/canarylab/reports/internal/golden"
 )
 
 func TestMarkdownGolden(t *testing.T) {
@@ -25,7 +26,7 @@ func TestMarkdownGolden(t *testing.T) {
 		if err := Markdown(&b, c); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name+".md", b.Bytes())
+		golden.Check(t, name+".md", b.Bytes())
 	}
 }
 
@@ -48,7 +49,7 @@ func TestHTMLGolden(t *testing.T) {
 		if !strings.Contains(doc, "'sha256-HASH'") && !strings.Contains(doc, "&#39;sha256-HASH&#39;") {
 			t.Errorf("%s: the policy does not have the style sheet's hash", name)
 		}
-		golden(t, name+".html", []byte(doc))
+		golden.Check(t, name+".html", []byte(doc))
 	}
 }
 

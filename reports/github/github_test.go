@@ -2,26 +2,15 @@ package github
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/internal/fixture"
+	"github.com/canarylab/canarylab/reports/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func open(t *testing.T, name string) *reports.Run {
-	t.Helper()
-	run, err := reports.OpenRun(filepath.Join("..", "testdata", "runs", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return run
-}
 
 // env is an environment.
 func env(all map[string]string) func(string) string {
@@ -32,18 +21,10 @@ func TestAnnotations(t *testing.T) {
 	command := regexp.MustCompile(`^::(error|warning) title=[^:,\r\n]*::[^\r\n]*$`)
 	for _, name := range []string{"label-mismatch", "passed", "broken", "hostile", "empty"} {
 		var b bytes.Buffer
-		if err := Publish(&b, env(map[string]string{"GITHUB_ACTIONS": "true"}), open(t, name)); err != nil {
+		if err := Publish(&b, env(map[string]string{"GITHUB_ACTIONS": "true"}), fixture.Open(t, name)); err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join("testdata", name+".golden")
-		if *update {
-			if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if want, err := os.ReadFile(path); err != nil || !bytes.Equal(b.Bytes(), want) {
-			t.Errorf("%s: got\n%s\nwant (%v)\n%s", name, &b, err, want)
-		}
+		golden.Check(t, name+".golden", b.Bytes())
 		if (b.Len() == 0) != (name == "passed") {
 			t.Errorf("%s: got %d bytes of annotations; only a run that passed has none", name, b.Len())
 		}
@@ -69,7 +50,7 @@ func TestEscaping(t *testing.T) {
 func TestSummary(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "summary")
 	asked := env(map[string]string{"GITHUB_STEP_SUMMARY": file})
-	run := open(t, "label-mismatch")
+	run := fixture.Open(t, "label-mismatch")
 	size := func() int64 {
 		t.Helper()
 		info, err := os.Stat(file)
@@ -115,7 +96,7 @@ func TestSummary(t *testing.T) {
 }
 
 func TestNothingElsewhere(t *testing.T) {
-	if err := Publish(brokenPipe{}, env(nil), open(t, "label-mismatch")); err != nil {
+	if err := Publish(brokenPipe{}, env(nil), fixture.Open(t, "label-mismatch")); err != nil {
 		t.Errorf("got %v, want nothing to be written", err)
 	}
 }

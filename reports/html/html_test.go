@@ -3,20 +3,16 @@ package html
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // draw is the page of a run.
 func draw(t testing.TB, run *reports.Run) string {
@@ -33,7 +29,7 @@ func TestGolden(t *testing.T) {
 	same := regexp.MustCompile(`(?s)<style>.*?</style>|<script>.*?</script>|sha256-.*?&#39;`)
 	for name, run := range runs(t) {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name+".golden", []byte(same.ReplaceAllString(draw(t, run), "…")))
+			golden.Check(t, name+".golden", []byte(same.ReplaceAllString(draw(t, run), "…")))
 		})
 	}
 }
@@ -164,40 +160,5 @@ func TestWriteReturnsItsError(t *testing.T) {
 	}
 	if err := Write(io.Discard, &reports.Run{Report: &reports.Report{}}); err != nil {
 		t.Errorf("got error %v for an empty report, want none", err)
-	}
-}
-
-// golden compares got with a file in testdata, or writes it there with -update.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v (go test ./reports/html -update writes it)", err)
-	}
-	if bytes.Equal(got, want) {
-		return
-	}
-	g, w := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
-	for i := range max(len(g), len(w)) {
-		a, b := "(end)", "(end)"
-		if i < len(g) {
-			a = g[i]
-		}
-		if i < len(w) {
-			b = w[i]
-		}
-		if a != b {
-			t.Fatalf("%s, line %d (-update accepts it):\n got %q\nwant %q", path, i+1, a, b)
-		}
 	}
 }

@@ -3,42 +3,22 @@ package junit
 import (
 	"bytes"
 	"flag"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/jacoelho/xsd"
 	parser "github.com/joshdk/go-junit"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/internal/fixture"
+	"github.com/canarylab/canarylab/reports/internal/golden"
 )
 
 var (
-	update = flag.Bool("update", false, "write the golden files anew")
 	// others is for a look by hand: the schemas of other tools have licenses and homes of their own. pytest's source package on PyPI has Jenkins'
 	// (testing/example_scripts/junit-10.xsd).
 	others = flag.String("xsd", "", "an XML Schema to hold the files against, beside the one here")
 )
-
-// runs are those in reports/testdata.
-func runs(t *testing.T) map[string]*reports.Run {
-	t.Helper()
-	dirs, err := filepath.Glob(filepath.Join("..", "testdata", "runs", "*"))
-	if err != nil || len(dirs) < 5 {
-		t.Fatalf("got folders %q, %v, want those of runs", dirs, err)
-	}
-	all := map[string]*reports.Run{}
-	for _, dir := range dirs {
-		run, err := reports.OpenRun(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[filepath.Base(dir)] = run
-	}
-	return all
-}
 
 func write(t *testing.T, all ...*reports.Run) []byte {
 	t.Helper()
@@ -50,11 +30,11 @@ func write(t *testing.T, all ...*reports.Run) []byte {
 }
 
 func TestGolden(t *testing.T) {
-	for name, run := range runs(t) {
-		golden(t, name+".xml", write(t, run))
+	for name, run := range fixture.All(t) {
+		golden.Check(t, name+".xml", write(t, run))
 	}
-	golden(t, "several.xml", write(t, runs(t)["passed"], runs(t)["broken"]))
-	golden(t, "none.xml", write(t))
+	golden.Check(t, "several.xml", write(t, fixture.All(t)["passed"], fixture.All(t)["broken"]))
+	golden.Check(t, "none.xml", write(t))
 }
 
 // TestSchema holds every file against an XML Schema of what the readers of the format have in common.
@@ -69,7 +49,7 @@ func TestSchema(t *testing.T) {
 		}
 		all := [][]byte{write(t)}
 		var several []*reports.Run
-		for _, run := range runs(t) {
+		for _, run := range fixture.All(t) {
 			all = append(all, write(t, run))
 			several = append(several, run)
 		}
@@ -79,7 +59,7 @@ func TestSchema(t *testing.T) {
 			}
 		}
 		for old, changed := range map[string]string{"<testcase name=": "<testcase called=", "tests=\"": "tests=\"many", "<properties>": "<facts></facts><properties>", "<failure type=": "<failed type="} {
-			b := write(t, runs(t)["label-mismatch"])
+			b := write(t, fixture.All(t)["label-mismatch"])
 			if !bytes.Contains(b, []byte(old)) {
 				t.Fatalf("there is no %s to spoil", old)
 			}
@@ -93,7 +73,7 @@ func TestSchema(t *testing.T) {
 
 // TestReaders reads the files with a parser that many tools use.
 func TestReaders(t *testing.T) {
-	for name, run := range runs(t) {
+	for name, run := range fixture.All(t) {
 		b := write(t, run)
 		suites, err := parser.Ingest(b)
 		if err != nil {
@@ -151,7 +131,7 @@ func TestReaders(t *testing.T) {
 // TestOnlyAPassPasses: a report whose parts all pass and whose outcome does not must not look like a pass.
 func TestOnlyAPassPasses(t *testing.T) {
 	for _, o := range []reports.Outcome{reports.Fail, reports.Inconclusive, reports.Invalid, "odd", ""} {
-		run := runs(t)["passed"]
+		run := fixture.All(t)["passed"]
 		run.Report.Outcome = o
 		suites, err := parser.Ingest(write(t, run))
 		if err != nil {
@@ -176,27 +156,6 @@ func TestForbiddenCharacters(t *testing.T) {
 	for _, want := range []string{"a\ufffdb", "c\ufffd[31m", "d\ufffd &amp; &lt;e&gt;", "f\ufffdg", "h\ufffd; ]]&gt;"} {
 		if !bytes.Contains(b, []byte(want)) {
 			t.Errorf("got\n%s\nwant it with %q", b, want)
-		}
-	}
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v (-update writes it)", err)
-	}
-	g, w := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
-	for i := range max(len(g), len(w)) {
-		if i >= len(g) || i >= len(w) || g[i] != w[i] {
-			t.Fatalf("%s differs in line %d (-update accepts it):\n%.400q", path, i+1, g[min(i, len(g)-1)])
 		}
 	}
 }

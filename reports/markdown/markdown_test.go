@@ -2,10 +2,7 @@ package markdown
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,19 +16,9 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/internal/fixture"
+	"github.com/canarylab/canarylab/reports/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// open opens a run in reports/testdata.
-func open(t *testing.T, name string) *reports.Run {
-	t.Helper()
-	run, err := reports.OpenRun(filepath.Join("..", "testdata", "runs", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return run
-}
 
 func write(t *testing.T, run *reports.Run) string {
 	t.Helper()
@@ -44,24 +31,7 @@ func write(t *testing.T, run *reports.Run) string {
 
 func TestGolden(t *testing.T) {
 	for _, name := range []string{"label-mismatch", "passed", "broken", "hostile", "empty", "detected", "schema-1"} {
-		got := write(t, open(t, name))
-		path := filepath.Join("testdata", name+".md")
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatalf("%v (-update writes it)", err)
-		}
-		g, w := strings.Split(got, "\n"), strings.Split(string(want), "\n")
-		for i := range max(len(g), len(w)) {
-			if i >= len(g) || i >= len(w) || g[i] != w[i] {
-				t.Fatalf("%s differs in line %d (-update accepts it):\n%.400q", path, i+1, g[min(i, len(g)-1)])
-			}
-		}
+		golden.Check(t, name+".md", []byte(write(t, fixture.Open(t, name))))
 	}
 }
 
@@ -69,7 +39,7 @@ func TestGolden(t *testing.T) {
 // add anything to what the page is built of.
 func TestNothingBreaksOut(t *testing.T) {
 	for _, name := range []string{"hostile", "label-mismatch", "broken"} {
-		page := write(t, open(t, name))
+		page := write(t, fixture.Open(t, name))
 		var b bytes.Buffer
 		if err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(unsafe.WithUnsafe())).Convert([]byte(page), &b); err != nil {
 			t.Fatal(err)
@@ -170,7 +140,7 @@ func TestText(t *testing.T) {
 
 // TestFitsAComment has more of everything than a comment holds.
 func TestFitsAComment(t *testing.T) {
-	run := open(t, "label-mismatch")
+	run := fixture.Open(t, "label-mismatch")
 	r := run.Report
 	for i := range 400 {
 		p := r.Phases[1]
@@ -198,7 +168,7 @@ func TestFitsAComment(t *testing.T) {
 			t.Error("a folded part is cut")
 		}
 	}
-	if page := write(t, open(t, "label-mismatch")); utf8.RuneCountInString(page) > 10000 || strings.Contains(page, "left out") {
+	if page := write(t, fixture.Open(t, "label-mismatch")); utf8.RuneCountInString(page) > 10000 || strings.Contains(page, "left out") {
 		t.Errorf("got %d characters for a usual run, want less than 10,000", utf8.RuneCountInString(page))
 	}
 }
@@ -220,7 +190,7 @@ func TestSummary(t *testing.T) {
 
 // TestManyRollbacks has the ways back of a run that goes each of them several times.
 func TestManyRollbacks(t *testing.T) {
-	run := open(t, "label-mismatch")
+	run := fixture.Open(t, "label-mismatch")
 	r := run.Report
 	back := *r.Phases[2].Observation.Rollback
 	r.Phases = nil
@@ -247,7 +217,7 @@ func TestManyRollbacks(t *testing.T) {
 
 // TestALongRunShowsWhatFailed has more verdicts than a comment should have.
 func TestALongRunShowsWhatFailed(t *testing.T) {
-	run := open(t, "passed")
+	run := fixture.Open(t, "passed")
 	r := run.Report
 	r.Phases = nil
 	for i := range 200 {

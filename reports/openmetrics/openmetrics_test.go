@@ -3,11 +3,8 @@ package openmetrics
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,26 +13,9 @@ import (
 	"github.com/prometheus/prometheus/model/textparse"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/internal/fixture"
+	"github.com/canarylab/canarylab/reports/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func runs(t *testing.T) map[string]*reports.Run {
-	t.Helper()
-	dirs, err := filepath.Glob(filepath.Join("..", "testdata", "runs", "*"))
-	if err != nil || len(dirs) < 5 {
-		t.Fatalf("got folders %q, %v, want those of runs", dirs, err)
-	}
-	all := map[string]*reports.Run{}
-	for _, dir := range dirs {
-		run, err := reports.OpenRun(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[filepath.Base(dir)] = run
-	}
-	return all
-}
 
 func write(t *testing.T, run *reports.Run) []byte {
 	t.Helper()
@@ -86,32 +66,15 @@ func read(t *testing.T, b []byte) (figures []figure, units, types map[string]str
 }
 
 func TestGolden(t *testing.T) {
-	for name, run := range runs(t) {
-		got := write(t, run)
-		path := filepath.Join("testdata", name+".txt")
-		if *update {
-			if err := os.WriteFile(path, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatalf("%v (-update writes it)", err)
-		}
-		g, w := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
-		for i := range max(len(g), len(w)) {
-			if i >= len(g) || i >= len(w) || g[i] != w[i] {
-				t.Fatalf("%s differs in line %d (-update accepts it):\n%.400q", path, i+1, g[min(i, len(g)-1)])
-			}
-		}
+	for name, run := range fixture.All(t) {
+		golden.Check(t, name+".txt", write(t, run))
 	}
 }
 
 // TestPrometheusReadsIt also holds what its parser does not: that no figure comes twice, that names end in their base unit, and that nothing but our own
 // figures is there.
 func TestPrometheusReadsIt(t *testing.T) {
-	for name, run := range runs(t) {
+	for name, run := range fixture.All(t) {
 		figures, units, types := read(t, write(t, run))
 		seen := map[string]bool{}
 		for _, f := range figures {
@@ -149,7 +112,7 @@ func TestPrometheusReadsIt(t *testing.T) {
 }
 
 func TestFiguresAreTheRuns(t *testing.T) {
-	run := runs(t)["label-mismatch"]
+	run := fixture.All(t)["label-mismatch"]
 	figures, _, _ := read(t, write(t, run))
 	sum := func(metric string, of ...string) (total float64, n int) {
 		t.Helper()
@@ -191,7 +154,7 @@ func TestFiguresAreTheRuns(t *testing.T) {
 		}
 	}
 	// Nothing is known of a run without requests.
-	figures, _, _ = read(t, write(t, runs(t)["empty"]))
+	figures, _, _ = read(t, write(t, fixture.All(t)["empty"]))
 	if _, n := sum("canarylab_share_ratio"); n > 0 {
 		t.Error("a share of no requests has a figure")
 	}
@@ -205,7 +168,7 @@ type brokenPipe struct{}
 func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestWriteError(t *testing.T) {
-	if err := Write(brokenPipe{}, runs(t)["label-mismatch"]); !errors.Is(err, io.ErrClosedPipe) {
+	if err := Write(brokenPipe{}, fixture.All(t)["label-mismatch"]); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("got %v, want %v", err, io.ErrClosedPipe)
 	}
 }
