@@ -42,7 +42,7 @@ func Analyze(src Source, spec Spec) (*Analysis, error) {
 		return nil, err
 	}
 	a := &analysis{spec: spec, obs: make([]Observation, len(spec.Phases)), counted: make([]time.Time, len(spec.Phases)), detections: map[int]*detectionClock{}, books: newBook(spec.Plan, facts),
-		timeline: newTimeline(facts), curves: map[string]*latencies{}}
+		timeline: newTimeline(facts)}
 	for i, p := range spec.Phases {
 		a.obs[i], a.counted[i] = bounds(facts, p.Name)
 		a.tallies = append(a.tallies, newTally(&a.obs[i]))
@@ -94,10 +94,26 @@ func Analyze(src Source, spec Spec) (*Analysis, error) {
 		}
 	}
 	out := &Analysis{Observations: a.obs, Books: a.books.close(a.obs, truncated), Timeline: a.timeline.close()}
-	for _, version := range slices.SortedFunc(maps.Keys(a.curves), lastEmpty) {
-		out.Curves = append(out.Curves, a.curves[version].curve(version))
-	}
+	out.Curves = a.curves()
 	return out, nil
+}
+
+// curves are of the settled parts of all phases, by version.
+func (a *analysis) curves() []Curve {
+	all := map[string]*latencies{}
+	for _, t := range a.tallies {
+		for version, l := range t.settled.total.versions {
+			if all[version] == nil {
+				all[version] = &latencies{}
+			}
+			all[version].merge(l)
+		}
+	}
+	var curves []Curve
+	for _, version := range slices.SortedFunc(maps.Keys(all), lastEmpty) {
+		curves = append(curves, all[version].curve(version))
+	}
+	return curves
 }
 
 // clockError is how far off the times of agents may be that run on other machines, by the worst of them.
@@ -133,9 +149,7 @@ type analysis struct {
 	timeline   *timeline
 	// closeups are by phase, nil where there is none.
 	closeups []*timeline
-	// curves are by version.
-	curves map[string]*latencies
-	joiner *Joiner
+	joiner   *Joiner
 	// began has the phases that began, by the time at which they did.
 	began []int
 }
@@ -216,21 +230,9 @@ func (a *analysis) request(q Request) {
 		name = a.obs[phase].Phase
 		if q.Sample != nil {
 			a.tallies[phase].add(&q)
-			a.curve(phase, q.Sample)
 		}
 	}
 	a.books.request(&q, name)
-}
-
-// curve counts a request of a phase in its version's Curve.
-func (a *analysis) curve(phase int, s *loadgen.Sample) {
-	if !a.obs[phase].Settled.contains(s.Sent) {
-		return
-	}
-	if a.curves[s.Version] == nil {
-		a.curves[s.Version] = &latencies{}
-	}
-	a.curves[s.Version].add(s.Latency())
 }
 
 // cut ends a phase that was not closed: where the trace does. last is when its last request was sent.

@@ -66,13 +66,33 @@ func (l *latencies) add(d time.Duration) {
 	case len(l.exact) < exactLatencies:
 		l.exact = append(l.exact, d)
 	default:
-		l.hist = hdrhistogram.New(1, longestLatency, 3)
-		for _, e := range l.exact {
-			l.record(e)
-		}
+		l.round()
 		l.record(d)
-		l.exact = nil
 	}
+}
+
+// round goes over from exact latencies to a histogram.
+func (l *latencies) round() {
+	l.hist = hdrhistogram.New(1, longestLatency, 3)
+	for _, e := range l.exact {
+		l.record(e)
+	}
+	l.exact = nil
+}
+
+// merge adds those of other, which stays as it is.
+func (l *latencies) merge(other *latencies) {
+	for _, d := range other.exact {
+		l.add(d)
+	}
+	if other.hist == nil {
+		return
+	}
+	if l.hist == nil {
+		l.round()
+	}
+	l.hist.Merge(other.hist) // both have the same range: nothing is dropped
+	l.n, l.max = l.n+other.n, max(l.max, other.max)
 }
 
 // record puts d into the histogram. What is longer than its range counts as its longest; max has it as it is.

@@ -78,3 +78,22 @@ func TestLatencyJSON(t *testing.T) {
 		t.Errorf("round trip: got %+v, want %+v", got, want)
 	}
 }
+
+// Latencies that were collected apart are the same as those that were collected together, exact or rounded.
+func TestMergedLatencies(t *testing.T) {
+	for _, sizes := range [][]int{{10, 20}, {exactLatencies - 5, 10}, {5, exactLatencies + 10}, {exactLatencies + 10, 5}, {exactLatencies + 1, exactLatencies + 1}, {0, 3}} {
+		together, merged := &latencies{}, &latencies{}
+		for part, n := range sizes {
+			apart := &latencies{}
+			for i := range n {
+				d := time.Duration(i*(part+1)) * 37 * time.Microsecond
+				together.add(d)
+				apart.add(d)
+			}
+			merged.merge(apart)
+		}
+		if got, want := merged.latency(), together.latency(); got != want {
+			t.Errorf("%v: got %+v, want %+v", sizes, got, want)
+		}
+	}
+}
