@@ -245,14 +245,14 @@ func shortDid(phase Phase) string {
 
 // waysBack prints the rollbacks, a row each, or where they are many a row for each way back.
 func (p *page) waysBack(phases []Phase) {
-	ways, by, n := backs(phases)
+	ways, n := Ways(phases)
 	if n == 0 {
 		return
 	}
-	canary := by[ways[0]][0].Canary
+	canary := ways[0].Rollbacks[0].Canary
 	p.para("rollback: ", dim, "from the accepted write to the last request sent that failed"+when(canary != "", " or that "+canary+" answered"))
 	if n > storyRollbacks {
-		t := p.medians(ways, by, shorter.Replace)
+		t := p.medians(ways, shorter.Replace)
 		for _, column := range []int{8, 6, 1} { // ranges, and how often each way was gone
 			if t.width() > p.width {
 				t.drop(column)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 )
@@ -93,15 +92,10 @@ func (s Summary) RollbackTimes() string {
 		all = append(all, short(d))
 	}
 	if len(all) > 3 {
-		return fmt.Sprintf("%s (%s – %s)", short(median(s.Rollbacks)), short(slices.Min(s.Rollbacks)), short(slices.Max(s.Rollbacks)))
+		low, middle, high := Spread(s.Rollbacks)
+		return fmt.Sprintf("%s (%s – %s)", short(middle), short(low), short(high))
 	}
 	return strings.Join(all, ", ")
-}
-
-// median of at least one duration: of an even number the lower of the two in the middle.
-func median(all []time.Duration) time.Duration {
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[(len(sorted)-1)/2]
 }
 
 // SummaryText prints runs for a terminal, width columns wide (0 means 100).

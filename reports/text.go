@@ -387,19 +387,11 @@ func (p *page) split(w Window, verdicts []Verdict, plan loadgen.Plan) {
 	p.table(t)
 }
 
-// claims is what was claimed of a cohort's shares, by subject. The only cohort of a window and all of its requests are
-// the same.
+// claims is what was claimed of a cohort's shares, by subject.
 func claims(w Window, verdicts []Verdict, cohort string) map[string]string {
-	_, here := w.Cohorts[cohort]
-	same := len(w.Cohorts) == 1 && (here || cohort == "")
 	asked := map[string]string{}
-	for _, v := range verdicts {
-		if v.Claim == nil {
-			continue
-		}
-		if _, claimed := w.Cohorts[v.Claim.Cohort]; v.Claim.Cohort == cohort || same && (claimed || v.Claim.Cohort == "") {
-			asked[v.Claim.Subject] = v.Claim.asked()
-		}
+	for subject, v := range claimsOf(w, verdicts, cohort) {
+		asked[subject] = v.Claim.asked()
 	}
 	return asked
 }
@@ -566,13 +558,13 @@ func (p *page) costs(phases []Phase) {
 
 // rollbacks compares the ways back of a run that has several: each by itself, or each way by its median where it was gone more than once.
 func (p *page) rollbacks(phases []Phase) {
-	ways, by, n := backs(phases)
+	ways, n := Ways(phases)
 	if n < 2 {
 		return
 	}
 	p.section("rollbacks")
 	if n >= 3*len(ways) {
-		p.table(p.medians(ways, by, func(way string) string { return way }))
+		p.table(p.medians(ways, func(way string) string { return way }))
 		return
 	}
 	t := &table{left: 2}
@@ -594,48 +586,25 @@ func (p *page) rollbacks(phases []Phase) {
 	p.table(t)
 }
 
-// backs are the ways back of a run, in order, with the rollbacks by each, and how many these are.
-func backs(phases []Phase) (ways []string, by map[string][]*Rollback, n int) {
-	by = map[string][]*Rollback{}
-	for _, phase := range phases {
-		r := phase.Observation.Rollback
-		if r == nil {
-			continue
-		}
-		n++
-		if len(by[r.Method]) == 0 {
-			ways = append(ways, r.Method)
-		}
-		by[r.Method] = append(by[r.Method], r)
-	}
-	return ways, by, n
-}
-
 // medians has a line for each way back: the median and the range of its times and costs. A way that was not effective has no time: affected
 // requests went on to the end of the phase. name says a way in the words of the page.
-func (p *page) medians(ways []string, by map[string][]*Rollback, name func(string) string) *table {
+func (p *page) medians(ways []Way, name func(string) string) *table {
 	t := &table{left: 1}
 	t.row("way back", "times", "effective", "last affected", "range", "failed", "range", "canary's", "range")
 	for _, way := range ways {
-		var route []time.Duration
-		var failed, canaries []int
-		for _, r := range by[way] {
-			if r.Recovered() {
-				route = append(route, r.Route)
-			}
-			failed, canaries = append(failed, r.Failed), append(canaries, r.Canaries)
-		}
+		route := way.Routes()
 		last, span := "never", ""
 		if len(route) > 0 {
-			last, span = short(median(route)), short(slices.Min(route))+" – "+short(slices.Max(route))
+			low, middle, high := Spread(route)
+			last, span = short(middle), short(low)+" – "+short(high)
 		}
 		ranged := func(all []int) (string, string) {
-			sorted := slices.Sorted(slices.Values(all))
-			return Number(sorted[(len(sorted)-1)/2]), Number(sorted[0]) + " – " + Number(sorted[len(sorted)-1])
+			low, middle, high := Spread(all)
+			return Number(middle), Number(low) + " – " + Number(high)
 		}
-		f, fs := ranged(failed)
-		c, cs := ranged(canaries)
-		t.row(clip(name(way), p.width-75), strconv.Itoa(len(by[way])), strconv.Itoa(len(route)), last, span, f, fs, c, cs)
+		f, fs := ranged(way.Failed())
+		c, cs := ranged(way.Canaries())
+		t.row(clip(name(way.Method), p.width-75), strconv.Itoa(len(way.Rollbacks)), strconv.Itoa(len(route)), last, span, f, fs, c, cs)
 	}
 	return t
 }

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/canarylab/canarylab/reports"
@@ -194,17 +193,11 @@ func verdicts(b *strings.Builder, r *reports.Report) {
 
 func rollbacks(b *strings.Builder, r *reports.Report) {
 	var rows [][]string
-	var ways []string
-	by := map[string][]*reports.Rollback{}
 	for _, p := range r.Phases {
 		k := p.Observation.Rollback
 		if k == nil {
 			continue
 		}
-		if len(by[k.Method]) == 0 {
-			ways = append(ways, k.Method)
-		}
-		by[k.Method] = append(by[k.Method], k)
 		last, bracket := "nothing to time", ""
 		if k.Known() {
 			last, bracket = reports.Short(k.Route), "open: too few requests followed"
@@ -218,38 +211,25 @@ func rollbacks(b *strings.Builder, r *reports.Report) {
 		rows = append(rows, []string{cell(p.Name), cell(cmp.Or(k.Method, p.Did)), last, bracket, reports.Number(k.Failed), reports.Number(k.Canaries)})
 	}
 	// Each by itself, or each way by its median where it was gone several times.
-	if len(rows) < 3*max(len(ways), 2) {
+	ways, n := reports.Ways(r.Phases)
+	if n < 3*max(len(ways), 2) {
 		table(b, []string{"rollback", "by", "last affected request sent after", "99 % bracket of the switch", "failed", "canary's answers"}, rows)
 		return
 	}
 	rows = nil
 	for _, way := range ways {
-		var route []time.Duration
-		var failed, canaries []int
-		for _, k := range by[way] {
-			if k.Recovered() {
-				route = append(route, k.Route)
-			}
-			failed, canaries = append(failed, k.Failed), append(canaries, k.Canaries)
-		}
-		last := "never seen to end"
+		route, last := way.Routes(), "never seen to end"
 		if len(route) > 0 {
-			low, middle, high := spread(route)
+			low, middle, high := reports.Spread(route)
 			last = fmt.Sprintf("%s (%s – %s)", reports.Short(middle), reports.Short(low), reports.Short(high))
 		}
 		counts := func(all []int) string {
-			low, middle, high := spread(all)
+			low, middle, high := reports.Spread(all)
 			return fmt.Sprintf("%s (%s – %s)", reports.Number(middle), reports.Number(low), reports.Number(high))
 		}
-		rows = append(rows, []string{cell(cmp.Or(way, "not said")), fmt.Sprint(len(by[way])), fmt.Sprint(len(route)), last, counts(failed), counts(canaries)})
+		rows = append(rows, []string{cell(cmp.Or(way.Method, "not said")), fmt.Sprint(len(way.Rollbacks)), fmt.Sprint(len(route)), last, counts(way.Failed()), counts(way.Canaries())})
 	}
 	table(b, []string{"way back", "times", "effective", "last affected request sent after: median (range)", "failed", "canary's answers"}, rows)
-}
-
-// spread is the least, the median (of an even number the lower of the two in the middle) and the greatest of at least one.
-func spread[T cmp.Ordered](all []T) (low, middle, high T) {
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[0], sorted[(len(sorted)-1)/2], sorted[len(sorted)-1]
 }
 
 // failures are by flag, over all of the run.
