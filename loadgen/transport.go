@@ -139,11 +139,12 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
-	if both, ok := res.Body.(io.ReadWriteCloser); ok {
-		res.Body = &upgraded{ReadWriteCloser: both, cancel: cancel}
-		return res, nil
+	ends := body{ReadCloser: res.Body, cancel: cancel}
+	if upgradedTo, ok := res.Body.(io.Writer); ok {
+		res.Body = &upgraded{body: ends, Writer: upgradedTo}
+	} else {
+		res.Body = &ends
 	}
-	res.Body = &body{ReadCloser: res.Body, cancel: cancel}
 	return res, nil
 }
 
@@ -166,15 +167,10 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// upgraded is a body that can be written to.
+// upgraded is the body of an upgraded connection, which can be written to.
 type upgraded struct {
-	io.ReadWriteCloser
-	cancel func()
-}
-
-func (u *upgraded) Close() error {
-	defer u.cancel()
-	return u.ReadWriteCloser.Close()
+	body
+	io.Writer
 }
 
 // empty is a body of no bytes that is not http.NoBody.

@@ -110,18 +110,15 @@ func (a *App) lastWords() error {
 }
 
 // shutdown closes the app port first, so that the admin port tells the counters to the end.
-func (a *App) shutdown(ctx context.Context, servers ...*http.Server) error {
+func (a *App) shutdown(ctx context.Context, app, admin *http.Server) error {
 	// ctx is over already; only its values live on.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
 	defer cancel()
-	var errs []error
-	for _, s := range servers {
+	stop := func(s *http.Server) error {
 		if err := s.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("finish requests in flight within %s: %w", a.cfg.ShutdownTimeout, err), s.Close())
+			return errors.Join(fmt.Errorf("finish requests in flight within %s: %w", a.cfg.ShutdownTimeout, err), s.Close())
 		}
-		if s == servers[0] {
-			errs = append(errs, a.finishSockets(ctx))
-		}
+		return nil
 	}
-	return errors.Join(errs...)
+	return errors.Join(stop(app), a.finishSockets(ctx), stop(admin))
 }

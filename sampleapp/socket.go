@@ -2,7 +2,6 @@ package sampleapp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -61,7 +60,7 @@ func (a *App) finishSockets(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("finish WebSockets within %s: %w", a.cfg.ShutdownTimeout, errors.New("some are still open"))
+		return fmt.Errorf("finish WebSockets within %s: %w", a.cfg.ShutdownTimeout, ctx.Err())
 	}
 }
 

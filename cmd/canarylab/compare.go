@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/canarylab/canarylab/reports"
-	"github.com/canarylab/canarylab/reports/bundle"
 	"github.com/canarylab/canarylab/reports/compare"
 	"github.com/canarylab/canarylab/reports/github"
 	"github.com/canarylab/canarylab/reports/render"
@@ -37,8 +36,13 @@ type divider struct {
 	at    []int
 }
 
+// String implements pflag.Value: it has no default.
 func (d *divider) String() string { return "" }
-func (d *divider) Type() string   { return "bool" } // so that the help shows no value
+
+// Type implements pflag.Value: of a bool the help shows no value.
+func (d *divider) Type() string { return "bool" }
+
+// Set implements pflag.Value.
 func (d *divider) Set(value string) error {
 	if value != "true" {
 		return errors.New("it has no value: it stands between the runs of the two sides")
@@ -142,12 +146,8 @@ func openSides(groups [][]string) (sides []compare.Side, unread []error, done fu
 	for _, group := range groups {
 		var side compare.Side
 		for _, name := range group {
-			dir, close, err := bundle.Open(name)
+			run, close, err := openRun(name)
 			all = append(all, close)
-			var run *reports.Run
-			if err == nil {
-				run, err = reports.OpenRun(dir)
-			}
 			if inside, _ := filepath.Glob(filepath.Join(name, "*", reports.ReportFile)); err != nil && len(inside) > 0 {
 				err = fmt.Errorf("open run: %s is no run, and has the folders of %d: name them, as by %s", name, len(inside), filepath.Join(name, "*"))
 			}

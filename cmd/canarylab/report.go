@@ -46,12 +46,8 @@ is left out, and said to be; --full prints it. What of the folder is missing or 
 			if err != nil {
 				return err
 			}
-			folder, done, err := bundle.Open(dir)
-			if err != nil {
-				return unreadable(cmd.OutOrStdout(), err)
-			}
+			run, done, err := openRun(dir)
 			defer func() { err = errors.Join(err, done()) }()
-			run, err := reports.OpenRun(folder)
 			if err != nil {
 				return unreadable(cmd.OutOrStdout(), err)
 			}
@@ -109,6 +105,16 @@ func runDir(args []string, out string) (string, error) {
 		return "", err
 	}
 	return newest(out)
+}
+
+// openRun opens a run's folder or a bundle of one. done removes what was unpacked, and is there in any case.
+func openRun(name string) (run *reports.Run, done func() error, err error) {
+	dir, done, err := bundle.Open(name)
+	if err != nil {
+		return nil, done, err
+	}
+	run, err = reports.OpenRun(dir)
+	return run, done, err
 }
 
 // newest is the folder of the last run in out: names begin with the time.
