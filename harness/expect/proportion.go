@@ -48,7 +48,9 @@ func Flag(code int, flag string, percent float64) Proportion {
 }
 
 // AtLeast makes it a claim of that share or more, for what nobody can foretell to the percent, such as how much an overloaded service
-// refuses. It passes if what was seen contradicts every smaller share, and fails if it contradicts every greater one.
+// refuses. It passes if what was seen contradicts every smaller share, and fails if it contradicts every greater one. Claim well less
+// than half of what is foreseen, or see to it that more than Need requests are waited for: a share of just twice the bound is
+// inconclusive in one run of a hundred.
 func (p Proportion) AtLeast() Proportion {
 	p.bound = 1
 	return p
