@@ -3,6 +3,7 @@ package mesh
 import (
 	"fmt"
 
+	"istio.io/istio/pilot/pkg/model"
 	"sigs.k8s.io/yaml"
 
 	"github.com/canarylab/canarylab/harness/accesslog"
@@ -16,8 +17,8 @@ const (
 )
 
 // AccessLogFilter is the manifest of an EnvoyFilter that has every proxy of ns, gateways too, log each HTTP request to the
-// gRPC access log service (port 9000) of the Service collector in the same namespace. What a proxy logs otherwise stays. headers
-// are those of the answer that are logged, in lower case.
+// gRPC access log service (port 9000) of the Service collector in the same namespace, and print what is out of the ordinary, which
+// kubectl logs shows then. What a proxy logs otherwise stays. headers are those of the answer that are logged, in lower case.
 //
 // An EnvoyFilter, and not a Telemetry with an extension provider, because the latter needs a change of the mesh's
 // configuration, which is everybody's: https://istio.io/latest/docs/reference/config/networking/envoy-filter/.
@@ -28,7 +29,7 @@ func AccessLogFilter(ns, collector string, headers ...string) []byte {
 	} {
 		manager := map[string]any{
 			"@type":      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-			"access_log": []any{logger(ns, collector, p.log, headers)},
+			"access_log": []any{logger(ns, collector, p.log, headers), printer()},
 		}
 		if p.log == GatewayLog {
 			// At the edge Envoy gives each request an id of its own, and what the caller sent would be nowhere.
@@ -68,7 +69,38 @@ func AccessLogFilter(ns, collector string, headers ...string) []byte {
 // AccessLogName is that of the EnvoyFilter.
 const AccessLogName = "canarylab-access-log"
 
-// logger is Envoy's configuration of one logger
+// The requests that a proxy prints: those with one of Envoy's response flags, and those of this status or more, or that took this
+// many milliseconds or more. All of them would be hundreds of lines a second, for nobody to read and for the machine to carry.
+const (
+	printStatus = 400
+	printMillis = 1000
+)
+
+// printer is Envoy's configuration of the logger that prints, in the format that Istio's own access log has by default
+// (https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/accesslog/v3/accesslog.proto).
+func printer() map[string]any {
+	atLeast := func(value int, name string) map[string]any {
+		// Envoy wants the name of a runtime setting that can override the value. Nothing sets it.
+		return map[string]any{"comparison": map[string]any{
+			"op": "GE", "value": map[string]any{"default_value": value, "runtime_key": "canarylab." + name},
+		}}
+	}
+	return map[string]any{
+		"name": "envoy.access_loggers.file",
+		"filter": map[string]any{"or_filter": map[string]any{"filters": []any{
+			map[string]any{"status_code_filter": atLeast(printStatus, "print_status")},
+			map[string]any{"duration_filter": atLeast(printMillis, "print_millis")},
+			map[string]any{"response_flag_filter": map[string]any{}},
+		}}},
+		"typed_config": map[string]any{
+			"@type":      "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+			"path":       "/dev/stdout",
+			"log_format": map[string]any{"text_format_source": map[string]any{"inline_string": model.EnvoyTextLogFormat}},
+		},
+	}
+}
+
+// logger is Envoy's configuration of one logger that streams
 // (https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/access_loggers/grpc/v3/als.proto).
 func logger(ns, collector, name string, headers []string) map[string]any {
 	return map[string]any{

@@ -40,7 +40,7 @@ func TestAccessLogFilterIsValid(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for _, want := range []string{
-		ClientLog, ServerLog, GatewayLog, "outbound|9000||collector.demo.svc.cluster.local", "%UPSTREAM_CLUSTER_RAW%", "x-app-serial",
+		ClientLog, ServerLog, GatewayLog, "outbound|9000||collector.demo.svc.cluster.local", "%UPSTREAM_CLUSTER_RAW%", "x-app-serial", "/dev/stdout",
 	} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("got no %q in\n%s", want, b)

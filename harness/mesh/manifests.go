@@ -171,7 +171,7 @@ func settings(o Options) []string {
 		// later) start first anyway; this is for older clusters.
 		"meshConfig.defaultConfig.holdApplicationUntilProxyStarts=true",
 
-		// Nobody reads containers' logs of requests: AccessLogFilter has proxies stream them.
+		// A line for each request is more than anybody reads: AccessLogFilter has proxies stream them, and print those out of the ordinary.
 		"meshConfig.accessLogFile=",
 	}
 	if !o.Released {
