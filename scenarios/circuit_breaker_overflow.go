@@ -19,7 +19,7 @@ var circuitBreakerOverflow = harness.Scenario{
 		"with response flag UO, overflow, and the header x-envoy-overloaded. It is not retried, and v2 never hears of it. Without a connectionPool Istio sets them to 4,294,967,295.",
 	Source: "applyConnectionPool in pilot/pkg/networking/core/cluster_traffic_policy.go; Envoy, circuit breaking",
 	See: []string{
-		"The caller's access log: 503 UO upstream_overflow, no upstream host.",
+		"kubectl logs deploy/load-client -c istio-proxy: 503 UO upstream_reset_before_response_started{overflow}, and no pod's address.",
 		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET clusters | grep 'v2.*rq_error': what v2 itself failed, which is nothing.",
 		"kubectl get destinationrule my-service -o yaml: the connectionPool of subset v2.",
 	},

@@ -17,7 +17,7 @@ var missingDefaultRoute = harness.Scenario{
 		"sees it. There is no way back to the Service behind the rules.",
 	Source: "BuildSidecarVirtualHostWrapper in pilot/pkg/networking/core/route/route.go takes hosts with a VirtualService from the list of plain services",
 	See: []string{
-		"The caller's access log: 404 NR route_not_found, no upstream host.",
+		"kubectl logs deploy/load-client -c istio-proxy: 404 NR route_not_found, and no pod's address.",
 		"istioctl proxy-config routes deploy/load-client --name 80: one rule for my-service, with a match.",
 		"kubectl get virtualservice my-service -o yaml: no rule without a match at the end.",
 	},

@@ -15,20 +15,20 @@ import (
 // them when no Service selects its pod that way any more. (A pod without a sidecar would keep them.)
 var serviceInsteadOfVirtualService = harness.Scenario{
 	Name:  "service-instead-of-virtualservice",
-	Title: "Switching versions by the Service's selector breaks callers with a sidecar and moves those without; a route does neither",
+	Title: "Switching versions by the Service's selector breaks callers with a sidecar and moves those without; a route moves those with a sidecar, and breaks nobody",
 	Story: "The Service selects version: v1, and so does the route. Somebody switches the Service to v2, as it was done before there was a mesh. Callers with a sidecar get 503 for everything; callers without one are " +
 		"on v2. The Service is made to select both versions: callers with a sidecar are back on v1, the others get both. The route moves to v2: callers with a sidecar follow at once, the others still get both.",
-	Cause: "A subset is a part of the Service's endpoints. Once the Service selects only v2, subset v1 is empty, and the route that names it answers 503 UH. Callers with a sidecar don't ask the Service where to send: " +
-		"their route does. Callers without one ask nobody else: kube-proxy picks one of the Service's pods when a connection is opened, whatever the route says.",
+	Cause: "A subset is a part of the Service's endpoints. Once the Service selects only v2, subset v1 is empty, and the route that names it answers 503 UH. For callers with a sidecar the route picks the subset, and the subset's pods are those that the " +
+		"Service selects and that carry the subset's label. Callers without one have the Service alone: kube-proxy picks one of its pods when a connection is opened, whatever the route says.",
 	Source: "pilot/pkg/xds/endpoints/endpoint_builder.go filters the Service's endpoints by the subset's labels; kube-proxy translates addresses per connection (conntrack)",
 	See: []string{
 		"kubectl get service my-service -o jsonpath='{.spec.selector}': it must not say a version.",
-		"istioctl proxy-config endpoints deploy/load-client | grep my-service: subset v1 has no endpoint, although kubectl get pods -l version=v1 shows it ready.",
+		"istioctl proxy-config endpoints deploy/load-client | grep '|v1|my-service': nothing, although kubectl get pods -l version=v1 shows it ready.",
 		"istioctl analyze says nothing of a selector that is too narrow.",
 	},
 	Fix: "Let the Service select the app and not the version, and move versions by the VirtualService. Give callers a sidecar, or have them come through a gateway.",
-	Back: "By the Service: switching back mends callers with a sidecar in the time of a push. By the route, later: in one write, for callers with a sidecar. What DNS or a Service changes is seen by a caller " +
-		"without one when it opens its next connection.",
+	Back: "Let the Service select v1 again, alone or with v2: callers with a sidecar are well as soon as their proxies have its pods. Callers without one follow with their next connection. From then on a " +
+		"release goes back by its route, one kubectl apply, for callers with a sidecar.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL: "http://my-service/", FreshConnections: true,

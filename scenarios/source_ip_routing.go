@@ -25,7 +25,7 @@ var sourceIPRouting = harness.Scenario{
 		"the caller's real address.",
 	Source: "HTTPMatchRequest in the VirtualService API has headers and no addresses (sourceLabels and sourceNamespace are for callers in the mesh); Envoy, x-forwarded-for and use_remote_address, which Istio sets on gateways",
 	See: []string{
-		"The gateway's access log has the whole x-forwarded-for: the last but one is what the load balancer wrote.",
+		"A gateway's access log, where it is on, has the whole x-forwarded-for: the last but one is what the load balancer wrote.",
 		"From outside of the office, through the load balancer: curl -H 'x-forwarded-for: 203.0.113.9'. If you get v2, the rule can be forged.",
 		"istioctl proxy-config routes deploy/ingress -o json: the regular expression as Envoy has it.",
 	},

@@ -15,16 +15,16 @@ var streamsSurviveRollback = harness.Scenario{
 	Name:  "streams-survive-rollback",
 	Title: "Streams that the canary has begun stay on it after an instantaneous rollback, for as long as they last",
 	Story: "v2 has 20 % and answers at once: a rollback is over in a fraction of a second. Then v2 streams each answer for three seconds, and keeps each WebSocket open as long. The rollback is as quick for " +
-		"new requests, and v2 goes on with the streams and sockets that it has until each is at its end. Where they are short, so is the rest.",
+		"new requests, and v2 goes on with the streams and sockets that it has until each is at its end: seen over all requests first, then over the sockets alone. With streams of 0.2 seconds v2 is soon left alone.",
 	Cause: "Envoy chooses a route once for each request, when its headers are there. A new route concerns requests that come after it; one that has begun is not moved and not cut, not even when its " +
-		"cluster goes away. So a rollback has two times: until no new request gets there, and until the last one has left.",
-	Source: "Envoy, HTTP routing (the route is chosen once per stream) and envoyproxy/envoy issue 7004; the report's rollback clock: \"last affected\" and \"drained\"",
+		"subset is taken out of the configuration. So a rollback has two times: until the last request is sent there, and until the last one is done.",
+	Source: "Envoy, HTTP routing (the route is chosen once per request) and envoyproxy/envoy issue 7004",
 	See: []string{
-		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET clusters | grep 'v2.*rq_active': streams that are still on v2.",
-		"kubectl logs deploy/my-service-v2 -c istio-proxy: entries come when a request ends, so that they go on after the rollback.",
+		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET clusters | grep 'v2.*rq_active': what is still under way on v2. After the rollback it is above 0, and 0 some 3 seconds later.",
+		"kubectl logs deploy/my-service-v2 -c istio-proxy: what took a second or more. A line comes when its request ends, so that lines go on after the rollback.",
 	},
-	Fix: "Bound how long a stream may last (in the app, or by a timeout of the route, which cuts it), and take both times into account: v2 must stay up and well until it is drained. Deleting its pods " +
-		"ends the rest with an error.",
+	Fix: "Bound how long a stream may last (in the app, or by a timeout of the route, which cuts what lasts longer), and take both times into account: v2 must stay up and well until its last request is done. " +
+		"Deleting its pods ends with an error what they still have.",
 	Back:  "By the route for new requests; by patience for those under way.",
 	Files: files,
 	Load: loadgen.Plan{

@@ -23,7 +23,7 @@ var subsetUndefined = harness.Scenario{
 	See: []string{
 		"istioctl analyze: IST0101 names the host and the subset, also on files alone.",
 		"istioctl proxy-config clusters deploy/load-client --fqdn my-service.subset-undefined.svc.cluster.local: there is no line for v2.",
-		"The caller's access log has 503 NC cluster_not_found (label-mismatch has 503 UH no_healthy_upstream).",
+		"kubectl logs deploy/load-client -c istio-proxy: 503 NC cluster_not_found (label-mismatch has 503 UH no_healthy_upstream).",
 	},
 	Fix: "Roll the VirtualService back first. Then define the subset in the DestinationRule, wait until the proxies have its cluster, and only then " +
 		"give it weight.",

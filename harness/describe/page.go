@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/canarylab/canarylab/harness"
@@ -24,7 +25,7 @@ func Page(w io.Writer, s harness.Scenario) error {
 	section(b, "Story", prose(d.Story))
 	section(b, "Why", paragraphs(prose(d.Cause), source(d.Source)))
 	if len(d.See) > 0 {
-		section(b, "See it yourself", fmt.Sprintf("In namespace `%s`, while the scenario runs:\n\n%s", d.Name, commands(d.See)))
+		section(b, "See it yourself", fmt.Sprintf("While the scenario runs, in its namespace (`kubectl config set-context --current --namespace=%s`):\n\n%s", d.Name, commands(d.See)))
 	}
 	section(b, "Fix", prose(d.Fix))
 	section(b, "Rollback", prose(d.Back))
@@ -38,7 +39,7 @@ func Page(w io.Writer, s harness.Scenario) error {
 		}
 		fmt.Fprintf(b, "\n<details>\n<summary><code>%s</code></summary>\n\n[%s](../../scenarios/%s/%s)\n\n%s\n</details>\n", file, file, s.Name, file, fenced("yaml", string(text)))
 	}
-	b.WriteString("\n[All scenarios](../../README.md#scenarios)\n")
+	b.WriteString("\n[All scenarios](../../README.md#scenarios) · [The words used here](../words.md)\n")
 	_, err = io.WriteString(w, b.String())
 	return err
 }
@@ -73,7 +74,9 @@ func phases(d Description) string {
 	if d.Repeated > 0 {
 		fmt.Fprintf(b, "\n… %s.\n", repeated(d.Repeated))
 	}
-	b.WriteString("\nIn italics is what is looked at beside the answers: proxies, pods, and Istio's own analysis.\n")
+	if slices.ContainsFunc(d.Phases, func(p Phase) bool { return len(p.Proves) > 0 }) {
+		b.WriteString("\nIn italics is what is looked at beside the answers: proxies, pods, and Istio's own analysis.\n")
+	}
 	return b.String()
 }
 
