@@ -27,7 +27,7 @@ var canaryWithoutSidecar = harness.Scenario{
 	See: []string{
 		"kubectl get pods -l version=v2: READY says 1/1 where a pod with a sidecar says 2/2.",
 		"kubectl get namespace canary-without-sidecar --show-labels",
-		"kubectl logs deploy/load-client -c istio-proxy: 503 UF,URX with TLS_error WRONG_VERSION_NUMBER: the answer to TLS was none.",
+		"kubectl logs deploy/load-client -c istio-proxy: 503 URX,UF with TLS_error WRONG_VERSION_NUMBER: the answer to TLS was none.",
 		"istioctl analyze: IST0102 (the namespace has no label) while the label is off, and IST0103 (a pod lacks its sidecar) once it is back and v2 is not restarted yet.",
 	},
 	Fix: "Label the namespace (or the pod), then kubectl rollout restart. Set no tls mode in DestinationRules inside the mesh: auto mTLS does what is right for each pod.",

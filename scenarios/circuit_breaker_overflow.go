@@ -14,12 +14,12 @@ var circuitBreakerOverflow = harness.Scenario{
 	Title:  "A connection pool on the canary that is too small for its share answers 503 UO while v2 is well and v1 is not concerned",
 	Labels: []string{harness.Core},
 	Story: "v2 takes 50 ms for an answer and has 50 requests a second, so that two or three are in it at a time on average, and at times five or more. A DestinationRule protects it by a " +
-		"pool of one connection and one request in waiting. More than half of its share gets 503 UO at once. v1 goes on as before. With a pool that fits, the same canary has no errors.",
-	Cause: "connectionPool of a subset becomes the thresholds of the subset's Envoy cluster, in each caller's proxy for itself. What comes when they are reached is answered by that proxy: 503 " +
-		"with response flag UO, overflow, and the header x-envoy-overloaded. It is not retried, and v2 never hears of it. Without a connectionPool Istio sets them to 4,294,967,295.",
+		"pool of one connection, with one request under way and one in waiting. More than half of its share gets 503 UO at once. v1 goes on as before. With a pool that fits, the same canary has no errors.",
+	Cause: "connectionPool of a subset becomes limits of the subset's Envoy cluster, which Envoy calls circuit breakers, in each caller's proxy for itself. What comes when they are reached is answered by that proxy: 503 " +
+		"with response flag UO, overflow, and the header x-envoy-overloaded. It is not retried, and v2 never hears of it. Without a connectionPool Istio sets them to 4,294,967,295, which is none. (http2MaxRequests limits requests under way of HTTP/1.1 too.)",
 	Source: "applyConnectionPool in pilot/pkg/networking/core/cluster_traffic_policy.go; Envoy, circuit breaking",
 	See: []string{
-		"kubectl logs deploy/load-client -c istio-proxy: 503 UO upstream_reset_before_response_started{overflow}, and no pod's address.",
+		"kubectl logs deploy/load-client -c istio-proxy: 503 UO upstream_reset_before_response_started{overflow}.",
 		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET clusters | grep 'v2.*rq_error': what v2 itself failed, which is nothing.",
 		"kubectl get destinationrule my-service -o yaml: the connectionPool of subset v2.",
 	},

@@ -30,12 +30,13 @@ var clientWithoutSidecar = harness.Scenario{
 	See: []string{
 		"kubectl get pods -o jsonpath='{range .items[*]}{.metadata.name}{\" \"}{.spec.initContainers[*].name}{\" \"}{.spec.containers[*].name}{\"\\n\"}{end}': who has an istio-proxy.",
 		"istioctl proxy-status: the caller is not in the list.",
-		"kubectl get namespace -L istio-injection,istio.io/rev; istioctl analyze has nothing to say of a pod that opted out (sidecar.istio.io/inject: \"false\").",
+		"kubectl get namespace -L istio-injection,istio.io/rev: where injection is on.",
+		"istioctl analyze: nothing of a pod that opted out (sidecar.istio.io/inject: \"false\").",
 	},
 	Fix: "Give the caller a sidecar: label its namespace or its pod template for injection, then restart its pods, because a sidecar is " +
-		"added only to new pods. Callers that can't have one come through a gateway. Until then, keep the pods of a version that must " +
-		"not be called out of the Service's selector, or don't run them.",
-	Back:  "A new route does not reach this caller. Scale v2 to 0, or change the Service's selector so that it leaves v2's pods out.",
+		"added only to new pods. Callers that can't have one come through a gateway that the VirtualService names. Until then, don't " +
+		"run pods of a version that must not get calls yet, or give them labels that the Service's selector does not match.",
+	Back:  "A new route does not reach this caller. Apply the route to v1 first, for callers with a sidecar; then scale v2 to 0, or change the Service's selector so that it leaves v2's pods out.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL: "http://my-service/", FreshConnections: true,

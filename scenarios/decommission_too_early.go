@@ -11,7 +11,7 @@ import (
 var decommissionTooEarly = harness.Scenario{
 	Name:  "decommission-too-early",
 	Title: "v1 is stopped once v2 has everything, but one overlooked rule still routes to v1; without v1 there is no rollback",
-	Story: "The route sends everyone to v2, except callers with the header x-client-id: legacy: an overlooked rule still sends those to " +
+	Story: "The route sends all callers to v2, except callers with the header x-client-id: legacy: an overlooked rule still sends those to " +
 		"v1. v1 is stopped: the legacy callers get 503 with flag UH. Then subset v1 is deleted from the DestinationRule: they still " +
 		"get 503, now with NC. Somebody rolls back to the old route, which had always worked. But it sends everybody to subset v1, " +
 		"which is gone: now everybody gets 503. A route that no longer mentions v1 mends it.",
@@ -21,14 +21,14 @@ var decommissionTooEarly = harness.Scenario{
 		"And a rollback works only if the version that it goes back to is still there.",
 	Source: "endpoints of a subset: pilot/pkg/xds/endpoints/endpoint_builder.go; names of clusters in routes: pilot/pkg/networking/core/route/route.go",
 	See: []string{
-		"kubectl get virtualservice -A -o yaml | grep -n 'subset: v1$': shows whether any VirtualService in any namespace still names v1; open the output to see which.",
+		"kubectl get virtualservice -A -o yaml | grep -n 'subset: v1$': shows whether any VirtualService in any namespace still names a subset v1; open the output to see whose.",
 		"kubectl get pods -l version=v1: No resources found.",
 		"istioctl analyze: IST0173 (a subset matches no pods) while the subset has none, IST0101 (a route names something that does not exist) once it is deleted.",
 	},
 	Fix: "Keep v1 running with 0 % for as long as you may want to roll back. Then: 1. take v1 out of every route (also header rules, " +
 		"mirrors, gateways and other namespaces); 2. see that v1's own request counter no longer rises; 3. remove its subset from the " +
 		"DestinationRule; 4. stop its pods.",
-	Back:  "No route helps. v1 and its subset have to be deployed again, and that is how long a rollback takes.",
+	Back:  "No route brings v1 back: its pods and its subset have to be deployed again, and that is how long a rollback takes. What ends the 503 is a route that names v2 alone.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL: "http://my-service/",

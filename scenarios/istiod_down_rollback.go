@@ -12,18 +12,18 @@ import (
 // lab's; the engine brings istiod back whatever happens.
 var istiodDownRollback = harness.Scenario{
 	Name:  "istiod-down-rollback",
-	Title: "Without istiod the rollback is refused, the canary keeps its share, and the outage is as long as istiod's",
+	Title: "Without istiod the rollback is refused, the canary keeps its share, and the way back waits until istiod is back",
 	Story: "The canary has half of the requests when istiod goes away. Traffic flows on as it was. The canary is to be taken back: the API server refuses the write, as Istio's " +
 		"webhook does not answer. Nothing that can be done to the route has any effect. Istiod comes back, and the same rollback takes a fraction of a second.",
-	Cause: "Proxies keep what they hold and go on without istiod. But a VirtualService has to pass Istio's validating webhook, which is istiod itself: istiod sets its failurePolicy to Fail once it runs, so that no istiod means no change. " +
-		"Where the webhook lets it pass, the route lies in the API server, and no proxy hears of it until istiod is back. Endpoints are frozen too.",
+	Cause: "Proxies keep what they hold and go on without istiod. But a VirtualService has to pass Istio's validating webhook, which the API server asks before it stores one and which is istiod itself: istiod sets its failurePolicy to Fail once it runs, so that no istiod means no change. " +
+		"Where failurePolicy is Ignore, the route lies in the API server, and no proxy hears of it until istiod is back. Endpoints are frozen too: if v2 were scaled to 0 now, its share would go on to pods that are gone.",
 	Source: "pkg/webhooks/validation/controller (istiod sets failurePolicy to Fail); pilot/pkg/xds (proxies keep their configuration without a connection)",
 	See: []string{
 		"kubectl get pods -n istio-system: no istiod.",
-		"istioctl proxy-status: no proxy, or STALE.",
-		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET stats | grep control_plane.connected_state: 0.",
+		"kubectl apply of any VirtualService: failed calling webhook validation.istio.io.",
+		"kubectl logs deploy/load-client -c istio-proxy, once istiod is back: connected to delta upstream XDS server.",
 	},
-	Fix: "Run istiod with more than one replica and a PodDisruptionBudget, and look at connected_state before a canary is promoted. In the outage: bring istiod back first; everything else waits " +
+	Fix: "Run istiod with more than one replica and a PodDisruptionBudget, and see that it is ready before a canary is promoted. In the outage: bring istiod back first; everything else waits " +
 		"for it.",
 	Back:  "None until istiod is back. Then as ever.",
 	Files: files,

@@ -15,13 +15,13 @@ import (
 // The load is sent evenly, so that the numbers in v2 scatter less than those of a Poisson process would.
 var loadDependent503 = harness.Scenario{
 	Name: "load-dependent-503",
-	Title: "v2 breaks under load: a big-bang switch makes nearly half of all requests fail, 5 % shows nothing, and 50 % shows it while it " +
+	Title: "v2 breaks under load: a big-bang switch makes some 40 % of all requests fail, 5 % shows nothing, and 50 % shows it while it " +
 		"is still cheap",
 	Labels: []string{harness.Core},
-	Story: "v2 passed every test. Everything is switched to it at once, and nearly half of the requests get 503. The switch is taken " +
+	Story: "v2 passed every test. Everything is switched to it at once, and some 40 % of the requests get 503. The switch is taken " +
 		"back. Then the same v2 gets 5 %, 25 % and 50 %: at 5 and 25 % no request fails, at 50 % a few in a hundred do, and it is " +
 		"rolled back. With four pods, and in steps, v2 takes everything.",
-	Cause: "v2 handles 24 requests at once and answers 503 to any more. Each takes 100 ms. Requests in progress are requests per second " +
+	Cause: "Each pod of v2 handles 24 requests at once and answers 503 to any more; v1 has no such limit. Each takes 100 ms. Requests in progress are requests per second " +
 		"times seconds per request (Little's law): of 400 a second that is 2 at a share of 5 %, 10 at 25 %, 20 at 50 % and 40 at 100 " +
 		"%. At 50 % it is 20 on average, and by chance sometimes more than 24. A canary at 5 % gets only 5 % of the load: that keeps " +
 		"the damage of a fault small, and also hides a fault that appears only under load. Istio does not check how much a version can " +
@@ -30,8 +30,8 @@ var loadDependent503 = harness.Scenario{
 	Source: "default retry policy in pilot/pkg/networking/core/route/retry/retry.go; J. D. C. Little, \"A Proof for the Queuing Formula L = λW\", 1961",
 	See: []string{
 		"kubectl logs deploy/my-service-v2 -c istio-proxy: 503 with via_upstream and no flag: the app said it, not Envoy.",
-		"The share of 503 among v2's answers at 5, 25 and 50 %: it grows with the share that v2 gets.",
-		"kubectl scale deployment my-service-v2 --replicas=4: if that ends it, it was the load.",
+		"The share of 503 among v2's answers, in the report: none at 5 and 25 %, some at 50 %, two in five at 100 %.",
+		"kubectl scale deployment my-service-v2 --replicas=4: if that ends it, it was the load. (The scenario does so itself, later.)",
 	},
 	Fix: "Add pods to the canary as you raise its weight, and load-test a version at the rate that one pod will get. Raise the weight " +
 		"in steps, stay at each of them long enough to see its share of errors, and be able to roll back with a single kubectl apply.",

@@ -26,9 +26,10 @@ var serviceInsteadOfVirtualService = harness.Scenario{
 		"istioctl proxy-config endpoints deploy/load-client | grep '|v1|my-service': nothing, although kubectl get pods -l version=v1 shows it ready.",
 		"istioctl analyze says nothing of a selector that is too narrow.",
 	},
-	Fix: "Let the Service select the app and not the version, and move versions by the VirtualService. Give callers a sidecar, or have them come through a gateway.",
-	Back: "Let the Service select v1 again, alone or with v2: callers with a sidecar are well as soon as their proxies have its pods. Callers without one follow with their next connection. From then on a " +
-		"release goes back by its route, one kubectl apply, for callers with a sidecar.",
+	Fix: "Give callers a sidecar first, or have them come through a gateway that the VirtualService names: those without get both versions as soon as the Service selects both. Then let the Service select the app and " +
+		"not the version, and move versions by the VirtualService.",
+	Back: "Let the Service select v1 again, alone or with v2: callers with a sidecar are well as soon as their proxies have its pods. Callers without one get, from their next connection on, what it " +
+		"selects. Once it selects both, a release goes forward and back by its route, one kubectl apply, for callers with a sidecar.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL: "http://my-service/", FreshConnections: true,

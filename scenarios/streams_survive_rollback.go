@@ -20,11 +20,11 @@ var streamsSurviveRollback = harness.Scenario{
 		"subset is taken out of the configuration. So a rollback has two times: until the last request is sent there, and until the last one is done.",
 	Source: "Envoy, HTTP routing (the route is chosen once per request) and envoyproxy/envoy issue 7004",
 	See: []string{
-		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET clusters | grep 'v2.*rq_active': what is still under way on v2. After the rollback it is above 0, and 0 some 3 seconds later.",
-		"kubectl logs deploy/my-service-v2 -c istio-proxy: what took a second or more. A line comes when its request ends, so that lines go on after the rollback.",
+		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET clusters | grep 'v2.*rq_active': what is still under way on v2. After the rollback of streams or of sockets it is above 0, and 0 some 3 seconds later.",
+		"kubectl logs deploy/my-service-v2 -c istio-proxy: sockets, and what took a second or more. A line comes when its request ends, so that lines go on after the rollback.",
 	},
 	Fix: "Bound how long a stream may last (in the app, or by a timeout of the route, which cuts what lasts longer), and take both times into account: v2 must stay up and well until its last request is done. " +
-		"Deleting its pods ends with an error what they still have.",
+		"A pod that is deleted cuts what it still has when its time to shut down is over.",
 	Back:  "By the route for new requests; by patience for those under way.",
 	Files: files,
 	Load: loadgen.Plan{
