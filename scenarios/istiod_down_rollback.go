@@ -53,7 +53,7 @@ var istiodDownRollback = harness.Scenario{
 		Fixes:  true,
 		Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()},
 	}, {
-		// It is there once every proxy is connected again. In ten runs without it the rollback met four that were not: 0.6 to 4.7 s in place of 0.1.
+		// It is there once every proxy is connected again: Envoy tries at intervals that grow to 30 s at most. In ten runs without it the rollback met four that were not: 0.6 to 4.7 s in place of 0.1.
 		Name:   "first change after it",
 		Do:     harness.Apply("3-less.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
