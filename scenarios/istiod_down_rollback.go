@@ -21,8 +21,8 @@ var istiodDownRollback = harness.Scenario{
 	Source: "pkg/webhooks/validation/controller (istiod sets failurePolicy to Fail); pilot/pkg/xds (proxies keep their configuration without a connection)",
 	See: []string{
 		"kubectl get pods -n istio-system: no istiod.",
-		"kubectl apply of any VirtualService: failed calling webhook validation.istio.io.",
-		"kubectl logs deploy/load-client -c istio-proxy, once istiod is back: connected to delta upstream XDS server.",
+		"What an apply of any VirtualService says: failed calling webhook validation.istio.io.",
+		"kubectl logs deploy/load-client -c istio-proxy: connected to delta upstream XDS server, once istiod is back.",
 	},
 	Fix: "Run istiod with more than one replica and a PodDisruptionBudget, and see that it is ready before a canary is promoted. In the outage: bring istiod back first; everything else waits " +
 		"for it.",
