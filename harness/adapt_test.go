@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/loadgen"
@@ -227,29 +228,29 @@ func TestCallersOfASharedLoadAreJobs(t *testing.T) {
 }
 
 func TestOtherClocks(t *testing.T) {
-	pod := func(name, node string, role reports.Role) podNews {
-		return podNews{Pod: reports.Pod{Name: name, Node: node, Role: role}}
+	pod := func(name, node string, role reports.Role) environment.PodEvent {
+		return environment.PodEvent{Pod: reports.Pod{Name: name, Node: node, Role: role}}
 	}
 	here, there := loadgen.Clock{Boot: "lab"}, loadgen.Clock{Boot: "other", Offset: -3 * time.Millisecond, Error: 400 * time.Microsecond}
 	for _, tc := range []struct {
 		name   string
-		pods   []podNews
+		pods   []environment.PodEvent
 		clocks map[string]loadgen.Clock
 		want   []string
 	}{
-		{"the lab's own machine", []podNews{pod("c", "a", reports.CallerRole), pod("v1", "a", reports.AppRole)}, map[string]loadgen.Clock{"c": here}, nil},
+		{"the lab's own machine", []environment.PodEvent{pod("c", "a", reports.CallerRole), pod("v1", "a", reports.AppRole)}, map[string]loadgen.Clock{"c": here}, nil},
 		{
-			"one other machine", []podNews{pod("c", "a", reports.CallerRole), pod("v1", "a", reports.AppRole)}, map[string]loadgen.Clock{"c": there},
+			"one other machine", []environment.PodEvent{pod("c", "a", reports.CallerRole), pod("v1", "a", reports.AppRole)}, map[string]loadgen.Clock{"c": there},
 			[]string{"a (off by 3ms, to within 400µs)"},
 		},
 		{
-			"two without an agent", []podNews{
+			"two without an agent", []environment.PodEvent{
 				pod("c", "a", reports.CallerRole), pod("v1", "z", reports.AppRole), pod("v2", "b", reports.AppRole), pod("v3", "b", reports.AppRole),
 			}, map[string]loadgen.Clock{"c": here}, []string{"b (not measured)", "z (not measured)"},
 		},
-		{"not on a machine yet", []podNews{pod("c", "a", reports.CallerRole), pod("v1", "", reports.AppRole)}, map[string]loadgen.Clock{"c": here}, nil},
+		{"not on a machine yet", []environment.PodEvent{pod("c", "a", reports.CallerRole), pod("v1", "", reports.AppRole)}, map[string]loadgen.Clock{"c": here}, nil},
 		{
-			"gone", []podNews{pod("c", "a", reports.CallerRole), pod("v1", "b", reports.AppRole), {Pod: reports.Pod{Name: "v1"}, Gone: true}},
+			"gone", []environment.PodEvent{pod("c", "a", reports.CallerRole), pod("v1", "b", reports.AppRole), {Pod: reports.Pod{Name: "v1"}, Gone: true}},
 			map[string]loadgen.Clock{"c": here}, []string{"b (not measured)"},
 		},
 	} {
@@ -268,7 +269,7 @@ func TestLoadPodsAreChecked(t *testing.T) {
 	for _, n := range []int{-1, loadgen.MaxAgents + 1} {
 		f := newFakeMesh()
 		dir := filepath.Join(t.TempDir(), "run")
-		_, err := play(t.Context(), f.lab(), reports.Setup{Provider: "fake"}, story(), Options{Dir: dir, ID: "id", LoadPods: n})
+		_, err := play(t.Context(), f.env(), reports.Setup{Provider: "fake"}, story(), Options{Dir: dir, ID: "id", LoadPods: n})
 		if err == nil || !strings.Contains(err.Error(), "1 to 64") || len(f.calls) > 0 {
 			t.Errorf("%d: got %v and calls %q, want an error before any", n, err, f.calls)
 		}

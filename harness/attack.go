@@ -18,7 +18,7 @@ func (r *run) attack(ctx context.Context, plan loadgen.Plan, stop <-chan struct{
 	err := sideBySide(ctx, stop, len(all), func(ctx context.Context, i int, stop <-chan struct{}) error {
 		mine, err := by(plan, all[i])
 		if err == nil {
-			ends[i], err = r.lab.Callers.Attack(ctx, r.scenario.Name, all[i], mine, stop, h)
+			ends[i], err = r.env.Callers.Attack(ctx, r.scenario.Name, all[i], mine, stop, h)
 		}
 		return err
 	})

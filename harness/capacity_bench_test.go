@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
 	lablib "github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/loadgen"
@@ -25,7 +26,7 @@ const benchNamespace = "bench"
 
 // A bench is a mesh with an app and a caller in it, recorded or not.
 type bench struct {
-	lab      lab
+	env      environment.Environment
 	k        *kube.Client
 	recorded bool
 }
@@ -46,7 +47,7 @@ func newBench(b *testing.B, recorded bool) *bench {
 		b.Fatal(err)
 	}
 	live, disconnect := newLab(Cluster{Kube: l.Kube(), Mesh: l.Mesh()})
-	x := &bench{lab: live, k: l.Kube(), recorded: recorded}
+	x := &bench{env: live, k: l.Kube(), recorded: recorded}
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), cleanWithin)
 		defer cancel()
@@ -78,7 +79,7 @@ func newBench(b *testing.B, recorded bool) *bench {
 	if err := live.Objects.Ready(ctx, benchNamespace); err != nil {
 		b.Fatal(err)
 	}
-	if err := live.Proxies.Await(ctx, benchNamespace, func(holding) {}); err != nil {
+	if err := live.Proxies.Await(ctx, benchNamespace, func(environment.Synced) {}); err != nil {
 		b.Fatal(err)
 	}
 	return x
@@ -96,7 +97,7 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, re
 	}
 	rec := newRecorder(trace, plan)
 	before := newRoster()
-	counted, err := x.lab.Apps.Counters(ctx, benchNamespace)
+	counted, err := x.env.Apps.Counters(ctx, benchNamespace)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -114,13 +115,13 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, re
 	logged := make(chan error, 1)
 	if x.recorded {
 		go func() {
-			logged <- x.lab.Witnesses.AccessLog(logCtx, benchNamespace, logSink{Entries: rec.entries, Cut: func(string, time.Time, string) {}, Trouble: func(string) {}})
+			logged <- x.env.Observers.AccessLog(logCtx, benchNamespace, environment.LogSink{Entries: rec.entries, Cut: func(string, time.Time, string) {}, Trouble: func(string) {}})
 		}()
 	}
 	begun := time.Now()
 	rec.event(reports.Event{At: begun, Kind: reports.PhaseStart, Phase: "load"})
 	rec.event(reports.Event{At: begun, Kind: reports.Settled, Phase: "load"})
-	if _, err := x.lab.Callers.Attack(ctx, benchNamespace, loadgen.Sidecar, plan, nil, loadgen.Handler{Begin: rec.begin, Samples: rec.samples, Health: rec.health}); err != nil {
+	if _, err := x.env.Callers.Attack(ctx, benchNamespace, loadgen.Sidecar, plan, nil, loadgen.Handler{Begin: rec.begin, Samples: rec.samples, Health: rec.health}); err != nil {
 		b.Fatal(err)
 	}
 	rec.event(reports.Event{At: time.Now(), Kind: reports.PhaseEnd, Phase: "load"})
@@ -136,7 +137,7 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, re
 			b.Fatal(err)
 		}
 	}
-	counted, err = x.lab.Apps.Counters(ctx, benchNamespace)
+	counted, err = x.env.Apps.Counters(ctx, benchNamespace)
 	if err != nil {
 		b.Fatal(err)
 	}

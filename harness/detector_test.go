@@ -10,6 +10,7 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/sampleapp"
@@ -138,8 +139,8 @@ func TestIstiodComesBack(t *testing.T) {
 	}
 	s := story()
 	s.Phases[1].Do = StopIstiod{}
-	l := newFakeMesh().lab()
-	l.Istiod = nil
+	l := newFakeMesh().env()
+	env.Istiod = nil
 	if _, err := play(t.Context(), l, reports.Setup{}, s, Options{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "of its own") {
 		t.Errorf("somebody else's istiod: got %v, want a refusal", err)
 	}
@@ -156,14 +157,14 @@ func TestAwaitedFacts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFakeMesh()
-				f.endpoints = map[string]hosts{"client": {All: 2}}
+				f.endpoints = map[string]environment.Hosts{"client": {All: 2}}
 				s := story()
 				s.Phases[1].Await = []Proof{Ejected{"v2", 1}}
 				changed := false
 				f.hook = func(call string) error {
 					if call == "endpoints v2" && !changed {
 						changed = true
-						time.AfterFunc(test.after, func() { f.endpoints = map[string]hosts{"client": {All: 2, Ejected: 1}} })
+						time.AfterFunc(test.after, func() { f.endpoints = map[string]environment.Hosts{"client": {All: 2, Ejected: 1}} })
 					}
 					return nil
 				}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -32,8 +33,8 @@ func orNothing(code string) string {
 
 func (Diagnosis) check(Scenario, map[string]bool) error { return nil }
 
-func (d Diagnosis) look(ctx context.Context, s Scenario, phase int, l lab) (reports.Verdict, []string, error) {
-	live, err := l.Proxies.Analyze(ctx, s.Name)
+func (d Diagnosis) look(ctx context.Context, s Scenario, phase int, env environment.Environment) (reports.Verdict, []string, error) {
+	live, err := env.Proxies.Analyze(ctx, s.Name)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
@@ -41,7 +42,7 @@ func (d Diagnosis) look(ctx context.Context, s Scenario, phase int, l lab) (repo
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
-	files, err := l.Proxies.AnalyzeFiles(ctx, s.Name, state)
+	files, err := env.Proxies.AnalyzeFiles(ctx, s.Name, state)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
@@ -52,7 +53,7 @@ func (d Diagnosis) look(ctx context.Context, s Scenario, phase int, l lab) (repo
 	var notes, whys []string
 	for _, side := range []struct {
 		where, want string
-		found       []finding
+		found       []environment.Finding
 	}{{"on the cluster", d.Code, live}, {"in the files", d.Files, files}} {
 		for _, f := range side.found {
 			notes = append(notes, fmt.Sprintf("istioctl analyze, %s: %s %s", side.where, f.Code, f.Text))
@@ -68,7 +69,7 @@ func (d Diagnosis) look(ctx context.Context, s Scenario, phase int, l lab) (repo
 }
 
 // codes are those of what was found, each once.
-func codes(found []finding) string {
+func codes(found []environment.Finding) string {
 	var all []string
 	for _, f := range found {
 		all = append(all, f.Code)
@@ -78,11 +79,11 @@ func codes(found []finding) string {
 }
 
 // unlike says in what the findings are not what is wanted, empty where they are.
-func unlike(code string, found []finding) string {
+func unlike(code string, found []environment.Finding) string {
 	switch {
 	case code == "" && len(found) > 0:
 		return found[0].Text
-	case code == "" || slices.ContainsFunc(found, func(f finding) bool { return f.Code == code }):
+	case code == "" || slices.ContainsFunc(found, func(f environment.Finding) bool { return f.Code == code }):
 		return ""
 	case len(found) == 0:
 		return "the analysis has nothing to say"

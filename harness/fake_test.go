@@ -10,8 +10,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/sampleapp"
@@ -29,7 +29,7 @@ type fakeMesh struct {
 	counters map[string]uint64
 	log      chan reports.LogEntry
 	// news are of pods; pushes come from istiod.
-	news   chan podNews
+	news   chan environment.PodEvent
 	pushes chan reports.Event
 	// cuts are proxies whose log stream ends now.
 	cuts []string
@@ -45,9 +45,9 @@ type fakeMesh struct {
 	silent     bool // the load agent begins and sends nothing
 	deaf       bool // no access log entry ever comes
 	dies       time.Duration
-	endpoints  map[string]hosts
-	findings   []finding
-	inFiles    []finding
+	endpoints  map[string]environment.Hosts
+	findings   []environment.Finding
+	inFiles    []environment.Finding
 	refuses    int // the Await with this number is refused
 }
 
@@ -59,11 +59,11 @@ type routing struct {
 
 func newFakeMesh() *fakeMesh {
 	return &fakeMesh{counters: map[string]uint64{"v1": 7, "v2": 0}, log: make(chan reports.LogEntry, 1<<20),
-		news: make(chan podNews, 100), pushes: make(chan reports.Event, 100), lost: map[string]bool{}, fails: map[string]bool{}}
+		news: make(chan environment.PodEvent, 100), pushes: make(chan reports.Event, 100), lost: map[string]bool{}, fails: map[string]bool{}}
 }
 
-func (f *fakeMesh) lab() lab {
-	return lab{Objects: f, Proxies: f, Apps: f, Callers: f, Witnesses: f, Istiod: f}
+func (f *fakeMesh) env() environment.Environment {
+	return environment.Environment{Objects: f, Proxies: f, Apps: f, Callers: f, Observers: f, Istiod: f}
 }
 
 // fakePod is the one pod of a version.
@@ -94,11 +94,7 @@ func (f *fakeMesh) Owner(ctx context.Context, ns string) (string, bool, error) {
 	return f.owner, f.exists, f.call(ctx, "owner %s", ns)
 }
 
-func (f *fakeMesh) Apply(ctx context.Context, manifests []byte) error {
-	objects, err := kube.Objects(manifests)
-	if err != nil {
-		return err
-	}
+func (f *fakeMesh) Apply(ctx context.Context, objects []object) error {
 	var names []string
 	for _, o := range objects {
 		names = append(names, o.GetKind()+"/"+o.GetName())
@@ -117,7 +113,7 @@ func (f *fakeMesh) Apply(ctx context.Context, manifests []byte) error {
 	return nil
 }
 
-func (f *fakeMesh) Delete(ctx context.Context, _ []byte) error { return f.call(ctx, "delete") }
+func (f *fakeMesh) Delete(ctx context.Context, _ []object) error { return f.call(ctx, "delete") }
 
 func (f *fakeMesh) Scale(ctx context.Context, _, deployment string, n int32) error {
 	if err := f.call(ctx, "scale %s %d", deployment, n); err != nil {
@@ -127,8 +123,8 @@ func (f *fakeMesh) Scale(ctx context.Context, _, deployment string, n int32) err
 	defer f.mu.Unlock()
 	if n == 0 {
 		version := strings.TrimPrefix(deployment, "my-service-")
-		f.news <- podNews{Pod: fakePod(version), Leaving: true}
-		last := podNews{Pod: fakePod(version), Gone: true, LastWords: []sampleapp.Counters{fakeCounters(version, f.counters[version])}}
+		f.news <- environment.PodEvent{Pod: fakePod(version), Leaving: true}
+		last := environment.PodEvent{Pod: fakePod(version), Gone: true, LastWords: []sampleapp.Counters{fakeCounters(version, f.counters[version])}}
 		if f.lost[version] {
 			last.LastWords = nil
 		}
@@ -158,7 +154,7 @@ func (f *fakeMesh) Remove(ctx context.Context, ns string) error {
 	return f.call(ctx, "remove %s", ns)
 }
 
-func (f *fakeMesh) Await(ctx context.Context, _ string, held func(holding)) error {
+func (f *fakeMesh) Await(ctx context.Context, _ string, held func(environment.Synced)) error {
 	f.mu.Lock()
 	f.awaits++
 	n := f.awaits
@@ -171,14 +167,14 @@ func (f *fakeMesh) Await(ctx context.Context, _ string, held func(holding)) erro
 		return fmt.Errorf("proxy differs: %w", ctx.Err())
 	}
 	if n == f.refuses {
-		return fmt.Errorf("await: %w", refusal{"ns/client", "no such filter"})
+		return fmt.Errorf("await: %w", environment.Rejection{"ns/client", "no such filter"})
 	}
 	time.Sleep(120 * time.Millisecond)
-	held(holding{"ns/client", time.Now(), true})
+	held(environment.Synced{"ns/client", time.Now(), true})
 	return nil
 }
 
-func (f *fakeMesh) AccessLog(ctx context.Context, _ string, sink logSink) error {
+func (f *fakeMesh) AccessLog(ctx context.Context, _ string, sink environment.LogSink) error {
 	if f.deaf {
 		<-ctx.Done()
 		return nil
@@ -206,11 +202,11 @@ func (f *fakeMesh) AccessLog(ctx context.Context, _ string, sink logSink) error 
 	}
 }
 
-func (f *fakeMesh) Pods(ctx context.Context, _ string, sink func(podNews)) error {
+func (f *fakeMesh) Pods(ctx context.Context, _ string, sink func(environment.PodEvent)) error {
 	for _, v := range []string{"v1", "v2"} {
-		sink(podNews{Pod: fakePod(v)})
+		sink(environment.PodEvent{Pod: fakePod(v)})
 	}
-	sink(podNews{Pod: reports.Pod{Name: "client", Role: reports.CallerRole, Sidecar: true}})
+	sink(environment.PodEvent{Pod: reports.Pod{Name: "client", Role: reports.CallerRole, Sidecar: true}})
 	for {
 		select {
 		case <-ctx.Done():
@@ -232,7 +228,7 @@ func (f *fakeMesh) ControlPlane(ctx context.Context, _ string, sink func(reports
 	}
 }
 
-func (f *fakeMesh) Endpoints(ctx context.Context, _, subset string) (map[string]hosts, error) {
+func (f *fakeMesh) Endpoints(ctx context.Context, _, subset string) (map[string]environment.Hosts, error) {
 	return f.endpoints, f.call(ctx, "endpoints %s", subset)
 }
 
@@ -240,11 +236,11 @@ func (f *fakeMesh) Version(ctx context.Context, _ string) (string, error) {
 	return "1.40.0", f.call(ctx, "version")
 }
 
-func (f *fakeMesh) Analyze(ctx context.Context, _ string) ([]finding, error) {
+func (f *fakeMesh) Analyze(ctx context.Context, _ string) ([]environment.Finding, error) {
 	return f.findings, f.call(ctx, "analyze")
 }
 
-func (f *fakeMesh) AnalyzeFiles(ctx context.Context, _ string, _ []byte) ([]finding, error) {
+func (f *fakeMesh) AnalyzeFiles(ctx context.Context, _ string, _ []object) ([]environment.Finding, error) {
 	return f.inFiles, f.call(ctx, "analyze files")
 }
 
@@ -273,8 +269,8 @@ func (f *fakeMesh) Inject(ctx context.Context, _, version string, _ int, faults 
 	return nil
 }
 
-func (f *fakeMesh) CountPods(ctx context.Context, _, version string) (podCount, error) {
-	return podCount{2, 1, 1}, f.call(ctx, "pods %s", version)
+func (f *fakeMesh) CountPods(ctx context.Context, _, version string) (environment.PodCount, error) {
+	return environment.PodCount{2, 1, 1}, f.call(ctx, "pods %s", version)
 }
 
 func (f *fakeMesh) Stop(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -108,7 +109,7 @@ func (g Gate) check(Scenario) error {
 	return nil
 }
 
-func (g Gate) decide(ctx context.Context, s Scenario, l lab, _ *feed) (reports.Decision, error) {
+func (g Gate) decide(ctx context.Context, s Scenario, env environment.Environment, _ *feed) (reports.Decision, error) {
 	tick := time.NewTicker(g.every())
 	defer tick.Stop()
 	bad, good := g.row()
@@ -120,7 +121,7 @@ func (g Gate) decide(ctx context.Context, s Scenario, l lab, _ *feed) (reports.D
 			return reports.Decision{}, context.Cause(ctx)
 		}
 		asked := time.Now()
-		text, verdict, seen, err := g.ask(ctx, s.Name, l)
+		text, verdict, seen, err := g.ask(ctx, s.Name, env)
 		if err != nil {
 			return reports.Decision{}, err
 		}
@@ -146,11 +147,11 @@ const (
 )
 
 // ask asks all checks once. seen is when the newest sample of what decided was taken.
-func (g Gate) ask(ctx context.Context, ns string, l lab) (text string, verdict int, seen time.Time, err error) {
+func (g Gate) ask(ctx context.Context, ns string, env environment.Environment) (text string, verdict int, seen time.Time, err error) {
 	verdict = within
 	var said []string
 	for _, c := range g.Checks {
-		value, found, err := l.Metrics.Query(ctx, ns, c.Query)
+		value, found, err := env.Metrics.Query(ctx, ns, c.Query)
 		if err != nil {
 			return "", unknown, time.Time{}, err
 		}
@@ -164,7 +165,7 @@ func (g Gate) ask(ctx context.Context, ns string, l lab) (text string, verdict i
 		if value > c.Limit {
 			verdict = over
 		}
-		if seen, err = l.Metrics.LastScrape(ctx, ns, c.Series); err != nil {
+		if seen, err = env.Metrics.LastScrape(ctx, ns, c.Series); err != nil {
 			return "", unknown, time.Time{}, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/reports"
 )
@@ -54,7 +55,7 @@ func TestGateDecides(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				start := time.Now()
-				d, err := g.decide(ctx, story(), lab{Metrics: &fakePrometheus{map[string][]float64{"E": tc.errors, "L": tc.late}, map[string]int{}, nil}}, nil)
+				d, err := g.decide(ctx, story(), environment.Environment{Metrics: &fakePrometheus{map[string][]float64{"E": tc.errors, "L": tc.late}, map[string]int{}, nil}}, nil)
 				got := "good"
 				switch {
 				case err != nil:
@@ -78,7 +79,7 @@ func TestGateWithoutPrometheus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := errors.New("connection refused")
 		g := Gate{Checks: []Check{FailedShare("v2", 5)}}
-		l := lab{Metrics: &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}}, map[string]int{}, down}}
+		l := environment.Environment{Metrics: &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}}, map[string]int{}, down}}
 		if _, err := g.decide(t.Context(), story(), l, nil); !errors.Is(err, down) {
 			t.Errorf("got %v, want %v", err, down)
 		}
@@ -92,10 +93,10 @@ func TestRunWithAGate(t *testing.T) {
 		g := Gate{Checks: []Check{FailedShare("v2", 5), LatencyP99("v2", 250)}}
 		s.Phases[1].Until, s.Phases[1].Expect = g, []expect.Expectation{expect.LetOn()}
 		f := newFakeMesh()
-		l := f.lab()
+		l := f.env()
 		provided := ""
-		l.Provide = func(_ context.Context, image string) error { provided = image; return nil }
-		l.Metrics = &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}, g.Checks[1].Query: {20}}, map[string]int{}, nil}
+		env.Provide = func(_ context.Context, image string) error { provided = image; return nil }
+		env.Metrics = &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}, g.Checks[1].Query: {20}}, map[string]int{}, nil}
 		rep, err := play(t.Context(), l, reports.Setup{}, s, Options{Dir: t.TempDir() + "/run"})
 		if err != nil || rep.Outcome != reports.Pass {
 			t.Fatalf("got %v, %v, want pass: %+v %q", rep.Outcome, err, verdicts(rep), rep.Books.Problems)

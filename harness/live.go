@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/loadgen"
@@ -29,7 +30,7 @@ import (
 const adminPort, entriesPort = 8081, 9001
 
 // newLab is the lab on a cluster with Istio. close ends the connections that it keeps.
-func newLab(c Cluster) (l lab, close func()) {
+func newLab(c Cluster) (env environment.Environment, close func()) {
 	k := c.Kube
 	if c.Mesh.Namespace == "" {
 		c.Mesh = mesh.Own
@@ -37,12 +38,14 @@ func newLab(c Cluster) (l lab, close func()) {
 	pods := &liveApps{k: k, admin: map[string]*http.Client{}}
 	proxies := liveProxies{k: k, mesh: c.Mesh, watchers: map[string]*mesh.Watcher{}}
 	objects := liveObjects{k: k, adapt: c.adapt}
-	l = lab{Objects: objects, Proxies: proxies, Apps: pods, Callers: liveCallers{k}, Witnesses: liveWitnesses{k, c.Mesh}}
-	l.Metrics, l.Provide = liveMetrics{k}, c.Provide
-	if !c.guest() {
-		l.Istiod = liveIstiod{k, c.Mesh}
+	env = environment.Environment{
+		Objects: objects, Proxies: proxies, Apps: pods, Callers: liveCallers{k}, Observers: liveWitnesses{k, c.Mesh},
 	}
-	return l, func() {
+	env.Metrics, env.Provide = liveMetrics{k}, c.Provide
+	if !c.guest() {
+		env.Istiod = liveIstiod{k, c.Mesh}
+	}
+	return env, func() {
 		pods.close()
 		proxies.close()
 	}
@@ -65,25 +68,19 @@ func (l liveObjects) Owner(ctx context.Context, ns string) (string, bool, error)
 	return got.Labels[ManagedBy], true, nil
 }
 
-func (l liveObjects) Apply(ctx context.Context, manifests []byte) error {
-	all, err := kube.Objects(manifests)
-	if err != nil {
-		return err
+func (l liveObjects) Apply(ctx context.Context, objects []environment.Object) error {
+	adapted := make([]environment.Object, len(objects))
+	for i, o := range objects {
+		adapted[i] = o.DeepCopy()
+		l.adapt(adapted[i])
 	}
-	for _, o := range all {
-		l.adapt(o)
-	}
-	_, err = l.k.ApplyInOrder(ctx, all)
+	_, err := l.k.ApplyInOrder(ctx, adapted)
 	return err
 }
 
-func (l liveObjects) Delete(ctx context.Context, manifests []byte) error {
-	all, err := kube.Objects(manifests)
-	if err != nil {
-		return err
-	}
-	refs := make([]kube.Ref, len(all))
-	for i, o := range all {
+func (l liveObjects) Delete(ctx context.Context, objects []environment.Object) error {
+	refs := make([]kube.Ref, len(objects))
+	for i, o := range objects {
 		refs[i] = kube.Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
 	}
 	return l.k.Delete(ctx, refs...)
@@ -142,25 +139,25 @@ func (l liveProxies) routers(ctx context.Context, ns string) ([]mesh.Proxy, erro
 	return all, nil
 }
 
-func (l liveProxies) Await(ctx context.Context, ns string, held func(holding)) error {
+func (l liveProxies) Await(ctx context.Context, ns string, held func(environment.Synced)) error {
 	if l.watchers[ns] == nil {
 		l.watchers[ns] = mesh.NewWatcher(l.k, l.mesh, ns)
 	}
-	err := l.watchers[ns].Await(ctx, func(h mesh.Held) { held(holding{h.Proxy.Pod, h.At, h.Exact}) })
+	err := l.watchers[ns].Await(ctx, func(h mesh.Held) { held(environment.Synced{h.Proxy.Pod, h.At, h.Exact}) })
 	if r := (*mesh.Refusal)(nil); errors.As(err, &r) {
-		return refusal{r.Proxy.Pod, r.Reason}
+		return environment.Rejection{r.Proxy.Pod, r.Reason}
 	}
 	return err
 }
 
-func (l liveProxies) Endpoints(ctx context.Context, ns, subset string) (map[string]hosts, error) {
+func (l liveProxies) Endpoints(ctx context.Context, ns, subset string) (map[string]environment.Hosts, error) {
 	all, err := l.routers(ctx, ns)
 	if err != nil {
 		return nil, err
 	}
 	// Source of the form: BuildSubsetKey in istio.io/istio/pilot/pkg/model.
 	name := fmt.Sprintf("outbound|%d|%s|%s.%s.svc.cluster.local", Port, subset, Service, ns)
-	found := map[string]hosts{}
+	found := map[string]environment.Hosts{}
 	for _, p := range all {
 		list, known, err := mesh.Hosts(ctx, l.k, p, name)
 		if err != nil {
@@ -169,7 +166,7 @@ func (l liveProxies) Endpoints(ctx context.Context, ns, subset string) (map[stri
 		if !known {
 			continue
 		}
-		h := hosts{All: len(list)}
+		h := environment.Hosts{All: len(list)}
 		for _, host := range list {
 			if host.Ejected {
 				h.Ejected++
@@ -188,20 +185,24 @@ func (l liveProxies) Version(ctx context.Context, ns string) (string, error) {
 	return mesh.ProxyVersion(ctx, l.k, all[0])
 }
 
-func (l liveProxies) Analyze(ctx context.Context, ns string) ([]finding, error) {
+func (l liveProxies) Analyze(ctx context.Context, ns string) ([]environment.Finding, error) {
 	messages, err := mesh.Analyze(ctx, l.k, l.mesh, ns)
 	return findings(messages), err
 }
 
-func (l liveProxies) AnalyzeFiles(ctx context.Context, ns string, manifests []byte) ([]finding, error) {
+func (l liveProxies) AnalyzeFiles(ctx context.Context, ns string, objects []environment.Object) ([]environment.Finding, error) {
+	manifests, err := kube.YAML(objects)
+	if err != nil {
+		return nil, err
+	}
 	messages, err := mesh.AnalyzeFiles(ctx, [][]byte{manifests}, ns)
 	return findings(messages), err
 }
 
-func findings(messages []mesh.Message) []finding {
-	var all []finding
+func findings(messages []mesh.Message) []environment.Finding {
+	var all []environment.Finding
 	for _, m := range messages {
-		all = append(all, finding{Code: m.Code, Text: m.Resource + ": " + m.Text})
+		all = append(all, environment.Finding{Code: m.Code, Text: m.Resource + ": " + m.Text})
 	}
 	return all
 }
@@ -291,12 +292,12 @@ func (l *liveApps) Inject(ctx context.Context, ns, version string, n int, f samp
 	return nil
 }
 
-func (l *liveApps) CountPods(ctx context.Context, ns, version string) (podCount, error) {
+func (l *liveApps) CountPods(ctx context.Context, ns, version string) (environment.PodCount, error) {
 	list, err := l.k.Kubernetes().CoreV1().Pods(ns).List(ctx, metav1.ListOptions{LabelSelector: "app=" + Service + ",version=" + version})
 	if err != nil {
-		return podCount{}, fmt.Errorf("list the pods of %s in namespace %s: %w", version, ns, err)
+		return environment.PodCount{}, fmt.Errorf("list the pods of %s in namespace %s: %w", version, ns, err)
 	}
-	n := podCount{All: len(list.Items)}
+	n := environment.PodCount{All: len(list.Items)}
 	for _, p := range list.Items {
 		if !kube.PodReady(&p) {
 			continue

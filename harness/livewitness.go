@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/canarylab/canarylab/harness/accesslog"
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/reports"
@@ -22,7 +23,7 @@ type liveWitnesses struct {
 	mesh mesh.Installed
 }
 
-func (l liveWitnesses) AccessLog(ctx context.Context, ns string, sink logSink) error {
+func (l liveWitnesses) AccessLog(ctx context.Context, ns string, sink environment.LogSink) error {
 	connect := func(ctx context.Context) (*http.Client, error) {
 		pods, err := l.k.Pods(ctx, ns, "app="+collector)
 		if err != nil {
@@ -64,7 +65,7 @@ func logEntry(e accesslog.Entry) reports.LogEntry {
 	return out
 }
 
-func (l liveWitnesses) Pods(ctx context.Context, ns string, sink func(podNews)) error {
+func (l liveWitnesses) Pods(ctx context.Context, ns string, sink func(environment.PodEvent)) error {
 	return l.k.WatchPods(ctx, ns, "", func(c kube.PodChange) { sink(newsOf(c)) })
 }
 
@@ -74,9 +75,9 @@ var roles = map[string]reports.Role{
 }
 
 // newsOf says what a change of a pod means for a run.
-func newsOf(c kube.PodChange) podNews {
+func newsOf(c kube.PodChange) environment.PodEvent {
 	pod := c.Pod
-	n := podNews{
+	n := environment.PodEvent{
 		Pod: reports.Pod{
 			Name: pod.Name, Role: roles[pod.Labels["app"]], IP: pod.Status.PodIP, Version: pod.Labels["version"], Sidecar: mesh.HasProxy(pod),
 			Node: pod.Spec.NodeName,

@@ -35,9 +35,9 @@ var versionHeader, serialHeader = strings.ToLower(sampleapp.VersionHeader), stri
 // parts are the manifests that the engine adds to a scenario's namespace, each as a file of its own.
 type parts struct {
 	// recorder has to be there before the first proxy: a proxy that starts with its access log on loses nothing.
-	recorder []byte
+	recorder []object
 	// callers are who sends the load, and the gateway if there is load that comes through it.
-	callers []byte
+	callers []object
 }
 
 // newParts makes the parts for a load, with a Prometheus where it is asked for.
@@ -45,7 +45,11 @@ func newParts(ns string, plan loadgen.Plan, prometheus bool) (p parts, err error
 	if p.recorder, err = part(ns, "accesslog.yaml"); err != nil {
 		return p, err
 	}
-	p.recorder = slices.Concat(p.recorder, []byte("---\n"), mesh.AccessLogFilter(ns, collector, versionHeader, serialHeader))
+	filter, err := kube.Objects(mesh.AccessLogFilter(ns, collector, versionHeader, serialHeader))
+	if err != nil {
+		return p, err
+	}
+	p.recorder = append(p.recorder, filter...)
 	var files []string
 	for _, e := range entries(plan) {
 		switch e {
@@ -64,12 +68,11 @@ func newParts(ns string, plan loadgen.Plan, prometheus bool) (p parts, err error
 	if p.callers, err = part(ns, slices.Compact(files)...); err != nil || plan.Agents < 2 {
 		return p, err
 	}
-	p.callers, err = asJobs(p.callers, plan.Agents)
-	return p, err
+	return p, asJobs(p.callers, plan.Agents)
 }
 
 // part is some of the files in manifests, put into ns.
-func part(ns string, files ...string) ([]byte, error) {
+func part(ns string, files ...string) ([]object, error) {
 	var parts []object
 	for _, file := range files {
 		b, err := partsFS.ReadFile("manifests/" + file)
@@ -85,23 +88,19 @@ func part(ns string, files ...string) ([]byte, error) {
 		}
 		parts = append(parts, all...)
 	}
-	return kube.YAML(parts)
+	return parts, nil
 }
 
 // asJobs makes an Indexed Job of n pods of each Deployment of callers.
-func asJobs(manifests []byte, n int) ([]byte, error) {
-	all, err := kube.Objects(manifests)
-	if err != nil {
-		return nil, err
-	}
+func asJobs(all []object, n int) error {
 	for _, o := range all {
 		if name := o.GetName(); o.GetKind() == "Deployment" && (name == insideClient || name == plainClient) {
 			template, _, err := unstructured.NestedMap(o.Object, "spec", "template")
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
+				return fmt.Errorf("%s: %w", name, err)
 			}
 			if err := unstructured.SetNestedField(template, "Never", "spec", "restartPolicy"); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
+				return fmt.Errorf("%s: %w", name, err)
 			}
 			o.Object["apiVersion"], o.Object["kind"] = "batch/v1", "Job"
 			o.Object["spec"] = map[string]any{
@@ -111,7 +110,7 @@ func asJobs(manifests []byte, n int) ([]byte, error) {
 			}
 		}
 	}
-	return kube.YAML(all)
+	return nil
 }
 
 // entries are those that the plan's cohorts take, each once, in the order of their names.

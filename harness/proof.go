@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -19,11 +20,11 @@ type Proof interface {
 	// check finds what is wrong with the proof without a cluster. applied has the files that earlier phases and this one applied.
 	check(s Scenario, applied map[string]bool) error
 	// look judges, in a phase, counted from 0. notes go into the report as they are. An error means that it could not be looked at.
-	look(ctx context.Context, s Scenario, phase int, l lab) (v reports.Verdict, notes []string, err error)
+	look(ctx context.Context, s Scenario, phase int, env environment.Environment) (v reports.Verdict, notes []string, err error)
 }
 
 // prove looks at p. What could not be looked at is inconclusive.
-func prove(ctx context.Context, p Proof, s Scenario, phase int, l lab) (reports.Verdict, []string) {
+func prove(ctx context.Context, p Proof, s Scenario, phase int, env environment.Environment) (reports.Verdict, []string) {
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
 	v, notes, err := p.look(ctx, s, phase, l)
@@ -53,13 +54,13 @@ func (e Endpoints) check(Scenario, map[string]bool) error {
 	return nil
 }
 
-func (e Endpoints) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
-	return lookAtHosts(ctx, s, l, e.Subset, func(h hosts) (string, bool) { return count(h.All, "endpoint"), h.All == e.Want })
+func (e Endpoints) look(ctx context.Context, s Scenario, _ int, env environment.Environment) (reports.Verdict, []string, error) {
+	return lookAtHosts(ctx, s, env, e.Subset, func(h environment.Hosts) (string, bool) { return count(h.All, "endpoint"), h.All == e.Want })
 }
 
 // lookAtHosts judges what every caller's proxy has of a subset's hosts: is says what is to be seen of them, and whether it is right.
-func lookAtHosts(ctx context.Context, s Scenario, l lab, subset string, is func(hosts) (saw string, right bool)) (reports.Verdict, []string, error) {
-	got, err := l.Proxies.Endpoints(ctx, s.Name, subset)
+func lookAtHosts(ctx context.Context, s Scenario, env environment.Environment, subset string, is func(environment.Hosts) (saw string, right bool)) (reports.Verdict, []string, error) {
+	got, err := env.Proxies.Endpoints(ctx, s.Name, subset)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
@@ -93,8 +94,8 @@ func (n NoCluster) check(Scenario, map[string]bool) error {
 	return nil
 }
 
-func (n NoCluster) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
-	got, err := l.Proxies.Endpoints(ctx, s.Name, n.Subset)
+func (n NoCluster) look(ctx context.Context, s Scenario, _ int, env environment.Environment) (reports.Verdict, []string, error) {
+	got, err := env.Proxies.Endpoints(ctx, s.Name, n.Subset)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
@@ -123,8 +124,8 @@ func (e Ejected) check(Scenario, map[string]bool) error {
 	return nil
 }
 
-func (e Ejected) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
-	return lookAtHosts(ctx, s, l, e.Subset, func(h hosts) (string, bool) {
+func (e Ejected) look(ctx context.Context, s Scenario, _ int, env environment.Environment) (reports.Verdict, []string, error) {
+	return lookAtHosts(ctx, s, env, e.Subset, func(h environment.Hosts) (string, bool) {
 		return fmt.Sprintf("%d of %s", h.Ejected, count(h.All, "host")), h.Ejected == e.Want
 	})
 }
@@ -148,8 +149,8 @@ func (r ReadyPods) check(Scenario, map[string]bool) error {
 	return nil
 }
 
-func (r ReadyPods) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
-	n, err := l.Apps.CountPods(ctx, s.Name, r.Version)
+func (r ReadyPods) look(ctx context.Context, s Scenario, _ int, env environment.Environment) (reports.Verdict, []string, error) {
+	n, err := env.Apps.CountPods(ctx, s.Name, r.Version)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
@@ -178,8 +179,8 @@ func (c Sidecars) check(Scenario, map[string]bool) error {
 	return nil
 }
 
-func (c Sidecars) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
-	n, err := l.Apps.CountPods(ctx, s.Name, c.Version)
+func (c Sidecars) look(ctx context.Context, s Scenario, _ int, env environment.Environment) (reports.Verdict, []string, error) {
+	n, err := env.Apps.CountPods(ctx, s.Name, c.Version)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
@@ -203,8 +204,8 @@ func (g Gone) check(Scenario, map[string]bool) error {
 	return nil
 }
 
-func (g Gone) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
-	n, err := l.Apps.CountPods(ctx, s.Name, g.Version)
+func (g Gone) look(ctx context.Context, s Scenario, _ int, env environment.Environment) (reports.Verdict, []string, error) {
+	n, err := env.Apps.CountPods(ctx, s.Name, g.Version)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
@@ -236,8 +237,8 @@ func (r Refusal) check(s Scenario, applied map[string]bool) error {
 	return r.Of.check(s, applied)
 }
 
-func (r Refusal) look(ctx context.Context, s Scenario, _ int, l lab) (reports.Verdict, []string, error) {
-	err := r.Of.do(ctx, s, l)
+func (r Refusal) look(ctx context.Context, s Scenario, _ int, env environment.Environment) (reports.Verdict, []string, error) {
+	err := r.Of.do(ctx, s, env)
 	switch {
 	case ctx.Err() != nil:
 		return reports.Verdict{}, nil, fmt.Errorf("%s: %w", r.Of, errors.Join(ctx.Err(), err))

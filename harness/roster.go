@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/sampleapp"
 )
@@ -14,18 +15,6 @@ type roster struct {
 	pods map[string]*reports.Pod
 	// leaves has the pods that were told to end, false for those that have ended.
 	leaves map[string]bool
-}
-
-// A podNews is what was seen of a pod.
-type podNews struct {
-	// Pod has no Instances. Its Name may be all that is known of a pod that is Gone.
-	Pod reports.Pod
-	// Leaving tells that the pod was told to end, Gone that it has.
-	Leaving, Gone bool
-	// LastWords are what an app's container left when it ended.
-	LastWords []sampleapp.Counters
-	// Trouble says what happened to the pod that no step calls for, such as a restart.
-	Trouble string
 }
 
 func newRoster() *roster { return &roster{pods: map[string]*reports.Pod{}, leaves: map[string]bool{}} }
@@ -41,7 +30,7 @@ func (r *roster) open(all []sampleapp.Counters) {
 }
 
 // hear takes news, and returns the pod as it is now.
-func (r *roster) hear(n podNews) reports.Pod {
+func (r *roster) hear(n environment.PodEvent) reports.Pod {
 	p := r.pod(n.Pod.Name)
 	if n.Pod.Role != "" {
 		known := *p

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/sampleapp"
 )
@@ -48,10 +49,10 @@ func TestRosterCounts(t *testing.T) {
 func TestRosterKeepsLastWords(t *testing.T) {
 	r := newRoster()
 	pod := reports.Pod{Name: "a", Role: reports.AppRole, Version: "label", IP: "10.0.0.1", Sidecar: true}
-	r.hear(podNews{Pod: pod})
+	r.hear(environment.PodEvent{Pod: pod})
 	r.open([]sampleapp.Counters{{Version: "v1", Pod: "a", Instance: "x", Received: 7}})
-	r.hear(podNews{Pod: pod, Leaving: true, LastWords: []sampleapp.Counters{{Version: "v1", Pod: "a", Instance: "x", Received: 50}}})
-	got := r.hear(podNews{Pod: reports.Pod{Name: "a"}, Gone: true})
+	r.hear(environment.PodEvent{Pod: pod, Leaving: true, LastWords: []sampleapp.Counters{{Version: "v1", Pod: "a", Instance: "x", Received: 50}}})
+	got := r.hear(environment.PodEvent{Pod: reports.Pod{Name: "a"}, Gone: true})
 	if len(got.Instances) != 1 || got.Instances[0] != (reports.Instance{Name: "x", Base: 7, Received: 50, Final: true}) {
 		t.Errorf("got instances %+v, want one with 7 to 50, final", got.Instances)
 	}

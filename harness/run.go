@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -68,16 +69,16 @@ func RunDir(out, scenario, id string, at time.Time) string {
 // report, also saved in o.Dir: what Istio did, good or bad, is in there, and its Broken says why the run was cut short,
 // if it was. The error is for a lab that broke, for ctx that ended (it is wrapped), and for what could not be cleaned up.
 func Run(ctx context.Context, c Cluster, s Scenario, o Options) (*reports.Report, error) {
-	l, disconnect := newLab(c)
+	env, disconnect := newLab(c)
 	defer disconnect()
-	l.Adapts = c.adapts()
-	return play(ctx, l, c.Setup, s, o)
+	env.Adapts = c.adapts()
+	return play(ctx, env, c.Setup, s, o)
 }
 
 // ErrOthersIstio is wrapped where a scenario would take an istiod away that is not the lab's.
 var ErrOthersIstio = errors.New("it takes istiod away, which the lab does only to an Istio of its own: play it on an embedded or a kind cluster")
 
-func play(ctx context.Context, l lab, setup reports.Setup, s Scenario, o Options) (*reports.Report, error) {
+func play(ctx context.Context, env environment.Environment, setup reports.Setup, s Scenario, o Options) (*reports.Report, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
@@ -87,10 +88,10 @@ func play(ctx context.Context, l lab, setup reports.Setup, s Scenario, o Options
 	if o.ID == "" {
 		o.ID = loadgen.RunID()
 	}
-	if s.OwnIstioOnly() && l.Istiod == nil {
+	if s.OwnIstioOnly() && env.Istiod == nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, ErrOthersIstio)
 	}
-	r := &run{lab: l, scenario: s, options: o, setup: setup, started: time.Now(), proved: map[string][]reports.Verdict{}, roster: newRoster()}
+	r := &run{env: env, scenario: s, options: o, setup: setup, started: time.Now(), proved: map[string][]reports.Verdict{}, roster: newRoster()}
 	if o.LoadPods < 0 || o.LoadPods > loadgen.MaxAgents {
 		return nil, fmt.Errorf("%d pods of load are not 1 to %d", o.LoadPods, loadgen.MaxAgents)
 	}
@@ -114,7 +115,7 @@ func play(ctx context.Context, l lab, setup reports.Setup, s Scenario, o Options
 
 // A run is one play of a scenario.
 type run struct {
-	lab      lab
+	env      environment.Environment
 	scenario Scenario
 	options  Options
 	setup    reports.Setup
@@ -200,7 +201,12 @@ func (r *run) open() error {
 	if r.parts, err = newParts(r.scenario.Name, r.setup.Load, r.scenario.gates()); err != nil {
 		return errors.Join(err, trace.Close())
 	}
-	kept := map[string][]byte{"recorder.yaml": r.parts.recorder, "callers.yaml": r.parts.callers}
+	kept := map[string][]byte{}
+	for name, objects := range map[string][]object{"recorder.yaml": r.parts.recorder, "callers.yaml": r.parts.callers} {
+		if kept[name], err = kube.YAML(objects); err != nil {
+			return errors.Join(err, trace.Close())
+		}
+	}
 	names := []string{"recorder.yaml", "callers.yaml"}
 	for _, p := range r.scenario.Phases {
 		file := fileOf(p.Do)
@@ -217,7 +223,7 @@ func (r *run) open() error {
 			return errors.Join(fmt.Errorf("keep a manifest: %w", err), trace.Close())
 		}
 		what := "applied as it is"
-		if r.lab.Adapts {
+		if r.env.Adapts {
 			what = "applied, with the images and labels of this cluster"
 		}
 		r.files = append(r.files, reports.File{Path: ManifestsDir + "/" + name, What: what})
@@ -229,8 +235,8 @@ func (r *run) open() error {
 func (r *run) live(ctx context.Context) error {
 	err := r.vacate(ctx)
 	stopWatching := func() {}
-	if err == nil && r.scenario.gates() && r.lab.Provide != nil {
-		err = r.step("bring Prometheus to the cluster", func() error { return r.lab.Provide(ctx, prometheusImage) })
+	if err == nil && r.scenario.gates() && r.env.Provide != nil {
+		err = r.step("bring Prometheus to the cluster", func() error { return r.env.Provide(ctx, prometheusImage) })
 	}
 	if err == nil {
 		// What ends ctx must not cut off the records.
@@ -262,7 +268,7 @@ func (r *run) vacate(ctx context.Context) error {
 		return err
 	}
 	ns := r.scenario.Name
-	owner, found, err := r.lab.Objects.Owner(ctx, ns)
+	owner, found, err := r.env.Objects.Owner(ctx, ns)
 	switch {
 	case err != nil:
 		return err
@@ -275,23 +281,23 @@ func (r *run) vacate(ctx context.Context) error {
 	return r.step("remove what an earlier run left", func() error {
 		ctx, cancel := context.WithTimeout(ctx, cleanWithin)
 		defer cancel()
-		return r.lab.Objects.Remove(ctx, ns)
+		return r.env.Objects.Remove(ctx, ns)
 	})
 }
 
 // restore brings istiod back if a step took it away.
 func (r *run) restore(ctx context.Context, step string) error {
-	if r.lab.Istiod == nil {
+	if r.env.Istiod == nil {
 		return nil
 	}
-	stopped, err := r.lab.Istiod.Stopped(ctx)
+	stopped, err := r.env.Istiod.Stopped(ctx)
 	if err != nil || !stopped {
 		return err
 	}
 	return r.step(step, func() error {
 		ctx, cancel := context.WithTimeout(ctx, istiodWithin)
 		defer cancel()
-		return r.lab.Istiod.Start(ctx)
+		return r.env.Istiod.Start(ctx)
 	})
 }
 
@@ -305,21 +311,21 @@ func (r *run) deploy(ctx context.Context) error {
 		return err
 	}
 	r.owned = true
-	for _, manifests := range [][]byte{namespace, r.parts.recorder} {
-		if err := r.lab.Objects.Apply(ctx, manifests); err != nil {
+	for _, objects := range [][]object{{namespace}, r.parts.recorder} {
+		if err := r.env.Objects.Apply(ctx, objects); err != nil {
 			return err
 		}
 	}
-	if err := r.scenario.Phases[0].Do.do(ctx, r.scenario, r.lab); err != nil {
+	if err := r.scenario.Phases[0].Do.do(ctx, r.scenario, r.env); err != nil {
 		return err
 	}
-	if err := r.lab.Objects.Apply(ctx, r.parts.callers); err != nil {
+	if err := r.env.Objects.Apply(ctx, r.parts.callers); err != nil {
 		return err
 	}
-	if err := r.lab.Objects.Ready(ctx, r.scenario.Name); err != nil {
+	if err := r.env.Objects.Ready(ctx, r.scenario.Name); err != nil {
 		return err
 	}
-	return r.lab.Proxies.Await(ctx, r.scenario.Name, func(holding) {})
+	return r.env.Proxies.Await(ctx, r.scenario.Name, func(environment.Synced) {})
 }
 
 // warmUp sends the load for a short time, unrecorded.
@@ -354,7 +360,7 @@ func (r *run) warmUp(ctx context.Context) error {
 	r.note("The same callers sent for %s before the load began, so that proxies and connections are warm; these %s requests are not counted.",
 		warmFor, reports.Number(int(sent)))
 	if r.setup.Envoy == "" {
-		v, err := r.lab.Proxies.Version(ctx, r.scenario.Name)
+		v, err := r.env.Proxies.Version(ctx, r.scenario.Name)
 		if err != nil {
 			r.note("Envoy's version is not known: %v", err)
 		}
@@ -396,7 +402,7 @@ func (r *run) measure(ctx context.Context) error {
 
 	logDone := make(chan error, 1)
 	go func() {
-		err := r.lab.Witnesses.AccessLog(logCtx, r.scenario.Name, logSink{Entries: r.rec.entries, Cut: r.logCut, Trouble: r.trouble})
+		err := r.env.Observers.AccessLog(logCtx, r.scenario.Name, environment.LogSink{Entries: r.rec.entries, Cut: r.logCut, Trouble: r.trouble})
 		if logCtx.Err() == nil {
 			give(fmt.Errorf("the access log broke off: %w", orEnd(err)))
 		}
@@ -530,7 +536,7 @@ func (r *run) quiet(ctx context.Context) ([]sampleapp.Counters, error) {
 	giveUp := time.Now().Add(quietWithin)
 	var before []sampleapp.Counters
 	for {
-		all, err := r.lab.Apps.Counters(ctx, r.scenario.Name)
+		all, err := r.env.Apps.Counters(ctx, r.scenario.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -643,12 +649,12 @@ func (r *run) change(ctx context.Context, i int, event func(reports.Event)) (set
 		writing = time.Now()
 		r.changing(p.Name, writing, t.Workloads)
 		event(reports.Event{At: writing, Kind: reports.Writing, Text: p.did()})
-		if err := p.Do.do(stepCtx, r.scenario, r.lab); err != nil {
+		if err := p.Do.do(stepCtx, r.scenario, r.env); err != nil {
 			return false, interrupted(ctx, fmt.Errorf("%s: %w", p.did(), err))
 		}
 		event(reports.Event{Kind: reports.Written, Text: p.did()})
 		if t.Workloads {
-			if err := r.lab.Objects.Ready(stepCtx, r.scenario.Name); err != nil {
+			if err := r.env.Objects.Ready(stepCtx, r.scenario.Name); err != nil {
 				return false, interrupted(ctx, err)
 			}
 		}
@@ -681,7 +687,7 @@ func (r *run) come(ctx context.Context, i int) (bool, error) {
 	defer tick.Stop()
 	for _, fact := range p.Await {
 		for {
-			v, _ := prove(within, fact, r.scenario, i, r.lab)
+			v, _ := prove(within, fact, r.scenario, i, r.env)
 			if v.Outcome == reports.Pass {
 				break
 			}
@@ -704,7 +710,7 @@ func (r *run) come(ctx context.Context, i int) (bool, error) {
 func (r *run) arrive(ctx context.Context, p Phase, writing time.Time, event func(reports.Event)) (settled bool, err error) {
 	settle, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
-	err = r.lab.Proxies.Await(settle, r.scenario.Name, func(h holding) {
+	err = r.env.Proxies.Await(settle, r.scenario.Name, func(h environment.Synced) {
 		if writing.IsZero() {
 			return
 		}
@@ -720,7 +726,7 @@ func (r *run) arrive(ctx context.Context, p Phase, writing time.Time, event func
 		event(reports.Event{At: h.At, Kind: reports.Held, Proxy: h.Proxy, Text: text})
 		r.rec.held(h.At.Sub(writing))
 	})
-	var refused refusal
+	var refused environment.Rejection
 	if errors.As(err, &refused) && ctx.Err() == nil {
 		event(reports.Event{Kind: reports.Refused, Proxy: refused.Proxy, Text: refused.Reason})
 		r.note("Phase %s: %v", p.Name, refused)
@@ -748,7 +754,7 @@ func interrupted(ctx context.Context, err error) error {
 func (r *run) received(ctx context.Context) map[string]uint64 {
 	ctx, cancel := context.WithTimeout(ctx, countWithin)
 	defer cancel()
-	all, err := r.lab.Apps.Counters(ctx, r.scenario.Name)
+	all, err := r.env.Apps.Counters(ctx, r.scenario.Name)
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
 			r.note("The app's counters could not be read in between: %v", err)
@@ -781,7 +787,7 @@ func (r *run) detect(ctx context.Context, p Phase, event func(reports.Event)) *d
 	d.done = make(chan struct{})
 	go func() {
 		defer close(d.done)
-		decision, err := p.Until.decide(ctx, r.scenario, r.lab, f)
+		decision, err := p.Until.decide(ctx, r.scenario, r.env, f)
 		if d.err = err; err == nil {
 			event(reports.Event{Kind: reports.Decided, Decision: &decision, Text: decision.Text})
 		}
@@ -808,7 +814,7 @@ func (r *run) watch(ctx context.Context, i int, decided *deciding) error {
 	bounded, cancel := context.WithTimeout(ctx, p.deadline())
 	defer cancel()
 	for _, proof := range p.Prove {
-		v, notes := prove(ctx, proof, r.scenario, i, r.lab)
+		v, notes := prove(ctx, proof, r.scenario, i, r.env)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -924,7 +930,7 @@ func (r *run) clean(ctx context.Context) error {
 	defer cancel()
 	restored := r.restore(ctx, "bring istiod back")
 	return errors.Join(restored, r.step("clean up", func() error {
-		if err := r.lab.Objects.Remove(ctx, r.scenario.Name); err != nil {
+		if err := r.env.Objects.Remove(ctx, r.scenario.Name); err != nil {
 			return fmt.Errorf("namespace %s is left over: %w", r.scenario.Name, err)
 		}
 		return nil

@@ -20,7 +20,7 @@ import (
 func playFake(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario) (*reports.Report, string, error) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	rep, err := play(ctx, f.lab(), reports.Setup{Provider: "fake"}, s, Options{Dir: dir, ID: "id"})
+	rep, err := play(ctx, f.env(), reports.Setup{Provider: "fake"}, s, Options{Dir: dir, ID: "id"})
 	if b, readErr := os.ReadFile(filepath.Join(dir, reports.ReportFile)); readErr == nil {
 		if err := schema.Check(b); err != nil {
 			t.Error(err)
@@ -359,7 +359,7 @@ func TestRunRefusesBeforeItStarts(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, reports.TraceFile), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if rep, err := play(t.Context(), f.lab(), reports.Setup{}, story(), Options{Dir: dir}); rep != nil || !errors.Is(err, os.ErrExist) {
+	if rep, err := play(t.Context(), f.env(), reports.Setup{}, story(), Options{Dir: dir}); rep != nil || !errors.Is(err, os.ErrExist) {
 		t.Errorf("got %v, %v, want a refusal of the folder", rep, err)
 	}
 }

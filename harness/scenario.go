@@ -10,8 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -130,15 +128,15 @@ func (s Scenario) manifest(file string) ([]byte, error) {
 	return b, nil
 }
 
-// namespace is the manifest of the scenario's namespace.
-func (s Scenario) namespace() ([]byte, error) {
+// namespace returns the scenario's namespace.
+func (s Scenario) namespace() (object, error) {
 	all, err := s.objects(fileOf(s.Phases[0].Do))
 	if err != nil {
 		return nil, err
 	}
 	for _, o := range all {
 		if o.GetKind() == "Namespace" {
-			return yaml.Marshal(o.Object)
+			return o, nil
 		}
 	}
 	return nil, errors.New("the first phase makes no namespace")

@@ -2,13 +2,11 @@ package harness
 
 import (
 	"slices"
-
-	"github.com/canarylab/canarylab/harness/kube"
 )
 
 // state is what the scenario's files say after a phase, counted from 0: the objects of all that was applied until then and not deleted
-// again, each as it was applied last, as YAML. Pods, and what else only a cluster knows, are not in it.
-func (s Scenario) state(phase int) ([]byte, error) {
+// again, each as it was applied last. Pods, and what else only a cluster knows, are not in it.
+func (s Scenario) state(phase int) ([]object, error) {
 	var all []object
 	same := func(a, b object) bool {
 		return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() && a.GetNamespace() == b.GetNamespace() && a.GetName() == b.GetName()
@@ -45,5 +43,5 @@ func (s Scenario) state(phase int) ([]byte, error) {
 			}
 		}
 	}
-	return kube.YAML(all)
+	return all, nil
 }

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-type object = *unstructured.Unstructured
+type object = environment.Object
 
 // A Step is the one change that a phase makes. Its String is what a person would type. The set is closed: Apply, Delete,
 // Revert, ScaleTo, Undo, Restart and Inject, each of which may be a Rollback, and StopIstiod and StartIstiod.
@@ -23,7 +21,7 @@ type Step interface {
 	// touches says what the step concerns besides the objects that it writes.
 	touches(s Scenario) (touch, error)
 	// do makes the change. It returns when the last write was accepted.
-	do(ctx context.Context, s Scenario, l lab) error
+	do(ctx context.Context, s Scenario, env environment.Environment) error
 }
 
 // A touch is what a Step concerns.
@@ -52,12 +50,12 @@ func (a Apply) touches(s Scenario) (touch, error) {
 	return touch{Workloads: slices.ContainsFunc(objects, isDeployment), Proxies: true}, err
 }
 
-func (a Apply) do(ctx context.Context, s Scenario, l lab) error {
-	b, err := s.manifest(string(a))
+func (a Apply) do(ctx context.Context, s Scenario, env environment.Environment) error {
+	objects, err := s.objects(string(a))
 	if err != nil {
 		return err
 	}
-	return l.Objects.Apply(ctx, b)
+	return env.Objects.Apply(ctx, objects)
 }
 
 // Delete deletes what one of the scenario's files names.
@@ -84,12 +82,12 @@ func (d Delete) touches(s Scenario) (touch, error) {
 	return touch{Workloads: slices.ContainsFunc(objects, isDeployment), Proxies: true}, err
 }
 
-func (d Delete) do(ctx context.Context, s Scenario, l lab) error {
-	b, err := s.manifest(string(d))
+func (d Delete) do(ctx context.Context, s Scenario, env environment.Environment) error {
+	objects, err := s.objects(string(d))
 	if err != nil {
 		return err
 	}
-	return l.Objects.Delete(ctx, b)
+	return env.Objects.Delete(ctx, objects)
 }
 
 // Restart gives a deployment new pods, as they are made now: what is decided when a pod is made, such as whether it gets a
@@ -108,8 +106,8 @@ func (r Restart) check(Scenario, map[string]bool) error {
 
 func (r Restart) touches(Scenario) (touch, error) { return touch{Workloads: true, Proxies: true}, nil }
 
-func (r Restart) do(ctx context.Context, s Scenario, l lab) error {
-	return l.Objects.Restart(ctx, s.Name, r.Deployment)
+func (r Restart) do(ctx context.Context, s Scenario, env environment.Environment) error {
+	return env.Objects.Restart(ctx, s.Name, r.Deployment)
 }
 
 // StopIstiod takes istiod away, as a bad upgrade or a full node does: proxies keep what they hold and learn of nothing new. It
@@ -123,7 +121,9 @@ func (StopIstiod) check(Scenario, map[string]bool) error { return nil }
 
 func (StopIstiod) touches(Scenario) (touch, error) { return touch{Istiod: true}, nil }
 
-func (StopIstiod) do(ctx context.Context, _ Scenario, l lab) error { return l.Istiod.Stop(ctx) }
+func (StopIstiod) do(ctx context.Context, _ Scenario, env environment.Environment) error {
+	return env.Istiod.Stop(ctx)
+}
 
 // StartIstiod brings istiod back.
 type StartIstiod struct{}
@@ -135,7 +135,9 @@ func (StartIstiod) check(Scenario, map[string]bool) error { return nil }
 
 func (StartIstiod) touches(Scenario) (touch, error) { return touch{Istiod: true, Proxies: true}, nil }
 
-func (StartIstiod) do(ctx context.Context, _ Scenario, l lab) error { return l.Istiod.Start(ctx) }
+func (StartIstiod) do(ctx context.Context, _ Scenario, env environment.Environment) error {
+	return env.Istiod.Start(ctx)
+}
 
 // Revert applies the VirtualServices of a file that an earlier phase applied, and nothing else of it: the way back that takes
 // one write.
@@ -154,16 +156,12 @@ func (r Revert) check(s Scenario, applied map[string]bool) error {
 
 func (r Revert) touches(Scenario) (touch, error) { return touch{Proxies: true}, nil }
 
-func (r Revert) do(ctx context.Context, s Scenario, l lab) error {
+func (r Revert) do(ctx context.Context, s Scenario, env environment.Environment) error {
 	routes, err := r.routes(s)
 	if err != nil {
 		return err
 	}
-	b, err := kube.YAML(routes)
-	if err != nil {
-		return err
-	}
-	return l.Objects.Apply(ctx, b)
+	return env.Objects.Apply(ctx, routes)
 }
 
 // routes are the file's VirtualServices.
@@ -194,8 +192,8 @@ func (u Undo) check(Scenario, map[string]bool) error {
 
 func (u Undo) touches(Scenario) (touch, error) { return touch{Workloads: true, Proxies: true}, nil }
 
-func (u Undo) do(ctx context.Context, s Scenario, l lab) error {
-	return l.Objects.Undo(ctx, s.Name, u.Deployment)
+func (u Undo) do(ctx context.Context, s Scenario, env environment.Environment) error {
+	return env.Objects.Undo(ctx, s.Name, u.Deployment)
 }
 
 // Rollback marks the step that takes the canary back: its phase gets a rollback clock, and the report compares the rollbacks
@@ -222,7 +220,9 @@ func (r Rollback) check(s Scenario, applied map[string]bool) error {
 
 func (r Rollback) touches(s Scenario) (touch, error) { return r.By.touches(s) }
 
-func (r Rollback) do(ctx context.Context, s Scenario, l lab) error { return r.By.do(ctx, s, l) }
+func (r Rollback) do(ctx context.Context, s Scenario, env environment.Environment) error {
+	return r.By.do(ctx, s, env)
+}
 
 // Inject sets the faults of the pods of one version, through the sample app's admin port. The zero Faults heal it.
 type Inject struct {
@@ -264,8 +264,8 @@ func (i Inject) check(Scenario, map[string]bool) error {
 
 func (i Inject) touches(Scenario) (touch, error) { return touch{}, nil }
 
-func (i Inject) do(ctx context.Context, s Scenario, l lab) error {
-	return l.Apps.Inject(ctx, s.Name, i.Version, i.Pods, i.Faults)
+func (i Inject) do(ctx context.Context, s Scenario, env environment.Environment) error {
+	return env.Apps.Inject(ctx, s.Name, i.Version, i.Pods, i.Faults)
 }
 
 // ScaleTo sets a deployment's number of replicas.
@@ -288,8 +288,8 @@ func (s ScaleTo) check(Scenario, map[string]bool) error {
 
 func (s ScaleTo) touches(Scenario) (touch, error) { return touch{Workloads: true, Proxies: true}, nil }
 
-func (s ScaleTo) do(ctx context.Context, scenario Scenario, l lab) error {
-	return l.Objects.Scale(ctx, scenario.Name, s.Deployment, s.Replicas)
+func (s ScaleTo) do(ctx context.Context, scenario Scenario, env environment.Environment) error {
+	return env.Objects.Scale(ctx, scenario.Name, s.Deployment, s.Replicas)
 }
 
 func isDeployment(o object) bool { return o.GetKind() == "Deployment" }
@@ -317,4 +317,4 @@ func (s skipped) String() string { return "nothing, instead of: " + s.Step.Strin
 
 func (s skipped) touches(Scenario) (touch, error) { return touch{}, nil }
 
-func (s skipped) do(context.Context, Scenario, lab) error { return nil }
+func (s skipped) do(context.Context, Scenario, environment.Environment) error { return nil }

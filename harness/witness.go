@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -27,8 +28,8 @@ func (r *run) observe(ctx context.Context) (stop func()) {
 			}
 		})
 	}
-	follow("The pods", func() error { return r.lab.Witnesses.Pods(ctx, r.scenario.Name, r.hear) })
-	follow("istiod's log", func() error { return r.lab.Witnesses.ControlPlane(ctx, r.scenario.Name, r.controlPlane) })
+	follow("The pods", func() error { return r.env.Observers.Pods(ctx, r.scenario.Name, r.hear) })
+	follow("istiod's log", func() error { return r.env.Observers.ControlPlane(ctx, r.scenario.Name, r.controlPlane) })
 	all.Go(func() { r.watchClock(ctx) })
 	return func() {
 		cancel()
@@ -37,7 +38,7 @@ func (r *run) observe(ctx context.Context) (stop func()) {
 }
 
 // hear takes news of a pod.
-func (r *run) hear(n podNews) {
+func (r *run) hear(n environment.PodEvent) {
 	r.mu.Lock()
 	known := r.roster.left(n.Pod.Name)
 	pod := r.roster.hear(n)

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/canarylab/canarylab/harness/accesslog"
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/reports"
 )
@@ -24,9 +25,9 @@ func TestTroubleIsReported(t *testing.T) {
 		want    string
 	}{
 		{"container restarts", func(f *fakeMesh) {
-			f.news <- podNews{Pod: fakePod("v1"), Trouble: "container app of pod v1-pod ended: OOMKilled, exit code 137"}
+			f.news <- environment.PodEvent{Pod: fakePod("v1"), Trouble: "container app of pod v1-pod ended: OOMKilled, exit code 137"}
 		}, "OOMKilled"},
-		{"pod is taken away", func(f *fakeMesh) { f.news <- podNews{Pod: fakePod("v2"), Leaving: true} }, "pod v2-pod was taken away, and not by a step"},
+		{"pod is taken away", func(f *fakeMesh) { f.news <- environment.PodEvent{Pod: fakePod("v2"), Leaving: true} }, "pod v2-pod was taken away, and not by a step"},
 		{"istiod restarts", func(f *fakeMesh) {
 			f.pushes <- reports.Event{At: time.Now(), Kind: reports.Trouble, Text: "istiod: it was taken away"}
 		}, "istiod: it was taken away"},
