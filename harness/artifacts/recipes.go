@@ -45,7 +45,7 @@ func (s *Store) Node(ctx context.Context) (string, error) {
 			}
 			containers.out = dir + "/"
 			dns := static
-			dns.packages = []string{"github.com/coredns/coredns"}
+			dns.packages = []string{"./coredns"}
 			dns.out = dir + "/"
 			// runc is C in part: it enters namespaces before Go's runtime starts, and pods that ask for RuntimeDefault
 			// (istiod does) need its seccomp support. All of C is linked in, because it also runs in a node image, which has
