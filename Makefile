@@ -5,12 +5,18 @@ RUN     ?= .
 LABEL   ?=
 SKIP    ?= ^$$
 EVERY   ?=
+LINT_CACHE ?= $(CURDIR)/bin/lint-cache
 GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 # Tests that bring clusters up; each has the machine to itself.
 MESH     = ./harness/lab ./harness/realmesh ./scenarios
 UNIT     = $$(go list ./... | grep -v -e /harness/lab$$ -e /harness/realmesh$$ -e /scenarios$$)
 
-# EVERY=1 takes the break and the fix out of every scenario, and plays every scenario as a guest; otherwise that is done to those of the core.
+# EVERY=1 takes the break and the fix out of every scenario, and plays every scenario as a guest; otherwise that is
+# done to those of the core.
+
+# TURN=1/3, 2/3 or 3/3 plays the core, and a third of what takes long: of the other scenarios, of the scenarios without
+# their break or fix, of those that a guest plays, and of tests that take a minute each. TURN=all plays all of it. make
+# test takes the turn that follows from the commit (.ci/turn), make mesh plays all, unless they are told.
 
 # The same settings for everything, and the same that Istio and Kubernetes are built with (harness/artifacts): a package is
 # compiled once, not once for each way of building it.
@@ -21,7 +27,7 @@ export GOFLAGS     = -trimpath
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  settings: NAME=$(NAME) CLUSTER=$(CLUSTER) RUN=$(RUN) (a pattern of tests, for mesh) LABEL=$(LABEL) (core, slow, -slow for the others)'
+	@echo '  settings: NAME=$(NAME) CLUSTER=$(CLUSTER) RUN=$(RUN) (a pattern of tests, for mesh) LABEL=$(LABEL) (core, slow, -slow for the others) TURN=$(TURN) (1/3, 2/3, 3/3, all)'
 
 build: ## build bin/canarylab
 	@command -v go >/dev/null || { echo 'make: Go is missing: install Go 1.26 or newer (Debian: apt-get install golang)' >&2; exit 69; }
@@ -54,7 +60,16 @@ up: deps ## bring a cluster with Istio up and leave it running
 down: build ## remove the cluster
 	@bin/canarylab down --cluster=$(CLUSTER)
 
-test: vet unit mesh ## vet, unit tests, and every scenario on a real mesh: make test LABEL=-slow is what CI does
+test: TURN ?= $(shell .ci/turn)
+test: turn vet unit mesh ## vet, unit tests, and the core and a third of the others on a real mesh: make test LABEL=-slow is CI's
+
+test-all: TURN = all
+test-all: turn vet unit mesh ## the same with every scenario
+
+# A turn that does not exist is found before anything takes time.
+turn:
+	@case '$(TURN)' in all|1/3|2/3|3/3) echo 'turn $(TURN)' ;; \
+	*) echo "make: no turn '$(TURN)': TURN is 1/3, 2/3, 3/3, or all" >&2; exit 64 ;; esac
 
 vet: ## go vet
 	go vet ./...
@@ -62,12 +77,13 @@ vet: ## go vet
 unit: ## unit tests: no root, no cluster
 	go test $(UNIT)
 
-mesh: deps ## every scenario on a real mesh, as go test does it
-	CLUSTER=$(CLUSTER) LABEL=$(LABEL) EVERY=$(EVERY) go test -v -count=1 -p=1 -timeout=60m -run='$(RUN)' -skip='$(SKIP)' $(MESH)
+mesh: deps ## every scenario on a real mesh, as go test does it: make mesh MESH=./scenarios TURN=1/3
+	CLUSTER=$(CLUSTER) LABEL=$(LABEL) EVERY=$(EVERY) TURN=$(TURN) \
+	go test -v -count=1 -p=1 -timeout=60m -run='$(RUN)' -skip='$(SKIP)' $(MESH)
 
-# A cache of its own: the shared one hands out findings with the paths of another clone.
+# A cache of its own: a shared one hands out findings with the paths of another clone.
 lint: ## golangci-lint, pinned
-	GOLANGCI_LINT_CACHE=$(CURDIR)/bin/lint-cache $(GOLANGCI) run ./...
+	GOLANGCI_LINT_CACHE=$(LINT_CACHE) $(GOLANGCI) run ./...
 
 parity: deps ## play one scenario on every kind of cluster that can be had here, and compare
 	PARITY=$(NAME) go test ./harness/realmesh -run='^$$' -bench=BenchmarkParity -benchtime=1x -timeout=60m
@@ -92,4 +108,4 @@ readme-pictures: build ## draw the pictures of the README: of a new run of label
 clean: down ## remove the cluster, the reports and everything that was built
 	rm -rf bin reports/out $$(bin/canarylab doctor --home)/cache $$(bin/canarylab doctor --home)/imagestores
 
-.PHONY: help build deps scenario scenarios list docs up down node-image test vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate readme-pictures clean
+.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate readme-pictures clean

@@ -47,26 +47,32 @@ func TestMain(m *testing.M) {
 		cfg.WithKubeconfigFile(l.Cluster().Kubeconfig())
 		return ctx, nil
 	})
-	code := suite.Run(m)
-	stop()
-	// Once more at the very end, where nobody has to look for it among hundreds of lines, and where a log that was cut still has it.
-	for _, f := range failures {
-		fmt.Println("not passed:", f)
-	}
-	// Not suite.Finish: it would lose the error.
-	if err := theLab.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, "close the lab:", err)
-		code = max(code, 1)
-	}
+	code := labtest.Main(func() int {
+		code := suite.Run(m)
+		stop()
+		// Once more at the end, where nobody has to look for it among hundreds of lines, and where a log that
+		// was cut still has it.
+		for _, f := range failures {
+			fmt.Println("not passed:", f)
+		}
+		return code
+	}, &theLab) // not suite.Finish: it would lose the error of closing the lab
 	os.Exit(code)
 }
 
-// TestScenarios plays the catalogue on a real mesh, all on one cluster. One scenario: go test ./scenarios -run TestScenarios/label-mismatch;
-// those with a label: LABEL=core; in an order by chance: -shuffle=on.
+// TestScenarios plays the catalogue on a real mesh, all on one cluster. One scenario: go test ./scenarios -run
+// TestScenarios/label-mismatch; those with a label: LABEL=core; the core and a third of the others: TURN=1/3;
+// in an order by chance: -shuffle=on.
 func TestScenarios(t *testing.T) {
 	list, err := scenarios.Labeled(os.Getenv("LABEL"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	turn := labtest.TheTurn(t)
+	list, left := takeTurn(turn, list)
+	t.Logf("turn %s plays %s", turn, names(list))
+	if len(left) > 0 {
+		t.Logf("turn %s leaves out %s", turn, names(left))
 	}
 	shuffle(t, list)
 	var all []features.Feature
@@ -79,8 +85,72 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// shuffle brings the scenarios into an order by chance where go test's -shuffle asks for it: by itself that shuffles tests, and these are the
-// parts of one.
+// takeTurn returns the scenarios of the core and those of the others whose turn it is, in the order of list,
+// and those that are left out.
+func takeTurn(turn labtest.Turn, list []harness.Scenario) (played, left []harness.Scenario) {
+	others := 0
+	for _, s := range list {
+		core := slices.Contains(s.Labels, harness.Core)
+		if core || turn.Has(others) {
+			played = append(played, s)
+		} else {
+			left = append(left, s)
+		}
+		if !core {
+			others++
+		}
+	}
+	return played, left
+}
+
+// names lists the scenarios' names for a reader.
+func names(list []harness.Scenario) string {
+	var all []string
+	for _, s := range list {
+		all = append(all, s.Name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// The core is played in each turn, each other scenario in one of three, and no turn has more than one scenario
+// more than another.
+func TestTurnsPlayTheWholeCatalogue(t *testing.T) {
+	all := scenarios.All()
+	played := map[string]int{}
+	var counts []int
+	for _, text := range []string{"1/3", "2/3", "3/3"} {
+		turn, err := labtest.ParseTurn(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, left := takeTurn(turn, all)
+		if len(list)+len(left) != len(all) {
+			t.Errorf("turn %s: got %d played and %d left out of %d", turn, len(list), len(left), len(all))
+		}
+		for _, s := range list {
+			played[s.Name]++
+		}
+		counts = append(counts, len(list))
+	}
+	for _, s := range all {
+		want := 1
+		if slices.Contains(s.Labels, harness.Core) {
+			want = labtest.Turns
+		}
+		if played[s.Name] != want {
+			t.Errorf("%s: got it in %d turns, want %d", s.Name, played[s.Name], want)
+		}
+	}
+	if slices.Max(counts)-slices.Min(counts) > 1 {
+		t.Errorf("got turns of %v scenarios, want them alike", counts)
+	}
+	if list, left := takeTurn(labtest.Turn{}, all); len(list) != len(all) || len(left) > 0 {
+		t.Errorf("all turns: got %d played and %d left out, want all %d played", len(list), len(left), len(all))
+	}
+}
+
+// shuffle brings the scenarios into an order by chance where go test's -shuffle asks for it: by itself that
+// shuffles tests, and these are the parts of one.
 func shuffle(t *testing.T, list []harness.Scenario) {
 	t.Helper()
 	asked := flag.Lookup("test.shuffle").Value.String()
@@ -176,7 +246,8 @@ func feature(s harness.Scenario) features.Feature {
 	f.Assess("nothing is left", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 		l := theLab.Open(ctx, t)
 		if after := labtest.Residue(t, l.Kube(), l.Mesh()); !slices.Equal(before, after) {
-			fail(t, s, "got\n%s\nafter the run, want\n%s\nas before", strings.Join(after, "\n"), strings.Join(before, "\n"))
+			fail(t, s, "got\n%s\nafter the run, want\n%s\nas before", strings.Join(after, "\n"),
+				strings.Join(before, "\n"))
 		}
 		return ctx
 	})

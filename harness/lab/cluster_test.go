@@ -28,6 +28,7 @@ import (
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/harness/lab/labtest"
 )
 
 // asCreator makes this test binary bring a cluster up instead of testing, so that a test can kill it meanwhile.
@@ -41,7 +42,7 @@ func TestMain(m *testing.M) {
 		}
 		<-time.After(time.Minute) // to be killed
 	}
-	os.Exit(m.Run())
+	os.Exit(labtest.Main(m.Run))
 }
 
 // create brings a bare cluster up, of the kind under test.
@@ -101,6 +102,9 @@ func newProvider(t testing.TB) (*embedded.Provider, func(context.Context) (map[s
 // buildable skips the test where the lab's parts can't be built, or fails it where a cluster is required.
 func buildable(t testing.TB) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("this needs a cluster: run without -short")
+	}
 	unavailable(t, artifacts.CheckTools(t.Context(), artifacts.Needs{}))
 }
 

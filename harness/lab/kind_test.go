@@ -14,6 +14,7 @@ import (
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/kind"
 	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/harness/lab/labtest"
 )
 
 // needKind skips where kind is not under test, and builds what a node needs, so that no test waits for that in a step.
@@ -61,12 +62,13 @@ func sameEngine(t *testing.T, before []string) {
 	t.Errorf("left in the container engine: got %q, want %q", after, before)
 }
 
-// TestInterruptedKindLeavesNothing interrupts a bring-up as each step begins, as Ctrl-C does.
+// TestInterruptedKindLeavesNothing interrupts a bring-up as a step begins, as Ctrl-C does. Each turn has a third of
+// the steps.
 func TestInterruptedKindLeavesNothing(t *testing.T) {
 	needKind(t)
 	const name = "interrupted"
 	before := engineFootprint(t)
-	for _, step := range kindSteps {
+	for _, step := range labtest.Share(labtest.TheTurn(t), kindSteps) {
 		t.Run(step, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -84,14 +86,16 @@ func TestInterruptedKindLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestKilledKindIsRemoved kills the creator with SIGKILL. What it leaves, the next Up makes good, and Down removes.
+// TestKilledKindIsRemoved kills the creator with SIGKILL. What it leaves, the next Up makes good, and Down
+// removes. The first turn and the second have a step each.
 func TestKilledKindIsRemoved(t *testing.T) {
 	needKind(t)
 	const name = "killed"
 	before := engineFootprint(t)
 	o := lab.Options{Cluster: kind.Name, Name: name}
 	t.Cleanup(func() { _ = lab.Down(context.Background(), o, false) })
-	for _, step := range []string{"kind: preparing nodes", "kind: starting control-plane"} {
+	steps := []string{"kind: preparing nodes", "kind: starting control-plane"}
+	for _, step := range labtest.Share(labtest.TheTurn(t), steps) {
 		t.Run(step, func(t *testing.T) {
 			cmd := creator(t, name, step)
 			if err := cmd.Process.Kill(); err != nil {
@@ -114,8 +118,9 @@ func TestKilledKindIsRemoved(t *testing.T) {
 	}
 }
 
-// TestFailedKindIsRemovedOrRetained gives kind a node image that is none.
+// TestFailedKindIsRemovedOrRetained gives kind a node image that is none, in the third turn.
 func TestFailedKindIsRemovedOrRetained(t *testing.T) {
+	labtest.ByTurns(t, 2)
 	needKind(t)
 	const name = "failed"
 	before := engineFootprint(t)

@@ -15,7 +15,7 @@ import (
 )
 
 // TestScenariosAsGuest plays the catalogue on a cluster that is somebody else's: the same one, through a kubeconfig whose user has just
-// the rights that `canarylab rbac` prints.
+// the rights that `canarylab rbac` prints. Each turn plays a third of the scenarios.
 func TestScenariosAsGuest(t *testing.T) {
 	ctx := t.Context()
 	host := theLab.Open(ctx, t)
@@ -25,7 +25,7 @@ func TestScenariosAsGuest(t *testing.T) {
 	options := lab.Options{Cluster: existing.Name, Existing: labtest.Guest(t, host)}
 	guest := labtest.Opener{Options: func() lab.Options { return options }}
 	before := labtest.Namespaces(t, host.Kube())
-	for _, s := range some(t) {
+	for _, s := range labtest.Share(labtest.TheTurn(t), some(t)) {
 		t.Run(s.Name, func(t *testing.T) {
 			if s.OwnIstioOnly() {
 				t.Skip("it takes istiod away, and this one is the host's")
@@ -50,6 +50,7 @@ func TestScenariosAsGuest(t *testing.T) {
 
 // A cluster has two revisions of Istio, and the guest asks for the one that is not the default.
 func TestRevisionAsGuest(t *testing.T) {
+	labtest.ByTurns(t, turnOfRevision)
 	ctx := t.Context()
 	host := theLab.Open(ctx, t)
 	if host.Cluster().Provider() == existing.Name {

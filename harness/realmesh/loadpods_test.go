@@ -12,6 +12,7 @@ import (
 
 // However many pods share the load, the report is that of one.
 func TestLoadPodsGiveTheSameReport(t *testing.T) {
+	labtest.ByTurns(t, turnOfLoadPods)
 	s, err := scenarios.Find("label-mismatch")
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package realmesh
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -15,15 +14,18 @@ import (
 var theLab = labtest.Opener{Options: lab.FromEnv}
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := theLab.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, "close the lab:", err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
+	os.Exit(labtest.Main(m.Run, &theLab))
 }
 
-// some are the scenarios that are played in ways that take long: those of the core, or all with EVERY=1.
+// The indexes of the tests that take about a minute, see labtest.ByTurns. Each turn plays one of them.
+const (
+	turnOfRevision  = 0
+	turnOfLoadPods  = 1
+	turnOfRollbacks = 2
+)
+
+// some returns the scenarios that are played in ways that take long: those of the core, or all with EVERY=1.
+// Tests take their turn's share of them.
 func some(t *testing.T) []harness.Scenario {
 	t.Helper()
 	label := harness.Core

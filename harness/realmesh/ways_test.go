@@ -16,6 +16,7 @@ import (
 
 // Every way back is timed in one run, on one canary that has all requests, and the report compares them.
 func TestWaysBackAreCompared(t *testing.T) {
+	labtest.ByTurns(t, turnOfRollbacks)
 	ctx := t.Context()
 	l := theLab.Open(ctx, t)
 	defer settleAfter(ctx, t, l.Kube())

@@ -19,12 +19,8 @@ import (
 	"github.com/canarylab/canarylab/reports/schema"
 )
 
-const (
-	// closeWithin bounds the removal of a cluster.
-	closeWithin = time.Minute
-	// steadyTries is how often Steady plays a scenario whose load the machine did not carry.
-	steadyTries = 3
-)
+// closeWithin bounds the removal of a cluster.
+const closeWithin = time.Minute
 
 // An Opener opens a lab once, when the first test wants it, so that tests which need no cluster do not bring one up.
 type Opener struct {
@@ -104,18 +100,15 @@ func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, opt
 	return rep, err
 }
 
-// Steady plays s until the machine carries its load, three times at most. A run whose load agent was late, because the machine stood still or had
-// other work, or under which the machine's clock was set, is void: it measured the machine, whatever its verdicts. Nothing else is a reason to play
-// again.
-func (o *Opener) Steady(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (*reports.Report, error) {
+// Steady plays s until the machine carries its load, three times at most, and counts each run for the closing
+// table. A run whose load agent was late, because the machine stood still or had other work, or under which the
+// machine's clock was set, is void: it measured the machine, whatever its verdicts. Nothing else is a reason to
+// play again.
+func (o *Opener) Steady(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (
+	*reports.Report, error,
+) {
 	t.Helper()
-	for try := 1; ; try++ {
-		rep, err := o.Play(ctx, t, s, options)
-		if err != nil || !rep.Books.Void() || try == steadyTries {
-			return rep, err
-		}
-		t.Logf("run %d of at most %d was void: %q", try, steadyTries, rep.Books.Problems)
-	}
+	return runs.steady(t, s.Name, func() (*reports.Report, error) { return o.Play(ctx, t, s, options) })
 }
 
 // Close removes the cluster, if Open made it.
