@@ -251,7 +251,8 @@ func TestWrap(t *testing.T) {
 		{"", "", ""},
 		{"- ", "one  two\nthree", "- one two three"},
 		{"- ", a + " b c", "- " + a + " b\n  c"},
-		{"", a + " b - c", a + "\nb - c"},
+		{"", a + " b - c", a + " b -\nc"},
+		{"", a + "a b - c", a + "a\nb - c"},
 		{"", a + " 1. b", a + " 1.\nb"},
 		{"", a + " `b c` d", a + "\n`b c` d"},
 		{"", a + " [b c](d.md), e", a + "\n[b c](d.md), e"},
@@ -305,6 +306,39 @@ func TestQuotedMessagesAreThere(t *testing.T) {
 	}
 	if quoted < 50 {
 		t.Errorf("got %d parts of messages, want many", quoted)
+	}
+}
+
+// explained is a response flag that reports have words for, as its line of Go has it.
+var explained = regexp.MustCompile(`(?m)^\t"([A-Z]+)":\s+"`)
+
+// Every response flag that reports explain is in the table of words.
+func TestEveryFlagIsExplained(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(sourceRoot, "docs/words.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"-", "?"}
+	err = filepath.WalkDir(filepath.Join(sourceRoot, "reports"), func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "flag.go" && d.Name() != "failure.go" {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		for _, m := range explained.FindAllSubmatch(text, -1) {
+			flags = append(flags, string(m[1]))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(flags) < 15 {
+		t.Errorf("got only the flags %q", flags)
+	}
+	for _, flag := range flags {
+		if !strings.Contains(string(page), "\n| "+flag+" | ") {
+			t.Errorf("docs/words.md has no row for the response flag %s", flag)
+		}
 	}
 }
 
