@@ -152,7 +152,8 @@ func between(page []byte, name string, text []byte) ([]byte, error) {
 	return slices.Concat(page[:from+line+1], text, page[to:]), nil
 }
 
-// newestResults is the part of the catalogue with the newest results of all scenarios, nil where no summary has all of them.
+// newestResults is the part of the catalogue with the newest results of all scenarios, nil where no summary has
+// all of them.
 func newestResults(root string, all []harness.Scenario) ([]byte, error) {
 	found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(summaries)))
 	if err != nil {

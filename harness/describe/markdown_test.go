@@ -200,7 +200,8 @@ func tooWide(text string) []string {
 			continue
 		}
 		if len(units(item.ReplaceAllString(line, ""))) > 1 {
-			wide = append(wide, fmt.Sprintf("%d: %d columns, want %d: %s", n, utf8.RuneCountInString(line), columns, line))
+			got := utf8.RuneCountInString(line)
+			wide = append(wide, fmt.Sprintf("%d: %d columns, want %d: %s", n, got, columns, line))
 		}
 	}
 	slices.Sort(wide)
@@ -208,7 +209,8 @@ func tooWide(text string) []string {
 }
 
 func TestAnchors(t *testing.T) {
-	text := "# The lab's `up`, and *down*\n```\n# no heading\n```\n## A_b (5 %)\n## Again\n#nothing\n## Again\n## [Words](words.md) and links\n"
+	text := "# The lab's `up`, and *down*\n```\n# no heading\n```\n## A_b (5 %)\n## Again\n#nothing\n## Again\n" +
+		"## [Words](words.md) and links\n"
 	want := []string{"the-labs-up-and-down", "a_b-5-", "again", "again-1", "words-and-links"}
 	if got := anchors(text); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -218,8 +220,10 @@ func TestAnchors(t *testing.T) {
 func TestDeadLinksAreFound(t *testing.T) {
 	root := t.TempDir()
 	pages := map[string]string{
-		"README.md": "# Top\n[a](docs/a.md) [b](docs/a.md#one) [c](#top) [d](docs) [e](https://example.com/x#y) `[f](f.md)`\n<img src=\"docs/a.md\">\n",
-		"docs/a.md": "# One\n[a](../README.md#top) [b](b.md) [c](#two) [d](../README.md#one)\n```\n[e](e.md)\n```\n<img src=\"c.png\">\n[g](../../x.md)\n",
+		"README.md": "# Top\n[a](docs/a.md) [b](docs/a.md#one) [c](#top) [d](docs) [e](https://example.com/x#y) " +
+			"`[f](f.md)`\n<img src=\"docs/a.md\">\n",
+		"docs/a.md": "# One\n[a](../README.md#top) [b](b.md) [c](#two) [d](../README.md#one)\n" +
+			"```\n[e](e.md)\n```\n<img src=\"c.png\">\n[g](../../x.md)\n",
 	}
 	for name, text := range pages {
 		file := filepath.Join(root, name)
@@ -266,7 +270,8 @@ func TestWrap(t *testing.T) {
 			t.Errorf("got %q too wide in what wrap made", wide)
 		}
 	}
-	if wide := tooWide("| " + long + " b |\n- " + long + "\n" + a + " bcd e\n```\n" + a + " bcd e\n```\n"); len(wide) != 1 || !strings.HasPrefix(wide[0], "3: 102") {
+	page := "| " + long + " b |\n- " + long + "\n" + a + " bcd e\n```\n" + a + " bcd e\n```\n"
+	if wide := tooWide(page); len(wide) != 1 || !strings.HasPrefix(wide[0], "3: 102") {
 		t.Errorf("got %q, want line 3", wide)
 	}
 }

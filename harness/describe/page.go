@@ -12,8 +12,8 @@ import (
 	"github.com/canarylab/canarylab/harness"
 )
 
-// Page writes a scenario as Markdown: a page of the documentation, to be read below docs/scenarios, from where its links
-// go to the scenario's files.
+// Page writes a scenario as Markdown: a page of the documentation, to be read below docs/scenarios, from where
+// its links go to the scenario's files.
 func Page(w io.Writer, s harness.Scenario) error {
 	d := Of(s)
 	files, err := manifests(s)
@@ -27,12 +27,14 @@ func Page(w io.Writer, s harness.Scenario) error {
 	section(b, "Story", wrap("", prose(d.Story)))
 	section(b, "Why", paragraphs(prose(d.Cause), source(d.Source)))
 	if len(d.See) > 0 {
-		lead := fmt.Sprintf("While the scenario runs, in its namespace (`kubectl config set-context --current --namespace=%s`):", d.Name)
-		section(b, "See it yourself", wrap("", lead)+"\n\n"+commands(d.See))
+		namespace := code("kubectl config set-context --current --namespace=" + d.Name)
+		lead := wrap("", "While the scenario runs, in its namespace ("+namespace+"):")
+		section(b, "See it yourself", lead+"\n\n"+commands(d.See))
 	}
 	section(b, "Fix", wrap("", prose(d.Fix)))
 	section(b, "Rollback", wrap("", prose(d.Back)))
-	section(b, "Load", fmt.Sprintf("%s %s, all the time:\n\n%s", method(d.Load), code(d.Load.URL), list(cohorts(d.Load))))
+	asks := method(d.Load) + " " + code(d.Load.URL)
+	section(b, "Load", asks+", all the time:\n\n"+list(cohorts(d.Load)))
 	section(b, "What is played, and what is claimed", phases(d))
 	b.WriteString("\n## Files\n")
 	for _, file := range files {
@@ -40,8 +42,9 @@ func Page(w io.Writer, s harness.Scenario) error {
 		if err != nil {
 			return fmt.Errorf("read a manifest of %s: %w", s.Name, err)
 		}
-		fmt.Fprintf(b, "\n<details>\n<summary><code>%s</code></summary>\n\n[%s](../../scenarios/%s/%s)\n\n%s\n</details>\n",
-			file, file, s.Name, file, fenced("yaml", string(text)))
+		fmt.Fprintf(b, "\n<details>\n<summary><code>%s</code></summary>\n\n", file)
+		fmt.Fprintf(b, "[%s](../../scenarios/%s/%s)\n\n", file, s.Name, file)
+		fmt.Fprintf(b, "%s\n</details>\n", fenced("yaml", string(text)))
 	}
 	b.WriteString("\n[All scenarios](../scenarios.md) · [The words used here](../words.md)\n")
 	_, err = io.WriteString(w, b.String())
@@ -132,7 +135,8 @@ func commands(items []string) string {
 }
 
 // markup are the characters that Markdown and HTML would take for their own in the middle of a text.
-var markup = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "&", "&amp;")
+var markup = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">",
+	"&gt;", "&", "&amp;")
 
 // prose is plain text in Markdown.
 func prose(text string) string { return markup.Replace(strings.Join(strings.Fields(text), " ")) }
