@@ -41,7 +41,7 @@ func Docs(root string, all []harness.Scenario) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the tables of the scenarios: %w", err)
 	}
-	if text, err = between(text, catalogueMark, []byte(Table(all))); err != nil {
+	if text, err = between(Catalogue, text, catalogueMark, []byte(Table(all))); err != nil {
 		return nil, err
 	}
 	results, err := newestResults(root, all)
@@ -49,7 +49,7 @@ func Docs(root string, all []harness.Scenario) (map[string][]byte, error) {
 		return nil, err
 	}
 	if results != nil {
-		if text, err = between(text, resultsMark, results); err != nil {
+		if text, err = between(Catalogue, text, resultsMark, results); err != nil {
 			return nil, err
 		}
 	}
@@ -137,17 +137,17 @@ func Row(name, title string) string {
 	return fmt.Sprintf("| [`%s`](%s/%s.md) | %s |\n", name, path.Base(pages), name, cell(prose(title)))
 }
 
-// between puts text between the marks of a name.
-func between(page []byte, name string, text []byte) ([]byte, error) {
+// between puts text between the marks of a name on the page of a path.
+func between(path string, page []byte, name string, text []byte) ([]byte, error) {
 	begin, end := []byte("<!-- "+name+":"), []byte("<!-- /"+name+" -->")
 	from := bytes.Index(page, begin)
 	to := bytes.Index(page, end)
 	if from < 0 || to < from {
-		return nil, fmt.Errorf("%s has no part between %q and %q", Catalogue, begin, end)
+		return nil, fmt.Errorf("%s has no part between %q and %q", path, begin, end)
 	}
 	line := bytes.IndexByte(page[from:], '\n')
 	if line < 0 || from+line+1 > to {
-		return nil, fmt.Errorf("%s: the mark %q is not on a line of its own", Catalogue, begin)
+		return nil, fmt.Errorf("%s: the mark %q is not on a line of its own", path, begin)
 	}
 	return slices.Concat(page[:from+line+1], text, page[to:]), nil
 }

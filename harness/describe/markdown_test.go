@@ -285,7 +285,7 @@ var (
 
 // Messages that the page about troubles quotes are those of the code, so that people who look for one find it.
 func TestQuotedMessagesAreThere(t *testing.T) {
-	source := sources(t)
+	source := printed(t)
 	page, err := os.ReadFile(filepath.Join(sourceRoot, "docs/troubleshooting.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -347,8 +347,8 @@ func TestEveryFlagIsExplained(t *testing.T) {
 	}
 }
 
-// sources is the text of all that prints: Go files but for tests, and the Makefile.
-func sources(t *testing.T) string {
+// printed is the text of all that prints: Go files but for tests, and the Makefile.
+func printed(t *testing.T) string {
 	t.Helper()
 	b := &strings.Builder{}
 	add := func(file string) error {
