@@ -20,7 +20,7 @@ const DefaultErrorCode = http.StatusServiceUnavailable
 // scenario needs, and a slip of the unit ("50m" for "50ms") is refused.
 const maxDelay = 150 * time.Second
 
-// Faults is how the app misbehaves. The zero value is a healthy app. Values can be compared with ==. The table in docs/sample-app.md
+// Faults is how the app misbehaves. The zero value is a healthy app. Values can be compared with ==. The README's table
 // gives each field's name in JSON and as a flag.
 type Faults struct {
 	// ErrorRate is the share of requests that get ErrorCode, from 0 to 1, chosen at random for each request.

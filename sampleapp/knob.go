@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A knob is one field of Faults under the names that it is set by. JSON, FaultsHeader, the command line and docs/sample-app.md's
+// A knob is one field of Faults under the names that it is set by. JSON, FaultsHeader, the command line and the README's
 // table all come from the list of knobs, so that none of them lacks one.
 type knob struct {
 	// name is the field's in JSON and in FaultsHeader, flag that of the command line.
