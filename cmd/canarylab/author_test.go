@@ -18,7 +18,10 @@ import (
 func sourceTree(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	for _, file := range []string{"go.mod", "README.md"} {
+	if err := os.Mkdir(filepath.Join(root, "docs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"go.mod", "docs/scenarios.md"} {
 		b, err := os.ReadFile(filepath.Join("../..", file))
 		if err != nil {
 			t.Fatal(err)
@@ -124,7 +127,7 @@ func TestNewWritesAScenario(t *testing.T) {
 	if code != 0 {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"scenarios/my-story/1-baseline.yaml\n", "scenarios/my_story.go\n", "README.md\n", "make scenario NAME=my-story"} {
+	for _, want := range []string{"scenarios/my-story/1-baseline.yaml\n", "scenarios/my_story.go\n", "docs/scenarios.md\n", "make scenario NAME=my-story"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("got %q, want %q in it", out, want)
 		}

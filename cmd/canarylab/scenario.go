@@ -117,7 +117,7 @@ func newScenarioDescribe() *cobra.Command {
 func newScenarioDocs() *cobra.Command {
 	return &cobra.Command{
 		Use: "docs", Short: "Bring the documentation of the scenarios in the source tree up to date", Args: noArgs,
-		Long: "Docs writes the README's tables and the page of each scenario (docs/scenarios) anew, as the scenarios are, and says which of them\nchanged. The table of results is that of the newest run of all scenarios in reports/out, if there is one.",
+		Long: "Docs writes the tables of docs/scenarios.md and the page of each scenario (docs/scenarios) anew, as the scenarios are,\nand says which of them changed. The table of results is that of the newest run of all scenarios in reports/out, if there is one.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			source, err := lab.Source()
 			if err != nil {

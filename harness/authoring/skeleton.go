@@ -28,7 +28,7 @@ const DefaultTitle = "A canary gets 10 % of the requests and is rolled back"
 const (
 	catalogue = "scenarios"              // folder of the scenarios
 	listFile  = "scenarios/scenarios.go" // has All, the list of them
-	readme    = "README.md"              // has their table
+	tableFile = describe.Catalogue       // has their table
 )
 
 //go:embed skeleton/*.tmpl
@@ -40,7 +40,7 @@ var skeletons = template.Must(template.ParseFS(skeletonFiles, "skeleton/*.tmpl")
 var ErrName = errors.New("not a scenario's name")
 
 // New writes a scenario that runs and passes as it is: a canary at 10 % and its rollback. It makes the scenario's folder and Go file,
-// and enters it into the catalogue's list and into the README's table. root is the source tree's. It returns what was written or changed,
+// and enters it into the catalogue's list and into the table of the documentation. root is the source tree's. It returns what was written or changed,
 // below root; after an error all is as it was.
 func New(root, name, title string) (written []string, err error) {
 	if err := checkName(name); err != nil {
@@ -72,7 +72,7 @@ func New(root, name, title string) (written []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	table, err := edit(root, readme, func(old []byte) ([]byte, error) {
+	table, err := edit(root, tableFile, func(old []byte) ([]byte, error) {
 		return tabled(old, describe.Row(name, title))
 	})
 	if err != nil {
@@ -211,7 +211,7 @@ func listed(src []byte, identifier string) ([]byte, error) {
 	return nil, errors.New("it has no func All that returns a literal")
 }
 
-// tabled adds a row at the end of the README's table of scenarios.
+// tabled adds a row at the end of the documentation's table of scenarios.
 func tabled(text []byte, row string) ([]byte, error) {
 	before, rows, ok := strings.Cut(string(text), describe.TableHead)
 	if !ok {

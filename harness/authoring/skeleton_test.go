@@ -23,7 +23,10 @@ const source = "../.."
 func tree(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	for _, file := range []string{"go.mod", "go.sum", readme} {
+	if err := os.Mkdir(filepath.Join(root, "docs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"go.mod", "go.sum", tableFile} {
 		b, err := os.ReadFile(filepath.Join(source, file))
 		if err != nil {
 			t.Fatal(err)
@@ -40,7 +43,7 @@ func tree(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if !e.IsDir() || e.Name() == catalogue || strings.HasPrefix(e.Name(), ".") {
+		if !e.IsDir() || e.Name() == catalogue || e.Name() == "docs" || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
 		target, err := filepath.Abs(filepath.Join(source, e.Name()))
@@ -87,7 +90,7 @@ func TestNewWritesWhatTheCatalogueTakes(t *testing.T) {
 	if !Exists(root, "my-5xx-story") || Exists(root, "scenarios") || Exists(root, "") {
 		t.Error("got Exists wrong: want it of the new scenario, and not of scenarios.go")
 	}
-	want := []string{"scenarios/my-5xx-story/1-baseline.yaml", "scenarios/my-5xx-story/2-canary.yaml", "scenarios/my_5xx_story.go", listFile, readme}
+	want := []string{"scenarios/my-5xx-story/1-baseline.yaml", "scenarios/my-5xx-story/2-canary.yaml", "scenarios/my_5xx_story.go", listFile, tableFile}
 	if !slices.Equal(written, want) {
 		t.Errorf("got %q written, want %q", written, want)
 	}
@@ -110,10 +113,10 @@ func TestNewWritesWhatTheCatalogueTakes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: not compiled")
 	}
-	// The catalogue's own tests hold the list, the README's table, the folder and the scenario's Check.
+	// The catalogue's own tests hold the list, the documentation's table, the folder and the scenario's Check.
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "test", "./scenarios", "-v", "-run", "Valid|Readme|Folder|Manifest")
+	cmd := exec.CommandContext(ctx, "go", "test", "./scenarios", "-v", "-run", "Valid|Documentation|Folder|Manifest")
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -165,8 +168,10 @@ func TestNewTakesBackWhatItWrote(t *testing.T) {
 		{"no list", func(root string) error {
 			return os.WriteFile(filepath.Join(root, listFile), []byte("package scenarios\n"), 0o644)
 		}},
-		{"no table", func(root string) error { return os.WriteFile(filepath.Join(root, readme), []byte("# Empty\n"), 0o644) }},
-		{"no README", func(root string) error { return os.Remove(filepath.Join(root, readme)) }},
+		{"no table", func(root string) error {
+			return os.WriteFile(filepath.Join(root, tableFile), []byte("# Empty\n"), 0o644)
+		}},
+		{"no page", func(root string) error { return os.Remove(filepath.Join(root, tableFile)) }},
 		{"no catalogue", func(root string) error { return os.RemoveAll(filepath.Join(root, catalogue)) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

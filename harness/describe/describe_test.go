@@ -113,11 +113,11 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// tree is a source tree with a README.
-func tree(t *testing.T, readme string) string {
+// tree is a source tree with a page for the tables.
+func tree(t *testing.T, page string) string {
 	t.Helper()
 	root := t.TempDir()
-	put(t, root, "README.md", readme)
+	put(t, root, describe.Catalogue, page)
 	return root
 }
 
@@ -139,16 +139,16 @@ func TestWrite(t *testing.T) {
 	put(t, root, "docs/scenarios/gone.md", "a scenario that is no more")
 	all := []harness.Scenario{story}
 	changed, err := describe.Write(root, all)
-	if want := []string{"README.md", "docs/scenarios/gone.md", "docs/scenarios/my-story.md"}; err != nil || !slices.Equal(changed, want) {
+	if want := []string{"docs/scenarios.md", "docs/scenarios/gone.md", "docs/scenarios/my-story.md"}; err != nil || !slices.Equal(changed, want) {
 		t.Fatalf("got %q, %v, want %q", changed, err, want)
 	}
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	page, err := os.ReadFile(filepath.Join(root, describe.Catalogue))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "# Lab\n<!-- scenarios: made -->\n| name | story |\n|---|---|\n| [`my-story`](docs/scenarios/my-story.md) | A canary \\| of a kind |\n<!-- /scenarios -->\nbetween\n<!-- results: made -->\nold results\n<!-- /results -->\nafter\n"
-	if string(readme) != want {
-		t.Errorf("got\n%s\nwant\n%s", readme, want)
+	want := "# Lab\n<!-- scenarios: made -->\n| name | story |\n|---|---|\n| [`my-story`](scenarios/my-story.md) | A canary \\| of a kind |\n<!-- /scenarios -->\nbetween\n<!-- results: made -->\nold results\n<!-- /results -->\nafter\n"
+	if string(page) != want {
+		t.Errorf("got\n%s\nwant\n%s", page, want)
 	}
 	if _, err := os.Stat(filepath.Join(root, "docs/scenarios/gone.md")); !os.IsNotExist(err) {
 		t.Errorf("got %v for the page of a scenario that is gone, want it removed", err)
@@ -188,20 +188,20 @@ func TestResults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "<!-- results: made -->\nWhat they showed, one run each (2026-11-22, kind, 4 cores); `make scenarios` makes this table:\n\n| scenario |"
-	if got := string(docs["README.md"]); !strings.Contains(got, want) || !strings.Contains(got, "newest") || !strings.Contains(got, "|\n<!-- /results -->") || strings.Contains(got, "old results") {
+	if got := string(docs[describe.Catalogue]); !strings.Contains(got, want) || !strings.Contains(got, "newest") || !strings.Contains(got, "|\n<!-- /results -->") || strings.Contains(got, "old results") {
 		t.Errorf("got\n%s\nwant %q", got, want)
 	}
 }
 
-func TestDocsRefuseAReadmeWithoutMarks(t *testing.T) {
-	for name, readme := range map[string]string{
+func TestDocsRefuseAPageWithoutMarks(t *testing.T) {
+	for name, page := range map[string]string{
 		"no marks": "# Lab\n", "no end": "<!-- scenarios: made -->\n", "end first": "<!-- /scenarios -->\n<!-- scenarios: made -->\n", "on one line": "<!-- scenarios: made --><!-- /scenarios -->\n",
 	} {
-		if _, err := describe.Docs(tree(t, readme), []harness.Scenario{story}); err == nil || !strings.Contains(err.Error(), "<!-- scenarios:") {
+		if _, err := describe.Docs(tree(t, page), []harness.Scenario{story}); err == nil || !strings.Contains(err.Error(), "<!-- scenarios:") {
 			t.Errorf("%s: got %v, want an error that names the mark", name, err)
 		}
 	}
 	if _, err := describe.Docs(t.TempDir(), nil); err == nil {
-		t.Error("no README: got no error")
+		t.Error("no page: got no error")
 	}
 }

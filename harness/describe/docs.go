@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,28 +18,30 @@ import (
 
 // Paths in the source tree, below its root.
 const (
-	readme = "README.md"
+	// Catalogue is the page with the table of all scenarios and with the results of their runs.
+	Catalogue = "docs/scenarios.md"
 	// pages has a page for each scenario.
 	pages = "docs/scenarios"
 	// summaries are the tables of several runs that scenario run leaves.
 	summaries = "reports/out/*-summary.md"
 )
 
-// The parts of the README that are made lie between <!-- NAME: ... --> and <!-- /NAME -->.
+// The parts of the catalogue that are made lie between <!-- NAME: ... --> and <!-- /NAME -->.
 const (
 	catalogueMark = "scenarios"
 	resultsMark   = "results"
 )
 
-// Docs makes the documentation of the scenarios: the README's tables, and a page for each scenario. It returns the texts by path below root, the source
-// tree's. The results are those of the newest summary in reports/out that has every scenario; without one they stay as they are.
+// Docs makes the documentation of the scenarios: the tables of the catalogue, and a page for each scenario. It returns
+// the texts by path below root, the source tree's. The results are those of the newest summary in reports/out that has
+// every scenario; without one they stay as they are.
 func Docs(root string, all []harness.Scenario) (map[string][]byte, error) {
 	docs := map[string][]byte{}
-	text, err := os.ReadFile(filepath.Join(root, readme))
+	text, err := os.ReadFile(filepath.Join(root, Catalogue))
 	if err != nil {
-		return nil, fmt.Errorf("make the README's tables: %w", err)
+		return nil, fmt.Errorf("make the tables of the scenarios: %w", err)
 	}
-	if text, err = between(text, catalogueMark, []byte(Table(all))); err != nil {
+	if text, err = between(Catalogue, text, catalogueMark, []byte(Table(all))); err != nil {
 		return nil, err
 	}
 	results, err := newestResults(root, all)
@@ -46,11 +49,11 @@ func Docs(root string, all []harness.Scenario) (map[string][]byte, error) {
 		return nil, err
 	}
 	if results != nil {
-		if text, err = between(text, resultsMark, results); err != nil {
+		if text, err = between(Catalogue, text, resultsMark, results); err != nil {
 			return nil, err
 		}
 	}
-	docs[readme] = text
+	docs[Catalogue] = text
 	for _, s := range all {
 		var b bytes.Buffer
 		if err := Page(&b, s); err != nil {
@@ -61,8 +64,8 @@ func Docs(root string, all []harness.Scenario) (map[string][]byte, error) {
 	return docs, nil
 }
 
-// Write brings the documentation up to date: it writes what Docs makes and is not there yet, and removes pages of scenarios that are no more. It returns
-// what it changed, below root.
+// Write brings the documentation up to date: it writes what Docs makes and is not there yet, and removes the pages of
+// scenarios that no longer exist. It returns what it changed, below root.
 func Write(root string, all []harness.Scenario) (changed []string, err error) {
 	docs, err := Docs(root, all)
 	if err != nil {
@@ -116,10 +119,10 @@ func Stale(root string, docs map[string][]byte) ([]string, error) {
 	return stale, nil
 }
 
-// TableHead begins the README's table of scenarios.
+// TableHead begins the table of scenarios.
 const TableHead = "| name | story |\n|---|---|\n"
 
-// Table is the README's table of scenarios.
+// Table is the catalogue's table of scenarios.
 func Table(all []harness.Scenario) string {
 	b := &strings.Builder{}
 	b.WriteString(TableHead)
@@ -131,25 +134,26 @@ func Table(all []harness.Scenario) string {
 
 // Row is a scenario's row there.
 func Row(name, title string) string {
-	return fmt.Sprintf("| [`%s`](%s/%s.md) | %s |\n", name, pages, name, cell(prose(title)))
+	return fmt.Sprintf("| [`%s`](%s/%s.md) | %s |\n", name, path.Base(pages), name, cell(prose(title)))
 }
 
-// between puts text between the marks of a name.
-func between(page []byte, name string, text []byte) ([]byte, error) {
+// between puts text between the marks of a name on the page of a path.
+func between(path string, page []byte, name string, text []byte) ([]byte, error) {
 	begin, end := []byte("<!-- "+name+":"), []byte("<!-- /"+name+" -->")
 	from := bytes.Index(page, begin)
 	to := bytes.Index(page, end)
 	if from < 0 || to < from {
-		return nil, fmt.Errorf("%s has no part between %q and %q", readme, begin, end)
+		return nil, fmt.Errorf("%s has no part between %q and %q", path, begin, end)
 	}
 	line := bytes.IndexByte(page[from:], '\n')
 	if line < 0 || from+line+1 > to {
-		return nil, fmt.Errorf("%s: the mark %q is not on a line of its own", readme, begin)
+		return nil, fmt.Errorf("%s: the mark %q is not on a line of its own", path, begin)
 	}
 	return slices.Concat(page[:from+line+1], text, page[to:]), nil
 }
 
-// newestResults is the part of the README with the newest results of all scenarios, nil where no summary has all of them.
+// newestResults is the part of the catalogue with the newest results of all scenarios, nil where no summary has
+// all of them.
 func newestResults(root string, all []harness.Scenario) ([]byte, error) {
 	found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(summaries)))
 	if err != nil {
@@ -162,7 +166,9 @@ func newestResults(root string, all []harness.Scenario) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the results: %w", err)
 		}
-		missing := slices.ContainsFunc(all, func(s harness.Scenario) bool { return !bytes.Contains(text, []byte("| `"+s.Name+"` |")) })
+		missing := slices.ContainsFunc(all, func(s harness.Scenario) bool {
+			return !bytes.Contains(text, []byte("| `"+s.Name+"` |"))
+		})
 		begun, err := time.Parse("20060102-150405", strings.TrimSuffix(filepath.Base(file), "-summary.md"))
 		if missing || err != nil {
 			continue
@@ -171,7 +177,8 @@ func newestResults(root string, all []harness.Scenario) ([]byte, error) {
 		if setup := setupOf(file); setup != "" {
 			about += ", " + setup
 		}
-		return fmt.Appendf(nil, "What they showed, one run each (%s); `make scenarios` makes this table:\n\n%s\n", about, bytes.TrimSpace(text)), nil
+		lead := fmt.Sprintf("What they showed, one run each (%s); `make scenarios` makes this table:", about)
+		return fmt.Appendf(nil, "%s\n\n%s\n", wrap("", lead), bytes.TrimSpace(text)), nil
 	}
 	return nil, nil
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/canarylab/canarylab/harness"
 )
 
-// Page writes a scenario as Markdown: a page of the documentation, to be read below docs/scenarios, from where its links go to the scenario's files.
+// Page writes a scenario as Markdown: a page of the documentation, to be read below docs/scenarios, from where
+// its links go to the scenario's files.
 func Page(w io.Writer, s harness.Scenario) error {
 	d := Of(s)
 	files, err := manifests(s)
@@ -20,16 +21,20 @@ func Page(w io.Writer, s harness.Scenario) error {
 		return err
 	}
 	b := &strings.Builder{}
-	fmt.Fprintf(b, "<!-- Made by make docs from scenarios/%s: change it there. -->\n# %s\n\n%s.\n\n", goFile(d.Name), d.Name, prose(d.Title))
+	fmt.Fprintf(b, "<!-- Made by make docs from scenarios/%s: change it there. -->\n", goFile(d.Name))
+	fmt.Fprintf(b, "# %s\n\n%s\n\n", d.Name, wrap("", prose(d.Title)+"."))
 	fmt.Fprintf(b, "```\nmake scenario NAME=%s\n```\n", d.Name)
-	section(b, "Story", prose(d.Story))
+	section(b, "Story", wrap("", prose(d.Story)))
 	section(b, "Why", paragraphs(prose(d.Cause), source(d.Source)))
 	if len(d.See) > 0 {
-		section(b, "See it yourself", fmt.Sprintf("While the scenario runs, in its namespace (`kubectl config set-context --current --namespace=%s`):\n\n%s", d.Name, commands(d.See)))
+		namespace := code("kubectl config set-context --current --namespace=" + d.Name)
+		lead := wrap("", "While the scenario runs, in its namespace ("+namespace+"):")
+		section(b, "See it yourself", lead+"\n\n"+commands(d.See))
 	}
-	section(b, "Fix", prose(d.Fix))
-	section(b, "Rollback", prose(d.Back))
-	section(b, "Load", fmt.Sprintf("%s %s, all the time:\n\n%s", method(d.Load), code(d.Load.URL), list(cohorts(d.Load))))
+	section(b, "Fix", wrap("", prose(d.Fix)))
+	section(b, "Rollback", wrap("", prose(d.Back)))
+	asks := method(d.Load) + " " + code(d.Load.URL)
+	section(b, "Load", asks+", all the time:\n\n"+list(cohorts(d.Load)))
 	section(b, "What is played, and what is claimed", phases(d))
 	b.WriteString("\n## Files\n")
 	for _, file := range files {
@@ -37,9 +42,11 @@ func Page(w io.Writer, s harness.Scenario) error {
 		if err != nil {
 			return fmt.Errorf("read a manifest of %s: %w", s.Name, err)
 		}
-		fmt.Fprintf(b, "\n<details>\n<summary><code>%s</code></summary>\n\n[%s](../../scenarios/%s/%s)\n\n%s\n</details>\n", file, file, s.Name, file, fenced("yaml", string(text)))
+		fmt.Fprintf(b, "\n<details>\n<summary><code>%s</code></summary>\n\n", file)
+		fmt.Fprintf(b, "[%s](../../scenarios/%s/%s)\n\n", file, s.Name, file)
+		fmt.Fprintf(b, "%s\n</details>\n", fenced("yaml", string(text)))
 	}
-	b.WriteString("\n[All scenarios](../../README.md#scenarios) · [The words used here](../words.md)\n")
+	b.WriteString("\n[All scenarios](../scenarios.md) · [The words used here](../words.md)\n")
 	_, err = io.WriteString(w, b.String())
 	return err
 }
@@ -97,7 +104,7 @@ func paragraphs(all ...string) string {
 	var some []string
 	for _, p := range all {
 		if p != "" {
-			some = append(some, p)
+			some = append(some, wrap("", p))
 		}
 	}
 	return strings.Join(some, "\n\n")
@@ -106,7 +113,7 @@ func paragraphs(all ...string) string {
 func list(items []string) string {
 	b := &strings.Builder{}
 	for _, item := range items {
-		fmt.Fprintf(b, "- %s\n", prose(item))
+		fmt.Fprintln(b, wrap("- ", prose(item)))
 	}
 	return b.String()
 }
@@ -119,16 +126,17 @@ func commands(items []string) string {
 	b := &strings.Builder{}
 	for _, item := range items {
 		if m := command.FindStringSubmatch(item); m != nil {
-			fmt.Fprintf(b, "- %s: %s\n", code(m[1]), prose(m[2]))
+			fmt.Fprintln(b, wrap("- ", code(m[1])+": "+prose(m[2])))
 			continue
 		}
-		fmt.Fprintf(b, "- %s\n", prose(item))
+		fmt.Fprintln(b, wrap("- ", prose(item)))
 	}
 	return b.String()
 }
 
 // markup are the characters that Markdown and HTML would take for their own in the middle of a text.
-var markup = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "&", "&amp;")
+var markup = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">",
+	"&gt;", "&", "&amp;")
 
 // prose is plain text in Markdown.
 func prose(text string) string { return markup.Replace(strings.Join(strings.Fields(text), " ")) }
