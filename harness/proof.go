@@ -27,7 +27,7 @@ type Proof interface {
 func prove(ctx context.Context, p Proof, s Scenario, phase int, env environment.Environment) (reports.Verdict, []string) {
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
-	v, notes, err := p.look(ctx, s, phase, l)
+	v, notes, err := p.look(ctx, s, phase, env)
 	if err != nil {
 		return reports.Verdict{Want: p.String(), Saw: "nothing", Outcome: reports.Inconclusive, Why: err.Error(), Proof: true}, nil
 	}
