@@ -19,7 +19,7 @@ type Detector interface {
 	// check finds what is wrong with the detector without a cluster.
 	check(s Scenario) error
 	// decide watches until it knows, or until ctx ends. f has the requests that were sent since the phase's change began.
-	decide(ctx context.Context, s Scenario, env environment.Environment, f *feed) (reports.Decision, error)
+	decide(ctx context.Context, s Scenario, env environment.Environment, f *sampleFeed) (reports.Decision, error)
 }
 
 // SequentialTest is Wald's sequential probability ratio test on the canary's answers, one after the other (A. Wald, "Sequential Tests of
@@ -69,7 +69,7 @@ func (t SequentialTest) check(s Scenario) error {
 	return nil
 }
 
-func (t SequentialTest) decide(ctx context.Context, s Scenario, _ environment.Environment, f *feed) (reports.Decision, error) {
+func (t SequentialTest) decide(ctx context.Context, s Scenario, _ environment.Environment, f *sampleFeed) (reports.Decision, error) {
 	w := t.start()
 	for {
 		batch, err := f.next(ctx)

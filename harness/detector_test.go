@@ -139,9 +139,9 @@ func TestIstiodComesBack(t *testing.T) {
 	}
 	s := story()
 	s.Phases[1].Do = StopIstiod{}
-	l := newFakeMesh().env()
+	env := newFakeMesh().env()
 	env.Istiod = nil
-	if _, err := play(t.Context(), l, reports.Setup{}, s, Options{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "of its own") {
+	if _, err := Run(t.Context(), env, s, Options{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "of its own") {
 		t.Errorf("somebody else's istiod: got %v, want a refusal", err)
 	}
 }

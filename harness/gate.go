@@ -109,7 +109,7 @@ func (g Gate) check(Scenario) error {
 	return nil
 }
 
-func (g Gate) decide(ctx context.Context, s Scenario, env environment.Environment, _ *feed) (reports.Decision, error) {
+func (g Gate) decide(ctx context.Context, s Scenario, env environment.Environment, _ *sampleFeed) (reports.Decision, error) {
 	tick := time.NewTicker(g.every())
 	defer tick.Stop()
 	bad, good := g.row()

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/reports"
@@ -79,8 +80,8 @@ func TestGateWithoutPrometheus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := errors.New("connection refused")
 		g := Gate{Checks: []Check{FailedShare("v2", 5)}}
-		l := environment.Environment{Metrics: &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}}, map[string]int{}, down}}
-		if _, err := g.decide(t.Context(), story(), l, nil); !errors.Is(err, down) {
+		env := environment.Environment{Metrics: &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}}, map[string]int{}, down}}
+		if _, err := g.decide(t.Context(), story(), env, nil); !errors.Is(err, down) {
 			t.Errorf("got %v, want %v", err, down)
 		}
 	})
@@ -93,15 +94,15 @@ func TestRunWithAGate(t *testing.T) {
 		g := Gate{Checks: []Check{FailedShare("v2", 5), LatencyP99("v2", 250)}}
 		s.Phases[1].Until, s.Phases[1].Expect = g, []expect.Expectation{expect.LetOn()}
 		f := newFakeMesh()
-		l := f.env()
+		env := f.env()
 		provided := ""
 		env.Provide = func(_ context.Context, image string) error { provided = image; return nil }
 		env.Metrics = &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}, g.Checks[1].Query: {20}}, map[string]int{}, nil}
-		rep, err := play(t.Context(), l, reports.Setup{}, s, Options{Dir: t.TempDir() + "/run"})
+		rep, err := Run(t.Context(), env, s, Options{Dir: t.TempDir() + "/run"})
 		if err != nil || rep.Outcome != reports.Pass {
 			t.Fatalf("got %v, %v, want pass: %+v %q", rep.Outcome, err, verdicts(rep), rep.Books.Problems)
 		}
-		if provided != prometheusImage || !f.called("apply Deployment/load-client Service/canarylab-prometheus Service/canarylab-callers ConfigMap/canarylab-prometheus Deployment/canarylab-prometheus") {
+		if provided != addons.PrometheusImage || !f.called("apply Deployment/load-client Service/canarylab-prometheus Service/canarylab-callers ConfigMap/canarylab-prometheus Deployment/canarylab-prometheus") {
 			t.Errorf("got image %q and calls %q, want a Prometheus", provided, f.calls)
 		}
 		if d := rep.Phases[1].Observation.Detection; d == nil || d.Bad || d.After < 5*time.Second || d.AskedAfter < d.SeenAfter {

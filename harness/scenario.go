@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -20,9 +21,9 @@ import (
 // The names that every scenario's manifests share.
 const (
 	// Service is the host that callers ask for, and the value of the label app of its pods.
-	Service = "my-service"
+	Service = environment.Service
 	// Port is the Service's port.
-	Port = 80
+	Port = environment.Port
 	// ManagedBy and Manager are the label that marks what the lab made. It deletes no namespace without it.
 	ManagedBy = mesh.ManagedBy
 	Manager   = mesh.Manager
@@ -195,8 +196,8 @@ func (s Scenario) Validate() error {
 	if err := plan.Validate(); err != nil {
 		wrong("%w", err)
 	} else {
-		for _, e := range entries(plan) {
-			if _, err := by(plan, e); err != nil {
+		for _, e := range plan.Entries() {
+			if _, err := plan.Only(e); err != nil {
 				wrong("%w", err)
 			}
 		}

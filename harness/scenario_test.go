@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/sampleapp"
 )
@@ -126,11 +125,7 @@ func TestStateOfTheFiles(t *testing.T) {
 	s := story()
 	s.Phases = append(s.Phases, Phase{Name: "gone", Do: Rollback{By: Delete("2-half.yaml")}})
 	for phase, want := range []string{"v1", "half", "v1", ""} {
-		b, err := s.state(phase)
-		if err != nil {
-			t.Fatal(err)
-		}
-		objects, err := kube.Objects(b)
+		objects, err := s.state(phase)
 		if err != nil {
 			t.Fatal(err)
 		}
