@@ -1,4 +1,4 @@
-// Package kube is what the lab asks of a Kubernetes API, on client-go: apply, wait, explain, exec, forward and follow.
+// Package kube is what the lab needs of a Kubernetes API, on client-go: apply, wait, explain, exec, forward and follow.
 package kube
 
 import (
@@ -18,7 +18,7 @@ import (
 	"k8s.io/client-go/restmapper"
 )
 
-// FieldManager owns the fields that the lab applies, and is its user agent.
+// FieldManager owns the fields that the lab applies, and is the lab's user agent.
 const FieldManager = "canarylab"
 
 // A Client talks to one cluster. It is safe for concurrent use.
@@ -32,7 +32,7 @@ type Client struct {
 	mapper *restmapper.DeferredDiscoveryRESTMapper
 }
 
-// New returns a Client for cfg, of which it takes a copy. It sends nothing yet.
+// New returns a Client for a copy of cfg. It does not send anything yet.
 //
 // Client-side throttling is off: the lab has the cluster to itself, and API Priority and Fairness protects the others.
 func New(cfg *rest.Config) (*Client, error) {
@@ -81,7 +81,9 @@ func (c *Client) Answers(ctx context.Context) error {
 func (c *Client) Allowed(ctx context.Context, verb, group, resource string) (bool, error) {
 	name, sub, _ := strings.Cut(resource, "/")
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Group: group, Resource: name, Subresource: sub, Verb: verb},
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Group: group, Resource: name, Subresource: sub, Verb: verb,
+		},
 	}}
 	got, err := c.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 	if err != nil {

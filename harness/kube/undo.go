@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,42 +13,46 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// revisionAnnotation is where the deployment controller numbers the ReplicaSets of a Deployment
-// (k8s.io/kubernetes/pkg/controller/deployment/util).
+// revisionAnnotation is the annotation in which the deployment controller numbers the ReplicaSets of a
+// Deployment (k8s.io/kubernetes/pkg/controller/deployment/util).
 const revisionAnnotation = "deployment.kubernetes.io/revision"
 
-// Undo gives a Deployment the pod template that it had before the current one, as kubectl rollout undo does: it is taken from
-// the ReplicaSet with the newest revision below the current. It is an error if there is none. Undo returns when the write
-// was accepted.
-func (c *Client) Undo(ctx context.Context, ns, deployment string) error {
-	apps := c.Kubernetes().AppsV1()
+// Undo gives a Deployment the pod template that it had before the current one, as kubectl rollout undo does. It
+// takes the template from the ReplicaSet with the newest revision below the current one. It is an error if
+// there is none. Undo returns when the API server has accepted the write.
+func (c *Client) Undo(ctx context.Context, ns, deployment string) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("undo the rollout of deployment %s/%s: %w", ns, deployment, err)
+		}
+	}()
+	apps := c.kube.AppsV1()
 	d, err := apps.Deployments(ns).Get(ctx, deployment, metav1.GetOptions{})
 	if err != nil {
-		return fmt.Errorf("undo the rollout of deployment %s/%s: %w", ns, deployment, err)
+		return err
 	}
-	sets, err := apps.ReplicaSets(ns).List(ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(d.Spec.Selector)})
+	own := metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(d.Spec.Selector)}
+	sets, err := apps.ReplicaSets(ns).List(ctx, own)
 	if err != nil {
-		return fmt.Errorf("undo the rollout of deployment %s/%s: %w", ns, deployment, err)
+		return err
 	}
 	before := previous(d, sets.Items)
 	if before == nil {
-		return fmt.Errorf("undo the rollout of deployment %s/%s: it has no earlier revision", ns, deployment)
+		return errors.New("it has no earlier revision")
 	}
 	template := before.Spec.Template.DeepCopy()
 	delete(template.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
-	// A whole template in the place of the other: merged, what only the newer one has would stay.
+	// A replacement, because a merge would keep what only the newer template has.
 	patch, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec/template", "value": template}})
 	if err != nil {
-		return fmt.Errorf("undo the rollout of deployment %s/%s: %w", ns, deployment, err)
+		return err
 	}
-	_, err = apps.Deployments(ns).Patch(ctx, deployment, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: FieldManager})
-	if err != nil {
-		return fmt.Errorf("undo the rollout of deployment %s/%s: %w", ns, deployment, err)
-	}
-	return nil
+	_, err = apps.Deployments(ns).Patch(ctx, deployment, types.JSONPatchType, patch,
+		metav1.PatchOptions{FieldManager: FieldManager})
+	return err
 }
 
-// previous is the deployment's ReplicaSet with the newest revision below the newest of all, nil where there is none.
+// previous returns the deployment's ReplicaSet with the second newest revision, nil if there is none.
 func previous(d *appsv1.Deployment, all []appsv1.ReplicaSet) *appsv1.ReplicaSet {
 	revision := func(s appsv1.ReplicaSet) int {
 		n, err := strconv.Atoi(s.Annotations[revisionAnnotation])
