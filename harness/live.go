@@ -146,8 +146,8 @@ func (l liveProxies) Await(ctx context.Context, ns string, held func(holding)) e
 	if l.watchers[ns] == nil {
 		l.watchers[ns] = mesh.NewWatcher(l.k, l.mesh, ns)
 	}
-	err := l.watchers[ns].Await(ctx, func(h mesh.Held) { held(holding{h.Proxy.Pod, h.At, h.Exact}) })
-	if r := (*mesh.Refusal)(nil); errors.As(err, &r) {
+	err := l.watchers[ns].Await(ctx, func(h mesh.Synced) { held(holding{h.Proxy.Pod, h.At, h.Exact}) })
+	if r := (*mesh.Rejection)(nil); errors.As(err, &r) {
 		return refusal{r.Proxy.Pod, r.Reason}
 	}
 	return err

@@ -44,7 +44,8 @@ func TestAnalyzeFiles(t *testing.T) {
 		{name: "clean", files: []string{demoNamespace, demoRoute}},
 		{
 			name: "a subset that no rule has", files: []string{demoNamespace, toV2},
-			want: []string{"IST0101 Error VirtualService demo/my-service: Referenced host+subset in destinationrule not found"},
+			want: []string{"IST0101 Error VirtualService demo/my-service: Referenced host+subset in destinationrule " +
+				"not found"},
 		},
 		{name: "the later file counts", files: []string{demoNamespace, toV2, strings.ReplaceAll(demoRoute, "io/v1", "io/v1beta1")}},
 		{
@@ -54,7 +55,8 @@ func TestAnalyzeFiles(t *testing.T) {
 		{
 			name:  "weights of nothing",
 			files: []string{demoNamespace, strings.ReplaceAll(demoRoute, "subset: v1}}", "subset: v1}, weight: 0}, {destination: {host: my-service}, weight: 0}")},
-			want:  []string{"IST0106 Error VirtualService demo/my-service: Schema validation error: total destination weight = 0"},
+			want: []string{"IST0106 Error VirtualService demo/my-service: Schema validation error: total " +
+				"destination weight = 0"},
 		},
 		{
 			name: "no injection", files: []string{strings.ReplaceAll(demoNamespace, "istio-injection", "other"), demoRoute},
@@ -145,7 +147,8 @@ func TestAnalyzeFilesThatAreNone(t *testing.T) {
 		"kind: [":  "file 2: parse document 1",
 		"foo: bar": "file 2: document 1 lacks apiVersion",
 	} {
-		if _, err := AnalyzeFiles(t.Context(), [][]byte{[]byte(demoNamespace), []byte(file)}, "demo"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := AnalyzeFiles(t.Context(), [][]byte{[]byte(demoNamespace), []byte(file)}, "demo"); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got error %v, want %q", file, err, want)
 		}
 	}

@@ -42,16 +42,16 @@ func TestReadHosts(t *testing.T) {
 // A host that the proxy ejected by itself is one that it holds; one that istiod calls unhealthy is not.
 func TestEjectedHostsAreHeld(t *testing.T) {
 	const cluster = "outbound|80|v2|my-service.km.svc.cluster.local"
-	h := holding{state: newState(), aside: map[string][]string{cluster: {"10.244.0.7:8080", "10.244.0.9:8080"}}}
+	h := proxyConfig{state: newState(), unhealthy: map[string][]string{cluster: {"10.244.0.7:8080", "10.244.0.9:8080"}}}
 	h.endpoints[cluster] = []string{"10.244.0.8:8080"}
 	want := newState()
 	want.endpoints[cluster] = []string{"10.244.0.8:8080"}
-	if h.ejected(want) {
-		t.Error("nothing that is wanted is aside, and the proxy is to be asked")
+	if h.lacksEndpoint(want) {
+		t.Error("nothing that is wanted is unhealthy, and the proxy is to be asked")
 	}
 	want.endpoints[cluster] = []string{"10.244.0.7:8080", "10.244.0.8:8080"}
-	if !h.ejected(want) {
-		t.Error("a wanted host is aside, and the proxy is not to be asked")
+	if !h.lacksEndpoint(want) {
+		t.Error("a wanted host is unhealthy, and the proxy is not to be asked")
 	}
 	if err := h.readEjected([]byte(clustersOf)); err != nil {
 		t.Fatal(err)

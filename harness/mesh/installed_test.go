@@ -20,13 +20,15 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// An api is so much of an API server as is asked about an Istio: it lists, gets, patches and deletes the objects that are in it.
+// An api is so much of an API server as is asked about an Istio: it lists, gets, patches and
+// deletes the objects that are in it.
 type api struct {
 	mu      sync.Mutex
 	objects []*unstructured.Unstructured
 	deleted []string // "Kind/name", in order
 	broken  bool
-	// conflicts is how many patches are refused because somebody else was faster; patched is told of those that are not.
+	// conflicts is how many patches are refused because somebody else was faster; patched is told
+	// of those that are not.
 	conflicts int
 	patched   func(*unstructured.Unstructured)
 }
@@ -42,15 +44,23 @@ var served = map[string]struct {
 	group, kind string
 	namespaced  bool
 }{
-	"/api/v1/namespaces":                                              {"", "Namespace", false},
-	"/api/v1/pods":                                                    {"", "Pod", true},
-	"/api/v1/configmaps":                                              {"", "ConfigMap", true},
-	"/apis/apps/v1/deployments":                                       {"apps", "Deployment", true},
-	"/apis/" + rbacGroup + "/v1/clusterroles":                         {rbacGroup, "ClusterRole", false},
-	"/apis/" + rbacGroup + "/v1/clusterrolebindings":                  {rbacGroup, "ClusterRoleBinding", false},
-	"/apis/" + crdGroup + "/v1/customresourcedefinitions":             {crdGroup, "CustomResourceDefinition", false},
-	"/apis/" + admissionGroup + "/v1/mutatingwebhookconfigurations":   {admissionGroup, "MutatingWebhookConfiguration", false},
-	"/apis/" + admissionGroup + "/v1/validatingwebhookconfigurations": {admissionGroup, "ValidatingWebhookConfiguration", false},
+	"/api/v1/namespaces":                                  {"", "Namespace", false},
+	"/api/v1/pods":                                        {"", "Pod", true},
+	"/api/v1/configmaps":                                  {"", "ConfigMap", true},
+	"/apis/apps/v1/deployments":                           {"apps", "Deployment", true},
+	"/apis/" + rbacGroup + "/v1/clusterroles":             {rbacGroup, "ClusterRole", false},
+	"/apis/" + rbacGroup + "/v1/clusterrolebindings":      {rbacGroup, "ClusterRoleBinding", false},
+	"/apis/" + crdGroup + "/v1/customresourcedefinitions": {crdGroup, "CustomResourceDefinition", false},
+	"/apis/" + admissionGroup + "/v1/mutatingwebhookconfigurations": {
+		admissionGroup,
+		"MutatingWebhookConfiguration",
+		false,
+	},
+	"/apis/" + admissionGroup + "/v1/validatingwebhookconfigurations": {
+		admissionGroup,
+		"ValidatingWebhookConfiguration",
+		false,
+	},
 }
 
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -62,7 +72,16 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(v)
 	}
 	if a.broken {
-		reply(500, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 500, "message": "etcd is on fire"})
+		reply(
+			500,
+			map[string]any{
+				"kind":       "Status",
+				"apiVersion": "v1",
+				"status":     "Failure",
+				"code":       500,
+				"message":    "etcd is on fire",
+			},
+		)
 		return
 	}
 	path := r.URL.Path
@@ -74,22 +93,39 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		groups := map[string]any{}
 		for _, s := range served {
 			if version := map[string]any{"groupVersion": s.group + "/v1", "version": "v1"}; s.group != "" {
-				groups[s.group] = map[string]any{"name": s.group, "versions": []any{version}, "preferredVersion": version}
+				groups[s.group] = map[string]any{
+					"name":             s.group,
+					"versions":         []any{version},
+					"preferredVersion": version,
+				}
 			}
 		}
-		reply(200, map[string]any{"kind": "APIGroupList", "apiVersion": "v1", "groups": slices.Collect(maps.Values(groups))})
+		reply(
+			200,
+			map[string]any{"kind": "APIGroupList", "apiVersion": "v1", "groups": slices.Collect(maps.Values(groups))},
+		)
 		return
 	}
 	var resources []any
 	for at, s := range served {
 		if slash := strings.LastIndexByte(at, '/'); at[:slash] == path {
-			resources = append(resources, map[string]any{"name": at[slash+1:], "kind": s.kind, "namespaced": s.namespaced,
-				"verbs": []string{"get"}})
+			resources = append(
+				resources,
+				map[string]any{"name": at[slash+1:], "kind": s.kind, "namespaced": s.namespaced,
+					"verbs": []string{"get"}},
+			)
 		}
 	}
 	if resources != nil {
-		reply(200, map[string]any{"kind": "APIResourceList", "groupVersion": strings.TrimPrefix(strings.TrimPrefix(path, "/apis/"),
-			"/api/"), "resources": resources})
+		reply(
+			200,
+			map[string]any{
+				"kind": "APIResourceList",
+				"groupVersion": strings.TrimPrefix(strings.TrimPrefix(path, "/apis/"),
+					"/api/"),
+				"resources": resources,
+			},
+		)
 		return
 	}
 	// Of /api/v1/namespaces/NAMESPACE/pods/NAME, the namespace is looked for beside the path of the kind.
@@ -132,7 +168,16 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 			if a.conflicts > 0 || dig(patch, "metadata", "resourceVersion") != o.GetResourceVersion() {
 				a.conflicts--
-				reply(409, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 409, "reason": "Conflict"})
+				reply(
+					409,
+					map[string]any{
+						"kind":       "Status",
+						"apiVersion": "v1",
+						"status":     "Failure",
+						"code":       409,
+						"reason":     "Conflict",
+					},
+				)
 				return
 			}
 			merge(o.Object, patch)
@@ -143,7 +188,16 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !list {
-		reply(404, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound"})
+		reply(
+			404,
+			map[string]any{
+				"kind":       "Status",
+				"apiVersion": "v1",
+				"status":     "Failure",
+				"code":       404,
+				"reason":     "NotFound",
+			},
+		)
 		return
 	}
 	group := "v1"
@@ -202,7 +256,13 @@ func TestFindPicksTheIstioThatInjects(t *testing.T) {
 	plain := istio(t, "docker.io/istio/pilot:1.30.2")
 	old := istio(t, "gcr.io:443/istio/pilot:1.29.0-distroless", "revision=1-29")
 	// A revision with two tags: namespaces may ask by either.
-	tagged := istio(t, "docker.io/istio/pilot:1.31.0", "revision=1-31", "values.revisionTags[0]=prod", "values.revisionTags[1]=test")
+	tagged := istio(
+		t,
+		"docker.io/istio/pilot:1.31.0",
+		"revision=1-31",
+		"values.revisionTags[0]=prod",
+		"values.revisionTags[1]=test",
+	)
 	byDefault := istio(t, "docker.io/istio/pilot:1.31.0", "revision=1-31", "values.revisionTags[0]=default")
 	elsewhere := istio(t, "docker.io/istio/pilot:1.31.0", "values.global.istioNamespace=mesh")
 	for _, o := range elsewhere {
@@ -241,8 +301,11 @@ func TestFindPicksTheIstioThatInjects(t *testing.T) {
 }
 
 func TestFindSaysWhatThereIs(t *testing.T) {
-	revisions := join(istio(t, "docker.io/istio/pilot:1.31.0", "revision=1-31"), istio(t, "docker.io/istio/pilot:1.29.0",
-		"revision=1-29"))
+	revisions := join(
+		istio(t, "docker.io/istio/pilot:1.31.0", "revision=1-31"),
+		istio(t, "docker.io/istio/pilot:1.29.0",
+			"revision=1-29"),
+	)
 	_, err := Find(t.Context(), (&api{objects: revisions}).client(t), "", nil)
 	want := "namespaces that ask for the default revision; the revisions of Istio here are " +
 		"1-29 (1.29.0, in istio-system), 1-31 (1.31.0, in istio-system): name one (--istio-revision)"
@@ -347,8 +410,15 @@ func TestAnInstalledNamesWhatTheChartsMake(t *testing.T) {
 func istiodPod(name, ns, revision, ready string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "v1", "kind": "Pod",
-		"metadata": map[string]any{"name": name, "namespace": ns, "labels": map[string]any{"app": "istiod", "istio.io/rev": revision}},
-		"status":   map[string]any{"phase": "Running", "conditions": []any{map[string]any{"type": "Ready", "status": ready}}},
+		"metadata": map[string]any{
+			"name":      name,
+			"namespace": ns,
+			"labels":    map[string]any{"app": "istiod", "istio.io/rev": revision},
+		},
+		"status": map[string]any{
+			"phase":      "Running",
+			"conditions": []any{map[string]any{"type": "Ready", "status": ready}},
+		},
 	}}
 }
 
@@ -448,7 +518,12 @@ func TestGuestsIstioLooksAtItsOwnNamespaces(t *testing.T) {
 		list, _, _ := unstructured.NestedSlice(o.Object, "webhooks")
 		for _, w := range list {
 			webhooks++
-			got, _, _ := unstructured.NestedString(w.(map[string]any), "namespaceSelector", "matchLabels", "canarylab.io/cluster")
+			got, _, _ := unstructured.NestedString(
+				w.(map[string]any),
+				"namespaceSelector",
+				"matchLabels",
+				"canarylab.io/cluster",
+			)
 			if got != "existing" {
 				t.Errorf("webhook of %s %s: got a selector for %q, want existing", o.GetKind(), o.GetName(), got)
 			}
@@ -484,8 +559,9 @@ func TestGuestsIstioIsNotInstalledOverAnother(t *testing.T) {
 		"a namespace":           {[]*unstructured.Unstructured{namespace(Namespace, nil, nil)}, "Namespace istio-system"},
 		"a CRD":                 {[]*unstructured.Unstructured{foreign}, "virtualservices.networking.istio.io"},
 	} {
-		err := nobodysElse(t.Context(), (&api{objects: tc.there}).client(t), m)
-		if (err != nil) != (tc.want != "") || err != nil && (!errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), tc.want)) {
+		err := checkForeign(t.Context(), (&api{objects: tc.there}).client(t), m)
+		if (err != nil) != (tc.want != "") ||
+			err != nil && (!errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("%s: got %v, want an error with %q", name, err, tc.want)
 		}
 	}

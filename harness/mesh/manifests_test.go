@@ -19,7 +19,10 @@ func rendered(t *testing.T, o Options) Manifests {
 }
 
 func find(objects []*unstructured.Unstructured, kind, name string) *unstructured.Unstructured {
-	i := slices.IndexFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() == kind && o.GetName() == name })
+	i := slices.IndexFunc(
+		objects,
+		func(o *unstructured.Unstructured) bool { return o.GetKind() == kind && o.GetName() == name },
+	)
 	if i < 0 {
 		return nil
 	}
@@ -122,7 +125,10 @@ func TestRenderOptions(t *testing.T) {
 	if len(plain.Gateway) != 0 {
 		t.Errorf("got %d objects of a gateway, want none", len(plain.Gateway))
 	}
-	other := rendered(t, Options{Hub: "docker.io/istio", Tag: "1.31.0", Values: []string{"values.pilot.env.PILOT_DEBOUNCE_AFTER=10ms"}})
+	other := rendered(
+		t,
+		Options{Hub: "docker.io/istio", Tag: "1.31.0", Values: []string{"values.pilot.env.PILOT_DEBOUNCE_AFTER=10ms"}},
+	)
 	if other.Sum == plain.Sum {
 		t.Errorf("got sum %s of two different options, want two", other.Sum)
 	}
@@ -156,7 +162,10 @@ func TestReleasedImagesKeepIstiosOwnSettings(t *testing.T) {
 	if got := env(released, filter); got == "false" {
 		t.Errorf("released images: got %s=%q, want Istio's default", filter, got)
 	}
-	if got, want := rendered(t, released).Images, []string{"registry.example.com/istio/pilot:1.2.3", "registry.example.com/istio/proxyv2:1.2.3"}; !slices.Equal(got, want) {
+	if got, want := rendered(t, released).Images, []string{"registry.example.com/istio/pilot:1.2.3", "registry.example.com/istio/proxyv2:1.2.3"}; !slices.Equal(
+		got,
+		want,
+	) {
 		t.Errorf("got images %q, want %q", got, want)
 	}
 }

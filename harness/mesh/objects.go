@@ -19,7 +19,7 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// objects are what istiod makes a proxy's configuration from: so much of the cluster as concerns the lab.
+// objects has what istiod makes a proxy's configuration from, as far as it concerns the lab.
 type objects struct {
 	mesh     *meshconfig.MeshConfig
 	services []corev1.Service
@@ -28,13 +28,13 @@ type objects struct {
 	configs []config.Config
 }
 
-// A lister reads lists side by side.
+// A lister reads lists concurrently.
 type lister struct {
 	*errgroup.Group
 	mu sync.Mutex
 }
 
-// list reads, and then adds what was read, one at a time.
+// list calls read concurrently, and then add, one call at a time.
 func (l *lister) list(what string, read func() (add func(), err error)) {
 	l.Go(func() error {
 		add, err := read()
@@ -48,8 +48,9 @@ func (l *lister) list(what string, read func() (add func(), err error)) {
 	})
 }
 
-// policies lists the kinds that istiod takes from the root namespace too: the EnvoyFilters, PeerAuthentications and
-// AuthorizationPolicies of ns. RequestAuthentications are left out, because istiod fetches what they need from elsewhere.
+// policies lists the kinds that istiod also takes from the root namespace: the EnvoyFilters,
+// PeerAuthentications and AuthorizationPolicies of ns. It leaves out RequestAuthentications,
+// because istiod fetches what they need from elsewhere.
 func (l *lister) policies(ctx context.Context, k *kube.Client, ns string, into *[]config.Config) {
 	all := metav1.ListOptions{}
 	security := k.Istio().SecurityV1()
@@ -76,46 +77,43 @@ func loadPolicies(ctx context.Context, k *kube.Client, ns string) ([]config.Conf
 	return configs, g.Wait()
 }
 
-// load reads the objects of namespaces, and the mesh configuration, side by side.
-func load(ctx context.Context, k *kube.Client, m Installed, namespaces []string) (objects, error) {
-	quiet()
+// load reads the objects of a namespace and the mesh configuration, concurrently.
+func load(ctx context.Context, k *kube.Client, m Installed, ns string) (objects, error) {
+	silenceIstio()
 	var o objects
 	g, ctx := errgroup.WithContext(ctx)
 	l := lister{Group: g}
-	list := l.list
 	all := metav1.ListOptions{}
-	list("the mesh configuration", func() (func(), error) {
+	core, net := k.Kubernetes().CoreV1(), k.Istio().NetworkingV1()
+	l.list("the mesh configuration", func() (func(), error) {
 		c, err := loadMesh(ctx, k, m)
 		return func() { o.mesh = c }, err
 	})
-	for _, ns := range namespaces {
-		core, net := k.Kubernetes().CoreV1(), k.Istio().NetworkingV1()
-		list("services of "+ns, func() (func(), error) {
-			l, err := core.Services(ns).List(ctx, all)
-			return func() { o.services = append(o.services, l.Items...) }, err
-		})
-		list("pods of "+ns, func() (func(), error) {
-			l, err := core.Pods(ns).List(ctx, all)
-			return func() { o.pods = append(o.pods, l.Items...) }, err
-		})
-		list("virtual services of "+ns, func() (func(), error) {
-			l, err := net.VirtualServices(ns).List(ctx, all)
-			return func() { o.configs = translate(o.configs, l.Items, gvk.VirtualService) }, err
-		})
-		list("destination rules of "+ns, func() (func(), error) {
-			l, err := net.DestinationRules(ns).List(ctx, all)
-			return func() { o.configs = translate(o.configs, l.Items, gvk.DestinationRule) }, err
-		})
-		list("gateways of "+ns, func() (func(), error) {
-			l, err := net.Gateways(ns).List(ctx, all)
-			return func() { o.configs = translate(o.configs, l.Items, gvk.Gateway) }, err
-		})
-		list("sidecars of "+ns, func() (func(), error) {
-			l, err := net.Sidecars(ns).List(ctx, all)
-			return func() { o.configs = translate(o.configs, l.Items, gvk.Sidecar) }, err
-		})
-		l.policies(ctx, k, ns, &o.configs)
-	}
+	l.list("services of "+ns, func() (func(), error) {
+		found, err := core.Services(ns).List(ctx, all)
+		return func() { o.services = found.Items }, err
+	})
+	l.list("pods of "+ns, func() (func(), error) {
+		found, err := core.Pods(ns).List(ctx, all)
+		return func() { o.pods = found.Items }, err
+	})
+	l.list("virtual services of "+ns, func() (func(), error) {
+		found, err := net.VirtualServices(ns).List(ctx, all)
+		return func() { o.configs = translate(o.configs, found.Items, gvk.VirtualService) }, err
+	})
+	l.list("destination rules of "+ns, func() (func(), error) {
+		found, err := net.DestinationRules(ns).List(ctx, all)
+		return func() { o.configs = translate(o.configs, found.Items, gvk.DestinationRule) }, err
+	})
+	l.list("gateways of "+ns, func() (func(), error) {
+		found, err := net.Gateways(ns).List(ctx, all)
+		return func() { o.configs = translate(o.configs, found.Items, gvk.Gateway) }, err
+	})
+	l.list("sidecars of "+ns, func() (func(), error) {
+		found, err := net.Sidecars(ns).List(ctx, all)
+		return func() { o.configs = translate(o.configs, found.Items, gvk.Sidecar) }, err
+	})
+	l.policies(ctx, k, ns, &o.configs)
 	return o, g.Wait()
 }
 
@@ -126,12 +124,12 @@ func translate[T runtime.Object](configs []config.Config, items []T, kind config
 	return configs
 }
 
-// loadMesh reads the mesh configuration where istiod reads it.
+// loadMesh reads the mesh configuration from where istiod reads it.
 func loadMesh(ctx context.Context, k *kube.Client, m Installed) (*meshconfig.MeshConfig, error) {
 	got, err := k.Kubernetes().CoreV1().ConfigMaps(m.Namespace).Get(ctx, m.configMap(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		// So does istiod. Istio's chart names it istio-default where somebody asked for a revision of that name, and istiod does not
-		// look there.
+		// istiod does the same. Istio's chart names the ConfigMap istio-default for a revision of
+		// that name, and istiod does not look there.
 		return meshdefaults.ApplyMeshConfigDefaults("")
 	}
 	if err != nil {

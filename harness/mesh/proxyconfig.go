@@ -4,49 +4,57 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// A holding is the state that a proxy has, by its own account.
-type holding struct {
+// A proxyConfig is the state that a proxy says it has.
+type proxyConfig struct {
 	state
-	// updated is when the proxy last took over a route configuration, a cluster or a listener that is in the state, by its clock.
+	// updated is when the proxy last took over a route configuration, a cluster or a listener that
+	// is in the state, by its clock.
 	updated time.Time
-	// seen tells that updated is when a change was seen, not the proxy's word.
-	seen bool
-	// aside are the endpoints, by cluster, that the proxy sends nothing to: because istiod calls them unhealthy or draining, or because its own outlier
-	// detection ejected them, which it does not tell apart here.
-	aside map[string][]string
-	// refused is the reason of the newest rejected configuration, refusedAt its time. Empty and zero without one.
-	refused   string
-	refusedAt time.Time
+	// observed tells that updated is when a change was observed, and does not come from the proxy.
+	observed bool
+	// unhealthy has, by cluster, the endpoints that the proxy sends nothing to. Either istiod calls
+	// them unhealthy or draining, or the proxy's own outlier detection ejected them. The dump does
+	// not tell the two apart.
+	unhealthy map[string][]string
+	// rejected is the reason of the newest configuration that the proxy rejected, rejectedAt its
+	// time. Both are empty without one.
+	rejected   string
+	rejectedAt time.Time
 }
 
-// reject takes in the rejection that a part of a dump has, if any.
-func (h *holding) reject(f failure) {
-	if f.LastUpdateAttempt.After(h.refusedAt) {
-		h.refused, h.refusedAt = f.Details, f.LastUpdateAttempt
+// touch notes that the proxy took over a part of its configuration at a moment.
+func (c *proxyConfig) touch(at time.Time) {
+	if at.After(c.updated) {
+		c.updated = at
 	}
 }
 
-// A failure is Envoy's UpdateFailureState: what became of the newest version of a resource that was not taken over. It goes
-// away when a later version is.
-type failure struct {
+// noteRejection takes over the rejection in a part of a dump, if there is one.
+func (c *proxyConfig) noteRejection(f updateFailure) {
+	if f.LastUpdateAttempt.After(c.rejectedAt) {
+		c.rejected, c.rejectedAt = f.Details, f.LastUpdateAttempt
+	}
+}
+
+// An updateFailure is Envoy's UpdateFailureState: why a proxy rejected the newest version of a
+// resource. It goes away when the proxy accepts a later one.
+type updateFailure struct {
 	LastUpdateAttempt time.Time `json:"last_update_attempt"`
 	Details           string    `json:"details"`
 }
 
-// The parts of Envoy's config_dump (envoy.admin.v3.ConfigDump) that are read. Where a resource was asked for, configs
-// has its instances; a dynamic cluster, route configuration or listener has the time of its last change beside it.
+// A configDump has the parts of Envoy's config_dump (envoy.admin.v3.ConfigDump) that are read.
+// Where a resource was asked for, configs has its instances. A dynamic cluster, route configuration
+// or listener has the time of its last change beside it.
 type configDump struct {
 	Configs []struct {
-		Name        string    `json:"name"`
-		LastUpdated time.Time `json:"last_updated"`
-		ErrorState  failure   `json:"error_state"`
+		Name        string        `json:"name"`
+		LastUpdated time.Time     `json:"last_updated"`
+		ErrorState  updateFailure `json:"error_state"`
 		RouteConfig struct {
 			VirtualHosts []struct {
 				Name   string           `json:"name"`
@@ -63,12 +71,7 @@ type configDump struct {
 			Endpoints   []struct {
 				LbEndpoints []struct {
 					Endpoint struct {
-						Address struct {
-							SocketAddress struct {
-								Address   string `json:"address"`
-								PortValue int    `json:"port_value"`
-							} `json:"socket_address"`
-						} `json:"address"`
+						Address envoyAddress `json:"address"`
 					} `json:"endpoint"`
 					HealthStatus string `json:"health_status"`
 				} `json:"lb_endpoints"`
@@ -77,122 +80,131 @@ type configDump struct {
 	} `json:"configs"`
 }
 
-// readHolding makes a holding of a proxy's dumps of its dynamic route configurations, its active dynamic clusters and
-// its dynamic endpoints. A virtual host or cluster is kept where wanted has it, or where ns has its service.
-func readHolding(routes, clusters, endpoints []byte, wanted state, ns string) (holding, error) {
-	h := holding{state: newState(), aside: map[string][]string{}}
-	var dump configDump
-	if err := json.Unmarshal(routes, &dump); err != nil {
-		return holding{}, fmt.Errorf("read the route configurations: %w", err)
+func parseDump(b []byte, what string) (d configDump, err error) {
+	if err := json.Unmarshal(b, &d); err != nil {
+		return d, fmt.Errorf("read the %s: %w", what, err)
 	}
-	for _, c := range dump.Configs {
-		h.reject(c.ErrorState)
-		kept := false
-		for _, vh := range c.RouteConfig.VirtualHosts {
-			if _, want := wanted.routes[vh.Name]; !want && !ourVirtualHost(vh.Name, ns) {
+	return d, nil
+}
+
+// readProxyConfig reads a proxy's dumps of its dynamic route configurations, its active dynamic
+// clusters and its dynamic endpoints. It keeps a virtual host or cluster if wanted has it, or if
+// its service is in ns.
+func readProxyConfig(routes, clusters, endpoints []byte, wanted state, ns string) (proxyConfig, error) {
+	c := proxyConfig{state: newState(), unhealthy: map[string][]string{}}
+	err := c.readRoutes(routes, wanted, ns)
+	if err == nil {
+		err = c.readClusters(clusters, ns)
+	}
+	if err == nil {
+		err = c.readEndpoints(endpoints, ns)
+	}
+	return c, err
+}
+
+func (c *proxyConfig) readRoutes(routes []byte, wanted state, ns string) error {
+	dump, err := parseDump(routes, "route configurations")
+	if err != nil {
+		return err
+	}
+	for _, d := range dump.Configs {
+		c.noteRejection(d.ErrorState)
+		for _, vh := range d.RouteConfig.VirtualHosts {
+			if _, want := wanted.routes[vh.Name]; !want && !isVirtualHostOf(vh.Name, ns) {
 				continue
 			}
-			texts := []string{}
-			for _, route := range vh.Routes {
-				t, err := canonicalRoute(route)
-				if err != nil {
-					return holding{}, err
-				}
-				texts = append(texts, t)
+			if c.routes[vh.Name], err = canonicalRoutes(vh.Routes); err != nil {
+				return err
 			}
-			h.routes[vh.Name] = texts
-			kept = true
-		}
-		if kept && c.LastUpdated.After(h.updated) {
-			h.updated = c.LastUpdated
+			c.touch(d.LastUpdated)
 		}
 	}
+	return nil
+}
 
-	dump = configDump{}
-	if err := json.Unmarshal(clusters, &dump); err != nil {
-		return holding{}, fmt.Errorf("read the clusters: %w", err)
+func (c *proxyConfig) readClusters(clusters []byte, ns string) error {
+	dump, err := parseDump(clusters, "clusters")
+	if err != nil {
+		return err
 	}
-	for _, c := range dump.Configs {
-		h.reject(c.ErrorState)
-		name, _ := c.Cluster["name"].(string)
-		if !ourCluster(name, ns) {
+	for _, d := range dump.Configs {
+		c.noteRejection(d.ErrorState)
+		name, _ := d.Cluster["name"].(string)
+		if !isClusterOf(name, ns) {
 			continue
 		}
-		parts, err := canonicalCluster(c.Cluster)
-		if err != nil {
-			return holding{}, err
+		if c.clusters[name], err = canonicalCluster(d.Cluster); err != nil {
+			return err
 		}
-		h.clusters[name] = parts
-		if c.LastUpdated.After(h.updated) {
-			h.updated = c.LastUpdated
-		}
+		c.touch(d.LastUpdated)
 	}
+	return nil
+}
 
-	dump = configDump{}
-	if err := json.Unmarshal(endpoints, &dump); err != nil {
-		return holding{}, fmt.Errorf("read the endpoints: %w", err)
+func (c *proxyConfig) readEndpoints(endpoints []byte, ns string) error {
+	dump, err := parseDump(endpoints, "endpoints")
+	if err != nil {
+		return err
 	}
-	for _, c := range dump.Configs {
-		name := c.EndpointConfig.ClusterName
-		if !ourCluster(name, ns) {
+	for _, d := range dump.Configs {
+		name := d.EndpointConfig.ClusterName
+		if !isClusterOf(name, ns) {
 			continue
 		}
 		addresses := []string{}
-		for _, locality := range c.EndpointConfig.Endpoints {
+		for _, locality := range d.EndpointConfig.Endpoints {
 			for _, e := range locality.LbEndpoints {
-				a := e.Endpoint.Address.SocketAddress
-				address := net.JoinHostPort(a.Address, strconv.Itoa(a.PortValue))
-				if s := e.HealthStatus; s != "" && s != "HEALTHY" && s != "UNKNOWN" {
-					h.aside[name] = append(h.aside[name], address)
-					continue
+				if a := e.Endpoint.Address.String(); healthyEDS(e.HealthStatus) {
+					addresses = append(addresses, a)
+				} else {
+					c.unhealthy[name] = append(c.unhealthy[name], a)
 				}
-				addresses = append(addresses, address)
 			}
 		}
 		slices.Sort(addresses)
-		h.endpoints[name] = addresses
+		c.endpoints[name] = addresses
 	}
-	return h, nil
+	return nil
 }
 
-// ejected tells whether an endpoint that is wanted is aside: then the proxy has to be asked why.
-func (h *holding) ejected(want state) bool {
-	for c, addresses := range h.aside {
-		if slices.ContainsFunc(addresses, func(a string) bool { return slices.Contains(want.endpoints[c], a) }) {
+// lacksEndpoint tells whether the proxy calls an endpoint unhealthy that want has. Then the proxy has to be asked why.
+func (c *proxyConfig) lacksEndpoint(want state) bool {
+	for cluster, addresses := range c.unhealthy {
+		if slices.ContainsFunc(addresses, func(a string) bool { return slices.Contains(want.endpoints[cluster], a) }) {
 			return true
 		}
 	}
 	return false
 }
 
-// readEjected counts endpoints among those that the proxy holds which it ejected by itself, from its account of its hosts.
-func (h *holding) readEjected(clusters []byte) error {
-	for c := range h.aside {
-		hosts, _, err := readHosts(clusters, c)
+// readEjected adds the endpoints that the proxy itself ejected to those that it has, from its list of hosts.
+func (c *proxyConfig) readEjected(clusters []byte) error {
+	for cluster := range c.unhealthy {
+		hosts, _, err := readHosts(clusters, cluster)
 		if err != nil {
 			return err
 		}
 		for _, host := range hosts {
-			if host.Ejected && !host.Unhealthy && slices.Contains(h.aside[c], host.Address) {
-				h.endpoints[c] = append(h.endpoints[c], host.Address)
+			if host.Ejected && !host.Unhealthy && slices.Contains(c.unhealthy[cluster], host.Address) {
+				c.endpoints[cluster] = append(c.endpoints[cluster], host.Address)
 			}
 		}
-		slices.Sort(h.endpoints[c])
+		slices.Sort(c.endpoints[cluster])
 	}
 	return nil
 }
 
-// readListeners takes in a proxy's dump of its dynamic listeners, as far as s goes. A listener that is not in use yet, or no
-// longer, does not count.
-func (h *holding) readListeners(listeners []byte, s *scope) error {
-	h.scope = s
-	var dump configDump
-	if err := json.Unmarshal(listeners, &dump); err != nil {
-		return fmt.Errorf("read the listeners: %w", err)
+// readListeners reads a proxy's dump of its dynamic listeners, as far as s goes. It ignores a
+// listener that is not in use yet, or no longer.
+func (c *proxyConfig) readListeners(listeners []byte, s *scope) error {
+	c.scope = s
+	dump, err := parseDump(listeners, "listeners")
+	if err != nil {
+		return err
 	}
-	for _, c := range dump.Configs {
-		h.reject(c.ErrorState)
-		l := c.ActiveState.Listener
+	for _, d := range dump.Configs {
+		c.noteRejection(d.ErrorState)
+		l := d.ActiveState.Listener
 		if l == nil {
 			continue
 		}
@@ -200,85 +212,11 @@ func (h *holding) readListeners(listeners []byte, s *scope) error {
 		if err != nil {
 			return err
 		}
-		maps.Copy(h.listeners, parts)
-		direction, _ := l["traffic_direction"].(string)
-		// What has gone from a listener left its mark there too.
-		if s.covers(c.Name, direction) && c.ActiveState.LastUpdated.After(h.updated) {
-			h.updated = c.ActiveState.LastUpdated
+		maps.Copy(c.listeners, parts)
+		// A removal from a listener updates its time too.
+		if direction, _ := l["traffic_direction"].(string); s.covers(d.Name, direction) {
+			c.touch(d.ActiveState.LastUpdated)
 		}
 	}
 	return nil
-}
-
-// difference says in words in what got is not want, each thing on its own; nothing where they are the same. Endpoints
-// count only for the clusters whose endpoints want knows.
-func difference(want, got state) []string {
-	var diffs []string
-	for _, vh := range slices.Sorted(maps.Keys(want.routes)) {
-		have, ok := got.routes[vh]
-		if !ok {
-			diffs = append(diffs, "virtual host "+vh+" is missing")
-			continue
-		}
-		diffs = append(diffs, routeDifference(vh, want.routes[vh], have)...)
-	}
-	for _, vh := range slices.Sorted(maps.Keys(got.routes)) {
-		if _, ok := want.routes[vh]; !ok {
-			diffs = append(diffs, "virtual host "+vh+" is still there")
-		}
-	}
-	for _, c := range slices.Sorted(maps.Keys(want.clusters)) {
-		switch have, ok := got.clusters[c]; {
-		case !ok:
-			diffs = append(diffs, "cluster "+c+" is missing")
-		default:
-			for _, part := range comparedParts {
-				if g, w := have[part], want.clusters[c][part]; g != w {
-					diffs = append(diffs, fmt.Sprintf("cluster %s, %s: got %s, want %s", c, part, orNone(g), orNone(w)))
-				}
-			}
-		}
-	}
-	for _, c := range slices.Sorted(maps.Keys(got.clusters)) {
-		if _, ok := want.clusters[c]; !ok {
-			diffs = append(diffs, "cluster "+c+" is still there")
-		}
-	}
-	for _, c := range slices.Sorted(maps.Keys(want.endpoints)) {
-		// A cluster that is missing has been named already.
-		if _, ok := got.clusters[c]; ok && !slices.Equal(want.endpoints[c], got.endpoints[c]) {
-			diffs = append(diffs, fmt.Sprintf("endpoints of %s: got [%s], want [%s]",
-				c, strings.Join(got.endpoints[c], " "), strings.Join(want.endpoints[c], " ")))
-		}
-	}
-	parts := maps.Clone(want.listeners)
-	maps.Copy(parts, got.listeners)
-	for _, part := range slices.Sorted(maps.Keys(parts)) {
-		if g, w := got.listeners[part], want.listeners[part]; g != w {
-			diffs = append(diffs, fmt.Sprintf("%s: got %s, want %s", part, orNone(g), orNone(w)))
-		}
-	}
-	return diffs
-}
-
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
-
-// routeDifference compares routes in order: the first that matches a request takes it.
-func routeDifference(vh string, want, got []string) []string {
-	if len(want) != len(got) {
-		return []string{fmt.Sprintf("virtual host %s: got %d routes, want %d: got %s, want %s",
-			vh, len(got), len(want), strings.Join(got, " "), strings.Join(want, " "))}
-	}
-	var diffs []string
-	for i := range want {
-		if want[i] != got[i] {
-			diffs = append(diffs, fmt.Sprintf("virtual host %s, route %d: got %s, want %s", vh, i+1, got[i], want[i]))
-		}
-	}
-	return diffs
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// Uninstall removes the cluster-wide objects of an Istio that was installed with Options.Labels; what is in namespaces goes with them.
-// Objects without those labels are somebody else's and stay, whatever they are called.
+// Uninstall removes the cluster-wide objects of an Istio that was installed with Options.Labels.
+// Objects in namespaces go with these. Objects without the labels belong to somebody else and stay,
+// whatever their names are.
 func Uninstall(ctx context.Context, k *kube.Client, labels map[string]string) error {
 	if len(labels) == 0 {
 		return errors.New("uninstall Istio: no labels to tell the lab's objects by")
