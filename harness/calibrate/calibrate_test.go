@@ -18,7 +18,8 @@ import (
 )
 
 // full asks for the whole calibration, whose numbers are asserted. It wants a machine that does nothing else.
-var full = flag.Bool("calibrate", false, "run the whole calibration (make calibrate) and hold it against the issue's numbers")
+var full = flag.Bool("calibrate", false,
+	"run the whole calibration (make calibrate) and hold it against the issue's numbers")
 
 // coverage is what a bracket promises.
 const coverage = 0.99
@@ -116,20 +117,27 @@ func trials(t *testing.T, seed uint64, n int, before, after time.Duration, cells
 
 // The bracket has the true switch in it, over rates and shares; the last affected request is where it must be.
 func TestCalibrateRollback(t *testing.T) {
-	cells := []cell{{rate: 50, share: 1}, {rate: 100, share: 0.5}, {rate: 200, share: 0.25, broken: true}, {rate: 400, share: 0.1}}
+	cells := []cell{
+		{rate: 50, share: 1}, {rate: 100, share: 0.5}, {rate: 200, share: 0.25, broken: true}, {rate: 400, share: 0.1},
+	}
 	n := 4
 	if *full {
 		n = 125
 		cells = []cell{
-			{rate: 50, share: 1}, {rate: 50, share: 0.5, broken: true}, {rate: 100, share: 1, broken: true}, {rate: 100, share: 0.5},
-			{rate: 100, share: 0.25}, {rate: 100, share: 0.25, broken: true}, {rate: 200, share: 1}, {rate: 200, share: 0.5, broken: true},
-			{rate: 200, share: 0.25}, {rate: 200, share: 0.1}, {rate: 200, share: 0.1, broken: true}, {rate: 300, share: 0.5},
-			{rate: 300, share: 0.25, broken: true}, {rate: 300, share: 0.1}, {rate: 300, share: 0.05}, {rate: 300, share: 0.05, broken: true},
+			{rate: 50, share: 1}, {rate: 50, share: 0.5, broken: true}, {rate: 100, share: 1, broken: true},
+			{rate: 100, share: 0.5},
+			{rate: 100, share: 0.25}, {rate: 100, share: 0.25, broken: true}, {rate: 200, share: 1},
+			{rate: 200, share: 0.5, broken: true},
+			{rate: 200, share: 0.25}, {rate: 200, share: 0.1}, {rate: 200, share: 0.1, broken: true},
+			{rate: 300, share: 0.5},
+			{rate: 300, share: 0.25, broken: true}, {rate: 300, share: 0.1}, {rate: 300, share: 0.05},
+			{rate: 300, share: 0.05, broken: true},
 		}
 	}
 	all := trials(t, 1, n, time.Second, 1500*time.Millisecond, cells...)
 	slices.SortStableFunc(all, func(a, b trial) int { return strings.Compare(key(a.cell), key(b.cell)) })
-	table := newTable("requests/s", "share", "trials", "resolution", "off p50", "off p99", "bracket p50", "open", "missed")
+	table := newTable("requests/s", "share", "trials", "resolution", "off p50", "off p99", "bracket p50", "open",
+		"missed")
 	missed, closed := 0, 0
 	for i := 0; i < len(all); {
 		j := i
@@ -151,17 +159,21 @@ func TestCalibrateRollback(t *testing.T) {
 		}
 		missed, closed = missed+bad, closed+len(offs)
 		c := all[i].cell
-		table.row(c.rate, fmt.Sprintf("%g %%", 100*c.share), j-i, time.Duration(float64(time.Second)/(float64(c.rate)*c.share)),
+		table.row(c.rate, fmt.Sprintf("%g %%", 100*c.share), j-i, time.Duration(
+			float64(time.Second)/(float64(c.rate)*c.share)),
 			at(offs, 50), at(offs, 99), at(widths, 50), open, bad)
 		i = j
 	}
 	covered := reports.NewShare(closed-missed, closed)
-	t.Logf("rollback, %d trials of which %d have a bracket; the bracket has the truth in it in %s\n%s", len(all), closed, covered, table)
+	t.Logf("rollback, %d trials of which %d have a bracket; the bracket has the truth in it in %s\n%s", len(all),
+		closed, covered, table)
 	if closed < len(all)*9/10 {
 		t.Errorf("only %d of %d trials have a bracket", closed, len(all))
 	}
 	// That many misses, or more, come up by chance once in a million times if each has a probability of 1 %.
-	if limit := int(distuv.Binomial{N: float64(closed), P: 1 - coverage}.Mean()); missed > limit && chance(missed, closed, 1-coverage) < 1e-6 {
+	if limit := int(distuv.Binomial{N: float64(closed), P: 1 - coverage}.Mean()); missed > limit && chance(
+		missed, closed, 1-coverage,
+	) < 1e-6 {
 		t.Errorf("%d of %d brackets missed the truth: the promise of %g %% does not hold", missed, closed, 100*coverage)
 	}
 	if *full && (closed < 1800 || float64(missed) > float64(closed)*(1-coverage)) {
@@ -193,7 +205,8 @@ func TestCalibrateResolution(t *testing.T) {
 			missed++
 		}
 	}
-	t.Logf("1,000 requests a second from 100 %% canary, %d trials: off by %s at p50, %s at p99, %s at most; bracket of %s at p50; %d missed, %d open",
+	t.Logf("1,000 requests a second from 100 %% canary, %d trials: off by %s at p50, %s at p99, %s at most; bracket "+
+		"of %s at p50; %d missed, %d open",
 		n, at(offs, 50), at(offs, 99), at(offs, 100), at(widths, 50), missed, open)
 	// A machine that stands still for a quarter of a second leaves nothing to time.
 	if open > n/5 || *full && open > 0 {
@@ -234,7 +247,9 @@ func TestCalibrateNull(t *testing.T) {
 	r.stop()
 	seen, of := 0, 0
 	for _, c := range cells {
-		for _, o := range r.analyze(c.name(), func(phase string) bool { return strings.HasPrefix(phase, "back") }).Observations {
+		for _, o := range r.analyze(c.name(), func(phase string) bool {
+			return strings.HasPrefix(phase, "back")
+		}).Observations {
 			if o.Rollback == nil {
 				continue
 			}

@@ -69,8 +69,9 @@ type recording struct {
 func record(t testing.TB, w *truth, cells ...cell) *recording {
 	t.Helper()
 	r := &recording{
-		t: t, truth: w, path: filepath.Join(t.TempDir(), reports.TraceFile), begun: make(chan struct{}), ended: make(chan error, 1),
-		plan: loadgen.Plan{Run: "calibrate", URL: w.url, Duration: loadgen.MaxDuration, Timeout: 5 * time.Second},
+		t: t, truth: w, path: filepath.Join(t.TempDir(), reports.TraceFile), begun: make(chan struct{}),
+		ended: make(chan error, 1),
+		plan:  loadgen.Plan{Run: "calibrate", URL: w.url, Duration: loadgen.MaxDuration, Timeout: 5 * time.Second},
 	}
 	for _, c := range cells {
 		r.plan.Cohorts = append(r.plan.Cohorts, loadgen.Cohort{
@@ -182,7 +183,9 @@ func (r *recording) analyze(cohort string, back func(phase string) bool) *report
 	plan := r.plan
 	if cohort != "" {
 		src = cohortSource{src, cohort}
-		plan.Cohorts = slices.DeleteFunc(slices.Clone(plan.Cohorts), func(c loadgen.Cohort) bool { return c.Name != cohort })
+		plan.Cohorts = slices.DeleteFunc(slices.Clone(plan.Cohorts), func(c loadgen.Cohort) bool {
+			return c.Name != cohort
+		})
 	}
 	spec := reports.Spec{Plan: plan}
 	for _, p := range r.phases {

@@ -16,8 +16,8 @@ import (
 // cohortHeader tells the truth's cohorts apart.
 const cohortHeader = "X-Cohort"
 
-// A truth answers the load as a mesh with two versions would, and knows what it did and when. It decides on each request at
-// one moment, by the monotonic clock.
+// A truth answers the load as a mesh with two versions would, and knows what it did and when. It decides on
+// each request at one moment, by the monotonic clock.
 type truth struct {
 	url string
 
@@ -46,7 +46,8 @@ func newTruth(t testing.TB, seed uint64, cohorts ...cell) *truth {
 	w := &truth{cohorts: map[string]*rule{}, received: map[string]uint64{}}
 	for i, c := range cohorts {
 		w.cohorts[c.name()] = &rule{
-			random: rand.New(rand.NewPCG(seed, uint64(i))), share: c.share, broken: c.broken, answered: map[string]int{},
+			random: rand.New(rand.NewPCG(seed, uint64(i))), share: c.share, broken: c.broken,
+			answered: map[string]int{},
 		}
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -68,7 +68,9 @@ func TestQuery(t *testing.T) {
 		{"zero is a number", info, Sample{Value: 0, At: time.UnixMilli(1795546820116), Found: true}, nil},
 		{"no series", nothing, Sample{}, nil},
 		{"a share of no requests", nan, Sample{At: time.UnixMilli(1795546819477)}, nil},
-		{"several series", several, Sample{}, []string{"2 series", `cluster_name="outbound|80|v1|my-service`, `cluster_name="outbound|80|v2|my-service`}},
+		{"several series", several, Sample{}, []string{
+			"2 series", `cluster_name="outbound|80|v1|my-service`, `cluster_name="outbound|80|v2|my-service`,
+		}},
 		{"a range", matrix, Sample{}, []string{"got a matrix"}},
 		{"a text", text, Sample{}, []string{`"string"`}},
 		{"a histogram", native, Sample{}, []string{"h is a histogram"}},
@@ -107,7 +109,9 @@ func TestQueryAsOfNow(t *testing.T) {
 // Not to be told is not to be told that all is well.
 func TestAQueryThatFails(t *testing.T) {
 	c := ask(t, &server{status: http.StatusBadRequest, body: broken})
-	if got, err := c.Query(t.Context(), "(", time.Time{}); err == nil || got.Found || !strings.Contains(err.Error(), "unclosed left parenthesis") {
+	if got, err := c.Query(t.Context(), "(", time.Time{}); err == nil || got.Found || !strings.Contains(
+		err.Error(), "unclosed left parenthesis",
+	) {
 		t.Errorf("got %+v, %v; want Prometheus' own words", got, err)
 	}
 	c = ask(t, &server{status: http.StatusServiceUnavailable, body: "Service Unavailable"})
@@ -139,21 +143,33 @@ func TestLastScrape(t *testing.T) {
 	if want := `max(timestamp(up{job="callers"}))`; s.query != want {
 		t.Errorf("got %s asked, want %s", s.query, want)
 	}
-	if got, found, err := ask(t, &server{body: nothing}).LastScrape(t.Context(), "up", time.Time{}); err != nil || found || !got.IsZero() {
+	if got, found, err := ask(t, &server{body: nothing}).LastScrape(
+		t.Context(), "up", time.Time{},
+	); err != nil || found || !got.IsZero() {
 		t.Errorf("got %v, %t (%v), want nothing found", got, found, err)
 	}
 }
 
 func TestTargetsUp(t *testing.T) {
 	target := func(ip, health, lastError string) string {
-		return fmt.Sprintf(`{"discoveredLabels":{"__address__":"%[1]s:15090","__meta_dns_name":"canarylab-callers","__scrape_interval__":"1s","job":"callers"},"labels":{"instance":"%[1]s:15090","job":"callers"},"scrapePool":"callers","scrapeUrl":"http://%[1]s:15090/stats/prometheus","globalUrl":"http://%[1]s:15090/stats/prometheus","lastError":"%[3]s","lastScrape":"2026-11-24T19:00:19.655675897Z","lastScrapeDuration":0.006917584,"health":"%[2]s","scrapeInterval":"1s","scrapeTimeout":"1s"}`, ip, health, lastError)
+		return fmt.Sprintf(
+			`{"discoveredLabels":{"__address__":"%[1]s:15090","__meta_dns_name":"canarylab-callers","__scrape_interval__":"1s","job":"callers"},"labels":{"instance":"%[1]s:15090","job":"callers"},"scrapePool":"callers","scrapeUrl":"http://%[1]s:15090/stats/prometheus","globalUrl":"http://%[1]s:15090/stats/prometheus","lastError":"%[3]s","lastScrape":"2026-11-24T19:00:19.655675897Z","lastScrapeDuration":0.006917584,"health":"%[2]s","scrapeInterval":"1s","scrapeTimeout":"1s"}`,
+			ip, health, lastError,
+		)
 	}
-	all := []string{target("10.0.0.1", "up", ""), target("10.0.0.2", "down", "connection refused"), target("10.0.0.3", "unknown", ""), target("10.0.0.4", "up", "")}
+	all := []string{
+		target("10.0.0.1", "up", ""), target("10.0.0.2", "down", "connection refused"),
+		target("10.0.0.3", "unknown", ""), target("10.0.0.4", "up", ""),
+	}
 	body := func(targets ...string) string {
-		return `{"status":"success","data":{"activeTargets":[` + strings.Join(targets, ",") + `],"droppedTargets":[],"droppedTargetCounts":{"callers":0}}}`
+		return `{"status":"success","data":{"activeTargets":[` + strings.Join(targets,
+			",") + `],"droppedTargets":[],"droppedTargetCounts":{"callers":0}}}`
 	}
 	up, down, err := ask(t, &server{body: body(all...)}).TargetsUp(t.Context())
-	want := []string{"http://10.0.0.2:15090/stats/prometheus: connection refused", "http://10.0.0.3:15090/stats/prometheus: not scraped yet"}
+	want := []string{
+		"http://10.0.0.2:15090/stats/prometheus: connection refused",
+		"http://10.0.0.3:15090/stats/prometheus: not scraped yet",
+	}
 	if err != nil || up != 2 || !slices.Equal(down, want) {
 		t.Errorf("got %d up, %q down (%v), want 2 and %q", up, down, err, want)
 	}
