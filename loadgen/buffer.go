@@ -9,27 +9,29 @@ import (
 )
 
 const (
-	// flushEvery is the longest that a sample waits for others to share its line. It is the resolution of what a user
-	// sees live; times in samples do not depend on it.
+	// flushEvery is how long a sample waits for others in its line, at most. It is the resolution of what a
+	// user sees live. The times in samples do not depend on it.
 	flushEvery = 50 * time.Millisecond
-	// batchSize is when a line is full. At 1000 requests a second a line has about 50 samples.
+	// batchSize is how many samples fill a line. At 1000 requests a second a line has about 50.
 	batchSize = 256
-	// holdFor is how long the reader may stand still, at the plan's rate, before samples are lost: longer than an API
-	// server needs to restart.
-	holdFor = 30 * time.Second
+	// maxPause is how long the reader may pause at the plan's rate before samples are lost. It is longer than
+	// an API server needs to restart.
+	maxPause = 30 * time.Second
+	// endGrace is how long a reader that does not read may delay the end of a run.
+	endGrace = 10 * time.Second
 )
 
-// An outbox takes samples without ever making the giver wait, and writes them as lines.
-type outbox struct {
+// A sampleBuffer takes samples without ever blocking the sender, and writes them as lines.
+type sampleBuffer struct {
 	enc   *json.Encoder
 	limit int
 	// full wakes the writer before its time, because a batch is complete.
 	full chan struct{}
-	// closed tells the writer that end is set and nothing more is coming.
+	// closed tells the writer that end is set and nothing more follows.
 	closed chan struct{}
 	// overflow is closed when the first sample is lost.
 	overflow chan struct{}
-	// done gets the writer's outcome.
+	// done gets the writer's error, or nil.
 	done chan error
 
 	mu      sync.Mutex
@@ -39,56 +41,70 @@ type outbox struct {
 	end     *End
 }
 
-// newOutbox makes an outbox that holds up to limit samples. Its write is to be started.
-func newOutbox(w io.Writer, limit int) *outbox {
-	o := &outbox{
+// newSampleBuffer makes a sampleBuffer for up to limit samples. The caller starts its write.
+func newSampleBuffer(w io.Writer, limit int) *sampleBuffer {
+	b := &sampleBuffer{
 		enc: json.NewEncoder(w), limit: limit,
-		full: make(chan struct{}, 1), closed: make(chan struct{}), overflow: make(chan struct{}), done: make(chan error, 1),
+		full: make(chan struct{}, 1), closed: make(chan struct{}), overflow: make(chan struct{}),
+		done: make(chan error, 1),
 	}
-	o.enc.SetEscapeHTML(false)
-	return o
+	b.enc.SetEscapeHTML(false)
+	return b
 }
 
-// add takes one sample.
-func (o *outbox) add(s Sample) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if len(o.waiting) >= o.limit {
-		if o.dropped == 0 {
-			close(o.overflow)
+// add adds one sample.
+func (b *sampleBuffer) add(s Sample) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.waiting) >= b.limit {
+		if b.dropped == 0 {
+			close(b.overflow)
 		}
-		o.dropped++
+		b.dropped++
 		return
 	}
-	o.waiting = append(o.waiting, s)
-	if len(o.waiting) == batchSize {
+	b.waiting = append(b.waiting, s)
+	if len(b.waiting) == batchSize {
 		select {
-		case o.full <- struct{}{}:
+		case b.full <- struct{}{}:
 		default:
 		}
 	}
 }
 
-// say takes a word on the agent's health.
-func (o *outbox) say(h Health) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.health = append(o.health, h)
+// addHealth adds a report on the agent's health.
+func (b *sampleBuffer) addHealth(h Health) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.health = append(b.health, h)
 }
 
-// close gives the last line. No add may follow.
-func (o *outbox) close(e End) {
-	o.mu.Lock()
-	e.Dropped = o.dropped
-	o.end = &e
-	o.mu.Unlock()
-	close(o.closed)
+// close adds the last line. No add may follow.
+func (b *sampleBuffer) close(e End) {
+	b.mu.Lock()
+	e.Dropped = b.dropped
+	b.end = &e
+	b.mu.Unlock()
+	close(b.closed)
 }
 
-// write runs until close, or until a line can't be written.
-func (o *outbox) write() { o.done <- o.writeAll() }
+// finish adds the last line and waits until everything is written.
+func (b *sampleBuffer) finish(e End) error {
+	b.close(e)
+	grace := time.NewTimer(endGrace)
+	defer grace.Stop()
+	select {
+	case err := <-b.done:
+		return err
+	case <-grace.C:
+		return fmt.Errorf("write the results: nobody read them for %s", endGrace)
+	}
+}
 
-func (o *outbox) writeAll() error {
+// write runs until close, or until a write fails.
+func (b *sampleBuffer) write() { b.done <- b.writeAll() }
+
+func (b *sampleBuffer) writeAll() error {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	var spare []Sample
@@ -96,38 +112,38 @@ func (o *outbox) writeAll() error {
 		last := false
 		select {
 		case <-tick.C:
-		case <-o.full:
-		case <-o.closed:
+		case <-b.full:
+		case <-b.closed:
 			last = true
 		}
-		o.mu.Lock()
-		batch := o.waiting
-		o.waiting = spare[:0]
-		health := o.health
-		o.health = nil
-		o.mu.Unlock()
+		b.mu.Lock()
+		batch := b.waiting
+		b.waiting = spare[:0]
+		health := b.health
+		b.health = nil
+		b.mu.Unlock()
 		spare = batch
 
 		for len(batch) > 0 {
 			n := min(len(batch), batchSize)
-			if err := o.line(line{Samples: batch[:n]}); err != nil {
+			if err := b.writeLine(line{Samples: batch[:n]}); err != nil {
 				return err
 			}
 			batch = batch[n:]
 		}
 		for i := range health {
-			if err := o.line(line{Health: &health[i]}); err != nil {
+			if err := b.writeLine(line{Health: &health[i]}); err != nil {
 				return err
 			}
 		}
 		if last {
-			return o.line(line{End: o.end})
+			return b.writeLine(line{End: b.end})
 		}
 	}
 }
 
-func (o *outbox) line(l line) error {
-	if err := o.enc.Encode(l); err != nil {
+func (b *sampleBuffer) writeLine(l line) error {
+	if err := b.enc.Encode(l); err != nil {
 		return fmt.Errorf("write the results: %w", err)
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// What a run leaves behind must not grow with it: ten times the requests leave the heap as it was, but for one bit each and for
-// noise, such as the stacks and buffers of what is at work.
+// What a run leaves behind must not grow with it: ten times the requests leave the heap as it was, but for one
+// bit each and for noise, such as the stacks and buffers of what is at work.
 const (
 	few, many = 10_000, 10 * 10_000
 	// noise is a tenth of what the samples themselves would take.
@@ -39,8 +39,8 @@ func TestAgentKeepsNoSamples(t *testing.T) {
 		requests int
 		at       [2]int64
 	)
-	// All of it was due an hour ago and is sent as fast as can be. So that nothing piles up that would not in a run that keeps
-	// its time, no more is sent than is written.
+	// All of it was due an hour ago and is sent as fast as can be. So that nothing piles up that would not in a
+	// run that keeps its time, no more is sent than is written.
 	unwritten := make(chan struct{}, 4*batchSize)
 	answers := roundTripper(func(*http.Request) (*http.Response, error) {
 		unwritten <- struct{}{}
@@ -54,7 +54,7 @@ func TestAgentKeepsNoSamples(t *testing.T) {
 		}
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}, nil
 	})
-	out := newOutbox(writer(func(line []byte) {
+	out := newSampleBuffer(writer(func(line []byte) {
 		for range bytes.Count(line, []byte(`"seq":`)) {
 			<-unwritten
 		}

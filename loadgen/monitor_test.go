@@ -52,7 +52,9 @@ func TestStandstillShows(t *testing.T) {
 	var health []Health
 	decoded := make(chan error, 1)
 	go func() {
-		_, err := Decode(stdout, Handler{Begin: func(Begin) { close(begun) }, Health: func(h Health) { health = append(health, h) }})
+		_, err := Decode(stdout, Handler{
+			Begin: func(Begin) { close(begun) }, Health: func(h Health) { health = append(health, h) },
+		})
 		decoded <- err
 	}()
 	<-begun
@@ -82,15 +84,16 @@ func TestStandstillShows(t *testing.T) {
 			worst = h
 		}
 	}
-	if worst.Stall < still-beat || worst.StallAt.Before(stopped) || worst.StallAt.Sub(woken) > time.Second {
-		t.Errorf("got a standstill of %s until %s, want one of %s or more, until just after %s", worst.Stall, worst.StallAt, still-beat, woken)
+	if worst.Stall < still-heartbeat || worst.StallAt.Before(stopped) || worst.StallAt.Sub(woken) > time.Second {
+		t.Errorf("got a standstill of %s until %s, want one of %s or more, until just after %s", worst.Stall,
+			worst.StallAt, still-heartbeat, woken)
 	}
 }
 
 func TestHealthAddsUp(t *testing.T) {
 	var all []Health
 	begin := time.Now()
-	p := newPulse(begin, func(h Health) { all = append(all, h) })
+	p := newMonitor(begin, func(h Health) { all = append(all, h) })
 	stop := make(chan struct{})
 	done := make(chan struct{})
 	go func() {
@@ -120,18 +123,23 @@ func TestHealthAddsUp(t *testing.T) {
 
 func TestHealthCrossesTheWire(t *testing.T) {
 	var buf bytes.Buffer
-	out := newOutbox(&buf, 10)
-	if err := out.line(line{Begin: &Begin{Run: "r"}}); err != nil {
+	out := newSampleBuffer(&buf, 10)
+	if err := out.writeLine(line{Begin: &Begin{Run: "r"}}); err != nil {
 		t.Fatal(err)
 	}
-	want := Health{At: time.Unix(1, 2).UTC(), Took: 3, CPU: 4, Cores: 5, RunDelay: 6, Stall: 7, StallAt: time.Unix(8, 9).UTC(), ClockStep: -10}
-	out.say(want)
+	want := Health{
+		At: time.Unix(1, 2).UTC(), Took: 3, CPU: 4, Cores: 5, RunDelay: 6, Stall: 7, StallAt: time.Unix(8, 9).UTC(),
+		ClockStep: -10,
+	}
+	out.addHealth(want)
 	out.close(End{Why: Stopped})
 	if err := out.writeAll(); err != nil {
 		t.Fatal(err)
 	}
 	var got []Health
-	if _, err := Decode(bufio.NewReader(&buf), Handler{Health: func(h Health) { got = append(got, h) }}); err != nil || len(got) != 1 || got[0] != want {
+	if _, err := Decode(bufio.NewReader(&buf), Handler{
+		Health: func(h Health) { got = append(got, h) },
+	}); err != nil || len(got) != 1 || got[0] != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 }

@@ -107,12 +107,15 @@ func TestEveryRequestIsAccountedFor(t *testing.T) {
 	if s.begin.Run != "abc123" || s.begin.Pod != "pod-a" || s.begin.Go == "" || s.begin.MaxProcs < 1 {
 		t.Errorf("begin: got %+v", s.begin)
 	}
-	if s.end.Why != Duration || len(s.end.Cohorts) != 2 || s.end.Cohorts[0] != (Count{"everyone", 200, 200}) || s.end.Cohorts[1] != (Count{"beta", 50, 50}) {
+	if s.end.Why != Duration || len(s.end.Cohorts) != 2 || s.end.Cohorts[0] != (Count{
+		"everyone", 200, 200,
+	}) || s.end.Cohorts[1] != (Count{"beta", 50, 50}) {
 		t.Errorf("end: got %+v, want 200 and 50 requests, all answered", s.end)
 	}
 	counted := app.Counters()
 	if len(s.samples) != 250 || counted.Received != 250 || len(group) != 250 {
-		t.Errorf("got %d samples, %d requests received, %d ids, want 250 of each", len(s.samples), counted.Received, len(group))
+		t.Errorf("got %d samples, %d requests received, %d ids, want 250 of each", len(s.samples), counted.Received,
+			len(group))
 	}
 	var failed uint64
 	for _, x := range s.samples {
@@ -187,13 +190,17 @@ func TestEndsWhenToldTo(t *testing.T) {
 		{"signal", func(_ *session, cancel func()) { cancel() }, Signal},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			app := sampleapp.New(sampleapp.Config{Version: "v1", Pod: "p", Faults: sampleapp.Faults{Latency: 100 * time.Millisecond}})
+			app := sampleapp.New(sampleapp.Config{
+				Version: "v1", Pod: "p", Faults: sampleapp.Faults{Latency: 100 * time.Millisecond},
+			})
 			server := httptest.NewServer(app.Handler())
 			defer server.Close()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			// The slow cohort's next request is due long after the stop, and must not be sent.
-			s := start(t, ctx, plan(server.URL, time.Hour, Cohort{Name: "fast", Rate: 100}, Cohort{Name: "slow", Rate: 1}))
+			s := start(t, ctx, plan(
+				server.URL, time.Hour, Cohort{Name: "fast", Rate: 100}, Cohort{Name: "slow", Rate: 1},
+			))
 			<-s.got
 			c.end(s, cancel)
 			told := time.Now()
@@ -236,7 +243,7 @@ func TestLoadDoesNotOutliveItsReader(t *testing.T) {
 		out := &brokenAfter{}
 		out.writes.Store(writes)
 		began := time.Now()
-		err := Attack(t.Context(), p, "pod-a", nil, out)
+		err := runPlan(t.Context(), p, "pod-a", nil, out)
 		if !errors.Is(err, io.ErrClosedPipe) {
 			t.Fatalf("%d lines: got %v, want that the results could not be written", writes, err)
 		}
@@ -383,7 +390,10 @@ func TestHeadersOnTheWire(t *testing.T) {
 	}{
 		{"none", nil, []string{"Host: HOST", "User-Agent: canarylab-loadgen", "X-Request-Id: abc123-a-0"}},
 		{"case is kept", map[string]string{"x-USER-group": "beta", "COOKIE": "group=beta"},
-			[]string{"COOKIE: group=beta", "Host: HOST", "User-Agent: canarylab-loadgen", "X-Request-Id: abc123-a-0", "x-USER-group: beta"}},
+			[]string{
+				"COOKIE: group=beta", "Host: HOST", "User-Agent: canarylab-loadgen", "X-Request-Id: abc123-a-0",
+				"x-USER-group: beta",
+			}},
 		{"host and agent", map[string]string{"host": "my-service.example", "user-agent": "Mobile"},
 			[]string{"Host: my-service.example", "X-Request-Id: abc123-a-0", "user-agent: Mobile"}},
 	} {
@@ -439,7 +449,8 @@ func TestARequestIsSentOnceAtMost(t *testing.T) {
 		}
 	}
 	if lost == 0 || len(received) != len(s.samples) {
-		t.Errorf("got %d lost of %d samples and %d requests, want some lost and each request to have its sample", lost, len(s.samples), len(received))
+		t.Errorf("got %d lost of %d samples and %d requests, want some lost and each request to have its sample", lost,
+			len(s.samples), len(received))
 	}
 }
 
@@ -454,7 +465,9 @@ func TestARequestMayMoveUntilItsFirstByte(t *testing.T) {
 	c := &conn{Conn: here}
 	c.Write([]byte("an earlier request"))
 	var before, after error
-	s := &sender{run: "r", cohort: Cohort{Name: "c"}, timeout: time.Second, next: roundTripper(func(r *http.Request) (*http.Response, error) {
+	s := &sender{run: "r", cohort: Cohort{Name: "c"}, timeout: time.Second, next: roundTripper(func(r *http.Request) (
+		*http.Response, error,
+	) {
 		httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{Conn: c, Reused: true})
 		_, before = r.GetBody()
 		c.Write([]byte("G"))
@@ -496,7 +509,8 @@ func TestServeEndsWithoutAPlan(t *testing.T) {
 }
 
 func TestWorkersAreBounded(t *testing.T) {
-	p := plan("http://x/", time.Second, Cohort{Name: "a", Rate: 15000}, Cohort{Name: "b", Rate: 4999}, Cohort{Name: "c", Rate: 1})
+	p := plan("http://x/", time.Second, Cohort{Name: "a", Rate: 15000}, Cohort{Name: "b", Rate: 4999},
+		Cohort{Name: "c", Rate: 1})
 	p.Timeout = time.Minute
 	var total uint64
 	for i, want := range []uint64{7500, 2499, 10} {

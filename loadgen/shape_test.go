@@ -85,7 +85,9 @@ func TestShapeIsItsOwnInverse(t *testing.T) {
 func TestFactorOfOneChangesNothing(t *testing.T) {
 	flat := &Shape{Steps: []Stage{{0, 1}}}
 	for _, rate := range []float64{1.5, 3, 111, 1000, 100.0 / 7, MaxRate} {
-		plain, shaped := &pacer{rate: rate, cohorts: 3, cohort: 1}, &pacer{rate: rate, cohorts: 3, cohort: 1, shape: flat}
+		plain, shaped := &pacer{rate: rate, cohorts: 3, cohort: 1}, &pacer{
+			rate: rate, cohorts: 3, cohort: 1, shape: flat,
+		}
 		for seq := uint64(0); seq < uint64(rate*3000); seq += uint64(rate)*7 + 1 {
 			// A rate in floating point is off by one part in 2^53.
 			if got, want := shaped.offset(seq), plain.offset(seq); got != want && (got-want).Abs() > time.Nanosecond {

@@ -26,8 +26,9 @@ func region(n int, p, alpha float64) (low, high int) {
 	return low, high
 }
 
-// 15 % means 15 %: of each seed's requests within the exact region of the binomial, and of all of them together; and seeds
-// differ from each other as much as chance has them, which a fault of every seventh request would not.
+// 15 % means 15 %: of each seed's requests within the exact region of the binomial, and of all of them
+// together; and seeds differ from each other as much as chance has them, which a fault of every seventh request
+// would not.
 func TestRatesAreWhatTheySay(t *testing.T) {
 	const seeds, each = 200, 10_000
 	const rate = 0.15
@@ -81,7 +82,8 @@ func TestRatesAreWhatTheySay(t *testing.T) {
 		b := distuv.Binomial{N: float64(each), P: rate}
 		chance := 1 - (b.CDF(float64(high95)) - b.CDF(float64(low95-1)))
 		if low, high := region(seeds, chance, 1e-4); outside < low || outside > high {
-			t.Errorf("%s: got %d of %d seeds outside %d to %d, want %d to %d of them", tc.name, outside, seeds, low95, high95, low, high)
+			t.Errorf("%s: got %d of %d seeds outside %d to %d, want %d to %d of them", tc.name, outside, seeds, low95,
+				high95, low, high)
 		}
 	}
 }
@@ -151,7 +153,10 @@ func equal(a, b []fate, same func(x, y fate) bool) bool {
 }
 
 func TestEqualSeedsChooseAlike(t *testing.T) {
-	f := Faults{ErrorRate: 0.3, ErrorCodes: Codes{500, 503}, CloseRate: 0.2, Latency: time.Second, Jitter: 10 * time.Millisecond}
+	f := Faults{
+		ErrorRate: 0.3, ErrorCodes: Codes{500, 503}, CloseRate: 0.2, Latency: time.Second,
+		Jitter: 10 * time.Millisecond,
+	}
 	nothing := func(int) {}
 	whole := func(x, y fate) bool { return x == y }
 	draw := func(seed uint64) []fate { return fates(t, newInjector(f, seed), nothing) }
@@ -185,7 +190,8 @@ func TestEqualSeedsChooseAlike(t *testing.T) {
 			plain.set(f)
 		}
 	}), func(x, y fate) bool {
-		return (x.ending == answers && x.code != 200) == (y.ending == answers && y.code != 200) && (x.code == 200 || x.code == y.code)
+		return (x.ending == answers && x.code != 200) == (y.ending == answers && y.code != 200) &&
+			(x.code == 200 || x.code == y.code)
 	}) {
 		t.Error("without closes and delays: got other errors, want the same ones")
 	}

@@ -28,7 +28,9 @@ func TestValidateLiterals(t *testing.T) {
 			t.Errorf("%+v: got %v", f, err)
 		}
 	}
-	for _, f := range []Faults{{}, {ErrorRate: 0.7, CloseRate: 0.2, ResetRate: 0.1}, {ErrorCodes: Codes{500, 501, 502, 503, 504, 505, 506, 507}}} {
+	for _, f := range []Faults{{}, {ErrorRate: 0.7, CloseRate: 0.2, ResetRate: 0.1}, {
+		ErrorCodes: Codes{500, 501, 502, 503, 504, 505, 506, 507},
+	}} {
 		if err := f.Validate(); err != nil {
 			t.Errorf("%+v: %v", f, err)
 		}
@@ -57,7 +59,8 @@ func TestEveryFieldHasItsKnob(t *testing.T) {
 		}
 		for n := range knobs {
 			if got := !reflect.ValueOf(f).Field(n).IsZero(); got != (n == i) {
-				t.Errorf("%s: field %s: got it set %t, want %t", b, reflect.TypeFor[Faults]().Field(n).Name, got, n == i)
+				t.Errorf("%s: field %s: got it set %t, want %t", b, reflect.TypeFor[Faults]().Field(n).Name, got,
+					n == i)
 			}
 		}
 		shown, err := json.Marshal(f)
@@ -113,7 +116,9 @@ func TestReadmeListsEveryKnob(t *testing.T) {
 			continue
 		}
 		flagName, _, _ := strings.Cut(strings.TrimPrefix(cells[3], "`--"), "`")
-		if !strings.Contains(help.String(), "\n  -"+flagName+" ") && !strings.Contains(help.String(), "\n  -"+flagName+"\n") {
+		if !strings.Contains(help.String(), "\n  -"+flagName+" ") && !strings.Contains(
+			help.String(), "\n  -"+flagName+"\n",
+		) {
 			t.Errorf("%s: the app has no flag %s", cells[0], cells[3])
 		}
 		rows[flagName] = cells

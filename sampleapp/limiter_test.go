@@ -37,8 +37,9 @@ func (c *crowd) ask(ctx context.Context, n int) {
 func (c *crowd) want(t *testing.T, what string, held, waiting int, in, out []int) {
 	t.Helper()
 	synctest.Wait()
-	if c.l.held != held || c.l.waiting.Len() != waiting || !slices.Equal(c.in, in) || !slices.Equal(c.out, out) {
-		t.Fatalf("%s: got %d held, %d waiting, in %v, out %v; want %d, %d, %v, %v", what, c.l.held, c.l.waiting.Len(), c.in, c.out, held, waiting, in, out)
+	if c.l.active != held || c.l.waiting.Len() != waiting || !slices.Equal(c.in, in) || !slices.Equal(c.out, out) {
+		t.Fatalf("%s: got %d held, %d waiting, in %v, out %v; want %d, %d, %v, %v", what, c.l.active, c.l.waiting.Len(),
+			c.in, c.out, held, waiting, in, out)
 	}
 }
 
@@ -116,8 +117,8 @@ func TestLimiterKeepsItsSlots(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if l.held != 0 || l.waiting.Len() != 0 {
-		t.Fatalf("all is done: got %d slots held and %d waiting, want none", l.held, l.waiting.Len())
+	if l.active != 0 || l.waiting.Len() != 0 {
+		t.Fatalf("all is done: got %d slots held and %d waiting, want none", l.active, l.waiting.Len())
 	}
 	l.set(Faults{Concurrency: 2})
 	for n, want := range []admission{admitted, admitted, rejected} {
@@ -136,10 +137,22 @@ func TestConcurrencyOverHTTP(t *testing.T) {
 		codes []int
 		took  []time.Duration
 	}{
-		{"reject", Faults{Latency: time.Second, Concurrency: 2}, []int{503, 503, 503, 200, 200}, []time.Duration{0, 0, 0, 1, 1}},
-		{"queue", Faults{Latency: time.Second, Concurrency: 2, Overflow: Enqueue}, []int{200, 200, 200, 200, 200}, []time.Duration{1, 1, 2, 2, 3}},
-		{"bounded queue", Faults{Latency: time.Second, Concurrency: 2, Overflow: Enqueue, Queue: 1}, []int{503, 503, 200, 200, 200}, []time.Duration{0, 0, 1, 1, 2}},
-		{"stream", Faults{Stream: time.Second, Concurrency: 2, Overflow: Enqueue}, []int{200, 200, 200, 200, 200}, []time.Duration{1, 1, 2, 2, 3}},
+		{
+			"reject", Faults{Latency: time.Second, Concurrency: 2}, []int{503, 503, 503, 200, 200},
+			[]time.Duration{0, 0, 0, 1, 1},
+		},
+		{
+			"queue", Faults{Latency: time.Second, Concurrency: 2, Overflow: Enqueue}, []int{200, 200, 200, 200, 200},
+			[]time.Duration{1, 1, 2, 2, 3},
+		},
+		{
+			"bounded queue", Faults{Latency: time.Second, Concurrency: 2, Overflow: Enqueue, Queue: 1},
+			[]int{503, 503, 200, 200, 200}, []time.Duration{0, 0, 1, 1, 2},
+		},
+		{
+			"stream", Faults{Stream: time.Second, Concurrency: 2, Overflow: Enqueue}, []int{200, 200, 200, 200, 200},
+			[]time.Duration{1, 1, 2, 2, 3},
+		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			a := New(Config{Version: "v1", Pod: "p", Faults: tc.faults})
@@ -165,8 +178,10 @@ func TestConcurrencyOverHTTP(t *testing.T) {
 				t.Errorf("%s: got %v after %d s, want %v after %d s", tc.name, codes, took, tc.codes, tc.took)
 			}
 			c := a.Counters()
-			if got := c.Answered["200"] + c.Answered["503"]; got != 5 || c.Received != 5 || c.InFlight != 0 || a.injector.limiter.held != 0 {
-				t.Errorf("%s: got %+v, %d slots held, want five answers and no slot", tc.name, c, a.injector.limiter.held)
+			if got := c.Answered["200"] + c.Answered["503"]; got != 5 || c.Received != 5 || c.InFlight != 0 ||
+				a.injector.limiter.active != 0 {
+				t.Errorf("%s: got %+v, %d slots held, want five answers and no slot", tc.name, c,
+					a.injector.limiter.active)
 			}
 		})
 	}

@@ -40,14 +40,18 @@ func raw(t *testing.T, app, header string, body int) ([]byte, error) {
 	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: app\r\nContent-Length: %d\r\n%s\r\n%s", body, header, strings.Repeat("x", body)); err != nil {
+	if _, err := fmt.Fprintf(
+		c, "POST / HTTP/1.1\r\nHost: app\r\nContent-Length: %d\r\n%s\r\n%s", body, header, strings.Repeat("x", body),
+	); err != nil {
 		return nil, err
 	}
 	return io.ReadAll(c)
 }
 
 func TestClosesAndResets(t *testing.T) {
-	a, app, _, _, _ := serve(t, Config{Version: "v1", Pod: "p", Faults: Faults{CloseRate: 1}, ShutdownTimeout: time.Second})
+	a, app, _, _, _ := serve(t, Config{
+		Version: "v1", Pod: "p", Faults: Faults{CloseRate: 1}, ShutdownTimeout: time.Second,
+	})
 	// More than net/http reads by itself before it closes: with something unread, a close is a reset.
 	if got, err := raw(t, app, "", maxDiscard); err != nil || len(got) != 0 {
 		t.Errorf("close: got %q, %v, want an orderly end without a byte", got, err)
