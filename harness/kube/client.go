@@ -4,7 +4,6 @@ package kube
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 
 	istioclient "istio.io/client-go/pkg/clientset/versioned"
@@ -24,7 +23,6 @@ const FieldManager = "canarylab"
 // A Client talks to one cluster. It is safe for concurrent use.
 type Client struct {
 	cfg     *rest.Config
-	http    *http.Client
 	kube    kubernetes.Interface
 	istio   istioclient.Interface
 	dynamic dynamic.Interface
@@ -41,23 +39,26 @@ func New(cfg *rest.Config) (*Client, error) {
 	cfg.RateLimiter = nil
 	cfg.UserAgent = FieldManager
 	cfg.WarningHandler = rest.NoWarnings{}
+	fail := func(what string, err error) (*Client, error) {
+		return nil, fmt.Errorf("make %s client for %s: %w", what, cfg.Host, err)
+	}
 	client, err := rest.HTTPClientFor(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("make a client for %s: %w", cfg.Host, err)
+		return fail("an HTTP", err)
 	}
-	c := &Client{cfg: cfg, http: client}
+	c := &Client{cfg: cfg}
 	if c.kube, err = kubernetes.NewForConfigAndClient(cfg, client); err != nil {
-		return nil, fmt.Errorf("make a Kubernetes client for %s: %w", cfg.Host, err)
+		return fail("a Kubernetes", err)
 	}
 	if c.istio, err = istioclient.NewForConfigAndClient(cfg, client); err != nil {
-		return nil, fmt.Errorf("make an Istio client for %s: %w", cfg.Host, err)
+		return fail("an Istio", err)
 	}
 	if c.dynamic, err = dynamic.NewForConfigAndClient(cfg, client); err != nil {
-		return nil, fmt.Errorf("make a dynamic client for %s: %w", cfg.Host, err)
+		return fail("a dynamic", err)
 	}
 	d, err := discovery.NewDiscoveryClientForConfigAndClient(cfg, client)
 	if err != nil {
-		return nil, fmt.Errorf("make a discovery client for %s: %w", cfg.Host, err)
+		return fail("a discovery", err)
 	}
 	c.mapper = restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(d))
 	return c, nil

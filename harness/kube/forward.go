@@ -19,20 +19,6 @@ import (
 	"k8s.io/client-go/transport/spdy"
 )
 
-// DialPod connects to a port on localhost inside a pod, through the API server and without a port on this
-// machine. Closing the connection closes all that was opened for it. A deadline that passes breaks the
-// connection for good.
-func (c *Client) DialPod(ctx context.Context, ns, pod string, port int) (net.Conn, error) {
-	f := &forward{c: c, ns: ns, pod: pod}
-	conn, err := f.dial(ctx, port)
-	if err != nil {
-		f.close()
-		return nil, err
-	}
-	conn.(*podConn).onClose = f.close
-	return conn, nil
-}
-
 // PodHTTP returns an HTTP client for a port on localhost inside a pod. The host in its URLs does not matter.
 // All its connections share one stream to the API server, which is opened when it is needed and again after it
 // broke. CloseIdleConnections closes it.
@@ -168,7 +154,6 @@ type podConn struct {
 	data        httpstream.Stream
 	errorStream httpstream.Stream
 	addr        podAddr
-	onClose     func()
 	// errorRead is closed when the error stream has ended. kubeletError has its text then.
 	errorRead    chan struct{}
 	kubeletError string
@@ -256,9 +241,6 @@ func (c *podConn) Close() error {
 		_ = c.data.Reset()
 		_ = c.errorStream.Reset()
 		c.session.RemoveStreams(c.data, c.errorStream)
-		if c.onClose != nil {
-			c.onClose()
-		}
 	})
 	return nil
 }

@@ -55,7 +55,7 @@ func AccessLogFilter(ns, collector string, headers ...string) []byte {
 		"apiVersion": "networking.istio.io/v1alpha3",
 		"kind":       "EnvoyFilter",
 		"metadata": map[string]any{
-			"name": AccessLogName, "namespace": ns, "labels": map[string]any{ManagedBy: Manager},
+			"name": accessLogName, "namespace": ns, "labels": map[string]any{ManagedBy: Manager},
 			// An analysis of the namespace is about what its owner wrote.
 			"annotations": map[string]any{"galley.istio.io/analyze-suppress": "IST0133"},
 		},
@@ -72,8 +72,8 @@ func AccessLogFilter(ns, collector string, headers ...string) []byte {
 const connectionManagerType = "type.googleapis.com/" +
 	"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
-// AccessLogName is the name of the EnvoyFilter.
-const AccessLogName = "canarylab-access-log"
+// accessLogName is the name of the EnvoyFilter.
+const accessLogName = "canarylab-access-log"
 
 // A proxy prints the requests with one of Envoy's response flags, those with this status or a
 // higher one, and those that took this many milliseconds or more. To print all would be hundreds of

@@ -63,7 +63,7 @@ func (c *adminConn) await(ctx context.Context, a *awaiting, p Proxy) (at time.Ti
 			return false, &Rejection{p, got.rejected}
 		}
 		if a.logs && !c.logs {
-			diffs = append(diffs, "no listener has the access log "+AccessLogName)
+			diffs = append(diffs, "no listener has the access log "+accessLogName)
 		}
 		return len(diffs) == 0, nil
 	})

@@ -35,20 +35,25 @@ type Message struct {
 // Analyze is `istioctl analyze -n ns`: it runs every analyzer of Istio on the objects that are in
 // the cluster now. The findings come in Istio's order, the gravest first. For a user who may not
 // read the whole cluster, secrets included, it analyzes only what is in ns.
-func Analyze(ctx context.Context, k *kube.Client, m Installed, ns string) ([]Message, error) {
+func Analyze(ctx context.Context, k *kube.Client, m Installed, ns string) (found []Message, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("analyze namespace %s: %w", ns, err)
+		}
+	}()
 	silenceIstio()
 	ctx, cancel := context.WithTimeout(ctx, analyzeWithin)
 	defer cancel()
 	whole, err := AnalyzesAll(ctx, k)
 	if err != nil {
-		return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+		return nil, err
 	}
 	if !whole {
 		return analyzeNamespace(ctx, k, m, ns)
 	}
 	client, err := istiokube.NewClient(istiokube.NewClientConfigForRestConfig(k.Config()), clusterID)
 	if err != nil {
-		return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+		return nil, err
 	}
 	client = istiokube.EnableCrdWatcher(client)
 	defer client.Shutdown()
@@ -56,7 +61,7 @@ func Analyze(ctx context.Context, k *kube.Client, m Installed, ns string) ([]Mes
 	defer cancel()
 	a := local.NewIstiodAnalyzer(analyzers.AllCombined(), resource.Namespace(ns), resource.Namespace(m.Namespace), nil)
 	a.AddRunningKubeSource(client)
-	return runAnalyzer(ctx, a, "namespace "+ns)
+	return runAnalyzer(ctx, a)
 }
 
 // AnalyzesAll tells whether Analyze may look at the whole cluster, as Istio's analyzers do. Users
@@ -91,21 +96,26 @@ var namespaceKinds = []config.GroupVersionKind{
 // objects say of each other and of themselves: a subset or gateway that is missing (IST0101), two
 // VirtualServices for one host (IST0109), values that Istio's validation rejects (IST0106). An
 // object that only the cluster has is missing here, and AnalyzeFiles reports what refers to it.
-func AnalyzeFiles(ctx context.Context, yamls [][]byte, ns string) ([]Message, error) {
+func AnalyzeFiles(ctx context.Context, yamls [][]byte, ns string) (found []Message, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("analyze files of namespace %s: %w", ns, err)
+		}
+	}()
 	silenceIstio()
 	newest, err := mergeFiles(yamls)
 	if err != nil {
-		return nil, fmt.Errorf("analyze files of namespace %s: %w", ns, err)
+		return nil, err
 	}
 	a := local.NewIstiodAnalyzer(analyzers.AllCombined(), resource.Namespace(ns), Namespace, nil)
 	// These are the ingress gateway that a cluster with Istio has.
 	if err := a.AddDefaultResources(); err != nil {
-		return nil, fmt.Errorf("analyze files of namespace %s: %w", ns, err)
+		return nil, err
 	}
 	if err := a.AddReaderKubeSource([]local.ReaderSource{{Name: ns, Reader: bytes.NewReader(newest)}}); err != nil {
-		return nil, fmt.Errorf("analyze files of namespace %s: %w", ns, err)
+		return nil, err
 	}
-	return runAnalyzer(ctx, a, "files of namespace "+ns)
+	return runAnalyzer(ctx, a)
 }
 
 // mergeFiles returns a stream of YAML documents with each object of files once, in its last form.
@@ -136,13 +146,13 @@ func mergeFiles(files [][]byte) ([]byte, error) {
 }
 
 // runAnalyzer returns what an analyzer finds.
-func runAnalyzer(ctx context.Context, a *local.IstiodAnalyzer, what string) ([]Message, error) {
+func runAnalyzer(ctx context.Context, a *local.IstiodAnalyzer) ([]Message, error) {
 	result, err := a.Analyze(ctx.Done())
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("analyze %s: %w", what, err)
+		return nil, err
 	}
 	return messages(result.Messages), nil
 }
@@ -153,21 +163,21 @@ func analyzeNamespace(ctx context.Context, k *kube.Client, m Installed, ns strin
 	for _, kind := range namespaceKinds {
 		objects, err := k.List(ctx, kind.Kubernetes(), ns)
 		if err != nil {
-			return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+			return nil, err
 		}
 		all = append(all, objects...)
 	}
 	yamls, err := kube.YAML(all)
 	if err != nil {
-		return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+		return nil, err
 	}
 	a := local.NewIstiodAnalyzer(analyzers.AllCombined(), resource.Namespace(ns), resource.Namespace(m.Namespace), nil)
 	// Istio calls this source a test's, because istioctl ignores pods and deployments in files.
 	// Here they are what runs.
 	if err := a.AddTestReaderKubeSource([]local.ReaderSource{{Name: ns, Reader: bytes.NewReader(yamls)}}); err != nil {
-		return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+		return nil, err
 	}
-	return runAnalyzer(ctx, a, "namespace "+ns)
+	return runAnalyzer(ctx, a)
 }
 
 func messages(found diag.Messages) []Message {

@@ -97,20 +97,14 @@ func checkForeign(ctx context.Context, k *kube.Client, m Manifests) error {
 	if len(m.Labels) == 0 {
 		return nil
 	}
-	var there []string
 	namespaces := []*unstructured.Unstructured{namespace(Namespace, nil, nil), namespace(LabNamespace, nil, nil)}
-	for _, o := range slices.Concat(namespaces, m.Core, m.Gateway) {
-		if o.GetNamespace() != "" {
-			continue // its namespace was checked
-		}
-		ref := kube.Ref{GroupVersionKind: o.GroupVersionKind(), Name: o.GetName()}
-		got, found, err := k.Labels(ctx, ref)
-		if err != nil {
-			return err
-		}
-		if found && !apilabels.SelectorFromSet(m.Labels).Matches(apilabels.Set(got)) {
-			there = append(there, ref.String())
-		}
+	_, foreign, err := clusterWide(ctx, k, slices.Concat(namespaces, m.Core, m.Gateway), m.Labels)
+	if err != nil {
+		return err
+	}
+	var there []string
+	for _, ref := range foreign {
+		there = append(there, ref.String())
 	}
 	if len(there) == 0 {
 		return nil
@@ -121,6 +115,29 @@ func checkForeign(ctx context.Context, k *kube.Client, m Manifests) error {
 	}
 	return fmt.Errorf("%w: %s%s: remove them, or use the Istio that they belong to",
 		ErrForeign, strings.Join(there, ", "), more)
+}
+
+// clusterWide returns those of objects that are in the cluster and in no namespace: the lab's, which have
+// labels, and foreign ones.
+func clusterWide(
+	ctx context.Context, k *kube.Client, objects []*unstructured.Unstructured, labels map[string]string,
+) (own, foreign []kube.Ref, err error) {
+	for _, o := range objects {
+		if o.GetNamespace() != "" {
+			continue
+		}
+		ref := kube.Ref{GroupVersionKind: o.GroupVersionKind(), Name: o.GetName()}
+		got, found, err := k.Labels(ctx, ref)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case found && apilabels.SelectorFromSet(labels).Matches(apilabels.Set(got)):
+			own = append(own, ref)
+		case found:
+			foreign = append(foreign, ref)
+		}
+	}
+	return own, foreign, nil
 }
 
 // ErrForeign is wrapped by the error of an installation that would overwrite somebody else's objects.
@@ -242,4 +259,22 @@ func InstallGateway(ctx context.Context, k *kube.Client, m Manifests, p cluster.
 		return fmt.Errorf("install the ingress gateway: %w", err)
 	}
 	return nil
+}
+
+// Uninstall removes the cluster-wide objects of an Istio that was installed with Options.Labels.
+// Objects in namespaces go with these. Objects without the labels belong to somebody else and stay,
+// whatever their names are.
+func Uninstall(ctx context.Context, k *kube.Client, labels map[string]string) error {
+	if len(labels) == 0 {
+		return errors.New("uninstall Istio: no labels to tell the lab's objects by")
+	}
+	m, err := Render(Options{Gateway: true})
+	if err != nil {
+		return err
+	}
+	own, _, err := clusterWide(ctx, k, slices.Concat(m.Core, m.Gateway), labels)
+	if err != nil {
+		return err
+	}
+	return k.Delete(ctx, own...)
 }

@@ -121,9 +121,8 @@ func Find(ctx context.Context, k *kube.Client, revision string, also map[string]
 	if revision != "" {
 		want = "revision " + revision
 	}
-	return Installed{}, fmt.Errorf("no webhook injects sidecars for %s; the revisions of Istio here are %s: name "+
-		"one (--istio-revision)",
-		want, strings.Join(there, ", "))
+	const none = "no webhook injects sidecars for %s; the revisions of Istio here are %s: name one (--istio-revision)"
+	return Installed{}, fmt.Errorf(none, want, strings.Join(there, ", "))
 }
 
 func installed(d appsv1.Deployment) Installed {

@@ -276,7 +276,7 @@ func TestRefusedListener(t *testing.T) {
 func TestScopeGrowsOnly(t *testing.T) {
 	var none *scope
 	own := config.Config{
-		Meta: config.Meta{GroupVersionKind: gvk.EnvoyFilter, Name: AccessLogName, Namespace: "km"},
+		Meta: config.Meta{GroupVersionKind: gvk.EnvoyFilter, Name: accessLogName, Namespace: "km"},
 		Spec: &networking.EnvoyFilter{
 			ConfigPatches: envoyFilter(t, rateLimit).Spec.(*networking.EnvoyFilter).GetConfigPatches(),
 		},

@@ -16,8 +16,8 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// ReplicasAnnotation has the former number of replicas of an istiod that StopControlPlane stopped.
-const ReplicasAnnotation = "canarylab.io/replicas"
+// replicasAnnotation has the former number of replicas of an istiod that StopControlPlane stopped.
+const replicasAnnotation = "canarylab.io/replicas"
 
 // StopControlPlane scales m's istiod to zero and waits until its last pod is gone, which takes at
 // most the pod's grace period. The same write keeps the former number of replicas on the
@@ -31,7 +31,7 @@ const ReplicasAnnotation = "canarylab.io/replicas"
 // often: a pod that is deleted meanwhile can come back a minute after istiod.
 func StopControlPlane(ctx context.Context, k *kube.Client, m Installed) error {
 	err := scaleIstiods(ctx, k, m, func(d *appsv1.Deployment) (annotation *string, replicas int32) {
-		former, stopped := d.Annotations[ReplicasAnnotation]
+		former, stopped := d.Annotations[replicasAnnotation]
 		if !stopped {
 			former = strconv.Itoa(int(kube.Replicas(d)))
 		}
@@ -64,7 +64,7 @@ func StopControlPlane(ctx context.Context, k *kube.Client, m Installed) error {
 // again, and the webhooks answer, some moments later. If nothing was stopped, it only waits.
 func StartControlPlane(ctx context.Context, k *kube.Client, m Installed) error {
 	err := scaleIstiods(ctx, k, m, func(d *appsv1.Deployment) (annotation *string, replicas int32) {
-		former, stopped := d.Annotations[ReplicasAnnotation]
+		former, stopped := d.Annotations[replicasAnnotation]
 		if !stopped {
 			return nil, kube.Replicas(d)
 		}
@@ -102,7 +102,7 @@ func ControlPlaneStopped(ctx context.Context, k *kube.Client, m Installed) (bool
 		return false, fmt.Errorf("ask whether istiod of revision %s was stopped: %w", m.Revision, err)
 	}
 	for _, d := range all {
-		if _, stopped := d.Annotations[ReplicasAnnotation]; stopped {
+		if _, stopped := d.Annotations[replicasAnnotation]; stopped {
 			return true, nil
 		}
 	}
@@ -127,11 +127,12 @@ func istiods(ctx context.Context, k *kube.Client, m Installed) ([]appsv1.Deploym
 	return all, nil
 }
 
-// scaleIstiods sets the ReplicasAnnotation and the number of replicas of each of m's Deployments to
+// scaleIstiods sets the replicasAnnotation and the number of replicas of each of m's Deployments to
 // what want returns. A nil annotation is removed. If somebody else writes at the same time, it asks
 // want again.
 func scaleIstiods(
-	ctx context.Context, k *kube.Client, m Installed, want func(*appsv1.Deployment) (annotation *string, replicas int32),
+	ctx context.Context, k *kube.Client, m Installed,
+	want func(*appsv1.Deployment) (annotation *string, replicas int32),
 ) error {
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		all, err := istiods(ctx, k, m)
@@ -140,13 +141,14 @@ func scaleIstiods(
 		}
 		for _, d := range all {
 			annotation, replicas := want(&d)
-			if _, has := d.Annotations[ReplicasAnnotation]; has == (annotation != nil) && replicas == kube.Replicas(&d) {
+			if _, has := d.Annotations[replicasAnnotation]; has == (annotation != nil) &&
+				replicas == kube.Replicas(&d) {
 				continue
 			}
 			patch, err := json.Marshal(map[string]any{
 				// The version makes it a conflict if the Deployment has changed.
 				"metadata": map[string]any{
-					"resourceVersion": d.ResourceVersion, "annotations": map[string]any{ReplicasAnnotation: annotation},
+					"resourceVersion": d.ResourceVersion, "annotations": map[string]any{replicasAnnotation: annotation},
 				},
 				"spec": map[string]any{"replicas": replicas},
 			})

@@ -59,7 +59,7 @@ func TestControlPlaneIsStoppedAndStarted(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("got stopped %v and error %v, want %v", got, err, want)
 		}
-		if r, a := dig(d.Object, "spec", "replicas"), dig(d.Object, "metadata", "annotations", ReplicasAnnotation); asInt(
+		if r, a := dig(d.Object, "spec", "replicas"), dig(d.Object, "metadata", "annotations", replicasAnnotation); asInt(
 			r,
 		) != asInt(
 			replicas,
@@ -92,7 +92,7 @@ func TestControlPlaneIsStoppedAndStarted(t *testing.T) {
 	stopped(false, 2, nil)
 	// Somebody wrote nonsense, or scaled by hand meanwhile.
 	must(StopControlPlane)
-	d.SetAnnotations(map[string]string{ReplicasAnnotation: "many"})
+	d.SetAnnotations(map[string]string{replicasAnnotation: "many"})
 	_ = unstructured.SetNestedField(d.Object, int64(3), "spec", "replicas")
 	must(StopControlPlane)
 	stopped(true, 0, "many")

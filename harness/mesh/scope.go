@@ -82,7 +82,7 @@ func (s *scope) with(configs []config.Config, ns string) *scope {
 			more.filter(networkRBAC, everything)
 		case gvk.EnvoyFilter:
 			// The lab's own EnvoyFilter is recognized by its loggers' names.
-			if c.Name != AccessLogName {
+			if c.Name != accessLogName {
 				for _, p := range c.Spec.(*networking.EnvoyFilter).GetConfigPatches() {
 					more.patch(p)
 				}

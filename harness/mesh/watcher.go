@@ -115,8 +115,8 @@ func (w *Watcher) Await(ctx context.Context, synced func(Synced)) error {
 		case err == nil:
 			listed = true
 			if a.follow(ctx, all); len(all) == 0 {
-				return fmt.Errorf("await the configuration of namespace %s: no ready pod has a proxy: is Istio's "+
-					"injection on?", w.ns)
+				err = errors.New("no ready pod has a proxy: is Istio's injection on?")
+				return fmt.Errorf("await the configuration of namespace %s: %w", w.ns, err)
 			}
 		case !listed:
 			return fmt.Errorf("await the configuration of namespace %s: %w", w.ns, err)
@@ -129,7 +129,7 @@ func (w *Watcher) Await(ctx context.Context, synced func(Synced)) error {
 
 // wantsLogs tells whether the namespace asks for its proxies' access logs.
 func (w *Watcher) wantsLogs(ctx context.Context) (bool, error) {
-	_, err := w.k.Istio().NetworkingV1alpha3().EnvoyFilters(w.ns).Get(ctx, AccessLogName, metav1.GetOptions{})
+	_, err := w.k.Istio().NetworkingV1alpha3().EnvoyFilters(w.ns).Get(ctx, accessLogName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}
