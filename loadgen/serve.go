@@ -2,9 +2,7 @@ package loadgen
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -57,9 +55,7 @@ func readPlan(lines *bufio.Scanner) (Plan, error) {
 		return Plan{}, fmt.Errorf("%w: want it as one line of JSON, got nothing", ErrPlan)
 	}
 	var p Plan
-	dec := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&p); err != nil {
+	if err := unmarshalStrict(lines.Bytes(), &p); err != nil {
 		return Plan{}, fmt.Errorf("%w: %w", ErrPlan, err)
 	}
 	if err := p.Validate(); err != nil {

@@ -106,9 +106,9 @@ func (p Plan) validateCohorts(v *problems) {
 		seen[c.Name] = true
 		switch {
 		case p.Rate > 0 && (c.Rate != 0 || !(c.Weight > 0 && c.Weight <= maxFactor)):
-			v.add(field+"weight", "want a weight of more than 0 and up to %d, and no rate: the plan has one; got "+
-				"weight %g, rate %d",
-				maxFactor, c.Weight, c.Rate)
+			const want = "want a weight of more than 0 and up to %d, and no rate: the plan has one; got weight %g, " +
+				"rate %d"
+			v.add(field+"weight", want, maxFactor, c.Weight, c.Rate)
 		case p.Rate <= 0 && c.Weight != 0:
 			v.add(field+"weight", "%g is a part of the plan's rate, which is not set", c.Weight)
 		case p.Rate <= 0 && (c.Rate < 1 || c.Rate > MaxRate):

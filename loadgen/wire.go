@@ -94,65 +94,76 @@ type Handler struct {
 // says that it sent and got answered just as many. An error says what Decode saw instead. Decode also returns
 // the End if there was one.
 func Decode(r io.Reader, h Handler) (*End, error) {
-	var (
-		begun bool
-		end   *End
-		seen  = streamCheck{cohorts: map[string]*cohortCheck{}}
-		lines = bufio.NewScanner(r)
-	)
+	d := decoder{handler: h, seen: streamCheck{cohorts: map[string]*cohortCheck{}}}
+	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 	for n := 1; lines.Scan(); n++ {
 		var l line
-		dec := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&l); err != nil {
+		if err := unmarshalStrict(lines.Bytes(), &l); err != nil {
 			// The last line of a truncated stream looks like this too.
-			return end, fmt.Errorf("load agent's stream, line %d, after %s: %w: %.80q", n, seen, err, lines.Bytes())
+			return d.end, fmt.Errorf("load agent's stream, line %d, after %s: %w: %.80q", n, d.seen, err, lines.Bytes())
 		}
-		switch {
-		case end != nil:
-			return end, fmt.Errorf("load agent's stream, line %d: there is more after the end line: %.80q", n,
-				lines.Bytes())
-		case l.Begin != nil && !begun:
-			begun = true
-			seen.share = Plan{Agents: l.Begin.Agents, Agent: l.Begin.Agent}.share()
-			if h.Begin != nil {
-				h.Begin(*l.Begin)
-			}
-		case len(l.Samples) > 0 && begun:
-			for _, s := range l.Samples {
-				if err := seen.add(s); err != nil {
-					return nil, fmt.Errorf("load agent's stream, line %d: %w", n, err)
-				}
-			}
-			if h.Samples != nil {
-				h.Samples(l.Samples)
-			}
-		case l.Health != nil && begun:
-			if h.Health != nil {
-				h.Health(*l.Health)
-			}
-		case l.End != nil && begun:
-			end = l.End
-		default:
-			return nil,
-				fmt.Errorf("load agent's stream, line %d: want one begin line, then samples, then an end line, got "+
-					"%.80q",
-					n, lines.Bytes())
+		if err := d.take(l); err != nil {
+			return d.end, fmt.Errorf("load agent's stream, line %d: %w: %.80q", n, err, lines.Bytes())
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return end, fmt.Errorf("read the load agent's stream after %s: %w", seen, err)
+	const cut = "load agent's stream was cut"
+	switch err := lines.Err(); {
+	case err != nil:
+		return d.end, fmt.Errorf("read the load agent's stream after %s: %w", d.seen, err)
+	case !d.begun:
+		return nil, fmt.Errorf(cut+" before its begin line: %w; the agent's stderr says why", io.ErrUnexpectedEOF)
+	case d.end == nil:
+		return nil, fmt.Errorf(cut+" before its end line, after %s: %w", d.seen, io.ErrUnexpectedEOF)
 	}
-	if !begun {
-		return nil, fmt.Errorf("load agent's stream was cut before its begin line: %w; the agent's stderr says why",
-			io.ErrUnexpectedEOF)
+	return d.end, d.seen.check(*d.end)
+}
+
+// A decoder decodes one stream.
+type decoder struct {
+	handler Handler
+	begun   bool
+	seen    streamCheck
+	end     *End
+}
+
+// unmarshalStrict decodes JSON, and fails on fields that v does not have.
+func unmarshalStrict(b []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	return dec.Decode(v)
+}
+
+func (d *decoder) take(l line) error {
+	h := d.handler
+	switch {
+	case d.end != nil:
+		return errors.New("there is more after the end line")
+	case l.Begin != nil && !d.begun:
+		d.begun = true
+		d.seen.share = Plan{Agents: l.Begin.Agents, Agent: l.Begin.Agent}.share()
+		if h.Begin != nil {
+			h.Begin(*l.Begin)
+		}
+	case len(l.Samples) > 0 && d.begun:
+		for _, s := range l.Samples {
+			if err := d.seen.add(s); err != nil {
+				return err
+			}
+		}
+		if h.Samples != nil {
+			h.Samples(l.Samples)
+		}
+	case l.Health != nil && d.begun:
+		if h.Health != nil {
+			h.Health(*l.Health)
+		}
+	case l.End != nil && d.begun:
+		d.end = l.End
+	default:
+		return errors.New("want one begin line, then samples, then an end line")
 	}
-	if end == nil {
-		return nil, fmt.Errorf("load agent's stream was cut before its end line, after %s: %w", seen,
-			io.ErrUnexpectedEOF)
-	}
-	return end, seen.check(*end)
+	return nil
 }
 
 // A streamCheck has what Decode saw of each cohort.
@@ -223,14 +234,12 @@ func (c streamCheck) check(end End) error {
 			got = &cohortCheck{}
 		}
 		if gap := got.gap(); gap < got.samples {
-			errs = append(errs, fmt.Errorf(
-				"cohort %s: sequence number %d is missing", want.Cohort, c.share.number(gap),
-			))
+			missing := c.share.number(gap)
+			errs = append(errs, fmt.Errorf("cohort %s: sequence number %d is missing", want.Cohort, missing))
 		}
 		if got.samples != want.Sent || got.answered != want.Answered {
-			errs = append(errs, fmt.Errorf("cohort %s: saw %d samples, %d of them answered; the agent sent %d, %d "+
-				"of them answered",
-				want.Cohort, got.samples, got.answered, want.Sent, want.Answered))
+			const differ = "cohort %s: saw %d samples, %d of them answered; the agent sent %d, %d of them answered"
+			errs = append(errs, fmt.Errorf(differ, want.Cohort, got.samples, got.answered, want.Sent, want.Answered))
 		}
 	}
 	for name := range c.cohorts {

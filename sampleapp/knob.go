@@ -217,8 +217,8 @@ var knobs = []knob{
 		func(f *Faults) *time.Duration { return &f.Stream }),
 	countKnob("concurrency", "concurrency", "how many requests are worked on at once; 0 is no limit",
 		func(f *Faults) *int { return &f.Concurrency }).ofPod(),
-	choiceKnob("overflow", "overflow", "what becomes of requests over the limit: reject (503 at once), queue "+
-		"(default reject)",
+	choiceKnob("overflow", "overflow",
+		"what becomes of requests over the limit: reject (503 at once), queue (default reject)",
 		func(f *Faults) *Overflow { return &f.Overflow }, overflows).ofPod(),
 	countKnob("queue", "queue", "how many requests may wait in the queue; 0 is no bound",
 		func(f *Faults) *int { return &f.Queue }).ofPod(),

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // NextHeader is the header of an answer that says what the next service answered: its status and its
@@ -117,7 +119,7 @@ func splitHeaders(s string) ([]string, error) {
 	var names []string
 	for name := range strings.SplitSeq(s, ",") {
 		name = strings.TrimSpace(name)
-		if name == "" || strings.ContainsFunc(name, notToken) {
+		if !httpguts.ValidHeaderFieldName(name) {
 			return nil, fmt.Errorf("propagate: %q is not a header's name such as x-request-id", name)
 		}
 		if slices.Contains(ownHeaders, http.CanonicalHeaderKey(name)) {
@@ -127,13 +129,4 @@ func splitHeaders(s string) ([]string, error) {
 		names = append(names, name)
 	}
 	return names, nil
-}
-
-// notToken tells whether a header's name may not have r (RFC 9110, section 5.6.2).
-func notToken(r rune) bool {
-	switch {
-	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
-		return false
-	}
-	return !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }

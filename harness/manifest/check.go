@@ -134,7 +134,7 @@ func (c *checker) addUnknown(o object, path string, namesAt func(parent string) 
 	if i := strings.LastIndex(path, "."); i >= 0 {
 		parent, name = path[:i], path[i+1:]
 	}
-	c.add(o.line(path), "unknown field %s%s", path, Hint(name, namesAt(parent)))
+	c.add(o.line(path), "unknown field %s%s", path, hint(name, namesAt(parent)))
 }
 
 // checkNamespace checks that the object is in the namespace. An object elsewhere would outlive a run.

@@ -134,23 +134,3 @@ func (c *Client) LastScrape(ctx context.Context, selector string, at time.Time) 
 	}
 	return time.UnixMilli(int64(math.Round(s.Value * 1000))), true, nil
 }
-
-// TargetsUp returns how many of the targets that Prometheus has found answered its last scrape, and names the
-// others with the reason.
-func (c *Client) TargetsUp(ctx context.Context) (up int, down []string, err error) {
-	targets, err := c.api.Targets(ctx)
-	if err != nil {
-		return 0, nil, fmt.Errorf("ask Prometheus for its targets: %w", err)
-	}
-	for _, t := range targets.Active {
-		switch {
-		case t.Health == v1.HealthGood:
-			up++
-		case t.LastError != "":
-			down = append(down, t.ScrapeURL+": "+t.LastError)
-		default:
-			down = append(down, t.ScrapeURL+": not scraped yet")
-		}
-	}
-	return up, down, nil
-}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,9 +120,6 @@ func TestAQueryThatFails(t *testing.T) {
 	if _, found, err := c.LastScrape(t.Context(), "up", time.Time{}); err == nil || found {
 		t.Errorf("got found %t, %v; want an error", found, err)
 	}
-	if up, _, err := c.TargetsUp(t.Context()); err == nil || up > 0 {
-		t.Errorf("got %d up, %v; want an error", up, err)
-	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := ask(t, &server{body: one}).Query(ended, "up", time.Time{}); !errors.Is(err, context.Canceled) {
@@ -147,33 +143,5 @@ func TestLastScrape(t *testing.T) {
 		t.Context(), "up", time.Time{},
 	); err != nil || found || !got.IsZero() {
 		t.Errorf("got %v, %t (%v), want nothing found", got, found, err)
-	}
-}
-
-func TestTargetsUp(t *testing.T) {
-	target := func(ip, health, lastError string) string {
-		return fmt.Sprintf(
-			`{"discoveredLabels":{"__address__":"%[1]s:15090","__meta_dns_name":"canarylab-callers","__scrape_interval__":"1s","job":"callers"},"labels":{"instance":"%[1]s:15090","job":"callers"},"scrapePool":"callers","scrapeUrl":"http://%[1]s:15090/stats/prometheus","globalUrl":"http://%[1]s:15090/stats/prometheus","lastError":"%[3]s","lastScrape":"2026-11-24T19:00:19.655675897Z","lastScrapeDuration":0.006917584,"health":"%[2]s","scrapeInterval":"1s","scrapeTimeout":"1s"}`,
-			ip, health, lastError,
-		)
-	}
-	all := []string{
-		target("10.0.0.1", "up", ""), target("10.0.0.2", "down", "connection refused"),
-		target("10.0.0.3", "unknown", ""), target("10.0.0.4", "up", ""),
-	}
-	body := func(targets ...string) string {
-		return `{"status":"success","data":{"activeTargets":[` + strings.Join(targets,
-			",") + `],"droppedTargets":[],"droppedTargetCounts":{"callers":0}}}`
-	}
-	up, down, err := ask(t, &server{body: body(all...)}).TargetsUp(t.Context())
-	want := []string{
-		"http://10.0.0.2:15090/stats/prometheus: connection refused",
-		"http://10.0.0.3:15090/stats/prometheus: not scraped yet",
-	}
-	if err != nil || up != 2 || !slices.Equal(down, want) {
-		t.Errorf("got %d up, %q down (%v), want 2 and %q", up, down, err, want)
-	}
-	if up, down, err := ask(t, &server{body: body()}).TargetsUp(t.Context()); err != nil || up != 0 || down != nil {
-		t.Errorf("got %d up, %q down (%v) of none, want none", up, down, err)
 	}
 }
