@@ -15,7 +15,7 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// BenchmarkAgentCost holds the processor time of the agent against that of plain `vegeta attack`, on the same
+// BenchmarkAgentCost compares the processor time of the agent with that of plain `vegeta attack`, on the same
 // machine, at the same rate: agent, vegeta, vegeta, agent in each iteration, so that a machine that gets slower
 // or faster counts for both. The app is in this process and so in neither's time. Both programs are built
 // first. -benchtime=5x is 200 seconds.
@@ -38,7 +38,7 @@ func BenchmarkAgentCost(b *testing.B) {
 	cpu := func(stdin io.Reader, program string, args ...string) time.Duration {
 		cmd := exec.CommandContext(b.Context(), program, args...)
 		var stderr bytes.Buffer
-		// Not nil, which would be a file that swallows everything and not a pipe.
+		// Nil would be a file that discards everything, and not a pipe.
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, struct{ io.Writer }{io.Discard}, &stderr
 		if err := cmd.Run(); err != nil {
 			b.Fatalf("%s: %v: %s", program, err, &stderr)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// agentEnv makes the test program an agent: what has to be stopped and continued is a process.
+// agentEnv makes the test program an agent, because only a process can be stopped and continued.
 const agentEnv = "LOADGEN_TEST_AGENT"
 
 func TestMain(m *testing.M) {
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// An agent that stands still says so, how long and until when, whether or not a request was due.
+// An agent that stands still reports how long and until when, whether or not a request was due.
 func TestStandstillShows(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
@@ -63,7 +63,7 @@ func TestStandstillShows(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	// How long a process is stopped is the fact that is tested.
+	// The test is about how long a process is stopped.
 	time.Sleep(still)
 	if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestHealthAddsUp(t *testing.T) {
 		defer close(done)
 		p.run(stop)
 	}()
-	// Work until the kernel has counted some: rusage moves in ticks.
+	// Work until the kernel has counted some time, because rusage moves in ticks.
 	var sum byte
 	for used := cpuTime(); cpuTime()-used < 50*time.Millisecond; {
 		for _, b := range bytes.Repeat([]byte{1}, 1<<16) {

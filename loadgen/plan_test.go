@@ -164,7 +164,7 @@ func TestPacer(t *testing.T) {
 		{"alone", 1000, 0, 1, time.Second, 1000, time.Millisecond, time.Second},
 		{"first of two", 1000, 0, 2, time.Second, 1000, 500 * time.Microsecond, 999500 * time.Microsecond},
 		{"second of two", 1000, 1, 2, time.Second, 1000, time.Millisecond, time.Second},
-		// 1/3 ms is no whole number of ns; nothing may add up.
+		// 1/3 ms is not a whole number of ns, and nothing may add up.
 		{"no drift", 3000, 0, 1, time.Hour, 10800000, 333333, time.Hour},
 		{"largest", MaxRate, 15, 16, MaxDuration, MaxRate * 3600, 50 * time.Microsecond, time.Hour},
 	} {

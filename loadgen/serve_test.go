@@ -20,12 +20,12 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// A session is an agent at work and its client.
+// A session is a running agent and its client.
 type session struct {
 	stdin io.WriteCloser
 	// got gets each sample as it arrives.
 	got chan Sample
-	// ended is closed once all that follows is set.
+	// ended is closed when everything below is set.
 	ended chan struct{}
 
 	begin    Begin
@@ -35,7 +35,7 @@ type session struct {
 	err      error
 }
 
-// start runs an agent with a plan, as it would be over an exec into its pod.
+// start runs an agent with a plan, as an exec into its pod does.
 func start(t *testing.T, ctx context.Context, p Plan) *session {
 	t.Helper()
 	inReader, inWriter := io.Pipe()
@@ -68,7 +68,7 @@ func start(t *testing.T, ctx context.Context, p Plan) *session {
 	return s
 }
 
-// wait returns once the run is over. Every run in these tests is over within seconds.
+// wait returns when the run is over. Every run in these tests is over within seconds.
 func (s *session) wait(t *testing.T) *session {
 	t.Helper()
 	select {
@@ -211,7 +211,7 @@ func TestEndsWhenToldTo(t *testing.T) {
 			if took := time.Since(told); took > 400*time.Millisecond {
 				t.Errorf("ended %s after it was told to, want the 100ms of the requests in flight", took)
 			}
-			// In flight at the stop are ten; they are waited for.
+			// Ten requests are in flight at the stop. The agent waits for them.
 			fast := s.end.Cohorts[0]
 			if fast.Sent == 0 || fast.Answered != fast.Sent || s.end.Cohorts[1].Sent > 1 {
 				t.Errorf("got %+v, want all of the fast cohort's requests answered", s.end.Cohorts)
@@ -223,7 +223,7 @@ func TestEndsWhenToldTo(t *testing.T) {
 	}
 }
 
-// brokenAfter is a reader's end that goes away.
+// A brokenAfter is a reader's end that goes away.
 type brokenAfter struct{ writes atomic.Int64 }
 
 func (b *brokenAfter) Write(p []byte) (int, error) {
@@ -254,7 +254,7 @@ func TestLoadDoesNotOutliveItsReader(t *testing.T) {
 			t.Errorf("nobody read the begin line, and the server got %d requests", got)
 		}
 		before := received.Load()
-		// Twenty intervals of the plan: long enough for load to show that goes on.
+		// These are twenty intervals of the plan, long enough to show load that goes on.
 		time.Sleep(100 * time.Millisecond)
 		if got := received.Load() - before; got > 1 { // one may have been on its way
 			t.Errorf("%d lines: %d requests came after the end", writes, got)
@@ -271,7 +271,7 @@ func TestNoAnswer(t *testing.T) {
 	hang := make(chan struct{})
 	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
 	defer hanging.Close()
-	// An answer that starts and then hangs is none either.
+	// An answer that starts and then hangs is not an answer either.
 	half := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, "half of")
 		w.(http.Flusher).Flush()
@@ -342,7 +342,7 @@ func TestLongBodyKeepsTheConnection(t *testing.T) {
 	}
 }
 
-// rawServer hands each request's header to answer, and closes the connection where that returns nothing.
+// rawServer gives each request's header to answer, and closes the connection if that returns nothing.
 func rawServer(t *testing.T, answer func(header string, nth int) string) (url string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -418,8 +418,8 @@ func TestHeadersOnTheWire(t *testing.T) {
 }
 
 func TestARequestIsSentOnceAtMost(t *testing.T) {
-	// A server that answers a connection's first request, and hangs up on its second: net/http alone would send that
-	// one again on a new connection.
+	// The server answers a connection's first request, and closes it on the second. net/http alone would send
+	// that one again on a new connection.
 	var mu sync.Mutex
 	received := map[string]int{}
 	url := rawServer(t, func(header string, nth int) string {

@@ -42,7 +42,7 @@ func sent(t *testing.T, p Plan) map[string]time.Duration {
 	return due
 }
 
-// Whatever the number of agents, what they send together is what one would have sent, each request at the same moment.
+// Any number of agents send together what one would have sent, each request at the same moment.
 func TestAgentsTogetherSendWhatOneWould(t *testing.T) {
 	constant := Plan{Run: "r", Duration: 300 * time.Millisecond, Cohorts: []Cohort{
 		{Name: "a", Rate: 200}, {Name: "b", Rate: 70},
@@ -97,7 +97,7 @@ func TestAgentsAreChecked(t *testing.T) {
 	}
 }
 
-// Each agent's stream is checked for itself: a request that is missing, and one that is another's.
+// Decode checks each agent's stream for itself: for a missing request, and for one that is another agent's.
 func TestDecodeChecksAnAgentsPart(t *testing.T) {
 	stream := func(seqs ...int) string {
 		var b strings.Builder
@@ -108,13 +108,15 @@ func TestDecodeChecksAnAgentsPart(t *testing.T) {
 		for _, n := range seqs {
 			fmt.Fprintf(
 				&b,
-				`{"samples":[{"cohort":"a","seq":%d,"id":"r-a-%d","due":"2026-01-01T00:00:00Z","sent":"2026-01-01T00:00:00Z","done":"2026-01-01T00:00:00Z","code":200,"bytes":0}]}`+"\n",
+				`{"samples":[{"cohort":"a","seq":%d,"id":"r-a-%d","due":"2026-01-01T00:00:00Z",`+
+					`"sent":"2026-01-01T00:00:00Z","done":"2026-01-01T00:00:00Z","code":200,"bytes":0}]}`+"\n",
 				n, n,
 			)
 		}
 		fmt.Fprintf(
 			&b,
-			`{"end":{"why":"duration","cohorts":[{"cohort":"a","sent":%d,"answered":%d}],"maxLagNs":0,"p99LagNs":0}}`+"\n",
+			`{"end":{"why":"duration","cohorts":[{"cohort":"a","sent":%d,"answered":%d}],"maxLagNs":0,`+
+				`"p99LagNs":0}}`+"\n",
 			len(seqs), len(seqs),
 		)
 		return b.String()

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// aBatch is a full one, as it comes from a healthy run.
+// aBatch returns a full batch, as it comes from a healthy run.
 func aBatch() []Sample {
 	begin := time.Date(2026, 11, 23, 6, 0, 0, 123456789, time.UTC)
 	batch := make([]Sample, batchSize)
@@ -26,7 +26,7 @@ func aBatch() []Sample {
 	return batch
 }
 
-// BenchmarkEncode is the agent's cost of one sample on the wire.
+// BenchmarkEncode measures the agent's cost of one sample on the wire.
 func BenchmarkEncode(b *testing.B) {
 	out, batch := newSampleBuffer(io.Discard, 1), aBatch()
 	b.ReportAllocs()
@@ -38,7 +38,7 @@ func BenchmarkEncode(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batchSize), "ns/sample")
 }
 
-// BenchmarkDecode is the client's cost of one sample, checks included.
+// BenchmarkDecode measures the client's cost of one sample, checks included.
 func BenchmarkDecode(b *testing.B) {
 	var stream bytes.Buffer
 	enc := json.NewEncoder(&stream)
@@ -190,7 +190,7 @@ func TestFullBatchFitsALine(t *testing.T) {
 	}
 }
 
-// gate is a reader that takes nothing until it is opened.
+// A gate is a reader that takes nothing until it is opened.
 type gate struct {
 	open chan struct{}
 	got  bytes.Buffer
@@ -203,7 +203,7 @@ func TestOutboxNeverWaits(t *testing.T) {
 	g := &gate{open: make(chan struct{})}
 	o := newSampleBuffer(g, limit)
 	sample := func(i int) Sample { return Sample{Cohort: "a", Seq: uint64(i), Code: 200} }
-	// No writer yet: as if the reader stood still.
+	// There is no writer yet, as if the reader stood still.
 	for i := range limit {
 		o.add(sample(i))
 	}

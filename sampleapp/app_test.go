@@ -62,7 +62,7 @@ func TestAnswersAreNumbered(t *testing.T) {
 	if a.Counters().Instance == b.Counters().Instance {
 		t.Error("two lives of a pod have the same name")
 	}
-	// Errors are numbered too: the number says what was received, not what came of it.
+	// Errors are numbered too, because the number says what was received, not how it ended.
 	do(t, a.AdminHandler(), "PUT", "/faults", `{"errorRate":1}`)
 	for want := uint64(1); want <= 3; want++ {
 		got := do(t, a.Handler(), "GET", "/", "").Header.Get(SerialHeader)
@@ -85,8 +85,9 @@ func TestParseSerial(t *testing.T) {
 }
 
 // everyKnob has a value other than the default for each knob that goes with all others.
-const everyKnob = `{"errorRate":0.25,"errorCodes":"500/503","closeRate":0.125,"resetRate":0.5,"latency":"50ms","jitter":"1.5s",` +
-	`"distribution":"exponential","stream":"2s","concurrency":10,"overflow":"queue","queue":5,"unready":true,"drain":"3s"}`
+const everyKnob = `{"errorRate":0.25,"errorCodes":"500/503","closeRate":0.125,"resetRate":0.5,"latency":"50ms",` +
+	`"jitter":"1.5s","distribution":"exponential","stream":"2s","concurrency":10,"overflow":"queue","queue":5,` +
+	`"unready":true,"drain":"3s"}`
 
 func TestFaultsOverTheAdminPort(t *testing.T) {
 	const none = `{"errorRate":0,"errorCode":503,"latency":"0s","jitter":"0s"}`
@@ -210,7 +211,7 @@ func TestCountersAreExactUnderLoad(t *testing.T) {
 	}
 }
 
-// serve starts an app on ports of its own; stop begins its end, and done gets what Serve returned.
+// serve starts an app on its own ports. stop begins its end, and done gets what Serve returned.
 func serve(t *testing.T, cfg Config) (a *App, app, admin string, stop func(), done <-chan error) {
 	t.Helper()
 	var ls [2]net.Listener
@@ -310,7 +311,7 @@ func TestStopsGracefully(t *testing.T) {
 	if r := get(t, app); r.StatusCode != 200 || !r.Close {
 		t.Errorf("while draining: got %d, close %v, want 200 and a hint to come no more", r.StatusCode, r.Close)
 	}
-	// Sent during the drain, answered after it.
+	// The request is sent during the drain and answered after it.
 	a.injector.set(Faults{Latency: drain + 100*time.Millisecond})
 	if r := get(t, app); r.StatusCode != 200 {
 		t.Errorf("in flight at the end of the drain: got %d, want 200", r.StatusCode)
@@ -327,7 +328,7 @@ func TestStopsGracefully(t *testing.T) {
 	}
 }
 
-// What a pod counted can be read after it is gone.
+// The counters of a pod can be read after it is gone.
 func TestLastWords(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "last-words")
 	a, app, _, stop, done := serve(t, Config{
@@ -350,7 +351,7 @@ func TestLastWords(t *testing.T) {
 	}
 }
 
-// A drain that was set at run time goes before the one from the start.
+// A drain that is set at run time overrides the one from the start.
 func TestDrainCanBeChanged(t *testing.T) {
 	a, app, admin, stop, done := serve(t, Config{
 		Version: "v1", Pod: "p", DrainDelay: time.Hour, ShutdownTimeout: 5 * time.Second,
@@ -456,8 +457,9 @@ func TestParseConfig(t *testing.T) {
 
 // Every knob can be set at start.
 func TestFaultsAtStart(t *testing.T) {
-	args := strings.Fields(`--version=v1 --error-rate=0.25 --error-codes=500/503 --close-rate=0.125 --reset-rate=0.5 --latency=50ms --jitter=1.5s
-		--distribution=exponential --stream=2s --concurrency=10 --overflow=queue --queue=5 --unready --drain-delay=3s
+	args := strings.Fields(`--version=v1 --error-rate=0.25 --error-codes=500/503 --close-rate=0.125 --reset-rate=0.5
+		--latency=50ms --jitter=1.5s --distribution=exponential --stream=2s --concurrency=10 --overflow=queue --queue=5
+		--unready --drain-delay=3s
 		--next=http://backend:8080/x --propagate=x-request-id,X-User-Group --seed=7`)
 	cfg, err := ParseConfig(args, func(string) string { return "" }, io.Discard)
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// A crowd asks a limiter for slots, and remembers how that ended in the order in which it did.
+// A crowd asks a limiter for slots, and remembers the results in their order.
 type crowd struct {
 	l       *limiter
 	mu      sync.Mutex
 	in, out []int
 }
 
-// ask has request n ask for a slot, and waits until it has one, is refused or waits in the queue.
+// ask makes request n ask for a slot, and waits until it has one, is rejected or waits in the queue.
 func (c *crowd) ask(ctx context.Context, n int) {
 	go func() {
 		got := c.l.acquire(ctx)
@@ -50,7 +50,7 @@ func TestLimiterRejects(t *testing.T) {
 			c.ask(t.Context(), n)
 		}
 		c.want(t, "no limit", 3, 0, []int{0, 1, 2}, nil)
-		// A limit counts what is under way already.
+		// A limit counts the requests that are already processed.
 		c.l.set(Faults{Concurrency: 2})
 		c.l.release()
 		c.ask(t.Context(), 3)
@@ -79,7 +79,7 @@ func TestLimiterQueues(t *testing.T) {
 		c.l.release()
 		c.want(t, "the first in the queue", 1, 2, []int{0, 1}, []int{5, 2})
 
-		// A higher limit lets in as many as it has room for, a lower one takes nothing away.
+		// A higher limit admits as many as it has room for, and a lower one takes no slot away.
 		c.l.set(Faults{Concurrency: 2, Overflow: Enqueue})
 		c.want(t, "one more slot", 2, 1, []int{0, 1, 3}, []int{5, 2})
 		c.l.set(Faults{Concurrency: 1})
@@ -97,7 +97,7 @@ func TestLimiterQueues(t *testing.T) {
 	})
 }
 
-// Whatever is changed meanwhile, no slot is lost and none is given twice.
+// Whatever changes meanwhile, no slot is lost and none is given twice.
 func TestLimiterKeepsItsSlots(t *testing.T) {
 	l := &limiter{}
 	var wg sync.WaitGroup
@@ -128,12 +128,12 @@ func TestLimiterKeepsItsSlots(t *testing.T) {
 	}
 }
 
-// A slot is held for the whole request, latency included; the answers of those over the limit are the app's own.
+// A request has its slot for its whole time, latency included. The app itself answers those over the limit.
 func TestConcurrencyOverHTTP(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		faults Faults
-		// took is what each of five requests at once took, in the order of their ends.
+		// took has the times of five concurrent requests, in the order of their ends.
 		codes []int
 		took  []time.Duration
 	}{

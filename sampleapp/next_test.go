@@ -74,7 +74,7 @@ func TestSecondHop(t *testing.T) {
 	}
 }
 
-// Headers go on to the next service if they are named, and only those.
+// Only the named headers go on to the next service.
 func TestPropagation(t *testing.T) {
 	var seen atomic.Pointer[http.Request]
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen.Store(r) }))
@@ -127,7 +127,7 @@ func TestNextIsCalledOnce(t *testing.T) {
 	}
 }
 
-// A client that leaves takes the call with it.
+// When the client leaves, the call ends.
 func TestCallEndsWhenTheClientLeaves(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -141,7 +141,7 @@ func TestCallEndsWhenTheClientLeaves(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		// Before the request is on it, the connection would go to the pool in place of an end.
+		// Before the request is on it, the connection would go to the pool and not end.
 		if _, err := c.Read(make([]byte, 1)); err != nil {
 			return
 		}

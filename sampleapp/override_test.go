@@ -22,13 +22,12 @@ func TestFaultsOfOneRequest(t *testing.T) {
 		err    string
 	}{
 		{"latency=50ms", with(func(f *Faults) { f.Latency = 50 * time.Millisecond }), ""},
-		// How it is spread may be set before there is something to spread, so that a request can turn the pod's
-		// jitter off.
+		// The distribution may be set without a jitter, so that a request can turn the pod's jitter off.
 		{"distribution=normal", with(func(f *Faults) { f.Distribution = Normal }), ""},
 		{"latency=0s", with(func(f *Faults) { f.Latency = 0 }), ""},
 		{"errorCode=404", with(func(f *Faults) { f.ErrorCode, f.ErrorCodes = 404, Codes{} }), ""},
 		{"errorCodes=404/410", with(func(f *Faults) { f.ErrorCodes = Codes{404, 410} }), ""},
-		// No request has two fates: the pod's do not count beside those of the request.
+		// No request has two fates, so the pod's do not count beside those of the request.
 		{"resetRate=1", with(func(f *Faults) { f.ErrorRate, f.CloseRate, f.ResetRate = 0, 0, 1 }), ""},
 		{"errorRate=0.25, closeRate=0.75", with(func(f *Faults) { f.ErrorRate, f.CloseRate = 0.25, 0.75 }), ""},
 		{"jitter=1ms,distribution=normal,stream=2s\nerrorRate=0",

@@ -30,9 +30,11 @@ func TestNewEntry(t *testing.T) {
 			StartTime: timestamppb.New(time.Unix(7, 8)), Duration: durationpb.New(9 * time.Millisecond),
 			TimeToFirstUpstreamTxByte:  durationpb.New(100),
 			TimeToLastDownstreamTxByte: durationpb.New(8 * time.Millisecond),
-			UpstreamRemoteAddress: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
-				Address: "10.0.0.1", PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 8080},
-			}}},
+			UpstreamRemoteAddress: &corev3.Address{Address: &corev3.Address_SocketAddress{
+				SocketAddress: &corev3.SocketAddress{
+					Address: "10.0.0.1", PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 8080},
+				},
+			}},
 			ResponseFlags: &datav3.ResponseFlags{UpstreamConnectionFailure: true, UpstreamRetryLimitExceeded: true},
 			CustomTags:    map[string]string{ClusterTag: "outbound|80|v2|s"}, UpstreamCluster: "alternative name",
 			UpstreamRequestAttemptCount: 3, UpstreamTransportFailureReason: "TLS_error",
@@ -52,7 +54,7 @@ func TestNewEntry(t *testing.T) {
 	if got := newEntry("pod", "log", in); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	// What Envoy has nothing to say about is left out.
+	// The entry leaves out what Envoy does not say.
 	common := in.CommonProperties
 	common.CustomTags, common.TimeToLastDownstreamTxByte, common.UpstreamRemoteAddress, common.ResponseFlags = nil, nil,
 		nil, nil
@@ -250,7 +252,7 @@ func (p *proxy) log(ids ...string) {
 	}
 }
 
-// A reader is a Follow with what it handed over.
+// A reader is a Follow and what it handed over.
 type reader struct {
 	t    *testing.T
 	news chan struct{}
@@ -355,7 +357,7 @@ func TestFollowMissesNothing(t *testing.T) {
 	}
 }
 
-// A connection that a proxy lost is told, whether or not entries were.
+// A connection that a proxy lost is reported, whether or not there were entries.
 func TestLostProxyShows(t *testing.T) {
 	s := newSite(t)
 	p := newProxy(t, s)
@@ -373,7 +375,7 @@ func TestLostProxyShows(t *testing.T) {
 	<-r.done
 }
 
-// What the ring no longer has is counted.
+// Follow counts what the ring no longer has.
 func TestFollowCountsWhatIsGone(t *testing.T) {
 	s := newSite(t)
 	s.stop()
@@ -401,7 +403,7 @@ func TestFollowCountsWhatIsGone(t *testing.T) {
 	}
 }
 
-// A Collector in another's place begins anew; that what the first one had is lost is told.
+// A new Collector begins anew, and Follow reports that what the first one had is lost.
 func TestFollowGoesOnWithANewCollector(t *testing.T) {
 	s := newSite(t)
 	p := newProxy(t, s)
@@ -452,7 +454,7 @@ func TestReadersAreToldWhatIsWrong(t *testing.T) {
 	}
 }
 
-// BenchmarkEntry is an entry's way through a Collector and Follow, beside that of gRPC's own decoding.
+// BenchmarkEntry measures an entry's way through a Collector and Follow, besides gRPC's own decoding.
 func BenchmarkEntry(b *testing.B) {
 	in := &datav3.HTTPAccessLogEntry{
 		CommonProperties: &datav3.AccessLogCommon{

@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// An api is so much of an API server as Apply needs: discovery of a few kinds, and PATCH.
+// An api is the part of an API server that Apply needs: discovery of a few kinds, and PATCH.
 type api struct {
 	mu      sync.Mutex
 	applied []string          // "PATCH path", in order
@@ -206,7 +206,7 @@ metadata: {name: demo}
 	if len(a.applied) != 5 {
 		t.Fatalf("got requests %v, want 5", a.applied)
 	}
-	// Between the machinery's two, the order is not fixed.
+	// The order of the workloads wave's two objects is not fixed.
 	got := []string{a.applied[0], a.applied[1], a.applied[4]}
 	want := []string{
 		"/api/v1/namespaces/demo", "/api/v1/namespaces/demo/services/my-service",
@@ -223,7 +223,8 @@ func TestSortWaves(t *testing.T) {
 	objects, err := Objects([]byte(`
 {apiVersion: example.com/v1, kind: Widget, metadata: {name: w, namespace: demo}}
 ---
-{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: c}, spec: {group: example.com, names: {kind: Widget}}}
+{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: c},
+ spec: {group: example.com, names: {kind: Widget}}}
 ---
 {apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: demo}}
 ---

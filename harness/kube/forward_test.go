@@ -24,7 +24,7 @@ func (s *fakeStream) Reset() error         { return s.reset(errors.New("stream r
 func (s *fakeStream) Headers() http.Header { return s.headers }
 func (s *fakeStream) Identifier() uint32   { return 0 }
 
-// A fakeSession hands out streams whose far ends the test holds.
+// A fakeSession returns streams whose far ends the test holds.
 type fakeSession struct {
 	streams []*io.PipeWriter
 	headers []http.Header

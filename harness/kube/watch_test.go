@@ -22,7 +22,7 @@ func ended(id, message string, code int32) *corev1.ContainerStateTerminated {
 	return &corev1.ContainerStateTerminated{ContainerID: id, Message: message, ExitCode: code, Reason: "Error"}
 }
 
-// Each life of a container ends once, however often its record is seen.
+// Each run of a container ends once, however often its record is seen.
 func TestTerminations(t *testing.T) {
 	runs := corev1.ContainerStatus{Name: "app", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
 	over := corev1.ContainerStatus{Name: "app", State: corev1.ContainerState{Terminated: ended("1", "words", 0)}}

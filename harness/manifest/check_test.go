@@ -212,7 +212,7 @@ func TestCheckTakesWhatIsRight(t *testing.T) {
 	}
 }
 
-// Each of several problems is told, in the order of lines, also across documents and in lists.
+// Check reports each of several problems, in the order of lines, also across documents and in lists.
 func TestCheckFindsAll(t *testing.T) {
 	list := "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a, " +
 		"namespace: demo}\n  dat: {}\n"

@@ -32,7 +32,8 @@ func TestNotices(t *testing.T) {
 			"size:7.5kB cached:0/8",
 		"2026-11-24T03:13:19.5Z\twarn\tdelta\tADS:LDS: ACK ERROR load-client-1.demo-17 Internal:Error " +
 			"adding/updating listener(s) virtualOutbound: invalid drain",
-		`{"level":"info","time":"2026-11-24T03:13:20.5Z","scope":"delta","msg":"EDS: PUSH INC for node:my-service-v1-1.demo resources:1 size:1kB"}`,
+		`{"level":"info","time":"2026-11-24T03:13:20.5Z","scope":"delta","msg":"EDS: PUSH INC for ` +
+			`node:my-service-v1-1.demo resources:1 size:1kB"}`,
 		"not a line of it",
 		"",
 	}, "\n")
@@ -60,7 +61,7 @@ func TestNotices(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v, want\n%+v", got, want)
 	}
-	// What was read does not come again when the log is read anew.
+	// When the log is read again, no notice comes twice.
 	got = nil
 	if again := readNotices(strings.NewReader(log), last, func(n Notice) { got = append(got, n) }); len(got) != 0 ||
 		!again.Equal(last) {

@@ -44,7 +44,7 @@ configPatches:
         filter_enforced: {default_value: {numerator: 100}}
 `
 
-// envoyFilter is one of km with a spec, in which the pairs of edit are replaced.
+// envoyFilter returns an EnvoyFilter of km with a spec, in which the pairs of edit are replaced.
 func envoyFilter(t *testing.T, spec string, edit ...string) config.Config {
 	t.Helper()
 	var filter networking.EnvoyFilter
@@ -80,8 +80,8 @@ func authorizationPolicy() config.Config {
 	}
 }
 
-// listenersOf compares the recorded listener with what the objects of cluster95 and configs call
-// for, where seen was there before.
+// listenersOf compares the recorded listener with what the objects of cluster95 and configs call for, after the
+// Watcher saw seen.
 func listenersOf(t *testing.T, seen, configs []config.Config) ([]string, proxyConfig) {
 	t.Helper()
 	o := cluster95()
@@ -134,18 +134,25 @@ func TestDifferencesOfListeners(t *testing.T) {
 		},
 		{
 			name: "another workload", configs: []config.Config{limit("version: v2", "version: v1")},
-			want: []string{`"stat_prefix":"canary"`, "names: got envoy.filters.http.local_ratelimit, want none", other + filters, "want none"},
+			want: []string{
+				`"stat_prefix":"canary"`, "names: got envoy.filters.http.local_ratelimit, want none", other + filters,
+				"want none",
+			},
 		},
 		{
 			name: "it is deleted", seen: []config.Config{limit()},
 			want: []string{limited + filters, "want none", other + filters, "want none"},
 		},
 		{
-			name: "another filter", configs: []config.Config{limit(), envoyFilter(t, rateLimit, "local_ratelimit", "buffer",
-				"extensions.filters.http.local_ratelimit.v3.LocalRateLimit", "extensions.filters.http.buffer.v3.Buffer")},
+			name: "another filter",
+			configs: []config.Config{limit(), envoyFilter(t, rateLimit, "local_ratelimit", "buffer",
+				"extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+				"extensions.filters.http.buffer.v3.Buffer")},
 			want: []string{
-				limited + "HTTP filters, envoy.filters.http.buffer: got none", "want envoy.filters.http.local_ratelimit, envoy.filters.http.buffer",
-				other + "HTTP filters, envoy.filters.http.buffer: got none", "want envoy.filters.http.local_ratelimit, envoy.filters.http.buffer",
+				limited + "HTTP filters, envoy.filters.http.buffer: got none",
+				"want envoy.filters.http.local_ratelimit, envoy.filters.http.buffer",
+				other + "HTTP filters, envoy.filters.http.buffer: got none",
+				"want envoy.filters.http.local_ratelimit, envoy.filters.http.buffer",
 			},
 		},
 		{
@@ -188,18 +195,28 @@ configPatches:
   patch: {operation: ADD, value: {name: extra, address: {pipe: {path: /tmp/extra}}}}
 `)},
 			want: []string{
-				`listener extra, configuration: got none, want {"address":{"pipe":{"path":"/tmp/extra"}},"name":"extra"}`,
-				"0.0.0.0_8080, transport_socket_connect_timeout: got none, want 7s", "0.0.0.0_8080, virtual host inbound|http|80, rate_limits: got none",
-				"virtualInbound, transport_socket_connect_timeout: got none, want 7s", "catchall-http, transport_socket_connect_timeout: got none",
+				`listener extra, configuration: got none, want {"address":{"pipe":{"path":"/tmp/extra"}},` +
+					`"name":"extra"}`,
+				"0.0.0.0_8080, transport_socket_connect_timeout: got none, want 7s",
+				"0.0.0.0_8080, virtual host inbound|http|80, rate_limits: got none",
+				"virtualInbound, transport_socket_connect_timeout: got none, want 7s",
+				"catchall-http, transport_socket_connect_timeout: got none",
 				"virtual host inbound|http|0, rate_limits: got none", "listener virtualInbound, " +
 					"per_connection_buffer_limit_bytes: got none, want 65536",
 			},
 		},
-		{name: "permissive", configs: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_PERMISSIVE, "")}},
-		{name: "strict elsewhere", configs: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_STRICT, "v1")}},
-		{name: "it was strict", seen: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_STRICT, "")}},
+		{name: "permissive", configs: []config.Config{
+			peerAuthentication("km", security.PeerAuthentication_MutualTLS_PERMISSIVE, ""),
+		}},
+		{name: "strict elsewhere", configs: []config.Config{
+			peerAuthentication("km", security.PeerAuthentication_MutualTLS_STRICT, "v1"),
+		}},
+		{name: "it was strict", seen: []config.Config{
+			peerAuthentication("km", security.PeerAuthentication_MutualTLS_STRICT, ""),
+		}},
 		{
-			name: "strict", configs: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_STRICT, "")},
+			name:    "strict",
+			configs: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_STRICT, "")},
 			want: []string{
 				limited + "transport: got mutual TLS and plaintext, want mutual TLS",
 				"chain virtualInbound, transport: got TLS of the app's own and mutual TLS and plaintext, want " +
@@ -216,19 +233,24 @@ configPatches:
 			want: []string{"want mutual TLS", "want mutual TLS", "want mutual TLS"},
 		},
 		{
-			name: "disabled", configs: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_DISABLE, "v2")},
-			want: []string{"got mutual TLS and plaintext, want plaintext", "want plaintext", "want plaintext"},
+			name:    "disabled",
+			configs: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_DISABLE, "v2")},
+			want:    []string{"got mutual TLS and plaintext, want plaintext", "want plaintext", "want plaintext"},
 		},
 		{
 			name: "authorization", configs: []config.Config{authorizationPolicy()},
 			want: []string{
-				limited + "HTTP filters, envoy.filters.http.rbac: got none, want {", "names: got none, want envoy.filters.http.rbac",
-				"chain virtualInbound, filters, envoy.filters.network.rbac: got none", "chain virtualInbound, filters, names: got none",
+				limited + "HTTP filters, envoy.filters.http.rbac: got none, want {",
+				"names: got none, want envoy.filters.http.rbac",
+				"chain virtualInbound, filters, envoy.filters.network.rbac: got none",
+				"chain virtualInbound, filters, names: got none",
 				other + "HTTP filters, envoy.filters.http.rbac: got none", "names: got none, want " +
 					"envoy.filters.http.rbac",
 			},
 		},
-		{name: "of another namespace", configs: []config.Config{peerAuthentication(Namespace, security.PeerAuthentication_MutualTLS_STRICT, "")}},
+		{name: "of another namespace", configs: []config.Config{
+			peerAuthentication(Namespace, security.PeerAuthentication_MutualTLS_STRICT, ""),
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, _ := listenersOf(t, c.seen, c.configs)
@@ -260,9 +282,10 @@ func TestWhenAListenerChanged(t *testing.T) {
 }
 
 func TestRefusedListener(t *testing.T) {
-	// What Envoy 1.40.0 said of a listener that it would not take.
+	// Envoy 1.40.0 said this of a listener that it rejected.
 	const dump = `{"configs": [{"name": "0.0.0.0_80", "error_state": {
-		"last_update_attempt": "2026-11-24T18:51:31.000Z", "details": "Invalid duration: Expected positive duration"}}]}`
+		"last_update_attempt": "2026-11-24T18:51:31.000Z",
+		"details": "Invalid duration: Expected positive duration"}}]}`
 	var s *scope
 	got := proxyConfig{state: newState()}
 	if err := got.readListeners([]byte(dump), s.with([]config.Config{envoyFilter(t, rateLimit)}, "km")); err != nil {
@@ -295,7 +318,7 @@ func TestScopeGrowsOnly(t *testing.T) {
 	}
 }
 
-// Listeners that were looked at in another way say nothing of a change.
+// Listeners that were read with another scope do not show a change.
 func TestListenersOfAnotherScopeAreNoChange(t *testing.T) {
 	one, two := &scope{}, &scope{}
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }

@@ -12,8 +12,8 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// istiodOf is a cluster with an istiod of two replicas and one pod, and one of another revision.
-// Its pod is gone some time after it was scaled to nothing.
+// istiodOf returns a cluster with an istiod of two replicas and one pod, and an istiod of another revision. The
+// pod is gone some time after its istiod was scaled to zero.
 func istiodOf(t *testing.T) (a *api, d *unstructured.Unstructured) {
 	t.Helper()
 	a = &api{
@@ -59,7 +59,8 @@ func TestControlPlaneIsStoppedAndStarted(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("got stopped %v and error %v, want %v", got, err, want)
 		}
-		if r, a := dig(d.Object, "spec", "replicas"), dig(d.Object, "metadata", "annotations", replicasAnnotation); asInt(
+		if r, a := dig(d.Object, "spec", "replicas"), dig(d.Object, "metadata", "annotations",
+			replicasAnnotation); asInt(
 			r,
 		) != asInt(
 			replicas,
@@ -103,7 +104,7 @@ func TestControlPlaneIsStoppedAndStarted(t *testing.T) {
 	}
 }
 
-// asInt is a number of JSON's or of this test's.
+// asInt returns a number of JSON's or of this test's.
 func asInt(v any) int64 {
 	switch n := v.(type) {
 	case int64:

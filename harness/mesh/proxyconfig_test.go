@@ -17,8 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// testdata holds what the client's proxy (Envoy 1.40.0) said on a real cluster when it had the objects of this test:
-// config_dump's dynamic route configurations, active clusters and endpoints.
+// recorded returns what the client's proxy (Envoy 1.40.0) said on a real cluster that had the objects of this
+// test: config_dump's dynamic route configurations, active clusters and endpoints.
 func recorded(t *testing.T, edit ...string) (routes, clusters, endpoints []byte) {
 	t.Helper()
 	var dumps [3][]byte
@@ -167,7 +167,9 @@ func TestDifferencesOfAChange(t *testing.T) {
 			name: "order of the rules",
 			change: func(o *objects) {
 				h := o.vs().Http
-				h[0].Match[0].Headers["x-user-group"] = &networking.StringMatch{MatchType: &networking.StringMatch_Exact{Exact: "BETA"}}
+				h[0].Match[0].Headers["x-user-group"] = &networking.StringMatch{
+					MatchType: &networking.StringMatch_Exact{Exact: "BETA"},
+				}
 			},
 			want: []string{"route 1: got "},
 		},
@@ -180,7 +182,8 @@ func TestDifferencesOfAChange(t *testing.T) {
 			name: "timeout and fault",
 			change: func(o *objects) {
 				o.vs().Http[0].Fault = &networking.HTTPFaultInjection{Abort: &networking.HTTPFaultInjection_Abort{
-					ErrorType: &networking.HTTPFaultInjection_Abort_HttpStatus{HttpStatus: 503}, Percentage: &networking.Percent{Value: 10},
+					ErrorType:  &networking.HTTPFaultInjection_Abort_HttpStatus{HttpStatus: 503},
+					Percentage: &networking.Percent{Value: 10},
 				}}
 			},
 			want: []string{`"http_status":503`},
@@ -218,13 +221,18 @@ func TestDifferencesOfAChange(t *testing.T) {
 			name:   "an endpoint that istiod calls unhealthy",
 			change: func(*objects) {},
 			edit:   []string{`"health_status": "HEALTHY"`, `"health_status": "DRAINING"`},
-			want:   []string{"got [], want [10.244.0.19:8080]", "got [], want [10.244.0.17:8080]", "got [], want [10.244.0.17:8080 10.244.0.19:8080]"},
+			want: []string{
+				"got [], want [10.244.0.19:8080]", "got [], want [10.244.0.17:8080]",
+				"got [], want [10.244.0.17:8080 10.244.0.19:8080]",
+			},
 		},
 		{
 			name: "traffic policy",
 			change: func(o *objects) {
 				o.rule().Subsets[1].TrafficPolicy = &networking.TrafficPolicy{
-					ConnectionPool: &networking.ConnectionPoolSettings{Tcp: &networking.ConnectionPoolSettings_TCPSettings{MaxConnections: 1}},
+					ConnectionPool: &networking.ConnectionPoolSettings{
+						Tcp: &networking.ConnectionPoolSettings_TCPSettings{MaxConnections: 1},
+					},
 				}
 			},
 			want: []string{`cluster outbound|80|v2|my-service.km.svc.cluster.local, circuit_breakers: got`},

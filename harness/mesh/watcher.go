@@ -28,8 +28,8 @@ type Watcher struct {
 	// scope says what is compared of the proxies' listeners. It covers the policies that the
 	// namespace has, and those that an earlier Await saw.
 	scope *scope
-	// judged is until when rejections have been looked at. Older ones are of an earlier change.
-	judged time.Time
+	// rejectionsRead is until when rejections have been looked at. Older ones are of an earlier change.
+	rejectionsRead time.Time
 }
 
 // Synced says when a proxy became synced: when it had the configuration that was awaited.
@@ -88,7 +88,8 @@ func (w *Watcher) Close() {
 // says which proxies still differ, and in what.
 func (w *Watcher) Await(ctx context.Context, synced func(Synced)) error {
 	a := &awaiting{
-		watcher: w, generators: &generatorCache{k: w.k, mesh: w.mesh, ns: w.ns, scope: w.scope}, since: w.judged,
+		watcher: w, generators: &generatorCache{k: w.k, mesh: w.mesh, ns: w.ns, scope: w.scope},
+		since:    w.rejectionsRead,
 		outcomes: make(chan outcome), returned: make(chan struct{}),
 		stops: map[Proxy]context.CancelFunc{}, done: map[Proxy]bool{},
 	}
@@ -105,7 +106,7 @@ func (w *Watcher) Await(ctx context.Context, synced func(Synced)) error {
 		close(a.returned)
 		cancel()
 		a.running.Wait()
-		w.judged, w.scope = time.Now(), a.generators.scope
+		w.rejectionsRead, w.scope = time.Now(), a.generators.scope
 	}()
 	relist := time.NewTicker(refreshEvery)
 	defer relist.Stop()

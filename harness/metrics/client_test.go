@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A server answers like a Prometheus whose answers are known, and remembers what it was asked.
+// A server answers like a Prometheus with known answers, and remembers what it was asked.
 type server struct {
 	status int
 	body   string
@@ -40,19 +40,34 @@ func ask(t *testing.T, s *server) *Client {
 	return c
 }
 
-// What Prometheus 3.15 answers, word for word.
+// Prometheus 3.15 answers this, word for word.
 const (
-	one     = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1795546819.569,"0.13829787234042554"]}]}}`
+	one = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1795546819.569,` +
+		`"0.13829787234042554"]}]}}`
 	scalar  = `{"status":"success","data":{"resultType":"scalar","result":[1795546819.655,"1"]}}`
 	nothing = `{"status":"success","data":{"resultType":"vector","result":[]}}`
-	nan     = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"instance":"10.244.0.11:15090","job":"callers"},"value":[1795546819.477,"NaN"]}]}}`
-	several = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"envoy_cluster_upstream_rq_total","cluster_name":"outbound|80|v1|my-service.weighted-rollout.svc.cluster.local","instance":"10.244.0.11:15090","job":"callers"},"value":[1795546819.395,"106"]},{"metric":{"__name__":"envoy_cluster_upstream_rq_total","cluster_name":"outbound|80|v2|my-service.weighted-rollout.svc.cluster.local","instance":"10.244.0.11:15090","job":"callers"},"value":[1795546819.395,"94"]}]}}`
-	matrix  = `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up","instance":"10.244.0.11:15090","job":"callers"},"values":[[1795546817.655,"1"],[1795546818.655,"1"]]}]}}`
-	text    = `{"status":"success","data":{"resultType":"string","result":[1795546819.924,"x"]}}`
-	info    = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"instance":"10.244.0.11:15090","job":"callers"},"value":[1795546820.116,"0"]}]},"infos":["PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"up\" (1:6)"]}`
-	stamp   = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1795546820.283,"1795546819.655"]}]}}`
-	native  = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"h"},"histogram":[1795546820.283,{"count":"1","sum":"2","buckets":[[0,"1","2","1"]]}]}]}}`
-	broken  = `{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:2: parse error: unclosed left parenthesis"}`
+	nan     = `{"status":"success","data":{"resultType":"vector",` +
+		`"result":[{"metric":{"instance":"10.244.0.11:15090","job":"callers"},"value":[1795546819.477,"NaN"]}]}}`
+	several = `{"status":"success","data":{"resultType":"vector",` +
+		`"result":[{"metric":{"__name__":"envoy_cluster_upstream_rq_total",` +
+		`"cluster_name":"outbound|80|v1|my-service.weighted-rollout.svc.cluster.local",` +
+		`"instance":"10.244.0.11:15090","job":"callers"},"value":[1795546819.395,"106"]},` +
+		`{"metric":{"__name__":"envoy_cluster_upstream_rq_total",` +
+		`"cluster_name":"outbound|80|v2|my-service.weighted-rollout.svc.cluster.local",` +
+		`"instance":"10.244.0.11:15090","job":"callers"},"value":[1795546819.395,"94"]}]}}`
+	matrix = `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up",` +
+		`"instance":"10.244.0.11:15090","job":"callers"},"values":[[1795546817.655,"1"],[1795546818.655,"1"]]}]}}`
+	text = `{"status":"success","data":{"resultType":"string","result":[1795546819.924,"x"]}}`
+	info = `{"status":"success","data":{"resultType":"vector",` +
+		`"result":[{"metric":{"instance":"10.244.0.11:15090","job":"callers"},"value":[1795546820.116,"0"]}]},` +
+		`"infos":["PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ` +
+		`\"up\" (1:6)"]}`
+	stamp = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1795546820.283,` +
+		`"1795546819.655"]}]}}`
+	native = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"h"},` +
+		`"histogram":[1795546820.283,{"count":"1","sum":"2","buckets":[[0,"1","2","1"]]}]}]}}`
+	broken = `{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:2: parse error: ` +
+		`unclosed left parenthesis"}`
 )
 
 func TestQuery(t *testing.T) {
@@ -105,7 +120,7 @@ func TestQueryAsOfNow(t *testing.T) {
 	}
 }
 
-// Not to be told is not to be told that all is well.
+// No answer does not mean that all is well.
 func TestAQueryThatFails(t *testing.T) {
 	c := ask(t, &server{status: http.StatusBadRequest, body: broken})
 	if got, err := c.Query(t.Context(), "(", time.Time{}); err == nil || got.Found || !strings.Contains(
