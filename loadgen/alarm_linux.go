@@ -8,11 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An alarm waits for a moment, or until it is stopped. Go's own timers wake an idle program up to 1 ms late, because its
-// epoll_wait counts in milliseconds (runtime/netpoll_epoll.go); at 1000 requests a second that is a whole interval. A
-// timerfd is an event of its own to the same epoll_wait, and is late by the kernel's timer slack of 50 µs.
+// An alarm waits for a moment, or until it is stopped. Go's own timers wake an idle program up to 1 ms late,
+// because its epoll_wait counts in milliseconds (runtime/netpoll_epoll.go). At 1000 requests a second that is a
+// whole interval. A timerfd is an event of its own for the same epoll_wait, and is late by the kernel's timer
+// slack of 50 µs.
 type alarm struct {
-	// fd is file's, which lends it out only at the price of the poller.
+	// fd is the file's descriptor. File.Fd would return it, but take the file from the poller.
 	fd   int
 	file *os.File
 	stop <-chan struct{}
@@ -26,15 +27,15 @@ func newAlarm(stop <-chan struct{}) (*alarm, error) {
 	return &alarm{fd: fd, file: os.NewFile(uintptr(fd), "timerfd"), stop: stop}, nil
 }
 
-// interrupt ends a wait that is going on. The alarm's stop is closed already.
+// interrupt ends a wait. The caller has closed stop before.
 func (a *alarm) interrupt() {
-	// A deadline long past. The error would be that of a closed file, in which nobody waits.
+	// The deadline is long past. An error would mean that the file is closed, and then nobody waits.
 	_ = a.file.SetReadDeadline(time.Unix(1, 0))
 }
 
 func (a *alarm) close() error { return a.file.Close() }
 
-// wait tells whether the time came; it did not if the alarm was stopped first.
+// wait waits until a moment. It returns false if the alarm was stopped first.
 func (a *alarm) wait(until time.Time) bool {
 	select {
 	case <-a.stop:

@@ -4,17 +4,17 @@ package loadgen
 
 import "time"
 
-// An alarm waits for a moment, or until it is stopped. The agent's place is Linux; elsewhere it works, less evenly.
+// An alarm waits for a moment, or until it is stopped. It is less even here than on Linux, which the agent is made for.
 type alarm struct{ stop <-chan struct{} }
 
 func newAlarm(stop <-chan struct{}) (*alarm, error) { return &alarm{stop: stop}, nil }
 
-// interrupt ends a wait that is going on: closing stop did.
+// interrupt does nothing, because closing stop ended the wait.
 func (a *alarm) interrupt() {}
 
 func (a *alarm) close() error { return nil }
 
-// wait tells whether the time came; it did not if the alarm was stopped first.
+// wait waits until a moment. It returns false if the alarm was stopped first.
 func (a *alarm) wait(until time.Time) bool {
 	select {
 	case <-a.stop:

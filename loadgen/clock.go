@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// A Clock is how an agent's wall clock stands to that of another process.
+// A Clock compares an agent's wall clock with that of another process.
 type Clock struct {
-	// Boot names the start of the agent's kernel: processes of one kernel have one clock.
+	// Boot identifies the boot of the agent's kernel. Processes of one kernel have one clock.
 	Boot string `json:"boot,omitempty"`
-	// Offset is what has to be added to what the agent's clock says. It is off by Error at most. Both are 0 where the
-	// clocks are one.
+	// Offset must be added to what the agent's clock says. It is wrong by Error at most. Both are 0 if the two
+	// processes have one clock.
 	Offset time.Duration `json:"offsetNs"`
 	Error  time.Duration `json:"errorNs"`
 }
@@ -26,7 +26,8 @@ type reading struct {
 	Now  time.Time `json:"now"`
 }
 
-// bootID is the kernel's own name for this start of the machine; containers see that of their host. Empty where there is none.
+// bootID returns the kernel's own name for this boot, which containers share with their host. It is "" if there
+// is none.
 func bootID() string {
 	raw, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(raw))
@@ -46,10 +47,11 @@ func serveClock(in io.Reader, out io.Writer, boot string, now func() time.Time) 
 	return lines.Err()
 }
 
-// MeasureClock asks a ServeClock, through its out and in, for the time, rounds times, and says how its clock stands to this
-// process's. The answer was made at some moment between question and answer, so that the exchange with the shortest round trip knows
-// best, to half of that (Cristian's algorithm: Probabilistic clock synchronization, Distributed Computing 3, 1989). Where both run on one
-// kernel there is nothing to measure.
+// MeasureClock asks a ServeClock for the time, rounds times, through its out and in, and compares its clock
+// with this process's. The agent read its clock at some moment between question and answer, so the exchange
+// with the shortest round trip is the most exact, to half of that time (Cristian's algorithm: Probabilistic
+// clock synchronization, Distributed Computing 3, 1989). If both run on one kernel, there is nothing to
+// measure.
 func MeasureClock(answers io.Reader, questions io.Writer, rounds int) (Clock, error) {
 	return measureClock(answers, questions, rounds, bootID())
 }
@@ -71,14 +73,14 @@ func measureClock(answers io.Reader, questions io.Writer, rounds int, boot strin
 			return Clock{Boot: r.Boot}, nil
 		}
 		if i == 0 || half < best.Error {
-			// Both are wall times: the agent's comes from another machine.
+			// Both are wall times, because the agent's comes from another machine.
 			best = Clock{Boot: r.Boot, Offset: asked.Add(half).Round(0).Sub(r.Now), Error: half}
 		}
 	}
 	return best, nil
 }
 
-// Shift puts what an agent said on another clock.
+// Shift moves the times of samples from the agent's clock to the other one.
 func (c Clock) Shift(samples []Sample) {
 	if c.Offset == 0 {
 		return

@@ -30,7 +30,8 @@ func TestClockOfAnotherMachineIsMeasured(t *testing.T) {
 	for _, off := range []time.Duration{0, 3 * time.Second, -250 * time.Millisecond} {
 		c := exchange(t, "there", off)
 		if wrong := (c.Offset + off).Abs(); wrong > c.Error {
-			t.Errorf("a clock that is fast by %s: got offset %s ± %s, which is wrong by %s", off, c.Offset, c.Error, wrong)
+			t.Errorf("a clock that is fast by %s: got offset %s ± %s, which is wrong by %s", off, c.Offset, c.Error,
+				wrong)
 		}
 		if c.Error <= 0 {
 			t.Errorf("got an error of %s for a clock that was measured, want more than 0", c.Error)
@@ -67,7 +68,8 @@ func TestShift(t *testing.T) {
 	at := time.Unix(100, 0)
 	all := []Sample{{Due: at, Sent: at.Add(time.Millisecond), Done: at.Add(2 * time.Millisecond)}}
 	Clock{Offset: time.Second}.Shift(all)
-	if s := all[0]; !s.Due.Equal(at.Add(time.Second)) || s.Sent.Sub(s.Due) != time.Millisecond || s.Done.Sub(s.Sent) != time.Millisecond {
+	if s := all[0]; !s.Due.Equal(at.Add(time.Second)) || s.Sent.Sub(s.Due) != time.Millisecond ||
+		s.Done.Sub(s.Sent) != time.Millisecond {
 		t.Errorf("got %+v, want all of it a second later", s)
 	}
 }

@@ -15,9 +15,10 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// BenchmarkAgentCost holds the processor time of the agent against that of plain `vegeta attack`, on the same machine, at the same
-// rate: agent, vegeta, vegeta, agent in each iteration, so that a machine that gets slower or faster counts for both. The app is
-// in this process and so in neither's time. Both programs are built first. -benchtime=5x is 200 seconds.
+// BenchmarkAgentCost compares the processor time of the agent with that of plain `vegeta attack`, on the same
+// machine, at the same rate: agent, vegeta, vegeta, agent in each iteration, so that a machine that gets slower
+// or faster counts for both. The app is in this process and so in neither's time. Both programs are built
+// first. -benchtime=5x is 200 seconds.
 func BenchmarkAgentCost(b *testing.B) {
 	const rate, each = 1000, 10 * time.Second
 	folder := b.TempDir()
@@ -37,7 +38,7 @@ func BenchmarkAgentCost(b *testing.B) {
 	cpu := func(stdin io.Reader, program string, args ...string) time.Duration {
 		cmd := exec.CommandContext(b.Context(), program, args...)
 		var stderr bytes.Buffer
-		// Not nil, which would be a file that swallows everything and not a pipe.
+		// Nil would be a file that discards everything, and not a pipe.
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, struct{ io.Writer }{io.Discard}, &stderr
 		if err := cmd.Run(); err != nil {
 			b.Fatalf("%s: %v: %s", program, err, &stderr)
@@ -57,7 +58,8 @@ func BenchmarkAgentCost(b *testing.B) {
 		return cpu(io.MultiReader(&stdin, open), agent, "attack")
 	}
 	theirs := func() time.Duration {
-		return cpu(strings.NewReader("GET "+app.URL+"/\n"), vegeta, "attack", fmt.Sprintf("-rate=%d", rate), "-duration="+each.String(), "-timeout="+DefaultTimeout.String())
+		return cpu(strings.NewReader("GET "+app.URL+"/\n"), vegeta, "attack", fmt.Sprintf("-rate=%d", rate),
+			"-duration="+each.String(), "-timeout="+DefaultTimeout.String())
 	}
 	var ratios, mine, plain []float64
 	for b.Loop() {

@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// What a run leaves behind must not grow with it: ten times the requests leave the heap as it was, but for one bit each and for
-// noise, such as the stacks and buffers of what is at work.
+// What a run keeps must not grow with it: ten times the requests leave the heap as it was, except for one bit
+// each and for noise, such as the stacks and buffers of running goroutines.
 const (
 	few, many = 10_000, 10 * 10_000
 	// noise is a tenth of what the samples themselves would take.
 	noise = (many - few) * 250 / 10
 )
 
-// heap is what is in use once all that is not needed is gone.
+// heap returns the bytes in use after collections.
 func heap() int64 {
 	var m runtime.MemStats
-	// A second collection frees what the first one's finalizers let go of.
+	// A second collection frees what the first one's finalizers released.
 	runtime.GC()
 	runtime.GC()
 	runtime.ReadMemStats(&m)
@@ -31,16 +31,16 @@ func heap() int64 {
 
 func TestAgentKeepsNoSamples(t *testing.T) {
 	p := plan("http://a/", many*time.Second/MaxRate, Cohort{Name: "a", Rate: MaxRate})
-	// As many workers as 20,000 requests a second need whose answers take a millisecond.
+	// This gives as many workers as 20,000 requests a second need whose answers take a millisecond.
 	p.Timeout = time.Millisecond
 	var (
-		// still is held by who looks at the heap: what others allocate meanwhile would be counted.
+		// Whoever measures the heap holds still, because it would count what others allocate meanwhile.
 		still    sync.Mutex
 		requests int
 		at       [2]int64
 	)
-	// All of it was due an hour ago and is sent as fast as can be. So that nothing piles up that would not in a run that keeps
-	// its time, no more is sent than is written.
+	// All requests were due an hour ago and are sent as fast as possible. No more are sent than written, so
+	// that nothing accumulates that would not in a run that keeps its time.
 	unwritten := make(chan struct{}, 4*batchSize)
 	answers := roundTripper(func(*http.Request) (*http.Response, error) {
 		unwritten <- struct{}{}
@@ -54,7 +54,7 @@ func TestAgentKeepsNoSamples(t *testing.T) {
 		}
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}, nil
 	})
-	out := newOutbox(writer(func(line []byte) {
+	out := newSampleBuffer(writer(func(line []byte) {
 		for range bytes.Count(line, []byte(`"seq":`)) {
 			<-unwritten
 		}
@@ -108,7 +108,7 @@ func TestDecodeKeepsNoSamples(t *testing.T) {
 	checkKept(t, at)
 }
 
-// A longStream is an agent's stream that is made up as it is read.
+// A longStream is an agent's stream that is generated while it is read.
 type longStream struct {
 	requests, sent int
 	begun, ended   bool

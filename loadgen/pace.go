@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// A pacer is Vegeta's clock for one cohort. Vegeta measures from a moment of its own that it does not tell, one per
-// attack. This one measures from a moment that all cohorts of a run share, so that it is known, and not reconstructed, when
-// each request was due.
+// A pacer is Vegeta's clock for one cohort. Vegeta measures from a moment of its own that it does not tell, one
+// for each attack. A pacer measures from a moment that all cohorts of a run share, so that the time at which
+// each request was due is known, and not reconstructed.
 type pacer struct {
 	begin time.Time
-	// rate is in requests a second, shape a factor on it.
+	// rate is in requests a second. shape is a factor on it.
 	rate  float64
 	shape *Shape
-	// cohort of cohorts staggers cohorts of equal rate evenly over their interval. In lockstep, all would wait for the
-	// same core at the same moment.
+	// cohort is the number of this one among cohorts. It staggers cohorts of equal rate evenly over their
+	// interval. In lockstep, all would wait for the same core at the same moment.
 	cohort, cohorts int
 	duration        time.Duration
 	// share says which of the cohort's requests are this agent's.
@@ -22,9 +22,10 @@ type pacer struct {
 	alarm *alarm
 }
 
-// offset is when request seq, counted from 0, is due after begin: (seq + (cohort+1)/cohorts) / rate, stretched by the shape. For
-// a single cohort it is (seq+1)/rate, as in Vegeta's ConstantPacer, but without that one's rounding of the interval to whole
-// nanoseconds. It rounds down to a whole nanosecond itself. A request that no run is long enough for is never due.
+// offset returns when request seq, counted from 0, is due after begin: (seq + (cohort+1)/cohorts) / rate,
+// stretched by the shape. For a single cohort it is (seq+1)/rate, as in Vegeta's ConstantPacer, which however
+// rounds the interval to whole nanoseconds. offset rounds its result down to a whole nanosecond. A request
+// after the end of the longest run is never due.
 func (p *pacer) offset(seq uint64) time.Duration {
 	n := uint64(p.cohorts)
 	if p.shape == nil && p.rate == math.Trunc(p.rate) {
@@ -36,8 +37,9 @@ func (p *pacer) offset(seq uint64) time.Duration {
 
 func (p *pacer) due(seq uint64) time.Time { return p.begin.Add(p.offset(seq)) }
 
-// Pace implements vegeta.Pacer: it returns when the next request is due, or says that there is none. It does the waiting
-// itself, because Vegeta's own can't be cut short: a stopped run would send once more in each cohort, up to 1 s late.
+// Pace implements vegeta.Pacer. It waits until the next request is due, or returns that there is none. It waits
+// itself, because Vegeta's own wait can't be interrupted: a stopped run would send once more in each cohort, up
+// to 1 s late.
 func (p *pacer) Pace(_ time.Duration, hits uint64) (wait time.Duration, stop bool) {
 	offset := p.offset(p.share.number(hits))
 	if offset > p.duration || !p.alarm.wait(p.begin.Add(offset)) {

@@ -13,7 +13,9 @@ func validPlan() Plan {
 		Run: "k3x9q2", URL: "http://my-service/", Duration: time.Minute,
 		Cohorts: []Cohort{
 			{Name: "everyone", Rate: 900},
-			{Name: "beta-users", Rate: 100, Header: map[string]string{"x-USER-group": "beta", "Host": "my-service.example"}},
+			{Name: "beta-users", Rate: 100, Header: map[string]string{
+				"x-USER-group": "beta", "Host": "my-service.example",
+			}},
 		},
 	}
 }
@@ -25,7 +27,10 @@ func TestValidate(t *testing.T) {
 		want   string // empty: valid
 	}{
 		{"valid", func(*Plan) {}, ""},
-		{"longest and fastest", func(p *Plan) { p.Duration, p.Timeout, p.Cohorts[0].Rate = time.Hour, time.Minute, 19900 }, ""},
+		{
+			"longest and fastest",
+			func(p *Plan) { p.Duration, p.Timeout, p.Cohorts[0].Rate = time.Hour, time.Minute, 19900 }, "",
+		},
 		{"no run", func(p *Plan) { p.Run = "" }, "plan: run: "},
 		{"run in capitals", func(p *Plan) { p.Run = "K3X" }, "plan: run: "},
 		{"https", func(p *Plan) { p.URL = "https://my-service/" }, "plan: url: "},
@@ -43,14 +48,20 @@ func TestValidate(t *testing.T) {
 		{"no name", func(p *Plan) { p.Cohorts[1].Name = "" }, "plan: cohorts[1].name: "},
 		{"name that is not kebab", func(p *Plan) { p.Cohorts[1].Name = "beta_users" }, "plan: cohorts[1].name: "},
 		{"long name", func(p *Plan) { p.Cohorts[1].Name = strings.Repeat("a", 64) }, "plan: cohorts[1].name: "},
-		{"name twice", func(p *Plan) { p.Cohorts[1].Name = "everyone" }, `plan: cohorts[1].name: "everyone" is there twice`},
+		{
+			"name twice", func(p *Plan) { p.Cohorts[1].Name = "everyone" },
+			`plan: cohorts[1].name: "everyone" is there twice`,
+		},
 		{"no rate", func(p *Plan) { p.Cohorts[0].Rate = 0 }, "plan: cohorts[0].rate: 0"},
 		{"total rate", func(p *Plan) { p.Cohorts[0].Rate = 19901 }, "plan: cohorts: 20001 requests a second"},
 		{"overflowing rate", func(p *Plan) { p.Cohorts[0].Rate = 1 << 62 }, "plan: cohorts[0].rate: "},
 		{"header name", func(p *Plan) { p.Cohorts[1].Header["x user"] = "a" }, "plan: cohorts[1].header: "},
 		{"header value", func(p *Plan) { p.Cohorts[1].Header["x-a"] = "a\r\nx-b: c" }, "plan: cohorts[1].header: "},
 		{"reserved header", func(p *Plan) { p.Cohorts[1].Header["x-REQUEST-id"] = "a" }, "set by the agent"},
-		{"header in two cases", func(p *Plan) { p.Cohorts[1].Header["X-User-Group"] = "beta" }, "is there twice, in different case"},
+		{
+			"header in two cases", func(p *Plan) { p.Cohorts[1].Header["X-User-Group"] = "beta" },
+			"is there twice, in different case",
+		},
 		{"no duration", func(p *Plan) { p.Duration = 0 }, "plan: durationNs: "},
 		{"long duration", func(p *Plan) { p.Duration = time.Hour + 1 }, "plan: durationNs: "},
 		{"long timeout", func(p *Plan) { p.Timeout = time.Hour }, "plan: timeoutNs: "},
@@ -63,30 +74,58 @@ func TestValidate(t *testing.T) {
 		{"weights", func(p *Plan) {
 			p.Rate, p.Cohorts[0].Rate, p.Cohorts[0].Weight, p.Cohorts[1].Rate, p.Cohorts[1].Weight = 100, 0, 1, 0, 0.5
 		}, ""},
-		{"weight and rate", func(p *Plan) { p.Rate, p.Cohorts[0].Weight = 100, 1 }, "plan: cohorts[0].weight: want a weight"},
-		{"weight of nothing", func(p *Plan) { p.Cohorts[0].Weight = 1 }, "plan: cohorts[0].weight: 1 is a part of the plan's rate"},
+		{
+			"weight and rate", func(p *Plan) { p.Rate, p.Cohorts[0].Weight = 100, 1 },
+			"plan: cohorts[0].weight: want a weight",
+		},
+		{
+			"weight of nothing", func(p *Plan) { p.Cohorts[0].Weight = 1 },
+			"plan: cohorts[0].weight: 1 is a part of the plan's rate",
+		},
 		{"no weight", func(p *Plan) { p.Rate, p.Cohorts[0].Rate = 100, 0 }, "plan: cohorts[0].weight: want a weight"},
 		{"plan's rate", func(p *Plan) { p.Rate = MaxRate + 1 }, "plan: rate: "},
 		{"entry", func(p *Plan) { p.Cohorts[1].Entry = "window" }, `plan: cohorts[1].entry: "window"`},
 		{"gateway", func(p *Plan) { p.Cohorts[1].Entry = Gateway }, ""},
 		{"no shape", func(p *Plan) { p.Shape = &Shape{} }, "plan: shape: want exactly one"},
-		{"two shapes", func(p *Plan) { p.Shape = &Shape{Ramp: &Ramp{1, 2, 3}, Sine: &Sine{0.5, 1}} }, "plan: shape: want exactly one"},
+		{
+			"two shapes", func(p *Plan) { p.Shape = &Shape{Ramp: &Ramp{1, 2, 3}, Sine: &Sine{0.5, 1}} },
+			"plan: shape: want exactly one",
+		},
 		{"late first step", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{1, 1}}} }, "plan: shape: steps[0].atNs"},
-		{"steps out of order", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{0, 1}, {2, 1}, {2, 1}}} }, "plan: shape: steps[2].atNs"},
+		{
+			"steps out of order", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{0, 1}, {2, 1}, {2, 1}}} },
+			"plan: shape: steps[2].atNs",
+		},
 		{"too many steps", func(p *Plan) {
 			p.Shape = &Shape{}
 			for i := range time.Duration(maxSteps + 1) {
 				p.Shape.Steps = append(p.Shape.Steps, Stage{i, 1})
 			}
 		}, "plan: shape: steps: got 101, want up to 100"},
-		{"factor that is no number", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{0, math.NaN()}}} }, "plan: shape: steps[0].factor"},
-		{"weight that is no number", func(p *Plan) { p.Rate, p.Cohorts[0].Rate, p.Cohorts[0].Weight = 100, 0, math.NaN() }, "plan: cohorts[0].weight"},
-		{"negative factor", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{0, -1}}} }, "plan: shape: steps[0].factor"},
-		{"ramp to nowhere", func(p *Plan) { p.Shape = &Shape{Ramp: &Ramp{0, 0, 1}} }, "plan: shape: ramp: it sends nothing"},
+		{
+			"factor that is no number", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{0, math.NaN()}}} },
+			"plan: shape: steps[0].factor",
+		},
+		{
+			"weight that is no number",
+			func(p *Plan) { p.Rate, p.Cohorts[0].Rate, p.Cohorts[0].Weight = 100, 0, math.NaN() },
+			"plan: cohorts[0].weight",
+		},
+		{
+			"negative factor", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{0, -1}}} },
+			"plan: shape: steps[0].factor",
+		},
+		{
+			"ramp to nowhere", func(p *Plan) { p.Shape = &Shape{Ramp: &Ramp{0, 0, 1}} },
+			"plan: shape: ramp: it sends nothing",
+		},
 		{"ramp in no time", func(p *Plan) { p.Shape = &Shape{Ramp: &Ramp{0, 1, 0}} }, "plan: shape: ramp.overNs"},
 		{"sine below 0", func(p *Plan) { p.Shape = &Shape{Sine: &Sine{1, 1}} }, "plan: shape: sine.amplitude"},
 		{"sine in no time", func(p *Plan) { p.Shape = &Shape{Sine: &Sine{0.5, 0}} }, "plan: shape: sine.periodNs"},
-		{"peak", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{0, 1}, {1, 21}}} }, "plan: shape: 21000 requests a second at its peak"},
+		{
+			"peak", func(p *Plan) { p.Shape = &Shape{Steps: []Stage{{0, 1}, {1, 21}}} },
+			"plan: shape: 21000 requests a second at its peak",
+		},
 		{"several", func(p *Plan) { p.Run, p.Timeout = "", -1 }, "plan: timeoutNs: "},
 	} {
 		p := validPlan()
@@ -125,7 +164,7 @@ func TestPacer(t *testing.T) {
 		{"alone", 1000, 0, 1, time.Second, 1000, time.Millisecond, time.Second},
 		{"first of two", 1000, 0, 2, time.Second, 1000, 500 * time.Microsecond, 999500 * time.Microsecond},
 		{"second of two", 1000, 1, 2, time.Second, 1000, time.Millisecond, time.Second},
-		// 1/3 ms is no whole number of ns; nothing may add up.
+		// 1/3 ms is not a whole number of ns, and nothing may add up.
 		{"no drift", 3000, 0, 1, time.Hour, 10800000, 333333, time.Hour},
 		{"largest", MaxRate, 15, 16, MaxDuration, MaxRate * 3600, 50 * time.Microsecond, time.Hour},
 	} {

@@ -2,24 +2,24 @@ package loadgen
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 )
 
-// maxPlan bounds the plan's line. Headers as long as Envoy takes by default (60 KiB) fit for each of sixteen cohorts.
+// maxPlan bounds the plan's line. It has room for headers as long as Envoy accepts by default (60 KiB) in each
+// of sixteen cohorts.
 const maxPlan = 1 << 20
 
-// ErrPlan is wrapped by errors of a plan that can't be run.
+// ErrPlan is wrapped by the error of a plan that can't be run.
 var ErrPlan = errors.New("bad load plan")
 
-// Serve is the agent. It reads one Plan from the first line of in, runs it and writes the stream that Decode reads to out.
-// The run ends when its duration is over, when a further line (StopLine) or the end of in arrives, or when ctx does; it then
-// waits for the answers in flight, up to the plan's timeout. It also ends when out can't be written, and does not wait then:
-// load never outlives its reader. Pod is named in the stream. Reading in may go on after Serve returned, until in ends.
+// Serve is the agent. It reads one Plan from the first line of in, runs it and writes the stream that Decode
+// reads to out. The run ends after its duration, when another line (StopLine) or the end of in arrives, or when
+// ctx ends. Serve then waits for the answers in flight, up to the plan's timeout. The run also ends when a
+// write to out fails, and then Serve does not wait: load never outlives its reader. The stream names pod. Serve
+// may go on reading in after it has returned, until in ends.
 func Serve(ctx context.Context, pod string, in io.Reader, out io.Writer) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxPlan)
@@ -33,13 +33,13 @@ func Serve(ctx context.Context, pod string, in io.Reader, out io.Writer) error {
 			return
 		}
 		plan <- p
-		// Any line will do: a word that was mistyped must not keep the load running.
+		// Any line stops the load, so that a typing error does not keep it running.
 		lines.Scan()
 		close(stop)
 	}()
 	select {
 	case p := <-plan:
-		return Attack(ctx, p, pod, stop, out)
+		return runPlan(ctx, p, pod, stop, out)
 	case err := <-bad:
 		return err
 	case <-ctx.Done():
@@ -55,9 +55,7 @@ func readPlan(lines *bufio.Scanner) (Plan, error) {
 		return Plan{}, fmt.Errorf("%w: want it as one line of JSON, got nothing", ErrPlan)
 	}
 	var p Plan
-	dec := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&p); err != nil {
+	if err := unmarshalStrict(lines.Bytes(), &p); err != nil {
 		return Plan{}, fmt.Errorf("%w: %w", ErrPlan, err)
 	}
 	if err := p.Validate(); err != nil {

@@ -20,12 +20,12 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// A session is an agent at work and its client.
+// A session is a running agent and its client.
 type session struct {
 	stdin io.WriteCloser
 	// got gets each sample as it arrives.
 	got chan Sample
-	// ended is closed once all that follows is set.
+	// ended is closed when everything below is set.
 	ended chan struct{}
 
 	begin    Begin
@@ -35,7 +35,7 @@ type session struct {
 	err      error
 }
 
-// start runs an agent with a plan, as it would be over an exec into its pod.
+// start runs an agent with a plan, as an exec into its pod does.
 func start(t *testing.T, ctx context.Context, p Plan) *session {
 	t.Helper()
 	inReader, inWriter := io.Pipe()
@@ -68,7 +68,7 @@ func start(t *testing.T, ctx context.Context, p Plan) *session {
 	return s
 }
 
-// wait returns once the run is over. Every run in these tests is over within seconds.
+// wait returns when the run is over. Every run in these tests is over within seconds.
 func (s *session) wait(t *testing.T) *session {
 	t.Helper()
 	select {
@@ -107,12 +107,15 @@ func TestEveryRequestIsAccountedFor(t *testing.T) {
 	if s.begin.Run != "abc123" || s.begin.Pod != "pod-a" || s.begin.Go == "" || s.begin.MaxProcs < 1 {
 		t.Errorf("begin: got %+v", s.begin)
 	}
-	if s.end.Why != Duration || len(s.end.Cohorts) != 2 || s.end.Cohorts[0] != (Count{"everyone", 200, 200}) || s.end.Cohorts[1] != (Count{"beta", 50, 50}) {
+	if s.end.Why != Duration || len(s.end.Cohorts) != 2 || s.end.Cohorts[0] != (Count{
+		"everyone", 200, 200,
+	}) || s.end.Cohorts[1] != (Count{"beta", 50, 50}) {
 		t.Errorf("end: got %+v, want 200 and 50 requests, all answered", s.end)
 	}
 	counted := app.Counters()
 	if len(s.samples) != 250 || counted.Received != 250 || len(group) != 250 {
-		t.Errorf("got %d samples, %d requests received, %d ids, want 250 of each", len(s.samples), counted.Received, len(group))
+		t.Errorf("got %d samples, %d requests received, %d ids, want 250 of each", len(s.samples), counted.Received,
+			len(group))
 	}
 	var failed uint64
 	for _, x := range s.samples {
@@ -187,13 +190,17 @@ func TestEndsWhenToldTo(t *testing.T) {
 		{"signal", func(_ *session, cancel func()) { cancel() }, Signal},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			app := sampleapp.New(sampleapp.Config{Version: "v1", Pod: "p", Faults: sampleapp.Faults{Latency: 100 * time.Millisecond}})
+			app := sampleapp.New(sampleapp.Config{
+				Version: "v1", Pod: "p", Faults: sampleapp.Faults{Latency: 100 * time.Millisecond},
+			})
 			server := httptest.NewServer(app.Handler())
 			defer server.Close()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			// The slow cohort's next request is due long after the stop, and must not be sent.
-			s := start(t, ctx, plan(server.URL, time.Hour, Cohort{Name: "fast", Rate: 100}, Cohort{Name: "slow", Rate: 1}))
+			s := start(t, ctx, plan(
+				server.URL, time.Hour, Cohort{Name: "fast", Rate: 100}, Cohort{Name: "slow", Rate: 1},
+			))
 			<-s.got
 			c.end(s, cancel)
 			told := time.Now()
@@ -204,7 +211,7 @@ func TestEndsWhenToldTo(t *testing.T) {
 			if took := time.Since(told); took > 400*time.Millisecond {
 				t.Errorf("ended %s after it was told to, want the 100ms of the requests in flight", took)
 			}
-			// In flight at the stop are ten; they are waited for.
+			// Ten requests are in flight at the stop. The agent waits for them.
 			fast := s.end.Cohorts[0]
 			if fast.Sent == 0 || fast.Answered != fast.Sent || s.end.Cohorts[1].Sent > 1 {
 				t.Errorf("got %+v, want all of the fast cohort's requests answered", s.end.Cohorts)
@@ -216,7 +223,7 @@ func TestEndsWhenToldTo(t *testing.T) {
 	}
 }
 
-// brokenAfter is a reader's end that goes away.
+// A brokenAfter is a reader's end that goes away.
 type brokenAfter struct{ writes atomic.Int64 }
 
 func (b *brokenAfter) Write(p []byte) (int, error) {
@@ -236,7 +243,7 @@ func TestLoadDoesNotOutliveItsReader(t *testing.T) {
 		out := &brokenAfter{}
 		out.writes.Store(writes)
 		began := time.Now()
-		err := Attack(t.Context(), p, "pod-a", nil, out)
+		err := runPlan(t.Context(), p, "pod-a", nil, out)
 		if !errors.Is(err, io.ErrClosedPipe) {
 			t.Fatalf("%d lines: got %v, want that the results could not be written", writes, err)
 		}
@@ -247,7 +254,7 @@ func TestLoadDoesNotOutliveItsReader(t *testing.T) {
 			t.Errorf("nobody read the begin line, and the server got %d requests", got)
 		}
 		before := received.Load()
-		// Twenty intervals of the plan: long enough for load to show that goes on.
+		// These are twenty intervals of the plan, long enough to show load that goes on.
 		time.Sleep(100 * time.Millisecond)
 		if got := received.Load() - before; got > 1 { // one may have been on its way
 			t.Errorf("%d lines: %d requests came after the end", writes, got)
@@ -264,7 +271,7 @@ func TestNoAnswer(t *testing.T) {
 	hang := make(chan struct{})
 	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
 	defer hanging.Close()
-	// An answer that starts and then hangs is none either.
+	// An answer that starts and then hangs is not an answer either.
 	half := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, "half of")
 		w.(http.Flusher).Flush()
@@ -335,7 +342,7 @@ func TestLongBodyKeepsTheConnection(t *testing.T) {
 	}
 }
 
-// rawServer hands each request's header to answer, and closes the connection where that returns nothing.
+// rawServer gives each request's header to answer, and closes the connection if that returns nothing.
 func rawServer(t *testing.T, answer func(header string, nth int) string) (url string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -383,7 +390,10 @@ func TestHeadersOnTheWire(t *testing.T) {
 	}{
 		{"none", nil, []string{"Host: HOST", "User-Agent: canarylab-loadgen", "X-Request-Id: abc123-a-0"}},
 		{"case is kept", map[string]string{"x-USER-group": "beta", "COOKIE": "group=beta"},
-			[]string{"COOKIE: group=beta", "Host: HOST", "User-Agent: canarylab-loadgen", "X-Request-Id: abc123-a-0", "x-USER-group: beta"}},
+			[]string{
+				"COOKIE: group=beta", "Host: HOST", "User-Agent: canarylab-loadgen", "X-Request-Id: abc123-a-0",
+				"x-USER-group: beta",
+			}},
 		{"host and agent", map[string]string{"host": "my-service.example", "user-agent": "Mobile"},
 			[]string{"Host: my-service.example", "X-Request-Id: abc123-a-0", "user-agent: Mobile"}},
 	} {
@@ -408,8 +418,8 @@ func TestHeadersOnTheWire(t *testing.T) {
 }
 
 func TestARequestIsSentOnceAtMost(t *testing.T) {
-	// A server that answers a connection's first request, and hangs up on its second: net/http alone would send that
-	// one again on a new connection.
+	// The server answers a connection's first request, and closes it on the second. net/http alone would send
+	// that one again on a new connection.
 	var mu sync.Mutex
 	received := map[string]int{}
 	url := rawServer(t, func(header string, nth int) string {
@@ -439,7 +449,8 @@ func TestARequestIsSentOnceAtMost(t *testing.T) {
 		}
 	}
 	if lost == 0 || len(received) != len(s.samples) {
-		t.Errorf("got %d lost of %d samples and %d requests, want some lost and each request to have its sample", lost, len(s.samples), len(received))
+		t.Errorf("got %d lost of %d samples and %d requests, want some lost and each request to have its sample", lost,
+			len(s.samples), len(received))
 	}
 }
 
@@ -454,7 +465,9 @@ func TestARequestMayMoveUntilItsFirstByte(t *testing.T) {
 	c := &conn{Conn: here}
 	c.Write([]byte("an earlier request"))
 	var before, after error
-	s := &sender{run: "r", cohort: Cohort{Name: "c"}, timeout: time.Second, next: roundTripper(func(r *http.Request) (*http.Response, error) {
+	s := &sender{run: "r", cohort: Cohort{Name: "c"}, timeout: time.Second, next: roundTripper(func(r *http.Request) (
+		*http.Response, error,
+	) {
 		httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{Conn: c, Reused: true})
 		_, before = r.GetBody()
 		c.Write([]byte("G"))
@@ -496,7 +509,8 @@ func TestServeEndsWithoutAPlan(t *testing.T) {
 }
 
 func TestWorkersAreBounded(t *testing.T) {
-	p := plan("http://x/", time.Second, Cohort{Name: "a", Rate: 15000}, Cohort{Name: "b", Rate: 4999}, Cohort{Name: "c", Rate: 1})
+	p := plan("http://x/", time.Second, Cohort{Name: "a", Rate: 15000}, Cohort{Name: "b", Rate: 4999},
+		Cohort{Name: "c", Rate: 1})
 	p.Timeout = time.Minute
 	var total uint64
 	for i, want := range []uint64{7500, 2499, 10} {

@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// A Shape moves the rate of all cohorts over the time of a run: it is a factor on each cohort's rate. Exactly one of its fields
-// is set. No Shape at all is a factor of 1.
+// A Shape changes the rate of all cohorts over the time of a run. It is a factor on each cohort's rate. Exactly
+// one of its fields is set. Without a Shape the factor is 1.
 type Shape struct {
-	// Steps are factors that hold from a moment on, the first from 0.
+	// Steps are factors that hold from a moment on. The first one holds from 0.
 	Steps []Stage `json:"steps,omitempty"`
 	Ramp  *Ramp   `json:"ramp,omitempty"`
 	Sine  *Sine   `json:"sine,omitempty"`
 }
 
-// A Stage is one step: Factor holds from At, counted from the start of the load, to the next one. 0 sends nothing.
+// A Stage is one step: Factor holds from At, counted from the start of the load, until the next one. With 0
+// nothing is sent.
 type Stage struct {
 	At     time.Duration `json:"atNs"`
 	Factor float64       `json:"factor"`
@@ -29,7 +30,7 @@ type Ramp struct {
 	Over time.Duration `json:"overNs"`
 }
 
-// A Sine swings around 1 by Amplitude, which is less than 1, beginning upwards.
+// A Sine swings around 1 by Amplitude, which is less than 1. It begins upwards.
 type Sine struct {
 	Amplitude float64       `json:"amplitude"`
 	Period    time.Duration `json:"periodNs"`
@@ -48,7 +49,7 @@ func (s *Shape) String() string {
 	return fmt.Sprintf("%d steps", len(s.Steps))
 }
 
-// validate says all that is wrong, by JSON name.
+// validate returns all that is wrong, by JSON name.
 func (s *Shape) validate() (errs []error) {
 	if s == nil {
 		return nil
@@ -73,7 +74,9 @@ func (s *Shape) validate() (errs []error) {
 	for i, step := range s.Steps {
 		factor(fmt.Sprintf("steps[%d].factor", i), step.Factor)
 		if i == 0 && step.At != 0 || i > 0 && step.At <= s.Steps[i-1].At {
-			errs = append(errs, fmt.Errorf("steps[%d].atNs: %s is not later than the step before; the first is at 0", i, step.At))
+			errs = append(errs, fmt.Errorf(
+				"steps[%d].atNs: %s is not later than the step before; the first is at 0", i, step.At,
+			))
 		}
 	}
 	if r := s.Ramp; r != nil {
@@ -98,13 +101,13 @@ func (s *Shape) validate() (errs []error) {
 }
 
 const (
-	// maxFactor is there to catch a slip of the finger, such as a rate in the place of a factor.
+	// maxFactor catches a slip of the finger, such as a rate in place of a factor.
 	maxFactor = 1000
-	// maxSteps bounds what it costs to say when a request is due: 42 looks at the steps, some 10 µs for 100 of them.
+	// maxSteps bounds the cost of finding when a request is due: 42 looks at the steps, some 10 µs for 100 of them.
 	maxSteps = 100
 )
 
-// peak is the highest factor.
+// peak returns the highest factor.
 func (s *Shape) peak() float64 {
 	switch {
 	case s == nil:
@@ -121,8 +124,8 @@ func (s *Shape) peak() float64 {
 	return top
 }
 
-// area is the integral of the factor from 0 to t, both in seconds: how long a load of factor 1 takes for the same number of
-// requests.
+// area returns the integral of the factor from 0 to t, both in seconds. A load of factor 1 takes so long for
+// the same number of requests.
 func (s *Shape) area(t float64) float64 {
 	switch {
 	case s == nil:
@@ -152,11 +155,12 @@ func (s *Shape) area(t float64) float64 {
 // never is when a request is due that is not due within a plan's longest duration.
 const never = time.Duration(math.MaxInt64)
 
-// when is the inverse of area: the nanosecond in which that area is reached first, or never.
+// when is the inverse of area: it returns the nanosecond in which that area is first reached, or never.
 //
-// It asks area itself, on whole nanoseconds, and rounds down as the clock does. So what is due before a moment is what has
-// less than that moment's area, to the request: a closed form of the inverse, which the steps and the ramp have, would round
-// in its own way and put a request on the other side of a moment that Expected counts from.
+// It searches with area itself, on whole nanoseconds, and rounds down as the clock does. So the requests that
+// are due before a moment are exactly those with less than that moment's area. Steps and the ramp have a closed
+// form of the inverse, but it would round in its own way and put a request on the other side of a moment that
+// Expected counts from.
 func (s *Shape) when(area float64) time.Duration {
 	before, by := time.Duration(0), MaxDuration
 	if s.area(by.Seconds()) < area {

@@ -24,7 +24,7 @@ var shapes = map[string]*Shape{
 	"sine, long wave": {Sine: &Sine{Amplitude: 0.5, Period: time.Minute}},
 }
 
-// What is due between two moments is what Expected says, to within one request, and requests are due in order.
+// As many requests are due between two moments as Expected says, to within one, and they are due in order.
 func TestShapesSendWhatIsExpected(t *testing.T) {
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestShapesSendWhatIsExpected(t *testing.T) {
 							n++
 						}
 					}
-					// The rest is for floating point: what is due is exact, see TestShapeIsItsOwnInverse.
+					// The rest is for floating point. What is due is exact, see TestShapeIsItsOwnInverse.
 					if want := p.Expected("b", from, to); math.Abs(float64(n)-want) > 1+1e-9 {
 						t.Errorf("from %s to %s: got %d due, want %.2f", from, to, n, want)
 					}
@@ -73,7 +73,7 @@ func TestShapeIsItsOwnInverse(t *testing.T) {
 				}
 				continue
 			}
-			// The factors here are up to 3, so that a nanosecond more or less is no more than this.
+			// The factors here are up to 3, so that a nanosecond makes no more difference than this.
 			if got := s.area(at.Seconds()); got > x || x-got > 3.1e-9 {
 				t.Errorf("%s: got area %g at %s, want the last nanosecond of %g", name, got, at, x)
 			}
@@ -81,11 +81,13 @@ func TestShapeIsItsOwnInverse(t *testing.T) {
 	}
 }
 
-// A factor of 1 is no shape at all, to the nanosecond, also for a rate that is no whole number.
+// A factor of 1 is like no shape, to the nanosecond, also for a rate that is not a whole number.
 func TestFactorOfOneChangesNothing(t *testing.T) {
 	flat := &Shape{Steps: []Stage{{0, 1}}}
 	for _, rate := range []float64{1.5, 3, 111, 1000, 100.0 / 7, MaxRate} {
-		plain, shaped := &pacer{rate: rate, cohorts: 3, cohort: 1}, &pacer{rate: rate, cohorts: 3, cohort: 1, shape: flat}
+		plain, shaped := &pacer{rate: rate, cohorts: 3, cohort: 1}, &pacer{
+			rate: rate, cohorts: 3, cohort: 1, shape: flat,
+		}
 		for seq := uint64(0); seq < uint64(rate*3000); seq += uint64(rate)*7 + 1 {
 			// A rate in floating point is off by one part in 2^53.
 			if got, want := shaped.offset(seq), plain.offset(seq); got != want && (got-want).Abs() > time.Nanosecond {
@@ -129,7 +131,7 @@ func TestShapesAreValidated(t *testing.T) {
 	}
 }
 
-// The body is on the wire as it was asked for, the same for each request and for each run with the same seed.
+// The body is on the wire as it was asked for, the same one for each request and for each run with the same seed.
 func TestMethodAndBody(t *testing.T) {
 	var mu sync.Mutex
 	bodies, conns := map[string]int{}, map[string]bool{}

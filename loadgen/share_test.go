@@ -21,7 +21,7 @@ func sent(t *testing.T, p Plan) map[string]time.Duration {
 	defer server.Close()
 	p.URL = server.URL
 	var out bytes.Buffer
-	if err := Attack(context.Background(), p, "pod", make(chan struct{}), &out); err != nil {
+	if err := runPlan(context.Background(), p, "pod", make(chan struct{}), &out); err != nil {
 		t.Fatal(err)
 	}
 	due := map[string]time.Duration{}
@@ -42,11 +42,14 @@ func sent(t *testing.T, p Plan) map[string]time.Duration {
 	return due
 }
 
-// Whatever the number of agents, what they send together is what one would have sent, each request at the same moment.
+// Any number of agents send together what one would have sent, each request at the same moment.
 func TestAgentsTogetherSendWhatOneWould(t *testing.T) {
-	constant := Plan{Run: "r", Duration: 300 * time.Millisecond, Cohorts: []Cohort{{Name: "a", Rate: 200}, {Name: "b", Rate: 70}}}
+	constant := Plan{Run: "r", Duration: 300 * time.Millisecond, Cohorts: []Cohort{
+		{Name: "a", Rate: 200}, {Name: "b", Rate: 70},
+	}}
 	shaped := Plan{
-		Run: "r", Duration: 300 * time.Millisecond, Rate: 300, Shape: &Shape{Ramp: &Ramp{From: 0.2, To: 2, Over: 300 * time.Millisecond}},
+		Run: "r", Duration: 300 * time.Millisecond, Rate: 300,
+		Shape:   &Shape{Ramp: &Ramp{From: 0.2, To: 2, Over: 300 * time.Millisecond}},
 		Cohorts: []Cohort{{Name: "a", Weight: 3}, {Name: "b", Weight: 1}},
 	}
 	for name, plan := range map[string]Plan{"constant": constant, "ramp": shaped} {
@@ -67,7 +70,8 @@ func TestAgentsTogetherSendWhatOneWould(t *testing.T) {
 				}
 			}
 			if !maps.Equal(got, want) {
-				t.Errorf("%s: %d agents sent %d requests, and one sends %d, or others, or at another time", name, agents, len(got), len(want))
+				t.Errorf("%s: %d agents sent %d requests, and one sends %d, or others, or at another time", name,
+					agents, len(got), len(want))
 			}
 		}
 	}
@@ -77,7 +81,7 @@ func TestStartHasToLieAhead(t *testing.T) {
 	p := Plan{Run: "r", URL: "http://127.0.0.1:1/", Duration: time.Second, Cohorts: []Cohort{{Name: "a", Rate: 1}}}
 	for _, lead := range []time.Duration{-time.Second, MaxLead + time.Minute} {
 		p.Start = time.Now().Add(lead)
-		if err := Attack(t.Context(), p, "pod", make(chan struct{}), io.Discard); !errors.Is(err, ErrPlan) {
+		if err := runPlan(t.Context(), p, "pod", make(chan struct{}), io.Discard); !errors.Is(err, ErrPlan) {
 			t.Errorf("start in %s: got %v, want a bad plan", lead, err)
 		}
 	}
@@ -93,15 +97,28 @@ func TestAgentsAreChecked(t *testing.T) {
 	}
 }
 
-// Each agent's stream is checked for itself: a request that is missing, and one that is another's.
+// Decode checks each agent's stream for itself: for a missing request, and for one that is another agent's.
 func TestDecodeChecksAnAgentsPart(t *testing.T) {
 	stream := func(seqs ...int) string {
 		var b strings.Builder
-		b.WriteString(`{"begin":{"run":"r","pod":"p","start":"2026-01-01T00:00:00Z","agents":3,"agent":1,"go":"","maxProcs":1}}` + "\n")
+		b.WriteString(
+			`{"begin":{"run":"r","pod":"p","start":"2026-01-01T00:00:00Z","agents":3,"agent":1,"go":"","maxProcs":1}}` +
+				"\n",
+		)
 		for _, n := range seqs {
-			fmt.Fprintf(&b, `{"samples":[{"cohort":"a","seq":%d,"id":"r-a-%d","due":"2026-01-01T00:00:00Z","sent":"2026-01-01T00:00:00Z","done":"2026-01-01T00:00:00Z","code":200,"bytes":0}]}`+"\n", n, n)
+			fmt.Fprintf(
+				&b,
+				`{"samples":[{"cohort":"a","seq":%d,"id":"r-a-%d","due":"2026-01-01T00:00:00Z",`+
+					`"sent":"2026-01-01T00:00:00Z","done":"2026-01-01T00:00:00Z","code":200,"bytes":0}]}`+"\n",
+				n, n,
+			)
 		}
-		fmt.Fprintf(&b, `{"end":{"why":"duration","cohorts":[{"cohort":"a","sent":%d,"answered":%d}],"maxLagNs":0,"p99LagNs":0}}`+"\n", len(seqs), len(seqs))
+		fmt.Fprintf(
+			&b,
+			`{"end":{"why":"duration","cohorts":[{"cohort":"a","sent":%d,"answered":%d}],"maxLagNs":0,`+
+				`"p99LagNs":0}}`+"\n",
+			len(seqs), len(seqs),
+		)
 		return b.String()
 	}
 	if _, err := Decode(strings.NewReader(stream(1, 4, 7)), Handler{}); err != nil {

@@ -18,7 +18,10 @@ func TestSocketsAreReadToTheirEnd(t *testing.T) {
 	server := httptest.NewServer(app.Handler())
 	defer server.Close()
 
-	s := play(t, plan(server.URL+"/", 400*time.Millisecond, Cohort{Name: "sockets", Rate: 50, Socket: true, Header: map[string]string{"x-user-group": "beta"}}))
+	s := play(t, plan(
+		server.URL+"/", 400*time.Millisecond,
+		Cohort{Name: "sockets", Rate: 50, Socket: true, Header: map[string]string{"x-user-group": "beta"}},
+	))
 
 	if s.end.Why != Duration || s.end.Cohorts[0] != (Count{"sockets", 20, 20}) {
 		t.Errorf("end: got %+v, want 20 sockets, all granted", s.end)
@@ -78,7 +81,9 @@ func TestASocketThatBreaks(t *testing.T) {
 	}
 	refused := httptest.NewServer(nil)
 	refused.Close()
-	for _, x := range play(t, plan(refused.URL+"/", 50*time.Millisecond, Cohort{Name: "sockets", Rate: 100, Socket: true})).samples {
+	for _, x := range play(t, plan(
+		refused.URL+"/", 50*time.Millisecond, Cohort{Name: "sockets", Rate: 100, Socket: true},
+	)).samples {
 		if x.Code != 0 || !strings.Contains(x.Err, "connection refused") {
 			t.Fatalf("sample %+v: want that the connection was refused", x)
 		}

@@ -15,23 +15,23 @@ import (
 	"time"
 )
 
-// userAgent is what a request says it comes from, if its cohort says nothing else.
+// userAgent is a request's user agent, unless its cohort has one.
 const userAgent = "canarylab-loadgen"
 
-// Vegeta numbers its requests in this header.
+// seqHeader is the header in which Vegeta numbers its requests.
 const seqHeader = "X-Vegeta-Seq"
 
-// requestIDHeader joins a sample with the proxies' access logs. Envoy passes a caller's id on inside the mesh.
+// requestIDHeader joins a sample with the proxies' access logs. Envoy keeps a caller's id inside the mesh.
 const requestIDHeader = "X-Request-Id"
 
-// requestID is unique in a run and can be told from it alone. It is not a UUID on purpose: Envoy writes its trace decision
-// into those, and the id would come out changed.
+// requestID is unique in a run and follows from the request. It is not a UUID on purpose: Envoy writes its
+// trace decision into those, so that the id would come out changed.
 func requestID(run, cohort string, seq uint64) string {
 	return run + "-" + cohort + "-" + strconv.FormatUint(seq, 10)
 }
 
-// newTransport makes the connection pool that all cohorts share. It is plain HTTP/1.1 and knows no proxy but the sidecar,
-// which takes the traffic without being asked.
+// newTransport makes the connection pool that all cohorts share. It speaks plain HTTP/1.1 and knows no proxy
+// but the sidecar, which intercepts the traffic.
 func newTransport(p Plan) *http.Transport {
 	dialer := &net.Dialer{Timeout: p.timeout(), KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -42,43 +42,46 @@ func newTransport(p Plan) *http.Transport {
 			}
 			return &conn{Conn: c}, nil
 		},
-		// A connection that was needed once is kept: how many there are follows from rate and latency, and dialing
-		// again would add its own time to the samples.
+		// A connection that was needed once is kept. How many there are follows from rate and latency, and
+		// dialing again would add its own time to the samples.
 		MaxIdleConnsPerHost: maxInFlight,
 		DisableKeepAlives:   p.FreshConnections,
-		// The size of the body is to be that on the wire.
+		// The size of the body must be that on the wire.
 		DisableCompression: true,
 	}
 }
 
-// A conn counts the bytes that were handed to the kernel.
+// noRedirects treats a redirect as an answer like any other. To follow it could send load anywhere.
+func noRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// A conn counts the bytes that were given to the kernel.
 type conn struct {
 	net.Conn
 	written atomic.Int64
 }
 
 func (c *conn) Write(b []byte) (int, error) {
-	// Counted before and corrected after, so that a write in progress already shows.
+	// They are counted before and corrected after, so that a write in progress already shows.
 	c.written.Add(int64(len(b)))
 	n, err := c.Conn.Write(b)
 	c.written.Add(int64(n - len(b)))
 	return n, err
 }
 
-// errLost is what became of a request whose connection broke while it waited for the answer.
+// errLost is the error of a request whose connection broke while it waited for the answer.
 var errLost = errors.New("connection lost after the request was sent")
 
-// A sender makes a cohort's requests out of Vegeta's: it puts the cohort's headers and the request id on them, and sees to
-// it that each is on the wire once at most. net/http would silently send a GET a second time when a kept connection turns
-// out to be broken; the servers would then count a request that no sample knows. It may do so only as long as no byte of
-// the request has left.
+// A sender makes a cohort's requests from Vegeta's. It adds the cohort's headers and the request id, and
+// ensures that each request is on the wire at most once. net/http would silently send a GET a second time when
+// a kept connection turns out to be broken, and the servers would then count a request that no sample knows. A
+// sender lets it send again only while no byte of the request has left.
 type sender struct {
 	next   http.RoundTripper
 	run    string
 	cohort Cohort
 	share  share
-	// timeout is from here to the last byte of the answer. The one of http.Client needs two more goroutines for each
-	// request, and has two texts for the same thing.
+	// timeout lasts from the request to the last byte of the answer. http.Client's own needs two more
+	// goroutines for each request, and has two texts for the same thing.
 	timeout time.Duration
 	// body is every request's, empty for none.
 	body []byte
@@ -111,7 +114,7 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 			req.Header["User-Agent"] = []string{""}
 			req.Header[name] = []string{value}
 		default:
-			// Not by Set, which would change the name's case.
+			// Set would change the name's case.
 			req.Header[name] = []string{value}
 		}
 	}
@@ -122,8 +125,8 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 	}
 	req.Header[requestIDHeader] = []string{requestID(s.run, s.cohort.Name, s.share.number(n))}
 
-	// net/http asks for the body once more before it sends again, and an empty body of a GET leaves no trace on the
-	// wire. This is the only place where it can be told not to.
+	// net/http asks for the body again before it sends again, and an empty body of a GET leaves no trace on the
+	// wire. This is the only place where it can be stopped.
 	req.Body = s.content()
 	if len(s.body) > 0 {
 		req.ContentLength = int64(len(s.body))
@@ -148,7 +151,7 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// content is a new reader of the cohort's body.
+// content returns a new reader of the cohort's body.
 func (s *sender) content() io.ReadCloser {
 	if len(s.body) == 0 {
 		return empty{}
@@ -167,7 +170,7 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// upgraded is the body of an upgraded connection, which can be written to.
+// upgraded is the body of an upgraded connection, to which one can also write.
 type upgraded struct {
 	body
 	io.Writer

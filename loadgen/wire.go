@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// The agent's stream is lines of JSON: one Begin, any number of batches of samples and words on its health, one End. encoding/json is
-// quick enough for it: BenchmarkEncode and BenchmarkDecode say about 1 µs and 3 µs for a sample, so 1000 requests a second take a
-// thousandth of a core here and three there.
+// The agent's stream is lines of JSON: one Begin, any number of batches of samples and health reports, one End.
+// encoding/json is fast enough: BenchmarkEncode and BenchmarkDecode measure about 1 µs and 3 µs for a sample,
+// so 1000 requests a second take a thousandth of a core in the agent and three in the client.
 
-// A line is one line of the stream: exactly one of its fields is set.
+// A line is one line of the stream. Exactly one of its fields is set.
 type line struct {
 	Begin   *Begin   `json:"begin,omitempty"`
 	Samples []Sample `json:"samples,omitempty"`
@@ -27,15 +27,16 @@ type Begin struct {
 	Run string `json:"run"`
 	// Pod is where the agent runs.
 	Pod string `json:"pod"`
-	// Start is the moment that all cohorts count their due times from.
+	// Start is the moment from which all cohorts count their due times.
 	Start time.Time `json:"start"`
 	// Agents and Agent are the plan's.
 	Agents int `json:"agents,omitempty"`
 	Agent  int `json:"agent,omitempty"`
-	// Go and MaxProcs are the agent's Go version and how many cores it may use.
+	// Go is the agent's Go version, MaxProcs how many cores it may use.
 	Go       string `json:"go"`
 	MaxProcs int    `json:"maxProcs"`
-	// Clock is how the agent's clock stands to the client's. The agent leaves it out; who measured it adds it.
+	// Clock compares the agent's clock with the client's. The agent leaves it out, and the client that measured
+	// it adds it.
 	Clock Clock `json:"clock,omitzero"`
 }
 
@@ -44,13 +45,13 @@ type Why string
 
 // The reasons why a run ends.
 const (
-	// Duration: the plan was sent to its end.
+	// Duration: the plan was sent completely.
 	Duration Why = "duration"
-	// Stopped: the client said so, or went away.
+	// Stopped: the client asked for it, or went away.
 	Stopped Why = "stopped"
-	// Signal: the agent's process was told to end.
+	// Signal: the agent's process got a signal to end.
 	Signal Why = "signal"
-	// Overflow: the client read more slowly than samples came, until the agent could hold no more of them.
+	// Overflow: the client read more slowly than samples came, until the agent could keep no more of them.
 	Overflow Why = "overflow"
 )
 
@@ -59,7 +60,7 @@ type End struct {
 	Why Why `json:"why"`
 	// Cohorts are in the plan's order.
 	Cohorts []Count `json:"cohorts"`
-	// MaxLag and P99Lag are of Sent-Due, over all requests: how late the generator itself was. The quantile is
+	// MaxLag and P99Lag are how late the generator itself was: Sent-Due, over all requests. The quantile is
 	// within 0.1 %, or 1 µs.
 	MaxLag time.Duration `json:"maxLagNs"`
 	P99Lag time.Duration `json:"p99LagNs"`
@@ -67,7 +68,7 @@ type End struct {
 	Dropped uint64 `json:"dropped,omitempty"`
 }
 
-// A Count is a cohort's sum.
+// A Count has a cohort's totals.
 type Count struct {
 	Cohort string `json:"cohort"`
 	Sent   uint64 `json:"sent"`
@@ -75,106 +76,124 @@ type Count struct {
 	Answered uint64 `json:"answered"`
 }
 
-// maxLine bounds what Decode takes as one line: more than a full batch whose every sample has the longest error and
-// headers, all of it escaped.
+// maxLine bounds what Decode accepts as one line: more than a full batch whose every sample has the longest
+// error and headers, all of it escaped.
 const maxLine = 4 << 20
 
-// A Handler takes what Decode reads, in the order of the stream. Nil functions are not called.
+// A Handler gets what Decode reads, in the order of the stream. Nil functions are not called.
 type Handler struct {
 	Begin func(Begin)
-	// Samples are in the order in which the requests finished. The slice is the handler's to keep.
+	// Samples gets them in the order in which the requests finished. It may keep the slice.
 	Samples func([]Sample)
-	// Health comes about once a second, and once more before the end.
+	// Health is called about once a second, and once more before the end.
 	Health func(Health)
 }
 
-// Decode reads an agent's stream to its end and checks that it is whole: it has a begin and an end, and each cohort's
-// samples are numbered without gap or duplicate, as the agent's part of the plan wants it, and are as many as the agent says that it sent and got answered. An
-// error says what was seen instead; the End that came with it, if one did, is returned too.
+// Decode reads an agent's stream to its end and checks that it is whole: it has a begin and an end, each
+// cohort's samples are numbered without gap or duplicate, as in the agent's part of the plan, and the agent
+// says that it sent and got answered just as many. An error says what Decode saw instead. Decode also returns
+// the End if there was one.
 func Decode(r io.Reader, h Handler) (*End, error) {
-	var (
-		begun bool
-		end   *End
-		books = ledger{accounts: map[string]*account{}}
-		lines = bufio.NewScanner(r)
-	)
+	d := decoder{handler: h, seen: streamCheck{cohorts: map[string]*cohortCheck{}}}
+	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 	for n := 1; lines.Scan(); n++ {
 		var l line
-		dec := json.NewDecoder(bytes.NewReader(lines.Bytes()))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&l); err != nil {
-			// The last line of a stream that was cut looks like this too.
-			return end, fmt.Errorf("load agent's stream, line %d, after %s: %w: %.80q", n, books, err, lines.Bytes())
+		if err := unmarshalStrict(lines.Bytes(), &l); err != nil {
+			// The last line of a truncated stream looks like this too.
+			return d.end, fmt.Errorf("load agent's stream, line %d, after %s: %w: %.80q", n, d.seen, err, lines.Bytes())
 		}
-		switch {
-		case end != nil:
-			return end, fmt.Errorf("load agent's stream, line %d: there is more after the end line: %.80q", n, lines.Bytes())
-		case l.Begin != nil && !begun:
-			begun = true
-			books.share = Plan{Agents: l.Begin.Agents, Agent: l.Begin.Agent}.share()
-			if h.Begin != nil {
-				h.Begin(*l.Begin)
-			}
-		case len(l.Samples) > 0 && begun:
-			for _, s := range l.Samples {
-				if err := books.add(s); err != nil {
-					return nil, fmt.Errorf("load agent's stream, line %d: %w", n, err)
-				}
-			}
-			if h.Samples != nil {
-				h.Samples(l.Samples)
-			}
-		case l.Health != nil && begun:
-			if h.Health != nil {
-				h.Health(*l.Health)
-			}
-		case l.End != nil && begun:
-			end = l.End
-		default:
-			return nil, fmt.Errorf("load agent's stream, line %d: want one begin line, then samples, then an end line, got %.80q", n, lines.Bytes())
+		if err := d.take(l); err != nil {
+			return d.end, fmt.Errorf("load agent's stream, line %d: %w: %.80q", n, err, lines.Bytes())
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return end, fmt.Errorf("read the load agent's stream after %s: %w", books, err)
+	const cut = "load agent's stream was cut"
+	switch err := lines.Err(); {
+	case err != nil:
+		return d.end, fmt.Errorf("read the load agent's stream after %s: %w", d.seen, err)
+	case !d.begun:
+		return nil, fmt.Errorf(cut+" before its begin line: %w; the agent's stderr says why", io.ErrUnexpectedEOF)
+	case d.end == nil:
+		return nil, fmt.Errorf(cut+" before its end line, after %s: %w", d.seen, io.ErrUnexpectedEOF)
 	}
-	if !begun {
-		return nil, fmt.Errorf("load agent's stream was cut before its begin line: %w; the agent's stderr says why", io.ErrUnexpectedEOF)
-	}
-	if end == nil {
-		return nil, fmt.Errorf("load agent's stream was cut before its end line, after %s: %w", books, io.ErrUnexpectedEOF)
-	}
-	return end, books.check(*end)
+	return d.end, d.seen.check(*d.end)
 }
 
-// A ledger is what Decode saw of each cohort.
-type ledger struct {
-	share    share
-	accounts map[string]*account
+// A decoder decodes one stream.
+type decoder struct {
+	handler Handler
+	begun   bool
+	seen    streamCheck
+	end     *End
 }
 
-type account struct {
+// unmarshalStrict decodes JSON, and fails on fields that v does not have.
+func unmarshalStrict(b []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	return dec.Decode(v)
+}
+
+func (d *decoder) take(l line) error {
+	h := d.handler
+	switch {
+	case d.end != nil:
+		return errors.New("there is more after the end line")
+	case l.Begin != nil && !d.begun:
+		d.begun = true
+		d.seen.share = Plan{Agents: l.Begin.Agents, Agent: l.Begin.Agent}.share()
+		if h.Begin != nil {
+			h.Begin(*l.Begin)
+		}
+	case len(l.Samples) > 0 && d.begun:
+		for _, s := range l.Samples {
+			if err := d.seen.add(s); err != nil {
+				return err
+			}
+		}
+		if h.Samples != nil {
+			h.Samples(l.Samples)
+		}
+	case l.Health != nil && d.begun:
+		if h.Health != nil {
+			h.Health(*l.Health)
+		}
+	case l.End != nil && d.begun:
+		d.end = l.End
+	default:
+		return errors.New("want one begin line, then samples, then an end line")
+	}
+	return nil
+}
+
+// A streamCheck has what Decode saw of each cohort.
+type streamCheck struct {
+	share   share
+	cohorts map[string]*cohortCheck
+}
+
+type cohortCheck struct {
 	samples, answered uint64
 	// seen has one bit for each of the agent's requests.
 	seen []uint64
 }
 
-// maxSeq is above every sequence number that a valid plan can lead to.
+// maxSeq is above every sequence number that a valid plan can have.
 const maxSeq = uint64(MaxRate) * uint64(MaxDuration/time.Second)
 
-func (l ledger) add(s Sample) error {
-	a := l.accounts[s.Cohort]
+func (c streamCheck) add(s Sample) error {
+	a := c.cohorts[s.Cohort]
 	if a == nil {
-		if len(l.accounts) == MaxCohorts {
+		if len(c.cohorts) == MaxCohorts {
 			return fmt.Errorf("sample of cohort %q: there are %d others already", s.Cohort, MaxCohorts)
 		}
-		a = &account{}
-		l.accounts[s.Cohort] = a
+		a = &cohortCheck{}
+		c.cohorts[s.Cohort] = a
 	}
 	if s.Seq >= maxSeq {
 		return fmt.Errorf("cohort %s: sequence number %d is out of bounds", s.Cohort, s.Seq)
 	}
-	n, own := l.share.count(s.Seq)
+	n, own := c.share.count(s.Seq)
 	if !own {
 		return fmt.Errorf("cohort %s: sequence number %d is another agent's", s.Cohort, s.Seq)
 	}
@@ -193,8 +212,8 @@ func (l ledger) add(s Sample) error {
 	return nil
 }
 
-// gap is the lowest number that is missing, in the agent's own count. Without one it is the number of samples.
-func (a *account) gap() uint64 {
+// gap returns the lowest missing number, in the agent's own count. If none is missing, it is the number of samples.
+func (a *cohortCheck) gap() uint64 {
 	for seq := uint64(0); ; seq++ {
 		if word := seq / 64; word >= uint64(len(a.seen)) || a.seen[word]&(1<<(seq%64)) == 0 {
 			return seq
@@ -202,7 +221,7 @@ func (a *account) gap() uint64 {
 	}
 }
 
-func (l ledger) check(end End) error {
+func (c streamCheck) check(end End) error {
 	var errs []error
 	if end.Dropped > 0 {
 		errs = append(errs, fmt.Errorf("%d samples were dropped: the stream was read too slowly", end.Dropped))
@@ -210,19 +229,20 @@ func (l ledger) check(end End) error {
 	known := map[string]bool{}
 	for _, want := range end.Cohorts {
 		known[want.Cohort] = true
-		got := l.accounts[want.Cohort]
+		got := c.cohorts[want.Cohort]
 		if got == nil {
-			got = &account{}
+			got = &cohortCheck{}
 		}
 		if gap := got.gap(); gap < got.samples {
-			errs = append(errs, fmt.Errorf("cohort %s: sequence number %d is missing", want.Cohort, l.share.number(gap)))
+			missing := c.share.number(gap)
+			errs = append(errs, fmt.Errorf("cohort %s: sequence number %d is missing", want.Cohort, missing))
 		}
 		if got.samples != want.Sent || got.answered != want.Answered {
-			errs = append(errs, fmt.Errorf("cohort %s: saw %d samples, %d of them answered; the agent sent %d, %d of them answered",
-				want.Cohort, got.samples, got.answered, want.Sent, want.Answered))
+			const differ = "cohort %s: saw %d samples, %d of them answered; the agent sent %d, %d of them answered"
+			errs = append(errs, fmt.Errorf(differ, want.Cohort, got.samples, got.answered, want.Sent, want.Answered))
 		}
 	}
-	for name := range l.accounts {
+	for name := range c.cohorts {
 		if !known[name] {
 			errs = append(errs, fmt.Errorf("cohort %s: has samples, but is not in the end line", name))
 		}
@@ -233,10 +253,10 @@ func (l ledger) check(end End) error {
 	return nil
 }
 
-// String is the ledger's sum, for errors.
-func (l ledger) String() string {
+// String is the total, for errors.
+func (c streamCheck) String() string {
 	var n uint64
-	for _, a := range l.accounts {
+	for _, a := range c.cohorts {
 		n += a.samples
 	}
 	return fmt.Sprintf("%d samples", n)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// aBatch is a full one, as it comes from a healthy run.
+// aBatch returns a full batch, as it comes from a healthy run.
 func aBatch() []Sample {
 	begin := time.Date(2026, 11, 23, 6, 0, 0, 123456789, time.UTC)
 	batch := make([]Sample, batchSize)
@@ -26,24 +26,26 @@ func aBatch() []Sample {
 	return batch
 }
 
-// BenchmarkEncode is the agent's cost of one sample on the wire.
+// BenchmarkEncode measures the agent's cost of one sample on the wire.
 func BenchmarkEncode(b *testing.B) {
-	out, batch := newOutbox(io.Discard, 1), aBatch()
+	out, batch := newSampleBuffer(io.Discard, 1), aBatch()
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := out.line(line{Samples: batch}); err != nil {
+		if err := out.writeLine(line{Samples: batch}); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batchSize), "ns/sample")
 }
 
-// BenchmarkDecode is the client's cost of one sample, checks included.
+// BenchmarkDecode measures the client's cost of one sample, checks included.
 func BenchmarkDecode(b *testing.B) {
 	var stream bytes.Buffer
 	enc := json.NewEncoder(&stream)
 	batch := aBatch()
-	for _, l := range []line{{Begin: &Begin{}}, {Samples: batch}, {End: &End{Cohorts: []Count{{"everyone", batchSize, batchSize}}}}} {
+	for _, l := range []line{{Begin: &Begin{}}, {Samples: batch}, {
+		End: &End{Cohorts: []Count{{"everyone", batchSize, batchSize}}},
+	}} {
 		if err := enc.Encode(l); err != nil {
 			b.Fatal(err)
 		}
@@ -94,17 +96,39 @@ func TestDecode(t *testing.T) {
 		{"nothing", "", "cut before its begin line", false},
 		{"cut after the begin", streamOf(t, begin), "cut before its end line, after 0 samples", false},
 		{"cut between lines", streamOf(t, begin, batch(0, 1)), "cut before its end line, after 2 samples", false},
-		{"cut in a batch", whole[:len(streamOf(t, begin, batch(0, 2)))+20], "line 3, after 2 samples: unexpected EOF", false},
+		{
+			"cut in a batch", whole[:len(streamOf(t, begin, batch(0, 2)))+20],
+			"line 3, after 2 samples: unexpected EOF", false,
+		},
 		{"cut in the end line", whole[:len(whole)-5], "line 4, after 3 samples: unexpected EOF", false},
-		{"duplicate", streamOf(t, begin, batch(0, 1), batch(1), end(3, 3)), "cohort a: sequence number 1 came twice", false},
+		{
+			"duplicate", streamOf(t, begin, batch(0, 1), batch(1), end(3, 3)), "cohort a: sequence number 1 came twice",
+			false,
+		},
 		{"gap", streamOf(t, begin, batch(0, 1, 3), end(4, 4)), "cohort a: sequence number 2 is missing", true},
-		{"gap that the counts don't show", streamOf(t, begin, batch(0, 1, 3), end(3, 3)), "sequence number 2 is missing", true},
-		{"last one missing", streamOf(t, begin, batch(0, 1), end(3, 3)), "saw 2 samples, 2 of them answered; the agent sent 3", true},
+		{
+			"gap that the counts don't show", streamOf(t, begin, batch(0, 1, 3), end(3, 3)),
+			"sequence number 2 is missing", true,
+		},
+		{
+			"last one missing", streamOf(t, begin, batch(0, 1), end(3, 3)),
+			"saw 2 samples, 2 of them answered; the agent sent 3", true,
+		},
 		{"one too many", streamOf(t, begin, batch(0, 1), end(1, 1)), "saw 2 samples", true},
 		{"answered differs", streamOf(t, begin, batch(0), unanswered, end(1, 0)), "came twice", false},
-		{"answers differ", streamOf(t, begin, unanswered, end(1, 1)), "saw 1 samples, 0 of them answered; the agent sent 1, 1", true},
-		{"cohort that nobody sent", streamOf(t, begin, batch(0), line{End: &End{}}), "cohort a: has samples, but is not in the end", true},
-		{"dropped", streamOf(t, begin, batch(0), line{End: &End{Why: Overflow, Dropped: 7, Cohorts: []Count{{"a", 1, 1}}}}), "7 samples were dropped", true},
+		{
+			"answers differ", streamOf(t, begin, unanswered, end(1, 1)),
+			"saw 1 samples, 0 of them answered; the agent sent 1, 1", true,
+		},
+		{
+			"cohort that nobody sent", streamOf(t, begin, batch(0), line{End: &End{}}),
+			"cohort a: has samples, but is not in the end", true,
+		},
+		{
+			"dropped",
+			streamOf(t, begin, batch(0), line{End: &End{Why: Overflow, Dropped: 7, Cohorts: []Count{{"a", 1, 1}}}}),
+			"7 samples were dropped", true,
+		},
 		{"no begin", streamOf(t, batch(0), end(1, 1)), "line 1: want one begin line", false},
 		{"two begins", streamOf(t, begin, begin), "line 2: want one begin line", false},
 		{"more after the end", whole + streamOf(t, batch(3)), "line 5: there is more", true},
@@ -129,10 +153,16 @@ func TestDecode(t *testing.T) {
 
 func TestSamplesSurviveTheWire(t *testing.T) {
 	batch := aBatch()
-	batch[7] = Sample{Cohort: "everyone", Seq: 7, ID: "x", Err: "dial tcp: lookup <my-service>: \"no\nsuch host\" \x00 é"}
-	in := streamOf(t, line{Begin: &Begin{Run: "abc"}}, line{Samples: batch}, line{End: &End{Cohorts: []Count{{"everyone", batchSize, batchSize - 1}}}})
+	batch[7] = Sample{
+		Cohort: "everyone", Seq: 7, ID: "x", Err: "dial tcp: lookup <my-service>: \"no\nsuch host\" \x00 é",
+	}
+	in := streamOf(t, line{Begin: &Begin{Run: "abc"}}, line{Samples: batch}, line{
+		End: &End{Cohorts: []Count{{"everyone", batchSize, batchSize - 1}}},
+	})
 	var got []Sample
-	if _, err := Decode(strings.NewReader(in), Handler{Samples: func(b []Sample) { got = append(got, b...) }}); err != nil {
+	if _, err := Decode(strings.NewReader(in), Handler{
+		Samples: func(b []Sample) { got = append(got, b...) },
+	}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range batch {
@@ -147,9 +177,12 @@ func TestFullBatchFitsALine(t *testing.T) {
 	worst := strings.Repeat("\x01", maxText) // six bytes each in JSON
 	l := line{}
 	for range batchSize {
-		l.Samples = append(l.Samples, Sample{Cohort: strings.Repeat("c", maxName), ID: strings.Repeat("i", 3*maxName), Err: worst, Version: worst, Pod: worst})
+		l.Samples = append(l.Samples, Sample{
+			Cohort: strings.Repeat("c", maxName), ID: strings.Repeat("i", 3*maxName), Err: worst, Version: worst,
+			Pod: worst,
+		})
 	}
-	if err := newOutbox(&b, 1).line(l); err != nil {
+	if err := newSampleBuffer(&b, 1).writeLine(l); err != nil {
 		t.Fatal(err)
 	}
 	if b.Len() > maxLine {
@@ -157,7 +190,7 @@ func TestFullBatchFitsALine(t *testing.T) {
 	}
 }
 
-// gate is a reader that takes nothing until it is opened.
+// A gate is a reader that takes nothing until it is opened.
 type gate struct {
 	open chan struct{}
 	got  bytes.Buffer
@@ -168,9 +201,9 @@ func (g *gate) Write(p []byte) (int, error) { <-g.open; return g.got.Write(p) }
 func TestOutboxNeverWaits(t *testing.T) {
 	const limit, extra = 1000, 5
 	g := &gate{open: make(chan struct{})}
-	o := newOutbox(g, limit)
+	o := newSampleBuffer(g, limit)
 	sample := func(i int) Sample { return Sample{Cohort: "a", Seq: uint64(i), Code: 200} }
-	// No writer yet: as if the reader stood still.
+	// There is no writer yet, as if the reader stood still.
 	for i := range limit {
 		o.add(sample(i))
 	}
@@ -200,7 +233,7 @@ func TestOutboxNeverWaits(t *testing.T) {
 }
 
 func TestFullBatchDoesNotWait(t *testing.T) {
-	o := newOutbox(io.Discard, 1000)
+	o := newSampleBuffer(io.Discard, 1000)
 	for i := range batchSize {
 		if got := len(o.full); got != 0 {
 			t.Fatalf("the writer is woken after %d samples, want %d", i, batchSize)
@@ -215,7 +248,7 @@ func TestFullBatchDoesNotWait(t *testing.T) {
 func TestBatchIsWrittenWhenDue(t *testing.T) {
 	r, w := io.Pipe()
 	defer r.Close()
-	o := newOutbox(w, 1000)
+	o := newSampleBuffer(w, 1000)
 	go o.write()
 	lines := json.NewDecoder(r)
 	for _, n := range []int{1, batchSize} {

@@ -12,40 +12,41 @@ import (
 	"time"
 )
 
-// An App is one pod of the service. Its two handlers are for two ports, so that no admin request is ever counted or
-// failed on purpose.
+// An App is one pod of the service. It has one handler for each of its two ports, so that an admin request is
+// never counted or failed on purpose.
 type App struct {
 	cfg      Config
 	injector *injector
 	counters counters
-	// body is every answer's.
+	// body is every answer's body.
 	body string
-	// next is nil where the app calls nobody.
+	// next is nil if the app calls nobody.
 	next  *nextHop
 	ready atomic.Bool
-	// sockets are the WebSockets that are open: http.Server forgets a connection that was taken over.
+	// sockets counts the open WebSockets, because http.Server forgets a connection that was hijacked.
 	sockets sync.WaitGroup
 	// draining is true from SIGTERM on.
 	draining atomic.Bool
 }
 
-// New makes an App that is not ready yet: Run makes it so.
+// New makes an App. Run makes it ready.
 func New(cfg Config) *App {
 	a := &App{cfg: cfg, injector: newInjector(cfg.Faults, cfg.Seed)}
 	a.body = fmt.Sprintf("%s %s (%s)\n", service, cfg.Version, cfg.Pod)
 	if cfg.Next != "" {
 		a.next = newNextHop(cfg.Next, cfg.Propagate)
 	}
-	// Six letters and digits: a name to tell lives apart, not to guard a secret.
+	// The six letters and digits tell runs of the container apart. They do not guard a secret.
 	a.counters.instance = strings.ToLower(rand.Text()[:6])
 	a.counters.since = time.Now().UTC()
 	return a
 }
 
-// Counters is what GET /counters shows.
+// Counters returns what GET /counters shows.
 func (a *App) Counters() Counters { return a.counters.snapshot(a.cfg.Version, a.cfg.Pod) }
 
-// Handler serves the app port: every path and method gets the same answer, and a request to upgrade to a WebSocket gets one.
+// Handler serves the app port. Every path and method gets the same answer, and a request to upgrade to a
+// WebSocket gets one.
 func (a *App) Handler() http.Handler { return http.HandlerFunc(a.serve) }
 
 func (a *App) serve(w http.ResponseWriter, r *http.Request) {
@@ -54,8 +55,8 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 	defer a.counters.inFlight.Add(-1)
 	a.identify(w.Header(), r, serial)
 
-	// Decided first, so that no wait changes the order of decisions.
-	is, err := a.injector.next(r.Header[FaultsHeader])
+	// This comes first, so that no wait changes the order of decisions.
+	fate, err := a.injector.next(r.Header[FaultsHeader])
 	if err != nil {
 		a.answer(w, r, http.StatusBadRequest, err.Error()+"\n", 0)
 		return
@@ -64,14 +65,14 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 	case rejected:
 		a.answer(w, r, http.StatusServiceUnavailable, "too many requests at once\n", 0)
 		return
-	case left:
+	case canceled:
 		a.abandon()
 	}
 	defer a.injector.limiter.release()
-	if !sleep(r.Context(), is.delay) {
+	if !sleep(r.Context(), fate.delay) {
 		a.abandon()
 	}
-	switch is.ending {
+	switch fate.ending {
 	case closes:
 		a.counters.closed.Add(1)
 		closeAfterReading(r)
@@ -81,24 +82,24 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 	}
 
 	body := a.body
-	if a.next != nil && is.code == http.StatusOK {
-		says, err := a.next.call(r.Context(), r.Header)
+	if a.next != nil && fate.code == http.StatusOK {
+		answered, err := a.next.call(r.Context(), r.Header)
 		if r.Context().Err() != nil {
 			a.abandon()
 		}
-		w.Header().Set(NextHeader, says)
+		w.Header().Set(NextHeader, answered)
 		if err != nil {
-			is.code, body = http.StatusBadGateway, err.Error()+"\n"
+			fate.code, body = http.StatusBadGateway, err.Error()+"\n"
 		}
 	}
-	if is.code == http.StatusOK && asksForSocket(r) {
-		a.socket(w, r, is.stream)
+	if fate.code == http.StatusOK && asksForSocket(r) {
+		a.socket(w, r, fate.stream)
 		return
 	}
-	a.answer(w, r, is.code, body, is.stream)
+	a.answer(w, r, fate.code, body, fate.stream)
 }
 
-// identify sets the headers that every answer carries.
+// identify sets the headers that every answer has.
 func (a *App) identify(h http.Header, r *http.Request, serial uint64) {
 	h.Set(VersionHeader, a.cfg.Version)
 	h.Set(PodHeader, a.cfg.Pod)
@@ -109,11 +110,11 @@ func (a *App) identify(h http.Header, r *http.Request, serial uint64) {
 	}
 }
 
-// answer counts an answer and sends it, its body over the time of stream.
+// answer counts an answer and sends it. Its body takes the time of stream.
 func (a *App) answer(w http.ResponseWriter, r *http.Request, code int, body string, stream time.Duration) {
 	if a.draining.Load() {
-		// A proxy that reads this takes the connection out of its pool. A connection closed under the proxy instead
-		// would cost the request that is just being sent on it.
+		// A proxy that reads this takes the connection out of its pool. To close the connection under the proxy
+		// instead would cost the request that it is just sending.
 		w.Header().Set("Connection", "close")
 	}
 	a.counters.answered[code].Add(1)
@@ -170,6 +171,6 @@ func (a *App) AdminHandler() http.Handler {
 
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	// Only a client that left makes this fail, and there is nobody to tell.
+	// This fails only if the client left, and then there is nobody to tell.
 	_ = json.NewEncoder(w).Encode(v)
 }

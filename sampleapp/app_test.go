@@ -42,7 +42,9 @@ func text(t *testing.T, r *http.Response) string {
 func TestAnswerSaysWhoMadeIt(t *testing.T) {
 	a := New(Config{Version: "v2", Pod: "pod-a"})
 	r := do(t, a.Handler(), "GET", "/any/path", "", "x-request-id", "run-beta-7")
-	for name, want := range map[string]string{VersionHeader: "v2", PodHeader: "pod-a", "X-Request-Id": "run-beta-7", "Connection": ""} {
+	for name, want := range map[string]string{
+		VersionHeader: "v2", PodHeader: "pod-a", "X-Request-Id": "run-beta-7", "Connection": "",
+	} {
 		if got := r.Header.Get(name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
@@ -60,7 +62,7 @@ func TestAnswersAreNumbered(t *testing.T) {
 	if a.Counters().Instance == b.Counters().Instance {
 		t.Error("two lives of a pod have the same name")
 	}
-	// Errors are numbered too: the number says what was received, not what came of it.
+	// Errors are numbered too, because the number says what was received, not how it ended.
 	do(t, a.AdminHandler(), "PUT", "/faults", `{"errorRate":1}`)
 	for want := uint64(1); want <= 3; want++ {
 		got := do(t, a.Handler(), "GET", "/", "").Header.Get(SerialHeader)
@@ -73,7 +75,8 @@ func TestAnswersAreNumbered(t *testing.T) {
 
 func TestParseSerial(t *testing.T) {
 	for in, want := range map[string]bool{
-		Serial("k3x9qa", 17): true, "": false, "k3x9qa": false, "-1": false, "k3x9qa-0": false, "k3x9qa--1": false, "k3x9qa-1x": false,
+		Serial("k3x9qa", 17): true, "": false, "k3x9qa": false, "-1": false, "k3x9qa-0": false, "k3x9qa--1": false,
+		"k3x9qa-1x": false,
 	} {
 		if instance, n, ok := ParseSerial(in); ok != want || ok && (instance != "k3x9qa" || n != 17) {
 			t.Errorf("%q: got %q, %d, %t, want ok %t", in, instance, n, ok, want)
@@ -82,8 +85,9 @@ func TestParseSerial(t *testing.T) {
 }
 
 // everyKnob has a value other than the default for each knob that goes with all others.
-const everyKnob = `{"errorRate":0.25,"errorCodes":"500/503","closeRate":0.125,"resetRate":0.5,"latency":"50ms","jitter":"1.5s",` +
-	`"distribution":"exponential","stream":"2s","concurrency":10,"overflow":"queue","queue":5,"unready":true,"drain":"3s"}`
+const everyKnob = `{"errorRate":0.25,"errorCodes":"500/503","closeRate":0.125,"resetRate":0.5,"latency":"50ms",` +
+	`"jitter":"1.5s","distribution":"exponential","stream":"2s","concurrency":10,"overflow":"queue","queue":5,` +
+	`"unready":true,"drain":"3s"}`
 
 func TestFaultsOverTheAdminPort(t *testing.T) {
 	const none = `{"errorRate":0,"errorCode":503,"latency":"0s","jitter":"0s"}`
@@ -93,10 +97,19 @@ func TestFaultsOverTheAdminPort(t *testing.T) {
 		want               string // exact where it is JSON, else contained
 	}{
 		{"show", "GET", "", 200, none},
-		{"all", "PUT", `{"errorRate":0.25,"errorCode":500,"latency":"50ms","jitter":"1.5s"}`, 200, `{"errorRate":0.25,"errorCode":500,"latency":"50ms","jitter":"1.5s"}`},
-		{"one, the others are cleared", "PUT", `{"errorRate":1}`, 200, `{"errorRate":1,"errorCode":503,"latency":"0s","jitter":"0s"}`},
+		{
+			"all", "PUT", `{"errorRate":0.25,"errorCode":500,"latency":"50ms","jitter":"1.5s"}`, 200,
+			`{"errorRate":0.25,"errorCode":500,"latency":"50ms","jitter":"1.5s"}`,
+		},
+		{
+			"one, the others are cleared", "PUT", `{"errorRate":1}`, 200,
+			`{"errorRate":1,"errorCode":503,"latency":"0s","jitter":"0s"}`,
+		},
 		{"every knob", "PUT", everyKnob, 200, everyKnob},
-		{"defaults by name", "PUT", `{"errorCode":503,"distribution":"uniform","overflow":"reject","unready":false,"queue":0}`, 200, none},
+		{
+			"defaults by name", "PUT",
+			`{"errorCode":503,"distribution":"uniform","overflow":"reject","unready":false,"queue":0}`, 200, none,
+		},
 		{"clear", "DELETE", "", 200, none},
 		{"rate too high", "PUT", `{"errorRate":5}`, 400, "errorRate: 5 is not between 0 and 1"},
 		{"rate below", "PUT", `{"errorRate":-0.1}`, 400, "errorRate"},
@@ -109,18 +122,36 @@ func TestFaultsOverTheAdminPort(t *testing.T) {
 		{"null", "PUT", `{"errorRate":null}`, 400, "errorRate: null"},
 		{"code that is no code", "PUT", `{"errorCode":500.5}`, 400, `errorCode: "500.5" is not a whole number`},
 		{"codes of wrong type", "PUT", `{"errorCodes":[500,503]}`, 400, "errorCodes: want a string, got a list"},
-		{"codes with commas", "PUT", `{"errorCodes":"500,503"}`, 400, `errorCodes: "500,503" is not a list of codes such as 500/503`},
+		{
+			"codes with commas", "PUT", `{"errorCodes":"500,503"}`, 400,
+			`errorCodes: "500,503" is not a list of codes such as 500/503`,
+		},
 		{"codes that are no errors", "PUT", `{"errorCodes":"500/200"}`, 400, "errorCodes: 200 is not an HTTP error"},
-		{"too many codes", "PUT", `{"errorCodes":"500/501/502/503/504/505/506/507/508"}`, 400, "errorCodes: \"500/501/502/503/504/505/506/507/508\" are more than 8"},
-		{"code and codes", "PUT", `{"errorCode":500,"errorCodes":"500/503"}`, 400, "errorCodes: takes the place of errorCode"},
-		{"three fates", "PUT", `{"errorRate":0.5,"closeRate":0.3,"resetRate":0.3}`, 400, "errorRate, closeRate and resetRate: their sum 1.1 is above 1"},
+		{
+			"too many codes", "PUT", `{"errorCodes":"500/501/502/503/504/505/506/507/508"}`, 400,
+			"errorCodes: \"500/501/502/503/504/505/506/507/508\" are more than 8",
+		},
+		{
+			"code and codes", "PUT", `{"errorCode":500,"errorCodes":"500/503"}`, 400,
+			"errorCodes: takes the place of errorCode",
+		},
+		{
+			"three fates", "PUT", `{"errorRate":0.5,"closeRate":0.3,"resetRate":0.3}`, 400,
+			"errorRate, closeRate and resetRate: their sum 1.1 is above 1",
+		},
 		{"close rate", "PUT", `{"closeRate":1.5}`, 400, "closeRate: 1.5"},
 		{"reset rate", "PUT", `{"resetRate":-1}`, 400, "resetRate: -1"},
-		{"distribution", "PUT", `{"jitter":"1s","distribution":"pareto"}`, 400, `distribution: "pareto" is none of uniform, exponential, normal`},
+		{
+			"distribution", "PUT", `{"jitter":"1s","distribution":"pareto"}`, 400,
+			`distribution: "pareto" is none of uniform, exponential, normal`,
+		},
 		{"stream", "PUT", `{"stream":"-1s"}`, 400, "stream: -1s"},
 		{"concurrency", "PUT", `{"concurrency":-1}`, 400, "concurrency: -1 is not between 0 and 100000"},
 		{"overflow of nothing", "PUT", `{"overflow":"queue"}`, 400, "overflow: has no effect without concurrency"},
-		{"queue where all is rejected", "PUT", `{"concurrency":1,"queue":5}`, 400, "queue: has no effect unless overflow"},
+		{
+			"queue where all is rejected", "PUT", `{"concurrency":1,"queue":5}`, 400,
+			"queue: has no effect unless overflow",
+		},
 		{"overflow", "PUT", `{"concurrency":1,"overflow":"drop"}`, 400, `overflow: "drop" is none of reject, queue`},
 		{"readiness of wrong type", "PUT", `{"unready":"true"}`, 400, "unready: want a boolean, got a string"},
 		{"drain", "PUT", `{"drain":"1h"}`, 400, "drain: 1h0m0s"},
@@ -173,12 +204,14 @@ func TestCountersAreExactUnderLoad(t *testing.T) {
 	for _, m := range codes {
 		ok, failed = ok+m[200], failed+m[503]
 	}
-	if got.Received != callers*each || got.Answered["200"] != ok || got.Answered["503"] != failed || len(got.Answered) != 2 {
+	if got.Received != callers*each || got.Answered["200"] != ok || got.Answered["503"] != failed || len(
+		got.Answered,
+	) != 2 {
 		t.Errorf("got %+v, want %d received, %d × 200, %d × 503", got, callers*each, ok, failed)
 	}
 }
 
-// serve starts an app on ports of its own; stop begins its end, and done gets what Serve returned.
+// serve starts an app on its own ports. stop begins its end, and done gets what Serve returned.
 func serve(t *testing.T, cfg Config) (a *App, app, admin string, stop func(), done <-chan error) {
 	t.Helper()
 	var ls [2]net.Listener
@@ -213,7 +246,9 @@ func get(t *testing.T, url string) *http.Response {
 }
 
 func TestAdminCallsAreNotCounted(t *testing.T) {
-	a, app, admin, _, _ := serve(t, Config{Version: "v1", Pod: "p", Faults: Faults{ErrorRate: 1}, ShutdownTimeout: time.Second})
+	a, app, admin, _, _ := serve(t, Config{
+		Version: "v1", Pod: "p", Faults: Faults{ErrorRate: 1}, ShutdownTimeout: time.Second,
+	})
 	get(t, app)
 	for _, path := range []string{"/livez", "/readyz", "/faults"} {
 		if r := get(t, admin+path); r.StatusCode != 200 {
@@ -225,7 +260,8 @@ func TestAdminCallsAreNotCounted(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &c); err != nil {
 		t.Fatal(err)
 	}
-	if c.Received != 1 || c.Answered["503"] != 1 || c.InFlight != 0 || c.Version != "v1" || c.Pod != "p" || !c.Since.Equal(a.counters.since) {
+	if c.Received != 1 || c.Answered["503"] != 1 || c.InFlight != 0 || c.Version != "v1" || c.Pod != "p" ||
+		!c.Since.Equal(a.counters.since) {
 		t.Errorf("got %s, want one request, answered with 503", body)
 	}
 }
@@ -241,7 +277,9 @@ func waitFor(t *testing.T, what string, is func() bool) {
 }
 
 func TestDelayEndsWhenTheClientLeaves(t *testing.T) {
-	a, app, _, _, _ := serve(t, Config{Version: "v1", Pod: "p", Faults: Faults{Latency: time.Minute}, ShutdownTimeout: time.Second})
+	a, app, _, _, _ := serve(t, Config{
+		Version: "v1", Pod: "p", Faults: Faults{Latency: time.Minute}, ShutdownTimeout: time.Second,
+	})
 	ctx, leave := context.WithCancel(t.Context())
 	go func() {
 		r, _ := http.NewRequestWithContext(ctx, "GET", app, nil)
@@ -257,7 +295,9 @@ func TestDelayEndsWhenTheClientLeaves(t *testing.T) {
 
 func TestStopsGracefully(t *testing.T) {
 	const drain = 500 * time.Millisecond
-	a, app, admin, stop, done := serve(t, Config{Version: "v1", Pod: "p", DrainDelay: drain, ShutdownTimeout: 5 * time.Second})
+	a, app, admin, stop, done := serve(t, Config{
+		Version: "v1", Pod: "p", DrainDelay: drain, ShutdownTimeout: 5 * time.Second,
+	})
 	ready := func() int { r := get(t, admin+"/readyz"); return r.StatusCode }
 	waitFor(t, "readiness", func() bool { return ready() == 200 })
 	if r := get(t, app); r.StatusCode != 200 || r.Close {
@@ -271,7 +311,7 @@ func TestStopsGracefully(t *testing.T) {
 	if r := get(t, app); r.StatusCode != 200 || !r.Close {
 		t.Errorf("while draining: got %d, close %v, want 200 and a hint to come no more", r.StatusCode, r.Close)
 	}
-	// Sent during the drain, answered after it.
+	// The request is sent during the drain and answered after it.
 	a.injector.set(Faults{Latency: drain + 100*time.Millisecond})
 	if r := get(t, app); r.StatusCode != 200 {
 		t.Errorf("in flight at the end of the drain: got %d, want 200", r.StatusCode)
@@ -288,10 +328,12 @@ func TestStopsGracefully(t *testing.T) {
 	}
 }
 
-// What a pod counted can be read after it is gone.
+// The counters of a pod can be read after it is gone.
 func TestLastWords(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "last-words")
-	a, app, _, stop, done := serve(t, Config{Version: "v1", Pod: "pod-a", LastWords: file, ShutdownTimeout: time.Minute})
+	a, app, _, stop, done := serve(t, Config{
+		Version: "v1", Pod: "pod-a", LastWords: file, ShutdownTimeout: time.Minute,
+	})
 	get(t, app)
 	get(t, app)
 	stop()
@@ -303,14 +345,17 @@ func TestLastWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got Counters
-	if err := json.Unmarshal(b, &got); err != nil || got.Received != 2 || got.Pod != "pod-a" || got.Instance != a.Counters().Instance {
+	if err := json.Unmarshal(b, &got); err != nil || got.Received != 2 || got.Pod != "pod-a" ||
+		got.Instance != a.Counters().Instance {
 		t.Errorf("got last words %s, %v, want 2 requests received by %s of pod-a", b, err, a.Counters().Instance)
 	}
 }
 
-// A drain that was set at run time goes before the one from the start.
+// A drain that is set at run time overrides the one from the start.
 func TestDrainCanBeChanged(t *testing.T) {
-	a, app, admin, stop, done := serve(t, Config{Version: "v1", Pod: "p", DrainDelay: time.Hour, ShutdownTimeout: 5 * time.Second})
+	a, app, admin, stop, done := serve(t, Config{
+		Version: "v1", Pod: "p", DrainDelay: time.Hour, ShutdownTimeout: 5 * time.Second,
+	})
 	get(t, app)
 	a.injector.set(Faults{Drain: time.Millisecond})
 	stop()
@@ -325,7 +370,9 @@ func TestDrainCanBeChanged(t *testing.T) {
 }
 
 func TestUnreadyServesOn(t *testing.T) {
-	a, app, admin, _, _ := serve(t, Config{Version: "v1", Pod: "p", Faults: Faults{Unready: true}, ShutdownTimeout: time.Second})
+	a, app, admin, _, _ := serve(t, Config{
+		Version: "v1", Pod: "p", Faults: Faults{Unready: true}, ShutdownTimeout: time.Second,
+	})
 	get(t, app) // it listens
 	if r := get(t, admin+"/readyz"); r.StatusCode != 503 || !strings.Contains(text(t, r), "told to be unready") {
 		t.Errorf("unready: got %d, want 503 that says why", r.StatusCode)
@@ -341,7 +388,9 @@ func TestUnreadyServesOn(t *testing.T) {
 }
 
 func TestStopIsBounded(t *testing.T) {
-	a, app, _, stop, done := serve(t, Config{Version: "v1", Pod: "p", Faults: Faults{Latency: time.Minute}, ShutdownTimeout: 50 * time.Millisecond})
+	a, app, _, stop, done := serve(t, Config{
+		Version: "v1", Pod: "p", Faults: Faults{Latency: time.Minute}, ShutdownTimeout: 50 * time.Millisecond,
+	})
 	go func() { _, _ = http.Get(app) }()
 	waitFor(t, "the request in flight", func() bool { return a.Counters().InFlight == 1 })
 	stop()
@@ -371,10 +420,16 @@ func TestParseConfig(t *testing.T) {
 		{"bad group", "--version=v1 --error-rate=0.6 --close-rate=0.6", env, "their sum 1.2"},
 		{"encrypted next", "--version=v1 --next=https://backend", env, `next: "https://backend" is not a URL`},
 		{"next without host", "--version=v1 --next=http:///path", env, "next: "},
-		{"next by environment", "", map[string]string{"VERSION": "v1", "POD_NAME": "pod-a", "NEXT": "backend"}, "next: "},
+		{
+			"next by environment", "", map[string]string{"VERSION": "v1", "POD_NAME": "pod-a", "NEXT": "backend"},
+			"next: ",
+		},
 		{"bad header", "--version=v1 --next=http://b --propagate=x-a,x:b", env, `propagate: "x:b"`},
 		{"no header", "--version=v1 --next=http://b --propagate=x-a,", env, `propagate: ""`},
-		{"header of the connection", "--version=v1 --next=http://b --propagate=connection", env, "propagate: connection is about one connection"},
+		{
+			"header of the connection", "--version=v1 --next=http://b --propagate=connection", env,
+			"propagate: connection is about one connection",
+		},
 		{"propagation to nobody", "--version=v1 --propagate=x-a", env, "propagate: has no effect without next"},
 		{"argument", "pause", env, `unexpected argument "pause"`},
 		{"unknown flag", "--nope", env, "nope"},
@@ -393,15 +448,18 @@ func TestParseConfig(t *testing.T) {
 			t.Errorf("%s: got %s %s, want %s %s", c.name, cfg.Version, cfg.Pod, want.Version, want.Pod)
 		}
 	}
-	if cfg, err := ParseConfig([]string{"--version=v1"}, func(string) string { return "" }, io.Discard); err != nil || cfg.Pod == "" {
+	if cfg, err := ParseConfig(
+		[]string{"--version=v1"}, func(string) string { return "" }, io.Discard,
+	); err != nil || cfg.Pod == "" {
 		t.Errorf("no POD_NAME: got pod %q, %v, want the host's name", cfg.Pod, err)
 	}
 }
 
 // Every knob can be set at start.
 func TestFaultsAtStart(t *testing.T) {
-	args := strings.Fields(`--version=v1 --error-rate=0.25 --error-codes=500/503 --close-rate=0.125 --reset-rate=0.5 --latency=50ms --jitter=1.5s
-		--distribution=exponential --stream=2s --concurrency=10 --overflow=queue --queue=5 --unready --drain-delay=3s
+	args := strings.Fields(`--version=v1 --error-rate=0.25 --error-codes=500/503 --close-rate=0.125 --reset-rate=0.5
+		--latency=50ms --jitter=1.5s --distribution=exponential --stream=2s --concurrency=10 --overflow=queue --queue=5
+		--unready --drain-delay=3s
 		--next=http://backend:8080/x --propagate=x-request-id,X-User-Group --seed=7`)
 	cfg, err := ParseConfig(args, func(string) string { return "" }, io.Discard)
 	if err != nil {
@@ -417,17 +475,23 @@ func TestFaultsAtStart(t *testing.T) {
 	if want.Drain = 0; cfg.Faults != want {
 		t.Errorf("got %+v, want %+v", cfg.Faults, want)
 	}
-	if cfg.Next != "http://backend:8080/x" || !slices.Equal(cfg.Propagate, []string{"x-request-id", "X-User-Group"}) || cfg.Seed != 7 {
+	if cfg.Next != "http://backend:8080/x" || !slices.Equal(
+		cfg.Propagate, []string{"x-request-id", "X-User-Group"},
+	) || cfg.Seed != 7 {
 		t.Errorf("got next %q, propagate %q, seed %d", cfg.Next, cfg.Propagate, cfg.Seed)
 	}
-	if cfg, err := ParseConfig(strings.Fields("--version=v1 --error-code=418"), func(string) string { return "" }, io.Discard); err != nil || cfg.Faults != (Faults{ErrorCode: 418}) {
+	if cfg, err := ParseConfig(
+		strings.Fields("--version=v1 --error-code=418"), func(string) string { return "" }, io.Discard,
+	); err != nil || cfg.Faults != (Faults{ErrorCode: 418}) {
 		t.Errorf("error-code: got %+v, %v, want 418", cfg.Faults, err)
 	}
 }
 
 func TestMainExitCodes(t *testing.T) {
 	none := func(string) string { return "" }
-	for args, want := range map[string]int{"--help": 0, "": 64, "--version=v1 --addr=256.0.0.1:0 --admin-addr=127.0.0.1:0": 1} {
+	for args, want := range map[string]int{
+		"--help": 0, "": 64, "--version=v1 --addr=256.0.0.1:0 --admin-addr=127.0.0.1:0": 1,
+	} {
 		var stderr bytes.Buffer
 		if got := Main(strings.Fields(args), none, &stderr); got != want {
 			t.Errorf("%q: got %d, want %d: %s", args, got, want, &stderr)

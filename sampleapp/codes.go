@@ -8,8 +8,9 @@ import (
 // maxCodes is how many codes may share the errors.
 const maxCodes = 8
 
-// Codes is a set of HTTP errors to draw from, such as Codes{500, 503}. A code that is there twice is drawn twice as often.
-// The first zero ends it. Its text is "500/503", as commas separate knobs in FaultsHeader.
+// Codes is a set of HTTP errors to draw from, such as Codes{500, 503}. A code that is there twice is drawn
+// twice as often. The first zero ends the set. Its text is "500/503", because commas separate knobs in
+// FaultsHeader.
 type Codes [maxCodes]int
 
 // String implements fmt.Stringer.
@@ -43,7 +44,7 @@ func parseCodes(s string) (Codes, error) {
 		if err != nil {
 			return Codes{}, fmt.Errorf("%q is not a list of codes such as 500/503", s)
 		}
-		// A zero would end the list here, and what follows would never be drawn.
+		// A zero would end the list here, and the codes after it would never be drawn.
 		if err := checkCode(v); err != nil {
 			return Codes{}, err
 		}

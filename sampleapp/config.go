@@ -9,43 +9,46 @@ import (
 	"time"
 )
 
-// Config is how an App is started.
+// Config says how an App is started.
 type Config struct {
-	// Version is what the app says it is, such as v1. It is required: a wrong default would be a wrong measurement.
+	// Version is the version that the app says it is, such as v1. It is required, because a wrong default would
+	// be a wrong measurement.
 	Version string
 	// Pod names this instance.
 	Pod string
-	// Addr and AdminAddr are what Run listens on, such as :8080 and :8081.
+	// Addr and AdminAddr are the addresses that Run listens on, such as :8080 and :8081.
 	Addr, AdminAddr string
-	// Faults are in force from the start.
+	// Faults apply from the start.
 	Faults Faults
-	// Seed makes the choice of failing requests, their codes and delays repeatable: equal seeds choose alike for requests
-	// that come in the same order. Zero is a random seed.
+	// Seed makes the choice of failing requests, their codes and delays repeatable: equal seeds choose alike
+	// for requests that come in the same order. Zero is a random seed.
 	Seed uint64
-	// Next is the http:// URL of a service that the app calls for each request that it would answer with 200. It answers with
-	// 502 if that fails, and says what came back in NextHeader. Empty is none.
+	// Next is the http:// URL of a service that the app calls for each request that it would answer with 200.
+	// If the call fails, the app answers with 502. NextHeader says what the service answered. Empty means none.
 	Next string
-	// Propagate names the headers that go from a request into its call of Next. No other header does.
+	// Propagate names the headers that the app copies from a request into its call of Next. It copies no other header.
 	Propagate []string
-	// DrainDelay is how long the app still accepts connections after it was told to stop, unless Faults.Drain says else.
+	// DrainDelay is how long the app still accepts connections after it was told to stop, unless Faults.Drain is set.
 	DrainDelay time.Duration
 	// ShutdownTimeout is how long requests in flight may take after that.
 	ShutdownTimeout time.Duration
-	// LastWords is the file that gets the final Counters, as JSON, when the app has stopped. Kubernetes shows what lies
-	// in /dev/termination-log in the pod's status, where it can be read after the pod is gone. Empty means no file.
+	// LastWords is the file to which the app writes its final Counters, as JSON, when it has stopped.
+	// Kubernetes shows the content of /dev/termination-log in the pod's status, where it can be read after the
+	// pod is gone. Empty means no file.
 	LastWords string
 }
 
 const (
-	// defaultDrainDelay covers the time from a pod's deletion until no proxy sends to it any more: the endpoint leaves
-	// the EndpointSlice, istiod waits 0.1 s for further events and pushes. About 0.3 s were seen; 1 s leaves room for
-	// a busy machine and keeps rollouts quick.
+	// defaultDrainDelay covers the time from a pod's deletion until no proxy sends to it any more: the endpoint
+	// leaves the EndpointSlice, istiod waits 0.1 s for further events and pushes. This was seen to take about
+	// 0.3 s. 1 s leaves room for a busy machine and keeps rollouts quick.
 	defaultDrainDelay = time.Second
-	// defaultShutdownTimeout leaves half of Kubernetes' usual 30 s grace period unused, for the sidecar that stops beside.
+	// defaultShutdownTimeout leaves half of Kubernetes' usual 30 s grace period for the sidecar, which stops at
+	// the same time.
 	defaultShutdownTimeout = 15 * time.Second
 )
 
-// terminationLog is where Kubernetes looks for a container's last words, empty outside of a pod.
+// terminationLog returns the file in which Kubernetes looks for a container's termination message, "" outside of a pod.
 func terminationLog() string {
 	const path = "/dev/termination-log"
 	if _, err := os.Stat(path); err != nil {
@@ -54,8 +57,9 @@ func terminationLog() string {
 	return path
 }
 
-// ParseConfig reads the command line (without the program's name); VERSION and POD_NAME stand in for --version and --pod,
-// and the host's name for the pod's. Usage goes to out. The error is flag.ErrHelp where help was asked for.
+// ParseConfig reads the command line (without the program's name). VERSION and POD_NAME stand in for --version
+// and --pod, and the host's name stands in for the pod's. Usage goes to out. The error is flag.ErrHelp if help
+// was asked for.
 func ParseConfig(args []string, getenv func(string) string, out io.Writer) (Config, error) {
 	var c Config
 	fs := flag.NewFlagSet("sampleapp", flag.ContinueOnError)
@@ -68,19 +72,25 @@ func ParseConfig(args []string, getenv func(string) string, out io.Writer) (Conf
 		set := func(text string) error { return k.set(&c.Faults, text) }
 		switch {
 		case k.flag == drainFlag:
-			// Below, into the Config: a drain that was set at start outlives DELETE /faults, which takes away a fault.
+			// This flag sets the Config, below. A drain that was set at start outlives DELETE /faults, which
+			// removes a fault.
 		case jsonType(k.example) == "boolean":
 			fs.BoolFunc(k.flag, k.usage, set)
 		default:
 			fs.Func(k.flag, k.usage, set)
 		}
 	}
-	fs.StringVar(&c.Next, "next", getenv("NEXT"), "http:// URL of a service to call for each request (or NEXT); empty is none")
-	propagate := fs.String("propagate", getenv("PROPAGATE"), "headers to pass on to the next service, such as x-request-id,x-user-group (or PROPAGATE)")
+	fs.StringVar(&c.Next, "next", getenv("NEXT"),
+		"http:// URL of a service to call for each request (or NEXT); empty is none")
+	propagate := fs.String("propagate", getenv("PROPAGATE"),
+		"headers to pass on to the next service, such as x-request-id,x-user-group (or PROPAGATE)")
 	fs.Uint64Var(&c.Seed, "seed", 0, "seed of the random choices; 0 is a random seed")
-	fs.DurationVar(&c.DrainDelay, drainFlag, defaultDrainDelay, "how long to go on serving after SIGTERM, so that proxies learn of it first")
-	fs.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", defaultShutdownTimeout, "how long requests in flight may take after the drain delay")
-	fs.StringVar(&c.LastWords, "last-words", terminationLog(), "file for the final counters, which Kubernetes shows in the pod's status; empty is none")
+	fs.DurationVar(&c.DrainDelay, drainFlag, defaultDrainDelay,
+		"how long to go on serving after SIGTERM, so that proxies learn of it first")
+	fs.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", defaultShutdownTimeout,
+		"how long requests in flight may take after the drain delay")
+	fs.StringVar(&c.LastWords, "last-words", terminationLog(),
+		"file for the final counters, which Kubernetes shows in the pod's status; empty is none")
 	if err := fs.Parse(args); err != nil {
 		return Config{}, err
 	}
@@ -108,7 +118,8 @@ func ParseConfig(args []string, getenv func(string) string, out io.Writer) (Conf
 		return Config{}, errors.New("propagate: has no effect without next")
 	}
 	if c.DrainDelay < 0 || c.ShutdownTimeout <= 0 {
-		return Config{}, fmt.Errorf("drain-delay %s and shutdown-timeout %s: want 0 or more, and more than 0", c.DrainDelay, c.ShutdownTimeout)
+		return Config{}, fmt.Errorf("drain-delay %s and shutdown-timeout %s: want 0 or more, and more than 0",
+			c.DrainDelay, c.ShutdownTimeout)
 	}
 	return c, c.Faults.Validate()
 }

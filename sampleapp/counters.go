@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// Counters is what one pod did since it started. Once no request is in flight, Received is the sum of all Answered, Abandoned,
-// Closed and Reset. It counts the app port only.
+// Counters is what one pod did since it started. When no request is in flight, Received is the sum of all
+// Answered, Abandoned, Closed and Reset. It counts the app port only.
 type Counters struct {
 	Version string `json:"version"`
 	Pod     string `json:"pod"`
-	// Instance names this life of the pod's container: a restart begins a new one, and new counters.
+	// Instance identifies this run of the pod's container. A restart begins a new one, with new counters.
 	Instance string `json:"instance"`
 	// Received counts every request whose header arrived.
 	Received uint64 `json:"received"`
 	// InFlight is how many of them have no answer yet.
 	InFlight int64 `json:"inFlight"`
-	// Answered is by status code, such as "200". A request is counted before the first byte of its answer leaves, so
-	// who has the answer finds it counted.
+	// Answered counts by status code, such as "200". A request is counted before the first byte of its answer
+	// leaves, so a client that has the answer finds it counted.
 	Answered map[string]uint64 `json:"answered"`
 	// Abandoned counts the requests whose client left before the answer was due.
 	Abandoned uint64 `json:"abandoned"`
@@ -52,7 +52,7 @@ func (c *counters) snapshot(version, pod string) Counters {
 			s.Answered[strconv.Itoa(code)] = n
 		}
 	}
-	// Last, so that a snapshot under load never shows more answers than requests.
+	// Received comes last, so that a snapshot under load never shows more answers than requests.
 	s.Received = c.received.Load()
 	return s
 }

@@ -10,8 +10,8 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Delays have the distribution that they are named after: the largest distance between what was drawn and gonum's distribution
-// function is below what chance exceeds once in a million times (Kolmogorov and Smirnov).
+// Delays have the distribution that they are named after: the largest distance between what was drawn and
+// gonum's distribution function is below what chance exceeds once in a million times (Kolmogorov and Smirnov).
 func TestDelaysFollowTheirDistribution(t *testing.T) {
 	const n, jitter = 100_000, 100 * time.Millisecond
 	allowed := math.Sqrt(-math.Log(1e-6/2) / (2 * n))

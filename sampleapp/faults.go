@@ -12,53 +12,55 @@ import (
 	"time"
 )
 
-// DefaultErrorCode is what a failed request is answered with if nothing else is asked for: it is the code that Envoy uses
-// for its own failures too, so a scenario shows that only the response flag tells the two apart.
+// DefaultErrorCode is the status of a failed request if nothing else is set. Envoy uses it for its own failures
+// too, so a scenario shows that only the response flag tells the two apart.
 const DefaultErrorCode = http.StatusServiceUnavailable
 
-// maxDelay bounds every duration of Faults: ten times Envoy's usual longest request timeout of 15 s is more than any
-// scenario needs, and a slip of the unit ("50m" for "50ms") is refused.
+// maxDelay bounds every duration of Faults. Ten times Envoy's usual longest request timeout of 15 s is more
+// than any scenario needs. The bound catches a slip of the unit ("50m" for "50ms").
 const maxDelay = 150 * time.Second
 
-// Faults is how the app misbehaves. The zero value is a healthy app. Values can be compared with ==. The README's table
-// gives each field's name in JSON and as a flag.
+// Faults says how the app misbehaves. The zero value is a healthy app. Values can be compared with ==. The
+// README's table has each field's name in JSON and as a flag.
 type Faults struct {
 	// ErrorRate is the share of requests that get ErrorCode, from 0 to 1, chosen at random for each request.
 	ErrorRate float64
 	// ErrorCode is the status of those answers, from 400 to 599. Zero means DefaultErrorCode.
 	ErrorCode int
-	// ErrorCodes takes the place of ErrorCode: each of those answers has one of them, drawn evenly.
+	// ErrorCodes replaces ErrorCode: each of those answers has one of them, drawn evenly.
 	ErrorCodes Codes
-	// CloseRate is the share of requests that are read and get no answer: their connection is closed. No request has two
-	// fates, so that each share is one of all requests, and ErrorRate, CloseRate and ResetRate add up to 1 at most.
+	// CloseRate is the share of requests that the app reads and does not answer: it closes their connection. No
+	// request has two fates, so each share is one of all requests, and ErrorRate, CloseRate and ResetRate add
+	// up to 1 at most.
 	CloseRate float64
-	// ResetRate is CloseRate with a reset (RST) in place of an orderly close.
+	// ResetRate is CloseRate with a reset (RST) instead of an orderly close.
 	ResetRate float64
-	// Latency comes before every answer, errors, closes and resets included.
+	// Latency delays every answer, errors, closes and resets included.
 	Latency time.Duration
-	// Jitter is the measure of a further delay, drawn for each request from Distribution.
+	// Jitter is the size of a further delay, drawn for each request from Distribution.
 	Jitter time.Duration
-	// Distribution is how Jitter's delays are spread.
+	// Distribution says how Jitter's delays are spread.
 	Distribution Distribution
-	// Stream is how long every answer takes from its header, sent at once, to the last byte of its body, and how long a
-	// WebSocket is open.
+	// Stream is how long every answer takes from its header, which is sent at once, to the last byte of its
+	// body. It is also how long a WebSocket is open.
 	Stream time.Duration
-	// Concurrency is how many requests are worked on at once: one that is over is dealt with by Overflow. A request is
-	// worked on from its arrival to its answer; Stream's time is part of that. Zero is no limit.
+	// Concurrency is how many requests the app processes at once. Overflow says what happens to one more. A
+	// request is processed from its arrival to its answer, the time of Stream included. Zero means no limit.
 	Concurrency int
-	// Overflow is what becomes of requests over Concurrency.
+	// Overflow says what happens to requests over Concurrency.
 	Overflow Overflow
-	// Queue is how many requests may wait where Overflow is Enqueue; one more is rejected. Zero is no bound.
+	// Queue is how many requests may wait if Overflow is Enqueue. One more is rejected. Zero means no bound.
 	Queue int
-	// Unready has the pod say that it is not ready. The app port goes on serving.
+	// Unready makes the pod say that it is not ready. The app port goes on serving.
 	Unready bool
-	// Drain takes the place of Config.DrainDelay, if it is set when the app is told to stop. Zero leaves that as it is;
-	// 1ms is as good as none.
+	// Drain replaces Config.DrainDelay if it is set when the app is told to stop. Zero does not replace it. 1ms
+	// is as good as none.
 	Drain time.Duration
 }
 
-// MarshalJSON gives the four oldest fields always, and all others that are set, such as
-// {"errorRate":0.1,"errorCode":503,"closeRate":0.05,"latency":"50ms","jitter":"0s"}. ErrorCodes stand in for errorCode.
+// MarshalJSON writes the four oldest fields always, and all others that are set, such as
+// {"errorRate":0.1,"errorCode":503,"closeRate":0.05,"latency":"50ms","jitter":"0s"}. ErrorCodes stand in for
+// errorCode.
 func (f Faults) MarshalJSON() ([]byte, error) {
 	var out bytes.Buffer
 	for _, k := range knobs {
@@ -74,8 +76,8 @@ func (f Faults) MarshalJSON() ([]byte, error) {
 	return append(append([]byte("{"), out.Bytes()[1:]...), '}'), nil
 }
 
-// UnmarshalJSON takes any of the fields and sets the others to zero. A name that is unknown is an error: it would be a fault
-// that never happens. It does not call Validate.
+// UnmarshalJSON accepts any of the fields and sets the others to zero. An unknown name is an error, because it
+// would be a fault that never happens. UnmarshalJSON does not call Validate.
 func (f *Faults) UnmarshalJSON(b []byte) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(b, &fields); err != nil || fields == nil {
@@ -99,7 +101,7 @@ func (f *Faults) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Validate tells which field is out of bounds or contradicts another one, by its JSON name.
+// Validate says which field is out of bounds or contradicts another one, by its JSON name.
 func (f Faults) Validate() error {
 	for _, k := range knobs {
 		if err := k.check(f); err != nil {
@@ -110,7 +112,8 @@ func (f Faults) Validate() error {
 	const rounding = 1e-9
 	switch sum := f.ErrorRate + f.CloseRate + f.ResetRate; {
 	case sum > 1+rounding:
-		return fmt.Errorf("errorRate, closeRate and resetRate: their sum %v is above 1, and no request has two fates", sum)
+		return fmt.Errorf("errorRate, closeRate and resetRate: their sum %v is above 1, and no request has two fates",
+			sum)
 	case f.ErrorCode != 0 && f.ErrorCodes != Codes{}:
 		return errors.New("errorCodes: takes the place of errorCode; set one of them")
 	case f.Overflow != Reject && f.Concurrency == 0:

@@ -7,12 +7,13 @@ import (
 	"time"
 )
 
-// An injector holds the faults in force and decides for each request what they mean for it.
+// An injector has the current faults and decides what they mean for each request.
 //
-// Each request takes three numbers from a seeded sequence, whatever the faults are: for its ending, for its code and for its
-// delay. So the n-th request fails alike whichever other knobs are set. The first number decides between all endings: below
-// errorRate it is an error, in the next closeRate a close, in the next resetRate a reset. Requests that bring faults of their
-// own take theirs from a second sequence, so that they leave the pod's as it is.
+// Each request takes three numbers from a seeded sequence, whatever the faults are: for its ending, for its
+// code and for its delay. So the n-th request fails alike whichever other knobs are set. The first number
+// decides between all endings: below errorRate it is an error, in the next closeRate a close, in the next
+// resetRate a reset. Requests with faults of their own take their numbers from a second sequence, and do not
+// change the pod's.
 type injector struct {
 	mu       sync.Mutex
 	faults   Faults
@@ -21,7 +22,8 @@ type injector struct {
 	limiter limiter
 }
 
-// newInjector makes the decisions of equal seeds equal, in the order in which requests come. Seed 0 stands for a random one.
+// newInjector makes an injector. With equal seeds it makes equal decisions, in the order in which requests
+// come. Seed 0 stands for a random one.
 func newInjector(f Faults, seed uint64) *injector {
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -56,13 +58,13 @@ const (
 // A fate is what the faults mean for one request.
 type fate struct {
 	ending ending
-	// code is the answer's.
+	// code is the answer's status.
 	code int
-	// delay comes before the ending, stream is the time of the answer's body.
+	// delay comes before the ending. stream is the time of the answer's body.
 	delay, stream time.Duration
 }
 
-// next is the fate of one request, by the values of its FaultsHeader, of which there are none for most.
+// next returns the fate of one request with these values of FaultsHeader. Most requests have none.
 func (i *injector) next(header []string) (fate, error) {
 	if len(header) == 0 {
 		i.mu.Lock()
@@ -78,24 +80,24 @@ func (i *injector) next(header []string) (fate, error) {
 	return f.draw(i.own), nil
 }
 
-// draw takes three numbers, always.
+// draw always takes three numbers.
 func (f *Faults) draw(rng *rand.Rand) fate {
 	end, code, delay := rng.Float64(), rng.Float64(), rng.Float64()
-	is := fate{code: http.StatusOK, delay: f.Latency, stream: f.Stream}
+	drawn := fate{code: http.StatusOK, delay: f.Latency, stream: f.Stream}
 	// Numbers are below 1, so a rate of 1 is every request and a rate of 0 is none.
 	switch {
 	case end < f.ErrorRate:
-		is.code = f.code()
+		drawn.code = f.code()
 		if n := f.ErrorCodes.len(); n > 0 {
-			is.code = f.ErrorCodes[int(code*float64(n))]
+			drawn.code = f.ErrorCodes[int(code*float64(n))]
 		}
 	case end < f.ErrorRate+f.CloseRate:
-		is.ending = closes
+		drawn.ending = closes
 	case end < f.ErrorRate+f.CloseRate+f.ResetRate:
-		is.ending = resets
+		drawn.ending = resets
 	}
 	if f.Jitter > 0 {
-		is.delay += f.Distribution.delay(delay, f.Jitter)
+		drawn.delay += f.Distribution.delay(delay, f.Jitter)
 	}
-	return is
+	return drawn
 }

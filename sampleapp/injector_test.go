@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// region is the central region that a binomial leaves with a chance of alpha at most.
+// region returns the central region that a binomial leaves with a chance of alpha at most.
 func region(n int, p, alpha float64) (low, high int) {
 	b := distuv.Binomial{N: float64(n), P: p}
 	sure := func(from, to int, is func(int) bool) int {
@@ -26,8 +26,9 @@ func region(n int, p, alpha float64) (low, high int) {
 	return low, high
 }
 
-// 15 % means 15 %: of each seed's requests within the exact region of the binomial, and of all of them together; and seeds
-// differ from each other as much as chance has them, which a fault of every seventh request would not.
+// 15 % means 15 %. Each seed's requests are within the exact region of the binomial, and so are all of them
+// together. Seeds differ from each other as much as by chance, which a fault of every seventh request would
+// not.
 func TestRatesAreWhatTheySay(t *testing.T) {
 	const seeds, each = 200, 10_000
 	const rate = 0.15
@@ -43,7 +44,7 @@ func TestRatesAreWhatTheySay(t *testing.T) {
 		{"errors", Faults{ErrorRate: rate, ErrorCode: 500}, nil, isError},
 		{"closes", Faults{CloseRate: rate}, nil, isClose},
 		{"resets", Faults{ResetRate: rate}, nil, isReset},
-		// A share of all requests, not of those that another knob left over.
+		// It is a share of all requests, not of those that another knob left over.
 		{"errors beside others", Faults{ErrorRate: rate, ErrorCode: 500, CloseRate: 0.5, ResetRate: 0.3}, nil, isError},
 		{"closes beside others", Faults{ErrorRate: 0.5, CloseRate: rate, ResetRate: 0.3}, nil, isClose},
 		{"resets beside others", Faults{ErrorRate: 0.5, CloseRate: 0.3, ResetRate: rate}, nil, isReset},
@@ -81,7 +82,8 @@ func TestRatesAreWhatTheySay(t *testing.T) {
 		b := distuv.Binomial{N: float64(each), P: rate}
 		chance := 1 - (b.CDF(float64(high95)) - b.CDF(float64(low95-1)))
 		if low, high := region(seeds, chance, 1e-4); outside < low || outside > high {
-			t.Errorf("%s: got %d of %d seeds outside %d to %d, want %d to %d of them", tc.name, outside, seeds, low95, high95, low, high)
+			t.Errorf("%s: got %d of %d seeds outside %d to %d, want %d to %d of them", tc.name, outside, seeds, low95,
+				high95, low, high)
 		}
 	}
 }
@@ -126,7 +128,7 @@ func TestCodesAreDrawnEvenly(t *testing.T) {
 	}
 }
 
-// fates are those of 200 requests. before is called with the number of each.
+// fates returns the fates of 200 requests. before is called with the number of each.
 func fates(t *testing.T, i *injector, before func(n int)) []fate {
 	t.Helper()
 	var all []fate
@@ -151,7 +153,10 @@ func equal(a, b []fate, same func(x, y fate) bool) bool {
 }
 
 func TestEqualSeedsChooseAlike(t *testing.T) {
-	f := Faults{ErrorRate: 0.3, ErrorCodes: Codes{500, 503}, CloseRate: 0.2, Latency: time.Second, Jitter: 10 * time.Millisecond}
+	f := Faults{
+		ErrorRate: 0.3, ErrorCodes: Codes{500, 503}, CloseRate: 0.2, Latency: time.Second,
+		Jitter: 10 * time.Millisecond,
+	}
 	nothing := func(int) {}
 	whole := func(x, y fate) bool { return x == y }
 	draw := func(seed uint64) []fate { return fates(t, newInjector(f, seed), nothing) }
@@ -162,7 +167,7 @@ func TestEqualSeedsChooseAlike(t *testing.T) {
 		t.Error("seeds 7 and 8, or random ones: got equal choices, want different ones")
 	}
 
-	// Requests with faults of their own, refused ones too, leave the pod's sequence as it is.
+	// Requests with faults of their own, rejected ones too, do not change the pod's sequence.
 	i := newInjector(f, 7)
 	if !equal(draw(7), fates(t, i, func(n int) {
 		if n%3 == 0 {
@@ -177,7 +182,7 @@ func TestEqualSeedsChooseAlike(t *testing.T) {
 		t.Error("with faults by header in between: got different choices, want equal ones")
 	}
 
-	// Other knobs do not move a choice, also when they are turned on half way.
+	// Other knobs do not change a choice, also when they are turned on half way.
 	only := Faults{ErrorRate: 0.3, ErrorCodes: Codes{500, 503}}
 	plain := newInjector(only, 7)
 	if !equal(draw(7), fates(t, plain, func(n int) {
@@ -185,7 +190,8 @@ func TestEqualSeedsChooseAlike(t *testing.T) {
 			plain.set(f)
 		}
 	}), func(x, y fate) bool {
-		return (x.ending == answers && x.code != 200) == (y.ending == answers && y.code != 200) && (x.code == 200 || x.code == y.code)
+		return (x.ending == answers && x.code != 200) == (y.ending == answers && y.code != 200) &&
+			(x.code == 200 || x.code == y.code)
 	}) {
 		t.Error("without closes and delays: got other errors, want the same ones")
 	}
@@ -199,7 +205,7 @@ func TestEqualSeedsChooseAlike(t *testing.T) {
 	}
 }
 
-// The header costs a healthy request nothing.
+// A healthy request needs no memory for the header.
 func TestHealthyRequestsAllocateNothing(t *testing.T) {
 	i := newInjector(Faults{ErrorRate: 0.15, ErrorCodes: Codes{500, 503}, Jitter: time.Second, Distribution: Normal}, 1)
 	header := http.Header{"X-Request-Id": {"1"}}

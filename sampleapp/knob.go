@@ -9,30 +9,34 @@ import (
 	"time"
 )
 
-// A knob is one field of Faults under the names that it is set by. JSON, FaultsHeader, the command line and the README's
-// table all come from the list of knobs, so that none of them lacks one.
+// A knob is one field of Faults with the names that set it. JSON, FaultsHeader, the command line and the
+// README's table all come from the list of knobs, so that none of them lacks one.
 type knob struct {
-	// name is the field's in JSON and in FaultsHeader, flag that of the command line.
+	// name is the field's name in JSON and in FaultsHeader. flag is its name on the command line.
 	name, flag string
 	usage      string
 	// podOnly marks a knob that makes no sense for one request.
 	podOnly bool
-	// group is shared by knobs of which a request's own replaces all: no request has two fates, or two sets of codes.
+	// group is shared by knobs that one request's own knob replaces together: no request has two fates, or two
+	// sets of codes.
 	group string
-	// example is the zero value in JSON's form. Its type is the one that JSON has to give.
+	// example is the zero value in JSON's form. A value in JSON must have its type.
 	example any
 
-	// set parses a value's text, and check holds a value against its bounds.
+	// set parses a value's text. check compares a value with its bounds.
 	set   func(f *Faults, text string) error
 	check func(f Faults) error
 	clear func(f *Faults)
-	// show is the value in JSON's form, shown whether that is part of the JSON.
+	// show returns the value in JSON's form. shown tells whether the JSON has it.
 	show  func(f Faults) any
 	shown func(f Faults) bool
 }
 
 // field makes the knob of one field of Faults.
-func field[T comparable](name, flag, usage string, at func(*Faults) *T, parse func(string) (T, error), check func(T) error, show func(T) any) knob {
+func field[T comparable](
+	name, flag, usage string, at func(*Faults) *T,
+	parse func(string) (T, error), check func(T) error, show func(T) any,
+) knob {
 	var zero T
 	named := func(err error) error {
 		if err != nil {
@@ -56,7 +60,7 @@ func field[T comparable](name, flag, usage string, at func(*Faults) *T, parse fu
 	}
 }
 
-// ofPod marks the knob as one that is not for one request.
+// ofPod marks a knob that is not for one request.
 func (k knob) ofPod() knob {
 	k.podOnly = true
 	return k
@@ -68,7 +72,7 @@ func (k knob) in(group string) knob {
 	return k
 }
 
-// always has the knob in every JSON, unless another one stands in for it.
+// always puts the knob into every JSON, unless another one stands in for it.
 func (k knob) always(unless func(Faults) bool) knob {
 	set := k.shown
 	k.shown = func(f Faults) bool { return set(f) || !unless(f) }
@@ -122,7 +126,7 @@ func countKnob(name, flag, usage string, at func(*Faults) *int) knob {
 		func(v int) any { return v })
 }
 
-// maxCount bounds counts of requests. It is more than the load agent has under way at most.
+// maxCount bounds counts of requests. It is more than the load agent ever has in flight.
 const maxCount = 100_000
 
 func parseCount(s string) (int, error) {
@@ -133,7 +137,7 @@ func parseCount(s string) (int, error) {
 	return v, nil
 }
 
-// choiceKnob is a knob with named values, which are numbered in the order of names.
+// choiceKnob makes a knob with named values, which are numbered in the order of names.
 func choiceKnob[T ~uint8](name, flag, usage string, at func(*Faults) *T, names []string) knob {
 	return field(name, flag, usage, at,
 		func(s string) (T, error) {
@@ -170,7 +174,7 @@ func switchKnob(name, flag, usage string, at func(*Faults) *bool) knob {
 		func(v bool) any { return v })
 }
 
-// drainFlag is how Faults.Drain is set at start: it is Config.DrainDelay then.
+// drainFlag sets the drain at start, in Config.DrainDelay and not in Faults.Drain.
 const drainFlag = "drain-delay"
 
 const (
@@ -180,9 +184,10 @@ const (
 
 // knobs are all fields of Faults, in the order of its JSON.
 var knobs = []knob{
-	rateKnob("errorRate", "error-rate", "share of requests to fail, from 0 to 1", func(f *Faults) *float64 { return &f.ErrorRate }).
-		in(fateGroup).always(never),
-	field("errorCode", "error-code", fmt.Sprintf("status of failed requests, 400 to 599 (default %d)", DefaultErrorCode),
+	rateKnob("errorRate", "error-rate", "share of requests to fail, from 0 to 1",
+		func(f *Faults) *float64 { return &f.ErrorRate }).in(fateGroup).always(never),
+	field("errorCode", "error-code", fmt.Sprintf("status of failed requests, 400 to 599 (default %d)",
+		DefaultErrorCode),
 		func(f *Faults) *int { return &f.ErrorCode }, parseCount,
 		func(v int) error {
 			if v == 0 {
@@ -205,13 +210,15 @@ var knobs = []knob{
 	durationKnob("jitter", "jitter", "measure of a further random delay of every answer, see distribution",
 		func(f *Faults) *time.Duration { return &f.Jitter }).always(never),
 	choiceKnob("distribution", "distribution",
-		"how the random delay is spread: uniform (0 to jitter), exponential (mean jitter), normal (half of a bell, deviation jitter) (default uniform)",
+		"how the random delay is spread: uniform (0 to jitter), exponential (mean jitter), "+
+			"normal (half of a bell, deviation jitter) (default uniform)",
 		func(f *Faults) *Distribution { return &f.Distribution }, distributions),
 	durationKnob("stream", "stream", "how long every answer's body takes after its header",
 		func(f *Faults) *time.Duration { return &f.Stream }),
 	countKnob("concurrency", "concurrency", "how many requests are worked on at once; 0 is no limit",
 		func(f *Faults) *int { return &f.Concurrency }).ofPod(),
-	choiceKnob("overflow", "overflow", "what becomes of requests over the limit: reject (503 at once), queue (default reject)",
+	choiceKnob("overflow", "overflow",
+		"what becomes of requests over the limit: reject (503 at once), queue (default reject)",
 		func(f *Faults) *Overflow { return &f.Overflow }, overflows).ofPod(),
 	countKnob("queue", "queue", "how many requests may wait in the queue; 0 is no bound",
 		func(f *Faults) *int { return &f.Queue }).ofPod(),
@@ -234,7 +241,7 @@ func knobOf(name string) (knob, error) {
 	return knob{}, fmt.Errorf("%s: unknown; there are %s", name, strings.Join(names, ", "))
 }
 
-// text is what set takes, out of a value in JSON. It wants the JSON type that the knob has.
+// text returns the text for set of a value in JSON, which must have the knob's JSON type.
 func (k knob) text(value json.RawMessage) (string, error) {
 	if string(value) == "null" {
 		return "", fmt.Errorf("%s: null is not a value; leave the field out", k.name)

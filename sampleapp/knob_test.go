@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// What Go code can write and JSON can't is refused as well.
+// Validate also rejects what Go code can write and JSON can't.
 func TestValidateLiterals(t *testing.T) {
 	for want, f := range map[string]Faults{
 		"errorCodes: 503 comes after the zero": {ErrorCodes: Codes{500, 0, 503}},
@@ -23,19 +23,21 @@ func TestValidateLiterals(t *testing.T) {
 		if err := f.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: got %v, want %q", f, err, want)
 		}
-		// It can be shown, too: as JSON, or with an error that names the knob.
+		// It can also be shown: as JSON, or with an error that names the knob.
 		if _, err := json.Marshal(f); err != nil && !strings.Contains(err.Error(), "closeRate") {
 			t.Errorf("%+v: got %v", f, err)
 		}
 	}
-	for _, f := range []Faults{{}, {ErrorRate: 0.7, CloseRate: 0.2, ResetRate: 0.1}, {ErrorCodes: Codes{500, 501, 502, 503, 504, 505, 506, 507}}} {
+	for _, f := range []Faults{{}, {ErrorRate: 0.7, CloseRate: 0.2, ResetRate: 0.1}, {
+		ErrorCodes: Codes{500, 501, 502, 503, 504, 505, 506, 507},
+	}} {
 		if err := f.Validate(); err != nil {
 			t.Errorf("%+v: %v", f, err)
 		}
 	}
 }
 
-// Every field has a knob, and what a knob sets is in the JSON: what a pod echoes is what it was told.
+// Every field has a knob, and the JSON has what a knob sets: a pod echoes what it was told.
 func TestEveryFieldHasItsKnob(t *testing.T) {
 	if got, want := len(knobs), reflect.TypeFor[Faults]().NumField(); got != want {
 		t.Errorf("got %d knobs for %d fields", got, want)
@@ -57,7 +59,8 @@ func TestEveryFieldHasItsKnob(t *testing.T) {
 		}
 		for n := range knobs {
 			if got := !reflect.ValueOf(f).Field(n).IsZero(); got != (n == i) {
-				t.Errorf("%s: field %s: got it set %t, want %t", b, reflect.TypeFor[Faults]().Field(n).Name, got, n == i)
+				t.Errorf("%s: field %s: got it set %t, want %t", b, reflect.TypeFor[Faults]().Field(n).Name, got,
+					n == i)
 			}
 		}
 		shown, err := json.Marshal(f)
@@ -67,7 +70,7 @@ func TestEveryFieldHasItsKnob(t *testing.T) {
 		if err := json.Unmarshal(shown, &again); err != nil {
 			t.Errorf("%s: %v", shown, err)
 		}
-		// The code that was not given comes back as the default.
+		// The code that was not set comes back as the default.
 		if again.ErrorCode == DefaultErrorCode {
 			again.ErrorCode = 0
 		}
@@ -113,7 +116,9 @@ func TestDocumentationListsEveryKnob(t *testing.T) {
 			continue
 		}
 		flagName, _, _ := strings.Cut(strings.TrimPrefix(cells[3], "`--"), "`")
-		if !strings.Contains(help.String(), "\n  -"+flagName+" ") && !strings.Contains(help.String(), "\n  -"+flagName+"\n") {
+		if !strings.Contains(help.String(), "\n  -"+flagName+" ") && !strings.Contains(
+			help.String(), "\n  -"+flagName+"\n",
+		) {
 			t.Errorf("%s: the app has no flag %s", cells[0], cells[3])
 		}
 		rows[flagName] = cells

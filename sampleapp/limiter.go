@@ -6,47 +6,48 @@ import (
 	"sync"
 )
 
-// Overflow is what becomes of a request while Faults.Concurrency others are worked on.
+// Overflow says what happens to a request while the app processes Faults.Concurrency others.
 type Overflow uint8
 
 // The ways to deal with too many requests.
 const (
 	// Reject answers with 503 at once.
 	Reject Overflow = iota
-	// Enqueue has the request wait for its turn, first come, first served.
+	// Enqueue makes the request wait for its turn, first come, first served.
 	Enqueue
 )
 
-// overflows are the names, by number.
+// overflows has the names, by number.
 var overflows = []string{"reject", "queue"}
 
-// A limiter bounds how many requests are worked on at once. It counts them without a limit too, so that one that is set later
-// holds for those under way.
+// A limiter bounds how many requests are processed at once. It also counts them without a limit, so that a
+// later limit applies to the requests that are being processed then.
 type limiter struct {
 	mu       sync.Mutex
 	limit    int // 0 is none
 	overflow Overflow
 	queue    int // 0 is no bound
-	held     int
-	// waiting has a chan struct{} for each request in the queue, closed when the request is let in. While anybody waits,
-	// no slot is free.
+	active   int
+	// waiting has a chan struct{} for each request in the queue, which is closed when the request is admitted.
+	// While any request waits, no slot is free.
 	waiting list.List
 }
 
-// An admission is how asking for a slot ended.
+// An admission says how a request for a slot ended.
 type admission int
 
 const (
-	// admitted holds a slot, which release gives back.
+	// admitted: the request has a slot, which release gives back.
 	admitted admission = iota
-	// rejected found no slot and no room in the queue.
+	// rejected: there was no slot and no room in the queue.
 	rejected
-	// left gave up waiting.
-	left
+	// canceled: the request gave up waiting.
+	canceled
 )
 
-// set changes the limit for all requests to come, and lets those in that it has room for. Requests under way keep their slots,
-// so that a lower limit holds once enough of them are done; requests in the queue stay there, whatever Overflow is now.
+// set changes the limit for all requests to come, and admits waiting ones if the limit has room for them.
+// Requests that are being processed keep their slots, so a lower limit applies when enough of them are done.
+// Requests in the queue stay there, whatever Overflow is now.
 func (l *limiter) set(f Faults) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,22 +55,22 @@ func (l *limiter) set(f Faults) {
 	l.admit()
 }
 
-// free tells whether one more request may be worked on.
-func (l *limiter) free() bool { return l.limit == 0 || l.held < l.limit }
+// free tells whether one more request may be processed.
+func (l *limiter) free() bool { return l.limit == 0 || l.active < l.limit }
 
-// admit lets requests in from the front of the queue.
+// admit admits requests from the front of the queue.
 func (l *limiter) admit() {
 	for front := l.waiting.Front(); front != nil && l.free(); front = l.waiting.Front() {
-		l.held++
+		l.active++
 		close(l.waiting.Remove(front).(chan struct{}))
 	}
 }
 
-// acquire asks for a slot, and waits for one where there is a queue and ctx lasts.
+// acquire asks for a slot. If there is a queue, it waits for one until ctx ends.
 func (l *limiter) acquire(ctx context.Context) admission {
 	l.mu.Lock()
 	if l.free() {
-		l.held++
+		l.active++
 		l.mu.Unlock()
 		return admitted
 	}
@@ -90,19 +91,19 @@ func (l *limiter) acquire(ctx context.Context) admission {
 	defer l.mu.Unlock()
 	select {
 	case <-turn:
-		// The slot came in the same moment. It is not wanted any more.
-		l.held--
+		// The slot came at the same moment and is no longer needed.
+		l.active--
 		l.admit()
 	default:
 		l.waiting.Remove(place)
 	}
-	return left
+	return canceled
 }
 
 // release gives a slot back.
 func (l *limiter) release() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held--
+	l.active--
 	l.admit()
 }

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// A crowd asks a limiter for slots, and remembers how that ended in the order in which it did.
+// A crowd asks a limiter for slots, and remembers the results in their order.
 type crowd struct {
 	l       *limiter
 	mu      sync.Mutex
 	in, out []int
 }
 
-// ask has request n ask for a slot, and waits until it has one, is refused or waits in the queue.
+// ask makes request n ask for a slot, and waits until it has one, is rejected or waits in the queue.
 func (c *crowd) ask(ctx context.Context, n int) {
 	go func() {
 		got := c.l.acquire(ctx)
@@ -37,8 +37,9 @@ func (c *crowd) ask(ctx context.Context, n int) {
 func (c *crowd) want(t *testing.T, what string, held, waiting int, in, out []int) {
 	t.Helper()
 	synctest.Wait()
-	if c.l.held != held || c.l.waiting.Len() != waiting || !slices.Equal(c.in, in) || !slices.Equal(c.out, out) {
-		t.Fatalf("%s: got %d held, %d waiting, in %v, out %v; want %d, %d, %v, %v", what, c.l.held, c.l.waiting.Len(), c.in, c.out, held, waiting, in, out)
+	if c.l.active != held || c.l.waiting.Len() != waiting || !slices.Equal(c.in, in) || !slices.Equal(c.out, out) {
+		t.Fatalf("%s: got %d held, %d waiting, in %v, out %v; want %d, %d, %v, %v", what, c.l.active, c.l.waiting.Len(),
+			c.in, c.out, held, waiting, in, out)
 	}
 }
 
@@ -49,7 +50,7 @@ func TestLimiterRejects(t *testing.T) {
 			c.ask(t.Context(), n)
 		}
 		c.want(t, "no limit", 3, 0, []int{0, 1, 2}, nil)
-		// A limit counts what is under way already.
+		// A limit counts the requests that are already processed.
 		c.l.set(Faults{Concurrency: 2})
 		c.l.release()
 		c.ask(t.Context(), 3)
@@ -78,7 +79,7 @@ func TestLimiterQueues(t *testing.T) {
 		c.l.release()
 		c.want(t, "the first in the queue", 1, 2, []int{0, 1}, []int{5, 2})
 
-		// A higher limit lets in as many as it has room for, a lower one takes nothing away.
+		// A higher limit admits as many as it has room for, and a lower one takes no slot away.
 		c.l.set(Faults{Concurrency: 2, Overflow: Enqueue})
 		c.want(t, "one more slot", 2, 1, []int{0, 1, 3}, []int{5, 2})
 		c.l.set(Faults{Concurrency: 1})
@@ -96,7 +97,7 @@ func TestLimiterQueues(t *testing.T) {
 	})
 }
 
-// Whatever is changed meanwhile, no slot is lost and none is given twice.
+// Whatever changes meanwhile, no slot is lost and none is given twice.
 func TestLimiterKeepsItsSlots(t *testing.T) {
 	l := &limiter{}
 	var wg sync.WaitGroup
@@ -116,8 +117,8 @@ func TestLimiterKeepsItsSlots(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if l.held != 0 || l.waiting.Len() != 0 {
-		t.Fatalf("all is done: got %d slots held and %d waiting, want none", l.held, l.waiting.Len())
+	if l.active != 0 || l.waiting.Len() != 0 {
+		t.Fatalf("all is done: got %d slots held and %d waiting, want none", l.active, l.waiting.Len())
 	}
 	l.set(Faults{Concurrency: 2})
 	for n, want := range []admission{admitted, admitted, rejected} {
@@ -127,19 +128,31 @@ func TestLimiterKeepsItsSlots(t *testing.T) {
 	}
 }
 
-// A slot is held for the whole request, latency included; the answers of those over the limit are the app's own.
+// A request has its slot for its whole time, latency included. The app itself answers those over the limit.
 func TestConcurrencyOverHTTP(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		faults Faults
-		// took is what each of five requests at once took, in the order of their ends.
+		// took has the times of five concurrent requests, in the order of their ends.
 		codes []int
 		took  []time.Duration
 	}{
-		{"reject", Faults{Latency: time.Second, Concurrency: 2}, []int{503, 503, 503, 200, 200}, []time.Duration{0, 0, 0, 1, 1}},
-		{"queue", Faults{Latency: time.Second, Concurrency: 2, Overflow: Enqueue}, []int{200, 200, 200, 200, 200}, []time.Duration{1, 1, 2, 2, 3}},
-		{"bounded queue", Faults{Latency: time.Second, Concurrency: 2, Overflow: Enqueue, Queue: 1}, []int{503, 503, 200, 200, 200}, []time.Duration{0, 0, 1, 1, 2}},
-		{"stream", Faults{Stream: time.Second, Concurrency: 2, Overflow: Enqueue}, []int{200, 200, 200, 200, 200}, []time.Duration{1, 1, 2, 2, 3}},
+		{
+			"reject", Faults{Latency: time.Second, Concurrency: 2}, []int{503, 503, 503, 200, 200},
+			[]time.Duration{0, 0, 0, 1, 1},
+		},
+		{
+			"queue", Faults{Latency: time.Second, Concurrency: 2, Overflow: Enqueue}, []int{200, 200, 200, 200, 200},
+			[]time.Duration{1, 1, 2, 2, 3},
+		},
+		{
+			"bounded queue", Faults{Latency: time.Second, Concurrency: 2, Overflow: Enqueue, Queue: 1},
+			[]int{503, 503, 200, 200, 200}, []time.Duration{0, 0, 1, 1, 2},
+		},
+		{
+			"stream", Faults{Stream: time.Second, Concurrency: 2, Overflow: Enqueue}, []int{200, 200, 200, 200, 200},
+			[]time.Duration{1, 1, 2, 2, 3},
+		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			a := New(Config{Version: "v1", Pod: "p", Faults: tc.faults})
@@ -165,8 +178,10 @@ func TestConcurrencyOverHTTP(t *testing.T) {
 				t.Errorf("%s: got %v after %d s, want %v after %d s", tc.name, codes, took, tc.codes, tc.took)
 			}
 			c := a.Counters()
-			if got := c.Answered["200"] + c.Answered["503"]; got != 5 || c.Received != 5 || c.InFlight != 0 || a.injector.limiter.held != 0 {
-				t.Errorf("%s: got %+v, %d slots held, want five answers and no slot", tc.name, c, a.injector.limiter.held)
+			if got := c.Answered["200"] + c.Answered["503"]; got != 5 || c.Received != 5 || c.InFlight != 0 ||
+				a.injector.limiter.active != 0 {
+				t.Errorf("%s: got %+v, %d slots held, want five answers and no slot", tc.name, c,
+					a.injector.limiter.active)
 			}
 		})
 	}

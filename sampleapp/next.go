@@ -11,16 +11,18 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
-// NextHeader says in an answer what the next service answered: its status and its VersionHeader, such as "200 v2", the status
-// alone where it was not made by an app, or "none" for no answer.
+// NextHeader is the header of an answer that says what the next service answered: its status and its
+// VersionHeader, such as "200 v2", the status alone if no app made the answer, or "none" for no answer.
 const NextHeader = "X-App-Next"
 
 const (
-	// nextTimeout bounds a call of the next service, its body included: Envoy's usual longest request timeout.
+	// nextTimeout bounds a call of the next service, its body included. It is Envoy's usual longest request timeout.
 	nextTimeout = 15 * time.Second
-	// nextBody bounds what is read of an answer to keep its connection.
+	// nextBody bounds how much of an answer is read to keep its connection.
 	nextBody = 1 << 20
 	// nextIdle is how many connections to the next service are kept. Dialing again would add its own time.
 	nextIdle = 1000
@@ -29,16 +31,16 @@ const (
 // A nextHop is the service that the app calls for each request that it would answer with 200.
 type nextHop struct {
 	url string
-	// propagate are the headers that go on with the call, as net/http spells them.
+	// propagate has the headers that are copied into the call, in net/http's spelling.
 	propagate []string
 	client    *http.Client
 }
 
 func newNextHop(to string, propagate []string) *nextHop {
 	n := &nextHop{url: to, client: &http.Client{
-		// It knows no proxy but the sidecar, which takes the traffic without being asked.
+		// It knows no proxy but the sidecar, which intercepts the traffic.
 		Transport: &http.Transport{MaxIdleConns: nextIdle, MaxIdleConnsPerHost: nextIdle, DisableCompression: true},
-		// A redirect is an answer like others.
+		// A redirect is an answer like any other.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	for _, name := range propagate {
@@ -47,8 +49,8 @@ func newNextHop(to string, propagate []string) *nextHop {
 	return n
 }
 
-// call asks the next service once, with the headers of in that are to be propagated. It returns what NextHeader is to say, and
-// an error for anything but an answer below 400.
+// call calls the next service once, with the headers of in that are propagated. It returns the value of
+// NextHeader, and an error for anything but an answer below 400.
 func (n *nextHop) call(ctx context.Context, in http.Header) (string, error) {
 	const none = "none"
 	ctx, cancel := context.WithTimeoutCause(ctx, nextTimeout, fmt.Errorf("no whole answer within %s", nextTimeout))
@@ -57,9 +59,9 @@ func (n *nextHop) call(ctx context.Context, in http.Header) (string, error) {
 	if err != nil {
 		return none, fmt.Errorf("call the next service: %w", err)
 	}
-	// net/http would silently send a GET a second time when a kept connection turns out to be broken, and the next service
-	// would count a request that this one does not know of. A body that can't be had again keeps it from that. The empty
-	// one does not show on the wire.
+	// net/http would silently send a GET a second time when a kept connection turns out to be broken, and the
+	// next service would count a request that this one does not know of. A body that can't be read again
+	// prevents that. An empty one does not show on the wire.
 	req.Body = io.NopCloser(strings.NewReader(""))
 	for _, name := range n.propagate {
 		if values := in[name]; len(values) > 0 {
@@ -71,17 +73,17 @@ func (n *nextHop) call(ctx context.Context, in http.Header) (string, error) {
 		return none, fmt.Errorf("call the next service: %w", cause(ctx, err))
 	}
 	defer res.Body.Close()
-	says := strings.TrimSpace(strconv.Itoa(res.StatusCode) + " " + res.Header.Get(VersionHeader))
+	answered := strings.TrimSpace(strconv.Itoa(res.StatusCode) + " " + res.Header.Get(VersionHeader))
 	if _, err := io.CopyN(io.Discard, res.Body, nextBody); err != nil && !errors.Is(err, io.EOF) {
-		return says, fmt.Errorf("read the answer of the next service: %w", cause(ctx, err))
+		return answered, fmt.Errorf("read the answer of the next service: %w", cause(ctx, err))
 	}
 	if res.StatusCode >= http.StatusBadRequest {
-		return says, fmt.Errorf("the next service answered %d", res.StatusCode)
+		return answered, fmt.Errorf("the next service answered %d", res.StatusCode)
 	}
-	return says, nil
+	return answered, nil
 }
 
-// cause is why ctx ended, or else err.
+// cause returns what ended ctx, or err if ctx has not ended.
 func cause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -89,7 +91,7 @@ func cause(ctx context.Context, err error) error {
 	return err
 }
 
-// checkNext tells what is wrong with a URL of the next service. Empty is none.
+// checkNext says what is wrong with the URL of the next service. Empty means none.
 func checkNext(s string) error {
 	if s == "" {
 		return nil
@@ -105,9 +107,11 @@ func checkNext(s string) error {
 }
 
 // ownHeaders are about one connection or one message, and can't be propagated.
-var ownHeaders = []string{"Connection", "Content-Length", "Host", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+var ownHeaders = []string{
+	"Connection", "Content-Length", "Host", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+}
 
-// splitHeaders takes a list of header names apart, such as "x-request-id,x-user-group". Empty is none.
+// splitHeaders splits a list of header names such as "x-request-id,x-user-group". Empty means none.
 func splitHeaders(s string) ([]string, error) {
 	if s == "" {
 		return nil, nil
@@ -115,22 +119,14 @@ func splitHeaders(s string) ([]string, error) {
 	var names []string
 	for name := range strings.SplitSeq(s, ",") {
 		name = strings.TrimSpace(name)
-		if name == "" || strings.ContainsFunc(name, notToken) {
+		if !httpguts.ValidHeaderFieldName(name) {
 			return nil, fmt.Errorf("propagate: %q is not a header's name such as x-request-id", name)
 		}
 		if slices.Contains(ownHeaders, http.CanonicalHeaderKey(name)) {
-			return nil, fmt.Errorf("propagate: %s is about one connection or message, and can't go on to the next", name)
+			return nil, fmt.Errorf("propagate: %s is about one connection or message, and can't go on to the next",
+				name)
 		}
 		names = append(names, name)
 	}
 	return names, nil
-}
-
-// notToken tells what may not be in a header's name (RFC 9110, section 5.6.2).
-func notToken(r rune) bool {
-	switch {
-	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
-		return false
-	}
-	return !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }

@@ -41,7 +41,10 @@ func TestSecondHop(t *testing.T) {
 		{"no app", server.URL + "/bare", Faults{}, "", 200, "204", "my-service v1 (p)\n"},
 		{"redirect", server.URL + "/moved", Faults{}, "", 200, "302", "my-service v1 (p)\n"},
 		{"fails", server.URL, Faults{ErrorRate: 1}, "", 502, "503 v7", "the next service answered 503\n"},
-		{"not found", server.URL, Faults{ErrorRate: 1, ErrorCode: 404}, "", 502, "404 v7", "the next service answered 404\n"},
+		{
+			"not found", server.URL, Faults{ErrorRate: 1, ErrorCode: 404}, "", 502, "404 v7",
+			"the next service answered 404\n",
+		},
 		{"closes", server.URL, Faults{CloseRate: 1}, "", 502, "none", "call the next service: "},
 		{"refuses", refuses.URL, Faults{}, "", 502, "none", "call the next service: "},
 		// The app's own fault comes before the call.
@@ -56,8 +59,11 @@ func TestSecondHop(t *testing.T) {
 		}
 		r := do(t, a.Handler(), "GET", "/", "", header...)
 		body := text(t, r)
-		if r.StatusCode != tc.code || r.Header.Get(NextHeader) != tc.says || !strings.HasPrefix(body, tc.body) || r.Header.Get(VersionHeader) != "v1" {
-			t.Errorf("%s: got %d, %v, %q, want %d, %q, %q", tc.name, r.StatusCode, r.Header, body, tc.code, tc.says, tc.body)
+		if r.StatusCode != tc.code || r.Header.Get(NextHeader) != tc.says || !strings.HasPrefix(
+			body, tc.body,
+		) || r.Header.Get(VersionHeader) != "v1" {
+			t.Errorf("%s: got %d, %v, %q, want %d, %q, %q", tc.name, r.StatusCode, r.Header, body, tc.code, tc.says,
+				tc.body)
 		}
 		if c := a.Counters(); c.Received != 1 || len(c.Answered) != 1 || c.InFlight != 0 {
 			t.Errorf("%s: got %+v, want one answer", tc.name, c)
@@ -68,7 +74,7 @@ func TestSecondHop(t *testing.T) {
 	}
 }
 
-// Headers go on to the next service if they are named, and only those.
+// Only the named headers go on to the next service.
 func TestPropagation(t *testing.T) {
 	var seen atomic.Pointer[http.Request]
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen.Store(r) }))
@@ -121,7 +127,7 @@ func TestNextIsCalledOnce(t *testing.T) {
 	}
 }
 
-// A client that leaves takes the call with it.
+// When the client leaves, the call ends.
 func TestCallEndsWhenTheClientLeaves(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -135,7 +141,7 @@ func TestCallEndsWhenTheClientLeaves(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		// Before the request is on it, the connection would go to the pool in place of an end.
+		// Before the request is on it, the connection would go to the pool and not end.
 		if _, err := c.Read(make([]byte, 1)); err != nil {
 			return
 		}
@@ -143,7 +149,9 @@ func TestCallEndsWhenTheClientLeaves(t *testing.T) {
 		_, _ = io.Copy(io.Discard, c)
 		close(ended)
 	}()
-	a, app, _, _, _ := serve(t, Config{Version: "v1", Pod: "p", Next: "http://" + silent.Addr().String(), ShutdownTimeout: time.Second})
+	a, app, _, _, _ := serve(t, Config{
+		Version: "v1", Pod: "p", Next: "http://" + silent.Addr().String(), ShutdownTimeout: time.Second,
+	})
 	ctx, leave := context.WithCancel(t.Context())
 	go func() { _, _ = request(ctx, app, "") }()
 	<-called
@@ -153,5 +161,8 @@ func TestCallEndsWhenTheClientLeaves(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("the call goes on 5s after the client left")
 	}
-	waitFor(t, "the request abandoned", func() bool { c := a.Counters(); return c.Abandoned == 1 && c.InFlight == 0 && len(c.Answered) == 0 })
+	waitFor(t, "the request abandoned", func() bool {
+		c := a.Counters()
+		return c.Abandoned == 1 && c.InFlight == 0 && len(c.Answered) == 0
+	})
 }

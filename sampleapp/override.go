@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// FaultsHeader is the request header that sets faults for one request, such as "errorRate=1,errorCode=500,latency=50ms". What
-// it does not name is as the pod has it. It goes before the pod's own: a request that names one of errorRate, closeRate and
-// resetRate has 0 for the others, and one that names errorCode or errorCodes has no other code.
+// FaultsHeader is the request header that sets faults for one request, such as
+// "errorRate=1,errorCode=500,latency=50ms". The pod's own faults apply to what it does not name. A request that
+// names one of errorRate, closeRate and resetRate has 0 for the others, and one that names errorCode or
+// errorCodes has no other code.
 const FaultsHeader = "X-App-Faults"
 
-// override is the faults of one request, with the header's values in place of the pod's. The values of a header that is there
-// several times count as one list (RFC 9110, section 5.3).
+// override returns the faults of one request, with the header's values in place of the pod's. Several headers
+// count as one list (RFC 9110, section 5.3).
 func override(pod Faults, header []string) (Faults, error) {
 	f, err := parseOverride(pod, strings.Split(strings.Join(header, ","), ","))
 	if err == nil {
@@ -39,7 +40,8 @@ func parseOverride(f Faults, pairs []string) (Faults, error) {
 			return Faults{}, err
 		}
 		if k.podOnly {
-			return Faults{}, fmt.Errorf("%s: it is about the whole pod, not about one request; set it on the admin port", name)
+			return Faults{}, fmt.Errorf(
+				"%s: it is about the whole pod, not about one request; set it on the admin port", name)
 		}
 		for _, s := range settings {
 			if s.name == name {
@@ -48,7 +50,7 @@ func parseOverride(f Faults, pairs []string) (Faults, error) {
 		}
 		settings = append(settings, setting{k, value})
 	}
-	// Whole groups go before the first value is set, so that two of one group meet in Validate and not each other.
+	// Whole groups are cleared before the first value is set, so that Validate sees two of one group.
 	for _, s := range settings {
 		for _, k := range knobs {
 			if k.group != "" && k.group == s.group {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// readHeaderTimeout ends clients that connect and say nothing.
+// readHeaderTimeout ends clients that connect and send nothing.
 const readHeaderTimeout = 10 * time.Second
 
 // Main runs the program and returns its exit code: 0, 1 if serving failed, 64 for a bad command line.
@@ -31,7 +31,7 @@ func Main(args []string, getenv func(string) string, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	// From the first signal on, a second one ends the program at once.
+	// After the first signal, a second one ends the program at once.
 	context.AfterFunc(ctx, stop)
 
 	if err := New(cfg).Run(ctx, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
@@ -41,8 +41,9 @@ func Main(args []string, getenv func(string) string, stderr io.Writer) int {
 	return 0
 }
 
-// Run listens on both ports of its Config and serves until ctx ends, then stops gracefully: readiness turns false, the app
-// still accepts for DrainDelay or Faults.Drain, then finishes what is in flight. An App runs once.
+// Run listens on both ports of its Config and serves until ctx ends. Then it stops gracefully: readiness turns
+// false, the app still accepts connections for DrainDelay or Faults.Drain, then it finishes the requests in
+// flight. An App runs once.
 func (a *App) Run(ctx context.Context, log *slog.Logger) error {
 	var config net.ListenConfig
 	admin, err := config.Listen(ctx, "tcp", a.cfg.AdminAddr)
@@ -56,10 +57,10 @@ func (a *App) Run(ctx context.Context, log *slog.Logger) error {
 	return a.Serve(ctx, app, admin, log)
 }
 
-// Serve is Run on open listeners, which it closes.
+// Serve is Run on open listeners. It closes them.
 func (a *App) Serve(ctx context.Context, app, admin net.Listener, log *slog.Logger) error {
-	// No idle timeout on purpose: the proxy in front keeps its pool, and a server that closes an idle connection races
-	// with the next request on it (Envoy's flag UC).
+	// There is no idle timeout on purpose. The proxy in front keeps its pool, and a server that closes an idle
+	// connection races with the next request on it (Envoy's flag UC).
 	appServer := &http.Server{Handler: a.Handler(), ReadHeaderTimeout: readHeaderTimeout}
 	adminServer := &http.Server{Handler: a.AdminHandler(), ReadHeaderTimeout: readHeaderTimeout}
 
@@ -72,7 +73,8 @@ func (a *App) Serve(ctx context.Context, app, admin net.Listener, log *slog.Logg
 	go serve("admin", adminServer, admin)
 	go serve("app", appServer, app)
 	a.ready.Store(true)
-	log.Info("serving", "version", a.cfg.Version, "pod", a.cfg.Pod, "addr", app.Addr().String(), "admin", admin.Addr().String())
+	log.Info("serving", "version", a.cfg.Version, "pod", a.cfg.Pod,
+		"addr", app.Addr().String(), "admin", admin.Addr().String())
 
 	var err error
 	select {
@@ -94,7 +96,7 @@ func (a *App) Serve(ctx context.Context, app, admin net.Listener, log *slog.Logg
 	return errors.Join(err, a.shutdown(ctx, appServer, adminServer), a.lastWords())
 }
 
-// lastWords leaves the final counters where Kubernetes finds them.
+// lastWords writes the final counters where Kubernetes finds them.
 func (a *App) lastWords() error {
 	if a.cfg.LastWords == "" {
 		return nil
@@ -109,14 +111,15 @@ func (a *App) lastWords() error {
 	return nil
 }
 
-// shutdown closes the app port first, so that the admin port tells the counters to the end.
+// shutdown closes the app port first, so that the admin port shows the counters to the end.
 func (a *App) shutdown(ctx context.Context, app, admin *http.Server) error {
-	// ctx is over already; only its values live on.
+	// ctx has ended. Only its values are used.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
 	defer cancel()
 	stop := func(s *http.Server) error {
 		if err := s.Shutdown(ctx); err != nil {
-			return errors.Join(fmt.Errorf("finish requests in flight within %s: %w", a.cfg.ShutdownTimeout, err), s.Close())
+			return errors.Join(fmt.Errorf("finish requests in flight within %s: %w", a.cfg.ShutdownTimeout, err),
+				s.Close())
 		}
 		return nil
 	}

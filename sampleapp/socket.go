@@ -12,29 +12,32 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// socketBeat is the time between two messages: short beside any Stream that shows something.
-const socketBeat = 100 * time.Millisecond
+// messageEvery is the time between two messages. It is short compared with any Stream that shows something.
+const messageEvery = 100 * time.Millisecond
 
-// asksForSocket tells whether a request wants to become a WebSocket (RFC 6455, section 4.1).
+// asksForSocket tells whether a request asks for a WebSocket (RFC 6455, section 4.1).
 func asksForSocket(r *http.Request) bool {
-	return httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade") && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+	return httpguts.HeaderValuesContainsToken(r.Header["Connection"], "upgrade") &&
+		strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 }
 
-// socket opens the WebSocket that r asks for, says who answers at once and then every socketBeat, and closes it when it was open for d. A handshake
-// that is none gets the library's own answer, a 400 or 426. What the client says is not read, as it has nothing to say: a message of its ends the socket.
+// socket opens the WebSocket that r asks for. It says who answers at once and then every messageEvery, and
+// closes the WebSocket after d. A wrong handshake gets the library's own answer, a 400 or 426. socket does not
+// read what the client sends, because the client has nothing to say: a message of the client's ends the
+// WebSocket.
 func (a *App) socket(w http.ResponseWriter, r *http.Request, d time.Duration) {
 	a.sockets.Add(1)
 	defer a.sockets.Done()
 	begin := time.Now()
 	w.Header().Del("Content-Type")
-	conn, err := websocket.Accept(&tallied{w, &a.counters.answered}, r, nil)
+	conn, err := websocket.Accept(&countedWriter{w, &a.counters.answered}, r, nil)
 	if err != nil {
 		return
 	}
 	defer func() { _ = conn.CloseNow() }()
-	// It ends when the client leaves.
+	// ctx ends when the client leaves.
 	ctx := conn.CloseRead(r.Context())
-	for due := time.Duration(0); ; due = min(due+socketBeat, d) {
+	for due := time.Duration(0); ; due = min(due+messageEvery, d) {
 		if !sleep(ctx, time.Until(begin.Add(due))) {
 			return
 		}
@@ -45,7 +48,7 @@ func (a *App) socket(w http.ResponseWriter, r *http.Request, d time.Duration) {
 			break
 		}
 	}
-	// It waits for the client's own closing frame, and there is nobody to tell that none came.
+	// Close waits for the client's own closing frame. If none comes, there is nobody to tell.
 	_ = conn.Close(websocket.StatusNormalClosure, "")
 }
 
@@ -64,17 +67,17 @@ func (a *App) finishSockets(ctx context.Context) error {
 	}
 }
 
-// tallied counts the status of an answer that somebody else makes.
-type tallied struct {
+// A countedWriter counts the status of an answer that somebody else makes.
+type countedWriter struct {
 	http.ResponseWriter
 	answered *[codes]atomic.Uint64
 }
 
 // WriteHeader implements http.ResponseWriter.
-func (t *tallied) WriteHeader(code int) {
+func (t *countedWriter) WriteHeader(code int) {
 	t.answered[code].Add(1)
 	t.ResponseWriter.WriteHeader(code)
 }
 
 // Unwrap gives http.ResponseController the connection.
-func (t *tallied) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+func (t *countedWriter) Unwrap() http.ResponseWriter { return t.ResponseWriter }

@@ -21,9 +21,13 @@ func dial(t *testing.T, url string) (*websocket.Conn, *http.Response) {
 }
 
 func TestASocketSaysWhoAnswers(t *testing.T) {
-	a, app, _, stop, done := serve(t, Config{Version: "v2", Pod: "pod-a", ShutdownTimeout: 10 * time.Second, Faults: Faults{Stream: 250 * time.Millisecond}})
+	a, app, _, stop, done := serve(t, Config{
+		Version: "v2", Pod: "pod-a", ShutdownTimeout: 10 * time.Second, Faults: Faults{Stream: 250 * time.Millisecond},
+	})
 	conn, res := dial(t, app)
-	if res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get(VersionHeader) != "v2" || res.Header.Get(SerialHeader) == "" {
+	if res.StatusCode != http.StatusSwitchingProtocols || res.Header.Get(VersionHeader) != "v2" || res.Header.Get(
+		SerialHeader,
+	) == "" {
 		t.Errorf("handshake: got %d with %v", res.StatusCode, res.Header)
 	}
 	messages := 0
@@ -60,14 +64,18 @@ func TestNoSocketWithoutItsHandshake(t *testing.T) {
 	if c := a.Counters(); len(c.Answered) != 1 || c.Answered["101"] != 0 {
 		t.Errorf("got %v, want the refusal counted", c.Answered)
 	}
-	if r := do(t, a.Handler(), "GET", "/", "", "Connection", "close", "Upgrade", "websocket"); r.StatusCode != http.StatusOK {
+	if r := do(
+		t, a.Handler(), "GET", "/", "", "Connection", "close", "Upgrade", "websocket",
+	); r.StatusCode != http.StatusOK {
 		t.Errorf("got %d for a request that names no upgrade of its connection, want an answer", r.StatusCode)
 	}
 }
 
 func TestStopWaitsForSockets(t *testing.T) {
 	const open = 400 * time.Millisecond
-	a, app, _, stop, done := serve(t, Config{Version: "v2", ShutdownTimeout: 10 * time.Second, Faults: Faults{Stream: open, Drain: time.Millisecond}})
+	a, app, _, stop, done := serve(t, Config{
+		Version: "v2", ShutdownTimeout: 10 * time.Second, Faults: Faults{Stream: open, Drain: time.Millisecond},
+	})
 	conn, _ := dial(t, app)
 	if _, _, err := conn.Read(t.Context()); err != nil {
 		t.Fatal(err)
@@ -90,7 +98,9 @@ func TestStopWaitsForSockets(t *testing.T) {
 }
 
 func TestASocketEndsWithItsClient(t *testing.T) {
-	a, app, _, stop, done := serve(t, Config{Version: "v2", ShutdownTimeout: 10 * time.Second, Faults: Faults{Stream: time.Minute}})
+	a, app, _, stop, done := serve(t, Config{
+		Version: "v2", ShutdownTimeout: 10 * time.Second, Faults: Faults{Stream: time.Minute},
+	})
 	conn, _ := dial(t, app)
 	conn.CloseNow()
 	waitFor(t, "the socket to end", func() bool { return a.Counters().InFlight == 0 })
@@ -101,7 +111,10 @@ func TestASocketEndsWithItsClient(t *testing.T) {
 }
 
 func TestStopIsBoundedForSockets(t *testing.T) {
-	_, app, _, stop, done := serve(t, Config{Version: "v2", ShutdownTimeout: 50 * time.Millisecond, Faults: Faults{Stream: time.Minute, Drain: time.Millisecond}})
+	_, app, _, stop, done := serve(t, Config{
+		Version: "v2", ShutdownTimeout: 50 * time.Millisecond,
+		Faults: Faults{Stream: time.Minute, Drain: time.Millisecond},
+	})
 	dial(t, app)
 	stop()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

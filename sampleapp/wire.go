@@ -23,22 +23,22 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// maxDiscard bounds what is read of a request before its connection is closed.
+// maxDiscard bounds how much of a request is read before its connection is closed.
 const maxDiscard = 1 << 20
 
 // closeAfterReading closes the request's connection without an answer. It does not return.
 func closeAfterReading(r *http.Request) {
-	// A close with something unread would be a reset.
+	// With unread bytes, the close would be a reset.
 	_, _ = io.CopyN(io.Discard, r.Body, maxDiscard)
 	panic(http.ErrAbortHandler)
 }
 
-// reset has the kernel answer with RST. It does not return.
+// reset makes the kernel answer with RST. It does not return.
 func reset(w http.ResponseWriter) {
-	// What is no connection of its own, such as a stream of HTTP/2, can only be closed.
+	// A request without a connection of its own, such as a stream of HTTP/2, can only be closed.
 	if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		if tcp, ok := c.(*net.TCPConn); ok {
-			// Only a connection that is broken already refuses, and that needs no reset.
+			// This fails only for a broken connection, which needs no reset.
 			_ = tcp.SetLinger(0)
 		}
 		c.Close()
@@ -46,7 +46,7 @@ func reset(w http.ResponseWriter) {
 	panic(http.ErrAbortHandler)
 }
 
-// trickle sends the header at once and the body byte by byte, the last one when d is over. A client that leaves ends it.
+// trickle sends the header at once and the body byte by byte, the last byte after d. It ends when the client leaves.
 func trickle(w http.ResponseWriter, r *http.Request, body string, d time.Duration) {
 	control := http.NewResponseController(w)
 	begin := time.Now()
@@ -54,12 +54,12 @@ func trickle(w http.ResponseWriter, r *http.Request, body string, d time.Duratio
 		if sent > 0 {
 			io.WriteString(w, body[sent-1:sent])
 		}
-		// A client that left shows in the wait, too.
+		// If the client left, the wait shows it too.
 		_ = control.Flush()
 		if sent == len(body) {
 			return
 		}
-		// Of the whole time, so that no wait adds to the next.
+		// The due time counts from the beginning, so that delays do not add up.
 		due := d * time.Duration(sent+1) / time.Duration(len(body))
 		if !sleep(r.Context(), time.Until(begin.Add(due))) {
 			panic(http.ErrAbortHandler)

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// request asks an app, with faults of the request's own if there are some.
+// request asks an app, with faults of the request's own if faults has some.
 func request(ctx context.Context, url, faults string) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -29,7 +29,7 @@ func request(ctx context.Context, url, faults string) (*http.Response, error) {
 	return http.DefaultClient.Do(r)
 }
 
-// raw is what comes back on a connection of its own for one request with so many bytes of body.
+// raw returns what comes back on a connection of its own for one request with so many bytes of body.
 func raw(t *testing.T, app, header string, body int) ([]byte, error) {
 	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(app, "http://"))
@@ -40,24 +40,28 @@ func raw(t *testing.T, app, header string, body int) ([]byte, error) {
 	if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: app\r\nContent-Length: %d\r\n%s\r\n%s", body, header, strings.Repeat("x", body)); err != nil {
+	if _, err := fmt.Fprintf(
+		c, "POST / HTTP/1.1\r\nHost: app\r\nContent-Length: %d\r\n%s\r\n%s", body, header, strings.Repeat("x", body),
+	); err != nil {
 		return nil, err
 	}
 	return io.ReadAll(c)
 }
 
 func TestClosesAndResets(t *testing.T) {
-	a, app, _, _, _ := serve(t, Config{Version: "v1", Pod: "p", Faults: Faults{CloseRate: 1}, ShutdownTimeout: time.Second})
-	// More than net/http reads by itself before it closes: with something unread, a close is a reset.
+	a, app, _, _, _ := serve(t, Config{
+		Version: "v1", Pod: "p", Faults: Faults{CloseRate: 1}, ShutdownTimeout: time.Second,
+	})
+	// This is more than net/http reads by itself before it closes. With unread bytes, a close is a reset.
 	if got, err := raw(t, app, "", maxDiscard); err != nil || len(got) != 0 {
 		t.Errorf("close: got %q, %v, want an orderly end without a byte", got, err)
 	}
 	a.injector.set(Faults{ResetRate: 1})
-	// All is read, so that the reset is the app's doing.
+	// All bytes are read, so the app made the reset.
 	if got, err := raw(t, app, "", 0); !errors.Is(err, syscall.ECONNRESET) || len(got) != 0 {
 		t.Errorf("reset: got %q, %v, want a reset without a byte", got, err)
 	}
-	// By header, where the pod would do the other.
+	// The header asks for it, where the pod would do the other.
 	if got, err := raw(t, app, FaultsHeader+": closeRate=1\r\n", 0); err != nil || len(got) != 0 {
 		t.Errorf("close by header: got %q, %v, want an orderly end without a byte", got, err)
 	}
@@ -72,7 +76,7 @@ func TestClosesAndResets(t *testing.T) {
 	}
 }
 
-// What has no connection of its own can't be reset, but gets no answer either.
+// A request without a connection of its own can't be reset, but gets no answer either.
 func TestResetWithoutConnection(t *testing.T) {
 	a := New(Config{Version: "v1", Faults: Faults{ResetRate: 1}})
 	defer func() {
@@ -117,10 +121,10 @@ func TestStreamIsSlow(t *testing.T) {
 	})
 }
 
-// The header of a stream is there long before its end, the answer is counted with it, and a client that leaves ends it.
+// The header of a stream arrives long before its end and counts the answer. A client that leaves ends the stream.
 func TestStreamOverHTTP(t *testing.T) {
 	a, app, _, _, _ := serve(t, Config{Version: "v2", Pod: "p", ShutdownTimeout: time.Second})
-	// Of less than the stream: the header has to come before.
+	// This is less than the stream, so the header must come before.
 	ctx, leave := context.WithTimeout(t.Context(), 10*time.Second)
 	defer leave()
 	r, err := request(ctx, app, "stream=150s,errorRate=1,errorCode=500")

@@ -28,33 +28,40 @@ func TestNewEntry(t *testing.T) {
 	in := &datav3.HTTPAccessLogEntry{
 		CommonProperties: &datav3.AccessLogCommon{
 			StartTime: timestamppb.New(time.Unix(7, 8)), Duration: durationpb.New(9 * time.Millisecond),
-			TimeToFirstUpstreamTxByte: durationpb.New(100), TimeToLastDownstreamTxByte: durationpb.New(8 * time.Millisecond),
-			UpstreamRemoteAddress: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
-				Address: "10.0.0.1", PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 8080},
-			}}},
+			TimeToFirstUpstreamTxByte:  durationpb.New(100),
+			TimeToLastDownstreamTxByte: durationpb.New(8 * time.Millisecond),
+			UpstreamRemoteAddress: &corev3.Address{Address: &corev3.Address_SocketAddress{
+				SocketAddress: &corev3.SocketAddress{
+					Address: "10.0.0.1", PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 8080},
+				},
+			}},
 			ResponseFlags: &datav3.ResponseFlags{UpstreamConnectionFailure: true, UpstreamRetryLimitExceeded: true},
 			CustomTags:    map[string]string{ClusterTag: "outbound|80|v2|s"}, UpstreamCluster: "alternative name",
 			UpstreamRequestAttemptCount: 3, UpstreamTransportFailureReason: "TLS_error",
 		},
 		Request: &datav3.HTTPRequestProperties{RequestId: "id"},
 		Response: &datav3.HTTPResponseProperties{
-			ResponseCode: wrapperspb.UInt32(503), ResponseCodeDetails: "details", ResponseHeaders: map[string]string{"x-app-version": "v2"},
+			ResponseCode: wrapperspb.UInt32(503), ResponseCodeDetails: "details",
+			ResponseHeaders: map[string]string{"x-app-version": "v2"},
 		},
 	}
 	want := Entry{
-		ID: "id", Proxy: "pod", Log: "log", Start: 7e9 + 8, Took: 8 * time.Millisecond, Reached: 100, Code: 503, Flags: []string{"UF", "URX"},
+		ID: "id", Proxy: "pod", Log: "log", Start: 7e9 + 8, Took: 8 * time.Millisecond, Reached: 100, Code: 503,
+		Flags:   []string{"UF", "URX"},
 		Details: "details", Failure: "TLS_error", Cluster: "outbound|80|v2|s", Upstream: "10.0.0.1:8080", Attempts: 3,
 		Header: map[string]string{"x-app-version": "v2"},
 	}
 	if got := newEntry("pod", "log", in); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
-	// What Envoy has nothing to say about is left out.
+	// The entry leaves out what Envoy does not say.
 	common := in.CommonProperties
-	common.CustomTags, common.TimeToLastDownstreamTxByte, common.UpstreamRemoteAddress, common.ResponseFlags = nil, nil, nil, nil
+	common.CustomTags, common.TimeToLastDownstreamTxByte, common.UpstreamRemoteAddress, common.ResponseFlags = nil, nil,
+		nil, nil
 	in.Response = nil
 	want = Entry{
-		ID: "id", Proxy: "pod", Log: "log", Start: 7e9 + 8, Took: 9 * time.Millisecond, Reached: 100, Failure: "TLS_error", Cluster: "alternative name", Attempts: 3,
+		ID: "id", Proxy: "pod", Log: "log", Start: 7e9 + 8, Took: 9 * time.Millisecond, Reached: 100,
+		Failure: "TLS_error", Cluster: "alternative name", Attempts: 3,
 	}
 	if got := newEntry("pod", "log", in); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -91,7 +98,7 @@ func TestPodOf(t *testing.T) {
 		"router~10.0.0.7~ingress-1.demo~demo.svc.cluster.local":      "ingress-1",
 		"odd": "odd", "": "",
 	} {
-		if got := podOf(id); got != want {
+		if got := podOfNode(id); got != want {
 			t.Errorf("%q: got %q, want %q", id, got, want)
 		}
 	}
@@ -107,12 +114,15 @@ func TestRing(t *testing.T) {
 	}
 	items, first, _ := r.from(1, 1000)
 	if first < 2 || int(first)+len(items) != 101 || r.bytes > 1000 {
-		t.Errorf("got items %d to %d in %d bytes, want the newest up to 100, in 1,000 at most", first, int(first)+len(items)-1, r.bytes)
+		t.Errorf("got items %d to %d in %d bytes, want the newest up to 100, in 1,000 at most", first,
+			int(first)+len(items)-1, r.bytes)
 	}
 	if !strings.Contains(string(items[len(items)-1]), `"099"`) {
 		t.Errorf("got %s as the last one, want 099", items[len(items)-1])
 	}
-	if items, first, _ := r.from(99, 1); first != 99 || len(items) != 1 || !strings.Contains(string(items[0]), `"098"`) {
+	if items, first, _ := r.from(99, 1); first != 99 || len(items) != 1 || !strings.Contains(
+		string(items[0]), `"098"`,
+	) {
 		t.Errorf("got %d from %d: %s, want number 99 alone", len(items), first, items)
 	}
 	items, first, more := r.from(101, 10)
@@ -173,7 +183,9 @@ func (s *site) begin(c *Collector) {
 
 // connect is for Follow.
 func (s *site) connect(context.Context) (*http.Client, error) {
-	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (
+		net.Conn, error,
+	) {
 		s.mu.Lock()
 		addr := s.http
 		s.mu.Unlock()
@@ -232,13 +244,15 @@ func (p *proxy) log(ids ...string) {
 	for _, id := range ids {
 		all = append(all, &datav3.HTTPAccessLogEntry{Request: &datav3.HTTPRequestProperties{RequestId: id}})
 	}
-	m.LogEntries = &alsv3.StreamAccessLogsMessage_HttpLogs{HttpLogs: &alsv3.StreamAccessLogsMessage_HTTPAccessLogEntries{LogEntry: all}}
+	m.LogEntries = &alsv3.StreamAccessLogsMessage_HttpLogs{
+		HttpLogs: &alsv3.StreamAccessLogsMessage_HTTPAccessLogEntries{LogEntry: all},
+	}
 	if err := p.stream.Send(m); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
-// A reader is a Follow with what it handed over.
+// A reader is a Follow and what it handed over.
 type reader struct {
 	t    *testing.T
 	news chan struct{}
@@ -334,7 +348,8 @@ func TestFollowMissesNothing(t *testing.T) {
 	if !slices.Equal(r.ids, ids(0, n)) {
 		t.Errorf("got %d entries, want %d in order, each once", len(r.ids), n)
 	}
-	if a, b := r.streams[0], r.streams[1]; !a.Open || b.Open || a.Proxy != "client-1" || b.Proxy != "client-1" || b.Why != "the proxy ended it" {
+	if a, b := r.streams[0], r.streams[1]; !a.Open || b.Open || a.Proxy != "client-1" || b.Proxy != "client-1" ||
+		b.Why != "the proxy ended it" {
 		t.Errorf("got streams %+v, want client-1's beginning and end", r.streams)
 	}
 	if got := strings.Join(r.troubles, "; "); !strings.Contains(got, "broke") || !strings.Contains(got, "is back") {
@@ -342,7 +357,7 @@ func TestFollowMissesNothing(t *testing.T) {
 	}
 }
 
-// A connection that a proxy lost is told, whether or not entries were.
+// A connection that a proxy lost is reported, whether or not there were entries.
 func TestLostProxyShows(t *testing.T) {
 	s := newSite(t)
 	p := newProxy(t, s)
@@ -360,7 +375,7 @@ func TestLostProxyShows(t *testing.T) {
 	<-r.done
 }
 
-// What the ring no longer has is counted.
+// Follow counts what the ring no longer has.
 func TestFollowCountsWhatIsGone(t *testing.T) {
 	s := newSite(t)
 	s.stop()
@@ -381,12 +396,14 @@ func TestFollowCountsWhatIsGone(t *testing.T) {
 	r.stop()
 	<-r.done
 	var gone int
-	if _, err := fmt.Sscanf(r.troubles[0], "%d access log entries were gone", &gone); err != nil || gone+len(r.ids) != 1001 {
-		t.Errorf("got %d entries and troubles %q, want those gone and those read to be 1,001 together", len(r.ids), r.troubles)
+	if _, err := fmt.Sscanf(r.troubles[0], "%d access log entries were gone", &gone); err != nil ||
+		gone+len(r.ids) != 1001 {
+		t.Errorf("got %d entries and troubles %q, want those gone and those read to be 1,001 together", len(r.ids),
+			r.troubles)
 	}
 }
 
-// A Collector in another's place begins anew; that what the first one had is lost is told.
+// A new Collector begins anew, and Follow reports that what the first one had is lost.
 func TestFollowGoesOnWithANewCollector(t *testing.T) {
 	s := newSite(t)
 	p := newProxy(t, s)
@@ -423,7 +440,9 @@ func TestFollowWithoutACollector(t *testing.T) {
 
 func TestReadersAreToldWhatIsWrong(t *testing.T) {
 	s := newSite(t)
-	for path, want := range map[string]int{"/healthz": 200, "/entries?from=x": 400, "/entries?from=0": 400, "/other": 404} {
+	for path, want := range map[string]int{
+		"/healthz": 200, "/entries?from=x": 400, "/entries?from=0": 400, "/other": 404,
+	} {
 		resp, err := http.Get("http://" + s.http + path)
 		if err != nil {
 			t.Fatal(err)
@@ -435,18 +454,25 @@ func TestReadersAreToldWhatIsWrong(t *testing.T) {
 	}
 }
 
-// BenchmarkEntry is an entry's way through a Collector and Follow, beside that of gRPC's own decoding.
+// BenchmarkEntry measures an entry's way through a Collector and Follow, besides gRPC's own decoding.
 func BenchmarkEntry(b *testing.B) {
 	in := &datav3.HTTPAccessLogEntry{
 		CommonProperties: &datav3.AccessLogCommon{
-			StartTime: timestamppb.Now(), Duration: durationpb.New(time.Millisecond), ResponseFlags: &datav3.ResponseFlags{},
-			CustomTags: map[string]string{ClusterTag: "outbound|80|v2|my-service.demo.svc.cluster.local"}, UpstreamRequestAttemptCount: 1,
+			StartTime: timestamppb.Now(), Duration: durationpb.New(time.Millisecond),
+			ResponseFlags: &datav3.ResponseFlags{},
+			CustomTags: map[string]string{
+				ClusterTag: "outbound|80|v2|my-service.demo.svc.cluster.local",
+			},
+			UpstreamRequestAttemptCount: 1,
 		},
-		Request:  &datav3.HTTPRequestProperties{RequestId: "k3x9qa-everyone-123456"},
-		Response: &datav3.HTTPResponseProperties{ResponseCode: wrapperspb.UInt32(200), ResponseCodeDetails: "via_upstream", ResponseHeaders: map[string]string{"x-app-version": "v1", "x-app-serial": "k3x9qa-17"}},
+		Request: &datav3.HTTPRequestProperties{RequestId: "k3x9qa-everyone-123456"},
+		Response: &datav3.HTTPResponseProperties{
+			ResponseCode: wrapperspb.UInt32(200), ResponseCodeDetails: "via_upstream",
+			ResponseHeaders: map[string]string{"x-app-version": "v1", "x-app-serial": "k3x9qa-17"},
+		},
 	}
 	b.Run("collect", func(b *testing.B) {
-		r := newRing(keep)
+		r := newRing(maxBytes)
 		for b.Loop() {
 			e := newEntry("load-client-678cf599b6-68t6k", "canarylab.client", in)
 			if err := r.add([]item{{Entry: &e}}); err != nil {

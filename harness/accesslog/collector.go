@@ -21,30 +21,31 @@ import (
 )
 
 const (
-	// keep bounds the memory of a Collector: some 50,000 entries, which 1,000 requests a second write in 25 s on both sides. The
-	// process takes about four times as much, for the garbage collector's sake.
-	keep = 16 << 20
-	// batch is how many items a line has at most.
-	batch = 500
-	// gather is how long the handler waits for more before it writes a line: entries come in Envoy's own batches, one
-	// for each worker.
-	gather = 20 * time.Millisecond
-	// beat is how often a reader hears from a Collector that has nothing to say, so that each finds out when the other is gone.
-	beat = time.Second
-	// readHeaderTimeout is for readers that connect and say nothing.
+	// maxBytes bounds the memory of a Collector to some 50,000 entries, which 1,000 requests a second write in
+	// 25 s on both sides. The process takes about four times as much, because of the garbage collector.
+	maxBytes = 16 << 20
+	// maxBatch is how many items a message has at most.
+	maxBatch = 500
+	// batchDelay is how long the handler waits for more entries before it writes the next message. Entries come
+	// in Envoy's own batches, one for each worker.
+	batchDelay = 20 * time.Millisecond
+	// heartbeat is how often a Collector without news writes an empty message, so that each side finds out when
+	// the other is gone.
+	heartbeat = time.Second
+	// readHeaderTimeout is for readers that connect and send nothing.
 	readHeaderTimeout = 10 * time.Second
 )
 
-// A line is what a reader gets, one JSON object each. The first is the hello, with Instance; an empty one is a sign of life.
-type line struct {
-	// Instance names this life of the Collector.
+// A message is what a reader gets, one JSON object a line. The first one has Instance. An empty one is a heartbeat.
+type message struct {
+	// Instance identifies the Collector until it restarts.
 	Instance string `json:"instance,omitempty"`
 	// From is the number of the first of Items.
 	From  uint64            `json:"from,omitempty"`
 	Items []json.RawMessage `json:"items,omitempty"`
 }
 
-// A Collector takes in access logs and keeps the newest. Make it with NewCollector.
+// A Collector receives access logs and keeps the newest. NewCollector makes one.
 type Collector struct {
 	alsv3.UnimplementedAccessLogServiceServer
 	ring     *ring
@@ -53,10 +54,10 @@ type Collector struct {
 
 // NewCollector returns a Collector without entries.
 func NewCollector() *Collector {
-	return &Collector{ring: newRing(keep), instance: strings.ToLower(rand.Text()[:6])}
+	return &Collector{ring: newRing(maxBytes), instance: strings.ToLower(rand.Text()[:6])}
 }
 
-// Serve takes in logs by gRPC on logs and answers readers by HTTP on readers until ctx ends. It closes both.
+// Serve receives logs by gRPC on logs and answers readers by HTTP on readers until ctx ends. It closes both.
 func (c *Collector) Serve(ctx context.Context, logs, readers net.Listener) error {
 	g := grpc.NewServer()
 	alsv3.RegisterAccessLogServiceServer(g, c)
@@ -78,13 +79,13 @@ func (c *Collector) Serve(ctx context.Context, logs, readers net.Listener) error
 
 // StreamAccessLogs implements the gRPC service.
 func (c *Collector) StreamAccessLogs(s alsv3.AccessLogService_StreamAccessLogsServer) error {
-	var of Stream
+	var stream Stream
 	for {
 		m, err := s.Recv()
 		if err != nil {
-			if of.Open {
-				of.Open, of.At, of.Why = false, time.Now(), why(err)
-				if err := c.ring.add([]item{{Stream: &of}}); err != nil {
+			if stream.Open {
+				stream.Open, stream.At, stream.Why = false, time.Now(), endReason(err)
+				if err := c.ring.add([]item{{Stream: &stream}}); err != nil {
 					return err
 				}
 			}
@@ -95,13 +96,13 @@ func (c *Collector) StreamAccessLogs(s alsv3.AccessLogService_StreamAccessLogsSe
 		}
 		var all []item
 		// Only the first message of a stream says where it comes from.
-		if id := m.GetIdentifier(); id != nil && !of.Open {
-			of = Stream{Proxy: podOf(id.GetNode().GetId()), Log: id.GetLogName(), At: time.Now(), Open: true}
-			opened := of
+		if id := m.GetIdentifier(); id != nil && !stream.Open {
+			stream = Stream{Proxy: podOfNode(id.GetNode().GetId()), Log: id.GetLogName(), At: time.Now(), Open: true}
+			opened := stream
 			all = append(all, item{Stream: &opened})
 		}
 		for _, in := range m.GetHttpLogs().GetLogEntry() {
-			e := newEntry(of.Proxy, of.Log, in)
+			e := newEntry(stream.Proxy, stream.Log, in)
 			all = append(all, item{Entry: &e})
 		}
 		if err := c.ring.add(all); err != nil {
@@ -110,8 +111,8 @@ func (c *Collector) StreamAccessLogs(s alsv3.AccessLogService_StreamAccessLogsSe
 	}
 }
 
-// why says in words how a stream ended.
-func why(err error) string {
+// endReason says in words why a stream ended.
+func endReason(err error) string {
 	switch {
 	case errors.Is(err, io.EOF):
 		return "the proxy ended it"
@@ -121,8 +122,8 @@ func why(err error) string {
 	return err.Error()
 }
 
-// Handler answers readers: GET /entries?from=N is an endless answer of lines with the items from number N on, /healthz is for
-// Kubernetes.
+// Handler answers readers. GET /entries?from=N is an endless answer with the items from number N on. /healthz
+// is for Kubernetes.
 func (c *Collector) Handler() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
@@ -136,17 +137,17 @@ func (c *Collector) Handler() http.Handler {
 			}
 		}
 		w.Header().Set("Content-Type", "application/x-ndjson")
-		// A reader that is gone ends it; there is nobody to tell.
+		// It fails when the reader is gone, and then there is nobody to tell.
 		_ = c.send(r.Context(), w, from)
 	})
 	return m
 }
 
-// send writes lines until ctx ends or a write fails.
+// send writes messages until ctx ends or a write fails.
 func (c *Collector) send(ctx context.Context, w http.ResponseWriter, from uint64) error {
 	flush := http.NewResponseController(w)
-	write := func(l line) error {
-		b, err := json.Marshal(l)
+	write := func(m message) error {
+		b, err := json.Marshal(m)
 		if err != nil {
 			return err
 		}
@@ -155,26 +156,26 @@ func (c *Collector) send(ctx context.Context, w http.ResponseWriter, from uint64
 		}
 		return flush.Flush()
 	}
-	if err := write(line{Instance: c.instance}); err != nil {
+	if err := write(message{Instance: c.instance}); err != nil {
 		return err
 	}
-	alive := time.NewTicker(beat)
+	alive := time.NewTicker(heartbeat)
 	defer alive.Stop()
 	for {
-		items, first, more := c.ring.from(from, batch)
+		items, first, more := c.ring.from(from, maxBatch)
 		if len(items) > 0 {
-			l := line{From: first, Items: make([]json.RawMessage, len(items))}
+			m := message{From: first, Items: make([]json.RawMessage, len(items))}
 			for i, b := range items {
-				l.Items[i] = b
+				m.Items[i] = b
 			}
-			if err := write(l); err != nil {
+			if err := write(m); err != nil {
 				return err
 			}
 			from = first + uint64(len(items))
-			if len(items) == batch {
+			if len(items) == maxBatch {
 				continue
 			}
-			wait := time.NewTimer(gather)
+			wait := time.NewTimer(batchDelay)
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
@@ -187,7 +188,7 @@ func (c *Collector) send(ctx context.Context, w http.ResponseWriter, from uint64
 			return ctx.Err()
 		case <-more:
 		case <-alive.C:
-			if err := write(line{}); err != nil {
+			if err := write(message{}); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,6 @@
-// Package accesslog collects what proxies log about requests, by Envoy's gRPC access log service: a Collector in a pod takes
-// it in from every proxy of a namespace and keeps the newest for a reader outside of the cluster, who follows it with Follow
-// and misses nothing when the connection breaks.
+// Package accesslog collects what proxies log about requests, by Envoy's gRPC access log service. A Collector
+// in a pod receives it from every proxy of a namespace and keeps the newest entries. A reader outside of the
+// cluster follows them with Follow, and misses nothing when the connection breaks.
 package accesslog
 
 import (
@@ -13,40 +13,40 @@ import (
 	datav3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
 )
 
-// An Entry is one line of a proxy's access log. Its names are short because it is sent for every request.
+// An Entry is one line of a proxy's access log. Its JSON names are short because it is sent for every request.
 type Entry struct {
 	// ID is the request's x-request-id.
 	ID string `json:"id"`
-	// Proxy is the pod whose proxy wrote the entry, Log the name that its logger was configured with.
+	// Proxy is the pod whose proxy wrote the entry. Log is the name that the proxy's logger was configured with.
 	Proxy string `json:"p"`
 	Log   string `json:"l"`
-	// Start is when the proxy had the request's first byte, by its wall clock, in ns since 1970. Took is until the
-	// answer's last byte was sent, or the request ended otherwise.
+	// Start is when the proxy had the request's first byte, by its wall clock, in ns since 1970. Took lasts
+	// until the last byte of the response was sent, or the request ended otherwise.
 	Start int64         `json:"s"`
 	Took  time.Duration `json:"t"`
-	// Reached is from Start until the request's first byte was sent on, 0 where it never was.
+	// Reached lasts from Start until the proxy sent the request's first byte on. It is 0 if it never did.
 	Reached time.Duration `json:"r,omitempty"`
-	// Code is the HTTP status, 0 where none was sent.
+	// Code is the HTTP status, 0 if none was sent.
 	Code int `json:"c,omitempty"`
 	// Flags are Envoy's response flags by their short names.
 	Flags []string `json:"f,omitempty"`
 	// Details is Envoy's response_code_details, Failure its upstream_transport_failure_reason.
 	Details string `json:"d,omitempty"`
 	Failure string `json:"x,omitempty"`
-	// Cluster is the Envoy cluster that the route picked, Upstream the address that the request was sent to last.
+	// Cluster is the Envoy cluster that the route chose. Upstream is the address that the request was sent to last.
 	Cluster  string `json:"k,omitempty"`
 	Upstream string `json:"u,omitempty"`
 	// Attempts is how often the proxy sent the request, the first time included.
 	Attempts int `json:"n,omitempty"`
-	// Header has the headers of the answer that the logger was told to log, in lower case.
+	// Header has the response headers that the logger was configured to log, in lower case.
 	Header map[string]string `json:"h,omitempty"`
 }
 
-// ClusterTag is the custom tag that a logger has to be configured with: Envoy's own field for the cluster is empty where the
-// cluster had no host to offer, which is when one wants to know it.
+// ClusterTag is the custom tag that a logger must be configured with. Envoy's own field for the cluster is
+// empty if the cluster had no host, which is when its name is needed.
 const ClusterTag = "cluster"
 
-// newEntry takes over what a proxy logged.
+// newEntry makes an Entry of what a proxy logged.
 func newEntry(pod, log string, in *datav3.HTTPAccessLogEntry) Entry {
 	common, request, response := in.GetCommonProperties(), in.GetRequest(), in.GetResponse()
 	e := Entry{
@@ -72,7 +72,7 @@ func newEntry(pod, log string, in *datav3.HTTPAccessLogEntry) Entry {
 	return e
 }
 
-// address is host:port, empty for anything else.
+// address returns host:port, or "" for anything but a socket.
 func address(a *corev3.Address) string {
 	s := a.GetSocketAddress()
 	if s.GetAddress() == "" {
@@ -81,7 +81,7 @@ func address(a *corev3.Address) string {
 	return net.JoinHostPort(s.GetAddress(), strconv.FormatUint(uint64(s.GetPortValue()), 10))
 }
 
-// flags are the response flags by the short names that Envoy's text log has for them
+// flags returns the response flags by the short names that Envoy's text log has for them
 // (https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage, %RESPONSE_FLAGS%).
 func flags(f *datav3.ResponseFlags) []string {
 	if f == nil {
@@ -128,9 +128,10 @@ func flags(f *datav3.ResponseFlags) []string {
 	return all
 }
 
-// podOf is the pod in the id that Istio gives a proxy: sidecar~10.0.0.7~pod.namespace~namespace.svc.cluster.local
-// (istio.io/istio/pilot/pkg/model, ServiceNode). Another id is kept as it is.
-func podOf(node string) string {
+// podOfNode returns the pod in the id that Istio gives a proxy:
+// sidecar~10.0.0.7~pod.namespace~namespace.svc.cluster.local (istio.io/istio/pilot/pkg/model, ServiceNode). It
+// returns another id unchanged.
+func podOfNode(node string) string {
 	part := strings.Split(node, "~")
 	if len(part) != 4 {
 		return node

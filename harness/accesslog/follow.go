@@ -11,25 +11,26 @@ import (
 )
 
 const (
-	// retry is how soon a connection that broke is made again.
+	// retry is how soon Follow connects again after a connection broke.
 	retry = 100 * time.Millisecond
-	// silence is how long a Collector may say nothing before its connection counts as broken: several beats.
-	silence = 5 * beat
+	// readTimeout is how long a Collector may send nothing before its connection counts as broken: several heartbeats.
+	readTimeout = 5 * heartbeat
 	// maxLine bounds what is read as one line: a full batch with room to spare.
 	maxLine = 16 << 20
 )
 
-// A Sink takes what Follow reads, in the Collector's order and one call at a time.
+// A Sink gets what Follow reads, in the Collector's order and one call at a time.
 type Sink struct {
 	Entries func([]Entry)
 	Stream  func(Stream)
-	// Trouble is told, in words, what may have cost entries.
+	// Trouble gets, in words, what may have cost entries.
 	Trouble func(text string)
 }
 
-// Follow hands over what a Collector has and gets, from the first entry that it still keeps, until ctx ends, which is no
-// error. connect returns a client for the Collector's HTTP port, whatever host is asked for; it is called again when a
-// connection broke, and may find the Collector in another place. What was handed over before does not come again.
+// Follow gives sink what a Collector has and gets, from the first entry that it still keeps, until ctx ends,
+// which is not an error. connect returns a client for the Collector's HTTP port, whatever host is asked for.
+// Follow calls it again when a connection broke, and it may find the Collector in another place. Follow gives
+// sink nothing twice.
 func Follow(ctx context.Context, connect func(context.Context) (*http.Client, error), sink Sink) error {
 	f := follower{sink: sink, next: 1}
 	broken := false
@@ -62,14 +63,16 @@ func Follow(ctx context.Context, connect func(context.Context) (*http.Client, er
 type follower struct {
 	sink     Sink
 	instance string
-	// next is the number of the item to come.
+	// next is the number of the next item.
 	next uint64
 }
 
 var errSilent = errors.New("it said nothing for too long")
 
-// read follows one connection to its end, which always has an error.
-func (f *follower) read(ctx context.Context, connect func(context.Context) (*http.Client, error), connected func()) error {
+// read follows one connection to its end. It always returns an error.
+func (f *follower) read(
+	ctx context.Context, connect func(context.Context) (*http.Client, error), connected func(),
+) error {
 	client, err := connect(ctx)
 	if err != nil {
 		return err
@@ -77,9 +80,10 @@ func (f *follower) read(ctx context.Context, connect func(context.Context) (*htt
 	defer client.CloseIdleConnections()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watchdog := time.AfterFunc(silence, func() { cancel(errSilent) })
+	watchdog := time.AfterFunc(readTimeout, func() { cancel(errSilent) })
 	defer watchdog.Stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://localhost/entries?from=%d", f.next), nil)
+	entries := fmt.Sprintf("http://localhost/entries?from=%d", f.next)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, entries, nil)
 	if err != nil {
 		return err
 	}
@@ -94,7 +98,7 @@ func (f *follower) read(ctx context.Context, connect func(context.Context) (*htt
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(make([]byte, 0, 256<<10), maxLine)
 	for lines.Scan() {
-		watchdog.Reset(silence)
+		watchdog.Reset(readTimeout)
 		var l struct {
 			Instance string `json:"instance"`
 			From     uint64 `json:"from"`
@@ -103,20 +107,17 @@ func (f *follower) read(ctx context.Context, connect func(context.Context) (*htt
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return fmt.Errorf("it sent what is no line: %w", err)
 		}
-		switch {
-		case l.Instance != "" && l.Instance != f.instance:
-			restarted := f.instance != ""
+		if l.Instance != "" {
+			restarted := f.instance != "" && l.Instance != f.instance
 			f.instance = l.Instance
 			if restarted {
 				f.sink.Trouble("the access log collector began anew: entries that it had not handed over are lost")
 				if f.next > 1 {
-					// Its numbers are new: ask for the first.
+					// The numbers are new, so read from the first.
 					f.next = 1
 					return errors.New("it began anew")
 				}
 			}
-			connected()
-		case l.Instance != "":
 			connected()
 		}
 		f.take(l.From, l.Items)
@@ -124,7 +125,7 @@ func (f *follower) read(ctx context.Context, connect func(context.Context) (*htt
 	return cause(ctx, errors.Join(lines.Err(), errors.New("the connection ended")))
 }
 
-// take hands over a batch.
+// take gives sink a batch.
 func (f *follower) take(from uint64, all []item) {
 	if len(all) == 0 {
 		return
@@ -134,7 +135,7 @@ func (f *follower) take(from uint64, all []item) {
 	}
 	f.next = from + uint64(len(all))
 	var entries []Entry
-	hand := func() {
+	flush := func() {
 		if len(entries) > 0 {
 			f.sink.Entries(entries)
 			entries = nil
@@ -145,14 +146,14 @@ func (f *follower) take(from uint64, all []item) {
 		case it.Entry != nil:
 			entries = append(entries, *it.Entry)
 		case it.Stream != nil:
-			hand()
+			flush()
 			f.sink.Stream(*it.Stream)
 		}
 	}
-	hand()
+	flush()
 }
 
-// cause puts what ended ctx in err's place.
+// cause returns what ended ctx, or err if ctx has not ended.
 func cause(ctx context.Context, err error) error {
 	if c := context.Cause(ctx); c != nil {
 		return c

@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// A Stream is the beginning or the end of a stream from one of a proxy's workers. Envoy has one for each worker and logger.
+// A Stream is the start or the end of a stream from one of a proxy's workers. Envoy has one for each worker and logger.
 type Stream struct {
 	// Proxy is the pod. Log is the name that its logger was configured with.
 	Proxy string    `json:"proxy"`
 	Log   string    `json:"log"`
 	At    time.Time `json:"at"`
-	// Open is false for the end; Why says how it came, as far as that is known.
+	// Open is false for the end. Why says why the stream ended, as far as that is known.
 	Open bool   `json:"open"`
 	Why  string `json:"why,omitempty"`
 }
 
-// An item is what a reader gets: exactly one field is set.
+// An item is what a reader gets. Exactly one field is set.
 type item struct {
 	Entry  *Entry  `json:"e,omitempty"`
 	Stream *Stream `json:"stream,omitempty"`
 }
 
-// A ring keeps the newest items, numbered from 1 in the order in which they came, within a number of bytes.
+// A ring keeps the newest items within a number of bytes, numbered from 1 in the order of their arrival.
 type ring struct {
 	max int
 
@@ -33,13 +33,13 @@ type ring struct {
 	// first is the number of items[0].
 	first uint64
 	bytes int
-	// more is closed and replaced when something came.
+	// more is closed and replaced when items are added.
 	more chan struct{}
 }
 
 func newRing(bytes int) *ring { return &ring{max: bytes, first: 1, more: make(chan struct{})} }
 
-// add appends items. The oldest make room for them.
+// add appends items and drops the oldest ones over max.
 func (r *ring) add(all []item) error {
 	encoded := make([][]byte, len(all))
 	for i, it := range all {
@@ -68,8 +68,8 @@ func (r *ring) add(all []item) error {
 	return nil
 }
 
-// from returns up to n items from number at on, the number of the first of them, which is above at where older ones are gone,
-// and a channel that is closed when there is more than was returned.
+// from returns up to n items from number at on, the number of the first of them, which is above at if older
+// ones are gone, and a channel that is closed when more items are added.
 func (r *ring) from(at uint64, n int) (items [][]byte, first uint64, more <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,6 +82,6 @@ func (r *ring) from(at uint64, n int) (items [][]byte, first uint64, more <-chan
 	if len(items) > n {
 		items = items[:n]
 	}
-	// The ring only appends to and cuts its slice; the slots that it clears are those before first.
+	// The ring only appends to and cuts its slice. The slots that it clears are those before first.
 	return append([][]byte(nil), items...), first, r.more
 }

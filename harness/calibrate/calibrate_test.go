@@ -17,8 +17,9 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// full asks for the whole calibration, whose numbers are asserted. It wants a machine that does nothing else.
-var full = flag.Bool("calibrate", false, "run the whole calibration (make calibrate) and hold it against the issue's numbers")
+// full asks for the whole calibration, which asserts its numbers. It needs a machine that does nothing else.
+var full = flag.Bool("calibrate", false,
+	"run the whole calibration (make calibrate) and hold it against the issue's numbers")
 
 // coverage is what a bracket promises.
 const coverage = 0.99
@@ -35,10 +36,10 @@ func (x trial) open() bool { return !x.got.Known() || x.got.High == 0 }
 
 func (x trial) covered() bool { return x.truth >= x.got.Low && x.truth <= x.got.High }
 
-// off is how far the last affected request is from the truth.
+// off returns how far the last affected request is from the truth.
 func (x trial) off() time.Duration { return (x.truth - x.got.Route).Abs() }
 
-// trials switches all cells back together, n times, each at its own moment.
+// trials switches all cells back together, n times, each time at another moment.
 func trials(t *testing.T, seed uint64, n int, before, after time.Duration, cells ...cell) []trial {
 	t.Helper()
 	w := newTruth(t, seed, cells...)
@@ -48,13 +49,13 @@ func trials(t *testing.T, seed uint64, n int, before, after time.Duration, cells
 	for i := range n {
 		name := fmt.Sprintf("canary %d", i)
 		r.phase(name)
-		// What is under way belongs to the phase before.
+		// Requests in flight belong to the phase before.
 		time.Sleep(20 * time.Millisecond)
 		for _, c := range cells {
 			w.set(c.name(), func(r *rule) { r.until = time.Now().Add(time.Hour) })
 		}
 		r.event(reports.Event{Kind: reports.Settled, Phase: name})
-		// Time has to pass here: it is what the load is sent in.
+		// Time must pass here, because the load is sent in it.
 		time.Sleep(before)
 		name = fmt.Sprintf("back %d", i)
 		r.phase(name)
@@ -104,7 +105,7 @@ func trials(t *testing.T, seed uint64, n int, before, after time.Duration, cells
 	}
 	whole := r.analyze("", func(string) bool { return false })
 	for _, p := range whole.Books.Problems {
-		// That this machine was too busy is no error of what was measured; the table says how busy it was.
+		// A machine that is too busy is not an error of what was measured. The table says how busy it was.
 		if isTruth(p) {
 			t.Errorf("the books: %s", p)
 		} else {
@@ -116,20 +117,27 @@ func trials(t *testing.T, seed uint64, n int, before, after time.Duration, cells
 
 // The bracket has the true switch in it, over rates and shares; the last affected request is where it must be.
 func TestCalibrateRollback(t *testing.T) {
-	cells := []cell{{rate: 50, share: 1}, {rate: 100, share: 0.5}, {rate: 200, share: 0.25, broken: true}, {rate: 400, share: 0.1}}
+	cells := []cell{
+		{rate: 50, share: 1}, {rate: 100, share: 0.5}, {rate: 200, share: 0.25, broken: true}, {rate: 400, share: 0.1},
+	}
 	n := 4
 	if *full {
 		n = 125
 		cells = []cell{
-			{rate: 50, share: 1}, {rate: 50, share: 0.5, broken: true}, {rate: 100, share: 1, broken: true}, {rate: 100, share: 0.5},
-			{rate: 100, share: 0.25}, {rate: 100, share: 0.25, broken: true}, {rate: 200, share: 1}, {rate: 200, share: 0.5, broken: true},
-			{rate: 200, share: 0.25}, {rate: 200, share: 0.1}, {rate: 200, share: 0.1, broken: true}, {rate: 300, share: 0.5},
-			{rate: 300, share: 0.25, broken: true}, {rate: 300, share: 0.1}, {rate: 300, share: 0.05}, {rate: 300, share: 0.05, broken: true},
+			{rate: 50, share: 1}, {rate: 50, share: 0.5, broken: true}, {rate: 100, share: 1, broken: true},
+			{rate: 100, share: 0.5},
+			{rate: 100, share: 0.25}, {rate: 100, share: 0.25, broken: true}, {rate: 200, share: 1},
+			{rate: 200, share: 0.5, broken: true},
+			{rate: 200, share: 0.25}, {rate: 200, share: 0.1}, {rate: 200, share: 0.1, broken: true},
+			{rate: 300, share: 0.5},
+			{rate: 300, share: 0.25, broken: true}, {rate: 300, share: 0.1}, {rate: 300, share: 0.05},
+			{rate: 300, share: 0.05, broken: true},
 		}
 	}
 	all := trials(t, 1, n, time.Second, 1500*time.Millisecond, cells...)
 	slices.SortStableFunc(all, func(a, b trial) int { return strings.Compare(key(a.cell), key(b.cell)) })
-	table := newTable("requests/s", "share", "trials", "resolution", "off p50", "off p99", "bracket p50", "open", "missed")
+	table := newTable("requests/s", "share", "trials", "resolution", "off p50", "off p99", "bracket p50", "open",
+		"missed")
 	missed, closed := 0, 0
 	for i := 0; i < len(all); {
 		j := i
@@ -151,17 +159,21 @@ func TestCalibrateRollback(t *testing.T) {
 		}
 		missed, closed = missed+bad, closed+len(offs)
 		c := all[i].cell
-		table.row(c.rate, fmt.Sprintf("%g %%", 100*c.share), j-i, time.Duration(float64(time.Second)/(float64(c.rate)*c.share)),
+		table.row(c.rate, fmt.Sprintf("%g %%", 100*c.share), j-i, time.Duration(
+			float64(time.Second)/(float64(c.rate)*c.share)),
 			at(offs, 50), at(offs, 99), at(widths, 50), open, bad)
 		i = j
 	}
 	covered := reports.NewShare(closed-missed, closed)
-	t.Logf("rollback, %d trials of which %d have a bracket; the bracket has the truth in it in %s\n%s", len(all), closed, covered, table)
+	t.Logf("rollback, %d trials of which %d have a bracket; the bracket has the truth in it in %s\n%s", len(all),
+		closed, covered, table)
 	if closed < len(all)*9/10 {
 		t.Errorf("only %d of %d trials have a bracket", closed, len(all))
 	}
-	// That many misses, or more, come up by chance once in a million times if each has a probability of 1 %.
-	if limit := int(distuv.Binomial{N: float64(closed), P: 1 - coverage}.Mean()); missed > limit && chance(missed, closed, 1-coverage) < 1e-6 {
+	// If each has a probability of 1 %, so many misses or more come up by chance once in a million times.
+	if limit := int(distuv.Binomial{N: float64(closed), P: 1 - coverage}.Mean()); missed > limit && chance(
+		missed, closed, 1-coverage,
+	) < 1e-6 {
 		t.Errorf("%d of %d brackets missed the truth: the promise of %g %% does not hold", missed, closed, 100*coverage)
 	}
 	if *full && (closed < 1800 || float64(missed) > float64(closed)*(1-coverage)) {
@@ -169,7 +181,7 @@ func TestCalibrateRollback(t *testing.T) {
 	}
 }
 
-// chance is the probability of k or more of n.
+// chance returns the probability of k or more of n.
 func chance(k, n int, p float64) float64 {
 	return 1 - distuv.Binomial{N: float64(n), P: p}.CDF(float64(k-1))
 }
@@ -193,7 +205,8 @@ func TestCalibrateResolution(t *testing.T) {
 			missed++
 		}
 	}
-	t.Logf("1,000 requests a second from 100 %% canary, %d trials: off by %s at p50, %s at p99, %s at most; bracket of %s at p50; %d missed, %d open",
+	t.Logf("1,000 requests a second from 100 %% canary, %d trials: off by %s at p50, %s at p99, %s at most; bracket "+
+		"of %s at p50; %d missed, %d open",
 		n, at(offs, 50), at(offs, 99), at(offs, 100), at(widths, 50), missed, open)
 	// A machine that stands still for a quarter of a second leaves nothing to time.
 	if open > n/5 || *full && open > 0 {
@@ -207,7 +220,7 @@ func TestCalibrateResolution(t *testing.T) {
 	}
 }
 
-// Without a switch there is none to be seen: neither where there was no canary, nor where it stays.
+// Without a switch none is seen: neither without a canary, nor with one that stays.
 func TestCalibrateNull(t *testing.T) {
 	n := 5
 	if *full {
@@ -234,7 +247,9 @@ func TestCalibrateNull(t *testing.T) {
 	r.stop()
 	seen, of := 0, 0
 	for _, c := range cells {
-		for _, o := range r.analyze(c.name(), func(phase string) bool { return strings.HasPrefix(phase, "back") }).Observations {
+		for _, o := range r.analyze(c.name(), func(phase string) bool {
+			return strings.HasPrefix(phase, "back")
+		}).Observations {
 			if o.Rollback == nil {
 				continue
 			}
@@ -263,7 +278,7 @@ func TestCalibrateStandstill(t *testing.T) {
 	random := rand.New(rand.NewPCG(4, 4))
 	var stops []time.Time
 	for range n {
-		// One in each word of the agent's on its health.
+		// There is one stop in each of the agent's health reports.
 		time.Sleep(time.Duration(1.1e9 + random.Float64()*2e8))
 		if err := r.agent.Process.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
@@ -278,7 +293,7 @@ func TestCalibrateStandstill(t *testing.T) {
 	found := 0
 	for _, at := range stops {
 		if slices.ContainsFunc(r.health, func(h loadgen.Health) bool {
-			// It beats again once it gets a processor; the next stop is a second away.
+			// The heart beats again when it gets a processor. The next stop is a second away.
 			return h.Stall > reports.MaxStall && h.StallAt.Sub(at).Abs() < 500*time.Millisecond
 		}) {
 			found++
@@ -323,7 +338,7 @@ func TestCalibrateCounts(t *testing.T) {
 		n := got.Versions["v2"]
 		truth := want["v2"] + want["503"]
 		table.row(c.rate, fmt.Sprintf("%g %%", 100*c.share), got.Requests, n, truth, got.Latency["v1"].P50)
-		// What was sent before the phase began or after it ended is in the truth's count only.
+		// Requests that were sent before the phase began or after it ended are in the truth's count only.
 		if outside := a.Books.Outside; n > truth || n < truth-outside {
 			t.Errorf("%s: got %d of the canary's, want %d less %d at most", c.name(), n, truth, outside)
 		}
@@ -340,7 +355,7 @@ func TestCalibrateCounts(t *testing.T) {
 
 func key(c cell) string { return fmt.Sprintf("%05d %05.1f", c.rate, 100*c.share) }
 
-// at is the percentile of all, by nearest rank.
+// at returns the percentile of all, by nearest rank.
 func at(all []time.Duration, p float64) time.Duration {
 	if len(all) == 0 {
 		return 0

@@ -30,12 +30,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A cell is a rate and a share, asked for by a cohort of its own.
+// A cell is a rate and a share, with a cohort of its own.
 type cell struct {
 	rate   int
 	share  float64
 	broken bool
-	// copy tells cells alike apart.
+	// copy distinguishes equal cells.
 	copy int
 }
 
@@ -47,7 +47,7 @@ func (c cell) name() string {
 	return fmt.Sprintf("%s-%d-at-%g-no-%d", kind, c.rate, 100*c.share, c.copy)
 }
 
-// A recording is a load that goes on, and its trace.
+// A recording is a running load and its trace.
 type recording struct {
 	t     testing.TB
 	truth *truth
@@ -69,8 +69,9 @@ type recording struct {
 func record(t testing.TB, w *truth, cells ...cell) *recording {
 	t.Helper()
 	r := &recording{
-		t: t, truth: w, path: filepath.Join(t.TempDir(), reports.TraceFile), begun: make(chan struct{}), ended: make(chan error, 1),
-		plan: loadgen.Plan{Run: "calibrate", URL: w.url, Duration: loadgen.MaxDuration, Timeout: 5 * time.Second},
+		t: t, truth: w, path: filepath.Join(t.TempDir(), reports.TraceFile), begun: make(chan struct{}),
+		ended: make(chan error, 1),
+		plan:  loadgen.Plan{Run: "calibrate", URL: w.url, Duration: loadgen.MaxDuration, Timeout: 5 * time.Second},
 	}
 	for _, c := range cells {
 		r.plan.Cohorts = append(r.plan.Cohorts, loadgen.Cohort{
@@ -139,7 +140,7 @@ func (r *recording) event(e reports.Event) time.Time {
 	return e.At
 }
 
-// phase begins one, ending that before it.
+// phase begins a phase and ends the one before it.
 func (r *recording) phase(name string) time.Time {
 	at := time.Now()
 	r.close(at)
@@ -175,14 +176,16 @@ func (r *recording) stop() {
 	}
 }
 
-// analyze reads the trace for a cohort's rollbacks; for all cohorts where it is empty.
+// analyze reads the trace for a cohort's rollbacks, or for all cohorts if cohort is empty.
 func (r *recording) analyze(cohort string, back func(phase string) bool) *reports.Analysis {
 	r.t.Helper()
 	var src reports.Source = reports.FileSource(r.path)
 	plan := r.plan
 	if cohort != "" {
 		src = cohortSource{src, cohort}
-		plan.Cohorts = slices.DeleteFunc(slices.Clone(plan.Cohorts), func(c loadgen.Cohort) bool { return c.Name != cohort })
+		plan.Cohorts = slices.DeleteFunc(slices.Clone(plan.Cohorts), func(c loadgen.Cohort) bool {
+			return c.Name != cohort
+		})
 	}
 	spec := reports.Spec{Plan: plan}
 	for _, p := range r.phases {

@@ -13,11 +13,11 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// cohortHeader tells the truth's cohorts apart.
+// cohortHeader tells the truth which cohort a request belongs to.
 const cohortHeader = "X-Cohort"
 
-// A truth answers the load as a mesh with two versions would, and knows what it did and when. It decides on each request at
-// one moment, by the monotonic clock.
+// A truth answers the load as a mesh with two versions would, and knows what it did and when. It decides on
+// each request at one moment, by the monotonic clock.
 type truth struct {
 	url string
 
@@ -27,13 +27,13 @@ type truth struct {
 	received map[string]uint64
 }
 
-// A rule says how a cohort fares.
+// A rule says what happens to a cohort's requests.
 type rule struct {
 	random *rand.Rand
-	// share of the requests is the canary's, of those that are decided on before until.
+	// share is the canary's share of the requests that are decided on before until.
 	share float64
 	until time.Time
-	// broken has the canary fail.
+	// broken makes the canary fail.
 	broken bool
 	delay  time.Duration
 	// answered counts the decisions: "v1", "v2" or "503".
@@ -46,7 +46,8 @@ func newTruth(t testing.TB, seed uint64, cohorts ...cell) *truth {
 	w := &truth{cohorts: map[string]*rule{}, received: map[string]uint64{}}
 	for i, c := range cohorts {
 		w.cohorts[c.name()] = &rule{
-			random: rand.New(rand.NewPCG(seed, uint64(i))), share: c.share, broken: c.broken, answered: map[string]int{},
+			random: rand.New(rand.NewPCG(seed, uint64(i))), share: c.share, broken: c.broken,
+			answered: map[string]int{},
 		}
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -101,20 +102,21 @@ func (w *truth) set(cohort string, change func(*rule)) {
 	change(w.cohorts[cohort])
 }
 
-// pods are the apps' as the lab would have found them: without sidecars, counted to the last request.
+// pods returns the apps' pods as the lab would find them: without sidecars, counted to the last request.
 func (w *truth) pods() []reports.Pod {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var all []reports.Pod
 	for _, v := range []string{"v1", "v2"} {
-		all = append(all, reports.Pod{Name: v + "-pod", Role: reports.AppRole, Version: v, Instances: []reports.Instance{
-			{Name: "life" + v, Received: w.received[v], Final: true},
-		}})
+		all = append(all, reports.Pod{
+			Name: v + "-pod", Role: reports.AppRole, Version: v,
+			Instances: []reports.Instance{{Name: "life" + v, Received: w.received[v], Final: true}},
+		})
 	}
 	return all
 }
 
-// counts are a cohort's decisions.
+// counts returns a cohort's decisions.
 func (w *truth) counts(cohort string) map[string]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

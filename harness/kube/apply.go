@@ -20,19 +20,19 @@ import (
 )
 
 const (
-	// poll is how often a fact is looked at that can't be watched: nothing in the lab is polled slower.
+	// poll is how often the lab looks at a fact that can't be watched. Nothing in the lab is polled slower.
 	poll = 50 * time.Millisecond
-	// discoveryLag bounds how long a kind may be unknown after its CRD was established. The API server's discovery
-	// document follows within a second.
+	// discoveryLag bounds how long a kind may be unknown after its CRD was established. The API server's
+	// discovery document follows within a second.
 	discoveryLag = 2 * time.Second
-	// parallel bounds the requests under way in ApplyObjects: enough to hide the round trips, few enough that a small
-	// machine's API server is not busy with switching between them.
+	// parallel bounds the concurrent requests of ApplyObjects. They are enough to hide the round trips, and few
+	// enough that a small machine's API server does not spend its time on switching between them.
 	parallel = 16
 )
 
-// Apply server-side-applies every document of a YAML stream, one after the other, as `kubectl apply --server-side
-// --force-conflicts -f` would, and returns what it applied, also on an error. An object of a namespaced kind that names
-// no namespace is refused before anything is sent.
+// Apply server-side-applies every document of a YAML stream, one after the other, as `kubectl apply
+// --server-side --force-conflicts -f` does. It returns what it applied, also on an error. It sends nothing if
+// an object of a namespaced kind names no namespace.
 func (c *Client) Apply(ctx context.Context, yaml []byte) ([]Ref, error) {
 	objects, err := Objects(yaml)
 	if err != nil {
@@ -60,13 +60,14 @@ func (c *Client) ApplyInOrder(ctx context.Context, objects []*unstructured.Unstr
 	return refs, nil
 }
 
-// ApplyObjects server-side-applies many objects side by side, in waves: namespaces; what workloads need; workloads and
-// custom resource definitions; and, once those definitions are established, the objects of their kinds.
+// ApplyObjects server-side-applies many objects concurrently, in waves: first namespaces, then what workloads
+// need, then workloads and custom resource definitions, and the objects of their kinds when those definitions
+// are established.
 func (c *Client) ApplyObjects(ctx context.Context, objects []*unstructured.Unstructured) error {
 	waves := sortWaves(objects)
 	for i, wave := range waves {
 		if i == waveCustom && len(wave) > 0 {
-			if err := c.waitEstablished(ctx, waves[waveMachinery]); err != nil {
+			if err := c.waitEstablished(ctx, waves[waveWorkloads]); err != nil {
 				return err
 			}
 		}
@@ -91,11 +92,12 @@ func (c *Client) ApplyObjects(ctx context.Context, objects []*unstructured.Unstr
 // The waves of ApplyObjects.
 const (
 	waveNamespaces = iota
-	// waveNeeds holds all that a pod may be refused or stuck without: accounts, roles, configuration, services.
-	waveNeeds
-	// waveMachinery holds workloads, first because they take longest to start, and CRDs, which keep the API server busy.
-	waveMachinery
-	// waveCustom holds the objects of kinds that waveMachinery defines.
+	// waveConfig has everything without which a pod may be rejected or stuck: accounts, roles, configuration, services.
+	waveConfig
+	// waveWorkloads has the workloads, first because they take longest to start, and the CRDs, which keep the
+	// API server busy.
+	waveWorkloads
+	// waveCustom has the objects of kinds that waveWorkloads defines.
 	waveCustom
 	waveCount
 )
@@ -112,28 +114,27 @@ func sortWaves(objects []*unstructured.Unstructured) [waveCount][]*unstructured.
 	var waves [waveCount][]*unstructured.Unstructured
 	for _, o := range objects {
 		gk := o.GroupVersionKind().GroupKind()
-		n := waveNeeds
+		n := waveConfig
 		switch {
 		case defined[gk]:
 			n = waveCustom
 		case gk == schema.GroupKind{Kind: "Namespace"}:
 			n = waveNamespaces
 		case isCRD(o), gk.Group == "apps", gk.Group == "batch", gk == schema.GroupKind{Kind: "Pod"}:
-			n = waveMachinery
+			n = waveWorkloads
 		}
 		waves[n] = append(waves[n], o)
 	}
-	slices.SortStableFunc(waves[waveMachinery], func(a, b *unstructured.Unstructured) int {
-		return rank(a) - rank(b)
+	slices.SortStableFunc(waves[waveWorkloads], func(a, b *unstructured.Unstructured) int {
+		switch {
+		case isCRD(a) == isCRD(b):
+			return 0
+		case isCRD(a):
+			return 1
+		}
+		return -1
 	})
 	return waves
-}
-
-func rank(o *unstructured.Unstructured) int {
-	if isCRD(o) {
-		return 1
-	}
-	return 0
 }
 
 func isCRD(o *unstructured.Unstructured) bool {
@@ -148,8 +149,8 @@ func apply(ctx context.Context, r dynamic.ResourceInterface, o *unstructured.Uns
 	return nil
 }
 
-// errNoNamespace is wrapped where a namespaced object names no namespace. There is no default: an object that ends up
-// in another namespace than its author thought is the worst outcome.
+// errNoNamespace is wrapped where a namespaced object names no namespace. There is no default, because an
+// object in another namespace than its author thought is the worst outcome.
 var errNoNamespace = errors.New("metadata.namespace is missing: the lab applies nothing to a default namespace")
 
 func (c *Client) resource(ctx context.Context, ref Ref) (dynamic.ResourceInterface, error) {
@@ -215,7 +216,8 @@ func (c *Client) waitEstablished(ctx context.Context, wave []*unstructured.Unstr
 	return nil
 }
 
-// Delete deletes what refs name, the last first. What is absent, or of a kind that the cluster does not have, is fine.
+// Delete deletes the objects that refs name, the last one first. An object that is absent, or of a kind that
+// the cluster does not have, is not an error.
 func (c *Client) Delete(ctx context.Context, refs ...Ref) error {
 	var errs []error
 	for _, ref := range slices.Backward(refs) {
@@ -231,8 +233,8 @@ func (c *Client) Delete(ctx context.Context, refs ...Ref) error {
 	return errors.Join(errs...)
 }
 
-// DeleteNamespace deletes a namespace with all that is in it, and waits until it is gone. On ctx end the error has the
-// namespace's own account of what is left.
+// DeleteNamespace deletes a namespace with all its objects, and waits until it is gone. When ctx ends, the
+// error has what the namespace's conditions say is left.
 func (c *Client) DeleteNamespace(ctx context.Context, ns string) error {
 	namespaces := c.kube.CoreV1().Namespaces()
 	if err := namespaces.Delete(ctx, ns, metav1.DeleteOptions{}); err != nil {
@@ -241,9 +243,9 @@ func (c *Client) DeleteNamespace(ctx context.Context, ns string) error {
 		}
 		return fmt.Errorf("delete namespace %s: %w", ns, err)
 	}
-	// The namespace controller looks 5 s later (namespaceDeletionGracePeriod in its source), and 5 s after that again for
-	// what was still on its way out. Pods that are sent on their way now are gone at the first look. Where this fails,
-	// the controller does it.
+	// The namespace controller looks at the namespace's content 5 s later (namespaceDeletionGracePeriod in its
+	// source), and again after 5 s if something is still terminating. Pods that are deleted now are gone at its
+	// first look. If this fails, the controller deletes them.
 	_ = c.kube.CoreV1().Pods(ns).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
 	left := ""
 	for {
@@ -279,8 +281,8 @@ func (c *Client) DeleteNamespace(ctx context.Context, ns string) error {
 			if e.Type == watch.Deleted || e.Type == watch.Error {
 				break
 			}
-			if n, ok := e.Object.(interface{ GetResourceVersion() string }); ok && n.GetResourceVersion() != got.ResourceVersion {
-				// The conditions may have news: look again, for the message.
+			if n, ok := e.Object.(metav1.Object); ok && n.GetResourceVersion() != got.ResourceVersion {
+				// The conditions may have changed, and the error shows them.
 				break
 			}
 		}
@@ -303,9 +305,11 @@ func (c *Client) Labels(ctx context.Context, ref Ref) (labels map[string]string,
 	return nil, false, fmt.Errorf("read %s: %w", ref, err)
 }
 
-// List returns the objects of a kind in a namespace; of a kind without namespaces, the one that is called ns. A kind that the cluster
-// does not have has none.
-func (c *Client) List(ctx context.Context, kind schema.GroupVersionKind, ns string) ([]*unstructured.Unstructured, error) {
+// List returns the objects of a kind in a namespace. For a kind without namespaces it returns the object that
+// is called ns. A kind that the cluster does not have has no objects.
+func (c *Client) List(
+	ctx context.Context, kind schema.GroupVersionKind, ns string,
+) ([]*unstructured.Unstructured, error) {
 	m, err := c.mapping(ctx, kind)
 	if meta.IsNoMatchError(err) {
 		return nil, nil

@@ -1,10 +1,9 @@
-// Package kube is what the lab asks of a Kubernetes API, on client-go: apply, wait, explain, exec, forward and follow.
+// Package kube is what the lab needs of a Kubernetes API, on client-go: apply, wait, explain, exec, forward and follow.
 package kube
 
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 
 	istioclient "istio.io/client-go/pkg/clientset/versioned"
@@ -18,13 +17,12 @@ import (
 	"k8s.io/client-go/restmapper"
 )
 
-// FieldManager owns the fields that the lab applies, and is its user agent.
+// FieldManager owns the fields that the lab applies, and is the lab's user agent.
 const FieldManager = "canarylab"
 
 // A Client talks to one cluster. It is safe for concurrent use.
 type Client struct {
 	cfg     *rest.Config
-	http    *http.Client
 	kube    kubernetes.Interface
 	istio   istioclient.Interface
 	dynamic dynamic.Interface
@@ -32,7 +30,7 @@ type Client struct {
 	mapper *restmapper.DeferredDiscoveryRESTMapper
 }
 
-// New returns a Client for cfg, of which it takes a copy. It sends nothing yet.
+// New returns a Client for a copy of cfg. It does not send anything yet.
 //
 // Client-side throttling is off: the lab has the cluster to itself, and API Priority and Fairness protects the others.
 func New(cfg *rest.Config) (*Client, error) {
@@ -41,23 +39,26 @@ func New(cfg *rest.Config) (*Client, error) {
 	cfg.RateLimiter = nil
 	cfg.UserAgent = FieldManager
 	cfg.WarningHandler = rest.NoWarnings{}
+	fail := func(what string, err error) (*Client, error) {
+		return nil, fmt.Errorf("make %s client for %s: %w", what, cfg.Host, err)
+	}
 	client, err := rest.HTTPClientFor(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("make a client for %s: %w", cfg.Host, err)
+		return fail("an HTTP", err)
 	}
-	c := &Client{cfg: cfg, http: client}
+	c := &Client{cfg: cfg}
 	if c.kube, err = kubernetes.NewForConfigAndClient(cfg, client); err != nil {
-		return nil, fmt.Errorf("make a Kubernetes client for %s: %w", cfg.Host, err)
+		return fail("a Kubernetes", err)
 	}
 	if c.istio, err = istioclient.NewForConfigAndClient(cfg, client); err != nil {
-		return nil, fmt.Errorf("make an Istio client for %s: %w", cfg.Host, err)
+		return fail("an Istio", err)
 	}
 	if c.dynamic, err = dynamic.NewForConfigAndClient(cfg, client); err != nil {
-		return nil, fmt.Errorf("make a dynamic client for %s: %w", cfg.Host, err)
+		return fail("a dynamic", err)
 	}
 	d, err := discovery.NewDiscoveryClientForConfigAndClient(cfg, client)
 	if err != nil {
-		return nil, fmt.Errorf("make a discovery client for %s: %w", cfg.Host, err)
+		return fail("a discovery", err)
 	}
 	c.mapper = restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(d))
 	return c, nil
@@ -81,7 +82,9 @@ func (c *Client) Answers(ctx context.Context) error {
 func (c *Client) Allowed(ctx context.Context, verb, group, resource string) (bool, error) {
 	name, sub, _ := strings.Cut(resource, "/")
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Group: group, Resource: name, Subresource: sub, Verb: verb},
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Group: group, Resource: name, Subresource: sub, Verb: verb,
+		},
 	}}
 	got, err := c.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// An api is so much of an API server as Apply needs: discovery of a few kinds, and PATCH.
+// An api is the part of an API server that Apply needs: discovery of a few kinds, and PATCH.
 type api struct {
 	mu      sync.Mutex
 	applied []string          // "PATCH path", in order
@@ -35,7 +35,9 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer a.mu.Unlock()
 		a.applied = append(a.applied, r.URL.Path)
 		if why, ok := a.refuse[r.URL.Path]; ok {
-			reply(400, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": why, "code": 400})
+			reply(400, map[string]any{
+				"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": why, "code": 400,
+			})
 			return
 		}
 		var o map[string]any
@@ -57,19 +59,25 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for _, g := range []string{"apps/v1", "apiextensions.k8s.io/v1", "example.com/v1"} {
 			group, _, _ := strings.Cut(g, "/")
 			version := map[string]any{"groupVersion": g, "version": "v1"}
-			groups = append(groups, map[string]any{"name": group, "versions": []any{version}, "preferredVersion": version})
+			groups = append(groups, map[string]any{
+				"name": group, "versions": []any{version}, "preferredVersion": version,
+			})
 		}
 		reply(200, map[string]any{"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 	default:
 		lists := map[string][]any{
-			"/api/v1":                       {resource("namespaces", "Namespace", false), resource("services", "Service", true)},
+			"/api/v1": {
+				resource("namespaces", "Namespace", false), resource("services", "Service", true),
+			},
 			"/apis/apps/v1":                 {resource("deployments", "Deployment", true)},
 			"/apis/apiextensions.k8s.io/v1": {resource("customresourcedefinitions", "CustomResourceDefinition", false)},
 			"/apis/example.com/v1":          {resource("widgets", "Widget", true)},
 		}
 		l, ok := lists[r.URL.Path]
 		if !ok {
-			reply(404, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound"})
+			reply(404, map[string]any{
+				"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound",
+			})
 			return
 		}
 		group := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/apis/"), "/api/")
@@ -109,7 +117,8 @@ func TestApply(t *testing.T) {
 		t.Fatalf("got error %v, want none", err)
 	}
 	got := strings.Join(a.applied, " ")
-	want := "/api/v1/namespaces/demo /api/v1/namespaces/demo/services/my-service /apis/apps/v1/namespaces/demo/deployments/my-service-v1"
+	want := "/api/v1/namespaces/demo /api/v1/namespaces/demo/services/my-service " +
+		"/apis/apps/v1/namespaces/demo/deployments/my-service-v1"
 	if got != want {
 		t.Errorf("got requests %s, want %s", got, want)
 	}
@@ -119,9 +128,13 @@ func TestApply(t *testing.T) {
 }
 
 func TestApplyNamesWhatWasRefused(t *testing.T) {
-	a := &api{refuse: map[string]string{"/api/v1/namespaces/demo/services/my-service": "admission webhook denied the request: weight"}}
+	a := &api{refuse: map[string]string{
+		"/api/v1/namespaces/demo/services/my-service": "admission webhook denied the request: weight",
+	}}
 	refs, err := start(t, a).Apply(context.Background(), []byte(three))
-	if err == nil || !strings.Contains(err.Error(), "apply Service demo/my-service: admission webhook denied the request: weight") {
+	if err == nil || !strings.Contains(
+		err.Error(), "apply Service demo/my-service: admission webhook denied the request: weight",
+	) {
 		t.Errorf("got error %v, want the object's name and the webhook's message", err)
 	}
 	if len(refs) != 1 || refs[0].String() != "Namespace demo" {
@@ -193,7 +206,7 @@ metadata: {name: demo}
 	if len(a.applied) != 5 {
 		t.Fatalf("got requests %v, want 5", a.applied)
 	}
-	// Between the machinery's two, the order is not fixed.
+	// The order of the workloads wave's two objects is not fixed.
 	got := []string{a.applied[0], a.applied[1], a.applied[4]}
 	want := []string{
 		"/api/v1/namespaces/demo", "/api/v1/namespaces/demo/services/my-service",
@@ -210,7 +223,8 @@ func TestSortWaves(t *testing.T) {
 	objects, err := Objects([]byte(`
 {apiVersion: example.com/v1, kind: Widget, metadata: {name: w, namespace: demo}}
 ---
-{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: c}, spec: {group: example.com, names: {kind: Widget}}}
+{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: c},
+ spec: {group: example.com, names: {kind: Widget}}}
 ---
 {apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: demo}}
 ---

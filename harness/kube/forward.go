@@ -19,22 +19,9 @@ import (
 	"k8s.io/client-go/transport/spdy"
 )
 
-// DialPod connects to a port on localhost inside a pod, through the API server and without a port on this machine.
-// Closing the connection closes all that was opened for it. A deadline that passes breaks the connection for good.
-func (c *Client) DialPod(ctx context.Context, ns, pod string, port int) (net.Conn, error) {
-	f := &forward{c: c, ns: ns, pod: pod}
-	conn, err := f.dial(ctx, port)
-	if err != nil {
-		f.close()
-		return nil, err
-	}
-	conn.(*podConn).onClose = f.close
-	return conn, nil
-}
-
-// PodHTTP returns an HTTP client for a port on localhost inside a pod; the host in its URLs does not matter. All its
-// connections share one stream to the API server, which is opened when needed and again when it broke.
-// CloseIdleConnections closes it.
+// PodHTTP returns an HTTP client for a port on localhost inside a pod. The host in its URLs does not matter.
+// All its connections share one stream to the API server, which is opened when it is needed and again after it
+// broke. CloseIdleConnections closes it.
 func (c *Client) PodHTTP(ns, pod string, port int) *http.Client {
 	f := &forward{c: c, ns: ns, pod: pod}
 	return &http.Client{Transport: &podTransport{forward: f, Transport: &http.Transport{
@@ -75,7 +62,7 @@ func (f *forward) dial(ctx context.Context, port int) (net.Conn, error) {
 			return pc, nil
 		}
 		f.drop(conn)
-		// A session that was opened earlier may have died unnoticed; a fresh one that fails is an answer.
+		// A session that was opened earlier may have died unnoticed. If a fresh one fails, that is the result.
 		if fresh {
 			return nil, fmt.Errorf("forward to port %d of %s/%s: %w", port, f.ns, f.pod, err)
 		}
@@ -119,7 +106,7 @@ func (f *forward) open(ctx context.Context) (httpstream.Connection, error) {
 		conn httpstream.Connection
 		err  error
 	}
-	// client-go's dialers take no context. An abandoned one closes what it gets.
+	// client-go's dialers take no context. When ctx ends first, the goroutine closes what it gets.
 	done := make(chan result)
 	go func() {
 		conn, protocol, err := dialer.Dial(portforward.PortForwardProtocolV1Name)
@@ -163,14 +150,13 @@ func (f *forward) close() {
 
 // A podConn is a net.Conn over one stream pair of a port-forward session.
 type podConn struct {
-	session httpstream.Connection
-	data    httpstream.Stream
-	fault   httpstream.Stream
-	addr    podAddr
-	onClose func()
-	// told is closed when the fault stream has ended; what it said is in said.
-	told chan struct{}
-	said string
+	session     httpstream.Connection
+	data        httpstream.Stream
+	errorStream httpstream.Stream
+	addr        podAddr
+	// errorRead is closed when the error stream has ended. kubeletError has its text then.
+	errorRead    chan struct{}
+	kubeletError string
 
 	close    sync.Once
 	mu       sync.Mutex
@@ -183,30 +169,30 @@ func newPodConn(session httpstream.Connection, pod string, port, id int) (*podCo
 	h.Set(corev1.StreamType, corev1.StreamTypeError)
 	h.Set(corev1.PortHeader, strconv.Itoa(port))
 	h.Set(corev1.PortForwardRequestIDHeader, strconv.Itoa(id))
-	fault, err := session.CreateStream(h)
+	errorStream, err := session.CreateStream(h)
 	if err != nil {
 		return nil, fmt.Errorf("open the error stream: %w", err)
 	}
 	// Nothing is ever sent on the error stream.
-	_ = fault.Close()
+	_ = errorStream.Close()
 	h.Set(corev1.StreamType, corev1.StreamTypeData)
 	data, err := session.CreateStream(h)
 	if err != nil {
-		_ = fault.Reset()
-		session.RemoveStreams(fault)
+		_ = errorStream.Reset()
+		session.RemoveStreams(errorStream)
 		return nil, fmt.Errorf("open the data stream: %w", err)
 	}
 	c := &podConn{
-		session: session, data: data, fault: fault,
-		addr: podAddr(pod + ":" + strconv.Itoa(port)), told: make(chan struct{}),
+		session: session, data: data, errorStream: errorStream,
+		addr: podAddr(pod + ":" + strconv.Itoa(port)), errorRead: make(chan struct{}),
 	}
 	go func() {
-		said, err := io.ReadAll(fault)
+		text, err := io.ReadAll(errorStream)
 		if err == nil {
-			c.said = strings.TrimSpace(string(said))
+			c.kubeletError = strings.TrimSpace(string(text))
 		}
-		close(c.told)
-		if c.said != "" {
+		close(c.errorRead)
+		if c.kubeletError != "" {
 			// The kubelet leaves the data stream open after it has failed to connect.
 			_ = data.Reset()
 		}
@@ -230,7 +216,7 @@ func (c *podConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// explain puts what the kubelet said, or a deadline, in the place of the broken stream that followed from it.
+// explain replaces the error of a broken stream by its cause: the kubelet's error, or a deadline.
 func (c *podConn) explain(err error) error {
 	c.mu.Lock()
 	timedOut := c.timedOut
@@ -239,9 +225,9 @@ func (c *podConn) explain(err error) error {
 		return os.ErrDeadlineExceeded
 	}
 	select {
-	case <-c.told:
-		if c.said != "" {
-			return errors.New(c.said)
+	case <-c.errorRead:
+		if c.kubeletError != "" {
+			return errors.New(c.kubeletError)
 		}
 	default:
 	}
@@ -253,11 +239,8 @@ func (c *podConn) Close() error {
 		_ = c.SetDeadline(time.Time{})
 		_ = c.data.Close()
 		_ = c.data.Reset()
-		_ = c.fault.Reset()
-		c.session.RemoveStreams(c.data, c.fault)
-		if c.onClose != nil {
-			c.onClose()
-		}
+		_ = c.errorStream.Reset()
+		c.session.RemoveStreams(c.data, c.errorStream)
 	})
 	return nil
 }
@@ -265,7 +248,7 @@ func (c *podConn) Close() error {
 func (c *podConn) LocalAddr() net.Addr  { return podAddr("here") }
 func (c *podConn) RemoteAddr() net.Addr { return c.addr }
 
-// SetDeadline bounds reads and writes together: streams have no deadlines of their own, so the stream is reset.
+// SetDeadline bounds reads and writes together. Streams have no deadlines of their own, so it resets the stream.
 func (c *podConn) SetDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

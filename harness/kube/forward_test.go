@@ -24,7 +24,7 @@ func (s *fakeStream) Reset() error         { return s.reset(errors.New("stream r
 func (s *fakeStream) Headers() http.Header { return s.headers }
 func (s *fakeStream) Identifier() uint32   { return 0 }
 
-// A fakeSession hands out streams whose far ends the test holds.
+// A fakeSession returns streams whose far ends the test holds.
 type fakeSession struct {
 	streams []*io.PipeWriter
 	headers []http.Header
@@ -48,7 +48,7 @@ func TestPodConn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fault, data := s.streams[0], s.streams[1]
+	errorStream, data := s.streams[0], s.streams[1]
 	for i, want := range []string{"error", "data"} {
 		h := s.headers[i]
 		if h.Get("streamType") != want || h.Get("port") != "15000" || h.Get("requestID") != "7" {
@@ -60,7 +60,7 @@ func TestPodConn(t *testing.T) {
 	if _, err := io.ReadFull(c, b); err != nil || string(b) != "hello" {
 		t.Errorf("got %q, %v, want hello", b, err)
 	}
-	_ = fault.Close()
+	_ = errorStream.Close()
 	if err := c.Close(); err != nil || s.removed != 2 {
 		t.Errorf("got %v and %d streams removed, want both", err, s.removed)
 	}
@@ -76,7 +76,7 @@ func TestPodConnTellsTheKubeletsError(t *testing.T) {
 		_, _ = s.streams[0].Write([]byte("connection refused\n"))
 		_ = s.streams[0].Close()
 	}()
-	<-c.told
+	<-c.errorRead
 	if _, err := c.Read(make([]byte, 1)); err == nil || err.Error() != "connection refused" {
 		t.Errorf("got error %v, want connection refused", err)
 	}

@@ -20,7 +20,7 @@ type Ref struct {
 	Namespace, Name string
 }
 
-// String is for messages: "VirtualService demo/my-service", or "Namespace demo" where the kind has no namespaces.
+// String is for messages: "VirtualService demo/my-service", or "Namespace demo" for a kind without namespaces.
 func (r Ref) String() string {
 	if r.Namespace == "" {
 		return r.Kind + " " + r.Name
@@ -45,8 +45,8 @@ func YAML(objects []*unstructured.Unstructured) ([]byte, error) {
 	return bytes.Join(docs, []byte("---\n")), nil
 }
 
-// Objects parses a stream of YAML documents. Documents without content are skipped, lists are taken apart. An error
-// names the document by its position, from 1.
+// Objects parses a stream of YAML documents. It skips documents without content and returns the items of lists.
+// An error names the document by its position, from 1.
 func Objects(stream []byte) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
 	r := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(stream)))
@@ -58,7 +58,7 @@ func Objects(stream []byte) ([]*unstructured.Unstructured, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read document %d: %w", n, err)
 		}
-		// Strict finds keys that stand twice, of which a parser otherwise keeps one without a word.
+		// The strict parser finds duplicate keys, of which the other one silently keeps one.
 		content := map[string]any{}
 		if err := yaml.UnmarshalStrict(doc, &content); err != nil {
 			return nil, fmt.Errorf("parse document %d: %w", n, err)

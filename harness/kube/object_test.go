@@ -15,12 +15,14 @@ func TestObjects(t *testing.T) {
 		{
 			name: "two, with a comment between",
 			stream: "# first\napiVersion: v1\nkind: Namespace\nmetadata: {name: demo}\n---\n# second\n---\n" +
-				"apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: my-service, namespace: demo}\n",
+				"apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: my-service, namespace: " +
+				"demo}\n",
 			want: []string{"Namespace demo", "VirtualService demo/my-service"},
 		},
 		{
 			name: "a list is taken apart",
-			stream: "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: a, namespace: demo}}\n" +
+			stream: "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: a, " +
+				"namespace: demo}}\n" +
 				"- {apiVersion: v1, kind: Service, metadata: {name: b, namespace: demo}}\n",
 			want: []string{"Service demo/a", "Service demo/b"},
 		},

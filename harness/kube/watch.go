@@ -3,7 +3,6 @@ package kube
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,16 +11,18 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// A PodChange is what was seen of a pod.
+// A PodChange is an observed change of a pod.
 type PodChange struct {
 	At time.Time
-	// Before is the pod as it was seen last, nil at first sight. Pod is the pod as it is, or as it last was if Gone.
+	// Before is the pod as it was seen last, nil at first sight. Pod is the pod as it is now, or as it last was
+	// if it is Gone.
 	Before, Pod *corev1.Pod
 	Gone        bool
 }
 
-// WatchPods hands over every pod of ns that selector matches, and then each change of one, one call at a time, until ctx
-// ends, which is no error. It goes on when the connection breaks; what happened meanwhile comes as one change.
+// WatchPods calls sink with every pod of ns that selector matches, and then with each change of one, one call
+// at a time, until ctx ends, which is not an error. It goes on when the connection breaks. What happened
+// meanwhile is one change.
 func (c *Client) WatchPods(ctx context.Context, ns, selector string, sink func(PodChange)) error {
 	factory := informers.NewSharedInformerFactoryWithOptions(c.kube, 0, informers.WithNamespace(ns),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = selector }))
@@ -56,10 +57,10 @@ func (c *Client) WatchPods(ctx context.Context, ns, selector string, sink func(P
 	return nil
 }
 
-// An Ending is the end of one life of a container.
-type Ending struct {
+// A Termination is the end of one run of a container.
+type Termination struct {
 	Container string
-	// Restarted tells that the pod goes on with a new life of the container.
+	// Restarted tells that the pod's container runs again.
 	Restarted bool
 	// Reason is Kubernetes' word, such as Error or OOMKilled.
 	Reason   string
@@ -68,31 +69,36 @@ type Ending struct {
 	Message string
 }
 
-// Endings are the lives of containers that ended with the change: seen in it and not before.
-func (c PodChange) Endings() []Ending {
-	var all []Ending
+// Terminations returns the container runs whose end is in the pod and was not in the pod before.
+func (c PodChange) Terminations() []Termination {
+	var all []Termination
 	for _, s := range statuses(c.Pod) {
 		var before corev1.ContainerStatus
 		if c.Before != nil && !c.Gone {
-			if i := slices.IndexFunc(statuses(c.Before), func(b corev1.ContainerStatus) bool { return b.Name == s.Name }); i >= 0 {
-				before = statuses(c.Before)[i]
+			for _, b := range statuses(c.Before) {
+				if b.Name == s.Name {
+					before = b
+				}
 			}
 		}
-		if t := s.LastTerminationState.Terminated; t != nil && s.RestartCount > before.RestartCount && !same(t, before.State.Terminated) {
-			all = append(all, ending(s.Name, true, t))
+		last := s.LastTerminationState.Terminated
+		if last != nil && s.RestartCount > before.RestartCount && !same(last, before.State.Terminated) {
+			all = append(all, terminationOf(s.Name, true, last))
 		}
 		if t := s.State.Terminated; t != nil && !same(t, before.State.Terminated) {
-			all = append(all, ending(s.Name, false, t))
+			all = append(all, terminationOf(s.Name, false, t))
 		}
 	}
 	return all
 }
 
-func ending(container string, restarted bool, t *corev1.ContainerStateTerminated) Ending {
-	return Ending{Container: container, Restarted: restarted, Reason: t.Reason, ExitCode: t.ExitCode, Message: t.Message}
+func terminationOf(container string, restarted bool, t *corev1.ContainerStateTerminated) Termination {
+	return Termination{
+		Container: container, Restarted: restarted, Reason: t.Reason, ExitCode: t.ExitCode, Message: t.Message,
+	}
 }
 
-// same tells whether two records are of one life.
+// same tells whether two records are of one run of a container.
 func same(a, b *corev1.ContainerStateTerminated) bool {
 	return a != nil && b != nil && a.ContainerID == b.ContainerID
 }

@@ -22,26 +22,35 @@ func ended(id, message string, code int32) *corev1.ContainerStateTerminated {
 	return &corev1.ContainerStateTerminated{ContainerID: id, Message: message, ExitCode: code, Reason: "Error"}
 }
 
-// Each life of a container ends once, however often its record is seen.
-func TestEndings(t *testing.T) {
+// Each run of a container ends once, however often its record is seen.
+func TestTerminations(t *testing.T) {
 	runs := corev1.ContainerStatus{Name: "app", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
 	over := corev1.ContainerStatus{Name: "app", State: corev1.ContainerState{Terminated: ended("1", "words", 0)}}
-	again := corev1.ContainerStatus{Name: "app", RestartCount: 1, LastTerminationState: corev1.ContainerState{Terminated: ended("1", "words", 1)}}
+	again := corev1.ContainerStatus{
+		Name: "app", RestartCount: 1, LastTerminationState: corev1.ContainerState{Terminated: ended("1", "words", 1)},
+	}
 	for _, test := range []struct {
 		name   string
 		change PodChange
-		want   []Ending
+		want   []Termination
 	}{
 		{"runs", PodChange{Pod: podWith(runs)}, nil},
-		{"ends", PodChange{Before: podWith(runs), Pod: podWith(over)}, []Ending{{Container: "app", Reason: "Error", Message: "words"}}},
+		{"ends", PodChange{Before: podWith(runs), Pod: podWith(over)}, []Termination{
+			{Container: "app", Reason: "Error", Message: "words"},
+		}},
 		{"has ended", PodChange{Before: podWith(over), Pod: podWith(over)}, nil},
-		{"restarts", PodChange{Before: podWith(runs), Pod: podWith(again)}, []Ending{{Container: "app", Restarted: true, Reason: "Error", ExitCode: 1, Message: "words"}}},
+		{"restarts", PodChange{Before: podWith(runs), Pod: podWith(again)}, []Termination{
+			{Container: "app", Restarted: true, Reason: "Error", ExitCode: 1, Message: "words"},
+		}},
 		{"restarts after it was seen to end", PodChange{Before: podWith(over), Pod: podWith(again)}, nil},
 		{"has restarted", PodChange{Before: podWith(again), Pod: podWith(again)}, nil},
-		{"gone with last words", PodChange{Before: podWith(over), Pod: podWith(over), Gone: true}, []Ending{{Container: "app", Reason: "Error", Message: "words"}}},
+		{
+			"gone with last words", PodChange{Before: podWith(over), Pod: podWith(over), Gone: true},
+			[]Termination{{Container: "app", Reason: "Error", Message: "words"}},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := test.change.Endings(); !reflect.DeepEqual(got, test.want) {
+			if got := test.change.Terminations(); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})

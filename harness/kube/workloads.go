@@ -17,23 +17,24 @@ import (
 )
 
 const (
-	// hopelessRestarts in CrashLoopBackOff are more than a start order sorts out by itself.
-	hopelessRestarts = 3
-	// pullPatience is how long a missing image may still be on its way: images are loaded while pods are created, and
-	// the kubelet's first retry comes after 10 s.
+	// With so many restarts, a container in CrashLoopBackOff does more than wait for what it needs to start.
+	stuckRestarts = 3
+	// pullPatience is how long a missing image may still be on its way. Images are loaded while pods are
+	// created, and the kubelet's first retry comes after 10 s.
 	pullPatience = 20 * time.Second
 	// explainWithin bounds the reading of events and logs for an error, after the caller's own time is up.
 	explainWithin = 5 * time.Second
-	// Of each pod in an error, so much is shown.
+	// An error shows so many of the last events and log lines of each pod.
 	explainEvents, explainLines = 5, 10
 )
 
-// WaitWorkloads waits until every Deployment of ns has all its replicas updated and available, and every Job all its pods ready. On ctx end, and as soon
-// as a pod is hopeless (its image can't be pulled, it keeps crashing), the error has each unready pod's state, last
-// events and last log lines. A namespace without Deployments is an error.
+// WaitWorkloads waits until all replicas of every Deployment of ns are updated and available, and all pods of
+// every Job are ready. It fails when ctx ends, and as soon as a pod is stuck because its image can't be pulled
+// or it keeps crashing. The error has each unready pod's state, last events and last log lines. A namespace
+// without Deployments is an error.
 func (c *Client) WaitWorkloads(ctx context.Context, ns string) error {
 	var missing []string
-	var hopeless string
+	var stuck string
 	looked := time.Time{}
 	err := wait.PollUntilContextCancel(ctx, poll, true, func(ctx context.Context) (bool, error) {
 		list, err := c.kube.AppsV1().Deployments(ns).List(ctx, metav1.ListOptions{})
@@ -52,19 +53,19 @@ func (c *Client) WaitWorkloads(ctx context.Context, ns string) error {
 			if j.Status.CompletionTime != nil {
 				continue
 			}
-			if want, ready := deref(j.Spec.Parallelism, 1), deref(j.Status.Ready, 0); ready < want {
+			if want, ready := valueOr(j.Spec.Parallelism, 1), valueOr(j.Status.Ready, 0); ready < want {
 				missing = append(missing, fmt.Sprintf("%s (%d of %d ready)", j.Name, ready, want))
 			}
 		}
 		for _, d := range list.Items {
-			if m := unfinished(&d); m != "" {
+			if m := notRolledOut(&d); m != "" {
 				missing = append(missing, m)
 			}
 		}
 		if len(missing) == 0 {
 			return true, nil
 		}
-		// A second is soon enough to give up.
+		// To look for stuck pods once a second is enough.
 		if time.Since(looked) > time.Second {
 			looked = time.Now()
 			pods, err := c.kube.CoreV1().Pods(ns).List(ctx, metav1.ListOptions{})
@@ -72,8 +73,8 @@ func (c *Client) WaitWorkloads(ctx context.Context, ns string) error {
 				return false, err
 			}
 			for _, pod := range pods.Items {
-				if hopeless = hopelessness(&pod, looked); hopeless != "" {
-					return false, fmt.Errorf("pod %s: %s", pod.Name, hopeless)
+				if stuck = stuckReason(&pod, looked); stuck != "" {
+					return false, fmt.Errorf("pod %s: %s", pod.Name, stuck)
 				}
 			}
 		}
@@ -86,7 +87,8 @@ func (c *Client) WaitWorkloads(ctx context.Context, ns string) error {
 	return nil
 }
 
-// WaitNodes waits until the cluster has a node and every node takes pods. On ctx end the error has each unready node's own words.
+// WaitNodes waits until the cluster has a node and every node is ready. When ctx ends, the error has what each
+// unready node says.
 func (c *Client) WaitNodes(ctx context.Context) error {
 	last := "no node has registered"
 	err := wait.PollUntilContextCancel(ctx, poll, true, func(ctx context.Context) (bool, error) {
@@ -97,7 +99,9 @@ func (c *Client) WaitNodes(ctx context.Context) error {
 		}
 		ready := 0
 		for _, node := range list.Items {
-			i := slices.IndexFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type == corev1.NodeReady })
+			i := slices.IndexFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
+				return c.Type == corev1.NodeReady
+			})
 			switch {
 			case i < 0:
 				last = node.Name + " has not reported"
@@ -115,10 +119,10 @@ func (c *Client) WaitNodes(ctx context.Context) error {
 	return nil
 }
 
-// unfinished says what a Deployment lacks, "" if nothing: the same test as that of `kubectl rollout status`, plus that
-// nothing old is left.
-func unfinished(d *appsv1.Deployment) string {
-	want := deref(d.Spec.Replicas, 1)
+// notRolledOut says what a Deployment lacks, "" if nothing. It is the test of `kubectl rollout status`, and
+// also that no old pod is left.
+func notRolledOut(d *appsv1.Deployment) string {
+	want := Replicas(d)
 	s := d.Status
 	switch {
 	case s.ObservedGeneration < d.Generation:
@@ -138,16 +142,19 @@ func unfinished(d *appsv1.Deployment) string {
 	return ""
 }
 
-// deref is what n points at, or otherwise where that is nothing.
-func deref(n *int32, otherwise int32) int32 {
+// Replicas returns how many pods a Deployment asks for.
+func Replicas(d *appsv1.Deployment) int32 { return valueOr(d.Spec.Replicas, 1) }
+
+// valueOr returns what n points at, or otherwise if n is nil.
+func valueOr(n *int32, otherwise int32) int32 {
 	if n == nil {
 		return otherwise
 	}
 	return *n
 }
 
-// hopelessness says why a pod won't get ready by waiting, "" if it may.
-func hopelessness(pod *corev1.Pod, now time.Time) string {
+// stuckReason says why waiting won't make a pod ready, "" if it may.
+func stuckReason(pod *corev1.Pod, now time.Time) string {
 	if pod.DeletionTimestamp != nil {
 		return ""
 	}
@@ -166,7 +173,7 @@ func hopelessness(pod *corev1.Pod, now time.Time) string {
 		case "ImagePullBackOff", "ErrImagePull":
 			bad = now.Sub(pod.CreationTimestamp.Time) > pullPatience
 		case "CrashLoopBackOff":
-			bad = s.RestartCount >= hopelessRestarts
+			bad = s.RestartCount >= stuckRestarts
 		}
 		if bad {
 			return fmt.Sprintf("container %s: %s: %s", s.Name, w.Reason, w.Message)
@@ -179,7 +186,7 @@ func statuses(pod *corev1.Pod) []corev1.ContainerStatus {
 	return slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
 }
 
-// Pods returns the pods of ns that selector matches and that run, are ready and are not on their way out, by name.
+// Pods returns the ready pods of ns that selector matches, as PodReady tells, by name.
 func (c *Client) Pods(ctx context.Context, ns, selector string) ([]corev1.Pod, error) {
 	list, err := c.kube.CoreV1().Pods(ns).List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
@@ -190,7 +197,7 @@ func (c *Client) Pods(ctx context.Context, ns, selector string) ([]corev1.Pod, e
 	return pods, nil
 }
 
-// PodReady tells whether a pod runs, is ready and is not being deleted: then its Services send it requests.
+// PodReady tells whether a pod runs, is ready and is not being deleted. Then its Services send it requests.
 func PodReady(p *corev1.Pod) bool {
 	return p.DeletionTimestamp == nil && p.Status.Phase == corev1.PodRunning &&
 		slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
@@ -198,9 +205,9 @@ func PodReady(p *corev1.Pod) bool {
 		})
 }
 
-// Explain describes, for an error message, every pod of ns that selector matches and that is not ready: its containers'
-// states, last events and last log lines. It begins with a line break, or is "" where all is well. It takes a few
-// seconds at most, and works also after ctx has ended.
+// Explain describes, for an error message, every pod of ns that selector matches and that is not ready: its
+// containers' states, last events and last log lines. The text begins with a line break, and is "" if all pods
+// are ready. Explain takes a few seconds at most, and also works after ctx has ended.
 func (c *Client) Explain(ctx context.Context, ns, selector string) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), explainWithin)
 	defer cancel()
@@ -274,7 +281,7 @@ func eventTime(e corev1.Event) time.Time {
 }
 
 func (c *Client) explainLog(ctx context.Context, b *strings.Builder, pod *corev1.Pod, s corev1.ContainerStatus) {
-	// A container that is between two runs has its say in the run before.
+	// A container that waits for its restart has logged something in the run before.
 	previous := s.State.Running == nil && s.LastTerminationState.Terminated != nil
 	if s.State.Running == nil && s.State.Terminated == nil && !previous {
 		return

@@ -26,16 +26,31 @@ func TestUnfinished(t *testing.T) {
 		status appsv1.DeploymentStatus
 		want   string
 	}{
-		{"done", appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2}, ""},
-		{"stale status", appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2}, "not yet looked at"},
-		{"starting", appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 1}, "1 of 2 available"},
-		{"rolling", appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 3, UpdatedReplicas: 2, AvailableReplicas: 3}, "1 old pods left"},
+		{
+			"done",
+			appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2}, "",
+		},
+		{
+			"stale status",
+			appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2},
+			"not yet looked at",
+		},
+		{
+			"starting",
+			appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 1},
+			"1 of 2 available",
+		},
+		{
+			"rolling",
+			appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 3, UpdatedReplicas: 2, AvailableReplicas: 3},
+			"1 old pods left",
+		},
 		{"refused", appsv1.DeploymentStatus{ObservedGeneration: 3, Conditions: []appsv1.DeploymentCondition{
 			{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "webhook refused"},
 		}}, "webhook refused"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := unfinished(deployment(c.status))
+			got := notRolledOut(deployment(c.status))
 			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -64,13 +79,16 @@ func TestHopelessness(t *testing.T) {
 		{"starting", pod(time.Minute, "ContainerCreating", 0, false), ""},
 		{"bad name", pod(0, "InvalidImageName", 0, false), "container app: InvalidImageName: because"},
 		{"image may still come", pod(5*time.Second, "ImagePullBackOff", 0, false), ""},
-		{"image does not come", pod(time.Minute, "ImagePullBackOff", 0, false), "container app: ImagePullBackOff: because"},
+		{
+			"image does not come", pod(time.Minute, "ImagePullBackOff", 0, false),
+			"container app: ImagePullBackOff: because",
+		},
 		{"crashed once", pod(time.Minute, "CrashLoopBackOff", 1, false), ""},
 		{"keeps crashing", pod(time.Minute, "CrashLoopBackOff", 3, false), "container app: CrashLoopBackOff: because"},
 		{"on its way out", pod(time.Minute, "CrashLoopBackOff", 9, true), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := hopelessness(c.pod, now); got != c.want {
+			if got := stuckReason(c.pod, now); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -88,11 +106,15 @@ func TestWaitWorkloadsSaysWhatIsMissing(t *testing.T) {
 		&corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Name: "web-1", Namespace: "demo", UID: "u1"},
 			Status: corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
-				Name: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImageNeverPull", Message: "no image x"}},
+				Name: "app",
+				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
+					Reason: "ErrImageNeverPull", Message: "no image x",
+				}},
 			}}},
 		},
 		&corev1.Event{
-			ObjectMeta: metav1.ObjectMeta{Name: "e1", Namespace: "demo"}, Reason: "FailedMount", Message: "no such volume",
+			ObjectMeta: metav1.ObjectMeta{Name: "e1", Namespace: "demo"}, Reason: "FailedMount",
+			Message:        "no such volume",
 			InvolvedObject: corev1.ObjectReference{UID: "u1"},
 		},
 	)}
@@ -111,14 +133,23 @@ func TestWaitWorkloadsSaysWhatIsMissing(t *testing.T) {
 }
 
 func TestPods(t *testing.T) {
-	ready := corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
-	unready := corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}}}
+	ready := corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
+		{Type: corev1.PodReady, Status: corev1.ConditionTrue},
+	}}
+	unready := corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
+		{Type: corev1.PodReady, Status: corev1.ConditionFalse},
+	}}
 	now := metav1.Now()
 	c := &Client{kube: fake.NewClientset(
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "b", Namespace: "demo"}, Status: ready},
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "a", Namespace: "demo"}, Status: ready},
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "c", Namespace: "demo"}, Status: unready},
-		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "d", Namespace: "demo", DeletionTimestamp: &now, Finalizers: []string{"x"}}, Status: ready},
+		&corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: "d", Namespace: "demo", DeletionTimestamp: &now, Finalizers: []string{"x"},
+			},
+			Status: ready,
+		},
 		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "e", Namespace: "other"}, Status: ready},
 	)}
 	pods, err := c.Pods(context.Background(), "demo", "")

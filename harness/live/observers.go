@@ -89,7 +89,7 @@ func podEvent(c kube.PodChange) environment.PodEvent {
 		Leaving: pod.DeletionTimestamp != nil, Gone: c.Gone,
 	}
 	var troubles []string
-	for _, e := range c.Endings() {
+	for _, e := range c.Terminations() {
 		var last sampleapp.Counters
 		if err := json.Unmarshal([]byte(e.Message), &last); err == nil && last.Instance != "" {
 			n.LastWords = append(n.LastWords, last)

@@ -1,5 +1,6 @@
-// Package manifest finds the mistakes in a scenario's YAML before a cluster does, each with its line. It judges by the code that an API
-// server and Istio judge by: client-go's types, the CRDs' own schemas, and the validation of Istio's webhook. It is pure.
+// Package manifest finds the mistakes in a scenario's YAML before a cluster does, each with its line. It judges
+// by the code that an API server and Istio judge by: client-go's types, the CRDs' own schemas, and the
+// validation of Istio's webhook. It is pure.
 package manifest
 
 import (
@@ -15,9 +16,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Check returns everything that is wrong with a YAML stream of Kubernetes and Istio objects, in the order of its lines: syntax, unknown
-// fields, wrong types, what Istio's validation refuses or warns of, API versions that Istio has given up, and objects that are
-// not in namespace. A Namespace is to be the one of that name. name is what problems call the file.
+// Check returns everything that is wrong with a YAML stream of Kubernetes and Istio objects, in the order of
+// its lines: wrong syntax, unknown fields, wrong types, what Istio's validation rejects or warns of, API
+// versions that Istio no longer has, and objects that are not in namespace. A Namespace must be the one of that
+// name. name is the name of the file in the problems.
 func Check(name, namespace string, stream []byte) []Problem {
 	c := &checker{file: name, namespace: namespace}
 	objects := 0
@@ -40,8 +42,8 @@ func (c *checker) add(line int, format string, args ...any) {
 	c.problems = append(c.problems, Problem{File: c.file, Line: line, Text: fmt.Sprintf(format, args...)})
 }
 
-// documents takes a stream apart where a line begins with ---, as kubectl does. Each document has as many empty lines before it as there
-// are lines in the stream, so that its parsers count the stream's lines.
+// documents splits a stream where a line begins with ---, as kubectl does. Each document begins with as many
+// empty lines as the stream has before it, so that its parsers count the stream's lines.
 func documents(stream []byte) []string {
 	var all []string
 	var doc strings.Builder
@@ -59,20 +61,21 @@ func documents(stream []byte) []string {
 	return append(all, doc.String())
 }
 
-// document checks one document and returns how many objects it holds.
+// document checks one document and returns how many objects it has.
 func (c *checker) document(text string) int {
 	var root yamlnode.Node
 	if err := yamlnode.Unmarshal([]byte(text), &root); err != nil {
-		c.syntax(err)
+		c.addSyntax(err)
 		return 0
 	}
 	if len(root.Content) == 0 {
 		return 0
 	}
-	// The parser with positions reads YAML 1.2, the one that Kubernetes uses 1.1, where yes is true. So that one says what is in it.
+	// The parser with positions reads YAML 1.2. Kubernetes' parser reads 1.1, where yes is true, so the content
+	// comes from that one.
 	content := map[string]any{}
 	if err := yaml.UnmarshalStrict([]byte(text), &content); err != nil {
-		c.syntax(err)
+		c.addSyntax(err)
 		return 0
 	}
 	if len(content) == 0 {
@@ -96,53 +99,65 @@ func (c *checker) document(text string) int {
 	return len(items)
 }
 
-// An object is what a document holds, with its positions.
+// An object is an object of a document, with its positions.
 type object struct {
 	*unstructured.Unstructured
 	node *yamlnode.Node
 }
 
-// line is that of the key of a field, or of the nearest that there is above it.
+// line returns the line of a field's key. If the field is missing, it is the line of the nearest field above it.
 func (o object) line(path string) int { return find(o.node, path).line }
 
-// in is true for kinds of one of the API groups.
-func (o object) in(group string) bool {
+// inGroup tells whether the kind belongs to an API group, or to one below it.
+func (o object) inGroup(group string) bool {
 	g := o.GroupVersionKind().Group
 	return g == group || strings.HasSuffix(g, "."+group)
 }
 
 func (c *checker) object(o object) {
 	if o.GetKind() == "" || o.GetAPIVersion() == "" || o.GetName() == "" {
-		c.add(o.node.Line, "an object lacks apiVersion, kind or metadata.name: got %q, %q and %q", o.GetAPIVersion(), o.GetKind(), o.GetName())
+		c.add(o.node.Line, "an object lacks apiVersion, kind or metadata.name: got %q, %q and %q",
+			o.GetAPIVersion(), o.GetKind(), o.GetName())
 		return
 	}
-	c.place(o)
-	if o.in("istio.io") {
+	c.checkNamespace(o)
+	if o.inGroup("istio.io") {
 		c.istio(o)
 	} else {
 		c.kubernetes(o)
 	}
 }
 
-// place checks that the object is in the namespace: what lies elsewhere would outlive a run.
-func (c *checker) place(o object) {
+// addUnknown adds an unknown field. Its hint comes from the names of the fields that the parent may have.
+func (c *checker) addUnknown(o object, path string, namesAt func(parent string) []string) {
+	parent, name := "", path
+	if i := strings.LastIndex(path, "."); i >= 0 {
+		parent, name = path[:i], path[i+1:]
+	}
+	c.add(o.line(path), "unknown field %s%s", path, hint(name, namesAt(parent)))
+}
+
+// checkNamespace checks that the object is in the namespace. An object elsewhere would outlive a run.
+func (c *checker) checkNamespace(o object) {
 	switch got := o.GetNamespace(); {
 	case o.GetKind() == "Namespace":
 		if o.GetName() != c.namespace {
 			c.add(o.line("metadata.name"), "namespace %s is not %s", o.GetName(), c.namespace)
 		}
 	case got == "":
-		c.add(o.line("metadata"), "%s %s has no namespace: write metadata.namespace: %s", o.GetKind(), o.GetName(), c.namespace)
+		c.add(o.line("metadata"), "%s %s has no namespace: write metadata.namespace: %s", o.GetKind(), o.GetName(),
+			c.namespace)
 	case got != c.namespace:
-		c.add(o.line("metadata.namespace"), "%s %s is in namespace %s, not in %s", o.GetKind(), o.GetName(), got, c.namespace)
+		c.add(o.line("metadata.namespace"), "%s %s is in namespace %s, not in %s", o.GetKind(), o.GetName(), got,
+			c.namespace)
 	}
 }
 
-// lineIn finds what parsers say of lines: "yaml: line 3: did not find expected key".
+// lineIn finds the line in a parser's error: "yaml: line 3: did not find expected key".
 var lineIn = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 
-// syntax takes a parser's error apart. One of them may speak of several lines.
-func (c *checker) syntax(err error) {
+// addSyntax adds a parser's error, which may have several lines with one problem each.
+func (c *checker) addSyntax(err error) {
 	for line := range strings.Lines(err.Error()) {
 		text := strings.TrimSpace(line)
 		text = strings.TrimPrefix(text, "error converting YAML to JSON: ")
@@ -159,7 +174,7 @@ func (c *checker) syntax(err error) {
 	}
 }
 
-// flatten takes joined and aggregated errors apart.
+// flatten returns the parts of joined and aggregated errors.
 func flatten(err error) []error {
 	if err == nil {
 		return nil

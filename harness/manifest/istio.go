@@ -24,7 +24,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// istio checks an object of one of Istio's kinds, by its CRD first, as an API server does, and then as Istio's webhook does.
+// istio checks an object of one of Istio's kinds: first by its CRD, as an API server does, then as Istio's
+// webhook does.
 func (c *checker) istio(o object) {
 	all, err := definitions()
 	if err != nil {
@@ -41,7 +42,7 @@ func (c *checker) istio(o object) {
 			}
 		}
 		slices.Sort(kinds)
-		c.add(o.line("kind"), "Istio has no kind %s in %s%s", got.Kind, got.Group, Hint(got.Kind, kinds))
+		c.add(o.line("kind"), "Istio has no kind %s in %s%s", got.Kind, got.Group, hint(got.Kind, kinds))
 		return
 	}
 	if want := newest(byVersion); got.Version != want {
@@ -55,7 +56,7 @@ func (c *checker) istio(o object) {
 	}
 }
 
-// newest is the version that is to be written: v1 where there is one.
+// newest returns the version that a manifest should have: v1 if there is one.
 func newest(byVersion map[string]definition) string {
 	for _, v := range []string{"v1", "v1beta1", "v1alpha3", "v1alpha1"} {
 		if _, ok := byVersion[v]; ok {
@@ -65,16 +66,13 @@ func newest(byVersion map[string]definition) string {
 	return slices.Max(slices.Collect(maps.Keys(byVersion)))
 }
 
-// definition checks what the API server checks: unknown fields, as kubectl has it do, and the types and bounds of the CRD's schema.
+// definition checks what the API server checks: unknown fields, as kubectl asks it to, and the types and bounds
+// of the CRD's schema.
 func (c *checker) definition(o object, d definition) {
 	content := o.DeepCopy().Object
-	unknown := pruning.PruneWithOptions(content, d.fields, true, structural.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
-	for _, path := range unknown {
-		parent, name := "", path
-		if i := strings.LastIndex(path, "."); i >= 0 {
-			parent, name = path[:i], path[i+1:]
-		}
-		c.add(o.line(path), "unknown field %s%s", path, Hint(name, namesAt(d.fields, parent)))
+	track := structural.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}
+	for _, path := range pruning.PruneWithOptions(content, d.fields, true, track) {
+		c.addUnknown(o, path, func(parent string) []string { return namesAt(d.fields, parent) })
 	}
 	for _, err := range validation.ValidateCustomResource(nil, content, d.validator) {
 		text := err.ErrorBody()
@@ -85,7 +83,7 @@ func (c *checker) definition(o object, d definition) {
 	}
 }
 
-// namesAt are the names of the fields that a schema has at a path.
+// namesAt returns the names of the fields that a schema has at a path.
 func namesAt(s *structural.Structural, path string) []string {
 	for _, step := range steps.FindAllString(path, -1) {
 		next, ok := s.Properties[step]
@@ -103,15 +101,15 @@ func namesAt(s *structural.Structural, path string) []string {
 	return slices.Sorted(maps.Keys(s.Properties))
 }
 
-// anyEnvoyFilter begins the warning that Istio has for every EnvoyFilter, whatever is in it.
+// anyEnvoyFilter begins the warning that Istio gives for every EnvoyFilter, whatever is in it.
 const anyEnvoyFilter = "EnvoyFilter exposes internal implementation details"
 
-// webhook checks what Istio's validation refuses, and what it warns of.
+// webhook adds what Istio's validation rejects, and what it warns of.
 func (c *checker) webhook(o object) {
 	wrong := func(err error) {
 		for _, err := range flatten(err) {
 			if text := err.Error(); !strings.HasPrefix(text, anyEnvoyFilter) {
-				c.add(o.mentioned(text), "%s %s: Istio's validation: %s", o.GetKind(), o.GetName(), text)
+				c.add(o.lineOfQuoted(text), "%s %s: Istio's validation: %s", o.GetKind(), o.GetName(), text)
 			}
 		}
 	}
@@ -141,11 +139,12 @@ func (c *checker) webhook(o object) {
 	wrong(warning)
 }
 
-// quoted is a value in an error's text.
+// quoted finds a value in an error's text.
 var quoted = regexp.MustCompile(`"([^"]+)"`)
 
-// mentioned is the line of the value that an error without a path quotes, if only one field has it, and that of the spec otherwise.
-func (o object) mentioned(text string) int {
+// lineOfQuoted returns the line of the value that an error without a path quotes, if only one field has it.
+// Otherwise it returns the line of the spec.
+func (o object) lineOfQuoted(text string) int {
 	for _, m := range quoted.FindAllStringSubmatch(text, -1) {
 		if lines := linesOf(o.node, m[1]); len(lines) == 1 {
 			return lines[0]
@@ -160,7 +159,7 @@ type definition struct {
 	validator validation.SchemaValidator
 }
 
-// definitions are those of the Istio that go.mod names, by kind and version.
+// definitions are those of the Istio in go.mod, by kind and version.
 var definitions = sync.OnceValues(func() (map[schema.GroupKind]map[string]definition, error) {
 	b, err := fs.ReadFile(manifests.FS, "charts/base/files/crd-all.gen.yaml")
 	if err != nil {
@@ -176,7 +175,9 @@ var definitions = sync.OnceValues(func() (map[schema.GroupKind]map[string]defini
 			continue
 		}
 		var one apiextensions.CustomResourceDefinition
-		if err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(&v1, &one, nil); err != nil {
+		err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(&v1, &one,
+			nil)
+		if err != nil {
 			return nil, fmt.Errorf("read Istio's CRD %s: %w", v1.Name, err)
 		}
 		kind := schema.GroupKind{Group: one.Spec.Group, Kind: one.Spec.Names.Kind}
@@ -185,10 +186,10 @@ var definitions = sync.OnceValues(func() (map[schema.GroupKind]map[string]defini
 				continue
 			}
 			s := v.Schema
-			if s == nil { // the conversion lifts a schema that all versions share
+			if s == nil { // the conversion moves a schema that all versions share
 				s = one.Spec.Validation
 			}
-			d, err := define(s)
+			d, err := newDefinition(s)
 			if err != nil {
 				return nil, fmt.Errorf("read the schema of Istio's CRD %s: %w", v1.Name, err)
 			}
@@ -201,7 +202,7 @@ var definitions = sync.OnceValues(func() (map[schema.GroupKind]map[string]defini
 	return all, nil
 })
 
-func define(s *apiextensions.CustomResourceValidation) (definition, error) {
+func newDefinition(s *apiextensions.CustomResourceValidation) (definition, error) {
 	fields, err := structural.NewStructural(s.OpenAPIV3Schema)
 	if err != nil {
 		return definition{}, err

@@ -15,13 +15,12 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// unknownField is how the strict converter names one.
+// unknownField finds the name in the strict converter's error.
 var unknownField = regexp.MustCompile(`^unknown field "(.*)"$`)
 
-// kubernetes checks an object of a kind that Kubernetes itself has.
+// kubernetes checks an object of one of Kubernetes' own kinds.
 func (c *checker) kubernetes(o object) {
-	known := scheme.Scheme.Recognizes(o.GroupVersionKind())
-	if !known {
+	if !scheme.Scheme.Recognizes(o.GroupVersionKind()) {
 		var kinds []string
 		for gvk := range scheme.Scheme.AllKnownTypes() {
 			if gvk.GroupVersion() == o.GroupVersionKind().GroupVersion() {
@@ -29,7 +28,8 @@ func (c *checker) kubernetes(o object) {
 			}
 		}
 		slices.Sort(kinds)
-		c.add(o.line("kind"), "Kubernetes has no kind %s in %s%s", o.GetKind(), o.GetAPIVersion(), Hint(o.GetKind(), kinds))
+		c.add(o.line("kind"), "Kubernetes has no kind %s in %s%s",
+			o.GetKind(), o.GetAPIVersion(), hint(o.GetKind(), kinds))
 		return
 	}
 	typed, err := scheme.Scheme.New(o.GroupVersionKind())
@@ -38,27 +38,23 @@ func (c *checker) kubernetes(o object) {
 		return
 	}
 	before := len(c.problems)
-	c.types(o.node, "", reflect.TypeOf(typed))
+	c.checkTypes(o.node, "", reflect.TypeOf(typed))
 	if len(c.problems) > before {
-		return // the converter stops at the first of them, and says no line
+		return // the converter stops at the first of them, and gives no line
 	}
-	for _, err := range flatten(runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(o.Object, typed, true)) {
-		m := unknownField.FindStringSubmatch(err.Error())
-		if m == nil {
+	err = runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(o.Object, typed, true)
+	for _, err := range flatten(err) {
+		if m := unknownField.FindStringSubmatch(err.Error()); m != nil {
+			c.addUnknown(o, m[1], func(parent string) []string { return fieldsAt(reflect.TypeOf(typed), parent) })
+		} else {
 			c.add(o.line("kind"), "%s %s: %s", o.GetKind(), o.GetName(), err)
-			continue
 		}
-		parent, name := "", m[1]
-		if i := strings.LastIndex(name, "."); i >= 0 {
-			parent, name = name[:i], name[i+1:]
-		}
-		c.add(o.line(m[1]), "unknown field %s%s", m[1], Hint(name, fieldsAt(reflect.TypeOf(typed), parent)))
 	}
 }
 
-// types holds what a node is (a mapping, a list, a number) against what a Go type reads from JSON. Fields that the type does not have
-// are left to the converter.
-func (c *checker) types(n *yamlnode.Node, path string, t reflect.Type) {
+// checkTypes compares what a node is (a mapping, a list, a number) with what a Go type reads from JSON. It
+// leaves fields that the type does not have to the converter.
+func (c *checker) checkTypes(n *yamlnode.Node, path string, t reflect.Type) {
 	n = resolve(n)
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -66,49 +62,49 @@ func (c *checker) types(n *yamlnode.Node, path string, t reflect.Type) {
 	if n.Tag == "!!null" {
 		return
 	}
-	if reads(t) || t.Kind() == reflect.Interface {
-		c.leaf(n, path, t)
+	if unmarshalsItself(t) || t.Kind() == reflect.Interface {
+		c.checkScalar(n, path, t)
 		return
 	}
 	switch t.Kind() {
 	case reflect.Struct:
 		if n.Kind != yamlnode.MappingNode {
-			c.add(n.Line, "%s: want fields, got %s", path, what(n))
+			c.add(n.Line, "%s: want fields, got %s", path, describe(n))
 			return
 		}
 		known := fields(t)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if f, ok := known[n.Content[i].Value]; ok {
-				c.types(n.Content[i+1], join(path, n.Content[i].Value), f)
+				c.checkTypes(n.Content[i+1], join(path, n.Content[i].Value), f)
 			}
 		}
 	case reflect.Map:
 		if n.Kind != yamlnode.MappingNode {
-			c.add(n.Line, "%s: want a mapping, got %s", path, what(n))
+			c.add(n.Line, "%s: want a mapping, got %s", path, describe(n))
 			return
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			c.types(n.Content[i+1], path+"["+n.Content[i].Value+"]", t.Elem())
+			c.checkTypes(n.Content[i+1], path+"["+n.Content[i].Value+"]", t.Elem())
 		}
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {
-			c.leaf(n, path, t)
+			c.checkScalar(n, path, t)
 			return
 		}
 		if n.Kind != yamlnode.SequenceNode {
-			c.add(n.Line, "%s: want a list, got %s", path, what(n))
+			c.add(n.Line, "%s: want a list, got %s", path, describe(n))
 			return
 		}
 		for i, element := range n.Content {
-			c.types(element, path+"["+strconv.Itoa(i)+"]", t.Elem())
+			c.checkTypes(element, path+"["+strconv.Itoa(i)+"]", t.Elem())
 		}
 	default:
-		c.leaf(n, path, t)
+		c.checkScalar(n, path, t)
 	}
 }
 
-// leaf reads one value as Kubernetes would.
-func (c *checker) leaf(n *yamlnode.Node, path string, t reflect.Type) {
+// checkScalar reads one value as Kubernetes does.
+func (c *checker) checkScalar(n *yamlnode.Node, path string, t reflect.Type) {
 	b, err := toJSON(n)
 	if err != nil {
 		c.add(n.Line, "%s: %s", path, err)
@@ -119,23 +115,24 @@ func (c *checker) leaf(n *yamlnode.Node, path string, t reflect.Type) {
 	}
 	switch t.Kind() {
 	case reflect.String:
-		c.add(n.Line, "%s: want a string, got %s: put it in quotes", path, what(n))
+		c.add(n.Line, "%s: want a string, got %s: put it in quotes", path, describe(n))
 	case reflect.Bool:
-		c.add(n.Line, "%s: want true or false, got %s", path, what(n))
+		c.add(n.Line, "%s: want true or false, got %s", path, describe(n))
 	case reflect.Int, reflect.Int32, reflect.Int64:
-		c.add(n.Line, "%s: want a whole number, got %s", path, what(n))
+		c.add(n.Line, "%s: want a whole number, got %s", path, describe(n))
 	default:
-		c.add(n.Line, "%s: %s can't be read as %s", path, what(n), strings.ToLower(t.Name()))
+		c.add(n.Line, "%s: %s can't be read as %s", path, describe(n), strings.ToLower(t.Name()))
 	}
 }
 
-// reads tells whether a type reads JSON by itself, as quantities and times do.
-func reads(t reflect.Type) bool {
+// unmarshalsItself tells whether a type has its own way to read JSON, as quantities and times do.
+func unmarshalsItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
-	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(
+		reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// fields are those of a struct by their JSON names, with those of inlined structs.
+// fields returns the types of a struct's fields by their JSON names, those of inlined structs included.
 func fields(t reflect.Type) map[string]reflect.Type {
 	all := map[string]reflect.Type{}
 	for i := range t.NumField() {
@@ -152,7 +149,7 @@ func fields(t reflect.Type) map[string]reflect.Type {
 	return all
 }
 
-// fieldsAt are the names of the fields that a type has at a path.
+// fieldsAt returns the names of the fields that a type has at a path.
 func fieldsAt(t reflect.Type, path string) []string {
 	for _, step := range steps.FindAllString(path, -1) {
 		for t.Kind() == reflect.Pointer {

@@ -8,31 +8,33 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Names are what a scenario's manifests give names to, over all of its files: what its phases can speak of.
+// Names are the names that a scenario's manifests define, over all of its files. The scenario's phases can
+// refer to them.
 type Names struct {
-	// Deployments are the names of those.
+	// Deployments are the names of the Deployments.
 	Deployments []string
-	// Versions are what pods can answer as: the label version of pod templates, and the sample app's flag --version.
+	// Versions are the versions that pods can answer as: the label version of pod templates, and the sample
+	// app's flag --version.
 	Versions []string
-	// Defined are the subsets that DestinationRules define, Routed those that VirtualServices send requests to; both by the first
-	// part of the host's name.
+	// Defined has the subsets that DestinationRules define, Routed those to which VirtualServices send
+	// requests, both by the first label of the host's name.
 	Defined, Routed map[string][]string
 }
 
-// NamesIn collects the names in objects. All lists are sorted, each name once.
+// NamesIn collects the names in objects. All lists are sorted and have each name once.
 func NamesIn(objects []*unstructured.Unstructured) Names {
 	n := Names{Defined: map[string][]string{}, Routed: map[string][]string{}}
 	for _, o := range objects {
 		switch o.GetKind() {
 		case "DestinationRule":
-			host := short(text(o.Object, "spec", "host"))
+			host := firstLabel(text(o.Object, "spec", "host"))
 			for _, subset := range list(o.Object, "spec", "subsets") {
 				n.Defined[host] = append(n.Defined[host], text(subset, "name"))
 			}
 		case "VirtualService":
 			for _, d := range destinations(o.Object["spec"]) {
 				if subset := text(d, "subset"); subset != "" {
-					host := short(text(d, "host"))
+					host := firstLabel(text(d, "host"))
 					n.Routed[host] = append(n.Routed[host], subset)
 				}
 			}
@@ -41,33 +43,33 @@ func NamesIn(objects []*unstructured.Unstructured) Names {
 		}
 		n.Versions = append(n.Versions, versions(o)...)
 	}
-	tidy(&n.Deployments)
-	tidy(&n.Versions)
+	sortUnique(&n.Deployments)
+	sortUnique(&n.Versions)
 	for _, byHost := range []map[string][]string{n.Defined, n.Routed} {
 		for host, names := range byHost {
-			tidy(&names)
+			sortUnique(&names)
 			byHost[host] = names
 		}
 	}
 	return n
 }
 
-// Deployment is nil, or says that no file has a deployment of that name.
+// Deployment returns an error if no file has a Deployment of that name.
 func (n Names) Deployment(name string) error { return known("a deployment", name, n.Deployments) }
 
-// Version is nil, or says that no file has pods of that version, nor a subset of that name.
+// Version returns an error if no file has pods of that version, nor a subset of that name.
 func (n Names) Version(name string) error {
 	all := slices.Clone(n.Versions)
 	for _, names := range n.Defined {
 		all = append(all, names...)
 	}
-	tidy(&all)
+	sortUnique(&all)
 	return known("a version", name, all)
 }
 
-// Subset is nil, or says that no file defines that subset of host, which is a name with or without its domain.
+// Subset returns an error if no file defines that subset of host, which is a name with or without its domain.
 func (n Names) Subset(host, name string) error {
-	return known("a subset of "+short(host), name, n.Defined[short(host)])
+	return known("a subset of "+firstLabel(host), name, n.Defined[firstLabel(host)])
 }
 
 func known(what, name string, all []string) error {
@@ -77,10 +79,10 @@ func known(what, name string, all []string) error {
 	case len(all) == 0:
 		return fmt.Errorf("no file has %s %q, nor any other", what, name)
 	}
-	return fmt.Errorf("no file has %s %q%s (there are: %s)", what, name, Hint(name, all), strings.Join(all, ", "))
+	return fmt.Errorf("no file has %s %q%s (there are: %s)", what, name, hint(name, all), strings.Join(all, ", "))
 }
 
-// versions are those of the pods that an object is or makes.
+// versions returns the versions of the pods that an object is or makes.
 func versions(o *unstructured.Unstructured) []string {
 	pod := o.Object
 	if o.GetKind() != "Pod" {
@@ -101,7 +103,8 @@ func versions(o *unstructured.Unstructured) []string {
 	return all
 }
 
-// destinations are all of a VirtualService, whatever the protocol, and the hosts that requests are mirrored to.
+// destinations returns all destinations of a VirtualService, for every protocol, and those that requests are
+// mirrored to.
 func destinations(in any) []map[string]any {
 	var all []map[string]any
 	switch in := in.(type) {
@@ -122,8 +125,8 @@ func destinations(in any) []map[string]any {
 	return all
 }
 
-// short is my-service for my-service.demo.svc.cluster.local.
-func short(host string) string {
+// firstLabel returns my-service for my-service.demo.svc.cluster.local.
+func firstLabel(host string) string {
 	first, _, _ := strings.Cut(host, ".")
 	return first
 }
@@ -133,7 +136,7 @@ func text(o map[string]any, path ...string) string {
 	return s
 }
 
-// list is a list of objects; what is none is left out, as Check complains of it.
+// list returns a list of objects. It leaves out what is not an object, because Check reports that.
 func list(o map[string]any, path ...string) []map[string]any {
 	var all []map[string]any
 	items, _, _ := unstructured.NestedSlice(o, path...)
@@ -145,6 +148,6 @@ func list(o map[string]any, path ...string) []map[string]any {
 	return all
 }
 
-func tidy(names *[]string) {
+func sortUnique(names *[]string) {
 	*names = slices.Compact(slices.Sorted(slices.Values(*names)))
 }

@@ -48,12 +48,20 @@ func TestNamesTellWhatThereIs(t *testing.T) {
 		{"a version that is a subset", n.Version("v1"), ""},
 		{"no version", n.Version("canary"), `no file has a version "canary" (there are: v1, v2)`},
 		{"a subset", n.Subset("my-service.demo", "v1"), ""},
-		{"a subset with a route alone", n.Subset("my-service", "v2"), `no file has a subset of my-service "v2" (there are: v1)`},
-		{"a subset of a host without any", n.Subset("other", "v1"), `no file has a subset of other "v1", nor any other`},
+		{
+			"a subset with a route alone", n.Subset("my-service", "v2"),
+			`no file has a subset of my-service "v2" (there are: v1)`,
+		},
+		{
+			"a subset of a host without any", n.Subset("other", "v1"),
+			`no file has a subset of other "v1", nor any other`,
+		},
 		{"a deployment", n.Deployment("my-service-v2"), ""},
 		{"no deployment", n.Deployment("my-servce-v2"), `did you mean my-service-v2?`},
 	} {
-		if tc.want == "" && tc.got != nil || tc.want != "" && (tc.got == nil || !strings.Contains(tc.got.Error(), tc.want)) {
+		if tc.want == "" && tc.got != nil || tc.want != "" && (tc.got == nil || !strings.Contains(
+			tc.got.Error(), tc.want,
+		)) {
 			t.Errorf("%s: got %v, want %q", tc.name, tc.got, tc.want)
 		}
 	}

@@ -7,25 +7,23 @@ import (
 	yamlnode "go.yaml.in/yaml/v3"
 )
 
-// A place is where a path leads to in a document.
+// A place is where a path leads in a document.
 type place struct {
-	// node is the value there, line that of its key, or of the element of a list.
+	// node is the value at the path, or the last one on the way there. line is the line of its key, or of the
+	// element of a list.
 	node *yamlnode.Node
 	line int
-	// whole tells that the path was followed to its end; otherwise node is the last that is there.
-	whole bool
 }
 
-// steps are the parts of paths such as spec.http[0].match[1].headers[x-user-group] and metadata.labels[a.b/c].
+// steps finds the parts of paths such as spec.http[0].match[1].headers[x-user-group] and metadata.labels[a.b/c].
 var steps = regexp.MustCompile(`[^.\[\]]+|\[[^\]]*\]`)
 
-// find follows a field path as Kubernetes writes it.
+// find follows a field path in Kubernetes' notation.
 func find(root *yamlnode.Node, path string) place {
-	at := place{node: resolve(root), line: root.Line, whole: true}
+	at := place{node: resolve(root), line: root.Line}
 	for _, step := range steps.FindAllString(path, -1) {
 		next, line := child(at.node, step)
 		if next == nil {
-			at.whole = false
 			return at
 		}
 		at.node, at.line = resolve(next), line
@@ -33,7 +31,7 @@ func find(root *yamlnode.Node, path string) place {
 	return at
 }
 
-// child is the node at one step, nil if there is none.
+// child returns the node at one step and its line, nil if there is none.
 func child(n *yamlnode.Node, step string) (*yamlnode.Node, int) {
 	index := -1
 	if step[0] == '[' {
@@ -70,7 +68,7 @@ func resolve(n *yamlnode.Node) *yamlnode.Node {
 	return n
 }
 
-// linesOf are the lines of the values below a node that are written as value.
+// linesOf returns the lines of the values below a node that are written as value.
 func linesOf(n *yamlnode.Node, value string) []int {
 	if n.Kind == yamlnode.ScalarNode {
 		if n.Value == value {

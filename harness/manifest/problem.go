@@ -6,13 +6,13 @@ import "fmt"
 type Problem struct {
 	// File is the name that the caller gave.
 	File string
-	// Line counts from 1. 0 is the file as a whole.
+	// Line counts from 1. It is 0 for the file as a whole.
 	Line int
-	// Text says what is wrong and, where it is known, what is right.
+	// Text says what is wrong and, if that is known, what is right.
 	Text string
 }
 
-// Error is "label-mismatch/2-canary.yaml:14: unknown field spec.http[0].rout: did you mean route?", which editors jump to.
+// Error is "label-mismatch/2-canary.yaml:14: unknown field spec.http[0].rout: did you mean route?". Editors jump to it.
 func (p Problem) Error() string {
 	if p.Line == 0 {
 		return fmt.Sprintf("%s: %s", p.File, p.Text)

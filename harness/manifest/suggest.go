@@ -7,8 +7,8 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Hint is ": did you mean route?" for a name of which there is a near one among those known, and empty otherwise.
-func Hint(name string, known []string) string {
+// hint returns ": did you mean route?" if a known name is similar to name, and "" otherwise.
+func hint(name string, known []string) string {
 	nearest, distance := "", 0
 	for _, k := range known {
 		d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(k))
@@ -16,7 +16,7 @@ func Hint(name string, known []string) string {
 			nearest, distance = k, d
 		}
 	}
-	// More than a third of the letters wrong is another word, not a slip.
+	// A name with more than a third of its letters wrong is another word, not a slip.
 	if nearest == "" || 3*distance > max(len(nearest), len(name)) {
 		return ""
 	}

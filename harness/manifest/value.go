@@ -7,10 +7,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// toJSON is a node as Kubernetes reads it.
+// toJSON returns a node as Kubernetes reads it.
 func toJSON(n *yamlnode.Node) ([]byte, error) {
 	if n.Kind == yamlnode.ScalarNode && n.Style == 0 {
-		// As it is written: encoded again, it would be quoted where YAML 1.1 and 1.2 differ.
+		// The value is read as it is written. Encoded again, it would be quoted where YAML 1.1 and 1.2 differ.
 		return yaml.YAMLToJSON([]byte(n.Value))
 	}
 	b, err := yamlnode.Marshal(n)
@@ -20,8 +20,8 @@ func toJSON(n *yamlnode.Node) ([]byte, error) {
 	return yaml.YAMLToJSON(b)
 }
 
-// what names a node's value for people.
-func what(n *yamlnode.Node) string {
+// describe names a node's value for people.
+func describe(n *yamlnode.Node) string {
 	switch n.Kind {
 	case yamlnode.MappingNode:
 		return "a mapping"

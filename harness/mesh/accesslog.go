@@ -9,30 +9,32 @@ import (
 	"github.com/canarylab/canarylab/harness/accesslog"
 )
 
-// The names of the loggers that AccessLogFilter configures, by where in a request's way the proxy is.
+// The names of the loggers that AccessLogFilter configures, by the proxy's place on a request's way.
 const (
 	ClientLog  = "canarylab.client"
 	ServerLog  = "canarylab.server"
 	GatewayLog = "canarylab.gateway"
 )
 
-// AccessLogFilter is the manifest of an EnvoyFilter that has every proxy of ns, gateways too, log each HTTP request to the
-// gRPC access log service (port 9000) of the Service collector in the same namespace, and print what is out of the ordinary, which
-// kubectl logs shows then. What a proxy logs otherwise stays. headers are those of the answer that are logged, in lower case.
+// AccessLogFilter is the manifest of an EnvoyFilter for all proxies of ns, gateways included. It
+// makes each proxy log every HTTP request to the gRPC access log service (port 9000) of the Service
+// collector in ns, and print the unusual requests, for kubectl logs. It does not change what a
+// proxy logs otherwise. headers are the response headers that are logged, in lower case.
 //
-// An EnvoyFilter, and not a Telemetry with an extension provider, because the latter needs a change of the mesh's
-// configuration, which is everybody's: https://istio.io/latest/docs/reference/config/networking/envoy-filter/.
+// It is an EnvoyFilter and not a Telemetry with an extension provider, because the latter needs a
+// change of the mesh's configuration, which belongs to everybody:
+// https://istio.io/latest/docs/reference/config/networking/envoy-filter/.
 func AccessLogFilter(ns, collector string, headers ...string) []byte {
 	var patches []any
 	for _, p := range []struct{ context, log string }{
 		{"SIDECAR_OUTBOUND", ClientLog}, {"SIDECAR_INBOUND", ServerLog}, {"GATEWAY", GatewayLog},
 	} {
 		manager := map[string]any{
-			"@type":      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+			"@type":      connectionManagerType,
 			"access_log": []any{logger(ns, collector, p.log, headers), printer()},
 		}
 		if p.log == GatewayLog {
-			// At the edge Envoy gives each request an id of its own, and what the caller sent would be nowhere.
+			// At the edge Envoy gives each request an id of its own and would drop what the caller sent.
 			manager["preserve_external_request_id"] = true
 		}
 		patches = append(patches, map[string]any{
@@ -53,7 +55,7 @@ func AccessLogFilter(ns, collector string, headers ...string) []byte {
 		"apiVersion": "networking.istio.io/v1alpha3",
 		"kind":       "EnvoyFilter",
 		"metadata": map[string]any{
-			"name": AccessLogName, "namespace": ns, "labels": map[string]any{ManagedBy: Manager},
+			"name": accessLogName, "namespace": ns, "labels": map[string]any{ManagedBy: Manager},
 			// An analysis of the namespace is about what its owner wrote.
 			"annotations": map[string]any{"galley.istio.io/analyze-suppress": "IST0133"},
 		},
@@ -66,17 +68,23 @@ func AccessLogFilter(ns, collector string, headers ...string) []byte {
 	return b
 }
 
-// AccessLogName is that of the EnvoyFilter.
-const AccessLogName = "canarylab-access-log"
+// connectionManagerType is the type of the configuration of Envoy's HTTP connection manager.
+const connectionManagerType = "type.googleapis.com/" +
+	"envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
-// The requests that a proxy prints: those with one of Envoy's response flags, and those of this status or more, or that took this
-// many milliseconds or more. All of them would be hundreds of lines a second, for nobody to read and for the machine to carry.
+// accessLogName is the name of the EnvoyFilter.
+const accessLogName = "canarylab-access-log"
+
+// A proxy prints the requests with one of Envoy's response flags, those with this status or a
+// higher one, and those that took this many milliseconds or more. To print all would be hundreds of
+// lines a second, which nobody reads and the machine has to carry.
 const (
 	printStatus = 400
 	printMillis = 1000
 )
 
-// printer is Envoy's configuration of the logger that prints, in the format that Istio's own access log has by default
+// printer is Envoy's configuration of the logger that prints. Its format is the default one of
+// Istio's own access log
 // (https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/accesslog/v3/accesslog.proto).
 func printer() map[string]any {
 	atLeast := func(value int, name string) map[string]any {
@@ -93,14 +101,16 @@ func printer() map[string]any {
 			map[string]any{"response_flag_filter": map[string]any{}},
 		}}},
 		"typed_config": map[string]any{
-			"@type":      "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-			"path":       "/dev/stdout",
-			"log_format": map[string]any{"text_format_source": map[string]any{"inline_string": model.EnvoyTextLogFormat}},
+			"@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+			"path":  "/dev/stdout",
+			"log_format": map[string]any{
+				"text_format_source": map[string]any{"inline_string": model.EnvoyTextLogFormat},
+			},
 		},
 	}
 }
 
-// logger is Envoy's configuration of one logger that streams
+// logger is Envoy's configuration of a logger that streams
 // (https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/access_loggers/grpc/v3/als.proto).
 func logger(ns, collector, name string, headers []string) map[string]any {
 	return map[string]any{
@@ -113,11 +123,12 @@ func logger(ns, collector, name string, headers []string) map[string]any {
 				"grpc_service": map[string]any{"envoy_grpc": map[string]any{
 					"cluster_name": fmt.Sprintf("outbound|9000||%s.%s.svc.%s", collector, ns, domain),
 				}},
-				// Entries come as they are made: a message for each worker and tenth of a second, at any rate.
+				// The interval bounds the rate to one message for each worker and tenth of a second.
 				"buffer_flush_interval": "0.1s",
 				"buffer_size_bytes":     64 << 10,
 				"custom_tags": []any{map[string]any{
-					// RAW is the cluster's own name; without it an alternative name for statistics would take its place.
+					// RAW is the cluster's own name. Without it Envoy logs an alternative name for
+					// statistics, if there is one.
 					"tag": accesslog.ClusterTag, "value": "%UPSTREAM_CLUSTER_RAW%",
 				}},
 			},

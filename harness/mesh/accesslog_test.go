@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Istio's own validation takes the filter, and each place on the way has a logger of its own.
+// Istio's own validation accepts the filter, and each place on a request's way has its own logger.
 func TestAccessLogFilterIsValid(t *testing.T) {
 	b := AccessLogFilter("demo", "collector", "x-app-version", "x-app-serial")
 	var object struct {
@@ -40,7 +40,8 @@ func TestAccessLogFilterIsValid(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for _, want := range []string{
-		ClientLog, ServerLog, GatewayLog, "outbound|9000||collector.demo.svc.cluster.local", "%UPSTREAM_CLUSTER_RAW%", "x-app-serial", "/dev/stdout",
+		ClientLog, ServerLog, GatewayLog, "outbound|9000||collector.demo.svc.cluster.local", "%UPSTREAM_CLUSTER_RAW%",
+		"x-app-serial", "/dev/stdout",
 	} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("got no %q in\n%s", want, b)

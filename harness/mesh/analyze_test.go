@@ -44,37 +44,56 @@ func TestAnalyzeFiles(t *testing.T) {
 		{name: "clean", files: []string{demoNamespace, demoRoute}},
 		{
 			name: "a subset that no rule has", files: []string{demoNamespace, toV2},
-			want: []string{"IST0101 Error VirtualService demo/my-service: Referenced host+subset in destinationrule not found"},
+			want: []string{"IST0101 Error VirtualService demo/my-service: Referenced host+subset in destinationrule " +
+				"not found"},
 		},
-		{name: "the later file counts", files: []string{demoNamespace, toV2, strings.ReplaceAll(demoRoute, "io/v1", "io/v1beta1")}},
+		{name: "the later file counts", files: []string{
+			demoNamespace, toV2, strings.ReplaceAll(demoRoute, "io/v1", "io/v1beta1"),
+		}},
 		{
 			name: "the later file counts, for worse", files: []string{demoNamespace, demoRoute, toV2},
 			want: []string{"IST0101"},
 		},
 		{
-			name:  "weights of nothing",
-			files: []string{demoNamespace, strings.ReplaceAll(demoRoute, "subset: v1}}", "subset: v1}, weight: 0}, {destination: {host: my-service}, weight: 0}")},
-			want:  []string{"IST0106 Error VirtualService demo/my-service: Schema validation error: total destination weight = 0"},
+			name: "weights of nothing",
+			files: []string{demoNamespace, strings.ReplaceAll(
+				demoRoute, "subset: v1}}", "subset: v1}, weight: 0}, {destination: {host: my-service}, weight: 0}",
+			)},
+			want: []string{"IST0106 Error VirtualService demo/my-service: Schema validation error: total " +
+				"destination weight = 0"},
 		},
 		{
-			name: "no injection", files: []string{strings.ReplaceAll(demoNamespace, "istio-injection", "other"), demoRoute},
+			name:  "no injection",
+			files: []string{strings.ReplaceAll(demoNamespace, "istio-injection", "other"), demoRoute},
 		},
 		{
-			name: "the namespace is in no file", files: []string{demoNamespace[strings.Index(demoNamespace, "---"):], demoRoute},
+			name:  "the namespace is in no file",
+			files: []string{demoNamespace[strings.Index(demoNamespace, "---"):], demoRoute},
 		},
-		{name: "of another namespace", files: []string{demoNamespace, strings.ReplaceAll(toV2, "namespace: demo", "namespace: other")}},
+		{name: "of another namespace", files: []string{
+			demoNamespace, strings.ReplaceAll(toV2, "namespace: demo", "namespace: other"),
+		}},
 		{
-			name: "two owners of a host", files: []string{demoNamespace, demoRoute, strings.ReplaceAll(demoRoute, "{name: my-service", "{name: another")},
+			name: "two owners of a host",
+			files: []string{demoNamespace, demoRoute, strings.ReplaceAll(
+				demoRoute, "{name: my-service", "{name: another",
+			)},
 			want: []string{"IST0109 Error VirtualService demo/another", "IST0109 Error VirtualService demo/my-service"},
 		},
 		{
-			name: "a gateway that is not there", files: []string{demoNamespace, strings.ReplaceAll(demoRoute, "hosts:", "gateways: [edge], hosts:")},
-			want: []string{"IST0101 Error VirtualService demo/my-service: Referenced gateway not found", "IST0132 Warning"},
+			name:  "a gateway that is not there",
+			files: []string{demoNamespace, strings.ReplaceAll(demoRoute, "hosts:", "gateways: [edge], hosts:")},
+			want: []string{
+				"IST0101 Error VirtualService demo/my-service: Referenced gateway not found", "IST0132 Warning",
+			},
 		},
-		// Files alone do not show the rest: Kubernetes' own kinds are not looked at.
-		{name: "a host that no service has", files: []string{demoNamespace, strings.ReplaceAll(demoRoute, "host: my-service, subset: v1", "host: their-service")}},
+		// Files alone do not show the rest, because Kubernetes' own kinds are not looked at.
+		{name: "a host that no service has", files: []string{
+			demoNamespace, strings.ReplaceAll(demoRoute, "host: my-service, subset: v1", "host: their-service"),
+		}},
 		{
-			name: "labels that no pod has", files: []string{strings.ReplaceAll(demoNamespace, "version: v1", "version: v1.0"), demoRoute, `
+			name: "labels that no pod has",
+			files: []string{strings.ReplaceAll(demoNamespace, "version: v1", "version: v1.0"), demoRoute, `
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: my-service-v1, namespace: demo}
@@ -114,7 +133,7 @@ func findings(t *testing.T, files []string) []string {
 	return all
 }
 
-// Not one of the first scenarios' files, label-mismatch's among them, shows anything in files alone.
+// The files of the first scenarios, label-mismatch among them, show nothing in files alone.
 func TestAnalyzeFilesOfScenarios(t *testing.T) {
 	files, err := filepath.Glob("../../scenarios/*/1-*.yaml")
 	if err != nil || len(files) == 0 {
@@ -145,7 +164,8 @@ func TestAnalyzeFilesThatAreNone(t *testing.T) {
 		"kind: [":  "file 2: parse document 1",
 		"foo: bar": "file 2: document 1 lacks apiVersion",
 	} {
-		if _, err := AnalyzeFiles(t.Context(), [][]byte{[]byte(demoNamespace), []byte(file)}, "demo"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := AnalyzeFiles(t.Context(), [][]byte{[]byte(demoNamespace), []byte(file)}, "demo"); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got error %v, want %q", file, err, want)
 		}
 	}

@@ -18,15 +18,15 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// A Notice is what istiod's log says that it did, in its own time.
+// A Notice is something that istiod did, by its log and at its time.
 type Notice struct {
 	At   time.Time
 	Kind NoticeKind
-	// Config is the object that a Debounced notice names, such as VirtualService/demo/my-service; More tells that there
-	// were others, which it does not name.
+	// Config is the object that a Debounced notice names, such as VirtualService/demo/my-service.
+	// More tells that there were others, which the notice does not name.
 	Config string
 	More   bool
-	// Proxy is the one that a Pushed or Rejected notice is about; Namespace may be empty.
+	// Proxy is the one that a Pushed or Rejected notice is about. Its Namespace may be empty.
 	Proxy Proxy
 	// Type is what was pushed: CDS, EDS, LDS or RDS.
 	Type string
@@ -38,15 +38,16 @@ type Notice struct {
 type NoticeKind string
 
 const (
-	// Debounced says that no change had come for PILOT_DEBOUNCE_AFTER, and istiod began to work out what follows from those before.
+	// Debounced: no change had come for PILOT_DEBOUNCE_AFTER, and istiod began to work out what
+	// follows from the earlier ones.
 	Debounced NoticeKind = "debounced"
-	// Pushed says that it sent configuration to a proxy.
+	// Pushed: istiod sent configuration to a proxy.
 	Pushed NoticeKind = "pushed"
-	// Rejected says that a proxy would not take it (a NACK).
+	// Rejected: a proxy did not accept it (a NACK).
 	Rejected NoticeKind = "rejected"
 )
 
-// The log lines, from istio.io/istio/pilot/pkg/xds (discovery.go, delta.go) at the default level.
+// These are the log lines of istio.io/istio/pilot/pkg/xds (discovery.go, delta.go) at the default level.
 var (
 	debounceLine = regexp.MustCompile(`^Push debounce stable\[\d+\] \d+ for config (\S+?)(?: and \d+ more configs)?: `)
 	moreConfigs  = regexp.MustCompile(` and \d+ more configs: `)
@@ -54,9 +55,9 @@ var (
 	rejectLine   = regexp.MustCompile(`^ADS:(\w+): ACK ERROR (\S+) (.*)`)
 )
 
-// FollowControlPlane hands over what the istiods of the mesh log from since on, one call at a time, until ctx ends, which is
-// no error. An istiod that ends and one that begins are followed too. What istiod logs depends on its log level; at Istio's
-// default it is all that a Notice can be.
+// FollowControlPlane calls sink with what the mesh's istiods log from since on, one call at a time,
+// until ctx ends, which is not an error. It also follows an istiod that starts later. What istiod
+// logs depends on its log level. Istio's default level has every kind of Notice.
 func FollowControlPlane(ctx context.Context, k *kube.Client, m Installed, since time.Time, sink func(Notice)) error {
 	var (
 		mu        sync.Mutex
@@ -65,7 +66,7 @@ func FollowControlPlane(ctx context.Context, k *kube.Client, m Installed, since 
 		last      error
 	)
 	defer wg.Wait()
-	err := wait.PollUntilContextCancel(ctx, refresh, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextCancel(ctx, refreshEvery, true, func(ctx context.Context) (bool, error) {
 		pods, err := k.Pods(ctx, m.Namespace, m.Selector())
 		if last = err; err != nil {
 			return false, nil
@@ -95,7 +96,7 @@ func FollowControlPlane(ctx context.Context, k *kube.Client, m Installed, since 
 						break
 					}
 				}
-				// Should it come back, it is listed again.
+				// If the pod comes back, it is listed again.
 				mu.Lock()
 				defer mu.Unlock()
 				delete(following, pod.Name)
@@ -117,22 +118,22 @@ func readNotices(r io.Reader, from time.Time, sink func(Notice)) time.Time {
 		if err != nil {
 			return last
 		}
-		at, text, ok := logLine(line)
-		// A log is read again from a whole second on.
+		at, text, ok := parseLogLine(line)
+		// The API server repeats a log from a whole second on.
 		if !ok || !at.After(from) {
 			continue
 		}
 		last = at
-		if n, ok := notice(text); ok {
+		if n, ok := parseNotice(text); ok {
 			n.At = at
 			sink(n)
 		}
 	}
 }
 
-// logLine takes the time and the message out of a line of istiod's log: of its columns time, level, scope and message, which
-// are set apart by tabs, or of its JSON form.
-func logLine(line string) (at time.Time, text string, ok bool) {
+// parseLogLine takes the time and the message from a line of istiod's log. The line has the columns
+// time, level, scope and message, separated by tabs, or is JSON.
+func parseLogLine(line string) (at time.Time, text string, ok bool) {
 	line = strings.TrimSpace(line)
 	if strings.HasPrefix(line, "{") {
 		var l struct {
@@ -150,27 +151,27 @@ func logLine(line string) (at time.Time, text string, ok bool) {
 	return at, columns[len(columns)-1], true
 }
 
-// notice reads a message. Most are no notice.
-func notice(text string) (Notice, bool) {
+// parseNotice reads a message. Most messages are not a notice.
+func parseNotice(text string) (Notice, bool) {
 	if m := debounceLine.FindStringSubmatch(text); m != nil {
 		return Notice{Kind: Debounced, Config: m[1], More: moreConfigs.MatchString(text)}, true
 	}
 	if m := pushLine.FindStringSubmatch(text); m != nil {
-		return Notice{Kind: Pushed, Type: m[1], Proxy: proxyOf(m[2])}, true
+		return Notice{Kind: Pushed, Type: m[1], Proxy: parseProxyID(m[2])}, true
 	}
 	if m := rejectLine.FindStringSubmatch(text); m != nil {
-		// A connection's id is its proxy's with a number: pod.namespace-7.
+		// A connection's id is its proxy's id with a number: pod.namespace-7.
 		id := m[2]
 		if i := strings.LastIndexByte(id, '-'); i > 0 {
 			id = id[:i]
 		}
-		return Notice{Kind: Rejected, Type: m[1], Proxy: proxyOf(id), Text: m[3]}, true
+		return Notice{Kind: Rejected, Type: m[1], Proxy: parseProxyID(id), Text: m[3]}, true
 	}
 	return Notice{}, false
 }
 
-// proxyOf reads the id that istiod gives a proxy: pod.namespace.
-func proxyOf(id string) Proxy {
+// parseProxyID reads the id that istiod gives a proxy: pod.namespace.
+func parseProxyID(id string) Proxy {
 	pod, ns, _ := strings.Cut(id, ".")
 	return Proxy{Namespace: ns, Pod: pod}
 }

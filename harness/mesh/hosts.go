@@ -14,19 +14,24 @@ import (
 type Host struct {
 	// Address is "ip:port".
 	Address string
-	// Ejected tells that the proxy's outlier detection has put it aside.
+	// Ejected tells that the proxy's outlier detection ejected it.
 	Ejected bool
-	// Unhealthy tells that istiod or a health check calls it so. Neither such a host nor an ejected one gets requests, unless the proxy is in
-	// panic (DestinationRule's minHealthPercent).
+	// Unhealthy tells that istiod or a health check calls it unhealthy. The proxy sends requests to
+	// neither such a host nor an ejected one, unless it is in panic mode (DestinationRule's
+	// minHealthPercent).
 	Unhealthy bool
 }
 
-// Hosts reads the hosts that p has in a cluster, such as "outbound|80|v2|my-service.demo.svc.cluster.local", from Envoy's admin
-// interface (GET /clusters?format=json, envoy.admin.v3.Clusters). They are not known where the proxy has no such cluster.
+// clustersPath asks Envoy's admin interface for the hosts of all clusters.
+const clustersPath = "/clusters?format=json"
+
+// Hosts reads the hosts that p has in a cluster, such as
+// "outbound|80|v2|my-service.demo.svc.cluster.local", from Envoy's admin interface
+// (envoy.admin.v3.Clusters). known is false if the proxy has no such cluster.
 func Hosts(ctx context.Context, k *kube.Client, p Proxy, cluster string) (hosts []Host, known bool, err error) {
 	client := k.PodHTTP(p.Namespace, p.Pod, adminPort)
 	defer client.CloseIdleConnections()
-	b, err := admin(ctx, client, "/clusters?format=json")
+	b, err := admin(ctx, client, clustersPath)
 	if err == nil {
 		hosts, known, err = readHosts(b, cluster)
 	}
@@ -36,17 +41,13 @@ func Hosts(ctx context.Context, k *kube.Client, p Proxy, cluster string) (hosts 
 	return hosts, known, nil
 }
 
+// readHosts finds the hosts of one cluster in an answer to clustersPath.
 func readHosts(clusters []byte, cluster string) (hosts []Host, known bool, err error) {
 	var all struct {
 		ClusterStatuses []struct {
 			Name         string `json:"name"`
 			HostStatuses []struct {
-				Address struct {
-					SocketAddress struct {
-						Address   string `json:"address"`
-						PortValue int    `json:"port_value"`
-					} `json:"socket_address"`
-				} `json:"address"`
+				Address      envoyAddress `json:"address"`
 				HealthStatus struct {
 					FailedActiveHealthCheck bool   `json:"failed_active_health_check"`
 					FailedOutlierCheck      bool   `json:"failed_outlier_check"`
@@ -63,15 +64,32 @@ func readHosts(clusters []byte, cluster string) (hosts []Host, known bool, err e
 			continue
 		}
 		for _, h := range c.HostStatuses {
-			a, s := h.Address.SocketAddress, h.HealthStatus
-			taken := s.EDSHealthStatus == "" || s.EDSHealthStatus == "UNKNOWN" || s.EDSHealthStatus == "HEALTHY"
+			s := h.HealthStatus
 			hosts = append(hosts, Host{
-				Address:   net.JoinHostPort(a.Address, strconv.Itoa(a.PortValue)),
+				Address:   h.Address.String(),
 				Ejected:   s.FailedOutlierCheck,
-				Unhealthy: !taken || s.FailedActiveHealthCheck,
+				Unhealthy: !healthyEDS(s.EDSHealthStatus) || s.FailedActiveHealthCheck,
 			})
 		}
 		return hosts, true, nil
 	}
 	return nil, false, nil
+}
+
+// healthyEDS tells whether a proxy sends requests to an endpoint with this status of Envoy's endpoint discovery (EDS).
+func healthyEDS(status string) bool {
+	return status == "" || status == "UNKNOWN" || status == "HEALTHY"
+}
+
+// An envoyAddress is Envoy's envoy.config.core.v3.Address of a socket.
+type envoyAddress struct {
+	SocketAddress struct {
+		Address   string `json:"address"`
+		PortValue int    `json:"port_value"`
+	} `json:"socket_address"`
+}
+
+// String is "ip:port".
+func (a envoyAddress) String() string {
+	return net.JoinHostPort(a.SocketAddress.Address, strconv.Itoa(a.SocketAddress.PortValue))
 }

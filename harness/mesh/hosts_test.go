@@ -9,11 +9,16 @@ import (
 const clustersOf = `{"cluster_statuses": [
 {"name": "outbound|80|v1|my-service.km.svc.cluster.local", "added_via_api": true},
 {"name": "outbound|80|v2|my-service.km.svc.cluster.local", "added_via_api": true, "host_statuses": [
-  {"address": {"socket_address": {"address": "10.244.0.7", "port_value": 8080}}, "health_status": {"failed_outlier_check": true, "eds_health_status": "HEALTHY"}, "weight": 1},
-  {"address": {"socket_address": {"address": "10.244.0.8", "port_value": 8080}}, "health_status": {"eds_health_status": "HEALTHY"}, "weight": 1},
-  {"address": {"socket_address": {"address": "10.244.0.9", "port_value": 8080}}, "health_status": {"eds_health_status": "UNHEALTHY"}, "weight": 1},
-  {"address": {"socket_address": {"address": "fd00::a", "port_value": 8080}}, "health_status": {}, "weight": 1},
-  {"address": {"socket_address": {"address": "10.244.0.11", "port_value": 8080}}, "health_status": {"failed_active_health_check": true, "eds_health_status": "HEALTHY"}}
+  {"address": {"socket_address": {"address": "10.244.0.7", "port_value": 8080}},
+   "health_status": {"failed_outlier_check": true, "eds_health_status": "HEALTHY"}, "weight": 1},
+  {"address": {"socket_address": {"address": "10.244.0.8", "port_value": 8080}},
+   "health_status": {"eds_health_status": "HEALTHY"}, "weight": 1},
+  {"address": {"socket_address": {"address": "10.244.0.9", "port_value": 8080}},
+   "health_status": {"eds_health_status": "UNHEALTHY"}, "weight": 1},
+  {"address": {"socket_address": {"address": "fd00::a", "port_value": 8080}},
+   "health_status": {}, "weight": 1},
+  {"address": {"socket_address": {"address": "10.244.0.11", "port_value": 8080}},
+   "health_status": {"failed_active_health_check": true, "eds_health_status": "HEALTHY"}}
 ]}]}`
 
 func TestReadHosts(t *testing.T) {
@@ -39,19 +44,19 @@ func TestReadHosts(t *testing.T) {
 	}
 }
 
-// A host that the proxy ejected by itself is one that it holds; one that istiod calls unhealthy is not.
+// The proxy has a host that it ejected itself, and not one that istiod calls unhealthy.
 func TestEjectedHostsAreHeld(t *testing.T) {
 	const cluster = "outbound|80|v2|my-service.km.svc.cluster.local"
-	h := holding{state: newState(), aside: map[string][]string{cluster: {"10.244.0.7:8080", "10.244.0.9:8080"}}}
+	h := proxyConfig{state: newState(), unhealthy: map[string][]string{cluster: {"10.244.0.7:8080", "10.244.0.9:8080"}}}
 	h.endpoints[cluster] = []string{"10.244.0.8:8080"}
 	want := newState()
 	want.endpoints[cluster] = []string{"10.244.0.8:8080"}
-	if h.ejected(want) {
-		t.Error("nothing that is wanted is aside, and the proxy is to be asked")
+	if h.lacksEndpoint(want) {
+		t.Error("nothing that is wanted is unhealthy, and the proxy is to be asked")
 	}
 	want.endpoints[cluster] = []string{"10.244.0.7:8080", "10.244.0.8:8080"}
-	if !h.ejected(want) {
-		t.Error("a wanted host is aside, and the proxy is not to be asked")
+	if !h.lacksEndpoint(want) {
+		t.Error("a wanted host is unhealthy, and the proxy is not to be asked")
 	}
 	if err := h.readEjected([]byte(clustersOf)); err != nil {
 		t.Fatal(err)

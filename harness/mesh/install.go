@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,20 +22,19 @@ import (
 )
 
 const (
-	// appliedSum is LabNamespace's note of which Manifests were applied to the end.
+	// appliedSum is LabNamespace's annotation with the Sum of the Manifests that were applied completely.
 	appliedSum = "canarylab.io/istio-applied"
-	// dryRunWithin bounds one try of an injection. A service address that is not yet routed would hold it for as long
-	// as the webhook's timeout of 10 s.
+	// dryRunWithin bounds one try of an injection. While the webhook's service address is not
+	// routed yet, a try would last until the webhook's timeout of 10 s.
 	dryRunWithin = 500 * time.Millisecond
-	// fact is how often a fact of the control plane is looked at.
-	fact = 50 * time.Millisecond
 )
 
-// InstallCore applies the control plane and waits until it does its work: istiod serves, both webhooks are trusted, and
-// a pod that is tried out (and not created) comes back with a sidecar. From then on pods can be created and Istio's
-// objects applied. Where the same Manifests were applied before, it only waits.
+// InstallCore applies the control plane and waits until it works: istiod serves, both webhooks are
+// trusted, and a dry run of a pod's creation returns it with a sidecar. From then on pods can be
+// created and Istio's objects applied. If the same Manifests were applied before, InstallCore only
+// waits.
 //
-// On ctx end the error has what was seen last, and istiod's state, events and last log lines.
+// When ctx ends, the error has what was seen last, and istiod's state, events and last log lines.
 func InstallCore(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progress) error {
 	if err := install(ctx, k, m, p); err != nil {
 		return fmt.Errorf("install Istio: %w", err)
@@ -47,15 +47,15 @@ func install(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progres
 		return err
 	}
 	for _, s := range []struct {
-		step string
-		fact func(context.Context, *kube.Client) error
+		step  string
+		check func(context.Context, *kube.Client) error
 	}{
 		{"istio: istiod", istiodServes},
 		{"istio: webhooks", webhooksTrusted},
 		{"istio: injection", podInjected},
 	} {
 		done := cluster.Begin(p, s.step)
-		err := until(ctx, k, s.step, s.fact)
+		err := waitFor(ctx, k, s.step, s.check)
 		done(err)
 		if err != nil {
 			return err
@@ -75,40 +75,36 @@ func applyOnce(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progr
 	}
 	done := cluster.Begin(p, "istio: apply")
 	defer func() { done(err) }()
-	if err := nobodysElse(ctx, k, m); err != nil {
+	if err := checkForeign(ctx, k, m); err != nil {
 		return err
 	}
+	injected := withLabels(map[string]string{injectionLabel: "enabled"}, m.Labels)
 	objects := append([]*unstructured.Unstructured{
-		namespace(Namespace, m.Labels, nil),
-		namespace(LabNamespace, with(map[string]string{injectionLabel: "enabled"}, m.Labels), nil),
+		namespace(Namespace, m.Labels, nil), namespace(LabNamespace, injected, nil),
 	}, m.Core...)
 	if err := k.ApplyObjects(ctx, objects); err != nil {
 		return err
 	}
-	// Last, so that an apply which was cut short is done again.
+	// The annotation comes last, so that an apply which was interrupted is done again.
 	return k.ApplyObjects(ctx, []*unstructured.Unstructured{
-		namespace(LabNamespace, with(map[string]string{injectionLabel: "enabled"}, m.Labels), map[string]any{appliedSum: m.Sum}),
+		namespace(LabNamespace, injected, map[string]any{appliedSum: m.Sum}),
 	})
 }
 
-// nobodysElse refuses to install a guest's Istio where parts of another one are, with or without an istiod: Uninstall would take them away.
-func nobodysElse(ctx context.Context, k *kube.Client, m Manifests) error {
+// checkForeign refuses to install the lab's Istio on a borrowed cluster that has parts of another
+// one, with or without an istiod, because Uninstall would remove them.
+func checkForeign(ctx context.Context, k *kube.Client, m Manifests) error {
 	if len(m.Labels) == 0 {
 		return nil
 	}
+	namespaces := []*unstructured.Unstructured{namespace(Namespace, nil, nil), namespace(LabNamespace, nil, nil)}
+	_, foreign, err := clusterWide(ctx, k, slices.Concat(namespaces, m.Core, m.Gateway), m.Labels)
+	if err != nil {
+		return err
+	}
 	var there []string
-	for _, o := range slices.Concat([]*unstructured.Unstructured{namespace(Namespace, nil, nil), namespace(LabNamespace, nil, nil)}, m.Core, m.Gateway) {
-		if o.GetNamespace() != "" {
-			continue // it goes where its namespace does
-		}
-		ref := kube.Ref{GroupVersionKind: o.GroupVersionKind(), Name: o.GetName()}
-		got, found, err := k.Labels(ctx, ref)
-		if err != nil {
-			return err
-		}
-		if found && !apilabels.SelectorFromSet(m.Labels).Matches(apilabels.Set(got)) {
-			there = append(there, ref.String())
-		}
+	for _, ref := range foreign {
+		there = append(there, ref.String())
 	}
 	if len(there) == 0 {
 		return nil
@@ -117,10 +113,34 @@ func nobodysElse(ctx context.Context, k *kube.Client, m Manifests) error {
 	if n := len(there) - shownDifferences; n > 0 {
 		there, more = there[:shownDifferences], fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Errorf("%w: %s%s: remove them, or use the Istio that they belong to", ErrForeign, strings.Join(there, ", "), more)
+	return fmt.Errorf("%w: %s%s: remove them, or use the Istio that they belong to",
+		ErrForeign, strings.Join(there, ", "), more)
 }
 
-// ErrForeign is wrapped by the error of an installation that would take over what is somebody else's.
+// clusterWide returns those of objects that are in the cluster and in no namespace: the lab's, which have
+// labels, and foreign ones.
+func clusterWide(
+	ctx context.Context, k *kube.Client, objects []*unstructured.Unstructured, labels map[string]string,
+) (own, foreign []kube.Ref, err error) {
+	for _, o := range objects {
+		if o.GetNamespace() != "" {
+			continue
+		}
+		ref := kube.Ref{GroupVersionKind: o.GroupVersionKind(), Name: o.GetName()}
+		got, found, err := k.Labels(ctx, ref)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case found && apilabels.SelectorFromSet(labels).Matches(apilabels.Set(got)):
+			own = append(own, ref)
+		case found:
+			foreign = append(foreign, ref)
+		}
+	}
+	return own, foreign, nil
+}
+
+// ErrForeign is wrapped by the error of an installation that would overwrite somebody else's objects.
 var ErrForeign = errors.New("parts of an Istio that is not the lab's are in the cluster")
 
 func namespace(name string, labels map[string]string, annotations map[string]any) *unstructured.Unstructured {
@@ -135,10 +155,10 @@ func namespace(name string, labels map[string]string, annotations map[string]any
 	return &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": meta}}
 }
 
-// until waits for a fact, and says on ctx end what stood in its way.
-func until(ctx context.Context, k *kube.Client, what string, check func(context.Context, *kube.Client) error) error {
+// waitFor waits until check succeeds. When ctx ends, the error says what check saw last.
+func waitFor(ctx context.Context, k *kube.Client, what string, check func(context.Context, *kube.Client) error) error {
 	var last error
-	err := wait.PollUntilContextCancel(ctx, fact, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
 		last = check(ctx, k)
 		return last == nil, nil
 	})
@@ -148,7 +168,7 @@ func until(ctx context.Context, k *kube.Client, what string, check func(context.
 	return nil
 }
 
-// istiodServes: the Service that webhooks and proxies go to has a ready endpoint.
+// istiodServes checks that the Service which webhooks and proxies call has a ready endpoint.
 func istiodServes(ctx context.Context, k *kube.Client) error {
 	slices, err := k.Kubernetes().DiscoveryV1().EndpointSlices(Namespace).List(ctx, metav1.ListOptions{
 		LabelSelector: discoveryv1.LabelServiceName + "=" + istiodName,
@@ -167,9 +187,9 @@ func istiodServes(ctx context.Context, k *kube.Client) error {
 	return errors.New("istiod is not ready")
 }
 
-// webhooksTrusted: istiod has put its CA into its webhooks, without which the API server refuses to call them.
+// webhooksTrusted checks that istiod has put its CA into its webhooks. Without it the API server does not call them.
 func webhooksTrusted(ctx context.Context, k *kube.Client) error {
-	// Both charts label their webhooks app=sidecar-injector or app=istiod; an existing cluster may have others too.
+	// Both charts label their webhooks app=sidecar-injector or app=istiod. An existing cluster may have others too.
 	mine := metav1.ListOptions{LabelSelector: "app in (sidecar-injector,istiod)"}
 	admission := k.Kubernetes().AdmissionregistrationV1()
 	mutating, err := admission.MutatingWebhookConfigurations().List(ctx, mine)
@@ -183,25 +203,27 @@ func webhooksTrusted(ctx context.Context, k *kube.Client) error {
 	if len(mutating.Items) == 0 || len(validating.Items) == 0 {
 		return errors.New("the webhooks of Istio are missing")
 	}
+	trusted := func(webhook, configuration string, client admissionv1.WebhookClientConfig) {
+		if len(client.CABundle) == 0 && err == nil {
+			err = fmt.Errorf("webhook %s of %s has no CA yet", webhook, configuration)
+		}
+	}
 	for _, c := range mutating.Items {
 		for _, w := range c.Webhooks {
-			if len(w.ClientConfig.CABundle) == 0 {
-				return fmt.Errorf("webhook %s of %s has no CA yet", w.Name, c.Name)
-			}
+			trusted(w.Name, c.Name, w.ClientConfig)
 		}
 	}
 	for _, c := range validating.Items {
 		for _, w := range c.Webhooks {
-			if len(w.ClientConfig.CABundle) == 0 {
-				return fmt.Errorf("webhook %s of %s has no CA yet", w.Name, c.Name)
-			}
+			trusted(w.Name, c.Name, w.ClientConfig)
 		}
 	}
-	return nil
+	return err
 }
 
-// podInjected: the API server, asked what would become of a pod, answers with one that has a sidecar; and what a
-// sidecar needs to start, the CA certificate that istiod puts into every namespace, is there.
+// podInjected checks that a dry run of a pod's creation returns it with a sidecar, and that the
+// namespace has what a sidecar needs to start: the CA certificate that istiod puts into every
+// namespace.
 func podInjected(ctx context.Context, k *kube.Client) error {
 	core := k.Kubernetes().CoreV1()
 	if _, err := core.ConfigMaps(LabNamespace).Get(ctx, "istio-ca-root-cert", metav1.GetOptions{}); err != nil {
@@ -222,8 +244,8 @@ func podInjected(ctx context.Context, k *kube.Client) error {
 	return nil
 }
 
-// InstallGateway applies the ingress gateway, if m has one, and waits until it is ready. It needs istiod to be at work,
-// and can go on beside the start of an app.
+// InstallGateway applies the ingress gateway, if m has one, and waits until it is ready. It needs a
+// working istiod, and can run while an app starts.
 func InstallGateway(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progress) (err error) {
 	if len(m.Gateway) == 0 {
 		return nil
@@ -237,4 +259,22 @@ func InstallGateway(ctx context.Context, k *kube.Client, m Manifests, p cluster.
 		return fmt.Errorf("install the ingress gateway: %w", err)
 	}
 	return nil
+}
+
+// Uninstall removes the cluster-wide objects of an Istio that was installed with Options.Labels.
+// Objects in namespaces go with these. Objects without the labels belong to somebody else and stay,
+// whatever their names are.
+func Uninstall(ctx context.Context, k *kube.Client, labels map[string]string) error {
+	if len(labels) == 0 {
+		return errors.New("uninstall Istio: no labels to tell the lab's objects by")
+	}
+	m, err := Render(Options{Gateway: true})
+	if err != nil {
+		return err
+	}
+	own, _, err := clusterWide(ctx, k, slices.Concat(m.Core, m.Gateway), labels)
+	if err != nil {
+		return err
+	}
+	return k.Delete(ctx, own...)
 }

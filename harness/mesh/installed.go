@@ -16,27 +16,31 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// revisionLabel is how a namespace or a pod asks for the sidecars of one revision, and what istiod's Deployment says it is
-// (https://istio.io/latest/docs/setup/upgrade/canary/).
+// revisionLabel is the label by which a namespace or a pod asks for the sidecars of one revision.
+// istiod's Deployment has it too (https://istio.io/latest/docs/setup/upgrade/canary/).
 const revisionLabel = "istio.io/rev"
 
-// injectionLabel is how a namespace asks for the sidecars of the default revision.
+// injectionLabel is the label by which a namespace asks for the sidecars of the default revision.
 const injectionLabel = "istio-injection"
 
 // An Installed is one revision of the Istio that is in a cluster.
 type Installed struct {
-	// Namespace is istiod's, which is the mesh's root namespace too.
+	// Namespace is istiod's, which is also the mesh's root namespace.
 	Namespace string
-	// Revision is istiod's own name for itself; "default" for an installation without revisions.
+	// Revision is istiod's own name for itself. It is "default" for an installation without revisions.
 	Revision string
-	// Injection is the label with which a namespace asks for this revision's sidecars, empty for istio-injection: enabled. It
-	// differs from Revision where that has a tag.
+	// Injection is the value of the label by which a namespace asks for this revision's sidecars.
+	// It is empty for istio-injection: enabled, and differs from Revision where the revision has a
+	// tag.
 	Injection string
-	// Version is that of istiod's image, such as "1.31.0"; it is the tag where that is no version.
+	// Version is that of istiod's image, such as "1.31.0", or the image's tag if that is not a version.
 	Version string
 	// Image is istiod's.
 	Image string
 }
+
+// anyIstiod lists the Deployments of istiod, of every revision.
+var anyIstiod = metav1.ListOptions{LabelSelector: "app=" + istiodName}
 
 // Own is the Istio that the lab installs itself.
 var Own = Installed{Namespace: Namespace, Revision: "default"}
@@ -49,7 +53,7 @@ func (m Installed) Selector() string {
 	return "app=" + istiodName + "," + revisionLabel + "=" + m.Revision
 }
 
-// configMap is where istiod reads the mesh's configuration.
+// configMap names the ConfigMap from which istiod reads the mesh's configuration.
 func (m Installed) configMap() string {
 	if m.Revision == "" || m.Revision == "default" {
 		return "istio"
@@ -57,8 +61,8 @@ func (m Installed) configMap() string {
 	return "istio-" + m.Revision
 }
 
-// Inject changes the label with which a namespace asks for sidecars into the one that m listens to. A namespace that does not ask
-// stays as it is.
+// Inject changes the label by which a namespace asks for sidecars into the one that m serves. It
+// does not change a namespace that does not ask.
 func (m Installed) Inject(namespace *unstructured.Unstructured) {
 	all := namespace.GetLabels()
 	if m.Injection == "" || all[injectionLabel] != "enabled" {
@@ -70,12 +74,13 @@ func (m Installed) Inject(namespace *unstructured.Unstructured) {
 	namespace.SetLabels(all)
 }
 
-// Find returns the Istio that is in the cluster. Where there are several revisions, it is the one that namespaces get which ask
-// for injection without naming one; revision picks another one, by its name or by a tag's. The error wraps ErrNoIstio where there
-// is none, and names those that there are where none is the default. also are labels that the namespaces will have besides: a webhook may
-// ask for them.
+// Find returns the Istio that is in the cluster. If there are several revisions, it returns the one
+// that serves namespaces which ask for injection without naming a revision. revision picks another
+// one, by its name or by a tag's. also are further labels that the namespaces will have, because a
+// webhook may ask for them. The error wraps ErrNoIstio if there is none, and names the revisions
+// that there are if none is the default.
 func Find(ctx context.Context, k *kube.Client, revision string, also map[string]string) (Installed, error) {
-	list, err := k.Kubernetes().AppsV1().Deployments("").List(ctx, metav1.ListOptions{LabelSelector: "app=" + istiodName})
+	list, err := k.Kubernetes().AppsV1().Deployments("").List(ctx, anyIstiod)
 	if err != nil {
 		return Installed{}, fmt.Errorf("look for istiod: %w", err)
 	}
@@ -86,19 +91,20 @@ func Find(ctx context.Context, k *kube.Client, revision string, also map[string]
 	if err != nil {
 		return Installed{}, err
 	}
-	// A webhook calls one revision's istiod. The one that is wanted is the one whose webhook answers to the namespace's label.
+	// A webhook calls the istiod of one revision. The wanted revision is that of the webhook which
+	// selects the namespace's label.
 	label := map[string]string{injectionLabel: "enabled"}
 	if revision != "" {
 		label = map[string]string{revisionLabel: revision}
 	}
 	maps.Copy(label, also)
 	for _, i := range injectors {
-		if !i.takes(label) {
+		if !i.injects(label) {
 			continue
 		}
 		for _, d := range list.Items {
 			found := installed(d)
-			if i.revision != found.Revision || i.in != "" && i.in != found.Namespace {
+			if i.revision != found.Revision || i.namespace != "" && i.namespace != found.Namespace {
 				continue
 			}
 			found.Injection = revision
@@ -115,7 +121,8 @@ func Find(ctx context.Context, k *kube.Client, revision string, also map[string]
 	if revision != "" {
 		want = "revision " + revision
 	}
-	return Installed{}, fmt.Errorf("no webhook injects sidecars for %s; the revisions of Istio here are %s: name one (--istio-revision)", want, strings.Join(there, ", "))
+	const none = "no webhook injects sidecars for %s; the revisions of Istio here are %s: name one (--istio-revision)"
+	return Installed{}, fmt.Errorf(none, want, strings.Join(there, ", "))
 }
 
 func installed(d appsv1.Deployment) Installed {
@@ -128,7 +135,7 @@ func installed(d appsv1.Deployment) Installed {
 			continue
 		}
 		m.Image = c.Image
-		image, _, _ := strings.Cut(c.Image, "@") // a digest
+		image, _, _ := strings.Cut(c.Image, "@") // without a digest
 		_, m.Version, _ = strings.Cut(image[strings.LastIndexByte(image, '/')+1:], ":")
 	}
 	return m
@@ -136,22 +143,24 @@ func installed(d appsv1.Deployment) Installed {
 
 // An injector is one entry of a webhook configuration that adds sidecars.
 type injector struct {
-	revision  string
-	namespace labels.Selector
-	// in is the namespace of the istiod that it calls; empty where it goes by a URL.
-	in string
+	revision string
+	// selector picks the namespaces.
+	selector labels.Selector
+	// namespace is that of the istiod that it calls. It is empty where it calls a URL.
+	namespace string
 }
 
-// takes tells whether pods of a namespace with these labels get a sidecar from it.
-func (i injector) takes(namespace map[string]string) bool {
+// injects tells whether pods of a namespace with these labels get a sidecar from it.
+func (i injector) injects(namespace map[string]string) bool {
 	all := maps.Clone(namespace)
-	// Namespaces have it from the API server; selectors leave out Kubernetes' own by it.
+	// The API server sets this label on every namespace, and selectors exclude Kubernetes' own namespaces by it.
 	all["kubernetes.io/metadata.name"] = LabNamespace
-	return i.namespace.Matches(labels.Set(all))
+	return i.selector.Matches(labels.Set(all))
 }
 
 func injectors(ctx context.Context, k *kube.Client) ([]injector, error) {
-	list, err := k.Kubernetes().AdmissionregistrationV1().MutatingWebhookConfigurations().List(ctx, metav1.ListOptions{LabelSelector: "app=sidecar-injector"})
+	webhooks := k.Kubernetes().AdmissionregistrationV1().MutatingWebhookConfigurations()
+	list, err := webhooks.List(ctx, metav1.ListOptions{LabelSelector: "app=sidecar-injector"})
 	if err != nil {
 		return nil, fmt.Errorf("look for Istio's injection webhooks: %w", err)
 	}
@@ -166,24 +175,24 @@ func injectors(ctx context.Context, k *kube.Client) ([]injector, error) {
 			if err != nil {
 				return nil, fmt.Errorf("the selector of webhook %s of %s: %w", w.Name, c.Name, err)
 			}
-			// Entries that go by the pod's own labels only are not what a namespace asks by.
+			// An entry that selects by the pod's own labels does not answer to a namespace's label.
 			pods, err := metav1.LabelSelectorAsSelector(w.ObjectSelector)
 			if err != nil {
 				return nil, fmt.Errorf("the selector of webhook %s of %s: %w", w.Name, c.Name, err)
 			}
 			if pods.Matches(labels.Set{}) {
-				in := ""
+				namespace := ""
 				if service := w.ClientConfig.Service; service != nil {
-					in = service.Namespace
+					namespace = service.Namespace
 				}
-				all = append(all, injector{revision, selector, in})
+				all = append(all, injector{revision, selector, namespace})
 			}
 		}
 	}
 	return all, nil
 }
 
-// Serves tells whether an istiod of m is ready.
+// Serves returns an error unless an istiod of m is ready.
 func Serves(ctx context.Context, k *kube.Client, m Installed) error {
 	pods, err := k.Pods(ctx, m.Namespace, m.Selector())
 	if err != nil {

@@ -44,14 +44,17 @@ configPatches:
         filter_enforced: {default_value: {numerator: 100}}
 `
 
-// envoyFilter is one of km with a spec, in which the pairs of edit are replaced.
+// envoyFilter returns an EnvoyFilter of km with a spec, in which the pairs of edit are replaced.
 func envoyFilter(t *testing.T, spec string, edit ...string) config.Config {
 	t.Helper()
 	var filter networking.EnvoyFilter
 	if err := yaml.Unmarshal([]byte(strings.NewReplacer(edit...).Replace(spec)), &filter); err != nil {
 		t.Fatal(err)
 	}
-	return config.Config{Meta: config.Meta{GroupVersionKind: gvk.EnvoyFilter, Name: "filter", Namespace: "km"}, Spec: &filter}
+	return config.Config{
+		Meta: config.Meta{GroupVersionKind: gvk.EnvoyFilter, Name: "filter", Namespace: "km"},
+		Spec: &filter,
+	}
 }
 
 func peerAuthentication(ns string, mode security.PeerAuthentication_MutualTLS_Mode, version string) config.Config {
@@ -59,7 +62,10 @@ func peerAuthentication(ns string, mode security.PeerAuthentication_MutualTLS_Mo
 	if version != "" {
 		spec.Selector = &apitype.WorkloadSelector{MatchLabels: map[string]string{"version": version}}
 	}
-	return config.Config{Meta: config.Meta{GroupVersionKind: gvk.PeerAuthentication, Name: "default", Namespace: ns}, Spec: spec}
+	return config.Config{
+		Meta: config.Meta{GroupVersionKind: gvk.PeerAuthentication, Name: "default", Namespace: ns},
+		Spec: spec,
+	}
 }
 
 func authorizationPolicy() config.Config {
@@ -67,13 +73,16 @@ func authorizationPolicy() config.Config {
 		Meta: config.Meta{GroupVersionKind: gvk.AuthorizationPolicy, Name: "deny", Namespace: "km"},
 		Spec: &security.AuthorizationPolicy{
 			Action: security.AuthorizationPolicy_DENY,
-			Rules:  []*security.Rule{{To: []*security.Rule_To{{Operation: &security.Operation{Methods: []string{"POST"}}}}}},
+			Rules: []*security.Rule{
+				{To: []*security.Rule_To{{Operation: &security.Operation{Methods: []string{"POST"}}}}},
+			},
 		},
 	}
 }
 
-// listenersOf compares the recorded listener with what the objects of cluster95 and configs call for, where seen was there before.
-func listenersOf(t *testing.T, seen, configs []config.Config) ([]string, holding) {
+// listenersOf compares the recorded listener with what the objects of cluster95 and configs call for, after the
+// Watcher saw seen.
+func listenersOf(t *testing.T, seen, configs []config.Config) ([]string, proxyConfig) {
 	t.Helper()
 	o := cluster95()
 	for i, c := range configs {
@@ -94,7 +103,7 @@ func listenersOf(t *testing.T, seen, configs []config.Config) ([]string, holding
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := holding{state: newState()}
+	got := proxyConfig{state: newState()}
 	if s.empty() {
 		return nil, got
 	}
@@ -110,7 +119,8 @@ func listenersOf(t *testing.T, seen, configs []config.Config) ([]string, holding
 func TestDifferencesOfListeners(t *testing.T) {
 	limit := func(edit ...string) config.Config { return envoyFilter(t, rateLimit, edit...) }
 	// Its filter is in the chain of the service's port and in that for all other ports.
-	const limited, other = "listener virtualInbound, chain 0.0.0.0_8080, ", "listener virtualInbound, chain virtualInbound-catchall-http, "
+	const limited, other = "listener virtualInbound, chain 0.0.0.0_8080, ", "listener virtualInbound, chain " +
+		"virtualInbound-catchall-http, "
 	const filters = "HTTP filters, envoy.filters.http.local_ratelimit: got "
 	for _, c := range []struct {
 		name          string
@@ -124,18 +134,25 @@ func TestDifferencesOfListeners(t *testing.T) {
 		},
 		{
 			name: "another workload", configs: []config.Config{limit("version: v2", "version: v1")},
-			want: []string{`"stat_prefix":"canary"`, "names: got envoy.filters.http.local_ratelimit, want none", other + filters, "want none"},
+			want: []string{
+				`"stat_prefix":"canary"`, "names: got envoy.filters.http.local_ratelimit, want none", other + filters,
+				"want none",
+			},
 		},
 		{
 			name: "it is deleted", seen: []config.Config{limit()},
 			want: []string{limited + filters, "want none", other + filters, "want none"},
 		},
 		{
-			name: "another filter", configs: []config.Config{limit(), envoyFilter(t, rateLimit, "local_ratelimit", "buffer",
-				"extensions.filters.http.local_ratelimit.v3.LocalRateLimit", "extensions.filters.http.buffer.v3.Buffer")},
+			name: "another filter",
+			configs: []config.Config{limit(), envoyFilter(t, rateLimit, "local_ratelimit", "buffer",
+				"extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+				"extensions.filters.http.buffer.v3.Buffer")},
 			want: []string{
-				limited + "HTTP filters, envoy.filters.http.buffer: got none", "want envoy.filters.http.local_ratelimit, envoy.filters.http.buffer",
-				other + "HTTP filters, envoy.filters.http.buffer: got none", "want envoy.filters.http.local_ratelimit, envoy.filters.http.buffer",
+				limited + "HTTP filters, envoy.filters.http.buffer: got none",
+				"want envoy.filters.http.local_ratelimit, envoy.filters.http.buffer",
+				other + "HTTP filters, envoy.filters.http.buffer: got none",
+				"want envoy.filters.http.local_ratelimit, envoy.filters.http.buffer",
 			},
 		},
 		{
@@ -178,20 +195,32 @@ configPatches:
   patch: {operation: ADD, value: {name: extra, address: {pipe: {path: /tmp/extra}}}}
 `)},
 			want: []string{
-				`listener extra, configuration: got none, want {"address":{"pipe":{"path":"/tmp/extra"}},"name":"extra"}`,
-				"0.0.0.0_8080, transport_socket_connect_timeout: got none, want 7s", "0.0.0.0_8080, virtual host inbound|http|80, rate_limits: got none",
-				"virtualInbound, transport_socket_connect_timeout: got none, want 7s", "catchall-http, transport_socket_connect_timeout: got none",
-				"virtual host inbound|http|0, rate_limits: got none", "listener virtualInbound, per_connection_buffer_limit_bytes: got none, want 65536",
+				`listener extra, configuration: got none, want {"address":{"pipe":{"path":"/tmp/extra"}},` +
+					`"name":"extra"}`,
+				"0.0.0.0_8080, transport_socket_connect_timeout: got none, want 7s",
+				"0.0.0.0_8080, virtual host inbound|http|80, rate_limits: got none",
+				"virtualInbound, transport_socket_connect_timeout: got none, want 7s",
+				"catchall-http, transport_socket_connect_timeout: got none",
+				"virtual host inbound|http|0, rate_limits: got none", "listener virtualInbound, " +
+					"per_connection_buffer_limit_bytes: got none, want 65536",
 			},
 		},
-		{name: "permissive", configs: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_PERMISSIVE, "")}},
-		{name: "strict elsewhere", configs: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_STRICT, "v1")}},
-		{name: "it was strict", seen: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_STRICT, "")}},
+		{name: "permissive", configs: []config.Config{
+			peerAuthentication("km", security.PeerAuthentication_MutualTLS_PERMISSIVE, ""),
+		}},
+		{name: "strict elsewhere", configs: []config.Config{
+			peerAuthentication("km", security.PeerAuthentication_MutualTLS_STRICT, "v1"),
+		}},
+		{name: "it was strict", seen: []config.Config{
+			peerAuthentication("km", security.PeerAuthentication_MutualTLS_STRICT, ""),
+		}},
 		{
-			name: "strict", configs: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_STRICT, "")},
+			name:    "strict",
+			configs: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_STRICT, "")},
 			want: []string{
 				limited + "transport: got mutual TLS and plaintext, want mutual TLS",
-				"chain virtualInbound, transport: got TLS of the app's own and mutual TLS and plaintext, want mutual TLS",
+				"chain virtualInbound, transport: got TLS of the app's own and mutual TLS and plaintext, want " +
+					"mutual TLS",
 				other + "transport: got mutual TLS and plaintext, want mutual TLS",
 			},
 		},
@@ -204,18 +233,24 @@ configPatches:
 			want: []string{"want mutual TLS", "want mutual TLS", "want mutual TLS"},
 		},
 		{
-			name: "disabled", configs: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_DISABLE, "v2")},
-			want: []string{"got mutual TLS and plaintext, want plaintext", "want plaintext", "want plaintext"},
+			name:    "disabled",
+			configs: []config.Config{peerAuthentication("km", security.PeerAuthentication_MutualTLS_DISABLE, "v2")},
+			want:    []string{"got mutual TLS and plaintext, want plaintext", "want plaintext", "want plaintext"},
 		},
 		{
 			name: "authorization", configs: []config.Config{authorizationPolicy()},
 			want: []string{
-				limited + "HTTP filters, envoy.filters.http.rbac: got none, want {", "names: got none, want envoy.filters.http.rbac",
-				"chain virtualInbound, filters, envoy.filters.network.rbac: got none", "chain virtualInbound, filters, names: got none",
-				other + "HTTP filters, envoy.filters.http.rbac: got none", "names: got none, want envoy.filters.http.rbac",
+				limited + "HTTP filters, envoy.filters.http.rbac: got none, want {",
+				"names: got none, want envoy.filters.http.rbac",
+				"chain virtualInbound, filters, envoy.filters.network.rbac: got none",
+				"chain virtualInbound, filters, names: got none",
+				other + "HTTP filters, envoy.filters.http.rbac: got none", "names: got none, want " +
+					"envoy.filters.http.rbac",
 			},
 		},
-		{name: "of another namespace", configs: []config.Config{peerAuthentication(Namespace, security.PeerAuthentication_MutualTLS_STRICT, "")}},
+		{name: "of another namespace", configs: []config.Config{
+			peerAuthentication(Namespace, security.PeerAuthentication_MutualTLS_STRICT, ""),
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, _ := listenersOf(t, c.seen, c.configs)
@@ -224,7 +259,11 @@ configPatches:
 				ok = strings.Contains(got[i], c.want[i])
 			}
 			if !ok {
-				t.Errorf("got differences\n%s\nwant each to have\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+				t.Errorf(
+					"got differences\n%s\nwant each to have\n%s",
+					strings.Join(got, "\n"),
+					strings.Join(c.want, "\n"),
+				)
 			}
 		})
 	}
@@ -243,24 +282,28 @@ func TestWhenAListenerChanged(t *testing.T) {
 }
 
 func TestRefusedListener(t *testing.T) {
-	// What Envoy 1.40.0 said of a listener that it would not take.
+	// Envoy 1.40.0 said this of a listener that it rejected.
 	const dump = `{"configs": [{"name": "0.0.0.0_80", "error_state": {
-		"last_update_attempt": "2026-11-24T18:51:31.000Z", "details": "Invalid duration: Expected positive duration"}}]}`
+		"last_update_attempt": "2026-11-24T18:51:31.000Z",
+		"details": "Invalid duration: Expected positive duration"}}]}`
 	var s *scope
-	got := holding{state: newState()}
+	got := proxyConfig{state: newState()}
 	if err := got.readListeners([]byte(dump), s.with([]config.Config{envoyFilter(t, rateLimit)}, "km")); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(got.refused, "Invalid duration") || got.refusedAt.IsZero() {
-		t.Errorf("got refusal %q at %v, want the listener's", got.refused, got.refusedAt)
+	if !strings.HasPrefix(got.rejected, "Invalid duration") || got.rejectedAt.IsZero() {
+		t.Errorf("got refusal %q at %v, want the listener's", got.rejected, got.rejectedAt)
 	}
 }
 
 func TestScopeGrowsOnly(t *testing.T) {
 	var none *scope
-	own := config.Config{Meta: config.Meta{GroupVersionKind: gvk.EnvoyFilter, Name: AccessLogName, Namespace: "km"}, Spec: &networking.EnvoyFilter{
-		ConfigPatches: envoyFilter(t, rateLimit).Spec.(*networking.EnvoyFilter).GetConfigPatches(),
-	}}
+	own := config.Config{
+		Meta: config.Meta{GroupVersionKind: gvk.EnvoyFilter, Name: accessLogName, Namespace: "km"},
+		Spec: &networking.EnvoyFilter{
+			ConfigPatches: envoyFilter(t, rateLimit).Spec.(*networking.EnvoyFilter).GetConfigPatches(),
+		},
+	}
 	if s := none.with([]config.Config{own}, "km"); !s.empty() {
 		t.Errorf("got %+v, want nothing compared for the lab's own filter, which is known by name", s)
 	}
@@ -275,19 +318,19 @@ func TestScopeGrowsOnly(t *testing.T) {
 	}
 }
 
-// Listeners that were looked at in another way say nothing of a change.
+// Listeners that were read with another scope do not show a change.
 func TestListenersOfAnotherScopeAreNoChange(t *testing.T) {
 	one, two := &scope{}, &scope{}
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
-	hold := func(s *scope, text string) holding {
-		return holding{updated: at(5), state: state{scope: s, listeners: map[string]string{"part": text}}}
+	hold := func(s *scope, text string) proxyConfig {
+		return proxyConfig{updated: at(5), state: state{scope: s, listeners: map[string]string{"part": text}}}
 	}
-	var l line
+	var l adminConn
 	for _, c := range []struct {
-		got  holding
+		got  proxyConfig
 		want int
 	}{{hold(one, "a"), 5}, {hold(two, "b"), 5}, {hold(two, "c"), 102}} {
-		if got, _ := l.changed(c.got, at(102)); !got.Equal(at(c.want)) {
+		if got, _ := l.update(c.got, at(102)); !got.Equal(at(c.want)) {
 			t.Errorf("%v: got %d, want %d", c.got.listeners, got.Unix(), c.want)
 		}
 	}

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -18,37 +19,37 @@ import (
 
 // Options say which Istio is rendered.
 type Options struct {
-	// Hub and Tag name the images, <Hub>/pilot:<Tag> and <Hub>/proxyv2:<Tag>. Empty means what the lab builds itself:
-	// canarylab and dev.
+	// Hub and Tag name the images, <Hub>/pilot:<Tag> and <Hub>/proxyv2:<Tag>. Empty means canarylab
+	// and dev, which the lab builds itself.
 	Hub, Tag string
-	// Released says that they are Istio's own releases, whose Envoy has Istio's filters.
+	// Released says that the images are Istio's own releases, whose Envoy has Istio's filters.
 	Released bool
-	// Labels make Istio a guest on a cluster that is not the lab's own: every object has them, so that Uninstall finds it, and namespaces
-	// without them are left alone, by its webhooks and by istiod.
+	// Labels are set where Istio is installed on a borrowed cluster. Every object has them, so that
+	// Uninstall finds it. Istio's webhooks and istiod then ignore namespaces without them.
 	Labels map[string]string
 	// Gateway adds an ingress gateway.
 	Gateway bool
 	// Values are more settings in the form of istioctl's --set. They come last and win.
 	Values []string
-	// Progress is told of the rendering; nil means nobody is.
+	// Progress is told of the rendering. It may be nil.
 	Progress cluster.Progress
 }
 
 // Manifests are Istio's objects, ready to be applied.
 type Manifests struct {
-	// Core is the control plane: CRDs, istiod, webhooks, roles. Gateway is the ingress gateway, which only comes up
-	// once istiod does; it is empty where none was asked for.
+	// Core is the control plane: CRDs, istiod, webhooks, roles. Gateway is the ingress gateway,
+	// which gets ready only after istiod. It is empty if none was asked for.
 	Core, Gateway []*unstructured.Unstructured
-	// Images are all that the objects refer to, sidecars included.
+	// Images are all images that the objects refer to, the sidecars' included.
 	Images []string
-	// Sum is of everything above: two Manifests with the same Sum are the same.
+	// Sum is a hash of everything above: two Manifests with the same Sum are the same.
 	Sum string
 	// Labels are those of the Options, for the namespaces.
 	Labels map[string]string
 }
 
-// with returns labels with more added.
-func with(labels, more map[string]string) map[string]string {
+// withLabels returns labels, and those of more that it lacks.
+func withLabels(labels, more map[string]string) map[string]string {
 	if len(more) == 0 {
 		return labels
 	}
@@ -61,19 +62,19 @@ func with(labels, more map[string]string) map[string]string {
 func Render(o Options) (_ Manifests, err error) {
 	done := cluster.Begin(o.Progress, "istio: render")
 	defer func() { done(err) }()
-	quiet()
+	silenceIstio()
 	sets, _, err := render.GenerateManifest(nil, settings(o), false, nil, nil)
 	if err != nil {
 		return Manifests{}, fmt.Errorf("render Istio: %w", err)
 	}
 	// The sets come in the order of a Go map.
-	slices.SortFunc(sets, func(a, b manifest.ManifestSet) int { return strings.Compare(string(a.Component), string(b.Component)) })
+	slices.SortFunc(sets, func(a, b manifest.ManifestSet) int { return cmp.Compare(a.Component, b.Component) })
 	m := Manifests{Labels: o.Labels}
 	sum := sha256.New()
 	for _, set := range sets {
 		for _, object := range set.Manifests {
 			sum.Write([]byte(object.Content))
-			object.SetLabels(with(object.GetLabels(), o.Labels))
+			object.SetLabels(withLabels(object.GetLabels(), o.Labels))
 			if err := confine(object.Unstructured, o.Labels); err != nil {
 				return Manifests{}, fmt.Errorf("render Istio: %s %s: %w", object.GetKind(), object.GetName(), err)
 			}
@@ -90,9 +91,10 @@ func Render(o Options) (_ Manifests, err error) {
 	return m, nil
 }
 
-// confine has a webhook look at namespaces with the labels only. Other objects stay as they are.
+// confine makes a webhook look only at namespaces with the labels. It does not change other objects.
 func confine(o *unstructured.Unstructured, labels map[string]string) error {
-	if len(labels) == 0 || o.GetKind() != "MutatingWebhookConfiguration" && o.GetKind() != "ValidatingWebhookConfiguration" {
+	if kind := o.GetKind(); len(labels) == 0 ||
+		kind != "MutatingWebhookConfiguration" && kind != "ValidatingWebhookConfiguration" {
 		return nil
 	}
 	webhooks, _, err := unstructured.NestedSlice(o.Object, "webhooks")
@@ -105,7 +107,8 @@ func confine(o *unstructured.Unstructured, labels map[string]string) error {
 			return fmt.Errorf("a webhook is a %T", w)
 		}
 		for _, name := range slices.Sorted(maps.Keys(labels)) {
-			if err := unstructured.SetNestedField(webhook, labels[name], "namespaceSelector", "matchLabels", name); err != nil {
+			err := unstructured.SetNestedField(webhook, labels[name], "namespaceSelector", "matchLabels", name)
+			if err != nil {
 				return err
 			}
 		}
@@ -124,16 +127,17 @@ func image(o Options) (hub, tag string) {
 	return hub, tag
 }
 
-// stock are the settings for proxy images of the lab's own.
-var stock = []string{
-	// The proxy image has a stock Envoy, without the filters of Istio's own Envoy build. A listener that names one
-	// is refused whole. What is lost is istio_requests_total; response flags and Envoy's own statistics stay.
+// unreleasedSettings are the settings for proxy images that the lab built.
+var unreleasedSettings = []string{
+	// The lab's proxy image has an upstream Envoy, without the filters of Istio's own Envoy build.
+	// Envoy rejects a whole listener that names one. This costs istio_requests_total. Response
+	// flags and Envoy's own statistics stay.
 	"values.pilot.env.PILOT_ENABLE_METADATA_EXCHANGE=false",
 	"values.pilot.env.PILOT_ENABLE_ALPN_FILTER=false",
 	"values.telemetry.enabled=false",
 	"meshConfig.enablePrometheusMerge=false",
 
-	// istio-init writes its rules with nft: the image has no iptables.
+	// istio-init writes its rules with nft, because the image has no iptables.
 	"values.global.nativeNftables=true",
 }
 
@@ -145,21 +149,21 @@ func settings(o Options) []string {
 		"tag=" + tag,
 		"values.global.imagePullPolicy=IfNotPresent",
 
-		// Validation fails closed from the first moment. By default it fails open until istiod has found it working,
-		// and a bad manifest applied just then would get in.
+		// Validation fails closed from the first moment. By default it fails open until istiod has
+		// found it working, and a bad manifest that is applied just then would get in.
 		"unvalidatedValues.base.validationFailurePolicy=Fail",
-		// Without it only objects that carry the label istio.io/rev are validated. istioctl install makes the default
-		// revision's webhook in a step of its own, after the manifests.
+		// Without this, only objects that carry the label istio.io/rev are validated. istioctl
+		// install makes the default revision's webhook in a step of its own, after the manifests.
 		"values.defaultRevision=default",
 
-		// A lab: one istiod, and requests that leave room on two cores.
+		// A lab has one istiod, and resource requests that leave room on two cores.
 		"values.pilot.autoscaleEnabled=false",
 		"values.pilot.resources.requests.cpu=10m",
 		"values.pilot.resources.requests.memory=100Mi",
 		"values.global.proxy.resources.requests.cpu=10m",
 		"values.global.proxy.resources.requests.memory=40Mi",
 
-		// Ready is seen within a second. Istio's defaults of 3 and 15 s between probes made up most of a bring-up.
+		// Readiness is seen within a second. Istio's defaults of 3 and 15 s between probes made up most of a bring-up.
 		"components.pilot.k8s.readinessProbe.httpGet.path=/ready",
 		"components.pilot.k8s.readinessProbe.httpGet.port=8080",
 		"components.pilot.k8s.readinessProbe.initialDelaySeconds=0",
@@ -167,19 +171,20 @@ func settings(o Options) []string {
 		"values.global.proxy.readinessInitialDelaySeconds=0",
 		"values.global.proxy.readinessPeriodSeconds=1",
 
-		// An app that starts before its proxy has no network. Native sidecars (Istio's choice on Kubernetes 1.33 and
-		// later) start first anyway; this is for older clusters.
+		// An app that starts before its proxy has no network. Native sidecars (Istio's choice on
+		// Kubernetes 1.33 and later) start first anyway. This is for older clusters.
 		"meshConfig.defaultConfig.holdApplicationUntilProxyStarts=true",
 
-		// A line for each request is more than anybody reads: AccessLogFilter has proxies stream them, and print those out of the ordinary.
+		// Nobody reads a line for each request. AccessLogFilter makes proxies stream them, and print the unusual ones.
 		"meshConfig.accessLogFile=",
 	}
 	if !o.Released {
-		s = append(s, stock...)
+		s = append(s, unreleasedSettings...)
 	}
-	// Istiod would put a ConfigMap into every namespace of the cluster.
+	// Without this, istiod puts a ConfigMap into every namespace of the cluster.
 	for _, name := range slices.Sorted(maps.Keys(o.Labels)) {
-		s = append(s, "meshConfig.discoverySelectors[0].matchLabels."+strings.ReplaceAll(name, ".", `\.`)+"="+o.Labels[name])
+		key := "meshConfig.discoverySelectors[0].matchLabels." + strings.ReplaceAll(name, ".", `\.`)
+		s = append(s, key+"="+o.Labels[name])
 	}
 	if o.Gateway {
 		s = append(s,

@@ -19,7 +19,10 @@ func rendered(t *testing.T, o Options) Manifests {
 }
 
 func find(objects []*unstructured.Unstructured, kind, name string) *unstructured.Unstructured {
-	i := slices.IndexFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() == kind && o.GetName() == name })
+	i := slices.IndexFunc(
+		objects,
+		func(o *unstructured.Unstructured) bool { return o.GetKind() == kind && o.GetName() == name },
+	)
 	if i < 0 {
 		return nil
 	}
@@ -56,12 +59,20 @@ func TestRender(t *testing.T) {
 	}{
 		{"istiod's image", dig(istiod.Object, append(container, "image")...), "canarylab/pilot:dev"},
 		{"istiod's pull policy", dig(istiod.Object, append(container, "imagePullPolicy")...), "IfNotPresent"},
-		{"istiod's probe period", dig(istiod.Object, append(container, "readinessProbe", "periodSeconds")...), int64(1)},
+		{
+			"istiod's probe period", dig(istiod.Object, append(container, "readinessProbe", "periodSeconds")...),
+			int64(1),
+		},
 		{"istiod's CPU", dig(istiod.Object, append(container, "resources", "requests", "cpu")...), "10m"},
 		{"the gateway's image", dig(gateway.Object, append(container, "image")...), "canarylab/proxyv2:dev"},
 		{"the gateway's CPU", dig(gateway.Object, append(container, "resources", "requests", "cpu")...), "10m"},
 		{"the gateway's Service", dig(find(m.Gateway, "Service", gatewayName).Object, "spec", "type"), "ClusterIP"},
-		{"validation's policy", dig(find(m.Core, "ValidatingWebhookConfiguration", "istio-validator-istio-system").Object, "webhooks", "failurePolicy"), "Fail"},
+		{
+			"validation's policy",
+			dig(find(m.Core, "ValidatingWebhookConfiguration", "istio-validator-istio-system").Object, "webhooks",
+				"failurePolicy"),
+			"Fail",
+		},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)
@@ -122,12 +133,16 @@ func TestRenderOptions(t *testing.T) {
 	if len(plain.Gateway) != 0 {
 		t.Errorf("got %d objects of a gateway, want none", len(plain.Gateway))
 	}
-	other := rendered(t, Options{Hub: "docker.io/istio", Tag: "1.31.0", Values: []string{"values.pilot.env.PILOT_DEBOUNCE_AFTER=10ms"}})
+	other := rendered(
+		t,
+		Options{Hub: "docker.io/istio", Tag: "1.31.0", Values: []string{"values.pilot.env.PILOT_DEBOUNCE_AFTER=10ms"}},
+	)
 	if other.Sum == plain.Sum {
 		t.Errorf("got sum %s of two different options, want two", other.Sum)
 	}
 	istiod := find(other.Core, "Deployment", "istiod")
-	if got := dig(istiod.Object, "spec", "template", "spec", "containers", "image"); got != "docker.io/istio/pilot:1.31.0" {
+	got := dig(istiod.Object, "spec", "template", "spec", "containers", "image")
+	if got != "docker.io/istio/pilot:1.31.0" {
 		t.Errorf("got image %v, want docker.io/istio/pilot:1.31.0", got)
 	}
 	if _, err := Render(Options{Values: []string{"values.global.noSuchThing=1"}}); err == nil {
@@ -138,7 +153,8 @@ func TestRenderOptions(t *testing.T) {
 // Istio's own releases have the filters that the lab's proxy image lacks, and iptables.
 func TestReleasedImagesKeepIstiosOwnSettings(t *testing.T) {
 	env := func(o Options, name string) string {
-		container, _ := dig(find(rendered(t, o).Core, "Deployment", "istiod").Object, "spec", "template", "spec", "containers").([]any)
+		container, _ := dig(find(rendered(t, o).Core, "Deployment", "istiod").Object, "spec", "template", "spec",
+			"containers").([]any)
 		list, _ := dig(container, "env").([]any)
 		for _, v := range list {
 			if v, _ := v.(map[string]any); v["name"] == name {
@@ -156,7 +172,12 @@ func TestReleasedImagesKeepIstiosOwnSettings(t *testing.T) {
 	if got := env(released, filter); got == "false" {
 		t.Errorf("released images: got %s=%q, want Istio's default", filter, got)
 	}
-	if got, want := rendered(t, released).Images, []string{"registry.example.com/istio/pilot:1.2.3", "registry.example.com/istio/proxyv2:1.2.3"}; !slices.Equal(got, want) {
+	if got, want := rendered(t, released).Images, []string{
+		"registry.example.com/istio/pilot:1.2.3", "registry.example.com/istio/proxyv2:1.2.3",
+	}; !slices.Equal(
+		got,
+		want,
+	) {
 		t.Errorf("got images %q, want %q", got, want)
 	}
 }

@@ -7,6 +7,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	meshconfig "istio.io/api/mesh/v1alpha1"
+	clientv1 "istio.io/client-go/pkg/apis/networking/v1"
+	clientv1alpha3 "istio.io/client-go/pkg/apis/networking/v1alpha3"
+	clientsecurity "istio.io/client-go/pkg/apis/security/v1"
 	"istio.io/istio/pilot/pkg/config/kube/crdclient"
 	"istio.io/istio/pkg/config"
 	meshdefaults "istio.io/istio/pkg/config/mesh"
@@ -19,7 +22,7 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// objects are what istiod makes a proxy's configuration from: so much of the cluster as concerns the lab.
+// objects has what istiod makes a proxy's configuration from, as far as it concerns the lab.
 type objects struct {
 	mesh     *meshconfig.MeshConfig
 	services []corev1.Service
@@ -28,95 +31,87 @@ type objects struct {
 	configs []config.Config
 }
 
-// A lister reads lists side by side.
+// A lister reads lists concurrently, and adds them one at a time.
 type lister struct {
 	*errgroup.Group
-	mu sync.Mutex
+	ctx context.Context
+	mu  sync.Mutex
 }
 
-// list reads, and then adds what was read, one at a time.
-func (l *lister) list(what string, read func() (add func(), err error)) {
+func newLister(ctx context.Context) *lister {
+	g, ctx := errgroup.WithContext(ctx)
+	return &lister{Group: g, ctx: ctx}
+}
+
+// list reads a list, and then calls add with it, one call of the lister at a time.
+func list[L any](
+	l *lister, what string, read func(context.Context, metav1.ListOptions) (L, error), add func(found L),
+) {
 	l.Go(func() error {
-		add, err := read()
+		found, err := read(l.ctx, metav1.ListOptions{})
 		if err != nil {
 			return fmt.Errorf("list %s: %w", what, err)
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		add()
+		add(found)
 		return nil
 	})
 }
 
-// policies lists the kinds that istiod takes from the root namespace too: the EnvoyFilters, PeerAuthentications and
-// AuthorizationPolicies of ns. RequestAuthentications are left out, because istiod fetches what they need from elsewhere.
-func (l *lister) policies(ctx context.Context, k *kube.Client, ns string, into *[]config.Config) {
-	all := metav1.ListOptions{}
-	security := k.Istio().SecurityV1()
-	l.list("envoy filters of "+ns, func() (func(), error) {
-		found, err := k.Istio().NetworkingV1alpha3().EnvoyFilters(ns).List(ctx, all)
-		return func() { *into = translate(*into, found.Items, gvk.EnvoyFilter) }, err
+// policies lists the kinds that istiod also takes from the root namespace: the EnvoyFilters,
+// PeerAuthentications and AuthorizationPolicies of ns. It leaves out RequestAuthentications, because istiod
+// fetches what they need from elsewhere.
+func (l *lister) policies(k *kube.Client, ns string, into *[]config.Config) {
+	filters, security := k.Istio().NetworkingV1alpha3().EnvoyFilters(ns), k.Istio().SecurityV1()
+	list(l, "envoy filters of "+ns, filters.List, func(found *clientv1alpha3.EnvoyFilterList) {
+		*into = translate(*into, found.Items, gvk.EnvoyFilter)
 	})
-	l.list("peer authentications of "+ns, func() (func(), error) {
-		found, err := security.PeerAuthentications(ns).List(ctx, all)
-		return func() { *into = translate(*into, found.Items, gvk.PeerAuthentication) }, err
+	peers, authorization := security.PeerAuthentications(ns), security.AuthorizationPolicies(ns)
+	list(l, "peer authentications of "+ns, peers.List, func(found *clientsecurity.PeerAuthenticationList) {
+		*into = translate(*into, found.Items, gvk.PeerAuthentication)
 	})
-	l.list("authorization policies of "+ns, func() (func(), error) {
-		found, err := security.AuthorizationPolicies(ns).List(ctx, all)
-		return func() { *into = translate(*into, found.Items, gvk.AuthorizationPolicy) }, err
+	list(l, "authorization policies of "+ns, authorization.List, func(found *clientsecurity.AuthorizationPolicyList) {
+		*into = translate(*into, found.Items, gvk.AuthorizationPolicy)
 	})
 }
 
 // loadPolicies reads the policies of one namespace.
 func loadPolicies(ctx context.Context, k *kube.Client, ns string) ([]config.Config, error) {
 	var configs []config.Config
-	g, ctx := errgroup.WithContext(ctx)
-	l := lister{Group: g}
-	l.policies(ctx, k, ns, &configs)
-	return configs, g.Wait()
+	l := newLister(ctx)
+	l.policies(k, ns, &configs)
+	err := l.Wait()
+	return configs, err
 }
 
-// load reads the objects of namespaces, and the mesh configuration, side by side.
-func load(ctx context.Context, k *kube.Client, m Installed, namespaces []string) (objects, error) {
-	quiet()
+// load reads the objects of a namespace and the mesh configuration, concurrently.
+func load(ctx context.Context, k *kube.Client, m Installed, ns string) (objects, error) {
+	silenceIstio()
 	var o objects
-	g, ctx := errgroup.WithContext(ctx)
-	l := lister{Group: g}
-	list := l.list
-	all := metav1.ListOptions{}
-	list("the mesh configuration", func() (func(), error) {
-		c, err := loadMesh(ctx, k, m)
-		return func() { o.mesh = c }, err
-	})
-	for _, ns := range namespaces {
-		core, net := k.Kubernetes().CoreV1(), k.Istio().NetworkingV1()
-		list("services of "+ns, func() (func(), error) {
-			l, err := core.Services(ns).List(ctx, all)
-			return func() { o.services = append(o.services, l.Items...) }, err
-		})
-		list("pods of "+ns, func() (func(), error) {
-			l, err := core.Pods(ns).List(ctx, all)
-			return func() { o.pods = append(o.pods, l.Items...) }, err
-		})
-		list("virtual services of "+ns, func() (func(), error) {
-			l, err := net.VirtualServices(ns).List(ctx, all)
-			return func() { o.configs = translate(o.configs, l.Items, gvk.VirtualService) }, err
-		})
-		list("destination rules of "+ns, func() (func(), error) {
-			l, err := net.DestinationRules(ns).List(ctx, all)
-			return func() { o.configs = translate(o.configs, l.Items, gvk.DestinationRule) }, err
-		})
-		list("gateways of "+ns, func() (func(), error) {
-			l, err := net.Gateways(ns).List(ctx, all)
-			return func() { o.configs = translate(o.configs, l.Items, gvk.Gateway) }, err
-		})
-		list("sidecars of "+ns, func() (func(), error) {
-			l, err := net.Sidecars(ns).List(ctx, all)
-			return func() { o.configs = translate(o.configs, l.Items, gvk.Sidecar) }, err
-		})
-		l.policies(ctx, k, ns, &o.configs)
+	l := newLister(ctx)
+	core, net := k.Kubernetes().CoreV1(), k.Istio().NetworkingV1()
+	readMesh := func(ctx context.Context, _ metav1.ListOptions) (*meshconfig.MeshConfig, error) {
+		return loadMesh(ctx, k, m)
 	}
-	return o, g.Wait()
+	list(l, "the mesh configuration", readMesh, func(c *meshconfig.MeshConfig) { o.mesh = c })
+	list(l, "services of "+ns, core.Services(ns).List, func(found *corev1.ServiceList) { o.services = found.Items })
+	list(l, "pods of "+ns, core.Pods(ns).List, func(found *corev1.PodList) { o.pods = found.Items })
+	list(l, "virtual services of "+ns, net.VirtualServices(ns).List, func(found *clientv1.VirtualServiceList) {
+		o.configs = translate(o.configs, found.Items, gvk.VirtualService)
+	})
+	list(l, "destination rules of "+ns, net.DestinationRules(ns).List, func(found *clientv1.DestinationRuleList) {
+		o.configs = translate(o.configs, found.Items, gvk.DestinationRule)
+	})
+	list(l, "gateways of "+ns, net.Gateways(ns).List, func(found *clientv1.GatewayList) {
+		o.configs = translate(o.configs, found.Items, gvk.Gateway)
+	})
+	list(l, "sidecars of "+ns, net.Sidecars(ns).List, func(found *clientv1.SidecarList) {
+		o.configs = translate(o.configs, found.Items, gvk.Sidecar)
+	})
+	l.policies(k, ns, &o.configs)
+	err := l.Wait()
+	return o, err
 }
 
 func translate[T runtime.Object](configs []config.Config, items []T, kind config.GroupVersionKind) []config.Config {
@@ -126,12 +121,12 @@ func translate[T runtime.Object](configs []config.Config, items []T, kind config
 	return configs
 }
 
-// loadMesh reads the mesh configuration where istiod reads it.
+// loadMesh reads the mesh configuration from where istiod reads it.
 func loadMesh(ctx context.Context, k *kube.Client, m Installed) (*meshconfig.MeshConfig, error) {
 	got, err := k.Kubernetes().CoreV1().ConfigMaps(m.Namespace).Get(ctx, m.configMap(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		// So does istiod. Istio's chart names it istio-default where somebody asked for a revision of that name, and istiod does not
-		// look there.
+		// istiod does the same. Istio's chart names the ConfigMap istio-default for a revision of
+		// that name, and istiod does not look there.
 		return meshdefaults.ApplyMeshConfigDefaults("")
 	}
 	if err != nil {

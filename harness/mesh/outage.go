@@ -16,23 +16,24 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// ReplicasAnnotation has, on an istiod that StopControlPlane stopped, its former number of replicas.
-const ReplicasAnnotation = "canarylab.io/replicas"
+// replicasAnnotation has the former number of replicas of an istiod that StopControlPlane stopped.
+const replicasAnnotation = "canarylab.io/replicas"
 
-// StopControlPlane scales m's istiod to nothing and waits until its last pod is gone, which ends in its own time (at most
-// its grace period). The former number of replicas is kept on the Deployment, by the same write, so that whoever comes later
-// can undo it with StartControlPlane. A HorizontalPodAutoscaler leaves a Deployment without replicas alone. To stop what is stopped is
-// no error.
+// StopControlPlane scales m's istiod to zero and waits until its last pod is gone, which takes at
+// most the pod's grace period. The same write keeps the former number of replicas on the
+// Deployment, so that anybody can undo it later with StartControlPlane. A HorizontalPodAutoscaler
+// ignores a Deployment without replicas. To stop a stopped istiod is not an error.
 //
-// Proxies go on with what they hold. New and changed objects of Istio's are refused meanwhile: istiod made its validating webhook
-// mandatory (failurePolicy: Fail) when it first ran, and the API server can't ask it. Deletions are not asked about and go through.
-// Pods that need a sidecar can't be made, because the injecting webhook is mandatory as well, and their ReplicaSet tries again less and less
+// Proxies keep their configuration. The API server denies new and changed objects of Istio's kinds
+// meanwhile, because istiod made its validating webhook mandatory (failurePolicy: Fail) when it
+// first ran. Deletions are not validated and work. Pods that need a sidecar can't be created,
+// because the injecting webhook is mandatory as well, and their ReplicaSet retries less and less
 // often: a pod that is deleted meanwhile can come back a minute after istiod.
 func StopControlPlane(ctx context.Context, k *kube.Client, m Installed) error {
-	err := eachIstiod(ctx, k, m, func(d *appsv1.Deployment) (annotation *string, replicas int32) {
-		former, stopped := d.Annotations[ReplicasAnnotation]
+	err := scaleIstiods(ctx, k, m, func(d *appsv1.Deployment) (annotation *string, replicas int32) {
+		former, stopped := d.Annotations[replicasAnnotation]
 		if !stopped {
-			former = strconv.Itoa(int(replicasOf(d)))
+			former = strconv.Itoa(int(kube.Replicas(d)))
 		}
 		return &former, 0
 	})
@@ -40,8 +41,9 @@ func StopControlPlane(ctx context.Context, k *kube.Client, m Installed) error {
 		return fmt.Errorf("stop istiod of revision %s: %w", m.Revision, err)
 	}
 	var left []string
-	err = wait.PollUntilContextCancel(ctx, look, true, func(ctx context.Context) (bool, error) {
-		pods, err := k.Kubernetes().CoreV1().Pods(m.Namespace).List(ctx, metav1.ListOptions{LabelSelector: m.Selector()})
+	err = wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
+		mine := metav1.ListOptions{LabelSelector: m.Selector()}
+		pods, err := k.Kubernetes().CoreV1().Pods(m.Namespace).List(ctx, mine)
 		if err != nil {
 			return false, err
 		}
@@ -52,18 +54,19 @@ func StopControlPlane(ctx context.Context, k *kube.Client, m Installed) error {
 		return len(left) == 0, nil
 	})
 	if err != nil {
-		return fmt.Errorf("stop istiod of revision %s: wait until its pods are gone: %w; left: %s", m.Revision, err, strings.Join(left, ", "))
+		return fmt.Errorf("stop istiod of revision %s: wait until its pods are gone: %w; left: %s",
+			m.Revision, err, strings.Join(left, ", "))
 	}
 	return nil
 }
 
-// StartControlPlane undoes StopControlPlane and waits until istiod is available. Proxies connect again, and the webhooks answer, some
-// moments later. Where nothing was stopped it only waits.
+// StartControlPlane undoes StopControlPlane and waits until istiod is available. Proxies connect
+// again, and the webhooks answer, some moments later. If nothing was stopped, it only waits.
 func StartControlPlane(ctx context.Context, k *kube.Client, m Installed) error {
-	err := eachIstiod(ctx, k, m, func(d *appsv1.Deployment) (annotation *string, replicas int32) {
-		former, stopped := d.Annotations[ReplicasAnnotation]
+	err := scaleIstiods(ctx, k, m, func(d *appsv1.Deployment) (annotation *string, replicas int32) {
+		former, stopped := d.Annotations[replicasAnnotation]
 		if !stopped {
-			return nil, replicasOf(d)
+			return nil, kube.Replicas(d)
 		}
 		n, err := strconv.ParseInt(former, 10, 32)
 		if err != nil || n < 1 {
@@ -75,38 +78,40 @@ func StartControlPlane(ctx context.Context, k *kube.Client, m Installed) error {
 	if err != nil {
 		return fmt.Errorf("start istiod of revision %s: %w", m.Revision, err)
 	}
-	err = wait.PollUntilContextCancel(ctx, look, true, func(ctx context.Context) (bool, error) {
+	err = wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
 		all, err := istiods(ctx, k, m)
 		for _, d := range all {
-			if d.Status.ObservedGeneration < d.Generation || d.Status.AvailableReplicas < replicasOf(&d) {
+			if d.Status.ObservedGeneration < d.Generation || d.Status.AvailableReplicas < kube.Replicas(&d) {
 				return false, nil
 			}
 		}
 		return err == nil, err
 	})
 	if err != nil {
-		return fmt.Errorf("start istiod of revision %s: wait until it is available: %w%s", m.Revision, err, k.Explain(ctx, m.Namespace, m.Selector()))
+		return fmt.Errorf("start istiod of revision %s: wait until it is available: %w%s",
+			m.Revision, err, k.Explain(ctx, m.Namespace, m.Selector()))
 	}
 	return nil
 }
 
-// ControlPlaneStopped tells whether an istiod of m was stopped by StopControlPlane, by this program or another, and not started since.
+// ControlPlaneStopped tells whether StopControlPlane stopped an istiod of m, in this program or
+// another, and nobody has started it since.
 func ControlPlaneStopped(ctx context.Context, k *kube.Client, m Installed) (bool, error) {
 	all, err := istiods(ctx, k, m)
 	if err != nil {
 		return false, fmt.Errorf("ask whether istiod of revision %s was stopped: %w", m.Revision, err)
 	}
 	for _, d := range all {
-		if _, stopped := d.Annotations[ReplicasAnnotation]; stopped {
+		if _, stopped := d.Annotations[replicasAnnotation]; stopped {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// istiods are m's Deployments; there is at least one.
+// istiods returns m's Deployments, at least one.
 func istiods(ctx context.Context, k *kube.Client, m Installed) ([]appsv1.Deployment, error) {
-	list, err := k.Kubernetes().AppsV1().Deployments(m.Namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=" + istiodName})
+	list, err := k.Kubernetes().AppsV1().Deployments(m.Namespace).List(ctx, anyIstiod)
 	if err != nil {
 		return nil, err
 	}
@@ -122,9 +127,13 @@ func istiods(ctx context.Context, k *kube.Client, m Installed) ([]appsv1.Deploym
 	return all, nil
 }
 
-// eachIstiod gives each of m's Deployments the ReplicasAnnotation, or takes it away, and the number of replicas that want says. If
-// somebody else writes at the same time, want is asked again.
-func eachIstiod(ctx context.Context, k *kube.Client, m Installed, want func(*appsv1.Deployment) (annotation *string, replicas int32)) error {
+// scaleIstiods sets the replicasAnnotation and the number of replicas of each of m's Deployments to
+// what want returns. A nil annotation is removed. If somebody else writes at the same time, it asks
+// want again.
+func scaleIstiods(
+	ctx context.Context, k *kube.Client, m Installed,
+	want func(*appsv1.Deployment) (annotation *string, replicas int32),
+) error {
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		all, err := istiods(ctx, k, m)
 		if err != nil {
@@ -132,30 +141,26 @@ func eachIstiod(ctx context.Context, k *kube.Client, m Installed, want func(*app
 		}
 		for _, d := range all {
 			annotation, replicas := want(&d)
-			if _, has := d.Annotations[ReplicasAnnotation]; has == (annotation != nil) && replicas == replicasOf(&d) {
+			if _, has := d.Annotations[replicasAnnotation]; has == (annotation != nil) &&
+				replicas == kube.Replicas(&d) {
 				continue
 			}
 			patch, err := json.Marshal(map[string]any{
-				// Of another version than the one that was looked at, it is a conflict.
-				"metadata": map[string]any{"resourceVersion": d.ResourceVersion, "annotations": map[string]any{ReplicasAnnotation: annotation}},
-				"spec":     map[string]any{"replicas": replicas},
+				// The version makes it a conflict if the Deployment has changed.
+				"metadata": map[string]any{
+					"resourceVersion": d.ResourceVersion, "annotations": map[string]any{replicasAnnotation: annotation},
+				},
+				"spec": map[string]any{"replicas": replicas},
 			})
 			if err != nil {
 				return err
 			}
-			_, err = k.Kubernetes().AppsV1().Deployments(d.Namespace).Patch(ctx, d.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: kube.FieldManager})
+			_, err = k.Kubernetes().AppsV1().Deployments(d.Namespace).Patch(ctx, d.Name, types.MergePatchType, patch,
+				metav1.PatchOptions{FieldManager: kube.FieldManager})
 			if err != nil {
 				return fmt.Errorf("scale deployment %s: %w", d.Name, err)
 			}
 		}
 		return nil
 	})
-}
-
-// replicasOf is how many pods a Deployment asks for.
-func replicasOf(d *appsv1.Deployment) int32 {
-	if d.Spec.Replicas == nil {
-		return 1
-	}
-	return *d.Spec.Replicas
 }

@@ -12,11 +12,16 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// istiodOf is a cluster with an istiod of two replicas and one pod, and one of another revision. Its pod is gone some time after
-// it was scaled to nothing.
+// istiodOf returns a cluster with an istiod of two replicas and one pod, and an istiod of another revision. The
+// pod is gone some time after its istiod was scaled to zero.
 func istiodOf(t *testing.T) (a *api, d *unstructured.Unstructured) {
 	t.Helper()
-	a = &api{objects: join(istio(t, "docker.io/istio/pilot:1.31.0"), istio(t, "docker.io/istio/pilot:1.31.0", "revision=second"))}
+	a = &api{
+		objects: join(
+			istio(t, "docker.io/istio/pilot:1.31.0"),
+			istio(t, "docker.io/istio/pilot:1.31.0", "revision=second"),
+		),
+	}
 	for _, o := range a.objects {
 		if o.GetKind() == "Deployment" {
 			o.SetResourceVersion("1")
@@ -31,7 +36,7 @@ func istiodOf(t *testing.T) (a *api, d *unstructured.Unstructured) {
 	a.objects = append(a.objects, pod)
 	a.patched = func(o *unstructured.Unstructured) {
 		_ = unstructured.SetNestedField(o.Object, dig(o.Object, "spec", "replicas"), "status", "availableReplicas")
-		time.AfterFunc(2*look, func() {
+		time.AfterFunc(2*pollEvery, func() {
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			for i, o := range a.objects {
@@ -54,7 +59,13 @@ func TestControlPlaneIsStoppedAndStarted(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("got stopped %v and error %v, want %v", got, err, want)
 		}
-		if r, a := dig(d.Object, "spec", "replicas"), dig(d.Object, "metadata", "annotations", ReplicasAnnotation); asInt(r) != asInt(replicas) || a != annotation {
+		if r, a := dig(d.Object, "spec", "replicas"), dig(d.Object, "metadata", "annotations",
+			replicasAnnotation); asInt(
+			r,
+		) != asInt(
+			replicas,
+		) ||
+			a != annotation {
 			t.Errorf("got %v replicas and annotation %v, want %v and %v", r, a, replicas, annotation)
 		}
 	}
@@ -82,7 +93,7 @@ func TestControlPlaneIsStoppedAndStarted(t *testing.T) {
 	stopped(false, 2, nil)
 	// Somebody wrote nonsense, or scaled by hand meanwhile.
 	must(StopControlPlane)
-	d.SetAnnotations(map[string]string{ReplicasAnnotation: "many"})
+	d.SetAnnotations(map[string]string{replicasAnnotation: "many"})
 	_ = unstructured.SetNestedField(d.Object, int64(3), "spec", "replicas")
 	must(StopControlPlane)
 	stopped(true, 0, "many")
@@ -93,7 +104,7 @@ func TestControlPlaneIsStoppedAndStarted(t *testing.T) {
 	}
 }
 
-// asInt is a number of JSON's or of this test's.
+// asInt returns a number of JSON's or of this test's.
 func asInt(v any) int64 {
 	switch n := v.(type) {
 	case int64:
@@ -110,17 +121,19 @@ func TestControlPlaneThatDoesNotEndOrStart(t *testing.T) {
 	a, d := istiodOf(t)
 	a.patched = func(*unstructured.Unstructured) {}
 	k := a.client(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*look)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*pollEvery)
 	defer cancel()
-	if err := StopControlPlane(ctx, k, Own); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "left: istiod-1") {
+	if err := StopControlPlane(ctx, k, Own); !errors.Is(err, context.DeadlineExceeded) ||
+		!strings.Contains(err.Error(), "left: istiod-1") {
 		t.Errorf("got error %v, want the pod that is left", err)
 	}
 	if stopped, err := ControlPlaneStopped(t.Context(), k, Own); !stopped || err != nil {
 		t.Errorf("got stopped %v and error %v, want it to be known", stopped, err)
 	}
-	ctx, cancel = context.WithTimeout(t.Context(), 4*look)
+	ctx, cancel = context.WithTimeout(t.Context(), 4*pollEvery)
 	defer cancel()
-	if err := StartControlPlane(ctx, k, Own); !errors.Is(err, context.DeadlineExceeded) || asInt(dig(d.Object, "spec", "replicas")) != 2 {
+	if err := StartControlPlane(ctx, k, Own); !errors.Is(err, context.DeadlineExceeded) ||
+		asInt(dig(d.Object, "spec", "replicas")) != 2 {
 		t.Errorf("got error %v and %v replicas, want the end of the time and 2", err, dig(d.Object, "spec", "replicas"))
 	}
 	for _, do := range []func(context.Context, *kube.Client, Installed) error{StopControlPlane, StartControlPlane} {

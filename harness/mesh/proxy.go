@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -13,9 +11,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness/kube"
 )
-
-// adminPort is where Envoy's admin interface listens, on localhost inside the pod.
-const adminPort = 15000
 
 // A Proxy is one Envoy that Istio runs: a sidecar or a gateway.
 type Proxy struct {
@@ -25,8 +20,8 @@ type Proxy struct {
 // String is "namespace/pod".
 func (p Proxy) String() string { return p.Namespace + "/" + p.Pod }
 
-// Proxies returns the proxies of the ready pods of ns that selector matches, by pod name. Pods without a proxy are left
-// out.
+// Proxies returns the proxies of the ready pods of ns that selector matches, by pod name. It leaves
+// out pods without a proxy.
 func Proxies(ctx context.Context, k *kube.Client, ns, selector string) ([]Proxy, error) {
 	pods, err := k.Pods(ctx, ns, selector)
 	if err != nil {
@@ -53,13 +48,16 @@ func proxyContainer(pod *corev1.Pod) *corev1.Container {
 	return nil
 }
 
-// isGateway tells whether a pod's proxy is a gateway: pilot-agent is told by its arguments, "proxy router".
+// HasProxy tells whether a pod has one of Istio's proxies: a sidecar, or a gateway's.
+func HasProxy(pod *corev1.Pod) bool { return proxyContainer(pod) != nil }
+
+// isGateway tells whether a pod's proxy is a gateway. pilot-agent knows it by its arguments, "proxy router".
 func isGateway(pod *corev1.Pod) bool {
 	c := proxyContainer(pod)
 	return c != nil && slices.Contains(c.Args, "router")
 }
 
-// ProxyVersion is the version of a proxy's Envoy, such as "1.40.0".
+// ProxyVersion returns the version of a proxy's Envoy, such as "1.40.0".
 func ProxyVersion(ctx context.Context, k *kube.Client, p Proxy) (string, error) {
 	client := k.PodHTTP(p.Namespace, p.Pod, adminPort)
 	defer client.CloseIdleConnections()
@@ -80,27 +78,3 @@ func ProxyVersion(ctx context.Context, k *kube.Client, p Proxy) (string, error) 
 	}
 	return parts[1], nil
 }
-
-// admin asks Envoy's admin interface.
-func admin(ctx context.Context, client *http.Client, path string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("GET %s: %s: %.200s", path, resp.Status, body)
-	}
-	return body, nil
-}
-
-// HasProxy tells whether a pod has a proxy of Istio's: a sidecar, or the one of a gateway.
-func HasProxy(pod *corev1.Pod) bool { return proxyContainer(pod) != nil }

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// A server answers like a Prometheus whose answers are known, and remembers what it was asked.
+// A server answers like a Prometheus with known answers, and remembers what it was asked.
 type server struct {
 	status int
 	body   string
@@ -41,19 +40,34 @@ func ask(t *testing.T, s *server) *Client {
 	return c
 }
 
-// What Prometheus 3.15 answers, word for word.
+// Prometheus 3.15 answers this, word for word.
 const (
-	one     = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1795546819.569,"0.13829787234042554"]}]}}`
+	one = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1795546819.569,` +
+		`"0.13829787234042554"]}]}}`
 	scalar  = `{"status":"success","data":{"resultType":"scalar","result":[1795546819.655,"1"]}}`
 	nothing = `{"status":"success","data":{"resultType":"vector","result":[]}}`
-	nan     = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"instance":"10.244.0.11:15090","job":"callers"},"value":[1795546819.477,"NaN"]}]}}`
-	several = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"envoy_cluster_upstream_rq_total","cluster_name":"outbound|80|v1|my-service.weighted-rollout.svc.cluster.local","instance":"10.244.0.11:15090","job":"callers"},"value":[1795546819.395,"106"]},{"metric":{"__name__":"envoy_cluster_upstream_rq_total","cluster_name":"outbound|80|v2|my-service.weighted-rollout.svc.cluster.local","instance":"10.244.0.11:15090","job":"callers"},"value":[1795546819.395,"94"]}]}}`
-	matrix  = `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up","instance":"10.244.0.11:15090","job":"callers"},"values":[[1795546817.655,"1"],[1795546818.655,"1"]]}]}}`
-	text    = `{"status":"success","data":{"resultType":"string","result":[1795546819.924,"x"]}}`
-	info    = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"instance":"10.244.0.11:15090","job":"callers"},"value":[1795546820.116,"0"]}]},"infos":["PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"up\" (1:6)"]}`
-	stamp   = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1795546820.283,"1795546819.655"]}]}}`
-	native  = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"h"},"histogram":[1795546820.283,{"count":"1","sum":"2","buckets":[[0,"1","2","1"]]}]}]}}`
-	broken  = `{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:2: parse error: unclosed left parenthesis"}`
+	nan     = `{"status":"success","data":{"resultType":"vector",` +
+		`"result":[{"metric":{"instance":"10.244.0.11:15090","job":"callers"},"value":[1795546819.477,"NaN"]}]}}`
+	several = `{"status":"success","data":{"resultType":"vector",` +
+		`"result":[{"metric":{"__name__":"envoy_cluster_upstream_rq_total",` +
+		`"cluster_name":"outbound|80|v1|my-service.weighted-rollout.svc.cluster.local",` +
+		`"instance":"10.244.0.11:15090","job":"callers"},"value":[1795546819.395,"106"]},` +
+		`{"metric":{"__name__":"envoy_cluster_upstream_rq_total",` +
+		`"cluster_name":"outbound|80|v2|my-service.weighted-rollout.svc.cluster.local",` +
+		`"instance":"10.244.0.11:15090","job":"callers"},"value":[1795546819.395,"94"]}]}}`
+	matrix = `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up",` +
+		`"instance":"10.244.0.11:15090","job":"callers"},"values":[[1795546817.655,"1"],[1795546818.655,"1"]]}]}}`
+	text = `{"status":"success","data":{"resultType":"string","result":[1795546819.924,"x"]}}`
+	info = `{"status":"success","data":{"resultType":"vector",` +
+		`"result":[{"metric":{"instance":"10.244.0.11:15090","job":"callers"},"value":[1795546820.116,"0"]}]},` +
+		`"infos":["PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ` +
+		`\"up\" (1:6)"]}`
+	stamp = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1795546820.283,` +
+		`"1795546819.655"]}]}}`
+	native = `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"h"},` +
+		`"histogram":[1795546820.283,{"count":"1","sum":"2","buckets":[[0,"1","2","1"]]}]}]}}`
+	broken = `{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:2: parse error: ` +
+		`unclosed left parenthesis"}`
 )
 
 func TestQuery(t *testing.T) {
@@ -68,7 +82,9 @@ func TestQuery(t *testing.T) {
 		{"zero is a number", info, Sample{Value: 0, At: time.UnixMilli(1795546820116), Found: true}, nil},
 		{"no series", nothing, Sample{}, nil},
 		{"a share of no requests", nan, Sample{At: time.UnixMilli(1795546819477)}, nil},
-		{"several series", several, Sample{}, []string{"2 series", `cluster_name="outbound|80|v1|my-service`, `cluster_name="outbound|80|v2|my-service`}},
+		{"several series", several, Sample{}, []string{
+			"2 series", `cluster_name="outbound|80|v1|my-service`, `cluster_name="outbound|80|v2|my-service`,
+		}},
 		{"a range", matrix, Sample{}, []string{"got a matrix"}},
 		{"a text", text, Sample{}, []string{`"string"`}},
 		{"a histogram", native, Sample{}, []string{"h is a histogram"}},
@@ -104,10 +120,12 @@ func TestQueryAsOfNow(t *testing.T) {
 	}
 }
 
-// Not to be told is not to be told that all is well.
+// No answer does not mean that all is well.
 func TestAQueryThatFails(t *testing.T) {
 	c := ask(t, &server{status: http.StatusBadRequest, body: broken})
-	if got, err := c.Query(t.Context(), "(", time.Time{}); err == nil || got.Found || !strings.Contains(err.Error(), "unclosed left parenthesis") {
+	if got, err := c.Query(t.Context(), "(", time.Time{}); err == nil || got.Found || !strings.Contains(
+		err.Error(), "unclosed left parenthesis",
+	) {
 		t.Errorf("got %+v, %v; want Prometheus' own words", got, err)
 	}
 	c = ask(t, &server{status: http.StatusServiceUnavailable, body: "Service Unavailable"})
@@ -116,9 +134,6 @@ func TestAQueryThatFails(t *testing.T) {
 	}
 	if _, found, err := c.LastScrape(t.Context(), "up", time.Time{}); err == nil || found {
 		t.Errorf("got found %t, %v; want an error", found, err)
-	}
-	if up, _, err := c.TargetsUp(t.Context()); err == nil || up > 0 {
-		t.Errorf("got %d up, %v; want an error", up, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -139,25 +154,9 @@ func TestLastScrape(t *testing.T) {
 	if want := `max(timestamp(up{job="callers"}))`; s.query != want {
 		t.Errorf("got %s asked, want %s", s.query, want)
 	}
-	if got, found, err := ask(t, &server{body: nothing}).LastScrape(t.Context(), "up", time.Time{}); err != nil || found || !got.IsZero() {
+	if got, found, err := ask(t, &server{body: nothing}).LastScrape(
+		t.Context(), "up", time.Time{},
+	); err != nil || found || !got.IsZero() {
 		t.Errorf("got %v, %t (%v), want nothing found", got, found, err)
-	}
-}
-
-func TestTargetsUp(t *testing.T) {
-	target := func(ip, health, lastError string) string {
-		return fmt.Sprintf(`{"discoveredLabels":{"__address__":"%[1]s:15090","__meta_dns_name":"canarylab-callers","__scrape_interval__":"1s","job":"callers"},"labels":{"instance":"%[1]s:15090","job":"callers"},"scrapePool":"callers","scrapeUrl":"http://%[1]s:15090/stats/prometheus","globalUrl":"http://%[1]s:15090/stats/prometheus","lastError":"%[3]s","lastScrape":"2026-11-24T19:00:19.655675897Z","lastScrapeDuration":0.006917584,"health":"%[2]s","scrapeInterval":"1s","scrapeTimeout":"1s"}`, ip, health, lastError)
-	}
-	all := []string{target("10.0.0.1", "up", ""), target("10.0.0.2", "down", "connection refused"), target("10.0.0.3", "unknown", ""), target("10.0.0.4", "up", "")}
-	body := func(targets ...string) string {
-		return `{"status":"success","data":{"activeTargets":[` + strings.Join(targets, ",") + `],"droppedTargets":[],"droppedTargetCounts":{"callers":0}}}`
-	}
-	up, down, err := ask(t, &server{body: body(all...)}).TargetsUp(t.Context())
-	want := []string{"http://10.0.0.2:15090/stats/prometheus: connection refused", "http://10.0.0.3:15090/stats/prometheus: not scraped yet"}
-	if err != nil || up != 2 || !slices.Equal(down, want) {
-		t.Errorf("got %d up, %q down (%v), want 2 and %q", up, down, err, want)
-	}
-	if up, down, err := ask(t, &server{body: body()}).TargetsUp(t.Context()); err != nil || up != 0 || down != nil {
-		t.Errorf("got %d up, %q down (%v) of none, want none", up, down, err)
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// testdata holds what the client's proxy (Envoy 1.40.0) said on a real cluster when it had the objects of this test:
-// config_dump's dynamic route configurations, active clusters and endpoints.
+// recorded returns what the client's proxy (Envoy 1.40.0) said on a real cluster that had the objects of this
+// test: config_dump's dynamic route configurations, active clusters and endpoints.
 func recorded(t *testing.T, edit ...string) (routes, clusters, endpoints []byte) {
 	t.Helper()
 	var dumps [3][]byte
@@ -45,7 +45,9 @@ func cluster95() objects {
 	pod := func(name, ip string, labels map[string]string) corev1.Pod {
 		return corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "km", Labels: labels},
-			Spec:       corev1.PodSpec{InitContainers: []corev1.Container{{Name: proxyName, Args: []string{"proxy", "sidecar"}}}},
+			Spec: corev1.PodSpec{
+				InitContainers: []corev1.Container{{Name: proxyName, Args: []string{"proxy", "sidecar"}}},
+			},
 			Status: corev1.PodStatus{
 				Phase: corev1.PodRunning, PodIP: ip, PodIPs: []corev1.PodIP{{IP: ip}},
 				Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
@@ -66,7 +68,9 @@ func cluster95() objects {
 			ObjectMeta: metav1.ObjectMeta{Name: "my-service", Namespace: "km"},
 			Spec: corev1.ServiceSpec{
 				ClusterIP: "10.96.120.139", Selector: map[string]string{"app": "my-service"},
-				Ports: []corev1.ServicePort{{Name: "http", Port: 80, TargetPort: intstr.FromInt32(8080), Protocol: corev1.ProtocolTCP}},
+				Ports: []corev1.ServicePort{
+					{Name: "http", Port: 80, TargetPort: intstr.FromInt32(8080), Protocol: corev1.ProtocolTCP},
+				},
 			},
 		}},
 		pods: []corev1.Pod{
@@ -105,7 +109,7 @@ func (o *objects) vs() *networking.VirtualService {
 	return o.configs[1].Spec.(*networking.VirtualService)
 }
 
-func differences(t *testing.T, o objects, edit ...string) ([]string, holding) {
+func differences(t *testing.T, o objects, edit ...string) ([]string, proxyConfig) {
 	t.Helper()
 	g, err := newGenerator(context.Background(), o, nil)
 	if err != nil {
@@ -119,7 +123,7 @@ func differences(t *testing.T, o objects, edit ...string) ([]string, holding) {
 		t.Errorf("got route configurations %v, want 80", want.routeConfigs)
 	}
 	routes, clusters, endpoints := recorded(t, edit...)
-	got, err := readHolding(routes, clusters, endpoints, want.state, "km")
+	got, err := readProxyConfig(routes, clusters, endpoints, want.state, "km")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +167,9 @@ func TestDifferencesOfAChange(t *testing.T) {
 			name: "order of the rules",
 			change: func(o *objects) {
 				h := o.vs().Http
-				h[0].Match[0].Headers["x-user-group"] = &networking.StringMatch{MatchType: &networking.StringMatch_Exact{Exact: "BETA"}}
+				h[0].Match[0].Headers["x-user-group"] = &networking.StringMatch{
+					MatchType: &networking.StringMatch_Exact{Exact: "BETA"},
+				}
 			},
 			want: []string{"route 1: got "},
 		},
@@ -176,7 +182,8 @@ func TestDifferencesOfAChange(t *testing.T) {
 			name: "timeout and fault",
 			change: func(o *objects) {
 				o.vs().Http[0].Fault = &networking.HTTPFaultInjection{Abort: &networking.HTTPFaultInjection_Abort{
-					ErrorType: &networking.HTTPFaultInjection_Abort_HttpStatus{HttpStatus: 503}, Percentage: &networking.Percent{Value: 10},
+					ErrorType:  &networking.HTTPFaultInjection_Abort_HttpStatus{HttpStatus: 503},
+					Percentage: &networking.Percent{Value: 10},
 				}}
 			},
 			want: []string{`"http_status":503`},
@@ -196,7 +203,8 @@ func TestDifferencesOfAChange(t *testing.T) {
 		{
 			name:   "a subset's label that no pod has",
 			change: func(o *objects) { o.rule().Subsets[1].Labels["version"] = "v2.0" },
-			want:   []string{"endpoints of outbound|80|v2|my-service.km.svc.cluster.local: got [10.244.0.17:8080], want []"},
+			want: []string{"endpoints of outbound|80|v2|my-service.km.svc.cluster.local: got [10.244.0.17:8080], " +
+				"want []"},
 		},
 		{
 			name: "a pod that is not ready",
@@ -205,20 +213,26 @@ func TestDifferencesOfAChange(t *testing.T) {
 			},
 			want: []string{
 				"endpoints of outbound|80|v1|my-service.km.svc.cluster.local: got [10.244.0.19:8080], want []",
-				"endpoints of outbound|80||my-service.km.svc.cluster.local: got [10.244.0.17:8080 10.244.0.19:8080], want [10.244.0.17:8080]",
+				"endpoints of outbound|80||my-service.km.svc.cluster.local: got [10.244.0.17:8080 " +
+					"10.244.0.19:8080], want [10.244.0.17:8080]",
 			},
 		},
 		{
 			name:   "an endpoint that istiod calls unhealthy",
 			change: func(*objects) {},
 			edit:   []string{`"health_status": "HEALTHY"`, `"health_status": "DRAINING"`},
-			want:   []string{"got [], want [10.244.0.19:8080]", "got [], want [10.244.0.17:8080]", "got [], want [10.244.0.17:8080 10.244.0.19:8080]"},
+			want: []string{
+				"got [], want [10.244.0.19:8080]", "got [], want [10.244.0.17:8080]",
+				"got [], want [10.244.0.17:8080 10.244.0.19:8080]",
+			},
 		},
 		{
 			name: "traffic policy",
 			change: func(o *objects) {
 				o.rule().Subsets[1].TrafficPolicy = &networking.TrafficPolicy{
-					ConnectionPool: &networking.ConnectionPoolSettings{Tcp: &networking.ConnectionPoolSettings_TCPSettings{MaxConnections: 1}},
+					ConnectionPool: &networking.ConnectionPoolSettings{
+						Tcp: &networking.ConnectionPoolSettings_TCPSettings{MaxConnections: 1},
+					},
 				}
 			},
 			want: []string{`cluster outbound|80|v2|my-service.km.svc.cluster.local, circuit_breakers: got`},
@@ -256,7 +270,11 @@ func TestDifferencesOfAChange(t *testing.T) {
 				ok = strings.Contains(got[i], c.want[i])
 			}
 			if !ok {
-				t.Errorf("got differences\n%s\nwant each to have\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+				t.Errorf(
+					"got differences\n%s\nwant each to have\n%s",
+					strings.Join(got, "\n"),
+					strings.Join(c.want, "\n"),
+				)
 			}
 		})
 	}
@@ -264,16 +282,16 @@ func TestDifferencesOfAChange(t *testing.T) {
 
 func TestWhenAChangeWasTaken(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
-	hold := func(updated int, weight string, endpoints ...string) holding {
-		return holding{updated: at(updated), state: state{
+	hold := func(updated int, weight string, endpoints ...string) proxyConfig {
+		return proxyConfig{updated: at(updated), state: state{
 			routes: map[string][]string{"h:80": {weight}}, endpoints: map[string][]string{"c": endpoints},
 		}}
 	}
-	var l line
+	var l adminConn
 	for _, c := range []struct {
 		name string
 		seen int
-		got  holding
+		got  proxyConfig
 		want int
 	}{
 		{"at first it is the proxy's word", 100, hold(5, "95", "a"), 5},
@@ -284,22 +302,23 @@ func TestWhenAChangeWasTaken(t *testing.T) {
 		{"both changed", 121, hold(120, "0", "a"), 120},
 		{"something else of the route configuration changed", 131, hold(130, "0", "a"), 130},
 	} {
-		if got, _ := l.changed(c.got, at(c.seen)); !got.Equal(at(c.want)) {
+		if got, _ := l.update(c.got, at(c.seen)); !got.Equal(at(c.want)) {
 			t.Errorf("%s: got %d, want %d", c.name, got.Unix(), c.want)
 		}
 	}
 }
 
 func TestShown(t *testing.T) {
-	if got := shown(nil); got != "" {
+	if got := listDifferences(nil); got != "" {
 		t.Errorf("got %q, want nothing", got)
 	}
 	var diffs []string
 	for i := range shownDifferences + 2 {
 		diffs = append(diffs, fmt.Sprint("difference ", i))
 	}
-	got := shown(diffs)
-	if !strings.Contains(got, "difference 5") || strings.Contains(got, "difference 6") || !strings.HasSuffix(got, "and 2 more differences") {
+	got := listDifferences(diffs)
+	if !strings.Contains(got, "difference 5") || strings.Contains(got, "difference 6") ||
+		!strings.HasSuffix(got, "and 2 more differences") {
 		t.Errorf("got %q, want %d differences and how many are left", got, shownDifferences)
 	}
 }

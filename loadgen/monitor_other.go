@@ -4,7 +4,7 @@ package loadgen
 
 import "time"
 
-// The agent runs on Linux; elsewhere it only has to compile.
+// The agent runs on Linux. Elsewhere it only has to compile.
 
 func sleep(d time.Duration) { time.Sleep(d) }
 

@@ -11,8 +11,12 @@ func TestPreviousRevision(t *testing.T) {
 	d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "my-service-v2", UID: "1"}}
 	other := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "my-service-v1", UID: "2"}}
 	set := func(owner *appsv1.Deployment, name, revision string) appsv1.ReplicaSet {
-		s := appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{revisionAnnotation: revision}}}
-		s.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(owner, appsv1.SchemeGroupVersion.WithKind("Deployment"))}
+		s := appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{
+			Name: name, Annotations: map[string]string{revisionAnnotation: revision},
+		}}
+		s.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(
+			owner, appsv1.SchemeGroupVersion.WithKind("Deployment"),
+		)}
 		return s
 	}
 	for _, c := range []struct {

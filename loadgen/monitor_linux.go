@@ -16,7 +16,7 @@ func sleep(d time.Duration) {
 	_ = unix.Nanosleep(&t, nil)
 }
 
-// cpuTime is what the process has used of the processors so far.
+// cpuTime returns the processor time that the process has used so far.
 func cpuTime() time.Duration {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
@@ -25,9 +25,9 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// threadWaits is how long each thread was ready to run and did not, so far: the second number in
-// /proc/self/task/*/schedstat, in ns (https://docs.kernel.org/scheduler/sched-stats.html). It is empty where the kernel does
-// not count.
+// threadWaits returns how long each thread has been ready to run without running: the second number in
+// /proc/self/task/*/schedstat, in ns (https://docs.kernel.org/scheduler/sched-stats.html). It is empty if the
+// kernel does not count it.
 func threadWaits() map[string]time.Duration {
 	const dir = "/proc/self/task"
 	threads, err := os.ReadDir(dir)

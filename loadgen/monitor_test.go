@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// agentEnv makes the test program an agent: what has to be stopped and continued is a process.
+// agentEnv makes the test program an agent, because only a process can be stopped and continued.
 const agentEnv = "LOADGEN_TEST_AGENT"
 
 func TestMain(m *testing.M) {
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// An agent that stands still says so, how long and until when, whether or not a request was due.
+// An agent that stands still reports how long and until when, whether or not a request was due.
 func TestStandstillShows(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
@@ -52,7 +52,9 @@ func TestStandstillShows(t *testing.T) {
 	var health []Health
 	decoded := make(chan error, 1)
 	go func() {
-		_, err := Decode(stdout, Handler{Begin: func(Begin) { close(begun) }, Health: func(h Health) { health = append(health, h) }})
+		_, err := Decode(stdout, Handler{
+			Begin: func(Begin) { close(begun) }, Health: func(h Health) { health = append(health, h) },
+		})
 		decoded <- err
 	}()
 	<-begun
@@ -61,7 +63,7 @@ func TestStandstillShows(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	// How long a process is stopped is the fact that is tested.
+	// The test is about how long a process is stopped.
 	time.Sleep(still)
 	if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
@@ -82,22 +84,23 @@ func TestStandstillShows(t *testing.T) {
 			worst = h
 		}
 	}
-	if worst.Stall < still-beat || worst.StallAt.Before(stopped) || worst.StallAt.Sub(woken) > time.Second {
-		t.Errorf("got a standstill of %s until %s, want one of %s or more, until just after %s", worst.Stall, worst.StallAt, still-beat, woken)
+	if worst.Stall < still-heartbeat || worst.StallAt.Before(stopped) || worst.StallAt.Sub(woken) > time.Second {
+		t.Errorf("got a standstill of %s until %s, want one of %s or more, until just after %s", worst.Stall,
+			worst.StallAt, still-heartbeat, woken)
 	}
 }
 
 func TestHealthAddsUp(t *testing.T) {
 	var all []Health
 	begin := time.Now()
-	p := newPulse(begin, func(h Health) { all = append(all, h) })
+	p := newMonitor(begin, func(h Health) { all = append(all, h) })
 	stop := make(chan struct{})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		p.run(stop)
 	}()
-	// Work until the kernel has counted some: rusage moves in ticks.
+	// Work until the kernel has counted some time, because rusage moves in ticks.
 	var sum byte
 	for used := cpuTime(); cpuTime()-used < 50*time.Millisecond; {
 		for _, b := range bytes.Repeat([]byte{1}, 1<<16) {
@@ -120,18 +123,23 @@ func TestHealthAddsUp(t *testing.T) {
 
 func TestHealthCrossesTheWire(t *testing.T) {
 	var buf bytes.Buffer
-	out := newOutbox(&buf, 10)
-	if err := out.line(line{Begin: &Begin{Run: "r"}}); err != nil {
+	out := newSampleBuffer(&buf, 10)
+	if err := out.writeLine(line{Begin: &Begin{Run: "r"}}); err != nil {
 		t.Fatal(err)
 	}
-	want := Health{At: time.Unix(1, 2).UTC(), Took: 3, CPU: 4, Cores: 5, RunDelay: 6, Stall: 7, StallAt: time.Unix(8, 9).UTC(), ClockStep: -10}
-	out.say(want)
+	want := Health{
+		At: time.Unix(1, 2).UTC(), Took: 3, CPU: 4, Cores: 5, RunDelay: 6, Stall: 7, StallAt: time.Unix(8, 9).UTC(),
+		ClockStep: -10,
+	}
+	out.addHealth(want)
 	out.close(End{Why: Stopped})
 	if err := out.writeAll(); err != nil {
 		t.Fatal(err)
 	}
 	var got []Health
-	if _, err := Decode(bufio.NewReader(&buf), Handler{Health: func(h Health) { got = append(got, h) }}); err != nil || len(got) != 1 || got[0] != want {
+	if _, err := Decode(bufio.NewReader(&buf), Handler{
+		Health: func(h Health) { got = append(got, h) },
+	}); err != nil || len(got) != 1 || got[0] != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 }

@@ -1,0 +1,52 @@
+package mesh
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"istio.io/istio/pkg/config"
+
+	"github.com/canarylab/canarylab/harness/kube"
+)
+
+// refreshEvery is how often the objects are read again while a proxy differs: pods come and go by themselves.
+const refreshEvery = 250 * time.Millisecond
+
+// A generatorCache keeps a generator for all proxies of a namespace, and makes a new one when its
+// objects may have changed.
+type generatorCache struct {
+	k    *kube.Client
+	mesh Installed
+	ns   string
+	// root has the policies of the mesh's root namespace, which apply to the whole mesh.
+	root []config.Config
+
+	mu        sync.Mutex
+	scope     *scope
+	generator *generator
+	made      time.Time
+}
+
+// current returns a generator whose objects were read at most refreshEvery ago.
+func (c *generatorCache) current(ctx context.Context) (*generator, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.generator != nil && time.Since(c.made) < refreshEvery {
+		return c.generator, nil
+	}
+	o, err := load(ctx, c.k, c.mesh, c.ns)
+	if err != nil {
+		return nil, err
+	}
+	c.scope = c.scope.with(o.configs, c.ns)
+	o.configs = append(o.configs, c.root...)
+	// This takes about 3 ms. Istio's debugging keeps some 25 KB of each for good, which makes no
+	// difference at a few a second.
+	g, err := newGenerator(ctx, o, c.scope)
+	if err != nil {
+		return nil, err
+	}
+	c.generator, c.made = g, time.Now()
+	return g, nil
+}

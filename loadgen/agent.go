@@ -1,0 +1,153 @@
+// Package loadgen puts load on a service in the mesh and records what happened to each request. A Plan says
+// what to send. An agent in a pod sends it with Vegeta and streams Samples, and its client decodes them as they
+// arrive.
+package loadgen
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// maxInFlight bounds the requests without an answer, over all cohorts. Open loop means that a mesh that hangs
+// does not slow the sending down, so they grow to rate x timeout: 10,000 at 1000 a second and the default
+// timeout. Each needs some 30 kB, and one of the 28,000 ports that Linux has for one destination, so there must
+// be a bound, and this one is below both limits. When it is reached, requests are late, which End's lags and
+// each Latency show.
+const maxInFlight = 10000
+
+// runPlan runs p and writes the stream that Decode reads to w. It ends as Serve says. Closing stop is the
+// client's wish to end it.
+func runPlan(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io.Writer) error {
+	if err := p.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrPlan, err)
+	}
+	transport := newTransport(p)
+	defer transport.CloseIdleConnections()
+
+	// All requests in flight may end at the moment when a pausing reader has left most samples in the buffer.
+	buf := newSampleBuffer(w, int(p.peak()*maxPause.Seconds())+maxInFlight)
+	begin, err := p.begin(time.Now())
+	if err != nil {
+		return err
+	}
+	// The begin line comes before any load, because the agent does not send what nobody reads.
+	if err := buf.writeLine(line{Begin: p.beginLine(begin, pod)}); err != nil {
+		return err
+	}
+	halt := make(chan struct{})
+	cohorts, err := p.attacks(begin, transport, buf, halt)
+	if err != nil {
+		return err
+	}
+	go buf.write()
+	finished := make(chan struct{})
+	var running sync.WaitGroup
+	for _, a := range cohorts {
+		running.Go(a.run)
+	}
+	go func() {
+		running.Wait()
+		close(finished)
+	}()
+
+	monitor := newMonitor(begin, func(h Health) {
+		h.Pod = pod
+		buf.addHealth(h)
+	})
+	stopMonitor, monitorDone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(monitorDone)
+		monitor.run(stopMonitor)
+	}()
+
+	why := Duration
+	select {
+	case <-finished:
+	case <-stop:
+		why = Stopped
+	case <-ctx.Done():
+		why = Signal
+	case <-buf.overflow:
+		why = Overflow
+	case err = <-buf.done:
+	}
+	haltAll(halt, cohorts)
+	if err == nil {
+		select {
+		case <-finished:
+		case err = <-buf.done:
+		}
+	}
+	close(stopMonitor)
+	if err != nil {
+		return err
+	}
+	<-monitorDone
+	return buf.finish(endOf(why, cohorts))
+}
+
+func (p Plan) beginLine(begin time.Time, pod string) *Begin {
+	return &Begin{
+		Run: p.Run, Pod: pod, Start: begin, Agents: p.Agents, Agent: p.Agent,
+		Go: runtime.Version(), MaxProcs: runtime.GOMAXPROCS(0),
+	}
+}
+
+// attacks makes the attack of each cohort. Closing halt ends them.
+func (p Plan) attacks(
+	begin time.Time, transport http.RoundTripper, buf *sampleBuffer, halt <-chan struct{},
+) ([]*attack, error) {
+	all := make([]*attack, len(p.Cohorts))
+	for i, c := range p.Cohorts {
+		alarm, err := newAlarm(halt)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = newAttack(p, c, transport, buf, &pacer{
+			begin: begin, rate: p.RateOf(c.Name), shape: p.Shape, cohort: i, cohorts: len(p.Cohorts),
+			duration: p.Duration, share: p.share(), alarm: alarm,
+		})
+	}
+	return all, nil
+}
+
+// begin returns the moment from which due times count, with both clocks in it.
+func (p Plan) begin(now time.Time) (time.Time, error) {
+	if p.Start.IsZero() {
+		return now.UTC(), nil
+	}
+	lead := p.Start.Sub(now.Round(0)) // by the wall clock alone
+	if lead < 0 || lead > MaxLead {
+		return time.Time{}, fmt.Errorf("%w: start: %s is not between now (%s) and %s later", ErrPlan, p.Start, now,
+			MaxLead)
+	}
+	return now.Add(lead).UTC(), nil
+}
+
+// haltAll ends the sending. Requests in flight go on.
+func haltAll(halt chan struct{}, cohorts []*attack) {
+	close(halt)
+	for _, a := range cohorts {
+		a.pacer.alarm.interrupt()
+		// The pacer has stopped. This frees an attack that waits for one of its workers.
+		a.attacker.Stop()
+	}
+}
+
+func endOf(why Why, cohorts []*attack) End {
+	e := End{Why: why}
+	lags := newLags()
+	for _, a := range cohorts {
+		e.Cohorts = append(e.Cohorts, a.count)
+		e.MaxLag = max(e.MaxLag, a.maxLag)
+		lags.Merge(a.lags)
+	}
+	// A quantile is the upper edge of its class, which may lie above the true maximum.
+	e.P99Lag = min(time.Duration(lags.ValueAtQuantile(99))*time.Microsecond, e.MaxLag)
+	return e
+}

@@ -1,0 +1,39 @@
+package loadgen
+
+import "cmp"
+
+// A Cohort is a group of callers that look alike to the mesh.
+type Cohort struct {
+	// Name tells the cohort's samples apart, such as "everyone" or "beta".
+	Name string `json:"name"`
+	// Rate is in requests a second. Weight is the cohort's part of the plan's Rate, relative to the weights of
+	// the other cohorts. Each cohort sends its part evenly. Exactly one of the two is set, the same one for all
+	// cohorts.
+	Rate   int     `json:"rate,omitempty"`
+	Weight float64 `json:"weight,omitempty"`
+	// Header is sent with each of the cohort's requests. Names keep their case. "Host" sets the request's host.
+	Header map[string]string `json:"header,omitempty"`
+	// Entry is the cohort's way into the mesh. Zero means Sidecar. The agent itself ignores it: it says in
+	// which pod the agent must run.
+	Entry Entry `json:"entry,omitempty"`
+	// Socket makes each request ask for a WebSocket, and read its messages until the server closes it. The
+	// sample's Code is 101 then, its Bytes are those of the messages, and Done is when the socket was closed.
+	// If the server does not grant a WebSocket, its answer counts like any other.
+	Socket bool `json:"socket,omitempty"`
+}
+
+// Via returns Entry or its default.
+func (c Cohort) Via() Entry { return cmp.Or(c.Entry, Sidecar) }
+
+// An Entry is the way of a cohort's requests into the mesh.
+type Entry string
+
+// The entries. A zero Entry is Sidecar.
+const (
+	// Sidecar: the callers' pod has a sidecar, which routes.
+	Sidecar Entry = "sidecar"
+	// Plain: the callers' pod has no sidecar, so that only the Service routes.
+	Plain Entry = "plain"
+	// Gateway: callers outside of the mesh enter through an ingress gateway, which routes.
+	Gateway Entry = "gateway"
+)

@@ -1,0 +1,157 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// maxName is the longest name of a run or cohort. It is the length of a DNS label, as for most names in Kubernetes.
+const maxName = 63
+
+var kebab = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+func checkName(name string) error {
+	if len(name) > maxName || !kebab.MatchString(name) {
+		return fmt.Errorf("%q is not a kebab-case name of up to %d letters, such as beta-users", name, maxName)
+	}
+	return nil
+}
+
+// reserved has the headers that the agent or HTTP itself sets.
+var reserved = map[string]bool{
+	"x-request-id": true, "content-length": true, "transfer-encoding": true, "connection": true, "trailer": true,
+	"upgrade": true,
+}
+
+// Validate returns nil, or every wrong field, each on a line of its own and by its JSON name.
+func (p Plan) Validate() error {
+	var v problems
+	if err := checkName(p.Run); err != nil {
+		v.add("run", "%w", err)
+	}
+	p.validateRequest(&v)
+	if n := len(p.Cohorts); n < 1 || n > MaxCohorts {
+		v.add("cohorts", "got %d, want 1 to %d", n, MaxCohorts)
+	}
+	for _, err := range p.Shape.validate() {
+		v.add("shape", "%w", err)
+	}
+	if p.Rate < 0 || p.Rate > MaxRate {
+		v.add("rate", "%d is not 1 to %d requests a second", p.Rate, MaxRate)
+	}
+	p.validateCohorts(&v)
+	if p.Agents < 0 || p.Agents > MaxAgents {
+		v.add("agents", "%d is not 0 to %d", p.Agents, MaxAgents)
+	} else if p.Agent < 0 || p.Agent >= max(p.Agents, 1) {
+		v.add("agent", "%d is not 0 to %d", p.Agent, max(p.Agents, 1)-1)
+	}
+	if p.Duration <= 0 || p.Duration > MaxDuration {
+		v.add("durationNs", "%s is not more than 0 and up to %s", p.Duration, MaxDuration)
+	}
+	if p.Timeout < 0 || p.Timeout > MaxTimeout {
+		v.add("timeoutNs", "%s is not 0 to %s", p.Timeout, MaxTimeout)
+	}
+	return errors.Join(v...)
+}
+
+// problems are what is wrong with a plan.
+type problems []error
+
+func (v *problems) add(field, format string, args ...any) {
+	*v = append(*v, fmt.Errorf("plan: "+field+": "+format, args...))
+}
+
+func (p Plan) validateRequest(v *problems) {
+	switch u, err := url.Parse(p.URL); {
+	case err != nil:
+		v.add("url", "%w", err)
+	case u.Scheme != "http":
+		// In a mesh the sidecar does TLS. It can't route what a caller encrypts.
+		v.add("url", "%q does not start with http://", p.URL)
+	case u.Hostname() == "":
+		v.add("url", "%q has no host", p.URL)
+	case u.User != nil || u.Fragment != "":
+		v.add("url", "%q has a user or a fragment, which would not be sent", p.URL)
+	}
+	if p.Method != "" && (!httpguts.ValidHeaderFieldName(p.Method) || p.Method == http.MethodConnect) {
+		v.add("method", "%q is not a method that a service takes", p.Method)
+	}
+	if b := p.Body; b != nil {
+		switch {
+		case (b.Text == "") == (b.Size == 0):
+			v.add("body", "want either a text or a size")
+		case len(b.Text) > MaxBody || b.Size < 0 || b.Size > MaxBody:
+			v.add("body", "%d bytes are not 1 to %d", max(len(b.Text), b.Size), MaxBody)
+		}
+	}
+}
+
+func (p Plan) validateCohorts(v *problems) {
+	seen := map[string]bool{}
+	total := 0
+	for i, c := range p.Cohorts {
+		field := fmt.Sprintf("cohorts[%d].", i)
+		if err := checkName(c.Name); err != nil {
+			v.add(field+"name", "%w", err)
+		}
+		if seen[c.Name] {
+			v.add(field+"name", "%q is there twice", c.Name)
+		}
+		seen[c.Name] = true
+		switch {
+		case p.Rate > 0 && (c.Rate != 0 || !(c.Weight > 0 && c.Weight <= maxFactor)):
+			const want = "want a weight of more than 0 and up to %d, and no rate: the plan has one; got weight %g, " +
+				"rate %d"
+			v.add(field+"weight", want, maxFactor, c.Weight, c.Rate)
+		case p.Rate <= 0 && c.Weight != 0:
+			v.add(field+"weight", "%g is a part of the plan's rate, which is not set", c.Weight)
+		case p.Rate <= 0 && (c.Rate < 1 || c.Rate > MaxRate):
+			v.add(field+"rate", "%d is not 1 to %d requests a second", c.Rate, MaxRate)
+		default:
+			total += c.Rate
+		}
+		switch c.Entry {
+		case "", Sidecar, Plain, Gateway:
+		default:
+			v.add(field+"entry", "%q is not %s, %s or %s", c.Entry, Sidecar, Plain, Gateway)
+		}
+		if c.Socket && (p.method() != http.MethodGet || p.Body != nil) {
+			v.add(field+"socket", "a WebSocket is asked for by GET without a body")
+		}
+		for _, err := range c.checkHeader() {
+			v.add(field+"header", "%w", err)
+		}
+	}
+	if total > MaxRate {
+		v.add("cohorts", "%d requests a second in total, want up to %d", total, MaxRate)
+	}
+	if top := float64(total+p.Rate) * p.Shape.peak(); total <= MaxRate && p.Rate <= MaxRate && top > MaxRate {
+		v.add("shape", "%.0f requests a second at its peak, want up to %d", top, MaxRate)
+	}
+}
+
+func (c Cohort) checkHeader() (errs []error) {
+	seen := map[string]bool{}
+	for name, value := range c.Header {
+		lower := strings.ToLower(name)
+		switch {
+		case !httpguts.ValidHeaderFieldName(name):
+			errs = append(errs, fmt.Errorf("%q is not a header name", name))
+		case reserved[lower] || strings.HasPrefix(lower, "x-vegeta-"):
+			errs = append(errs, fmt.Errorf("%q is set by the agent", name))
+		case seen[lower]:
+			errs = append(errs, fmt.Errorf("%q is there twice, in different case", name))
+		}
+		seen[lower] = true
+		if !httpguts.ValidHeaderFieldValue(value) {
+			errs = append(errs, fmt.Errorf("%q has a value that can't be sent: %q", name, value))
+		}
+	}
+	return errs
+}
