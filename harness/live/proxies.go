@@ -44,10 +44,10 @@ func (p *proxies) Await(ctx context.Context, ns string, synced func(environment.
 	if p.watchers[ns] == nil {
 		p.watchers[ns] = mesh.NewWatcher(p.k, p.mesh, ns)
 	}
-	err := p.watchers[ns].Await(ctx, func(s mesh.Held) {
+	err := p.watchers[ns].Await(ctx, func(s mesh.Synced) {
 		synced(environment.Synced{Proxy: s.Proxy.Pod, At: s.At, Exact: s.Exact})
 	})
-	if r := (*mesh.Refusal)(nil); errors.As(err, &r) {
+	if r := (*mesh.Rejection)(nil); errors.As(err, &r) {
 		return environment.Rejection{Proxy: r.Proxy.Pod, Reason: r.Reason}
 	}
 	return err
