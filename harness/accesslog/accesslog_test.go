@@ -252,7 +252,7 @@ func (p *proxy) log(ids ...string) {
 	}
 }
 
-// A reader is a Follow and what it handed over.
+// A reader is a Follow and what it gave its Sink.
 type reader struct {
 	t    *testing.T
 	news chan struct{}
@@ -323,7 +323,7 @@ func ids(from, to int) (all []string) {
 	return all
 }
 
-// Every entry is handed over once and in order, however often the connection breaks.
+// The Sink gets every entry once and in order, however often the connection breaks.
 func TestFollowMissesNothing(t *testing.T) {
 	s := newSite(t)
 	p := newProxy(t, s)

@@ -61,7 +61,7 @@ func newGenerator(ctx context.Context, o objects, s *scope) (*generator, error) 
 	store := memory.NewController(memory.MakeSkipValidation(collections.PilotGatewayAPI()))
 	for _, c := range o.configs {
 		if _, err := store.Create(c); err != nil {
-			return nil, fmt.Errorf("take in %s %s/%s: %w", c.GroupVersionKind.Kind, c.Namespace, c.Name, err)
+			return nil, fmt.Errorf("store %s %s/%s: %w", c.GroupVersionKind.Kind, c.Namespace, c.Name, err)
 		}
 	}
 	watcher := meshwatcher.ConfigAdapter(krt.NewStatic(&meshwatcher.MeshConfigResource{MeshConfig: o.mesh}, true))
