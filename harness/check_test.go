@@ -31,7 +31,7 @@ func rollout(t *testing.T) Scenario {
 		Phases: []Phase{
 			{Name: "baseline", Do: Apply("1-baseline.yaml"), Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2")}},
 			{Name: "canary", Do: Apply("2-canary-5.yaml"), Expect: []expect.Expectation{expect.Share("v2", 5), expect.NoErrors()}},
-			{Name: "rollback", Do: Rollback{By: Revert("1-baseline.yaml")}, Expect: []expect.Expectation{expect.Share("v1", 100)}},
+			{Name: "rollback", Do: Revert("1-baseline.yaml"), Rollback: true, Expect: []expect.Expectation{expect.Share("v1", 100)}},
 		},
 	}
 }
@@ -66,7 +66,7 @@ func TestCheck(t *testing.T) {
 			`scenario weighted-rollout: phase 2 (canary): "every caller's proxy has 1 endpoint for subset canary": no file has a subset of my-service "canary"`},
 		{"unknown pods", func(s *Scenario) { s.Phases[1].Prove = []Proof{ReadyPods{Version: "v3", Want: 1}} }, `scenario weighted-rollout: phase 2 (canary): "1 pod of v3 ready"`},
 		{"a fault for nobody", func(s *Scenario) { s.Phases[1].Do = Inject{Version: "v3", Faults: sampleapp.Faults{ErrorRate: 0.1}} }, `scenario weighted-rollout: phase 2 (canary): "inject`},
-		{"an unknown deployment", func(s *Scenario) { s.Phases[2].Do = Rollback{By: ScaleTo{Deployment: "my-service-v3"}} },
+		{"an unknown deployment", func(s *Scenario) { s.Phases[2].Do = ScaleTo{Deployment: "my-service-v3"} },
 			`scenario weighted-rollout: phase 3 (rollback): "kubectl scale deployment my-service-v3 --replicas=0": no file has a deployment "my-service-v3": did you mean my-service-v`},
 		{"a share of 150 percent", claim(expect.Share("v2", 150).Of("everyone")), "scenario weighted-rollout: phase 2 (canary): "},
 		{"claims that do not go together", claim(expect.NoErrors(), expect.Flag(503, "UH", 5)), "scenario weighted-rollout: phase 2 (canary): "},

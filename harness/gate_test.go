@@ -79,8 +79,8 @@ func TestGateWithoutPrometheus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := errors.New("connection refused")
 		g := Gate{Checks: []Check{FailedShare("v2", 5)}}
-		l := environment.Environment{Metrics: &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}}, map[string]int{}, down}}
-		if _, err := g.decide(t.Context(), story(), l, nil); !errors.Is(err, down) {
+		env := environment.Environment{Metrics: &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}}, map[string]int{}, down}}
+		if _, err := g.decide(t.Context(), story(), env, nil); !errors.Is(err, down) {
 			t.Errorf("got %v, want %v", err, down)
 		}
 	})
@@ -91,13 +91,13 @@ func TestRunWithAGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := story()
 		g := Gate{Checks: []Check{FailedShare("v2", 5), LatencyP99("v2", 250)}}
-		s.Phases[1].Until, s.Phases[1].Expect = g, []expect.Expectation{expect.LetOn()}
+		s.Phases[1].Until, s.Phases[1].Expect = g, []expect.Expectation{expect.Promoted()}
 		f := newFakeMesh()
-		l := f.env()
+		env := f.env()
 		provided := ""
 		env.Provide = func(_ context.Context, image string) error { provided = image; return nil }
 		env.Metrics = &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}, g.Checks[1].Query: {20}}, map[string]int{}, nil}
-		rep, err := play(t.Context(), l, reports.Setup{}, s, Options{Dir: t.TempDir() + "/run"})
+		rep, err := play(t.Context(), env, reports.Setup{}, s, Options{Dir: t.TempDir() + "/run"})
 		if err != nil || rep.Outcome != reports.Pass {
 			t.Fatalf("got %v, %v, want pass: %+v %q", rep.Outcome, err, verdicts(rep), rep.Books.Problems)
 		}

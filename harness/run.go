@@ -198,7 +198,7 @@ func (r *run) open() error {
 	}
 	r.trace, r.rec = trace, newRecorder(trace, r.setup.Load)
 	r.files = []reports.File{{Path: reports.TraceFile, What: "every event, request and access log entry"}}
-	if r.parts, err = newParts(r.scenario.Name, r.setup.Load, r.scenario.gates()); err != nil {
+	if r.parts, err = newParts(r.scenario.Name, r.setup.Load, r.scenario.asksMetrics()); err != nil {
 		return errors.Join(err, trace.Close())
 	}
 	kept := map[string][]byte{}
@@ -209,7 +209,7 @@ func (r *run) open() error {
 	}
 	names := []string{"recorder.yaml", "callers.yaml"}
 	for _, p := range r.scenario.Phases {
-		file := fileOf(p.Do)
+		file := p.file()
 		if _, have := kept[file]; have || file == "" {
 			continue
 		}
@@ -235,7 +235,7 @@ func (r *run) open() error {
 func (r *run) live(ctx context.Context) error {
 	err := r.vacate(ctx)
 	stopWatching := func() {}
-	if err == nil && r.scenario.gates() && r.env.Provide != nil {
+	if err == nil && r.scenario.asksMetrics() && r.env.Provide != nil {
 		err = r.step("bring Prometheus to the cluster", func() error { return r.env.Provide(ctx, prometheusImage) })
 	}
 	if err == nil {
@@ -631,40 +631,40 @@ func (r *run) phase(ctx context.Context, i int, start time.Time) (end time.Time,
 // nothing to be judged by.
 func (r *run) change(ctx context.Context, i int, event func(reports.Event)) (settled bool, err error) {
 	p := r.scenario.Phases[i]
-	t := touch{}
+	e := effects{}
 	var writing time.Time
 	switch {
 	case i == 0:
 		// It was applied before the load: all that is left is to know that every proxy holds it.
-		t.Proxies = true
+		e.Proxies = true
 	case p.Do != nil:
-		if t, err = p.Do.touches(r.scenario); err != nil {
+		if e, err = p.Do.effects(r.scenario); err != nil {
 			return false, err
 		}
-		if t.Istiod {
+		if e.ownIstio() {
 			r.takesIstiod(true)
 		}
 		stepCtx, cancel := context.WithTimeout(ctx, stepWithin)
 		defer cancel()
 		writing = time.Now()
-		r.changing(p.Name, writing, t.Workloads)
+		r.changing(p.Name, writing, e.Workloads)
 		event(reports.Event{At: writing, Kind: reports.Writing, Text: p.did()})
 		if err := p.Do.do(stepCtx, r.scenario, r.env); err != nil {
 			return false, interrupted(ctx, fmt.Errorf("%s: %w", p.did(), err))
 		}
 		event(reports.Event{Kind: reports.Written, Text: p.did()})
-		if t.Workloads {
+		if e.Workloads {
 			if err := r.env.Objects.Ready(stepCtx, r.scenario.Name); err != nil {
 				return false, interrupted(ctx, err)
 			}
 		}
 	}
-	if t.Proxies {
+	if e.Proxies {
 		if settled, err = r.arrive(ctx, p, writing, event); err != nil || !settled {
 			return settled, err
 		}
 	}
-	if _, back := p.Do.(StartIstiod); back {
+	if e.StartsIstiod {
 		r.takesIstiod(false)
 	}
 	return r.come(ctx, i)
@@ -872,7 +872,8 @@ func (r *run) report(broke error) (*reports.Report, error) {
 	for i, p := range s.Phases {
 		o := analysis.Observations[i]
 		rep.Phases = append(rep.Phases, reports.Phase{
-			Name: p.Name, Did: p.did(), Observation: o, Verdicts: r.judge(p, o), Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat,
+			Name: p.Name, Did: p.did(), Action: p.Action(), Observation: o, Verdicts: r.judge(p, o),
+			Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat,
 		})
 	}
 	rep.Books, rep.Timeline, rep.Curves = analysis.Books, analysis.Timeline, analysis.Curves
@@ -911,9 +912,7 @@ func (r *run) otherClocks() []string {
 func (r *run) judge(p Phase, o reports.Observation) []reports.Verdict {
 	all := slices.Clone(r.proved[p.Name])
 	for _, missed := range p.Prove[len(all):] {
-		all = append(all, reports.Verdict{
-			Want: missed.String(), Saw: "nothing", Outcome: reports.Inconclusive, Why: "the phase did not get that far", Proof: true,
-		})
+		all = append(all, unseen(missed, "the phase did not get that far"))
 	}
 	for _, e := range p.Expect {
 		all = append(all, e.Check(o))

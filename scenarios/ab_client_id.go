@@ -44,7 +44,7 @@ var abClientID = harness.Scenario{
 		Name:   "wider rule first",
 		Do:     harness.Apply("2-shadowed.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Analysis{}},
 		Expect: []expect.Expectation{
 			expect.Share("v2", 50).Of("beta-id"), expect.Share("v1", 100).Of("without-id"), expect.Share("v2", 50).Of("with-id"), expect.NoErrors(),
 		},
@@ -56,8 +56,9 @@ var abClientID = harness.Scenario{
 			expect.Share("v1", 100).Of("without-id"), expect.Share("v2", 50).Of("with-id"), expect.Share("v2", 100).Of("beta-id"), expect.NoErrors(),
 		},
 	}, {
-		Name: "rollback",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},

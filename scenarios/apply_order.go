@@ -42,7 +42,7 @@ var applyOrder = harness.Scenario{
 		Name:   "route before subset",
 		Do:     harness.Apply("2-route.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.NoCluster{Subset: "v2"}, harness.Diagnosis{Code: "IST0101", Files: "IST0101"}},
+		Prove:  []harness.Proof{harness.NoCluster{Subset: "v2"}, harness.Analysis{Code: "IST0101", Files: "IST0101"}},
 		Expect: []expect.Expectation{expect.Flag(503, "NC", 10), expect.OnlyErrors(503, "NC")},
 	}, {
 		Name:   "subset after it",
@@ -54,17 +54,19 @@ var applyOrder = harness.Scenario{
 		Do:     harness.Apply("4-no-subset.yaml"),
 		Expect: []expect.Expectation{expect.Flag(503, "NC", 10), expect.OnlyErrors(503, "NC")},
 	}, {
-		Name:   "route back",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
+		Name:     "route back",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
 	}, {
 		Name:   "subset, then route",
 		Do:     harness.Apply("5-both.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
 	}, {
-		Name:   "route back, alone",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
+		Name:     "route back, alone",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
 	}, {
 		Name:   "then the subset",
 		Do:     harness.Apply("4-no-subset.yaml"),

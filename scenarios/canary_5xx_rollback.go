@@ -35,7 +35,7 @@ var canary5xxRollback = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 5 %",
@@ -46,10 +46,11 @@ var canary5xxRollback = harness.Scenario{
 		Do:     harness.Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 0.3, ErrorCode: 500}},
 		Breaks: true,
 		Until:  harness.SequentialTest{Good: 1, Bad: 10},
-		Expect: []expect.Expectation{expect.TakenBackWithin(10 * time.Second)},
+		Expect: []expect.Expectation{expect.AbortedWithin(10 * time.Second)},
 	}, {
-		Name: "rollback",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},

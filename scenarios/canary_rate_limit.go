@@ -47,7 +47,7 @@ var canaryRateLimit = harness.Scenario{
 		Do:     harness.Apply("4-rate-limit.yaml"),
 		Point:  true,
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Diagnosis{Code: "IST0133", Files: "IST0133"}},
+		Prove:  []harness.Proof{harness.Analysis{Code: "IST0133", Files: "IST0133"}},
 		Expect: []expect.Expectation{expect.Answers("v2", 10), expect.OnlyErrors(429, "-"), expect.Share("v1", 90)},
 	}, {
 		Name: "without it",

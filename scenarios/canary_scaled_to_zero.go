@@ -47,13 +47,14 @@ var canaryScaledToZero = harness.Scenario{
 		Breaks: true,
 		Await:  []harness.Proof{harness.Gone{Version: "v2"}},
 		Prove: []harness.Proof{
-			harness.Endpoints{Subset: "v2", Want: 0}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Diagnosis{Code: "IST0173"},
+			harness.Endpoints{Subset: "v2", Want: 0}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Analysis{Code: "IST0173"},
 		},
 		Expect: []expect.Expectation{expect.Flag(503, "UH", 50), expect.OnlyErrors(503, "UH"), expect.Share("v1", 50)},
 	}, {
-		Name:   "rollback",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "v2 scaled to 1",
 		Do:     harness.ScaleTo{Deployment: "my-service-v2", Replicas: 1},

@@ -42,7 +42,7 @@ var canaryWithoutSidecar = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Sidecars{Version: "v2", Want: 1}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Sidecars{Version: "v2", Want: 1}, harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "label taken off",
@@ -53,7 +53,7 @@ var canaryWithoutSidecar = harness.Scenario{
 		Name:   "v2 restarted",
 		Do:     harness.Restart{Deployment: "my-service-v2"},
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Sidecars{Version: "v2", Want: 0}, harness.Endpoints{Subset: "v2", Want: 1}, harness.Diagnosis{Code: "IST0102"}},
+		Prove:  []harness.Proof{harness.Sidecars{Version: "v2", Want: 0}, harness.Endpoints{Subset: "v2", Want: 1}, harness.Analysis{Code: "IST0102"}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 %",
@@ -65,13 +65,14 @@ var canaryWithoutSidecar = harness.Scenario{
 		Point:  true,
 		Expect: []expect.Expectation{expect.Flag(503, "UF,URX", 10), expect.OnlyErrors(503, "UF,URX"), expect.Share("v1", 90)},
 	}, {
-		Name:   "rollback",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "label put back",
 		Do:     harness.Apply("5-injection.yaml"),
-		Prove:  []harness.Proof{harness.Sidecars{Version: "v2", Want: 0}, harness.Diagnosis{Code: "IST0103"}},
+		Prove:  []harness.Proof{harness.Sidecars{Version: "v2", Want: 0}, harness.Analysis{Code: "IST0103"}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "v2 restarted again",

@@ -44,14 +44,15 @@ var circuitBreakerOverflow = harness.Scenario{
 		Name:   "breaker of one",
 		Do:     harness.Apply("3-breaker.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{}},
 		// 2.5 under way on average and room for two: a queue M/D/1/2 loses 1-1/(2.5+exp(-2.5)) = 61 % of the canary's 10 %. Where the caller's
 		// connections are spread over two of Envoy's threads it loses more: one thread's request waits for its own connection, the other's is refused.
 		Expect: []expect.Expectation{expect.Flag(503, "UO", 2).AtLeast(), expect.OnlyErrors(503, "UO"), expect.Share("v1", 90)},
 	}, {
-		Name:   "rollback",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "breaker that fits",
 		Do:     harness.Apply("4-roomy.yaml"),

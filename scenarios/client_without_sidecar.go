@@ -55,7 +55,7 @@ var clientWithoutSidecar = harness.Scenario{
 		Name:   "v2 deployed with weight 0",
 		Do:     harness.Apply("2-v2.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Analysis{}},
 		Expect: []expect.Expectation{
 			expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.Share("v1", 100).Of("with-sidecar"), expect.NoErrors(),
 		},
@@ -66,8 +66,9 @@ var clientWithoutSidecar = harness.Scenario{
 			expect.Share("v2", 10).Of("with-sidecar"), expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
 		},
 	}, {
-		Name: "rollback",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100).Of("with-sidecar"), expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
 		},

@@ -40,7 +40,7 @@ var decommissionTooEarly = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "promoted",
@@ -51,14 +51,14 @@ var decommissionTooEarly = harness.Scenario{
 		Do:     harness.ScaleTo{Deployment: "my-service-v1", Replicas: 0},
 		Breaks: true,
 		Await:  []harness.Proof{harness.Gone{Version: "v1"}},
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 0}, harness.Diagnosis{Code: "IST0173"}},
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 0}, harness.Analysis{Code: "IST0173"}},
 		Expect: []expect.Expectation{
 			expect.Flag(503, "UH", 100).Of("legacy"), expect.Share("v2", 100).Of("everyone"), expect.NoErrors().Of("everyone"),
 		},
 	}, {
 		Name:   "subset v1 gone",
 		Do:     harness.Apply("3-subset-gone.yaml"),
-		Prove:  []harness.Proof{harness.NoCluster{Subset: "v1"}, harness.Diagnosis{Code: "IST0101", Files: "IST0101"}},
+		Prove:  []harness.Proof{harness.NoCluster{Subset: "v1"}, harness.Analysis{Code: "IST0101", Files: "IST0101"}},
 		Expect: []expect.Expectation{expect.Flag(503, "NC", 100).Of("legacy"), expect.NoErrors().Of("everyone")},
 	}, {
 		Name:   "back to the old route",
@@ -68,7 +68,7 @@ var decommissionTooEarly = harness.Scenario{
 		Name:   "route without v1",
 		Do:     harness.Apply("4-route-without-v1.yaml"),
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v2", 100), expect.NoErrors()},
 	}},
 }

@@ -34,7 +34,7 @@ var headerRouting = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:  "beta to v2",
@@ -47,8 +47,9 @@ var headerRouting = harness.Scenario{
 			expect.NoErrors(),
 		},
 	}, {
-		Name: "rollback",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(5 * time.Second),
 			expect.Share("v1", 100).Of("beta"), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),

@@ -45,7 +45,7 @@ var istiodDownRollback = harness.Scenario{
 		Name:   "istiod gone",
 		Do:     harness.StopIstiod{},
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Refusal{Of: harness.Revert("1-baseline.yaml"), With: "failed calling webhook"}},
+		Prove:  []harness.Proof{harness.Denied{Of: harness.Revert("1-baseline.yaml"), With: "failed calling webhook"}},
 		Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()},
 	}, {
 		Name:   "istiod back",
@@ -58,8 +58,9 @@ var istiodDownRollback = harness.Scenario{
 		Do:     harness.Apply("3-less.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
 	}, {
-		Name:   "rollback",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}},
 }

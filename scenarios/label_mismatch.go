@@ -47,7 +47,7 @@ var labelMismatch = harness.Scenario{
 		Name: "baseline",
 		Do:   harness.Apply("1-baseline.yaml"),
 		Prove: []harness.Proof{
-			harness.Endpoints{Subset: "v2", Want: 1}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{},
+			harness.Endpoints{Subset: "v2", Want: 1}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{},
 		},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
@@ -55,14 +55,15 @@ var labelMismatch = harness.Scenario{
 		Do:     harness.Apply("2-canary.yaml"),
 		Breaks: true,
 		Prove: []harness.Proof{
-			harness.Endpoints{Subset: "v2", Want: 0}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{Code: "IST0173"},
+			harness.Endpoints{Subset: "v2", Want: 0}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{Code: "IST0173"},
 		},
 		Expect: []expect.Expectation{
 			expect.Flag(503, "UH", 10), expect.OnlyErrors(503, "UH"), expect.Share("v1", 90), expect.Untouched("v2"),
 		},
 	}, {
-		Name: "rollback",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
 		},
@@ -70,7 +71,7 @@ var labelMismatch = harness.Scenario{
 		Name:   "subset fixed",
 		Do:     harness.Apply("3-fixed.yaml"),
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 % again",

@@ -45,18 +45,19 @@ var loadDependent503 = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "big bang",
 		Do:     harness.Apply("2-big-bang.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Flag(503, "-", 20).AtLeast(), expect.OnlyErrors(503, "-")},
 	}, {
-		Name:   "switched back",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+		Name:     "switched back",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "canary at 5 %",
 		Do:     harness.Apply("3-canary-5.yaml"),
@@ -70,9 +71,10 @@ var loadDependent503 = harness.Scenario{
 		Do:     harness.Apply("5-canary-50.yaml"),
 		Expect: []expect.Expectation{expect.Flag(503, "-", 0.5).AtLeast(), expect.Flag(503, "-", 20).AtMost(), expect.OnlyErrors(503, "-")},
 	}, {
-		Name:   "rollback",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		// By steady load three would do: 13 requests in each. But the first requests of a switch wait for new connections, and are in v2 for
 		// longer.

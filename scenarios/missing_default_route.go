@@ -40,13 +40,14 @@ var missingDefaultRoute = harness.Scenario{
 		Name:   "beta to v2, and nobody else",
 		Do:     harness.Apply("2-canary.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 1}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 1}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Analysis{}},
 		Expect: []expect.Expectation{
 			expect.Flag(404, "NR", 100).Of("everyone"), expect.Share("v2", 100).Of("beta"), expect.NoErrors().Of("beta"), expect.Untouched("v1"),
 		},
 	}, {
-		Name: "rollback",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
 			expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},

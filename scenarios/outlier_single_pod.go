@@ -46,7 +46,7 @@ var outlierSinglePod = harness.Scenario{
 		Name:   "v2 fails",
 		Do:     harness.Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 1}},
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Ejected{Subset: "v2", Want: 0}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Ejected{Subset: "v2", Want: 0}, harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Flag(503, "-", 10), expect.OnlyErrors(503, "-"), expect.Share("v1", 90)},
 	}, {
 		Name:   "breaker that may take all",
@@ -59,9 +59,10 @@ var outlierSinglePod = harness.Scenario{
 		Prove:  []harness.Proof{harness.ReadyPods{Version: "v2", Want: 1}, harness.Ejected{Subset: "v2", Want: 1}},
 		Expect: []expect.Expectation{expect.Flag(503, "UH", 10), expect.OnlyErrors(503, "UH"), expect.Untouched("v2")},
 	}, {
-		Name:   "rollback",
-		Do:     harness.Rollback{By: harness.Apply("3-stable.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+		Name:     "rollback",
+		Do:       harness.Apply("3-stable.yaml"),
+		Rollback: true,
+		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "two pods of v2",
 		Do:     harness.ScaleTo{Deployment: "my-service-v2", Replicas: 2},

@@ -38,7 +38,7 @@ var rollbackMethods = harness.Scenario{
 	Phases: rollbackPhases(),
 }
 
-// rollbackPhases are the ways back, one after the other, and all of it as often as rollbackRepetitions says.
+// rollbackPhases are the rollback methods, one after the other, and all of it as often as rollbackRepetitions says.
 func rollbackPhases() []harness.Phase {
 	all := []harness.Phase{{
 		Name:   "baseline",
@@ -47,18 +47,24 @@ func rollbackPhases() []harness.Phase {
 	}}
 	for n := range rollbackRepetitions {
 		add := func(name string, do harness.Step, claims ...expect.Expectation) {
-			all = append(all, harness.Phase{Name: fmt.Sprintf("%s, %d", name, n+1), Do: do, Point: name == "revert", Repeat: n > 0, Expect: claims})
+			all = append(all, harness.Phase{
+				Name: fmt.Sprintf("%s, %d", name, n+1), Do: do, Point: name == "revert", Repeat: n > 0, Expect: claims,
+			})
+		}
+		back := func(name string, do harness.Step, claims ...expect.Expectation) {
+			add(name, do, claims...)
+			all[len(all)-1].Rollback = true
 		}
 		canary := []expect.Expectation{expect.Share("v2", 30).AtLeast(), expect.NoErrors()}
 		recovered := []expect.Expectation{expect.RecoveredWithin(time.Minute), expect.Share("v1", 100), expect.NoErrors()}
 		add("canary", harness.Apply("2-canary.yaml"), canary...)
-		add("revert", harness.Rollback{By: harness.Revert("1-baseline.yaml")}, recovered...)
+		back("revert", harness.Revert("1-baseline.yaml"), recovered...)
 		add("canary again", harness.Apply("2-canary.yaml"), canary...)
-		add("scale to 0", harness.Rollback{By: harness.ScaleTo{Deployment: "my-service-v2"}}, expect.Flag(503, "UH", 30).AtLeast(), expect.OnlyErrors(503, "UH"))
+		back("scale to 0", harness.ScaleTo{Deployment: "my-service-v2"}, expect.Flag(503, "UH", 30).AtLeast(), expect.OnlyErrors(503, "UH"))
 		add("scale to 1", harness.ScaleTo{Deployment: "my-service-v2", Replicas: 1}, canary...)
-		add("delete the route", harness.Rollback{By: harness.Delete("2-canary.yaml")}, expect.Share("v2", 20).AtLeast(), expect.NoErrors())
+		back("delete the route", harness.Delete("2-canary.yaml"), expect.Share("v2", 20).AtLeast(), expect.NoErrors())
 		add("v2 rolled out in place", harness.Apply("3-in-place.yaml"), expect.Share("v2", 100), expect.NoErrors())
-		add("rollout undo", harness.Rollback{By: harness.Undo{Deployment: "my-service-rolling"}}, recovered...)
+		back("rollout undo", harness.Undo{Deployment: "my-service-rolling"}, recovered...)
 	}
 	return all
 }

@@ -47,15 +47,16 @@ var serviceInsteadOfVirtualService = harness.Scenario{
 		Name:   "Service switched to v2",
 		Do:     harness.Apply("2-switch-service.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 0}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 0}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Analysis{}},
 		Expect: []expect.Expectation{
 			expect.Flag(503, "UH", 100).Of("with-sidecar"), expect.Share("v2", 80).AtLeast().Of("without-sidecar"), expect.NoErrors().Of("without-sidecar"),
 		},
 	}, {
-		Name:  "Service of both versions",
-		Do:    harness.Rollback{By: harness.Apply("3-service-of-both.yaml")},
-		Fixes: true,
-		Prove: []harness.Proof{harness.Endpoints{Subset: "v1", Want: 1}, harness.Endpoints{Subset: "v2", Want: 1}},
+		Name:     "Service of both versions",
+		Do:       harness.Apply("3-service-of-both.yaml"),
+		Rollback: true,
+		Fixes:    true,
+		Prove:    []harness.Proof{harness.Endpoints{Subset: "v1", Want: 1}, harness.Endpoints{Subset: "v2", Want: 1}},
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100).Of("with-sidecar"),
 			expect.Share("v1", 30).AtLeast().Of("without-sidecar"), expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),

@@ -53,7 +53,7 @@ var sourceIPRouting = harness.Scenario{
 		Name:   "office anywhere",
 		Do:     harness.Apply("2-naive.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Analysis{}},
 		Expect: []expect.Expectation{
 			expect.Share("v2", 100).Of("forger"), expect.Share("v2", 100).Of("office"), expect.Share("v1", 100).Of("elsewhere"), expect.NoErrors(),
 		},
@@ -65,8 +65,9 @@ var sourceIPRouting = harness.Scenario{
 			expect.Share("v2", 100).Of("office"), expect.Share("v1", 100).Of("elsewhere"), expect.Share("v1", 100).Of("forger"), expect.NoErrors(),
 		},
 	}, {
-		Name: "rollback",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},

@@ -41,8 +41,9 @@ var streamsSurviveRollback = harness.Scenario{
 		Do:     harness.Apply("2-canary.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
 	}, {
-		Name: "rollback of quick answers",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback of quick answers",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(1500 * time.Millisecond), expect.DrainedWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
 		},
@@ -56,9 +57,10 @@ var streamsSurviveRollback = harness.Scenario{
 		Do:     harness.Apply("2-canary.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
 	}, {
-		Name:  "rollback of streams",
-		Do:    harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Point: true,
+		Name:     "rollback of streams",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Point:    true,
 		Expect: []expect.Expectation{
 			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
 		},
@@ -70,9 +72,10 @@ var streamsSurviveRollback = harness.Scenario{
 			expect.Share("v2", 10).AtLeast().Of("sockets"), expect.Status(101, 50).AtLeast().Of("sockets"), expect.NoErrors().Of("sockets"), expect.NoErrors(),
 		},
 	}, {
-		Name:   "rollback of sockets",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Cohort: "sockets",
+		Name:     "rollback of sockets",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Cohort:   "sockets",
 		Expect: []expect.Expectation{
 			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
 		},
@@ -86,8 +89,9 @@ var streamsSurviveRollback = harness.Scenario{
 		Do:     harness.Apply("2-canary.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
 	}, {
-		Name: "rollback of short streams",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback of short streams",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(1500 * time.Millisecond), expect.DrainedWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
 		},

@@ -38,27 +38,28 @@ var subsetUndefined = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 %",
 		Do:     harness.Apply("2-canary.yaml"),
 		Breaks: true,
 		Prove: []harness.Proof{
-			harness.NoCluster{Subset: "v2"}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{Code: "IST0101", Files: "IST0101"},
+			harness.NoCluster{Subset: "v2"}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{Code: "IST0101", Files: "IST0101"},
 		},
 		Expect: []expect.Expectation{
 			expect.Flag(503, "NC", 10), expect.OnlyErrors(503, "NC"), expect.Share("v1", 90), expect.Untouched("v2"),
 		},
 	}, {
-		Name:   "rollback",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "subset defined",
 		Do:     harness.Apply("3-subset.yaml"),
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 % again",

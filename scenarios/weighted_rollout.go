@@ -29,7 +29,7 @@ var weightedRollout = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 5 %",
@@ -45,8 +45,9 @@ var weightedRollout = harness.Scenario{
 		Do:     harness.Apply("4-canary-50.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 50), expect.Share("v1", 50), expect.NoErrors()},
 	}, {
-		Name: "rollback",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},
@@ -69,7 +70,7 @@ var weightedRollout = harness.Scenario{
 	}, {
 		Name:   "v1 stopped",
 		Do:     harness.ScaleTo{Deployment: "my-service-v1", Replicas: 0},
-		Prove:  []harness.Proof{harness.ReadyPods{Version: "v1", Want: 0}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.ReadyPods{Version: "v1", Want: 0}, harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v2", 100), expect.NoErrors()},
 	}},
 }

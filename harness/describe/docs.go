@@ -38,7 +38,7 @@ func Docs(root string, all []harness.Scenario) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the README's tables: %w", err)
 	}
-	if text, err = between(text, catalogueMark, []byte(Table(all))); err != nil {
+	if text, err = between(readme, text, catalogueMark, []byte(Table(all))); err != nil {
 		return nil, err
 	}
 	results, err := newestResults(root, all)
@@ -46,11 +46,17 @@ func Docs(root string, all []harness.Scenario) (map[string][]byte, error) {
 		return nil, err
 	}
 	if results != nil {
-		if text, err = between(text, resultsMark, results); err != nil {
+		if text, err = between(readme, text, resultsMark, results); err != nil {
 			return nil, err
 		}
 	}
 	docs[readme] = text
+	if text, err = languagePage(root); err != nil {
+		return nil, err
+	}
+	if text != nil {
+		docs[Writing] = text
+	}
 	for _, s := range all {
 		var b bytes.Buffer
 		if err := Page(&b, s); err != nil {
@@ -134,17 +140,17 @@ func Row(name, title string) string {
 	return fmt.Sprintf("| [`%s`](%s/%s.md) | %s |\n", name, pages, name, cell(prose(title)))
 }
 
-// between puts text between the marks of a name.
-func between(page []byte, name string, text []byte) ([]byte, error) {
+// between puts text between the marks of a name on the page of a path.
+func between(path string, page []byte, name string, text []byte) ([]byte, error) {
 	begin, end := []byte("<!-- "+name+":"), []byte("<!-- /"+name+" -->")
 	from := bytes.Index(page, begin)
 	to := bytes.Index(page, end)
 	if from < 0 || to < from {
-		return nil, fmt.Errorf("%s has no part between %q and %q", readme, begin, end)
+		return nil, fmt.Errorf("%s has no part between %q and %q", path, begin, end)
 	}
 	line := bytes.IndexByte(page[from:], '\n')
 	if line < 0 || from+line+1 > to {
-		return nil, fmt.Errorf("%s: the mark %q is not on a line of its own", readme, begin)
+		return nil, fmt.Errorf("%s: the mark %q is not on a line of its own", path, begin)
 	}
 	return slices.Concat(page[:from+line+1], text, page[to:]), nil
 }

@@ -1,18 +1,9 @@
 package expect
 
 import (
-	"slices"
 	"strings"
 	"testing"
-	"time"
 )
-
-func TestVersions(t *testing.T) {
-	got := Versions([]Expectation{Share("v2", 10), NoErrors(), Untouched("v1"), Share("v2", 10).Of("beta"), Status(503, 1), RecoveredWithin(time.Second)})
-	if want := []string{"v2", "v1"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
 
 func TestConflicts(t *testing.T) {
 	for _, tc := range []struct {
