@@ -10,10 +10,10 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// Analysis claims what istioctl analyze finds, by the codes of its messages: Code among the objects on the cluster, and
-// Files among the scenario's files alone, as far as they were applied by then (istioctl analyze --use-kube=false). The
-// latter is what a pipeline can find out before anything is applied. An empty code claims that the analysis finds nothing.
-// All that it finds goes into the report.
+// Analysis claims what istioctl analyze finds, by the codes of its messages: Code among the objects on the
+// cluster, and Files among the scenario's files alone, as far as they were applied by then (istioctl analyze
+// --use-kube=false). The latter is what a pipeline can find out before anything is applied. An empty code
+// claims that the analysis finds nothing. All that it finds goes into the report.
 type Analysis struct{ Code, Files string }
 
 // String implements Proof.

@@ -56,7 +56,8 @@ func (s Scenario) Check() error {
 		}
 	}
 	for i, p := range s.Phases {
-		wrong := slices.Concat(p.unknown(names), flatten(expect.Validate(p.Expect)), flatten(expect.Conflicts(p.Expect)))
+		wrong := slices.Concat(p.unknown(names), flatten(expect.Validate(p.Expect)),
+			flatten(expect.Conflicts(p.Expect)))
 		for _, err := range append(wrong, s.tooShort(p)...) {
 			errs = append(errs, &PhaseError{Scenario: s.Name, Number: i + 1, Name: p.Name, Err: err})
 		}
@@ -64,8 +65,8 @@ func (s Scenario) Check() error {
 	return errors.Join(errs...)
 }
 
-// read checks the files that steps write to the cluster. It returns the names that are in any file, nil where one can't be
-// parsed, and the files with mistakes.
+// read checks the files that steps write to the cluster. It returns the names that are in any file, nil where
+// one can't be parsed, and the files with mistakes.
 func (s Scenario) read() (names *manifest.Names, bad []string, errs []error) {
 	var used []string
 	for _, p := range s.Phases {
@@ -148,7 +149,8 @@ func (s Scenario) tooShort(p Phase) (errs []error) {
 	return errs
 }
 
-// most returns the highest number of requests of a cohort, "" for all, that are sent in any stretch of the load that lasts d.
+// most returns the highest number of requests of a cohort, "" for all, that are sent in any stretch of the load
+// that lasts d.
 func most(plan loadgen.Plan, cohort string, d time.Duration) float64 {
 	stretch := func(from time.Duration) float64 {
 		sum := 0.0

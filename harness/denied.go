@@ -48,7 +48,9 @@ func (d Denied) look(ctx context.Context, at moment) (reports.Verdict, []string,
 	case err == nil:
 		return reports.Verdict{Saw: "it was taken", Outcome: reports.Fail, Why: "the API server took it"}, nil, nil
 	case !strings.Contains(err.Error(), d.With):
-		return reports.Verdict{Saw: err.Error(), Outcome: reports.Fail, Why: "it was denied for another reason"}, nil, nil
+		return reports.Verdict{
+			Saw: err.Error(), Outcome: reports.Fail, Why: "it was denied for another reason",
+		}, nil, nil
 	}
 	return reports.Verdict{Saw: err.Error(), Outcome: reports.Pass}, nil, nil
 }

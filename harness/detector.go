@@ -8,8 +8,8 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// A Detector watches the canary while it has its share, and decides whether it is bad or good. Each detector has a file of
-// its own.
+// A Detector watches the canary while it has its share, and decides whether it is bad or good. Each detector
+// has a file of its own.
 type Detector interface {
 	// String names the rule.
 	fmt.Stringer
@@ -17,6 +17,7 @@ type Detector interface {
 	asksMetrics() bool
 	// check finds what is wrong with the detector without a cluster.
 	check(s Scenario) error
-	// decide watches until it knows, or until ctx ends. f has the requests that were sent since the phase's change began.
+	// decide watches until it knows, or until ctx ends. f has the requests that were sent since the phase's
+	// change began.
 	decide(ctx context.Context, s Scenario, env environment.Environment, f *feed) (reports.Decision, error)
 }

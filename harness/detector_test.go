@@ -16,7 +16,8 @@ func TestAPhaseEndsWithItsDecision(t *testing.T) {
 		f := newFakeMesh()
 		s := story()
 		s.Phases = []Phase{s.Phases[0], s.Phases[1], {
-			Name: "v2 fails", Do: Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 1}}, Until: SequentialTest{Good: 1, Bad: 10},
+			Name: "v2 fails", Do: Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 1}},
+			Until:  SequentialTest{Good: 1, Bad: 10},
 			Expect: []expect.Expectation{expect.AbortedWithin(time.Second)},
 		}, s.Phases[2]}
 		rep, _, err := playFake(t, t.Context(), f, s)
@@ -31,7 +32,8 @@ func TestAPhaseEndsWithItsDecision(t *testing.T) {
 		if d == nil || !d.Bad || d.BadOnes < 3 || d.Answers < d.BadOnes || d.FirstBad <= 0 || d.After < d.FirstBad {
 			t.Fatalf("got %+v, want a decision after three bad answers", *d)
 		}
-		// Three answers at 250 a second, and the fake's ticks of 50 ms: far from the 3 s that other phases last at least.
+		// Three answers at 250 a second, and the fake's ticks of 50 ms: far from the 3 s that other phases last
+		// at least.
 		if took := o.End.Sub(o.Start); took > time.Second {
 			t.Errorf("the phase went on for %s", took)
 		}

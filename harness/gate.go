@@ -11,14 +11,16 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// Gate asks Prometheus some questions about the canary at intervals, as rollout controllers do. It aborts the canary after
-// some bad results in a row, and promotes it after some good ones. The Prometheus is real and the namespace's own. Once a
-// second it scrapes the callers' sidecars (package metrics says what they count and what they don't).
+// Gate asks Prometheus some questions about the canary at intervals, as rollout controllers do. It aborts the
+// canary after some bad results in a row, and promotes it after some good ones. The Prometheus is real and the
+// namespace's own. Once a second it scrapes the callers' sidecars (package metrics says what they count and
+// what they don't).
 //
-// What Prometheus does not know is not good: an answer that has no number, such as a share of no requests, breaks the row.
+// What Prometheus does not know is not good: an answer that has no number, such as a share of no requests,
+// breaks the row.
 type Gate struct {
-	// Checks are asked each time. One that is beyond its limit makes the result bad. The result is good where all of them
-	// are known and within their limits.
+	// Checks are asked each time. One that is beyond its limit makes the result bad. The result is good where
+	// all of them are known and within their limits.
 	Checks []Check
 	// Every is the interval. Zero means a second.
 	Every time.Duration
@@ -43,11 +45,12 @@ func subsetSeries(subset string) string {
 	return fmt.Sprintf(`cluster_name=~"outbound\\|%d\\|%s\\|%s\\..*"`, Port, subset, Service)
 }
 
-// gateWindow is how far a check looks back. It is so short that what was before a fault does not water it down for long,
-// and long enough for the requests of some scrapes.
+// gateWindow is how far a check looks back. It is so short that what was before a fault does not water it down
+// for long, and long enough for the requests of some scrapes.
 const gateWindow = "5s"
 
-// FailedShare asks for the share, in percent, of the requests for a subset that ended with a server error in the last 5 s.
+// FailedShare asks for the share, in percent, of the requests for a subset that ended with a server error in
+// the last 5 s.
 func FailedShare(subset string, limit float64) Check {
 	all := "envoy_cluster_upstream_rq_completed{" + subsetSeries(subset) + "}"
 	failed := `envoy_cluster_upstream_rq{response_code_class="5xx",` + subsetSeries(subset) + "}"
@@ -58,7 +61,8 @@ func FailedShare(subset string, limit float64) Check {
 	}
 }
 
-// LatencyP99 asks for the 99th percentile, in milliseconds, of the answers of a subset in the last 5 s, by Envoy's buckets.
+// LatencyP99 asks for the 99th percentile, in milliseconds, of the answers of a subset in the last 5 s, by
+// Envoy's buckets.
 func LatencyP99(subset string, limit float64) Check {
 	buckets := "envoy_cluster_upstream_rq_time_bucket{" + subsetSeries(subset) + "}"
 	return Check{

@@ -50,7 +50,7 @@ func (i Inject) Action() reports.Action {
 	if i.Faults == (sampleapp.Faults{}) {
 		return reports.Action{Kind: "inject", Brief: "heal " + whom}
 	}
-	return reports.Action{Kind: "inject", Brief: fmt.Sprintf("inject %s into %s", strings.Join(setFaults(i.Faults), ","), whom)}
+	return reports.Action{Kind: "inject", Brief: "inject " + strings.Join(setFaults(i.Faults), ",") + " into " + whom}
 }
 
 // setFaults lists the faults that are set, each as name:value. It leaves out errorCode, which JSON has in any case.

@@ -7,9 +7,9 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// StopIstiod takes istiod away, as a bad upgrade or a full node does: proxies keep what they have and learn of nothing
-// new. It is played only where the Istio is the lab's own. The engine starts istiod again at the end of the run, whatever
-// happens.
+// StopIstiod takes istiod away, as a bad upgrade or a full node does: proxies keep what they have and learn of
+// nothing new. It is played only where the Istio is the lab's own. The engine starts istiod again at the end of
+// the run, whatever happens.
 type StopIstiod struct{}
 
 // String implements Step.

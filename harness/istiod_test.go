@@ -17,7 +17,8 @@ func TestIstiodComesBack(t *testing.T) {
 			f := newFakeMesh()
 			s := story()
 			claims := []expect.Expectation{expect.Share("v2", 50)}
-			s.Phases = slices.Insert(s.Phases, 2, Phase{Name: "no istiod", Do: StopIstiod{}, Expect: claims}, Phase{Name: "istiod again", Do: StartIstiod{}, Expect: claims})
+			s.Phases = slices.Insert(s.Phases, 2, Phase{Name: "no istiod", Do: StopIstiod{}, Expect: claims},
+				Phase{Name: "istiod again", Do: StartIstiod{}, Expect: claims})
 			if interrupt {
 				s.Phases = s.Phases[:3]
 			}
@@ -36,7 +37,8 @@ func TestIstiodComesBack(t *testing.T) {
 			if _, _, err := playFake(t, t.Context(), f, story()); err != nil {
 				t.Fatal(err)
 			}
-			if got := f.order([]string{"start istiod", "owner story"}); !slices.Equal(got, []string{"start istiod", "owner story"}) {
+			want := []string{"start istiod", "owner story"}
+			if got := f.order(want); !slices.Equal(got, want) {
 				t.Errorf("got %q, want istiod started before anything else", got)
 			}
 		})
@@ -45,7 +47,8 @@ func TestIstiodComesBack(t *testing.T) {
 	s.Phases[1].Do = StopIstiod{}
 	env := newFakeMesh().env()
 	env.Istiod = nil
-	if _, err := play(t.Context(), env, reports.Setup{}, s, Options{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "of its own") {
+	_, err := play(t.Context(), env, reports.Setup{}, s, Options{Dir: t.TempDir()})
+	if err == nil || !strings.Contains(err.Error(), "of its own") {
 		t.Errorf("somebody else's istiod: got %v, want a refusal", err)
 	}
 }

@@ -17,27 +17,27 @@ type Phase struct {
 	Name string
 	// Do is the change. Nil only watches.
 	Do Step
-	// Rollback tells that Do takes the canary back. The phase gets a rollback clock, and the report compares the rollbacks
-	// of a run by their steps: Revert, Delete, ScaleTo and Undo are rollback methods.
+	// Rollback tells that Do takes the canary back. The phase gets a rollback clock, and the report compares
+	// the rollbacks of a run by their steps: Revert, Delete, ScaleTo and Undo are rollback methods.
 	Rollback bool
-	// Breaks marks the change that the story is about, and Fixes the one that mends it. Without the one or the other the
-	// scenario must not pass: a test plays it so.
+	// Breaks marks the change that the story is about, and Fixes the one that mends it. Without the one or the
+	// other the scenario must not pass: a test plays it so.
 	Breaks, Fixes bool
 	// Point marks the phase whose first claim stands for the whole story in a table, where that is not the phase that
 	// Breaks.
 	Point bool
-	// Repeat marks a phase that does once more what another one did. A report for people shows it in full only if it does
-	// not pass.
+	// Repeat marks a phase that does once more what another one did. A report for people shows it in full only
+	// if it does not pass.
 	Repeat bool
-	// Await are facts that come about by themselves after the change, such as an ejected host. The phase is settled once
-	// they hold.
+	// Await are facts that come about by themselves after the change, such as an ejected host. The phase is
+	// settled once they hold.
 	Await []Proof
 	// Until ends the phase when it decides. The phase is then as long as that takes, and Expect is about the decision.
 	Until Detector
 	// Prove is looked at once the change has settled, while the load goes on.
 	Prove []Proof
-	// Expect is judged by what was sent while the phase was settled. The phase goes on until there are as many requests as
-	// that takes, or until Deadline.
+	// Expect is judged by what was sent while the phase was settled. The phase goes on until there are as many
+	// requests as that takes, or until Deadline.
 	Expect []expect.Expectation
 	// Cohort is the one that the phase's rollback clock watches, in place of the scenario's CanaryCohort.
 	Cohort string

@@ -11,16 +11,16 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// A Proof looks at something other than requests: at the configuration of the proxies, at the pods, at what Istio's own
-// analysis says. It shows that a fault is where the scenario says that it is, and that it is nowhere else. Each proof has
-// a file of its own, and nothing else lists the proofs: that file and its test are all that a new one takes. A proof that
-// speaks of something by its name is a namer too.
+// A Proof looks at something other than requests: at the configuration of the proxies, at the pods, at what
+// Istio's own analysis says. It shows that a fault is where the scenario says that it is, and that it is
+// nowhere else. Each proof has a file of its own, and nothing else lists the proofs: that file and its test are
+// all that a new one takes. A proof that speaks of something by its name is a namer too.
 type Proof interface {
 	fmt.Stringer
 	// kind is the Kind of its verdicts.
 	kind() string
-	// check finds what is wrong with the proof without a cluster. applied has the files that earlier phases and this one
-	// applied.
+	// check finds what is wrong with the proof without a cluster. applied has the files that earlier phases and
+	// this one applied.
 	check(s Scenario, applied map[string]bool) error
 	// look judges. notes go into the report as they are. An error means that nothing could be seen.
 	look(ctx context.Context, at moment) (v reports.Verdict, notes []string, err error)

@@ -52,7 +52,9 @@ func TestAwaitedFacts(t *testing.T) {
 				f.hook = func(call string) error {
 					if call == "endpoints v2" && !changed {
 						changed = true
-						time.AfterFunc(test.after, func() { f.endpoints = map[string]environment.Hosts{"client": {All: 2, Ejected: 1}} })
+						time.AfterFunc(test.after, func() {
+							f.endpoints = map[string]environment.Hosts{"client": {All: 2, Ejected: 1}}
+						})
 					}
 					return nil
 				}
@@ -60,7 +62,9 @@ func TestAwaitedFacts(t *testing.T) {
 				if err != nil || rep.Outcome != test.want {
 					t.Fatalf("got %s, %v, want %s: %+v", rep.Outcome, err, test.want, verdicts(rep))
 				}
-				if o := rep.Phases[1].Observation; (test.want == reports.Pass) != (o.SettledAt.Sub(o.Start) >= test.after && !o.SettledAt.IsZero()) {
+				o := rep.Phases[1].Observation
+				settled := !o.SettledAt.IsZero() && o.SettledAt.Sub(o.Start) >= test.after
+				if settled != (test.want == reports.Pass) {
 					t.Errorf("settled %s after its start", o.SettledAt.Sub(o.Start))
 				}
 			})

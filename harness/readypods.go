@@ -9,8 +9,8 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// ReadyPods claims that Want pods of Version are ready, by Kubernetes' own account. Whatever goes wrong then, the version
-// runs.
+// ReadyPods claims that Want pods of Version are ready, by Kubernetes' own account. Whatever goes wrong then,
+// the version runs.
 type ReadyPods struct {
 	Version string
 	Want    int

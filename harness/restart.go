@@ -9,8 +9,8 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// Restart gives a deployment new pods. All that is decided when a pod is made, such as whether it gets a sidecar, is decided
-// anew.
+// Restart gives a deployment new pods. All that is decided when a pod is made, such as whether it gets a
+// sidecar, is decided anew.
 type Restart struct{ Deployment string }
 
 // String implements Step.

@@ -9,8 +9,8 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// Revert applies the VirtualServices of a file that an earlier phase applied, and nothing else of it: the rollback method
-// that takes one write.
+// Revert applies the VirtualServices of a file that an earlier phase applied, and nothing else of it: the
+// rollback method that takes one write.
 type Revert string
 
 // String implements Step.

@@ -32,8 +32,8 @@ type Scenario struct {
 	Title, Story string
 	// Labels select scenarios: see Core and Slow.
 	Labels []string
-	// Cause says why it goes as it does, Source where that is decided in Istio or Envoy, Fix how to get out of it. A story
-	// with a phase that Breaks has all three.
+	// Cause says why it goes as it does, Source where that is decided in Istio or Envoy, Fix how to get out of
+	// it. A story with a phase that Breaks has all three.
 	Cause, Source, Fix string
 	// See has everyday commands, each with what to look for, for somebody who meets this without the lab.
 	See []string

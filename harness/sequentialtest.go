@@ -11,11 +11,11 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// SequentialTest decides after each of the canary's answers, by Wald's sequential probability ratio test. (A. Wald,
-// "Sequential Tests of Statistical Hypotheses", 1945.) It decides as soon as the data allow, at 5 % of the traffic as at
-// 50 %, and holds its error rates although it looks after every request. It takes a share of bad answers of Good percent or
-// less for Bad percent at most once in 1/FalseAlarm times, and misses one of Bad percent or more at most once in 1/Miss
-// times.
+// SequentialTest decides after each of the canary's answers, by Wald's sequential probability ratio test. (A.
+// Wald, "Sequential Tests of Statistical Hypotheses", 1945.) It decides as soon as the data allow, at 5 % of
+// the traffic as at 50 %, and holds its error rates although it looks after every request. It takes a share of
+// bad answers of Good percent or less for Bad percent at most once in 1/FalseAlarm times, and misses one of Bad
+// percent or more at most once in 1/Miss times.
 //
 // It watches for bad canaries: where the data speak for Good, it begins anew and goes on watching.
 type SequentialTest struct {

@@ -7,8 +7,8 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// skipped is a step that is left out: see Scenario.Without. Its check is the one of the step, so that later steps may refer
-// to it.
+// skipped is a step that is left out: see Scenario.Without. Its check is the one of the step, so that later
+// steps may refer to it.
 type skipped struct{ Step }
 
 // String implements Step.

@@ -89,7 +89,8 @@ func (s Scenario) checkLoad() (errs []error) {
 	return errs
 }
 
-// checkBaseline tells whether the first phase makes the scenario's own namespace, marked as the lab's and with injection.
+// checkBaseline tells whether the first phase makes the scenario's own namespace, marked as the lab's and with
+// injection.
 func (s Scenario) checkBaseline() error {
 	a := s.Phases[0].Action()
 	if a == nil || a.File == "" || a.Only != nil || a.Deletes || a.Skipped {
@@ -118,8 +119,8 @@ func (s Scenario) checkBaseline() error {
 	return fmt.Errorf("%s makes no namespace", file)
 }
 
-// checkPhase finds what is wrong with a phase. named tells that an earlier phase has its name. applied has the files that
-// earlier phases applied; the phase's own is added to it.
+// checkPhase finds what is wrong with a phase. named tells that an earlier phase has its name. applied has the
+// files that earlier phases applied; the phase's own is added to it.
 func (s Scenario) checkPhase(p Phase, named bool, applied map[string]bool) (errs []error) {
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if p.Name == "" || named {

@@ -9,20 +9,25 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// rollbackRepetitions is how often each way back is gone: enough for a median and a range.
+// rollbackRepetitions is how often each rollback method is used: enough for a median and a range.
 const rollbackRepetitions = 10
 
-// rollbackMethods goes four ways back, each several times, under one load. Three of them are what people reach for when a canary goes bad; one of them is
-// a rollback within a fraction of a second.
+// rollbackMethods uses four rollback methods, each several times, under one load. Three of them are what people reach
+// for when a canary goes bad; one of them is a rollback within a fraction of a second.
 var rollbackMethods = harness.Scenario{
 	Name:   "rollback-methods",
-	Title:  "Four ways back from a canary, ten times each: the route, rollout undo, scaling to 0, and deleting the route",
+	Title:  "Four rollback methods, ten times each: the route, rollout undo, scaling to 0, and deleting the route",
 	Labels: []string{harness.Slow},
-	Story: "The canary has half of the requests (or, for rollout undo, all of them in the place of v1) and is taken back: by writing the old route, by kubectl rollout undo, by scaling it to 0, and by deleting " +
-		"the VirtualService. Each way is gone ten times. The report has the median and the range of the time until no request gets there any more, and of what it cost.",
-	Cause: "Writing the route is one push to proxies that run. Undoing a rollout makes new pods first, which have to start and be found ready, while the old ones go on serving. Scaling to 0 takes the pods and leaves the weight: the canary's " +
-		"share fails until the route changes. Deleting the VirtualService leaves the Service, which gives each pod the same: the canary may get more than it had.",
-	Source: "buildSidecarVirtualHostForService in pilot/pkg/networking/core/route/route.go (what is routed without a VirtualService); k8s.io, Deployments, rolling update",
+	Story: "The canary has half of the requests (or, for rollout undo, all of them in the place of v1) and is " +
+		"taken back: by writing the old route, by kubectl rollout undo, by scaling it to 0, and by deleting the " +
+		"VirtualService. Each is done ten times. The report has the median and the range of the time until no " +
+		"request gets there any more, and of what it cost.",
+	Cause: "Writing the route is one push to proxies that run. Undoing a rollout makes new pods first, which " +
+		"have to start and be found ready, while the old ones go on serving. Scaling to 0 takes the pods and " +
+		"leaves the weight: the canary's share fails until the route changes. Deleting the VirtualService leaves " +
+		"the Service, which gives each pod the same: the canary may get more than it had.",
+	Source: "buildSidecarVirtualHostForService in pilot/pkg/networking/core/route/route.go (what is routed " +
+		"without a VirtualService); k8s.io, Deployments, rolling update",
 	See: []string{
 		"The table of rollbacks at the end of the report.",
 		"kubectl rollout status deployment my-service-rolling: how long new pods take.",
@@ -56,11 +61,14 @@ func rollbackPhases() []harness.Phase {
 			all[len(all)-1].Rollback = true
 		}
 		canary := []expect.Expectation{expect.Share("v2", 30).AtLeast(), expect.NoErrors()}
-		recovered := []expect.Expectation{expect.RecoveredWithin(time.Minute), expect.Share("v1", 100), expect.NoErrors()}
+		recovered := []expect.Expectation{
+			expect.RecoveredWithin(time.Minute), expect.Share("v1", 100), expect.NoErrors(),
+		}
 		add("canary", harness.Apply("2-canary.yaml"), canary...)
 		back("revert", harness.Revert("1-baseline.yaml"), recovered...)
 		add("canary again", harness.Apply("2-canary.yaml"), canary...)
-		back("scale to 0", harness.ScaleTo{Deployment: "my-service-v2"}, expect.Flag(503, "UH", 30).AtLeast(), expect.OnlyErrors(503, "UH"))
+		back("scale to 0", harness.ScaleTo{Deployment: "my-service-v2"}, expect.Flag(503, "UH", 30).AtLeast(),
+			expect.OnlyErrors(503, "UH"))
 		add("scale to 1", harness.ScaleTo{Deployment: "my-service-v2", Replicas: 1}, canary...)
 		back("delete the route", harness.Delete("2-canary.yaml"), expect.Share("v2", 20).AtLeast(), expect.NoErrors())
 		add("v2 rolled out in place", harness.Apply("3-in-place.yaml"), expect.Share("v2", 100), expect.NoErrors())

@@ -8,18 +8,19 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// weightedRollout is the canary that works, the run that every other one is compared with. Each step is one write of the
-// VirtualService, and until v1 is decommissioned so is the way back.
+// weightedRollout is the canary that works, the run that every other one is compared with. Each step is one
+// write of the VirtualService, and until v1 is decommissioned so is the rollback.
 //
-// v1 goes in the order route, subset, pods, each awaited: a route to a subset that is gone gives 503 NC, a subset without
-// pods 503 UH.
+// v1 goes in the order route, subset, pods, each awaited: a route to a subset that is gone gives 503 NC, a
+// subset without pods 503 UH.
 var weightedRollout = harness.Scenario{
-	Name:   "weighted-rollout",
-	Title:  "A canary goes from 5 % to all requests by weight, is rolled back once on the way, and v1 is decommissioned",
+	Name: "weighted-rollout",
+	Title: "A canary goes from 5 % to all requests by weight, is rolled back once on the way, and v1 is " +
+		"decommissioned",
 	Labels: []string{harness.Core},
-	Story: "v2 gets 5, 25 and 50 % of the requests. At 50 % it is rolled back, and then gets its 50 % again: a rollback uses " +
-		"nothing up. It is promoted to 100 %, and v1 is taken out of the route, out of the subsets, and stopped, in this order. " +
-		"No request fails at any step.",
+	Story: "v2 gets 5, 25 and 50 % of the requests. At 50 % it is rolled back, and then gets its 50 % again: a " +
+		"rollback uses nothing up. It is promoted to 100 %, and v1 is taken out of the route, out of the " +
+		"subsets, and stopped, in this order. No request fails at any step.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",

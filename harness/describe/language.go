@@ -15,7 +15,8 @@ import (
 	"strings"
 )
 
-// Writing is the page on writing a scenario. The part of it between the marks language lists what a phase can be made of.
+// Writing is the page on writing a scenario. The part of it between the marks language lists what a phase can
+// be made of.
 const Writing = "docs/writing-a-scenario.md"
 
 const languageMark = "language"
@@ -36,8 +37,8 @@ func languagePage(root string) ([]byte, error) {
 	return between(Writing, page, languageMark, []byte(text))
 }
 
-// language lists the steps, proofs, expectations and detectors, each with the first sentence of its comment in the sources.
-// What a type is follows from its methods, so that nobody has to list a new one.
+// language lists the steps, proofs, expectations and detectors, each with the first sentence of its comment in
+// the sources. What a type is follows from its methods, so that nobody has to list a new one.
 func language(root string) (string, error) {
 	lab, err := sources(root, "harness")
 	if err != nil {
@@ -49,12 +50,14 @@ func language(root string) (string, error) {
 	}
 	b := &strings.Builder{}
 	list := func(heading, lead, column string, rows []string) {
-		fmt.Fprintf(b, "## %s\n\n%s\n\n| %s | what it does |\n|---|---|\n%s\n", heading, lead, column, strings.Join(rows, ""))
+		fmt.Fprintf(b, "## %s\n\n%s\n\n| %s | what it does |\n|---|---|\n%s\n", heading, lead, column,
+			strings.Join(rows, ""))
 	}
 	list("Steps", "`Do` takes one of these, of package `harness`.", "step", types(lab, "do"))
 	list("Proofs", "`Prove` and `Await` take these, of package `harness`.", "proof", types(lab, "look"))
 	list("Expectations", "`Expect` takes what these functions of package `harness/expect` return.\n"+
-		"What is in brackets may follow: `expect.Share(\"v2\", 10).Of(\"beta\")`.", "expectation", functions(claims, "Check"))
+		"What is in brackets may follow: `expect.Share(\"v2\", 10).Of(\"beta\")`.",
+		"expectation", functions(claims, "Check"))
 	list("Detectors", "`Until` takes one of these, of package `harness`.", "detector", types(lab, "decide"))
 	return b.String(), nil
 }
@@ -113,8 +116,8 @@ func has(t *doc.Type, method string) bool {
 	return slices.ContainsFunc(t.Methods, func(m *doc.Func) bool { return m.Name == method })
 }
 
-// row is a row of a table: how a thing is written, and the first sentence of its comment without the name that it begins
-// with.
+// row is a row of a table: how a thing is written, and the first sentence of its comment without the name that
+// it begins with.
 func row(p *doc.Package, written, name, comment string) string {
 	sentence := strings.TrimSuffix(strings.TrimPrefix(p.Synopsis(comment), name+" "), ".")
 	return fmt.Sprintf("| %s | %s |\n", cell(code(written)), cell(prose(sentence)))

@@ -46,17 +46,21 @@ const language = "# Writing\n<!-- language: make docs makes this -->\nold\n<!-- 
 func TestANewStepIsListed(t *testing.T) {
 	root := tree(t, bare)
 	put(t, root, describe.Writing, language)
-	put(t, root, "harness/wait.go", "package harness\n\n// Wait waits for | something. It takes long.\ntype Wait struct{ For string }\n\nfunc (Wait) do() {}\n\n"+
+	put(t, root, "harness/wait.go", "package harness\n\n"+
+		"// Wait waits for | something. It takes long.\ntype Wait struct{ For string }\n\nfunc (Wait) do() {}\n\n"+
 		"type hidden struct{}\n\nfunc (hidden) do() {}\n")
 	put(t, root, "harness/wait_test.go", "not Go\n")
-	put(t, root, "harness/expect/calm.go", "package expect\n\n// Calm claims nothing.\nfunc Calm(in, out int) calm { return calm{} }\n\ntype calm struct{}\n\nfunc (calm) Check() {}\n")
+	put(t, root, "harness/expect/calm.go", "package expect\n\n"+
+		"// Calm claims nothing.\nfunc Calm(in, out int) calm { return calm{} }\n\n"+
+		"type calm struct{}\n\nfunc (calm) Check() {}\n")
 	docs, err := describe.Docs(root, []harness.Scenario{story})
 	if err != nil {
 		t.Fatal(err)
 	}
 	page := string(docs[describe.Writing])
 	for _, want := range []string{
-		"-->\n## Steps\n", "|---|---|\n| `Wait{For}` | waits for \\| something |\n\n", "|---|---|\n| `Calm(in, out)` | claims nothing |\n\n",
+		"-->\n## Steps\n", "|---|---|\n| `Wait{For}` | waits for \\| something |\n\n",
+		"|---|---|\n| `Calm(in, out)` | claims nothing |\n\n",
 		"\n<!-- /language -->\nafter\n",
 	} {
 		if !strings.Contains(page, want) {

@@ -7,13 +7,13 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// answersSpan is how long answers are counted at least. answersSlack is by how much of that time the count may be off: a
-// bucket that is filled once a second gives up to a second's worth more or less at either end of any window, and what was
-// open before the limit came may send once more past it.
+// answersSpan is how long answers are counted at least. answersSlack is by how much of that time the count may
+// be off: a bucket that is filled once a second gives up to a second's worth more or less at either end of any
+// window, and what was open before the limit came may send once more past it.
 const answersSpan, answersSlack = 15 * time.Second, 2 * time.Second
 
-// Answers claims that version answers rate requests a second, as a rate limit lets it. It is held against the whole of the
-// settled phase, give or take two seconds' worth.
+// Answers claims that version answers rate requests a second, as a rate limit lets it. It is held against the
+// whole of the settled phase, give or take two seconds' worth.
 func Answers(version string, rate float64) answers { return answers{version, rate} }
 
 type answers struct {

@@ -20,8 +20,10 @@ func TestAnswers(t *testing.T) {
 		took time.Duration
 		want reports.Outcome
 	}{
-		{150, 15 * time.Second, reports.Pass}, {170, 15 * time.Second, reports.Pass}, {130, 15 * time.Second, reports.Pass},
-		{171, 15 * time.Second, reports.Fail}, {129, 15 * time.Second, reports.Fail}, {50, 5 * time.Second, reports.Inconclusive},
+		{150, 15 * time.Second, reports.Pass}, {170, 15 * time.Second, reports.Pass},
+		{130, 15 * time.Second, reports.Pass},
+		{171, 15 * time.Second, reports.Fail}, {129, 15 * time.Second, reports.Fail},
+		{50, 5 * time.Second, reports.Inconclusive},
 	} {
 		if v := claim.Check(phase(test.n, test.took)); v.Outcome != test.want || v.Kind != "answers" {
 			t.Errorf("%d in %s: got %s (%s), want %s", test.n, test.took, v.Outcome, v.Why, test.want)

@@ -14,8 +14,8 @@ type (
 	}
 	// A presence is a claim that there are requests of some sort.
 	presence interface {
-		// present returns the sort of request that there is if the claim holds. It has no cohort, as that is the claim's.
-		// ok is false where the claim holds without one.
+		// present returns the sort of request that there is if the claim holds. It has no cohort, as that is
+		// the claim's. ok is false where the claim holds without one.
 		present() (sort request, ok bool)
 	}
 	// A portion is a claim of a part of some requests, of which all parts are 100 percent.
@@ -35,8 +35,9 @@ type request struct {
 // A whole is what parts of one kind are added up to, by cohort.
 type whole struct{ kind, cohort string }
 
-// Conflicts tells which claims of one phase can't hold together, whatever is observed: shares of more than 100 % in all, two
-// shares of one thing, answers from a version that is to be left alone, and errors that are claimed and ruled out.
+// Conflicts tells which claims of one phase can't hold together, whatever is observed: shares of more than 100
+// % in all, two shares of one thing, answers from a version that is to be left alone, and errors that are
+// claimed and ruled out.
 func Conflicts(all []Expectation) error {
 	var errs []error
 	sums := map[whole]float64{}

@@ -7,8 +7,8 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// DrainedWithin claims that the last answer of the canary is done within d after the API server accepted the rollback: the
-// opposite of LingersFor.
+// DrainedWithin claims that the last answer of the canary is done within d after the API server accepted the
+// rollback: the opposite of LingersFor.
 func DrainedWithin(d time.Duration) drainedWithin { return drainedWithin{d} }
 
 type drainedWithin struct{ most time.Duration }

@@ -1,13 +1,14 @@
 // Package expect holds claims about a phase against what was observed, with the statistics that this takes. It is pure:
 // the same observation always gets the same verdict.
 //
-// A share passes if its count lies in the central 99.99 % of the binomial distribution that it claims, where Envoy picks
-// a subset for each request at random and by itself. It is inconclusive with fewer requests than the claim needs (Need),
-// unless what was seen contradicts it already. No data is never a pass.
+// A share passes if its count lies in the central 99.99 % of the binomial distribution that it claims, where
+// Envoy picks a subset for each request at random and by itself. It is inconclusive with fewer requests than
+// the claim needs (Need), unless what was seen contradicts it already. No data is never a pass.
 //
-// Each expectation has one exported name, the function that makes it, in a file of its own. Nothing else lists the
-// expectations: that file and its test are all that a new one takes. An expectation that has the method Of can be limited to
-// the requests of one cohort. Share, Status and Flag can be bounds too, by AtLeast and AtMost.
+// Each expectation has one exported name, the function that makes it, in a file of its own. Nothing else lists
+// the expectations: that file and its test are all that a new one takes. An expectation that has the method Of
+// can be limited to the requests of one cohort. Share, Status and Flag can be bounds too, by AtLeast and
+// AtMost.
 package expect
 
 import (
@@ -18,8 +19,8 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// An Expectation is a claim about one phase. It may have more methods: Requires, Validate, Span (how long a phase has to
-// last for it), versions (those that it is about), and the ones of conflict.go.
+// An Expectation is a claim about one phase. It may have more methods: Requires, Validate, Span (how long a
+// phase has to last for it), versions (those that it is about), and the ones of conflict.go.
 type Expectation interface {
 	// String says what is claimed, for people.
 	fmt.Stringer

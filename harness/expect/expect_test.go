@@ -95,7 +95,8 @@ func holds(t *testing.T, kind string, all []judged) {
 // Nothing passes without data, and all say why.
 func TestNoDataIsNoPass(t *testing.T) {
 	for _, e := range []Expectation{
-		Share("v1", 0), Share("v1", 5), Share("v1", 100), Status(200, 100), Status(503, 0), Flag(503, "UH", 0), Flag(503, "UH", 5),
+		Share("v1", 0), Share("v1", 5), Share("v1", 100), Status(200, 100), Status(503, 0), Flag(503, "UH", 0),
+		Flag(503, "UH", 5),
 		NoErrors(), OnlyErrors(503, "UH"), RecoveredWithin(time.Hour), Untouched("v2"),
 	} {
 		for _, o := range []reports.Observation{{}, settled(reports.Counts{})} {
@@ -148,7 +149,8 @@ func TestValidate(t *testing.T) {
 	nan := 0.0
 	bad := []Expectation{
 		Share("v2", 150), Share("v2", -1), Share("v2", nan/nan), Share("", 5), Flag(503, "", 5), OnlyErrors(503, ""),
-		RecoveredWithin(0), LingersFor(0), DrainedWithin(-time.Second), AbortedWithin(0), Answers("v2", 0), Answers("", 1),
+		RecoveredWithin(0), LingersFor(0), DrainedWithin(-time.Second), AbortedWithin(0), Answers("v2", 0),
+		Answers("", 1),
 	}
 	for _, e := range bad {
 		if err := Validate([]Expectation{NoErrors(), e}); err == nil {
@@ -169,7 +171,9 @@ func TestRequires(t *testing.T) {
 		want Requirement
 		all  []Expectation
 	}{
-		{Requirement{}, []Expectation{Share("v2", 5), NoErrors(), OnlyErrors(503, "UH"), Untouched("v2"), Answers("v2", 10)}},
+		{Requirement{}, []Expectation{
+			Share("v2", 5), NoErrors(), OnlyErrors(503, "UH"), Untouched("v2"), Answers("v2", 10),
+		}},
 		{Requirement{Rollback: true}, []Expectation{RecoveredWithin(1), LingersFor(1), DrainedWithin(1)}},
 		{Requirement{Decision: true}, []Expectation{Promoted(), AbortedWithin(1)}},
 	} {

@@ -41,8 +41,8 @@ func (l lingersFor) Check(o reports.Observation) reports.Verdict {
 	})
 }
 
-// judgeDrain judges how long requests that the canary had at the rollback went on there. wrong says what is wrong with that
-// time, empty where nothing is.
+// judgeDrain judges how long requests that the canary had at the rollback went on there. wrong says what is
+// wrong with that time, empty where nothing is.
 func judgeDrain(v reports.Verdict, o reports.Observation, wrong func(time.Duration) string) reports.Verdict {
 	v.Outcome = reports.Inconclusive
 	r := o.Rollback
@@ -54,8 +54,9 @@ func judgeDrain(v reports.Verdict, o reports.Observation, wrong func(time.Durati
 		v.Saw, v.Why = "no request of the canary", "no request was affected before the rollback"
 		return v
 	}
-	v.Saw = fmt.Sprintf("the last affected request was sent %s and done %s after the write was accepted; "+
-		"%s were under way then", r.Route.Round(time.Millisecond), r.Drain.Round(time.Millisecond), reports.Number(r.UnderWay))
+	v.Saw = fmt.Sprintf(
+		"the last affected request was sent %s and done %s after the write was accepted; %s were under way then",
+		r.Route.Round(time.Millisecond), r.Drain.Round(time.Millisecond), reports.Number(r.UnderWay))
 	why := wrong(r.Drain)
 	switch {
 	case why != "":

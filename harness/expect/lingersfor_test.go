@@ -7,7 +7,8 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// drained is a phase with a rollback that took effect by that chance, and in which the canary's last answer was done then.
+// drained is a phase with a rollback that took effect by that chance, and in which the canary's last answer was
+// done then.
 func drained(drain time.Duration, chance float64) reports.Observation {
 	return reports.Observation{Rollback: &reports.Rollback{
 		Resolution: time.Millisecond, High: 200 * time.Millisecond, Chance: chance, Drain: drain,

@@ -30,7 +30,8 @@ func (e noErrors) Check(o reports.Observation) reports.Verdict {
 	counts := o.Settled.Of(e.cohort)
 	failed := errorsIn(counts)
 	v := reports.Verdict{
-		Kind: "no-errors", Want: e.String(), Saw: reports.NewShare(failed, counts.Requests).String(), Outcome: reports.Pass,
+		Kind: "no-errors", Want: e.String(), Saw: reports.NewShare(failed, counts.Requests).String(),
+		Outcome: reports.Pass,
 	}
 	why, few := tooFew(o, counts.Requests, e.Need())
 	switch {

@@ -6,9 +6,9 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// OnlyErrors claims that there are errors, and that each of them has the HTTP status code and Envoy's response flag. An
-// error is a request without an answer, or with a status of 400 or above. Several flags are compared as in Flag. How many
-// errors there are is for Flag to claim.
+// OnlyErrors claims that there are errors, and that each of them has the HTTP status code and Envoy's response
+// flag. An error is a request without an answer, or with a status of 400 or above. Several flags are compared
+// as in Flag. How many errors there are is for Flag to claim.
 func OnlyErrors(code int, flag string) onlyErrors { return onlyErrors{code: code, flag: flag} }
 
 type onlyErrors struct {

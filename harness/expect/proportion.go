@@ -37,10 +37,10 @@ type property interface {
 	adds() bool
 }
 
-// AtLeast makes it a claim of that share or more, for what nobody can foretell to the percent, such as how much an
-// overloaded service refuses. It passes if what was seen contradicts every smaller share, and fails if it contradicts every
-// greater one. Claim well less than half of what is foreseen, or see to it that more than Need requests are waited for: a
-// share of just twice the bound is inconclusive in one run of a hundred.
+// AtLeast makes it a claim of that share or more, for what nobody can foretell to the percent, such as how much
+// an overloaded service refuses. It passes if what was seen contradicts every smaller share, and fails if it
+// contradicts every greater one. Claim well less than half of what is foreseen, or see to it that more than
+// Need requests are waited for: a share of just twice the bound is inconclusive in one run of a hundred.
 func (p proportion) AtLeast() proportion {
 	p.bound = 1
 	return p
@@ -61,8 +61,8 @@ func (p proportion) Of(cohort string) proportion {
 // Cohort implements Expectation.
 func (p proportion) Cohort() string { return p.cohort }
 
-// Need implements Expectation: see Margin, Power and Stray. A claim of a bound needs so many that a share of twice as much
-// (or of half as much, for AtMost) passes with probability Power.
+// Need implements Expectation: see Margin, Power and Stray. A claim of a bound needs so many that a share of
+// twice as much (or of half as much, for AtMost) passes with probability Power.
 func (p proportion) Need() int {
 	if p.bound != 0 {
 		return bounded(p.percent, p.bound)
@@ -116,10 +116,12 @@ func (p proportion) Check(o reports.Observation) reports.Verdict {
 		v.Outcome, v.Why = reports.Inconclusive, why
 	case count < low || count+unknown > high:
 		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("the access log has no entry for %s requests %s", reports.Number(unknown), p.property.doubt())
+		v.Why = fmt.Sprintf("the access log has no entry for %s requests %s", reports.Number(unknown),
+			p.property.doubt())
 	case known && moved.Moved():
 		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("the share did not keep still: its ups and downs have a chi-square of %.0f with %d degrees of "+
+		v.Why = fmt.Sprintf("the share did not keep still: its ups and downs have a chi-square of %.0f with %d "+
+			"degrees of "+
 			"freedom, which chance gives once in %.1g cases", moved.ChiSquare, moved.Degrees, 1/max(moved.P, 1e-300))
 	default:
 		v.Outcome = reports.Pass

@@ -10,7 +10,9 @@ import (
 
 // failing is a settled phase in which count of n requests got 503 from the app.
 func failing(count, n int) reports.Observation {
-	return settled(counts(map[string]int{"v1": n - count}, reports.Failure{Code: 503, Flag: "-", Version: "v2", Count: count}))
+	return settled(counts(
+		map[string]int{"v1": n - count}, reports.Failure{Code: 503, Flag: "-", Version: "v2", Count: count},
+	))
 }
 
 // A bound passes only if every share on its other side is contradicted.
@@ -32,7 +34,8 @@ func TestBounds(t *testing.T) {
 	} {
 		v := test.claim.Check(failing(test.count, test.n))
 		if v.Outcome != test.want || (v.Why == "") != (test.want == reports.Pass) {
-			t.Errorf("%s, with %d of %d: got %s (%s), want %s", test.claim, test.count, test.n, v.Outcome, v.Why, test.want)
+			t.Errorf("%s, with %d of %d: got %s (%s), want %s", test.claim, test.count, test.n, v.Outcome, v.Why,
+				test.want)
 		}
 	}
 	for _, e := range []proportion{Share("v2", 0).AtLeast(), Share("v2", 100).AtMost()} {
@@ -42,7 +45,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// With Need requests, a share of twice (or half) as much passes in 99 % of cases, and one that is just beyond the bound hardly ever.
+// With Need requests, a share of twice (or half) as much passes in 99 % of cases, and one that is just beyond
+// the bound hardly ever.
 func TestBoundsHoldWhatTheyPromise(t *testing.T) {
 	d := draws{rand.New(rand.NewPCG(3, 4))}
 	for _, percent := range []float64{1, 5, 30} {
@@ -85,7 +89,8 @@ func TestClaim(t *testing.T) {
 		"v1": Share("v1", 90), "503": Status(503, 10), "503 UF,URX": Flag(503, "URX,UF", 10),
 	} {
 		c := p.Of("beta").Check(o).Claim
-		if c == nil || c.Subject != subject || c.Cohort != "beta" || c.Percent != p.percent || c.Seen.Of != 2000 || c.Low >= c.High {
+		if c == nil || c.Subject != subject || c.Cohort != "beta" || c.Percent != p.percent || c.Seen.Of != 2000 ||
+			c.Low >= c.High {
 			t.Errorf("got claim %+v, want one about %s of beta", c, subject)
 		}
 	}

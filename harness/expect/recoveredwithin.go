@@ -7,9 +7,9 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// RecoveredWithin claims that d after the API server accepted a rollback at the latest, no request is routed the old way
-// any more. It is judged by the upper end of the bracket of the route time (see reports.Rollback), so that a coarse clock
-// can't pass it by luck.
+// RecoveredWithin claims that d after the API server accepted a rollback at the latest, no request is routed
+// the old way any more. It is judged by the upper end of the bracket of the route time (see reports.Rollback),
+// so that a coarse clock can't pass it by luck.
 func RecoveredWithin(d time.Duration) recoveredWithin { return recoveredWithin{d} }
 
 type recoveredWithin struct{ within time.Duration }
@@ -44,7 +44,8 @@ func (r recoveredWithin) Check(o reports.Observation) reports.Verdict {
 	switch {
 	case b.Route > r.within:
 		v.Outcome = reports.Fail
-		v.Why = fmt.Sprintf("an affected request was sent %s after the write was accepted", b.Route.Round(time.Millisecond))
+		v.Why = fmt.Sprintf("an affected request was sent %s after the write was accepted",
+			b.Route.Round(time.Millisecond))
 	case !b.Known():
 		v.Why = "no request was affected before the rollback, so that its end can't be seen"
 	case o.SettledAt.IsZero():

@@ -11,7 +11,8 @@ import (
 func TestRecoveredWithin(t *testing.T) {
 	const ms = time.Millisecond
 	good := reports.Rollback{
-		Before: reports.NewShare(100, 1000), Rate: 500, Resolution: 20 * ms, Route: 131 * ms, Low: 131 * ms, High: 191 * ms,
+		Before: reports.NewShare(100, 1000), Rate: 500, Resolution: 20 * ms, Route: 131 * ms, Low: 131 * ms,
+		High:       191 * ms,
 		Unaffected: 500, Chance: 1e-20,
 	}
 	with := func(change func(*reports.Rollback)) *reports.Rollback {
@@ -30,9 +31,18 @@ func TestRecoveredWithin(t *testing.T) {
 		{"bound on the dot", 191 * ms, &good, reports.Pass, ""},
 		{"bound too late", 190 * ms, &good, reports.Inconclusive, "too rare"},
 		{"too late", 130 * ms, &good, reports.Fail, "131ms after the write"},
-		{"nothing before", time.Second, with(func(r *reports.Rollback) { r.Resolution, r.High, r.Route = 0, 0, 0 }), reports.Inconclusive, "affected before"},
-		{"ends too soon", time.Second, with(func(r *reports.Rollback) { r.Chance = 2e-4 }), reports.Inconclusive, "too few requests followed"},
-		{"no bracket", time.Second, with(func(r *reports.Rollback) { r.High = 0 }), reports.Inconclusive, "too few requests followed"},
+		{
+			"nothing before", time.Second, with(func(r *reports.Rollback) { r.Resolution, r.High, r.Route = 0, 0, 0 }),
+			reports.Inconclusive, "affected before",
+		},
+		{
+			"ends too soon", time.Second, with(func(r *reports.Rollback) { r.Chance = 2e-4 }), reports.Inconclusive,
+			"too few requests followed",
+		},
+		{
+			"no bracket", time.Second, with(func(r *reports.Rollback) { r.High = 0 }), reports.Inconclusive,
+			"too few requests followed",
+		},
 		{"never ends", 100 * ms, with(func(r *reports.Rollback) { r.Chance = 1 }), reports.Fail, ""},
 		{"no rollback", time.Second, nil, reports.Inconclusive, "did not roll back"},
 	} {

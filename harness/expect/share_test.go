@@ -14,7 +14,10 @@ func TestShare(t *testing.T) {
 		{"share", Share("v2", 5), split(4744, 256), pass, ""},
 		{"share too high", Share("v2", 5), split(4625, 375), fail, "a true share of 5 % gives 190 to 315 of 5,000"},
 		{"share too low", Share("v2", 5), split(4850, 150), fail, "a true share of 5 %"},
-		{"share, few requests that fit", Share("v2", 5), split(95, 5), inconclusive, "100 requests are too few: this takes 3,767"},
+		{
+			"share, few requests that fit", Share("v2", 5), split(95, 5), inconclusive,
+			"100 requests are too few: this takes 3,767",
+		},
 		{"share, few requests that contradict", Share("v2", 5), split(50, 50), fail, "of 100 requests"},
 		{"share, no data", Share("v2", 5), split(0, 0), inconclusive, "0 requests are too few"},
 		{"share, never settled", Share("v2", 5), unsettled, inconclusive, "not seen to arrive"},

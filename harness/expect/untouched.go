@@ -6,9 +6,9 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// Untouched claims that no request reaches version while the phase is settled. No caller got an answer from it, and where
-// its counter was read at both ends, it did not move by more than the requests that were under way to it when the phase
-// settled. The counter also shows requests whose answers were lost.
+// Untouched claims that no request reaches version while the phase is settled. No caller got an answer from it,
+// and where its counter was read at both ends, it did not move by more than the requests that were under way to
+// it when the phase settled. The counter also shows requests whose answers were lost.
 func Untouched(version string) untouched { return untouched{version} }
 
 type untouched struct{ version string }

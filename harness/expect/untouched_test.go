@@ -21,7 +21,10 @@ func TestUntouched(t *testing.T) {
 		{"untouched, one answer", Untouched("v2"), split(2000, 1), fail, "answered"},
 		{"untouched, answer lost", Untouched("v2"), received(split(2000, 0), 1), fail, "received requests"},
 		{"untouched, some were under way", Untouched("v2"), underWay(received(split(2000, 0), 6), 40), pass, ""},
-		{"untouched, more than were under way", Untouched("v2"), underWay(received(split(2000, 0), 41), 40), fail, "received requests"},
+		{
+			"untouched, more than were under way", Untouched("v2"), underWay(received(split(2000, 0), 41), 40), fail,
+			"received requests",
+		},
 		{"untouched, too few", Untouched("v2"), received(split(20, 0), 0), inconclusive, "too few"},
 		{"untouched, no data", Untouched("v2"), split(0, 0), inconclusive, ""},
 	})
