@@ -19,11 +19,11 @@ func (a Apply) Action() reports.Action {
 }
 
 func (a Apply) check(s Scenario, _ map[string]bool) error {
-	_, err := s.objects(string(a))
+	_, _, err := a.writes(s)
 	return err
 }
 
-func (a Apply) effects(s Scenario) (effects, error) { return effectsOf(s.objects(string(a))) }
+func (a Apply) effects(s Scenario) (effects, error) { return writing(s, a) }
 
 func (a Apply) writes(s Scenario) (applied, deleted []object, err error) {
 	applied, err = s.objects(string(a))
@@ -31,9 +31,5 @@ func (a Apply) writes(s Scenario) (applied, deleted []object, err error) {
 }
 
 func (a Apply) do(ctx context.Context, s Scenario, env environment.Environment) error {
-	objects, err := s.objects(string(a))
-	if err != nil {
-		return err
-	}
-	return env.Objects.Apply(ctx, objects)
+	return write(ctx, s, env, a)
 }

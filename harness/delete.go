@@ -20,11 +20,11 @@ func (d Delete) Action() reports.Action {
 }
 
 func (d Delete) check(s Scenario, _ map[string]bool) error {
-	objects, err := s.objects(string(d))
+	_, deleted, err := d.writes(s)
 	if err != nil {
 		return err
 	}
-	for _, o := range objects {
+	for _, o := range deleted {
 		if o.GetKind() == "Namespace" {
 			return errors.New("the namespace is the engine's to delete")
 		}
@@ -32,7 +32,7 @@ func (d Delete) check(s Scenario, _ map[string]bool) error {
 	return nil
 }
 
-func (d Delete) effects(s Scenario) (effects, error) { return effectsOf(s.objects(string(d))) }
+func (d Delete) effects(s Scenario) (effects, error) { return writing(s, d) }
 
 func (d Delete) writes(s Scenario) (applied, deleted []object, err error) {
 	deleted, err = s.objects(string(d))
@@ -40,9 +40,5 @@ func (d Delete) writes(s Scenario) (applied, deleted []object, err error) {
 }
 
 func (d Delete) do(ctx context.Context, s Scenario, env environment.Environment) error {
-	objects, err := s.objects(string(d))
-	if err != nil {
-		return err
-	}
-	return env.Objects.Delete(ctx, objects)
+	return write(ctx, s, env, d)
 }

@@ -30,34 +30,24 @@ func (r Revert) check(s Scenario, applied map[string]bool) error {
 	if !applied[string(r)] {
 		return errors.New("no earlier phase applied it")
 	}
-	_, err := r.routes(s)
+	_, _, err := r.writes(s)
 	return err
 }
 
-func (r Revert) effects(Scenario) (effects, error) { return effects{Proxies: true}, nil }
+func (r Revert) effects(s Scenario) (effects, error) { return writing(s, r) }
 
 func (r Revert) writes(s Scenario) (applied, deleted []object, err error) {
-	applied, err = r.routes(s)
-	return applied, nil, err
+	objects, err := s.objects(string(r))
+	if err != nil {
+		return nil, nil, err
+	}
+	routes := slices.DeleteFunc(objects, func(o object) bool { return o.GetKind() != routeKind })
+	if len(routes) == 0 {
+		return nil, nil, errors.New("it has no VirtualService")
+	}
+	return routes, nil, nil
 }
 
 func (r Revert) do(ctx context.Context, s Scenario, env environment.Environment) error {
-	routes, err := r.routes(s)
-	if err != nil {
-		return err
-	}
-	return env.Objects.Apply(ctx, routes)
-}
-
-// routes returns the file's VirtualServices.
-func (r Revert) routes(s Scenario) ([]object, error) {
-	objects, err := s.objects(string(r))
-	if err != nil {
-		return nil, err
-	}
-	objects = slices.DeleteFunc(objects, func(o object) bool { return o.GetKind() != routeKind })
-	if len(objects) == 0 {
-		return nil, errors.New("it has no VirtualService")
-	}
-	return objects, nil
+	return write(ctx, s, env, r)
 }

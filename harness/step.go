@@ -53,10 +53,23 @@ type namer interface {
 	known(names manifest.Names) error
 }
 
-// effectsOf returns the effects of a step that writes objects.
-func effectsOf(objects []object, err error) (effects, error) {
+// writing returns the effects of a writer.
+func writing(s Scenario, w writer) (effects, error) {
+	applied, deleted, err := w.writes(s)
 	deployment := func(o object) bool { return o.GetKind() == "Deployment" }
-	return effects{Workloads: slices.ContainsFunc(objects, deployment), Proxies: true}, err
+	return effects{Workloads: slices.ContainsFunc(append(applied, deleted...), deployment), Proxies: true}, err
+}
+
+// write makes the change of a writer.
+func write(ctx context.Context, s Scenario, env environment.Environment, w writer) error {
+	applied, deleted, err := w.writes(s)
+	if err == nil && len(applied) > 0 {
+		err = env.Objects.Apply(ctx, applied)
+	}
+	if err == nil && len(deleted) > 0 {
+		err = env.Objects.Delete(ctx, deleted)
+	}
+	return err
 }
 
 // stem returns a file's name as it is in an Action's Brief.

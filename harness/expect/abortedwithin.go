@@ -8,18 +8,12 @@ import (
 )
 
 // AbortedWithin claims that the phase's detector finds the canary bad, d after its first bad answer at the latest.
-func AbortedWithin(d time.Duration) abortedWithin { return abortedWithin{d} }
+func AbortedWithin(d time.Duration) abortedWithin { return abortedWithin{within: d} }
 
-type abortedWithin struct{ within time.Duration }
-
-// Cohort implements Expectation.
-func (abortedWithin) Cohort() string { return "" }
-
-// Need implements Expectation: the detector knows how many requests its decision takes.
-func (abortedWithin) Need() int { return 0 }
-
-// Requires says that the phase needs a detector.
-func (abortedWithin) Requires() Requirement { return Requirement{Decision: true} }
+type abortedWithin struct {
+	aboutDecision
+	within time.Duration
+}
 
 // String implements Expectation.
 func (a abortedWithin) String() string {

@@ -9,18 +9,12 @@ import (
 
 // DrainedWithin claims that the last answer of the canary is done within d after the API server accepted the
 // rollback: the opposite of LingersFor.
-func DrainedWithin(d time.Duration) drainedWithin { return drainedWithin{d} }
+func DrainedWithin(d time.Duration) drainedWithin { return drainedWithin{most: d} }
 
-type drainedWithin struct{ most time.Duration }
-
-// Cohort implements Expectation. The phase says which cohort its clock watches.
-func (drainedWithin) Cohort() string { return "" }
-
-// Need implements Expectation: as for RecoveredWithin.
-func (drainedWithin) Need() int { return requests(0) }
-
-// Requires says that the phase has to roll back.
-func (drainedWithin) Requires() Requirement { return Requirement{Rollback: true} }
+type drainedWithin struct {
+	aboutRollback
+	most time.Duration
+}
 
 // String implements Expectation.
 func (d drainedWithin) String() string {

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/canarylab/canarylab/reports"
 )
@@ -106,4 +107,12 @@ func tooFew(o reports.Observation, n, need int) (why string, ok bool) {
 	default:
 		return fmt.Sprintf("%s requests are too few: this takes %s", reports.Number(n), reports.Number(need)), true
 	}
+}
+
+// positive tells whether a claim's time is above 0.
+func positive(e Expectation, d time.Duration) error {
+	if d <= 0 {
+		return fmt.Errorf("%q: name a time above 0", e)
+	}
+	return nil
 }

@@ -1,11 +1,6 @@
 package expect
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/canarylab/canarylab/reports"
-)
+import "github.com/canarylab/canarylab/reports"
 
 // NoErrors claims that every request was answered, with a status below 400. A canary's caller that gets 404 because no
 // route matches is not well.
@@ -46,29 +41,4 @@ func (e noErrors) Check(o reports.Observation) reports.Verdict {
 func (e noErrors) excludes(other Expectation) bool {
 	r, ok := requestOf(other)
 	return ok && r.failed && overlap(e.cohort, other.Cohort())
-}
-
-// isError tells whether a status is an error: none at all, or one of 400 or above.
-func isError(code int) bool { return code == 0 || code >= 400 }
-
-// errorsIn counts the requests that met an error.
-func errorsIn(c reports.Counts) int {
-	failed := 0
-	for code, n := range c.Codes {
-		if isError(code) {
-			failed += n
-		}
-	}
-	return failed
-}
-
-// listErrors lists the errors that were met, but for some.
-func listErrors(c reports.Counts, but func(reports.Failure) bool) string {
-	var all []string
-	for _, f := range c.Failures {
-		if isError(f.Code) && (but == nil || !but(f)) {
-			all = append(all, fmt.Sprintf("%s × %s", f.Key(), reports.Number(f.Count)))
-		}
-	}
-	return strings.Join(all, ", ")
 }

@@ -10,19 +10,12 @@ import (
 // RecoveredWithin claims that d after the API server accepted a rollback at the latest, no request is routed
 // the old way any more. It is judged by the upper end of the bracket of the route time (see reports.Rollback),
 // so that a coarse clock can't pass it by luck.
-func RecoveredWithin(d time.Duration) recoveredWithin { return recoveredWithin{d} }
+func RecoveredWithin(d time.Duration) recoveredWithin { return recoveredWithin{within: d} }
 
-type recoveredWithin struct{ within time.Duration }
-
-// Cohort implements Expectation. The phase says which cohort its clock watches.
-func (recoveredWithin) Cohort() string { return "" }
-
-// Need implements Expectation: enough settled requests to see that nothing comes after the last affected request, for a
-// canary that had 1 % or more.
-func (recoveredWithin) Need() int { return requests(0) }
-
-// Requires says that the phase has to roll back.
-func (recoveredWithin) Requires() Requirement { return Requirement{Rollback: true} }
+type recoveredWithin struct {
+	aboutRollback
+	within time.Duration
+}
 
 // String implements Expectation.
 func (r recoveredWithin) String() string {
@@ -59,18 +52,4 @@ func (r recoveredWithin) Check(o reports.Observation) reports.Verdict {
 		v.Outcome = reports.Pass
 	}
 	return v
-}
-
-// What claims about a rollback say where they can't be judged.
-const (
-	noRollback = "the phase did not roll back, or its write was never accepted"
-	notLast    = "too few requests followed the last affected one to say that it was the last"
-)
-
-// positive tells whether a claim's time is above 0.
-func positive(e Expectation, d time.Duration) error {
-	if d <= 0 {
-		return fmt.Errorf("%q: name a time above 0", e)
-	}
-	return nil
 }
