@@ -84,10 +84,12 @@ func TestCheck(t *testing.T) {
 		},
 		{
 			"an unknown version", claim(expect.Share("v3", 5)),
-			`scenario weighted-rollout: phase 2 (canary): "5 % of all requests answered by v3": no file has a version "v3"`,
+			`scenario weighted-rollout: phase 2 (canary): "5 % of all requests answered by v3": ` +
+				`no file has a version "v3"`,
 		},
 		{
-			"an unknown subset", func(s *Scenario) { s.Phases[1].Prove = []Proof{Endpoints{Subset: "canary", Want: 1}} },
+			"an unknown subset",
+			func(s *Scenario) { s.Phases[1].Prove = []Proof{Endpoints{Subset: "canary", Want: 1}} },
 			`scenario weighted-rollout: phase 2 (canary): "every caller's proxy has 1 endpoint for subset canary": ` +
 				`no file has a subset of my-service "canary"`,
 		},

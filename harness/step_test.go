@@ -31,7 +31,10 @@ func TestReportsHaveActionsAndKinds(t *testing.T) {
 		for i, want := range []*reports.Action{
 			{Kind: "apply", Brief: "apply 1-baseline", File: "1-baseline.yaml"},
 			{Kind: "apply", Brief: "nothing, instead of: apply 2-half", File: "2-half.yaml", Skipped: true},
-			{Kind: "revert", Brief: "apply route of 1-baseline", File: "1-baseline.yaml", Only: []string{"VirtualService"}},
+			{
+				Kind: "revert", Brief: "apply route of 1-baseline", File: "1-baseline.yaml",
+				Only: []string{"VirtualService"},
+			},
 			nil,
 		} {
 			if got := rep.Phases[i].Action; !reflect.DeepEqual(got, want) {
