@@ -14,9 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
 	lablib "github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/harness/live"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 )
@@ -46,12 +48,12 @@ func newBench(b *testing.B, recorded bool) *bench {
 	if err != nil {
 		b.Fatal(err)
 	}
-	live, disconnect := newLab(Cluster{Kube: l.Kube(), Mesh: l.Mesh()})
-	x := &bench{env: live, k: l.Kube(), recorded: recorded}
+	env, disconnect := live.New(live.Cluster{Kube: l.Kube(), Mesh: l.Mesh()})
+	x := &bench{env: env, k: l.Kube(), recorded: recorded}
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), cleanWithin)
 		defer cancel()
-		if err := live.Objects.Remove(ctx, benchNamespace); err != nil {
+		if err := env.Objects.Remove(ctx, benchNamespace); err != nil {
 			b.Error(err)
 		}
 		disconnect()
@@ -62,24 +64,28 @@ func newBench(b *testing.B, recorded bool) *bench {
 		b.Fatal(err)
 	}
 	app = bytes.ReplaceAll(app, []byte("weighted-rollout"), []byte(benchNamespace))
-	p, err := newParts(benchNamespace, loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "all"}}}, false)
+	objects, err := kube.Objects(app)
 	if err != nil {
 		b.Fatal(err)
 	}
-	namespace := app[:bytes.Index(app, []byte("---\n"))]
-	all := [][]byte{namespace, p.recorder, app, p.callers}
+	added, err := addons.New(benchNamespace, loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "all"}}}, false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	namespace := slices.IndexFunc(objects, func(o object) bool { return o.GetKind() == "Namespace" })
+	all := [][]object{{objects[namespace]}, added.Recorder, objects, added.Callers}
 	if !recorded {
 		all = slices.Delete(all, 1, 2)
 	}
-	for _, manifests := range all {
-		if err := live.Objects.Apply(ctx, manifests); err != nil {
+	for _, objects := range all {
+		if err := env.Objects.Apply(ctx, objects); err != nil {
 			b.Fatal(err)
 		}
 	}
-	if err := live.Objects.Ready(ctx, benchNamespace); err != nil {
+	if err := env.Objects.Ready(ctx, benchNamespace); err != nil {
 		b.Fatal(err)
 	}
-	if err := live.Proxies.Await(ctx, benchNamespace, func(environment.Synced) {}); err != nil {
+	if err := env.Proxies.Await(ctx, benchNamespace, func(environment.Synced) {}); err != nil {
 		b.Fatal(err)
 	}
 	return x
@@ -89,39 +95,38 @@ func newBench(b *testing.B, recorded bool) *bench {
 func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, reports.Observation) {
 	b.Helper()
 	ctx := b.Context()
-	plan := loadgen.Plan{Run: loadgen.RunID(), URL: "http://my-service/", Duration: d, Cohorts: []loadgen.Cohort{{Name: "all", Rate: rate}}}
+	plan := loadgen.Plan{
+		Run: loadgen.RunID(), URL: "http://my-service/", Duration: d,
+		Cohorts: []loadgen.Cohort{{Name: "all", Rate: rate}},
+	}
 	file := filepath.Join(b.TempDir(), plan.Run+".jsonl")
 	trace, err := reports.CreateTrace(file)
 	if err != nil {
 		b.Fatal(err)
 	}
 	rec := newRecorder(trace, plan)
-	before := newRoster()
+	tracker := newPodTracker()
 	counted, err := x.env.Apps.Counters(ctx, benchNamespace)
 	if err != nil {
 		b.Fatal(err)
 	}
-	before.open(counted)
-	pods, err := x.k.Pods(ctx, benchNamespace, "")
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, p := range pods {
-		before.hear(newsOf(kube.PodChange{Pod: &p}))
-	}
-	rec.pods(before.all())
+	tracker.open(counted)
+	defer x.trackPods(b, tracker)()
+	rec.pods(tracker.all())
 	logCtx, dropLog := context.WithCancel(ctx)
 	defer dropLog()
 	logged := make(chan error, 1)
 	if x.recorded {
 		go func() {
-			logged <- x.env.Observers.AccessLog(logCtx, benchNamespace, environment.LogSink{Entries: rec.entries, Cut: func(string, time.Time, string) {}, Trouble: func(string) {}})
+			logged <- x.env.Observers.AccessLog(logCtx, benchNamespace, environment.LogSink{
+				Entries: rec.entries, Cut: func(string, time.Time, string) {}, Trouble: func(string) {},
+			})
 		}()
 	}
 	begun := time.Now()
 	rec.event(reports.Event{At: begun, Kind: reports.PhaseStart, Phase: "load"})
 	rec.event(reports.Event{At: begun, Kind: reports.Settled, Phase: "load"})
-	if _, err := x.env.Callers.Attack(ctx, benchNamespace, loadgen.Sidecar, plan, nil, loadgen.Handler{Begin: rec.begin, Samples: rec.samples, Health: rec.health}); err != nil {
+	if _, err := x.env.Callers.Attack(ctx, benchNamespace, plan, nil, rec.handler()); err != nil {
 		b.Fatal(err)
 	}
 	rec.event(reports.Event{At: time.Now(), Kind: reports.PhaseEnd, Phase: "load"})
@@ -141,8 +146,8 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, re
 	if err != nil {
 		b.Fatal(err)
 	}
-	before.settle(counted)
-	rec.pods(before.all())
+	tracker.settle(counted)
+	rec.pods(tracker.all())
 	if err := trace.Close(); err != nil {
 		b.Fatal(err)
 	}
@@ -150,7 +155,9 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, re
 		// Nobody but the caller and the app has anything to say.
 		plan.Cohorts[0].Entry = loadgen.Plain
 	}
-	a, err := reports.Analyze(reports.FileSource(file), reports.Spec{Plan: plan, Phases: []reports.PhaseSpec{{Name: "load"}}})
+	a, err := reports.Analyze(reports.FileSource(file), reports.Spec{
+		Plan: plan, Phases: []reports.PhaseSpec{{Name: "load"}},
+	})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -158,6 +165,39 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, re
 		b.Fatal(err)
 	}
 	return a.Books, a.Observations[0]
+}
+
+// trackPods begins to track all pods, and returns when it knows those that there are. stop ends that.
+func (x *bench) trackPods(b *testing.B, tracker *podTracker) (stop func()) {
+	b.Helper()
+	pods, err := x.k.Pods(b.Context(), benchNamespace, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	seen := make(chan string, 100)
+	done := make(chan error, 1)
+	go func() {
+		done <- x.env.Observers.Pods(ctx, benchNamespace, func(e environment.PodEvent) {
+			tracker.track(e)
+			select {
+			case seen <- e.Pod.Name:
+			default:
+			}
+		})
+	}()
+	for known := map[string]bool{}; len(known) < len(pods); {
+		select {
+		case name := <-seen:
+			known[name] = true
+		case err := <-done:
+			b.Fatalf("the pods could not be followed: %v", err)
+		}
+	}
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // honest tells whether a load was carried: in time, answered, and with books that balance where they are kept.
@@ -174,8 +214,8 @@ func (x *bench) honest(books reports.Books, o reports.Observation) (why string, 
 	return "", true
 }
 
-// BenchmarkCapacity finds the highest rate that this machine carries through two sidecars within all limits of an honest run,
-// with the flight recorder on and off.
+// BenchmarkCapacity finds the highest rate that this machine carries through two sidecars within all limits of
+// an honest run, with the flight recorder on and off.
 func BenchmarkCapacity(b *testing.B) {
 	const each = 10 * time.Second
 	found := map[bool]int{}
@@ -218,12 +258,13 @@ func BenchmarkCapacity(b *testing.B) {
 		})
 	}
 	if found[false] > 0 {
-		b.Logf("recorded %d, unrecorded %d requests a second: %.0f %%", found[true], found[false], 100*float64(found[true])/float64(found[false]))
+		b.Logf("recorded %d, unrecorded %d requests a second: %.0f %%", found[true], found[false],
+			100*float64(found[true])/float64(found[false]))
 	}
 }
 
-// BenchmarkLongRun is a million requests at 1,000 a second with everything on: what stays unexplained, and how much more memory
-// lab and agent hold at the end than after a tenth of it. -benchtime=1x.
+// BenchmarkLongRun is a million requests at 1,000 a second with everything on: what stays unexplained, and how
+// much more memory lab and agent hold at the end than after a tenth of it. -benchtime=1x.
 func BenchmarkLongRun(b *testing.B) {
 	x := newBench(b, true)
 	x.load(b, 200, 3*time.Second)
@@ -236,8 +277,10 @@ func BenchmarkLongRun(b *testing.B) {
 		books, o := x.load(b, 1000, 1000*time.Second)
 		early, late := <-heap, heapNow()
 		p := books.Pace[0]
-		b.Logf("%d requests: %d unexplained; %.2f of %.2f a second; lag p99 %s, most %s; heap of the lab %d kB after a tenth, %d kB at the end; problems %q",
-			books.Requests, books.UnexplainedTotal, p.Achieved, p.Planned, p.LagP99, p.LagMax, early>>10, late>>10, books.Problems)
+		b.Logf("%d requests: %d unexplained; %.2f of %.2f a second; lag p99 %s, most %s; heap of the lab %d kB "+
+			"after a tenth, %d kB at the end; problems %q",
+			books.Requests, books.UnexplainedTotal, p.Achieved, p.Planned, p.LagP99, p.LagMax, early>>10, late>>10,
+			books.Problems)
 		if why, ok := x.honest(books, o); !ok {
 			b.Error(why)
 		}
@@ -253,12 +296,12 @@ func heapNow() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkAgentCost holds the processor time of the load agent against that of plain `vegeta attack`, in the same pod, at the
-// same rate, one after the other and back again.
+// BenchmarkAgentCost compares the processor time of the load agent with that of plain `vegeta attack`, in the
+// same pod, at the same rate, one after the other and back again.
 func BenchmarkAgentCost(b *testing.B) {
 	const rate, each = 1000, 10 * time.Second
 	x := newBench(b, true)
-	pods, err := x.k.Pods(b.Context(), benchNamespace, "app="+insideClient)
+	pods, err := x.k.Pods(b.Context(), benchNamespace, "app="+addons.SidecarCaller)
 	if err != nil || len(pods) != 1 {
 		b.Fatalf("got %d pods: %v", len(pods), err)
 	}
@@ -272,7 +315,10 @@ func BenchmarkAgentCost(b *testing.B) {
 			go func() { _, _ = io.WriteString(w, stdin) }()
 			in = r
 		}
-		if err := x.k.Exec(b.Context(), benchNamespace, pods[0].Name, clientContainer, append([]string{"/loadgen", "measure"}, command...), in, io.Discard, &stderr); err != nil {
+		command = append([]string{"/loadgen", "measure"}, command...)
+		err := x.k.Exec(b.Context(), benchNamespace, pods[0].Name, addons.CallerContainer, command, in, io.Discard,
+			&stderr)
+		if err != nil {
 			b.Fatalf("%q: %v: %s", command, err, stderr.String())
 		}
 		var took struct{ UserNs, SystemNs int64 }
@@ -285,14 +331,16 @@ func BenchmarkAgentCost(b *testing.B) {
 	agent := func() time.Duration {
 		var plan bytes.Buffer
 		if err := loadgen.WritePlan(&plan, loadgen.Plan{
-			Run: loadgen.RunID(), URL: "http://my-service/", Duration: each, Cohorts: []loadgen.Cohort{{Name: "all", Rate: rate}},
+			Run: loadgen.RunID(), URL: "http://my-service/", Duration: each,
+			Cohorts: []loadgen.Cohort{{Name: "all", Rate: rate}},
 		}); err != nil {
 			b.Fatal(err)
 		}
 		return cpu(plan.String(), true, "/loadgen", "attack")
 	}
 	plain := func() time.Duration {
-		return cpu("GET http://my-service/\n", false, "/vegeta", "attack", fmt.Sprintf("-rate=%d", rate), "-duration="+each.String(), "-timeout=10s")
+		return cpu("GET http://my-service/\n", false, "/vegeta", "attack", fmt.Sprintf("-rate=%d", rate),
+			"-duration="+each.String(), "-timeout=10s")
 	}
 	agent()
 	plain()

@@ -19,5 +19,5 @@ type Detector interface {
 	check(s Scenario) error
 	// decide watches until it knows, or until ctx ends. f has the requests that were sent since the phase's
 	// change began.
-	decide(ctx context.Context, s Scenario, env environment.Environment, f *feed) (reports.Decision, error)
+	decide(ctx context.Context, s Scenario, env environment.Environment, f *sampleFeed) (reports.Decision, error)
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// A fakeMesh is a mesh in memory: the annotation "route" of the last VirtualService says how requests fare. "v1" and "v2"
-// answer all, "half" gives every second request to v2, "broken" answers every tenth with 503 UH.
+// A fakeMesh is a mesh in memory: the annotation "route" of the last VirtualService says how requests fare.
+// "v1" and "v2" answer all, "half" gives every second request to v2, "broken" answers every tenth with 503 UH.
 type fakeMesh struct {
 	mu       sync.Mutex
 	calls    []string
@@ -28,9 +28,9 @@ type fakeMesh struct {
 	loading  bool
 	counters map[string]uint64
 	log      chan reports.LogEntry
-	// news are of pods; pushes come from istiod.
-	news   chan environment.PodEvent
-	pushes chan reports.Event
+	// podEvents are seen of pods; pushes come from istiod.
+	podEvents chan environment.PodEvent
+	pushes    chan reports.Event
 	// cuts are proxies whose log stream ends now.
 	cuts []string
 	// fails are versions that answer with errors. stopped tells that there is no istiod.
@@ -48,7 +48,7 @@ type fakeMesh struct {
 	endpoints  map[string]environment.Hosts
 	findings   []environment.Finding
 	inFiles    []environment.Finding
-	refuses    int // the Await with this number is refused
+	rejects    int // the Await with this number is rejected
 }
 
 // A routing is how requests fare that are sent from a moment on.
@@ -58,8 +58,11 @@ type routing struct {
 }
 
 func newFakeMesh() *fakeMesh {
-	return &fakeMesh{counters: map[string]uint64{"v1": 7, "v2": 0}, log: make(chan reports.LogEntry, 1<<20),
-		news: make(chan environment.PodEvent, 100), pushes: make(chan reports.Event, 100), lost: map[string]bool{}, fails: map[string]bool{}}
+	return &fakeMesh{
+		counters: map[string]uint64{"v1": 7, "v2": 0}, lost: map[string]bool{}, fails: map[string]bool{},
+		log: make(chan reports.LogEntry, 1<<20), podEvents: make(chan environment.PodEvent, 100),
+		pushes: make(chan reports.Event, 100),
+	}
 }
 
 func (f *fakeMesh) env() environment.Environment {
@@ -68,7 +71,9 @@ func (f *fakeMesh) env() environment.Environment {
 
 // fakePod is the one pod of a version.
 func fakePod(version string) reports.Pod {
-	return reports.Pod{Name: version + "-pod", Role: reports.AppRole, IP: "10.0.0." + version[1:], Version: version, Sidecar: true}
+	return reports.Pod{
+		Name: version + "-pod", Role: reports.AppRole, IP: "10.0.0." + version[1:], Version: version, Sidecar: true,
+	}
 }
 
 func fakeCounters(version string, received uint64) sampleapp.Counters {
@@ -123,13 +128,16 @@ func (f *fakeMesh) Scale(ctx context.Context, _, deployment string, n int32) err
 	defer f.mu.Unlock()
 	if n == 0 {
 		version := strings.TrimPrefix(deployment, "my-service-")
-		f.news <- environment.PodEvent{Pod: fakePod(version), Leaving: true}
-		last := environment.PodEvent{Pod: fakePod(version), Gone: true, LastWords: []sampleapp.Counters{fakeCounters(version, f.counters[version])}}
+		f.podEvents <- environment.PodEvent{Pod: fakePod(version), Leaving: true}
+		last := environment.PodEvent{
+			Pod: fakePod(version), Gone: true,
+			LastWords: []sampleapp.Counters{fakeCounters(version, f.counters[version])},
+		}
 		if f.lost[version] {
 			last.LastWords = nil
 		}
 		delete(f.counters, version)
-		time.AfterFunc(5*time.Second, func() { f.news <- last })
+		time.AfterFunc(5*time.Second, func() { f.podEvents <- last })
 	}
 	return nil
 }
@@ -154,7 +162,7 @@ func (f *fakeMesh) Remove(ctx context.Context, ns string) error {
 	return f.call(ctx, "remove %s", ns)
 }
 
-func (f *fakeMesh) Await(ctx context.Context, _ string, held func(environment.Synced)) error {
+func (f *fakeMesh) Await(ctx context.Context, _ string, synced func(environment.Synced)) error {
 	f.mu.Lock()
 	f.awaits++
 	n := f.awaits
@@ -166,11 +174,11 @@ func (f *fakeMesh) Await(ctx context.Context, _ string, held func(environment.Sy
 		<-ctx.Done()
 		return fmt.Errorf("proxy differs: %w", ctx.Err())
 	}
-	if n == f.refuses {
-		return fmt.Errorf("await: %w", environment.Rejection{"ns/client", "no such filter"})
+	if n == f.rejects {
+		return fmt.Errorf("await: %w", environment.Rejection{Proxy: "ns/client", Reason: "no such filter"})
 	}
 	time.Sleep(120 * time.Millisecond)
-	held(environment.Synced{"ns/client", time.Now(), true})
+	synced(environment.Synced{Proxy: "ns/client", At: time.Now(), Exact: true})
 	return nil
 }
 
@@ -211,7 +219,7 @@ func (f *fakeMesh) Pods(ctx context.Context, _ string, sink func(environment.Pod
 		select {
 		case <-ctx.Done():
 			return nil
-		case n := <-f.news:
+		case n := <-f.podEvents:
 			sink(n)
 		}
 	}
@@ -270,7 +278,7 @@ func (f *fakeMesh) Inject(ctx context.Context, _, version string, _ int, faults 
 }
 
 func (f *fakeMesh) CountPods(ctx context.Context, _, version string) (environment.PodCount, error) {
-	return environment.PodCount{2, 1, 1}, f.call(ctx, "pods %s", version)
+	return environment.PodCount{All: 2, Ready: 1, Sidecars: 1}, f.call(ctx, "pods %s", version)
 }
 
 func (f *fakeMesh) Stop(ctx context.Context) error {
@@ -300,7 +308,9 @@ func (f *fakeMesh) Stopped(context.Context) (bool, error) {
 	return f.stopped, nil
 }
 
-func (f *fakeMesh) Attack(ctx context.Context, _ string, _ loadgen.Entry, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) ([]*loadgen.End, error) {
+func (f *fakeMesh) Attack(ctx context.Context, _ string, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (
+	[]*loadgen.End, error,
+) {
 	warm := strings.HasPrefix(plan.Run, "warm-")
 	name := "attack"
 	if warm {
@@ -371,7 +381,9 @@ func (f *fakeMesh) send(plan loadgen.Plan, cohort string, seq uint64, due time.T
 		Cohort: cohort, Seq: seq, ID: fmt.Sprintf("%s-%s-%d", plan.Run, cohort, seq),
 		Due: due, Sent: due, Done: due.Add(time.Millisecond), Code: 200, Version: route,
 	}
-	e := reports.LogEntry{ID: s.ID, Proxy: "client", Start: due, Took: time.Millisecond, Code: 200, Details: "via_upstream", Attempts: 1}
+	e := reports.LogEntry{
+		ID: s.ID, Proxy: "client", Start: due, Took: time.Millisecond, Code: 200, Details: "via_upstream", Attempts: 1,
+	}
 	switch route {
 	case "half":
 		s.Version = []string{"v1", "v2"}[seq%2]
@@ -393,7 +405,8 @@ func (f *fakeMesh) send(plan loadgen.Plan, cohort string, seq uint64, due time.T
 		e.Upstream, e.Cluster = pod.IP+":8080", "outbound|80|"+s.Version+"|my-service.story.svc.cluster.local"
 		e.Version, e.Serial, e.Reached = s.Version, s.Serial, time.Microsecond
 		server := e
-		server.Proxy, server.Side, server.Cluster, server.Upstream = pod.Name, reports.ServerSide, "inbound|8080||", pod.IP+":8080"
+		server.Proxy, server.Side, server.Cluster, server.Upstream = pod.Name, reports.ServerSide, "inbound|8080||",
+			pod.IP+":8080"
 		all = append(all, server)
 	}
 	if !f.deaf {
@@ -414,15 +427,20 @@ func (f *fakeMesh) order(want []string) []string {
 func (f *fakeMesh) called(call string) bool { return len(f.order([]string{call})) > 0 }
 
 const (
-	testHead = "# Test.\napiVersion: v1\nkind: Namespace\nmetadata: {name: story, labels: {istio-injection: enabled, " + ManagedBy + ": " + Manager + "}}\n---\n"
+	testHead = "# Test.\napiVersion: v1\nkind: Namespace\nmetadata: {name: story, labels: {istio-injection: enabled, " +
+		ManagedBy + ": " + Manager + "}}\n---\n"
 	// testPods are Deployments of v1 and v2; what else they need does not matter to the fake.
-	testPods = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: my-service-v1, namespace: story}\nspec: {template: {metadata: {labels: {version: v1}}}}\n" +
-		"---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: my-service-v2, namespace: story}\nspec: {template: {metadata: {labels: {version: v2}}}}\n"
-	testDR = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: my-service, namespace: story}\n"
+	testPods = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: my-service-v1, namespace: " +
+		"story}\nspec: {template: {metadata: {labels: {version: v1}}}}\n" +
+		"---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: my-service-v2, namespace: story}\nspec: " +
+		"{template: {metadata: {labels: {version: v2}}}}\n"
+	testDR = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: my-service, " +
+		"namespace: story}\n"
 )
 
 func testRoute(route string) string {
-	return "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: my-service, namespace: story, annotations: {route: " + route + "}}\n"
+	return "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: my-service, namespace: " +
+		"story, annotations: {route: " + route + "}}\n"
 }
 
 // story is a scenario on the fake mesh: v1, half of v2, rollback.
@@ -437,7 +455,9 @@ func story() Scenario {
 		},
 		Load: loadgen.Plan{URL: "http://my-service/", Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}}},
 		Phases: []Phase{
-			{Name: "baseline", Do: Apply("1-baseline.yaml"), Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2")}},
+			{Name: "baseline", Do: Apply("1-baseline.yaml"), Expect: []expect.Expectation{
+				expect.Share("v1", 100), expect.Untouched("v2"),
+			}},
 			{Name: "half", Do: Apply("2-half.yaml"), Prove: []Proof{ReadyPods{Version: "v2", Want: 1}},
 				Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()}},
 			{Name: "rollback", Do: Revert("1-baseline.yaml"), Rollback: true,

@@ -117,7 +117,7 @@ func (g Gate) check(Scenario) error {
 }
 
 func (g Gate) decide(
-	ctx context.Context, s Scenario, env environment.Environment, _ *feed,
+	ctx context.Context, s Scenario, env environment.Environment, _ *sampleFeed,
 ) (reports.Decision, error) {
 	tick := time.NewTicker(g.every())
 	defer tick.Stop()

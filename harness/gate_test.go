@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/reports"
@@ -108,13 +109,13 @@ func TestRunWithAGate(t *testing.T) {
 		env.Metrics = &fakePrometheus{
 			map[string][]float64{g.Checks[0].Query: {0}, g.Checks[1].Query: {20}}, map[string]int{}, nil,
 		}
-		rep, err := play(t.Context(), env, reports.Setup{}, s, Options{Dir: t.TempDir() + "/run"})
+		rep, err := Run(t.Context(), env, s, Options{Dir: t.TempDir() + "/run"})
 		if err != nil || rep.Outcome != reports.Pass {
 			t.Fatalf("got %v, %v, want pass: %+v %q", rep.Outcome, err, verdicts(rep), rep.Books.Problems)
 		}
 		applied := "apply Deployment/load-client Service/canarylab-prometheus Service/canarylab-callers " +
 			"ConfigMap/canarylab-prometheus Deployment/canarylab-prometheus"
-		if provided != prometheusImage || !f.called(applied) {
+		if provided != addons.PrometheusImage || !f.called(applied) {
 			t.Errorf("got image %q and calls %q, want a Prometheus", provided, f.calls)
 		}
 		if d := rep.Phases[1].Observation.Detection; d == nil || d.Bad || d.After < 5*time.Second ||

@@ -47,7 +47,7 @@ func TestIstiodComesBack(t *testing.T) {
 	s.Phases[1].Do = StopIstiod{}
 	env := newFakeMesh().env()
 	env.Istiod = nil
-	_, err := play(t.Context(), env, reports.Setup{}, s, Options{Dir: t.TempDir()})
+	_, err := Run(t.Context(), env, s, Options{Dir: t.TempDir()})
 	if err == nil || !strings.Contains(err.Error(), "of its own") {
 		t.Errorf("somebody else's istiod: got %v, want a refusal", err)
 	}

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"reflect"
@@ -12,11 +13,11 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// A recorder writes the trace while things happen, and knows as much of it as the engine has to wait for and a watcher wants
-// to read. It is safe for concurrent use.
+// A recorder writes the trace while things happen. It knows as much of the trace as the engine has to wait for
+// and a person wants to read meanwhile. It is safe for concurrent use.
 type recorder struct {
 	trace *reports.Writer
-	// run is the load's, agents is how many send it.
+	// run is the name of the load's, agents is how many send it.
 	run    string
 	agents int
 	// news has a message when something came that somebody may be waiting for.
@@ -30,24 +31,24 @@ type recorder struct {
 	clocks map[string]loadgen.Clock
 	// joiner puts together what comes of one request.
 	joiner *reports.Joiner
-	meter  meter
-	// known are the pods as they were written down last.
+	live   liveStats
+	// known are the pods as they were recorded last.
 	known map[string]reports.Pod
-	// from opens the count in sent: samples sent before it are not in it.
+	// sent counts, by cohort and for all of them under "", the samples that were sent from the moment from on.
 	from time.Time
 	sent map[string]int
-	// feed is that of whoever watches the canary, nil where nobody does.
-	feed *feed
+	// feed is that of the detector that watches the canary, nil where none does.
+	feed *sampleFeed
 	// err is the first error of the trace file.
 	err error
 }
 
 func newRecorder(trace *reports.Writer, plan loadgen.Plan) *recorder {
 	r := &recorder{
-		trace: trace, run: plan.Run, agents: len(entries(plan)) * max(plan.Agents, 1), news: make(chan struct{}, 1), sent: map[string]int{},
-		known: map[string]reports.Pod{}, clocks: map[string]loadgen.Clock{},
+		trace: trace, run: plan.Run, agents: len(plan.Entries()) * max(plan.Agents, 1), news: make(chan struct{}, 1),
+		sent: map[string]int{}, known: map[string]reports.Pod{}, clocks: map[string]loadgen.Clock{},
 	}
-	r.joiner = reports.NewJoiner(plan, joinWithin, r.meter.add)
+	r.joiner = reports.NewJoiner(plan, joinWithin, r.live.add)
 	return r
 }
 
@@ -71,16 +72,17 @@ func (r *recorder) write(l reports.Line) {
 	}
 }
 
-// fault is the first error of the trace file.
+// fault returns the first error of the trace file.
 func (r *recorder) fault() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.err
 }
 
+// event records an event.
 func (r *recorder) event(e reports.Event) { r.write(reports.Line{Event: &e}) }
 
-// pods writes down what is new of pods.
+// pods records what is new of pods.
 func (r *recorder) pods(all []reports.Pod) {
 	for i := range all {
 		p := all[i]
@@ -97,7 +99,11 @@ func (r *recorder) pods(all []reports.Pod) {
 	r.wake()
 }
 
-// begin is for loadgen.Handler, and so are samples and health.
+// handler records what the load agents say.
+func (r *recorder) handler() loadgen.Handler {
+	return loadgen.Handler{Begin: r.begin, Samples: r.samples, Health: r.health}
+}
+
 func (r *recorder) begin(b loadgen.Begin) {
 	r.write(reports.Line{Agent: &b})
 	r.mu.Lock()
@@ -123,17 +129,17 @@ func (r *recorder) samples(all []loadgen.Sample) {
 			r.sent[""]++
 		}
 	}
-	r.meter.all += len(all)
-	watcher := r.feed
+	r.live.all += len(all)
+	feed := r.feed
 	r.mu.Unlock()
-	if watcher != nil {
-		watcher.add(all)
+	if feed != nil {
+		feed.add(all)
 	}
 	r.wake()
 }
 
 // feedTo hands all further samples to f, nil for nobody.
-func (r *recorder) feedTo(f *feed) {
+func (r *recorder) feedTo(f *sampleFeed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.feed = f
@@ -141,8 +147,8 @@ func (r *recorder) feedTo(f *feed) {
 
 func (r *recorder) health(h loadgen.Health) { r.write(reports.Line{Health: &h}) }
 
-// entries records what proxies logged. What is not the load's is recorded too: somebody else's requests are in the app's
-// counts. Only the warm-up's are left out, and what was before the load.
+// entries records what proxies logged. It records also what is not the load's: somebody else's requests are in
+// the app's counts. It leaves out only the warm-up's, and what was before the load.
 func (r *recorder) entries(all []reports.LogEntry) {
 	r.mu.Lock()
 	began := r.began
@@ -163,10 +169,10 @@ func (r *recorder) entries(all []reports.LogEntry) {
 	r.wake()
 }
 
-// warmRun names the load that comes before that of a run.
+// warmRun returns the name of the load that comes before that of a run.
 func warmRun(run string) string { return "warm-" + run }
 
-// start is when all agents had begun to send, zero before.
+// start returns when all agents had begun to send, zero before.
 func (r *recorder) start() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -176,49 +182,49 @@ func (r *recorder) start() time.Time {
 	return r.began
 }
 
-// agentClocks are how the agents' clocks stand to the lab's, by their pods' names.
+// agentClocks returns how the agents' clocks stand to the lab's, by their pods' names.
 func (r *recorder) agentClocks() map[string]loadgen.Clock {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.clocks)
 }
 
-// open is how many requests something may still come about.
+// open returns how many requests something may still come about.
 func (r *recorder) open() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.joiner.Open()
 }
 
-// missing is how many requests lack one of their records.
+// missing returns how many requests lack one of their records.
 func (r *recorder) missing() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.joiner.Pending()
 }
 
-// changing starts to count anew for the watcher: a change is on its way.
+// changing begins the live count anew: a change is on its way.
 func (r *recorder) changing() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.meter.begin(time.Now())
-	r.meter.change = "change on its way"
+	r.live.begin(time.Now())
+	r.live.change = "change on its way"
 }
 
-// held says that one more proxy held the change, and how long after it was written.
-func (r *recorder) held(after time.Duration) {
+// synced says that one more proxy has the change, and how long after it was written.
+func (r *recorder) synced(after time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.meter.change = fmt.Sprintf("held after %.2f s", after.Seconds())
+	r.live.change = fmt.Sprintf("synced after %.2f s", after.Seconds())
 }
 
-// watch starts to count the samples that are sent from t on.
+// watch begins to count the samples that are sent from t on.
 func (r *recorder) watch(t time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.from = t
 	clear(r.sent)
-	r.meter.begin(t)
+	r.live.begin(t)
 }
 
 // has tells whether as many came as need asks for, by cohort ("" for all).
@@ -233,9 +239,26 @@ func (r *recorder) has(need map[string]int) bool {
 	return true
 }
 
-// read is the watcher's line at now.
-func (r *recorder) read(now time.Time) string {
+// stats returns the line of live figures at now.
+func (r *recorder) stats(now time.Time) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.meter.read(now)
+	return r.live.line(now)
+}
+
+// waitFor waits for a fact that the recorder has news of. It returns the error of a trace that cannot be written.
+func (r *recorder) waitFor(ctx context.Context, fact func() bool) error {
+	for {
+		if err := r.fault(); err != nil {
+			return err
+		}
+		if fact() {
+			return nil
+		}
+		select {
+		case <-r.news:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }

@@ -30,7 +30,9 @@ func TestRecorder(t *testing.T) {
 	r.samples([]loadgen.Sample{sample("id-a-0", "a", 0)})
 	r.watch(begin.Add(time.Second))
 	// One was sent before the watch began, and came after.
-	r.samples([]loadgen.Sample{sample("id-a-1", "a", 0), sample("id-a-2", "a", time.Second), sample("id-b-0", "b", 2*time.Second)})
+	r.samples([]loadgen.Sample{
+		sample("id-a-1", "a", 0), sample("id-a-2", "a", time.Second), sample("id-b-0", "b", 2*time.Second),
+	})
 	for _, tc := range []struct {
 		need map[string]int
 		want bool

@@ -12,15 +12,17 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/schema"
 )
 
-// playFake plays s on f, in a time of its own: a run of minutes takes milliseconds. Whatever the run comes to, its report keeps to the schema.
+// playFake plays s on f, in a time of its own: a run of minutes takes milliseconds. Whatever the run comes to,
+// its report keeps to the schema.
 func playFake(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario) (*reports.Report, string, error) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	rep, err := play(ctx, f.env(), reports.Setup{Provider: "fake"}, s, Options{Dir: dir, ID: "id"})
+	rep, err := Run(ctx, f.env(), s, Options{Dir: dir, ID: "id", Setup: reports.Setup{Provider: "fake"}})
 	if b, readErr := os.ReadFile(filepath.Join(dir, reports.ReportFile)); readErr == nil {
 		if err := schema.Check(b); err != nil {
 			t.Error(err)
@@ -57,7 +59,8 @@ func TestRunPlaysPhasesUnderOneLoad(t *testing.T) {
 			"owner story",
 			"apply Namespace/story",
 			"apply Service/canarylab-accesslog Deployment/canarylab-accesslog EnvoyFilter/canarylab-access-log",
-			"apply Namespace/story VirtualService/my-service DestinationRule/my-service Deployment/my-service-v1 Deployment/my-service-v2",
+			"apply Namespace/story VirtualService/my-service DestinationRule/my-service Deployment/my-service-v1 " +
+				"Deployment/my-service-v2",
 			"apply Deployment/load-client",
 			"ready story", "warm-up", "warm-up ended", "attack",
 			"apply VirtualService/my-service", "pods v2",
@@ -71,14 +74,16 @@ func TestRunPlaysPhasesUnderOneLoad(t *testing.T) {
 			"load-start",
 			"baseline phase-start", "baseline settled", "baseline phase-end",
 			"half phase-start", "half writing", "half written", "half held", "half settled", "half phase-end",
-			"rollback phase-start", "rollback writing", "rollback written", "rollback held", "rollback settled", "rollback phase-end",
+			"rollback phase-start", "rollback writing", "rollback written", "rollback held", "rollback settled",
+			"rollback phase-end",
 			"load-stop",
 		}
 		if got := kinds(t, dir); !slices.Equal(got, wantKinds) {
 			t.Errorf("got events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(wantKinds, "\n"))
 		}
 		saved, err := reports.Load(dir)
-		if err != nil || saved.Outcome != reports.Pass || saved.Setup.Envoy != "1.40.0" || saved.Setup.Load.Run != "id" {
+		if err != nil || saved.Outcome != reports.Pass || saved.Setup.Envoy != "1.40.0" ||
+			saved.Setup.Load.Run != "id" {
 			t.Errorf("got saved report %+v, %v, want the same as returned", saved, err)
 		}
 		// The counter of v1 began at 7 and counted the warm-up too: neither is the run's.
@@ -131,7 +136,7 @@ func TestRunInterrupted(t *testing.T) {
 					}
 					return nil
 				}
-				checkCut(t, ctx, f)
+				checkInterrupted(t, ctx, f)
 			})
 		})
 	}
@@ -140,13 +145,13 @@ func TestRunInterrupted(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), after)
 				defer cancel()
-				checkCut(t, ctx, newFakeMesh())
+				checkInterrupted(t, ctx, newFakeMesh())
 			})
 		})
 	}
 }
 
-func checkCut(t *testing.T, ctx context.Context, f *fakeMesh) {
+func checkInterrupted(t *testing.T, ctx context.Context, f *fakeMesh) {
 	t.Helper()
 	rep, dir, err := playFake(t, ctx, f, story())
 	if ctx.Err() == nil {
@@ -190,7 +195,10 @@ func TestRunThatBreaks(t *testing.T) {
 		mesh func(*fakeMesh)
 		want string // in the error and in the report
 	}{
-		{"webhook refuses", func(f *fakeMesh) { f.hook = fails("apply VirtualService/my-service") }, "phase half: kubectl apply -f 2-half.yaml: it broke"},
+		{
+			"webhook denies", func(f *fakeMesh) { f.hook = fails("apply VirtualService/my-service") },
+			"phase half: kubectl apply -f 2-half.yaml: it broke",
+		},
 		{"pods never ready", func(f *fakeMesh) { f.hook = fails("ready story") }, "it broke"},
 		{"load dies", func(f *fakeMesh) { f.dies = 5 * time.Second }, "the load broke off: the agent died"},
 		{"load dies at once", func(f *fakeMesh) { f.hook = fails("attack") }, "the load broke off: it broke"},
@@ -239,7 +247,8 @@ func TestNoDataIsNoPass(t *testing.T) {
 					t.Fatal(err)
 				}
 				if rep.Outcome != tc.want || rep.Broken != "" {
-					t.Errorf("got %s, broken %q, want %s: %q %q", rep.Outcome, rep.Broken, tc.want, rep.Books.Problems, rep.Notes)
+					t.Errorf("got %s, broken %q, want %s: %q %q", rep.Outcome, rep.Broken, tc.want, rep.Books.Problems,
+						rep.Notes)
 				}
 				if o := rep.Phases[1].Outcome(); !f.deaf && o == reports.Pass {
 					t.Errorf("phase half: got %s, want no pass: %+v", o, rep.Phases[1].Verdicts)
@@ -306,7 +315,9 @@ func TestLeftoverIsAnError(t *testing.T) {
 			t.Errorf("got error %v, want the leftover", err)
 		}
 		saved, loadErr := reports.Load(dir)
-		if loadErr != nil || rep.Outcome != reports.Pass || !strings.Contains(strings.Join(saved.Notes, " "), "a finalizer holds it") {
+		if loadErr != nil || rep.Outcome != reports.Pass || !strings.Contains(
+			strings.Join(saved.Notes, " "), "a finalizer holds it",
+		) {
 			t.Errorf("got %s, %v, %v, want a report that passes and names the leftover", rep.Outcome, saved, loadErr)
 		}
 	})
@@ -318,7 +329,10 @@ func TestScaleDownKeepsTheCount(t *testing.T) {
 		s := story()
 		s.Phases = append(s.Phases,
 			Phase{Name: "all v2", Do: Apply("4-v2.yaml"), Expect: []expect.Expectation{expect.Share("v2", 100)}},
-			Phase{Name: "v1 gone", Do: ScaleTo{Deployment: "my-service-v1"}, Expect: []expect.Expectation{expect.Share("v2", 100)}},
+			Phase{
+				Name: "v1 gone", Do: ScaleTo{Deployment: "my-service-v1"},
+				Expect: []expect.Expectation{expect.Share("v2", 100)},
+			},
 		)
 		return s
 	}
@@ -359,7 +373,19 @@ func TestRunRefusesBeforeItStarts(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, reports.TraceFile), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if rep, err := play(t.Context(), f.env(), reports.Setup{}, story(), Options{Dir: dir}); rep != nil || !errors.Is(err, os.ErrExist) {
+	if rep, err := Run(t.Context(), f.env(), story(), Options{Dir: dir}); rep != nil || !errors.Is(err, os.ErrExist) {
 		t.Errorf("got %v, %v, want a refusal of the folder", rep, err)
+	}
+}
+
+// A number that can't be has to be found before anything is made.
+func TestLoadPodsAreChecked(t *testing.T) {
+	for _, n := range []int{-1, loadgen.MaxAgents + 1} {
+		f := newFakeMesh()
+		dir := filepath.Join(t.TempDir(), "run")
+		_, err := Run(t.Context(), f.env(), story(), Options{Dir: dir, ID: "id", LoadPods: n})
+		if err == nil || !strings.Contains(err.Error(), "1 to 64") || len(f.calls) > 0 {
+			t.Errorf("%d: got %v and calls %q, want an error before any", n, err, f.calls)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/loadgen"
@@ -16,9 +17,9 @@ import (
 // The names that every scenario's manifests share.
 const (
 	// Service is the host that callers ask for, and the value of the label app of its pods.
-	Service = "my-service"
+	Service = environment.Service
 	// Port is the Service's port.
-	Port = 80
+	Port = environment.Port
 	// ManagedBy and Manager are the label that marks what the lab made. It deletes no namespace without it.
 	ManagedBy = mesh.ManagedBy
 	Manager   = mesh.Manager

@@ -62,7 +62,7 @@ func (t SequentialTest) check(s Scenario) error {
 }
 
 func (t SequentialTest) decide(
-	ctx context.Context, s Scenario, _ environment.Environment, f *feed,
+	ctx context.Context, s Scenario, _ environment.Environment, f *sampleFeed,
 ) (reports.Decision, error) {
 	w := t.start()
 	for {

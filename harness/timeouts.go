@@ -2,8 +2,8 @@ package harness
 
 import "time"
 
-// Every wait of the engine has its bound here. Those that bound a healthy step are several times what was seen on two busy
-// cores, so that running into one means that something is broken.
+// Every wait of the engine has its bound here. Those that bound a healthy step are several times what was seen
+// on two busy cores, so that running into one means that something is broken.
 const (
 	// deployWithin covers the first pods of a namespace, on a machine that is still pulling itself up.
 	deployWithin = 3 * time.Minute
@@ -22,8 +22,8 @@ const (
 	proveWithin = 20 * time.Second
 	// countWithin covers one reading of the sample app's counters: milliseconds.
 	countWithin = 5 * time.Second
-	// quietWithin is how long pods may take to finish the requests in flight once none comes any more.
-	quietWithin = 5 * time.Second
+	// idleWithin is how long pods may take to finish the requests in flight once none comes any more.
+	idleWithin = 5 * time.Second
 	// warmFor is how long the callers send before the load that counts. The first seconds after a bring-up have a
 	// p99 of 110 to 160 ms at 1,000 requests a second, later ones of 6 to 9 ms.
 	warmFor = 3 * time.Second
@@ -33,15 +33,15 @@ const (
 	stopWithin = 10 * time.Second
 	// drainWithin covers the last access log entries: Envoy sends them a fraction of a second after the request.
 	drainWithin = 10 * time.Second
-	// lateWithin covers log entries that nobody can be sure of: several times the tenth of a second in which Envoy sends
-	// what it has.
+	// lateWithin covers log entries that nobody can be sure of. It is several times the tenth of a second in
+	// which Envoy sends what it has.
 	lateWithin = time.Second
-	// joinWithin is how long the watcher's figures wait for the records of a request of which nobody knows how many there
-	// are.
+	// joinWithin is how long the live figures wait for the records of a request of which nobody knows how many
+	// there are.
 	joinWithin = 2 * time.Second
 	// leaveWithin covers pods that were told to end and say last what they counted: their grace period is 30 s.
 	leaveWithin = 40 * time.Second
-	// clockEvery is how often the wall clock is held against the monotonic one.
+	// clockEvery is how often the wall clock is compared with the monotonic one.
 	clockEvery = time.Second
 	// cleanWithin covers the deletion of a namespace: pods take up to their grace period of 30 s.
 	cleanWithin = 2 * time.Minute

@@ -77,8 +77,8 @@ func (s Scenario) checkLoad() (errs []error) {
 	if err := plan.Validate(); err != nil {
 		wrong("%w", err)
 	} else {
-		for _, e := range entries(plan) {
-			if _, err := by(plan, e); err != nil {
+		for _, e := range plan.Entries() {
+			if _, err := plan.Only(e); err != nil {
 				wrong("%w", err)
 			}
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/canarylab/canarylab/harness/authoring"
 	"github.com/canarylab/canarylab/harness/describe"
 	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/harness/live"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/github"
@@ -350,8 +351,13 @@ func play(ctx context.Context, l *lab.Lab, p *progress, s harness.Scenario, out 
 	}
 	id := loadgen.RunID()
 	dir := harness.RunDir(out, s.Name, id, time.Now())
-	target := harness.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide, Setup: setup}
-	rep, err := harness.Run(ctx, target, s, harness.Options{Dir: dir, ID: id, Progress: p, BringUp: l.BringUp(), LoadPods: loadPods})
+	env, disconnect := live.New(live.Cluster{
+		Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide,
+	})
+	defer disconnect()
+	rep, err := harness.Run(ctx, env, s, harness.Options{
+		Dir: dir, ID: id, Progress: p, Setup: setup, BringUp: l.BringUp(), LoadPods: loadPods,
+	})
 	if rep == nil {
 		return nil, err
 	}

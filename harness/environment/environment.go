@@ -1,5 +1,5 @@
 // Package environment has the ports through which a run acts on its cluster and learns of it. The engine in package
-// harness owns them; package live implements them on Kubernetes with Istio, and tests of the engine in memory.
+// harness owns them. Package live implements them on Kubernetes with Istio, and tests of the engine do in memory.
 package environment
 
 import (
@@ -14,6 +14,14 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
+// The names that the manifests of every scenario share.
+const (
+	// Service is the host that callers ask for, and the value of the label app of its pods.
+	Service = "my-service"
+	// Port is the Service's port.
+	Port = 80
+)
+
 // An Environment is what a run works on.
 type Environment struct {
 	Objects   Objects
@@ -24,7 +32,7 @@ type Environment struct {
 	Metrics   Metrics
 	// Provide brings an image to the cluster that only some scenarios need. Nil means that the cluster has every image.
 	Provide func(ctx context.Context, image string) error
-	// Istiod is nil where the Istio is somebody else's.
+	// Istiod is nil where the cluster is borrowed.
 	Istiod Istiod
 	// Adapts tells that objects are changed on their way to the cluster.
 	Adapts bool
@@ -35,7 +43,7 @@ type Object = *unstructured.Unstructured
 
 // Objects are what lies in the Kubernetes API.
 type Objects interface {
-	// Owner returns the value of a namespace's label ManagedBy, and whether there is such a namespace.
+	// Owner returns the value of a namespace's label mesh.ManagedBy, and whether there is such a namespace.
 	Owner(ctx context.Context, ns string) (owner string, found bool, err error)
 	// Apply and Delete return when the API server accepted the last write. They leave the objects as they are.
 	Apply(ctx context.Context, objects []Object) error
@@ -54,15 +62,16 @@ type Objects interface {
 
 // Proxies are all of a namespace: those of the callers, which route, those of the apps, and a gateway's.
 type Proxies interface {
-	// Await waits until each proxy of ns holds what the objects of ns call for. It tells synced when each took that over.
-	// The error is a Rejection where a proxy refused the configuration.
+	// Await waits until each proxy of ns has what the objects of ns call for. It tells synced when each took that over.
+	// The error is a Rejection where a proxy rejected the configuration.
 	Await(ctx context.Context, ns string, synced func(Synced)) error
 	// Endpoints returns, by proxy, the hosts that each caller's proxy has in its cluster for a subset of the Service. A
 	// proxy without such a cluster is left out.
 	Endpoints(ctx context.Context, ns, subset string) (map[string]Hosts, error)
 	// Version returns Envoy's version.
 	Version(ctx context.Context, ns string) (string, error)
-	// Analyze returns what istioctl analyze finds in ns. AnalyzeFiles returns what it finds in objects without a cluster.
+	// Analyze returns what istioctl analyze finds in ns. AnalyzeFiles returns what it finds in objects without
+	// a cluster.
 	Analyze(ctx context.Context, ns string) ([]Finding, error)
 	AnalyzeFiles(ctx context.Context, ns string, objects []Object) ([]Finding, error)
 }
@@ -71,11 +80,12 @@ type Proxies interface {
 type Synced struct {
 	Proxy string
 	At    time.Time
-	// Exact tells that the proxy itself named At. Otherwise the proxy was seen to be synced then, and may have been before.
+	// Exact tells that the proxy itself named At. Otherwise the proxy was seen to be synced then, and may have
+	// been before.
 	Exact bool
 }
 
-// A Rejection is the error of a proxy that refused a configuration (a NACK).
+// A Rejection is the error of a proxy that rejected a configuration (a NACK).
 type Rejection struct{ Proxy, Reason string }
 
 // Error implements error.
@@ -105,8 +115,9 @@ type Metrics interface {
 
 // Istiod is Istio's control plane.
 type Istiod interface {
-	// Stop takes istiod away and returns when it is gone. Start brings it back and returns when it works. Both do nothing
-	// where that is so already. Stopped tells whether Stop was called and Start was not, also by a process that is gone.
+	// Stop takes istiod away and returns when it is gone. Start brings it back and returns when it works. Both
+	// do nothing where that is so already. Stopped tells whether Stop was called and Start was not, also by a
+	// process that is gone.
 	Stop(ctx context.Context) error
 	Start(ctx context.Context) error
 	Stopped(ctx context.Context) (bool, error)
@@ -116,8 +127,8 @@ type Istiod interface {
 type Apps interface {
 	// Counters reads the counters of every ready pod.
 	Counters(ctx context.Context, ns string) ([]sampleapp.Counters, error)
-	// Inject sets the faults of the first n pods of a version by name, of all where n is 0. It returns when each pod has
-	// said that the faults are in force.
+	// Inject sets the faults of the first n pods of a version by name, of all where n is 0. It returns when
+	// each pod has said that the faults are in force.
 	Inject(ctx context.Context, ns, version string, n int, f sampleapp.Faults) error
 	// CountPods counts the pods of a version.
 	CountPods(ctx context.Context, ns, version string) (PodCount, error)
@@ -128,11 +139,12 @@ type PodCount struct{ All, Ready, Sidecars int }
 
 // Callers send the load.
 type Callers interface {
-	// Attack sends by plan from the pods of an entry until stop is closed. It returns when every answer was reported, with
-	// what each pod said at its end. All times are on this process's clock, as far as the Begin's Clock knows. Once ctx
-	// ends it lets go at once. The functions of h have to be safe for concurrent use.
-	Attack(ctx context.Context, ns string, entry loadgen.Entry, plan loadgen.Plan, stop <-chan struct{},
-		h loadgen.Handler) ([]*loadgen.End, error)
+	// Attack sends by plan, each cohort from the pods of its entry, until stop is closed. It returns when every
+	// answer was reported, with what each pod's agent said at its end. All times are on this process's clock,
+	// as far as the Begin's Clock knows. Once ctx ends it lets go at once. The functions of h have to be safe
+	// for concurrent use.
+	Attack(ctx context.Context, ns string, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (
+		[]*loadgen.End, error)
 }
 
 // Observers tell what happens in a namespace while it happens. Each goes on until ctx ends, which is no error.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/harness/live"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html"
@@ -79,7 +80,7 @@ func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, opt
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.ID, options.BringUp = loadgen.RunID(), l.BringUp()
+	options.ID, options.Setup, options.BringUp = loadgen.RunID(), setup, l.BringUp()
 	options.Dir = harness.RunDir(filepath.Join(source, "reports", "out"), s.Name, options.ID, time.Now())
 	if options.Progress == nil {
 		options.Progress = Steps{}
@@ -90,8 +91,11 @@ func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, opt
 	}
 	defer release()
 	t.Logf("report: file://%s", filepath.Join(options.Dir, html.File))
-	target := harness.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide, Setup: setup}
-	rep, err := harness.Run(ctx, target, s, options)
+	env, disconnect := live.New(live.Cluster{
+		Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide,
+	})
+	defer disconnect()
+	rep, err := harness.Run(ctx, env, s, options)
 	if rep != nil {
 		b, unread := os.ReadFile(filepath.Join(options.Dir, reports.ReportFile))
 		_, _, unrendered := render.All(options.Dir)

@@ -8,10 +8,10 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-func TestMeter(t *testing.T) {
+func TestLiveStats(t *testing.T) {
 	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
-	var m meter
-	if got := m.read(now); got != "" {
+	var m liveStats
+	if got := m.line(now); got != "" {
 		t.Errorf("before anything: got %q", got)
 	}
 	m.begin(now)
@@ -32,29 +32,32 @@ func TestMeter(t *testing.T) {
 	early := request("v2", 200)
 	early.Sample.Sent = now.Add(-1)
 	m.add(early)
-	m.all, m.change = 100, "held after 0.13 s"
-	const want = "100/s  v1 90.0 % [82.4–95.1]  503 UH × 9  503 ? × 1  held after 0.13 s"
-	if got := m.read(now.Add(time.Second)); got != want {
+	m.all, m.change = 100, "synced after 0.13 s"
+	const want = "100/s  v1 90.0 % [82.4–95.1]  503 UH × 9  503 ? × 1  synced after 0.13 s"
+	if got := m.line(now.Add(time.Second)); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	// The rate is that of the last two seconds.
 	m.all = 600
 	for i := range 4 {
-		m.read(now.Add(time.Second + time.Duration(i+1)*time.Second))
+		m.line(now.Add(time.Second + time.Duration(i+1)*time.Second))
 	}
 	m.all += 50
-	if got := m.read(now.Add(6 * time.Second)); got[:4] != "25/s" {
+	if got := m.line(now.Add(6 * time.Second)); got[:4] != "25/s" {
 		t.Errorf("got %q, want 25 a second", got)
 	}
 }
 
-// BenchmarkMeter is what a watcher costs: a request counted, and a line read. A run at 1,000 requests a second has 1,000 of the
-// former and 4 of the latter in a second.
-func BenchmarkMeter(b *testing.B) {
+// BenchmarkLiveStats is what a watcher costs: a request counted, and a line read. A run at 1,000 requests a second has
+// 1,000 of the former and 4 of the latter in a second.
+func BenchmarkLiveStats(b *testing.B) {
 	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
-	var m meter
+	var m liveStats
 	m.begin(now)
-	q := reports.Request{Sample: &loadgen.Sample{Sent: now, Version: "v1", Code: 503}, Routers: []reports.LogEntry{{Flags: []string{"UH"}}}}
+	q := reports.Request{
+		Sample:  &loadgen.Sample{Sent: now, Version: "v1", Code: 503},
+		Routers: []reports.LogEntry{{Flags: []string{"UH"}}},
+	}
 	b.Run("request", func(b *testing.B) {
 		for b.Loop() {
 			m.add(q)
@@ -62,7 +65,7 @@ func BenchmarkMeter(b *testing.B) {
 	})
 	b.Run("line", func(b *testing.B) {
 		for b.Loop() {
-			m.read(now)
+			m.line(now)
 		}
 	})
 }

@@ -8,20 +8,23 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// A feed hands the requests that are sent from a moment on to one reader, in the order in which their callers reported them. Whoever
-// writes never waits.
-type feed struct {
+// A sampleFeed hands the requests that are sent from a moment on to one reader, in the order in which their
+// callers reported them. Whoever writes never waits.
+type sampleFeed struct {
 	from time.Time
+	// news has a message when something came.
 	news chan struct{}
 
 	mu      sync.Mutex
 	pending []loadgen.Sample
 }
 
-func newFeed(from time.Time) *feed { return &feed{from: from, news: make(chan struct{}, 1)} }
+func newSampleFeed(from time.Time) *sampleFeed {
+	return &sampleFeed{from: from, news: make(chan struct{}, 1)}
+}
 
 // add takes what callers reported.
-func (f *feed) add(all []loadgen.Sample) {
+func (f *sampleFeed) add(all []loadgen.Sample) {
 	f.mu.Lock()
 	for _, s := range all {
 		if !s.Sent.Before(f.from) {
@@ -36,7 +39,7 @@ func (f *feed) add(all []loadgen.Sample) {
 }
 
 // next waits for requests, and returns all that there are.
-func (f *feed) next(ctx context.Context) ([]loadgen.Sample, error) {
+func (f *sampleFeed) next(ctx context.Context) ([]loadgen.Sample, error) {
 	for {
 		f.mu.Lock()
 		all := f.pending

@@ -1,0 +1,134 @@
+// Package addons has the manifests that the engine adds to a scenario's namespace: the collector of access
+// logs, those who send the load, the gateway and the Prometheus that a scenario asks for. It names what is in
+// them.
+package addons
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/mesh"
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/sampleapp"
+)
+
+//go:embed manifests
+var manifests embed.FS
+
+// What the manifests name. Each name is that of a Deployment (or Job), and the value of its pods' label app.
+const (
+	// Collector takes the access logs, also as a Service. EntriesPort is where it hands them out.
+	Collector   = "canarylab-accesslog"
+	EntriesPort = 9001
+	// Gateway is the namespace's own ingress gateway, also as a Service.
+	Gateway = "ingress"
+	// SidecarCaller and PlainCaller send the load, with and without a sidecar, from their container CallerContainer.
+	SidecarCaller   = "load-client"
+	PlainCaller     = "load-client-plain"
+	CallerContainer = "loadgen"
+	// Prometheus is the namespace's own, also as a Service. PrometheusPort is where it answers.
+	Prometheus     = "canarylab-prometheus"
+	PrometheusPort = 9090
+	// PrometheusImage is not among those that every cluster has.
+	PrometheusImage = "canarylab/prometheus:dev"
+)
+
+// The headers of answers that proxies log, in the case that Envoy has them in.
+var (
+	VersionHeader = strings.ToLower(sampleapp.VersionHeader)
+	SerialHeader  = strings.ToLower(sampleapp.SerialHeader)
+)
+
+// Caller returns which caller sends the load of an entry.
+func Caller(e loadgen.Entry) string {
+	if e == loadgen.Sidecar {
+		return SidecarCaller
+	}
+	return PlainCaller
+}
+
+// Addons are the objects that are added to a namespace.
+type Addons struct {
+	// Recorder has to be there before the first proxy: a proxy that starts with its access log on loses nothing.
+	Recorder []environment.Object
+	// Callers are who sends the load, the gateway if there is load that comes through it, and the Prometheus if one is
+	// asked for.
+	Callers []environment.Object
+}
+
+// New returns what a load needs in namespace ns, with a Prometheus where it is asked for.
+func New(ns string, plan loadgen.Plan, prometheus bool) (a Addons, err error) {
+	if a.Recorder, err = read(ns, "accesslog.yaml"); err != nil {
+		return a, err
+	}
+	filter, err := kube.Objects(mesh.AccessLogFilter(ns, Collector, VersionHeader, SerialHeader))
+	if err != nil {
+		return a, err
+	}
+	a.Recorder = append(a.Recorder, filter...)
+	var files []string
+	for _, e := range plan.Entries() {
+		files = append(files, Caller(e)+".yaml")
+		if e == loadgen.Gateway {
+			files = append(files, "gateway.yaml")
+		}
+	}
+	if prometheus {
+		files = append(files, "prometheus.yaml")
+	}
+	slices.Sort(files)
+	if a.Callers, err = read(ns, slices.Compact(files)...); err != nil || plan.Agents < 2 {
+		return a, err
+	}
+	return a, shareLoad(a.Callers, plan.Agents)
+}
+
+// read returns the objects of some manifests, put into ns.
+func read(ns string, files ...string) ([]environment.Object, error) {
+	var all []environment.Object
+	for _, file := range files {
+		b, err := manifests.ReadFile("manifests/" + file)
+		if err != nil {
+			return nil, err
+		}
+		objects, err := kube.Objects(b)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		for _, o := range objects {
+			o.SetNamespace(ns)
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
+}
+
+// shareLoad makes an Indexed Job of n pods of each caller's Deployment.
+func shareLoad(objects []environment.Object, n int) error {
+	for _, o := range objects {
+		name := o.GetName()
+		if o.GetKind() != "Deployment" || name != SidecarCaller && name != PlainCaller {
+			continue
+		}
+		template, _, err := unstructured.NestedMap(o.Object, "spec", "template")
+		if err == nil {
+			err = unstructured.SetNestedField(template, "Never", "spec", "restartPolicy")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		o.Object["apiVersion"], o.Object["kind"] = "batch/v1", "Job"
+		o.Object["spec"] = map[string]any{
+			"completionMode": "Indexed", "completions": int64(n), "parallelism": int64(n),
+			"backoffLimit": int64(0), // a pod that is lost is a load that is lost: the run says so
+			"template":     template,
+		}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/reports"
+)
+
+// ManifestsDir is the folder, in that of a run, with the manifests that were applied.
+const ManifestsDir = "manifests"
+
+// RunDir is the usual name of a run's folder in out: "20261123-061500-label-mismatch-k3x9qa". Names sort by time.
+func RunDir(out, scenario, id string, at time.Time) string {
+	return filepath.Join(out, at.UTC().Format("20060102-150405")+"-"+scenario+"-"+id)
+}
+
+// makeFolder makes the run's folder, with an empty trace and the manifests in it.
+func (r *run) makeFolder() error {
+	if err := os.MkdirAll(filepath.Join(r.options.Dir, ManifestsDir), 0o755); err != nil {
+		return fmt.Errorf("make the run's folder: %w", err)
+	}
+	var err error
+	if r.trace, err = reports.CreateTrace(filepath.Join(r.options.Dir, reports.TraceFile)); err != nil {
+		return err
+	}
+	r.rec = newRecorder(r.trace, r.setup.Load)
+	r.journal = newJournal(r.rec, r.pods)
+	r.files = []reports.File{{Path: reports.TraceFile, What: "every event, request and access log entry"}}
+	if err := r.keepManifests(); err != nil {
+		return errors.Join(err, r.trace.Close())
+	}
+	return nil
+}
+
+// keepManifests writes the manifests that are to be applied into the run's folder.
+func (r *run) keepManifests() error {
+	recorder, err := kube.YAML(r.addons.Recorder)
+	if err != nil {
+		return err
+	}
+	callers, err := kube.YAML(r.addons.Callers)
+	if err != nil {
+		return err
+	}
+	contents := map[string][]byte{"recorder.yaml": recorder, "callers.yaml": callers}
+	names := []string{"recorder.yaml", "callers.yaml"}
+	for _, p := range r.scenario.Phases {
+		file := p.file()
+		if _, have := contents[file]; have || file == "" {
+			continue
+		}
+		if contents[file], err = r.scenario.manifest(file); err != nil {
+			return err
+		}
+		names = append(names, file)
+	}
+	what := "applied as it is"
+	if r.env.Adapts {
+		what = "applied, with the images and labels of this cluster"
+	}
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(r.options.Dir, ManifestsDir, name), contents[name], 0o644); err != nil {
+			return fmt.Errorf("keep a manifest: %w", err)
+		}
+		r.files = append(r.files, reports.File{Path: ManifestsDir + "/" + name, What: what})
+	}
+	return nil
+}

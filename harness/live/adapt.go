@@ -1,0 +1,54 @@
+package live
+
+import (
+	"maps"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/canarylab/canarylab/harness/environment"
+)
+
+// borrowed tells whether the cluster is somebody else's: there the lab labels what it makes.
+func (c Cluster) borrowed() bool { return len(c.Labels) > 0 }
+
+// adapts tells whether adapt changes anything.
+func (c Cluster) adapts() bool {
+	const ours = "canarylab/loadgen:dev" // as the manifests in harness/addons name it
+	return c.borrowed() || c.Mesh.Injection != "" || c.Reference != nil && c.Reference(ours) != ours
+}
+
+// adapt makes an object of a scenario fit the cluster: it names images as the cluster knows them, and has a
+// namespace ask for injection in the way that this Istio listens to. On a cluster of the lab's own it changes
+// nothing.
+func (c Cluster) adapt(o environment.Object) {
+	if o.GetKind() == "Namespace" {
+		c.Mesh.Inject(o)
+		if c.borrowed() {
+			labels := map[string]string{}
+			maps.Copy(labels, o.GetLabels())
+			maps.Copy(labels, c.Labels)
+			o.SetLabels(labels)
+		}
+	}
+	if c.Reference == nil {
+		return
+	}
+	for _, path := range [][]string{
+		{"spec", "containers"}, {"spec", "initContainers"},
+		{"spec", "template", "spec", "containers"}, {"spec", "template", "spec", "initContainers"},
+	} {
+		containers, found, err := unstructured.NestedSlice(o.Object, path...)
+		if err != nil || !found {
+			continue
+		}
+		for _, item := range containers {
+			if container, ok := item.(map[string]any); ok {
+				if image, ok := container["image"].(string); ok {
+					container["image"] = c.Reference(image)
+				}
+			}
+		}
+		// The path was just read, so that it can be written.
+		_ = unstructured.SetNestedSlice(o.Object, containers, path...)
+	}
+}

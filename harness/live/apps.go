@@ -1,0 +1,159 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/mesh"
+	"github.com/canarylab/canarylab/sampleapp"
+)
+
+// adminPort is the sample app's.
+const adminPort = 8081
+
+// apps implements environment.Apps.
+type apps struct {
+	k  *kube.Client
+	mu sync.Mutex
+	// admin has a client for each pod that was ever asked, by namespace and name. Its connection is kept, because the
+	// counters are read at moments that must not take long.
+	admin map[string]*http.Client
+}
+
+func (a *apps) client(ns, pod string) *http.Client {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := ns + "/" + pod
+	c, ok := a.admin[key]
+	if !ok {
+		c = a.k.PodHTTP(ns, pod, adminPort)
+		a.admin[key] = c
+	}
+	return c
+}
+
+func (a *apps) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.admin {
+		c.CloseIdleConnections()
+	}
+	clear(a.admin)
+}
+
+func (a *apps) Counters(ctx context.Context, ns string) ([]sampleapp.Counters, error) {
+	return each(ctx, a, ns, "", 0, func(ctx context.Context, c *http.Client) (sampleapp.Counters, error) {
+		var got sampleapp.Counters
+		return got, call(ctx, c, http.MethodGet, "/counters", nil, &got)
+	})
+}
+
+func (a *apps) Inject(ctx context.Context, ns, version string, n int, f sampleapp.Faults) error {
+	body, err := json.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("inject into %s: %w", version, err)
+	}
+	got, err := each(ctx, a, ns, "version="+version, n, func(ctx context.Context, c *http.Client) (
+		sampleapp.Faults, error,
+	) {
+		if err := call(ctx, c, http.MethodPut, "/faults", body, nil); err != nil {
+			return sampleapp.Faults{}, err
+		}
+		var now sampleapp.Faults
+		return now, call(ctx, c, http.MethodGet, "/faults", nil, &now)
+	})
+	if err != nil {
+		return fmt.Errorf("inject into %s: %w", version, err)
+	}
+	if len(got) < max(n, 1) {
+		return fmt.Errorf("inject into %s: want %d or more pods ready in namespace %s, got %d", version, max(n, 1), ns,
+			len(got))
+	}
+	for _, now := range got {
+		if b, err := json.Marshal(now); err != nil || !bytes.Equal(b, body) {
+			return fmt.Errorf("inject into %s: asked for %s, a pod has %s", version, body, b)
+		}
+	}
+	return nil
+}
+
+func (a *apps) CountPods(ctx context.Context, ns, version string) (environment.PodCount, error) {
+	selector := "app=" + environment.Service + ",version=" + version
+	list, err := a.k.Kubernetes().CoreV1().Pods(ns).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return environment.PodCount{}, fmt.Errorf("list the pods of %s in namespace %s: %w", version, ns, err)
+	}
+	n := environment.PodCount{All: len(list.Items)}
+	for _, p := range list.Items {
+		if !kube.PodReady(&p) {
+			continue
+		}
+		n.Ready++
+		if mesh.HasProxy(&p) {
+			n.Sidecars++
+		}
+	}
+	return n, nil
+}
+
+// each calls do, side by side, for every ready pod of the app that selector also matches. If n is not 0, it
+// does so only for the first n of them by name. The results are in the order of the pods' names.
+func each[T any](ctx context.Context, a *apps, ns, selector string, n int,
+	do func(context.Context, *http.Client) (T, error)) ([]T, error) {
+	pods, err := a.k.Pods(ctx, ns, strings.Trim("app="+environment.Service+","+selector, ","))
+	if err != nil {
+		return nil, err
+	}
+	if n > 0 && n < len(pods) {
+		pods = pods[:n]
+	}
+	out := make([]T, len(pods))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, pod := range pods {
+		g.Go(func() (err error) {
+			if out[i], err = do(ctx, a.client(ns, pod.Name)); err != nil {
+				err = fmt.Errorf("admin port of pod %s/%s: %w", ns, pod.Name, err)
+			}
+			return err
+		})
+	}
+	return out, g.Wait()
+}
+
+// call does one request of a JSON API. A nil body sends none, a nil into reads none.
+func call(ctx context.Context, c *http.Client, method, path string, body []byte, into any) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s: %s: %.200s", method, path, resp.Status, bytes.TrimSpace(b))
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+// Package live implements the ports of package environment on a Kubernetes cluster with Istio.
+package live
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/mesh"
+)
+
+// A Cluster is where a scenario is played: Kubernetes with Istio, and the lab's images on its nodes.
+type Cluster struct {
+	Kube *kube.Client
+	// Mesh is the Istio that is there; zero means the lab's own.
+	Mesh mesh.Installed
+	// Reference returns the reference under which the cluster has one of the lab's images, such as
+	// "canarylab/loadgen:dev". Nil means that it has each image under its own name.
+	Reference func(image string) string
+	// Provide brings an image of the lab's to the cluster that only some scenarios need, and is quick where it
+	// is there. Nil means that the cluster has them all.
+	Provide func(ctx context.Context, image string) error
+	// Labels are put on the namespaces that are made. A cluster with any is borrowed: its istiod is left alone.
+	Labels map[string]string
+}
+
+// New returns the ports of c. disconnect ends the connections that they keep.
+func New(c Cluster) (env environment.Environment, disconnect func()) {
+	if c.Mesh.Namespace == "" {
+		c.Mesh = mesh.Own
+	}
+	apps := &apps{k: c.Kube, admin: map[string]*http.Client{}}
+	proxies := &proxies{k: c.Kube, mesh: c.Mesh, watchers: map[string]*mesh.Watcher{}}
+	env = environment.Environment{
+		Objects: objects{c}, Proxies: proxies, Apps: apps, Callers: callers{c.Kube},
+		Observers: observers{c.Kube, c.Mesh},
+		Metrics:   prometheus{c.Kube}, Provide: c.Provide, Adapts: c.adapts(),
+	}
+	if !c.borrowed() {
+		env.Istiod = istiod{c.Kube, c.Mesh}
+	}
+	return env, func() {
+		apps.close()
+		proxies.close()
+	}
+}

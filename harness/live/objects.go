@@ -1,0 +1,71 @@
+package live
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/mesh"
+)
+
+// objects implements environment.Objects.
+type objects struct{ Cluster }
+
+func (o objects) Owner(ctx context.Context, ns string) (string, bool, error) {
+	got, err := o.Kube.Kubernetes().CoreV1().Namespaces().Get(ctx, ns, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("look for namespace %s: %w", ns, err)
+	}
+	return got.Labels[mesh.ManagedBy], true, nil
+}
+
+func (o objects) Apply(ctx context.Context, all []environment.Object) error {
+	adapted := make([]environment.Object, len(all))
+	for i := range all {
+		adapted[i] = all[i].DeepCopy()
+		o.adapt(adapted[i])
+	}
+	_, err := o.Kube.ApplyInOrder(ctx, adapted)
+	return err
+}
+
+func (o objects) Delete(ctx context.Context, all []environment.Object) error {
+	refs := make([]kube.Ref, len(all))
+	for i, object := range all {
+		refs[i] = kube.Ref{
+			GroupVersionKind: object.GroupVersionKind(), Namespace: object.GetNamespace(), Name: object.GetName(),
+		}
+	}
+	return o.Kube.Delete(ctx, refs...)
+}
+
+func (o objects) Scale(ctx context.Context, ns, deployment string, replicas int32) error {
+	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
+	_, err := o.Kube.Kubernetes().AppsV1().Deployments(ns).Patch(ctx, deployment, types.MergePatchType, patch,
+		metav1.PatchOptions{FieldManager: kube.FieldManager}, "scale")
+	if err != nil {
+		return fmt.Errorf("scale deployment %s/%s to %d: %w", ns, deployment, replicas, err)
+	}
+	return nil
+}
+
+func (o objects) Undo(ctx context.Context, ns, name string) error { return o.Kube.Undo(ctx, ns, name) }
+
+func (o objects) Restart(ctx context.Context, ns, name string) error {
+	return o.Kube.Restart(ctx, ns, name)
+}
+
+func (o objects) Ready(ctx context.Context, ns string) error { return o.Kube.WaitWorkloads(ctx, ns) }
+
+// Remove takes 5 s at least: the namespace controller looks at a deleted namespace only after that long, so
+// that other API servers learn of it (namespaceDeletionGracePeriod in
+// k8s.io/kubernetes/pkg/controller/namespace).
+func (o objects) Remove(ctx context.Context, ns string) error { return o.Kube.DeleteNamespace(ctx, ns) }

@@ -1,0 +1,151 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/canarylab/canarylab/harness/accesslog"
+	"github.com/canarylab/canarylab/harness/addons"
+	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/mesh"
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/sampleapp"
+)
+
+// observers implements environment.Observers.
+type observers struct {
+	k    *kube.Client
+	mesh mesh.Installed
+}
+
+func (o observers) AccessLog(ctx context.Context, ns string, sink environment.LogSink) error {
+	connect := func(ctx context.Context) (*http.Client, error) {
+		pods, err := o.k.Pods(ctx, ns, "app="+addons.Collector)
+		if err != nil {
+			return nil, err
+		}
+		if len(pods) == 0 {
+			return nil, fmt.Errorf("no pod %s in namespace %s is ready", addons.Collector, ns)
+		}
+		return o.k.PodHTTP(ns, pods[0].Name, addons.EntriesPort), nil
+	}
+	return accesslog.Follow(ctx, connect, accesslog.Sink{
+		Entries: func(all []accesslog.Entry) {
+			entries := make([]reports.LogEntry, len(all))
+			for i, e := range all {
+				entries[i] = logEntry(e)
+			}
+			sink.Entries(entries)
+		},
+		Stream: func(s accesslog.Stream) {
+			if !s.Open {
+				sink.Cut(s.Proxy, s.At, s.Why)
+			}
+		},
+		Trouble: sink.Trouble,
+	})
+}
+
+// sides says, by the name of a proxy's logger, on which side of a request the proxy is.
+var sides = map[string]reports.Side{
+	mesh.ClientLog: reports.ClientSide, mesh.ServerLog: reports.ServerSide, mesh.GatewayLog: reports.GatewaySide,
+}
+
+func logEntry(e accesslog.Entry) reports.LogEntry {
+	return reports.LogEntry{
+		ID: e.ID, Proxy: e.Proxy, Side: sides[e.Log], Start: time.Unix(0, e.Start).UTC(), Took: e.Took,
+		Reached: e.Reached,
+		Code:    e.Code, Flags: e.Flags, Details: e.Details, Failure: e.Failure, Cluster: e.Cluster,
+		Upstream: e.Upstream,
+		Attempts: e.Attempts, Version: e.Header[addons.VersionHeader], Serial: e.Header[addons.SerialHeader],
+	}
+}
+
+func (o observers) Pods(ctx context.Context, ns string, sink func(environment.PodEvent)) error {
+	return o.k.WatchPods(ctx, ns, "", func(c kube.PodChange) { sink(podEvent(c)) })
+}
+
+// roles says, by the label app of a pod, what the pod does in a run.
+var roles = map[string]reports.Role{
+	environment.Service: reports.AppRole, addons.Gateway: reports.GatewayRole,
+	addons.SidecarCaller: reports.CallerRole, addons.PlainCaller: reports.CallerRole,
+}
+
+// podEvent says what a change of a pod means for a run.
+func podEvent(c kube.PodChange) environment.PodEvent {
+	pod := c.Pod
+	n := environment.PodEvent{
+		Pod: reports.Pod{
+			Name: pod.Name, Role: roles[pod.Labels["app"]], IP: pod.Status.PodIP, Version: pod.Labels["version"],
+			Sidecar: mesh.HasProxy(pod), Node: pod.Spec.NodeName,
+		},
+		Leaving: pod.DeletionTimestamp != nil, Gone: c.Gone,
+	}
+	var troubles []string
+	for _, e := range c.Endings() {
+		var last sampleapp.Counters
+		if err := json.Unmarshal([]byte(e.Message), &last); err == nil && last.Instance != "" {
+			n.LastWords = append(n.LastWords, last)
+		}
+		// No trouble is a container that ends because its pod was told to, nor an init container that is done.
+		if pod.DeletionTimestamp == nil && !c.Gone && (e.Restarted || e.ExitCode != 0) {
+			troubles = append(troubles, fmt.Sprintf("container %s of pod %s ended: %s, exit code %d",
+				e.Container, pod.Name, e.Reason, e.ExitCode))
+		}
+	}
+	if pod.Status.Phase == corev1.PodFailed && (c.Before == nil || c.Before.Status.Phase != corev1.PodFailed) {
+		troubles = append(troubles, fmt.Sprintf(
+			"pod %s failed: %s %s", pod.Name, pod.Status.Reason, pod.Status.Message,
+		))
+	}
+	n.Trouble = strings.Join(troubles, "; ")
+	return n
+}
+
+func (o observers) ControlPlane(ctx context.Context, ns string, sink func(reports.Event)) error {
+	watched := make(chan error, 1)
+	go func() {
+		watched <- o.k.WatchPods(ctx, o.mesh.Namespace, o.mesh.Selector(), func(c kube.PodChange) {
+			n := podEvent(c)
+			if c.Before != nil && c.Before.DeletionTimestamp == nil && n.Leaving {
+				n.Trouble = "pod " + c.Pod.Name + " was taken away"
+			}
+			if n.Trouble != "" {
+				sink(reports.Event{At: c.At, Kind: reports.Trouble, Text: "istiod: " + n.Trouble})
+			}
+		})
+	}()
+	err := mesh.FollowControlPlane(ctx, o.k, o.mesh, time.Now(), func(n mesh.Notice) {
+		switch n.Kind {
+		case mesh.Debounced:
+			// A notice names one of the objects that changed. Where there were more, ours may be among those.
+			if n.More || inNamespace(n.Config, ns) {
+				sink(reports.Event{At: n.At, Kind: reports.Noticed, Text: n.Config})
+			}
+		case mesh.Pushed:
+			if n.Proxy.Namespace == ns {
+				sink(reports.Event{At: n.At, Kind: reports.Pushed, Proxy: n.Proxy.Pod, Text: n.Type})
+			}
+		case mesh.Rejected:
+			if n.Proxy.Namespace == ns {
+				sink(reports.Event{At: n.At, Kind: reports.Refused, Proxy: n.Proxy.Pod, Text: n.Type + ": " + n.Text})
+			}
+		}
+	})
+	if werr := <-watched; err == nil {
+		err = werr
+	}
+	return err
+}
+
+// inNamespace tells whether an object's name, in one of the forms of istiod's log, is one of namespace ns.
+func inNamespace(name, ns string) bool {
+	return strings.Contains(name, "/"+ns+"/") || strings.HasSuffix(name, "."+ns) || strings.Contains(name, "."+ns+".")
+}

@@ -1,0 +1,113 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/canarylab/canarylab/harness/addons"
+	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/mesh"
+)
+
+// proxies implements environment.Proxies.
+type proxies struct {
+	k    *kube.Client
+	mesh mesh.Installed
+	// watchers remember, by namespace, what its proxies had: some changes can only be dated by that.
+	watchers map[string]*mesh.Watcher
+}
+
+// close ends the connections to the proxies.
+func (p *proxies) close() {
+	for _, w := range p.watchers {
+		w.Close()
+	}
+}
+
+// routers returns the proxies that route the load: those of who sends it, and the gateway's.
+func (p *proxies) routers(ctx context.Context, ns string) ([]mesh.Proxy, error) {
+	selector := fmt.Sprintf("app in (%s,%s)", addons.SidecarCaller, addons.Gateway)
+	all, err := mesh.Proxies(ctx, p.k, ns, selector)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no ready pod with %s in namespace %s has a proxy: is Istio's injection on?", selector,
+			ns)
+	}
+	return all, nil
+}
+
+func (p *proxies) Await(ctx context.Context, ns string, synced func(environment.Synced)) error {
+	if p.watchers[ns] == nil {
+		p.watchers[ns] = mesh.NewWatcher(p.k, p.mesh, ns)
+	}
+	err := p.watchers[ns].Await(ctx, func(s mesh.Held) {
+		synced(environment.Synced{Proxy: s.Proxy.Pod, At: s.At, Exact: s.Exact})
+	})
+	if r := (*mesh.Refusal)(nil); errors.As(err, &r) {
+		return environment.Rejection{Proxy: r.Proxy.Pod, Reason: r.Reason}
+	}
+	return err
+}
+
+func (p *proxies) Endpoints(ctx context.Context, ns, subset string) (map[string]environment.Hosts, error) {
+	all, err := p.routers(ctx, ns)
+	if err != nil {
+		return nil, err
+	}
+	// Source of the form: BuildSubsetKey in istio.io/istio/pilot/pkg/model.
+	cluster := fmt.Sprintf("outbound|%d|%s|%s.%s.svc.cluster.local", environment.Port, subset, environment.Service, ns)
+	found := map[string]environment.Hosts{}
+	for _, proxy := range all {
+		list, known, err := mesh.Hosts(ctx, p.k, proxy, cluster)
+		if err != nil {
+			return nil, fmt.Errorf("clusters of proxy %s: %w", proxy, err)
+		}
+		if !known {
+			continue
+		}
+		hosts := environment.Hosts{All: len(list)}
+		for _, host := range list {
+			if host.Ejected {
+				hosts.Ejected++
+			}
+		}
+		found[proxy.Pod] = hosts
+	}
+	return found, nil
+}
+
+func (p *proxies) Version(ctx context.Context, ns string) (string, error) {
+	all, err := p.routers(ctx, ns)
+	if err != nil {
+		return "", err
+	}
+	return mesh.ProxyVersion(ctx, p.k, all[0])
+}
+
+func (p *proxies) Analyze(ctx context.Context, ns string) ([]environment.Finding, error) {
+	messages, err := mesh.Analyze(ctx, p.k, p.mesh, ns)
+	return findings(messages), err
+}
+
+func (p *proxies) AnalyzeFiles(ctx context.Context, ns string, objects []environment.Object) (
+	[]environment.Finding, error,
+) {
+	manifests, err := kube.YAML(objects)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := mesh.AnalyzeFiles(ctx, [][]byte{manifests}, ns)
+	return findings(messages), err
+}
+
+func findings(messages []mesh.Message) []environment.Finding {
+	var all []environment.Finding
+	for _, m := range messages {
+		all = append(all, environment.Finding{Code: m.Code, Text: m.Resource + ": " + m.Text})
+	}
+	return all
+}

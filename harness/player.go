@@ -1,0 +1,231 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/reports"
+)
+
+// phases plays the phases, once the load has begun.
+func (r *run) phases(ctx context.Context) error {
+	late := fmt.Errorf("the load agent did not begin within %s", beginWithin)
+	begin, cancel := context.WithTimeoutCause(ctx, beginWithin, late)
+	defer cancel()
+	if err := r.rec.waitFor(begin, func() bool { return !r.rec.start().IsZero() }); err != nil {
+		return err
+	}
+	at := r.rec.start()
+	// Several agents begin together, at a moment that lies ahead.
+	select {
+	case <-time.After(time.Until(at)):
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	r.rec.event(reports.Event{At: at, Kind: reports.LoadStart})
+	for i, p := range r.scenario.Phases {
+		step := fmt.Sprintf("phase %d of %d: %s", i+1, len(r.scenario.Phases), p.Name)
+		err := r.do(ctx, step, func(ctx context.Context) (err error) {
+			if at, err = (&phasePlayer{r, p, i}).play(ctx, at); err != nil {
+				return fmt.Errorf("phase %s: %w", p.Name, err)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A phasePlayer plays one phase of a run.
+type phasePlayer struct {
+	*run
+	phase Phase
+	// index is the phase's number, counted from 0.
+	index int
+}
+
+// record records an event of the phase, as of now where it has no moment of its own.
+func (p *phasePlayer) record(e reports.Event) {
+	e.Phase = p.phase.Name
+	if e.At.IsZero() {
+		e.At = time.Now()
+	}
+	p.rec.event(e)
+}
+
+// play plays the phase from start on, and returns when it ended: there the next begins, so that no request
+// falls between.
+func (p *phasePlayer) play(ctx context.Context, start time.Time) (end time.Time, err error) {
+	p.record(reports.Event{At: start, Kind: reports.PhaseStart, Text: p.phase.did()})
+	decided, stop := p.detect(ctx)
+	defer stop()
+	settled, err := p.change(ctx)
+	if err != nil {
+		return end, err
+	}
+	if settled {
+		reading := time.Now()
+		counters := p.received(ctx)
+		at := time.Now()
+		p.record(reports.Event{At: at, Kind: reports.Settled, Counters: counters, Reading: reading})
+		p.rec.watch(at)
+		if err := p.watch(ctx, decided); err != nil {
+			return end, err
+		}
+	}
+	counters := p.received(ctx)
+	if ctx.Err() != nil {
+		return end, context.Cause(ctx)
+	}
+	end = time.Now()
+	p.record(reports.Event{At: end, Kind: reports.PhaseEnd, Counters: counters})
+	return end, nil
+}
+
+// change does the phase's step and waits until it has settled. It is not an error if that takes too long: then
+// the phase has nothing to be judged by.
+func (p *phasePlayer) change(ctx context.Context) (settled bool, err error) {
+	// The first phase's step was done before the load: it only remains to know that every proxy has what it wrote.
+	e := effects{Proxies: true}
+	var writing time.Time
+	if p.index > 0 {
+		if e, writing, err = p.write(ctx); err != nil {
+			return false, err
+		}
+	}
+	if e.Proxies {
+		if settled, err = p.awaitProxies(ctx, writing); err != nil || !settled {
+			return settled, err
+		}
+	}
+	if e.StartsIstiod {
+		p.journal.istiodIsBack()
+	}
+	return p.awaitFacts(ctx)
+}
+
+// write does the phase's step, and waits until the pods that it makes are ready.
+func (p *phasePlayer) write(ctx context.Context) (e effects, writing time.Time, err error) {
+	step := p.phase.Do
+	if step == nil {
+		return e, writing, nil
+	}
+	if e, err = step.effects(p.scenario); err != nil {
+		return e, writing, err
+	}
+	within, cancel := context.WithTimeout(ctx, stepWithin)
+	defer cancel()
+	writing = time.Now()
+	p.journal.beginChange(p.phase.Name, writing, e)
+	p.rec.changing()
+	p.record(reports.Event{At: writing, Kind: reports.Writing, Text: p.phase.did()})
+	if err := step.do(within, p.scenario, p.env); err != nil {
+		return e, writing, causeOr(ctx, fmt.Errorf("%s: %w", p.phase.did(), err))
+	}
+	p.record(reports.Event{Kind: reports.Written, Text: p.phase.did()})
+	if e.Workloads {
+		if err := p.env.Objects.Ready(within, p.scenario.Name); err != nil {
+			return e, writing, causeOr(ctx, err)
+		}
+	}
+	return e, writing, nil
+}
+
+// awaitProxies waits until every proxy has the phase's change, which began to be written at writing. A zero
+// writing is a change of before the load: no proxy's moment is recorded then.
+func (p *phasePlayer) awaitProxies(ctx context.Context, writing time.Time) (settled bool, err error) {
+	settle, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	err = p.env.Proxies.Await(settle, p.scenario.Name, func(s environment.Synced) {
+		if writing.IsZero() {
+			return
+		}
+		text := ""
+		switch {
+		case s.At.Before(writing):
+			// There was nothing new for this proxy, or it leaves no date: it is known only that it has the
+			// change by now.
+			s.At, text = time.Now(), reports.AtTheLatest
+		case !s.Exact:
+			// Only endpoints changed, or something went away.
+			text = reports.AtTheLatest
+		}
+		p.record(reports.Event{At: s.At, Kind: reports.Held, Proxy: s.Proxy, Text: text})
+		p.rec.synced(s.At.Sub(writing))
+	})
+	if err == nil {
+		return true, nil
+	}
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	var rejected environment.Rejection
+	switch {
+	case errors.As(err, &rejected):
+		p.record(reports.Event{Kind: reports.Refused, Proxy: rejected.Proxy, Text: rejected.Reason})
+		p.journal.note("Phase %s: %v", p.phase.Name, rejected)
+		return false, nil
+	case settle.Err() != nil:
+		p.journal.note("Phase %s: not every proxy had the change within %s: %v", p.phase.Name, settleWithin, err)
+		return false, nil
+	}
+	return false, err
+}
+
+// awaitFacts waits for the facts that the phase's change brings about by and by. It is not an error if that
+// takes too long: then the phase has nothing to be judged by.
+func (p *phasePlayer) awaitFacts(ctx context.Context) (settled bool, err error) {
+	within, cancel := context.WithTimeout(ctx, awaitWithin)
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for _, fact := range p.phase.Await {
+		for {
+			v, _ := prove(within, fact, p.scenario, p.index, p.env)
+			if v.Outcome == reports.Pass {
+				break
+			}
+			select {
+			case <-tick.C:
+				continue
+			case <-within.Done():
+			}
+			if ctx.Err() != nil {
+				return false, context.Cause(ctx)
+			}
+			p.journal.note("Phase %s: within %s it did not come about that %s: %s", p.phase.Name, awaitWithin, fact,
+				v.Saw)
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// causeOr returns what ended ctx, or err if nothing did.
+func causeOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// received reads the counters of all pods, and returns what each version received since the load began. It
+// returns nil where that failed.
+func (r *run) received(ctx context.Context) map[string]uint64 {
+	ctx, cancel := context.WithTimeout(ctx, countWithin)
+	defer cancel()
+	all, err := r.env.Apps.Counters(ctx, r.scenario.Name)
+	if err != nil {
+		if !errors.Is(err, context.Canceled) {
+			r.journal.note("The app's counters could not be read in between: %v", err)
+		}
+		return nil
+	}
+	r.pods.read(all)
+	return r.pods.received()
+}

@@ -1,0 +1,86 @@
+package harness
+
+import (
+	"context"
+	"time"
+
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/reports"
+)
+
+// detect begins to watch the canary, if the phase has a Detector. decided gets the error with which the
+// Detector ends: nil where it has decided. stop ends it and waits for that.
+func (p *phasePlayer) detect(ctx context.Context) (decided <-chan error, stop func()) {
+	if p.phase.Until == nil {
+		return nil, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	feed := newSampleFeed(time.Now())
+	p.rec.feedTo(feed)
+	done := make(chan error, 1)
+	go func() {
+		defer close(done)
+		decision, err := p.phase.Until.decide(ctx, p.scenario, p.env, feed)
+		if err == nil {
+			p.record(reports.Event{Kind: reports.Decided, Decision: &decision, Text: decision.Text})
+		}
+		done <- err
+	}()
+	return done, func() {
+		cancel()
+		for range done {
+		}
+		p.rec.feedTo(nil)
+	}
+}
+
+// watch looks at the phase's proofs, and lets the phase go on until it has its requests, its decision or its deadline.
+func (p *phasePlayer) watch(ctx context.Context, decided <-chan error) error {
+	least := time.NewTimer(p.span())
+	defer least.Stop()
+	bounded, cancel := context.WithTimeout(ctx, p.phase.deadline())
+	defer cancel()
+	for _, proof := range p.phase.Prove {
+		v, notes := prove(ctx, proof, p.scenario, p.index, p.env)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		p.proved[p.phase.Name] = append(p.proved[p.phase.Name], v)
+		for _, n := range notes {
+			p.journal.note("%s", n)
+		}
+	}
+	if decided != nil {
+		// The decision ends the phase at once.
+		select {
+		case err := <-decided:
+			if err != nil && ctx.Err() == nil {
+				p.journal.note("Phase %s: nothing was decided: %v", p.phase.Name, err)
+			}
+		case <-bounded.Done():
+		}
+		return context.Cause(ctx)
+	}
+	need := expect.Needs(p.phase.Expect)
+	err := p.rec.waitFor(bounded, func() bool { return p.rec.has(need) })
+	if err != nil && (ctx.Err() != nil || bounded.Err() == nil) {
+		return err
+	}
+	select {
+	case <-least.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// span is the least that the phase is watched.
+func (p *phasePlayer) span() time.Duration {
+	span := minWatch
+	for _, e := range p.phase.Expect {
+		if long, ok := e.(interface{ Span() time.Duration }); ok {
+			span = max(span, long.Span())
+		}
+	}
+	return span
+}

@@ -1,0 +1,77 @@
+package loadgen
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Entries returns the entries that the plan's cohorts take, each once, in the order of their names.
+func (p Plan) Entries() []Entry {
+	var all []Entry
+	for _, c := range p.Cohorts {
+		all = append(all, c.Via())
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Only returns the plan with the cohorts of one entry. Where that leaves cohorts out, those that share the
+// plan's Rate get rates of their own: agents at different entries cannot share one.
+func (p Plan) Only(e Entry) (Plan, error) {
+	whole := p
+	p.Cohorts = nil
+	for _, c := range whole.Cohorts {
+		if c.Via() == e {
+			p.Cohorts = append(p.Cohorts, c)
+		}
+	}
+	if len(p.Cohorts) == len(whole.Cohorts) || whole.Rate == 0 {
+		return p, nil
+	}
+	p.Rate = 0
+	for i, c := range p.Cohorts {
+		rate := whole.RateOf(c.Name)
+		if rate != float64(int(rate)) {
+			return p, fmt.Errorf(
+				"cohort %s gets %g of the plan's %d requests a second: where cohorts take different entries, each "+
+					"needs a whole number",
+				c.Name, rate, whole.Rate)
+		}
+		p.Cohorts[i].Rate, p.Cohorts[i].Weight = int(rate), 0
+	}
+	return p, nil
+}
+
+// Through returns the plan with its requests sent to a gateway's host. They ask it for the host that the URL
+// names, unless their cohort's Header names another one.
+func (p Plan) Through(gateway string) (Plan, error) {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return p, fmt.Errorf("plan: url: %w", err)
+	}
+	host := u.Host
+	u.Host = gateway
+	p.URL, p.Cohorts = u.String(), slices.Clone(p.Cohorts)
+	for i, c := range p.Cohorts {
+		if c.namesHost() {
+			continue
+		}
+		header := map[string]string{"Host": host}
+		maps.Copy(header, c.Header)
+		p.Cohorts[i].Header = header
+	}
+	return p, nil
+}
+
+// namesHost tells whether the cohort's header names a host.
+func (c Cohort) namesHost() bool {
+	for name := range c.Header {
+		if strings.EqualFold(name, "Host") {
+			return true
+		}
+	}
+	return false
+}
