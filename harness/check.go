@@ -34,10 +34,10 @@ func (e *PhaseError) Text() string { return fmt.Sprintf("phase %d (%s): %s", e.N
 // Unwrap returns Err.
 func (e *PhaseError) Unwrap() error { return e.Err }
 
-// Check returns nil, or everything that can be known to be wrong with the scenario before there is a cluster. It goes further than Validate:
-// Kubernetes and Istio have to take the manifests that steps apply; versions, subsets and deployments that phases speak of have to be
-// in a file; a phase's claims have to go together, and its time has to last for the requests that they take. Among the joined errors
-// are manifest.Problem and PhaseError.
+// Check returns nil, or everything that can be known to be wrong with the scenario before there is a cluster. It goes
+// further than Validate: Kubernetes and Istio have to take the manifests that steps apply; versions, subsets and
+// deployments that phases speak of have to be in a file; a phase's claims have to go together, and its time has to last
+// for the requests that they take. Among the joined errors are manifest.Problem and PhaseError.
 func (s Scenario) Check() error {
 	if s.Files == nil {
 		return s.Validate()
@@ -45,7 +45,8 @@ func (s Scenario) Check() error {
 	names, bad, errs := s.read()
 	for _, err := range flatten(s.Validate()) {
 		// What can't be read is told already, with its line.
-		if !slices.ContainsFunc(bad, func(file string) bool { return strings.Contains(err.Error(), file+":") }) {
+		told := func(file string) bool { return strings.Contains(err.Error(), file+":") }
+		if !slices.ContainsFunc(bad, told) {
 			errs = append(errs, err)
 		}
 	}
@@ -55,22 +56,21 @@ func (s Scenario) Check() error {
 		}
 	}
 	for i, p := range s.Phases {
-		wrong := slices.Concat(p.unknown(names), flatten(expect.Validate(p.Expect)), flatten(expect.Conflicts(p.Expect)), s.tooShort(p))
-		for _, err := range wrong {
+		wrong := slices.Concat(p.unknown(names), flatten(expect.Validate(p.Expect)),
+			flatten(expect.Conflicts(p.Expect)))
+		for _, err := range append(wrong, s.tooShort(p)...) {
 			errs = append(errs, &PhaseError{Scenario: s.Name, Number: i + 1, Name: p.Name, Err: err})
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// read checks the files that steps write to the cluster. It returns the names that are in any file, nil where one can't be parsed, and
-// the files with mistakes.
+// read checks the files that steps write to the cluster. It returns the names that are in any file, nil where
+// one can't be parsed, and the files with mistakes.
 func (s Scenario) read() (names *manifest.Names, bad []string, errs []error) {
 	var used []string
 	for _, p := range s.Phases {
-		if file := fileOf(p.Do); file != "" {
-			used = append(used, file)
-		}
+		used = append(used, p.file())
 	}
 	files, err := fs.Glob(s.Files, path.Join(s.Name, "*.yaml"))
 	if err != nil {
@@ -103,7 +103,7 @@ func (s Scenario) read() (names *manifest.Names, bad []string, errs []error) {
 	return names, bad, errs
 }
 
-// unknown are the names in a phase that no file has.
+// unknown finds the names in a phase that no file has.
 func (p Phase) unknown(names *manifest.Names) (errs []error) {
 	if names == nil {
 		return nil
@@ -113,34 +113,12 @@ func (p Phase) unknown(names *manifest.Names) (errs []error) {
 			errs = append(errs, fmt.Errorf("%q: %w", what, err))
 		}
 	}
-	step := p.Do
-	if r, ok := step.(Rollback); ok {
-		step = r.By
+	if step, ok := p.Do.(namer); ok {
+		add(p.Do, step.known(*names))
 	}
-	switch step := step.(type) {
-	case ScaleTo:
-		add(step, names.Deployment(step.Deployment))
-	case Undo:
-		add(step, names.Deployment(step.Deployment))
-	case Restart:
-		add(step, names.Deployment(step.Deployment))
-	case Inject:
-		add(step, names.Version(step.Version))
-	}
-	for _, proof := range slices.Concat(p.Await, p.Prove) {
-		switch proof := proof.(type) {
-		case Endpoints:
-			add(proof, names.Subset(Service, proof.Subset))
-		case Ejected:
-			add(proof, names.Subset(Service, proof.Subset))
-		case NoCluster:
-			add(proof, names.Subset(Service, proof.Subset))
-		case ReadyPods:
-			add(proof, names.Version(proof.Version))
-		case Sidecars:
-			add(proof, names.Version(proof.Version))
-		case Gone:
-			add(proof, names.Version(proof.Version))
+	for _, fact := range slices.Concat(p.Await, p.Prove) {
+		if proof, ok := fact.(namer); ok {
+			add(fact, proof.known(*names))
 		}
 	}
 	for _, e := range p.Expect {
@@ -151,7 +129,7 @@ func (p Phase) unknown(names *manifest.Names) (errs []error) {
 	return errs
 }
 
-// tooShort are the claims of a phase that take more requests than are sent before its deadline, whenever it begins.
+// tooShort finds the claims of a phase that take more requests than are sent before its deadline, whenever it begins.
 func (s Scenario) tooShort(p Phase) (errs []error) {
 	plan := s.plan("check")
 	if plan.Validate() != nil {
@@ -164,13 +142,15 @@ func (s Scenario) tooShort(p Phase) (errs []error) {
 			continue
 		}
 		told[e.String()] = true
-		errs = append(errs, fmt.Errorf("%q takes %s requests, and at most %s are sent in %s: raise the rate or the phase's Deadline",
+		errs = append(errs, fmt.Errorf(
+			"%q takes %s requests, and at most %s are sent in %s: raise the rate or the phase's Deadline",
 			e, reports.Number(need), reports.Number(int(most)), p.deadline()))
 	}
 	return errs
 }
 
-// most is the highest number of requests of a cohort, "" for all, that are sent in any stretch of the load that lasts d.
+// most returns the highest number of requests of a cohort, "" for all, that are sent in any stretch of the load
+// that lasts d.
 func most(plan loadgen.Plan, cohort string, d time.Duration) float64 {
 	stretch := func(from time.Duration) float64 {
 		sum := 0.0

@@ -460,7 +460,7 @@ func story() Scenario {
 			}},
 			{Name: "half", Do: Apply("2-half.yaml"), Prove: []Proof{ReadyPods{Version: "v2", Want: 1}},
 				Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()}},
-			{Name: "rollback", Do: Rollback{By: Revert("1-baseline.yaml")},
+			{Name: "rollback", Do: Revert("1-baseline.yaml"), Rollback: true,
 				Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100)}},
 		},
 	}

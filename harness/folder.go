@@ -50,7 +50,7 @@ func (r *run) keepManifests() error {
 	contents := map[string][]byte{"recorder.yaml": recorder, "callers.yaml": callers}
 	names := []string{"recorder.yaml", "callers.yaml"}
 	for _, p := range r.scenario.Phases {
-		file := fileOf(p.Do)
+		file := p.file()
 		if _, have := contents[file]; have || file == "" {
 			continue
 		}

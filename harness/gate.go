@@ -11,14 +11,16 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// A Gate is the rule that rollout controllers have: at intervals it asks Prometheus some questions about the canary, and takes it back
-// after some bad answers in a row, or lets it go on after some good ones. The Prometheus is real and the namespace's own; it takes once a
-// second what the callers' sidecars count (see package metrics for what they do and don't).
+// Gate asks Prometheus some questions about the canary at intervals, as rollout controllers do. It aborts the
+// canary after some bad results in a row, and promotes it after some good ones. The Prometheus is real and the
+// namespace's own. Once a second it scrapes the callers' sidecars (package metrics says what they count and
+// what they don't).
 //
-// What Prometheus does not know is not good: an answer that has no number, such as a share of no requests, breaks the row.
+// What Prometheus does not know is not good: an answer that has no number, such as a share of no requests,
+// breaks the row.
 type Gate struct {
-	// Checks are asked each time. One that is beyond its limit makes it a bad answer; all of them have to be known and within it for a
-	// good one.
+	// Checks are asked each time. One that is beyond its limit makes the result bad. The result is good where
+	// all of them are known and within their limits.
 	Checks []Check
 	// Every is the interval. Zero means a second.
 	Every time.Duration
@@ -43,27 +45,30 @@ func subsetSeries(subset string) string {
 	return fmt.Sprintf(`cluster_name=~"outbound\\|%d\\|%s\\|%s\\..*"`, Port, subset, Service)
 }
 
-// gateWindow is how far a check looks back: so short that what was before a fault does not water it down for long, and long enough for the
-// requests of some scrapes.
+// gateWindow is how far a check looks back. It is so short that what was before a fault does not water it down
+// for long, and long enough for the requests of some scrapes.
 const gateWindow = "5s"
 
-// FailedShare asks for the share, in percent, of the requests for a subset that ended with a server error in the last 5 s.
+// FailedShare asks for the share, in percent, of the requests for a subset that ended with a server error in
+// the last 5 s.
 func FailedShare(subset string, limit float64) Check {
 	all := "envoy_cluster_upstream_rq_completed{" + subsetSeries(subset) + "}"
 	failed := `envoy_cluster_upstream_rq{response_code_class="5xx",` + subsetSeries(subset) + "}"
 	return Check{
 		Name: "% failed requests of " + subset, Series: all, Limit: limit,
-		Query: fmt.Sprintf("100 * ((sum(%[2]s) or sum(%[1]s) * 0) - (sum(%[2]s offset %[3]s) or sum(%[1]s) * 0)) / (sum(%[1]s) - (sum(%[1]s offset %[3]s) or sum(%[1]s) * 0))",
-			all, failed, gateWindow),
+		Query: fmt.Sprintf("100 * ((sum(%[2]s) or sum(%[1]s) * 0) - (sum(%[2]s offset %[3]s) or sum(%[1]s) * 0)) / "+
+			"(sum(%[1]s) - (sum(%[1]s offset %[3]s) or sum(%[1]s) * 0))", all, failed, gateWindow),
 	}
 }
 
-// LatencyP99 asks for the 99th percentile, in milliseconds, of the answers of a subset in the last 5 s, by the buckets that Envoy has.
+// LatencyP99 asks for the 99th percentile, in milliseconds, of the answers of a subset in the last 5 s, by
+// Envoy's buckets.
 func LatencyP99(subset string, limit float64) Check {
 	buckets := "envoy_cluster_upstream_rq_time_bucket{" + subsetSeries(subset) + "}"
 	return Check{
 		Name: "ms p99 latency of " + subset, Series: buckets, Limit: limit,
-		Query: fmt.Sprintf("histogram_quantile(0.99, sum by (le) (%[1]s) - (sum by (le) (%[1]s offset %[2]s) or sum by (le) (%[1]s) * 0))", buckets, gateWindow),
+		Query: fmt.Sprintf("histogram_quantile(0.99, sum by (le) (%[1]s) - "+
+			"(sum by (le) (%[1]s offset %[2]s) or sum by (le) (%[1]s) * 0))", buckets, gateWindow),
 	}
 }
 
@@ -97,6 +102,8 @@ func (g Gate) String() string {
 		g.every(), count(bad, "result"), strings.Join(limits, ", or "), count(good, "result"))
 }
 
+func (Gate) asksMetrics() bool { return true }
+
 func (g Gate) check(Scenario) error {
 	if len(g.Checks) == 0 || g.Every < 0 || g.Bad < 0 || g.Good < 0 {
 		return errors.New("want checks, and nothing negative")
@@ -109,7 +116,9 @@ func (g Gate) check(Scenario) error {
 	return nil
 }
 
-func (g Gate) decide(ctx context.Context, s Scenario, env environment.Environment, _ *sampleFeed) (reports.Decision, error) {
+func (g Gate) decide(
+	ctx context.Context, s Scenario, env environment.Environment, _ *sampleFeed,
+) (reports.Decision, error) {
 	tick := time.NewTicker(g.every())
 	defer tick.Stop()
 	bad, good := g.row()
@@ -147,7 +156,9 @@ const (
 )
 
 // ask asks all checks once. seen is when the newest sample of what decided was taken.
-func (g Gate) ask(ctx context.Context, ns string, env environment.Environment) (text string, verdict int, seen time.Time, err error) {
+func (g Gate) ask(
+	ctx context.Context, ns string, env environment.Environment,
+) (text string, verdict int, seen time.Time, err error) {
 	verdict = within
 	var said []string
 	for _, c := range g.Checks {
@@ -170,14 +181,4 @@ func (g Gate) ask(ctx context.Context, ns string, env environment.Environment) (
 		}
 	}
 	return strings.Join(said, ", "), verdict, seen, nil
-}
-
-// gates tells whether the scenario asks a Prometheus.
-func (s Scenario) gates() bool {
-	for _, p := range s.Phases {
-		if _, ok := p.Until.(Gate); ok {
-			return true
-		}
-	}
-	return false
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// A fakePrometheus answers the n-th look at a query with the n-th number; a number below 0 is none at all. The last one stays.
+// A fakePrometheus answers the n-th look at a query with the n-th number; a number below 0 is none at all. The
+// last one stays.
 type fakePrometheus struct {
 	answers map[string][]float64
 	asked   map[string]int
@@ -32,7 +33,8 @@ func (f *fakePrometheus) LastScrape(context.Context, string, string) (time.Time,
 	return time.Now().Add(-300 * time.Millisecond), nil
 }
 
-// A gate takes back after the bad answers in a row that it is to wait for, lets on after the good ones, and takes no answer for neither.
+// A gate aborts after the bad results in a row that it is to wait for, promotes after the good ones, and takes
+// no answer for neither.
 func TestGateDecides(t *testing.T) {
 	for _, tc := range []struct {
 		name         string
@@ -52,11 +54,16 @@ func TestGateDecides(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := Gate{Checks: []Check{{"errors", "E", "e", 5}, {"latency", "L", "l", 250}}, Bad: tc.bad, Good: tc.good}
+				g := Gate{
+					Checks: []Check{{"errors", "E", "e", 5}, {"latency", "L", "l", 250}}, Bad: tc.bad, Good: tc.good,
+				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				start := time.Now()
-				d, err := g.decide(ctx, story(), environment.Environment{Metrics: &fakePrometheus{map[string][]float64{"E": tc.errors, "L": tc.late}, map[string]int{}, nil}}, nil)
+				env := environment.Environment{Metrics: &fakePrometheus{
+					map[string][]float64{"E": tc.errors, "L": tc.late}, map[string]int{}, nil,
+				}}
+				d, err := g.decide(ctx, story(), env, nil)
 				got := "good"
 				switch {
 				case err != nil:
@@ -80,7 +87,9 @@ func TestGateWithoutPrometheus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := errors.New("connection refused")
 		g := Gate{Checks: []Check{FailedShare("v2", 5)}}
-		env := environment.Environment{Metrics: &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}}, map[string]int{}, down}}
+		env := environment.Environment{Metrics: &fakePrometheus{
+			map[string][]float64{g.Checks[0].Query: {0}}, map[string]int{}, down,
+		}}
 		if _, err := g.decide(t.Context(), story(), env, nil); !errors.Is(err, down) {
 			t.Errorf("got %v, want %v", err, down)
 		}
@@ -92,20 +101,25 @@ func TestRunWithAGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := story()
 		g := Gate{Checks: []Check{FailedShare("v2", 5), LatencyP99("v2", 250)}}
-		s.Phases[1].Until, s.Phases[1].Expect = g, []expect.Expectation{expect.LetOn()}
+		s.Phases[1].Until, s.Phases[1].Expect = g, []expect.Expectation{expect.Promoted()}
 		f := newFakeMesh()
 		env := f.env()
 		provided := ""
 		env.Provide = func(_ context.Context, image string) error { provided = image; return nil }
-		env.Metrics = &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}, g.Checks[1].Query: {20}}, map[string]int{}, nil}
+		env.Metrics = &fakePrometheus{
+			map[string][]float64{g.Checks[0].Query: {0}, g.Checks[1].Query: {20}}, map[string]int{}, nil,
+		}
 		rep, err := Run(t.Context(), env, s, Options{Dir: t.TempDir() + "/run"})
 		if err != nil || rep.Outcome != reports.Pass {
 			t.Fatalf("got %v, %v, want pass: %+v %q", rep.Outcome, err, verdicts(rep), rep.Books.Problems)
 		}
-		if provided != addons.PrometheusImage || !f.called("apply Deployment/load-client Service/canarylab-prometheus Service/canarylab-callers ConfigMap/canarylab-prometheus Deployment/canarylab-prometheus") {
+		applied := "apply Deployment/load-client Service/canarylab-prometheus Service/canarylab-callers " +
+			"ConfigMap/canarylab-prometheus Deployment/canarylab-prometheus"
+		if provided != addons.PrometheusImage || !f.called(applied) {
 			t.Errorf("got image %q and calls %q, want a Prometheus", provided, f.calls)
 		}
-		if d := rep.Phases[1].Observation.Detection; d == nil || d.Bad || d.After < 5*time.Second || d.AskedAfter < d.SeenAfter {
+		if d := rep.Phases[1].Observation.Detection; d == nil || d.Bad || d.After < 5*time.Second ||
+			d.AskedAfter < d.SeenAfter {
 			t.Errorf("got %+v, want a good decision after five answers", d)
 		}
 	})
@@ -118,7 +132,9 @@ func TestGateChecks(t *testing.T) {
 		}
 	}
 	text := Gate{Checks: []Check{FailedShare("v2", 5)}}.String()
-	if !strings.Contains(text, "1 result with more than 5 % failed requests of v2") || !strings.Contains(text, "5 results in a row") {
-		t.Errorf("got %q", text)
+	for _, want := range []string{"1 result with more than 5 % failed requests of v2", "5 results in a row"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got %q, want %q in it", text, want)
+		}
 	}
 }

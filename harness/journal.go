@@ -59,11 +59,11 @@ func (j *journal) allNotes() []string {
 }
 
 // beginChange says that a phase's change begins, and what it concerns.
-func (j *journal) beginChange(phase string, at time.Time, e touch) {
+func (j *journal) beginChange(phase string, at time.Time, e effects) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.changes = append(j.changes, change{phase, at})
-	j.podsMove, j.istiodAway = e.Workloads, j.istiodAway || e.Istiod
+	j.podsMove, j.istiodAway = e.Workloads, j.istiodAway || e.ownIstio()
 }
 
 // istiodIsBack says that a step has brought istiod back.

@@ -91,7 +91,7 @@ func (p *phasePlayer) play(ctx context.Context, start time.Time) (end time.Time,
 // the phase has nothing to be judged by.
 func (p *phasePlayer) change(ctx context.Context) (settled bool, err error) {
 	// The first phase's step was done before the load: it only remains to know that every proxy has what it wrote.
-	e := touch{Proxies: true}
+	e := effects{Proxies: true}
 	var writing time.Time
 	if p.index > 0 {
 		if e, writing, err = p.write(ctx); err != nil {
@@ -103,19 +103,19 @@ func (p *phasePlayer) change(ctx context.Context) (settled bool, err error) {
 			return settled, err
 		}
 	}
-	if _, back := p.phase.Do.(StartIstiod); back {
+	if e.StartsIstiod {
 		p.journal.istiodIsBack()
 	}
 	return p.awaitFacts(ctx)
 }
 
 // write does the phase's step, and waits until the pods that it makes are ready.
-func (p *phasePlayer) write(ctx context.Context) (e touch, writing time.Time, err error) {
+func (p *phasePlayer) write(ctx context.Context) (e effects, writing time.Time, err error) {
 	step := p.phase.Do
 	if step == nil {
 		return e, writing, nil
 	}
-	if e, err = step.touches(p.scenario); err != nil {
+	if e, err = step.effects(p.scenario); err != nil {
 		return e, writing, err
 	}
 	within, cancel := context.WithTimeout(ctx, stepWithin)

@@ -37,8 +37,8 @@ func (r *run) report(broke error) (*reports.Report, error) {
 	for i, p := range s.Phases {
 		o := analysis.Observations[i]
 		rep.Phases = append(rep.Phases, reports.Phase{
-			Name: p.Name, Did: p.did(), Observation: o, Verdicts: r.judge(p, o), Breaks: p.Breaks, Fixes: p.Fixes,
-			Point: p.Point, Repeat: p.Repeat,
+			Name: p.Name, Did: p.did(), Action: p.Action(), Observation: o, Verdicts: r.judge(p, o),
+			Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat,
 		})
 	}
 	rep.Books, rep.Timeline, rep.Curves = analysis.Books, analysis.Timeline, analysis.Curves
@@ -88,10 +88,7 @@ func (r *run) otherClocks() []string {
 func (r *run) judge(p Phase, o reports.Observation) []reports.Verdict {
 	all := slices.Clone(r.proved[p.Name])
 	for _, missed := range p.Prove[len(all):] {
-		all = append(all, reports.Verdict{
-			Want: missed.String(), Saw: "nothing", Outcome: reports.Inconclusive, Why: "the phase did not get that far",
-			Proof: true,
-		})
+		all = append(all, unseen(missed, "the phase did not get that far"))
 	}
 	for _, e := range p.Expect {
 		all = append(all, e.Check(o))

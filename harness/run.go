@@ -113,7 +113,7 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 		r.setup.Load.Agents = o.LoadPods
 	}
 	var err error
-	if r.addons, err = addons.New(s.Name, r.setup.Load, s.gates()); err != nil {
+	if r.addons, err = addons.New(s.Name, r.setup.Load, s.asksMetrics()); err != nil {
 		return nil, err
 	}
 	return r, r.makeFolder()
@@ -159,7 +159,7 @@ func (r *run) live(ctx context.Context) error {
 	if err := r.removeLeftovers(ctx); err != nil {
 		return r.broken(ctx, err)
 	}
-	if r.scenario.gates() && r.env.Provide != nil {
+	if r.scenario.asksMetrics() && r.env.Provide != nil {
 		err := r.do(ctx, "bring Prometheus to the cluster", func(ctx context.Context) error {
 			return r.env.Provide(ctx, addons.PrometheusImage)
 		})

@@ -62,6 +62,8 @@ func (o Outcome) rank() int {
 
 // A Verdict is one expectation held against one phase.
 type Verdict struct {
+	// Kind is the name of the expectation or proof in kebab case: "share", "no-errors", "endpoints".
+	Kind string `json:"kind,omitempty"`
 	// Want and Saw are for people: "5 % of everyone answered by v2", "256 of 5,000 (5.1 %, 95 % interval 4.5 to 5.8)".
 	Want    string  `json:"want"`
 	Saw     string  `json:"saw"`
@@ -177,7 +179,9 @@ type Step struct {
 type Phase struct {
 	Name string `json:"name"`
 	// Did says what was changed, such as "kubectl apply -f 2-canary.yaml". Empty where nothing was.
-	Did         string      `json:"did,omitempty"`
+	Did string `json:"did,omitempty"`
+	// Action is the same change as data. It is nil where nothing was changed.
+	Action      *Action     `json:"action,omitempty"`
 	Observation Observation `json:"observation"`
 	Verdicts    []Verdict   `json:"verdicts"`
 	// Breaks marks the change that the story is about, Fixes the one that mends it, Point the phase whose first claim is what the story comes

@@ -8,25 +8,30 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// applyOrder applies the same two objects in two orders, and takes them away in two orders. What a GitOps tool applies in the order of file
-// names is right only by luck.
+// applyOrder applies the same two objects in two orders, and takes them away in two orders. What a GitOps tool
+// applies in the order of file names is right only by luck.
 var applyOrder = harness.Scenario{
-	Name:  "apply-order",
-	Title: "The same route and subset fail in one order of applying them and work in the other, on the way in and on the way out",
-	Story: "The route to subset v2 is applied, and only then the subset: until it comes, a tenth of the requests fails. Then the subset is taken away " +
-		"while the route still uses it, with the same result. In the safe order (subset, wait, route; and on the way out route, wait, subset) no request fails.",
-	Cause: "A VirtualService and a DestinationRule reach each proxy as different resources, and each of them works as soon as it is there. A route that " +
-		"comes before its cluster, or that outlives it, answers 503 NC. In one apply, istiod sends clusters before routes, which is the safe order on the way in " +
-		"and the wrong one on the way out.",
-	Source: "the order CDS, EDS, LDS, RDS in pilot/pkg/xds/ads.go (PushOrder); istio.io, Traffic Management Best Practices, \"Avoid 503 errors while reconfiguring service routes\"",
+	Name: "apply-order",
+	Title: "The same route and subset fail in one order of applying them and work in the other, on the way in " +
+		"and on the way out",
+	Story: "The route to subset v2 is applied, and only then the subset: until it comes, a tenth of the requests " +
+		"fails. Then the subset is taken away while the route still uses it, with the same result. In the safe " +
+		"order (subset, wait, route; and on the way out route, wait, subset) no request fails.",
+	Cause: "A VirtualService and a DestinationRule reach each proxy as different resources, and each of them " +
+		"works as soon as it is there. A route that comes before its cluster, or that outlives it, answers 503 " +
+		"NC. In one apply, istiod sends clusters before routes, which is the safe order on the way in and the " +
+		"wrong one on the way out.",
+	Source: "the order CDS, EDS, LDS, RDS in pilot/pkg/xds/ads.go (PushOrder); istio.io, Traffic Management Best " +
+		"Practices, \"Avoid 503 errors while reconfiguring service routes\"",
 	See: []string{
 		"istioctl proxy-config routes deploy/load-client --name 80 -o json: the route names outbound|80|v2|…",
 		"istioctl proxy-config clusters deploy/load-client: and there is no such cluster.",
 		"kubectl get virtualservice,destinationrule --sort-by=.metadata.creationTimestamp: which one came first.",
 	},
-	Fix: "Make before break: define the subset, wait until every proxy has it, then route to it. On the way out take it from the route, wait, then delete the " +
-		"subset. Two applies, not one.",
-	Back:  "The route first, and alone. A rollback that removes route and subset in one apply costs the requests between the two pushes.",
+	Fix: "Make before break: define the subset, wait until every proxy has it, then route to it. On the way out " +
+		"take it from the route, wait, then delete the subset. Two applies, not one.",
+	Back: "The route first, and alone. A rollback that removes route and subset in one apply costs the requests " +
+		"between the two pushes.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",
@@ -42,7 +47,7 @@ var applyOrder = harness.Scenario{
 		Name:   "route before subset",
 		Do:     harness.Apply("2-route.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.NoCluster{Subset: "v2"}, harness.Diagnosis{Code: "IST0101", Files: "IST0101"}},
+		Prove:  []harness.Proof{harness.NoCluster{Subset: "v2"}, harness.Analysis{Code: "IST0101", Files: "IST0101"}},
 		Expect: []expect.Expectation{expect.Flag(503, "NC", 10), expect.OnlyErrors(503, "NC")},
 	}, {
 		Name:   "subset after it",
@@ -54,17 +59,19 @@ var applyOrder = harness.Scenario{
 		Do:     harness.Apply("4-no-subset.yaml"),
 		Expect: []expect.Expectation{expect.Flag(503, "NC", 10), expect.OnlyErrors(503, "NC")},
 	}, {
-		Name:   "route back",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
+		Name:     "route back",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
 	}, {
 		Name:   "subset, then route",
 		Do:     harness.Apply("5-both.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
 	}, {
-		Name:   "route back, alone",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
+		Name:     "route back, alone",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
 	}, {
 		Name:   "then the subset",
 		Do:     harness.Apply("4-no-subset.yaml"),

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/authoring"
 	"github.com/canarylab/canarylab/harness/describe"
 	"github.com/canarylab/canarylab/scenarios"
@@ -90,15 +89,9 @@ func TestEveryManifestIsUsedAndNumbered(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			var used []string
 			for _, p := range s.Phases {
-				file, do := "", p.Do
-				if back, ok := do.(harness.Rollback); ok {
-					do = back.By
-				}
-				switch do := do.(type) {
-				case harness.Apply:
-					file = string(do)
-				case harness.Delete:
-					file = string(do)
+				file := ""
+				if action := p.Action(); action != nil {
+					file = action.File
 				}
 				if file != "" && !slices.Contains(used, file) {
 					used = append(used, file)

@@ -8,18 +8,19 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// headerRouting offers the canary to one group of callers, told by a header. Three groups send side by side: one without
-// the header, one with it, its name in a case of its own, and one whose value is in the wrong case. Only the second may
-// ever see v2, to the request.
+// headerRouting offers the canary to one group of callers, told by a header. Three groups send side by side:
+// one without the header, one with it, its name in a case of its own, and one whose value is in the wrong case.
+// Only the second may ever see v2, to the request.
 //
 // A caller can write any header: at the edge of a real mesh, something has to set or strip it.
 var headerRouting = harness.Scenario{
 	Name:   "header-routing",
 	Title:  "Callers with the header x-user-group: beta get v2, everyone else v1, without one leak",
 	Labels: []string{harness.Core},
-	Story: "Three groups of callers send at the same time: one without the header, one with x-USER-group: beta, one with " +
-		"X-User-Group: BETA. The rule matches the header's name in any case and its value exactly, so that the second group, " +
-		"and no request of the others, is answered by v2. Taking the rule out again is the rollback.",
+	Story: "Three groups of callers send at the same time: one without the header, one with x-USER-group: beta, " +
+		"one with X-User-Group: BETA. The rule matches the header's name in any case and its value exactly, so " +
+		"that the second group, and no request of the others, is answered by v2. Taking the rule out again is " +
+		"the rollback.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL: "http://my-service/",
@@ -34,7 +35,7 @@ var headerRouting = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:  "beta to v2",
@@ -47,8 +48,9 @@ var headerRouting = harness.Scenario{
 			expect.NoErrors(),
 		},
 	}, {
-		Name: "rollback",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(5 * time.Second),
 			expect.Share("v1", 100).Of("beta"), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),

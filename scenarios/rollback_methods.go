@@ -9,20 +9,25 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// rollbackRepetitions is how often each way back is gone: enough for a median and a range.
+// rollbackRepetitions is how often each rollback method is used: enough for a median and a range.
 const rollbackRepetitions = 10
 
-// rollbackMethods goes four ways back, each several times, under one load. Three of them are what people reach for when a canary goes bad; one of them is
-// a rollback within a fraction of a second.
+// rollbackMethods uses four rollback methods, each several times, under one load. Three of them are what people reach
+// for when a canary goes bad; one of them is a rollback within a fraction of a second.
 var rollbackMethods = harness.Scenario{
 	Name:   "rollback-methods",
-	Title:  "Four ways back from a canary, ten times each: the route, rollout undo, scaling to 0, and deleting the route",
+	Title:  "Four rollback methods, ten times each: the route, rollout undo, scaling to 0, and deleting the route",
 	Labels: []string{harness.Slow},
-	Story: "The canary has half of the requests (or, for rollout undo, all of them in the place of v1) and is taken back: by writing the old route, by kubectl rollout undo, by scaling it to 0, and by deleting " +
-		"the VirtualService. Each way is gone ten times. The report has the median and the range of the time until no request gets there any more, and of what it cost.",
-	Cause: "Writing the route is one push to proxies that run. Undoing a rollout makes new pods first, which have to start and be found ready, while the old ones go on serving. Scaling to 0 takes the pods and leaves the weight: the canary's " +
-		"share fails until the route changes. Deleting the VirtualService leaves the Service, which gives each pod the same: the canary may get more than it had.",
-	Source: "buildSidecarVirtualHostForService in pilot/pkg/networking/core/route/route.go (what is routed without a VirtualService); k8s.io, Deployments, rolling update",
+	Story: "The canary has half of the requests (or, for rollout undo, all of them in the place of v1) and is " +
+		"taken back: by writing the old route, by kubectl rollout undo, by scaling it to 0, and by deleting the " +
+		"VirtualService. Each is done ten times. The report has the median and the range of the time until no " +
+		"request gets there any more, and of what it cost.",
+	Cause: "Writing the route is one push to proxies that run. Undoing a rollout makes new pods first, which " +
+		"have to start and be found ready, while the old ones go on serving. Scaling to 0 takes the pods and " +
+		"leaves the weight: the canary's share fails until the route changes. Deleting the VirtualService leaves " +
+		"the Service, which gives each pod the same: the canary may get more than it had.",
+	Source: "buildSidecarVirtualHostForService in pilot/pkg/networking/core/route/route.go (what is routed " +
+		"without a VirtualService); k8s.io, Deployments, rolling update",
 	See: []string{
 		"The table of rollbacks at the end of the report.",
 		"kubectl rollout status deployment my-service-rolling: how long new pods take.",
@@ -38,7 +43,7 @@ var rollbackMethods = harness.Scenario{
 	Phases: rollbackPhases(),
 }
 
-// rollbackPhases are the ways back, one after the other, and all of it as often as rollbackRepetitions says.
+// rollbackPhases are the rollback methods, one after the other, and all of it as often as rollbackRepetitions says.
 func rollbackPhases() []harness.Phase {
 	all := []harness.Phase{{
 		Name:   "baseline",
@@ -47,18 +52,27 @@ func rollbackPhases() []harness.Phase {
 	}}
 	for n := range rollbackRepetitions {
 		add := func(name string, do harness.Step, claims ...expect.Expectation) {
-			all = append(all, harness.Phase{Name: fmt.Sprintf("%s, %d", name, n+1), Do: do, Point: name == "revert", Repeat: n > 0, Expect: claims})
+			all = append(all, harness.Phase{
+				Name: fmt.Sprintf("%s, %d", name, n+1), Do: do, Point: name == "revert", Repeat: n > 0, Expect: claims,
+			})
+		}
+		back := func(name string, do harness.Step, claims ...expect.Expectation) {
+			add(name, do, claims...)
+			all[len(all)-1].Rollback = true
 		}
 		canary := []expect.Expectation{expect.Share("v2", 30).AtLeast(), expect.NoErrors()}
-		recovered := []expect.Expectation{expect.RecoveredWithin(time.Minute), expect.Share("v1", 100), expect.NoErrors()}
+		recovered := []expect.Expectation{
+			expect.RecoveredWithin(time.Minute), expect.Share("v1", 100), expect.NoErrors(),
+		}
 		add("canary", harness.Apply("2-canary.yaml"), canary...)
-		add("revert", harness.Rollback{By: harness.Revert("1-baseline.yaml")}, recovered...)
+		back("revert", harness.Revert("1-baseline.yaml"), recovered...)
 		add("canary again", harness.Apply("2-canary.yaml"), canary...)
-		add("scale to 0", harness.Rollback{By: harness.ScaleTo{Deployment: "my-service-v2"}}, expect.Flag(503, "UH", 30).AtLeast(), expect.OnlyErrors(503, "UH"))
+		back("scale to 0", harness.ScaleTo{Deployment: "my-service-v2"}, expect.Flag(503, "UH", 30).AtLeast(),
+			expect.OnlyErrors(503, "UH"))
 		add("scale to 1", harness.ScaleTo{Deployment: "my-service-v2", Replicas: 1}, canary...)
-		add("delete the route", harness.Rollback{By: harness.Delete("2-canary.yaml")}, expect.Share("v2", 20).AtLeast(), expect.NoErrors())
+		back("delete the route", harness.Delete("2-canary.yaml"), expect.Share("v2", 20).AtLeast(), expect.NoErrors())
 		add("v2 rolled out in place", harness.Apply("3-in-place.yaml"), expect.Share("v2", 100), expect.NoErrors())
-		add("rollout undo", harness.Rollback{By: harness.Undo{Deployment: "my-service-rolling"}}, recovered...)
+		back("rollout undo", harness.Undo{Deployment: "my-service-rolling"}, recovered...)
 	}
 	return all
 }

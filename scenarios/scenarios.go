@@ -1,4 +1,5 @@
-// Package scenarios is the catalogue: canary stories that Istio lets happen, each as one literal and a folder of plain YAML.
+// Package scenarios is the catalogue: canary stories that Istio lets happen, each as one literal and a folder
+// of plain YAML.
 package scenarios
 
 import (
@@ -45,8 +46,8 @@ func All() []harness.Scenario {
 	}
 }
 
-// Labeled returns the scenarios with a label, in the same order; with a minus before it, such as "-slow", those without; for an empty one all.
-// The error names the labels that there are.
+// Labeled returns the scenarios with a label, in the same order; with a minus before it, such as "-slow", those
+// without; for an empty one all. The error names the labels that there are.
 func Labeled(label string) ([]harness.Scenario, error) {
 	all := All()
 	if label == "" {
@@ -54,9 +55,12 @@ func Labeled(label string) ([]harness.Scenario, error) {
 	}
 	name, without := strings.CutPrefix(label, "-")
 	if name != harness.Core && name != harness.Slow {
-		return nil, fmt.Errorf("no label %q (there are: %s, %s, and -%[3]s for all others)", label, harness.Core, harness.Slow)
+		return nil, fmt.Errorf("no label %q (there are: %s, %s, and -%[3]s for all others)", label, harness.Core,
+			harness.Slow)
 	}
-	return slices.DeleteFunc(all, func(s harness.Scenario) bool { return slices.Contains(s.Labels, name) == without }), nil
+	return slices.DeleteFunc(all, func(s harness.Scenario) bool {
+		return slices.Contains(s.Labels, name) == without
+	}), nil
 }
 
 // Find returns the scenario of that name. For an unknown name the error suggests the nearest and lists all.

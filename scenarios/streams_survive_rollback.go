@@ -9,22 +9,30 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// streamsSurviveRollback has answers that take their time: a download, a long poll, a stream of events. A route decides where a request goes, not
-// where it stays.
+// streamsSurviveRollback has answers that take their time: a download, a long poll, a stream of events. A route
+// decides where a request goes, not where it stays.
 var streamsSurviveRollback = harness.Scenario{
 	Name:  "streams-survive-rollback",
 	Title: "Streams that the canary has begun stay on it after an instantaneous rollback, for as long as they last",
-	Story: "v2 has 20 % and answers at once: a rollback is over in a fraction of a second. Then v2 streams each answer for three seconds, and keeps each WebSocket open as long. The rollback is as quick for " +
-		"new requests, and v2 goes on with the streams and sockets that it has until each is at its end: seen over all requests first, then over the sockets alone. With streams of 0.2 seconds v2 is soon left alone.",
-	Cause: "Envoy chooses a route once for each request, when its headers are there. A new route concerns requests that come after it; one that has begun is not moved and not cut, not even when its " +
-		"subset is taken out of the configuration. So a rollback has two times: until the last request is sent there, and until the last one is done.",
+	Story: "v2 has 20 % and answers at once: a rollback is over in a fraction of a second. Then v2 streams each " +
+		"answer for three seconds, and keeps each WebSocket open as long. The rollback is as quick for new " +
+		"requests, and v2 goes on with the streams and sockets that it has until each is at its end: seen over " +
+		"all requests first, then over the sockets alone. With streams of 0.2 seconds v2 is soon left alone.",
+	Cause: "Envoy chooses a route once for each request, when its headers are there. A new route concerns " +
+		"requests that come after it; one that has begun is not moved and not cut, not even when its subset is " +
+		"taken out of the configuration. So a rollback has two times: until the last request is sent there, and " +
+		"until the last one is done.",
 	Source: "Envoy, HTTP routing (the route is chosen once per request) and envoyproxy/envoy issue 7004",
 	See: []string{
-		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET clusters | grep 'v2.*rq_active': what is still under way on v2. After the rollback of streams or of sockets it is above 0, and 0 some 3 seconds later.",
-		"kubectl logs deploy/my-service-v2 -c istio-proxy: sockets, and what took a second or more. A line comes when its request ends, so that lines go on after the rollback.",
+		"kubectl exec deploy/load-client -c istio-proxy -- pilot-agent request GET clusters | grep " +
+			"'v2.*rq_active': what is still under way on v2. After the rollback of streams or of sockets it is " +
+			"above 0, and 0 some 3 seconds later.",
+		"kubectl logs deploy/my-service-v2 -c istio-proxy: sockets, and what took a second or more. A line comes " +
+			"when its request ends, so that lines go on after the rollback.",
 	},
-	Fix: "Bound how long a stream may last (in the app, or by a timeout of the route, which cuts what lasts longer), and take both times into account: v2 must stay up and well until its last request is done. " +
-		"A pod that is deleted cuts what it still has when its time to shut down is over.",
+	Fix: "Bound how long a stream may last (in the app, or by a timeout of the route, which cuts what lasts " +
+		"longer), and take both times into account: v2 must stay up and well until its last request is done. A " +
+		"pod that is deleted cuts what it still has when its time to shut down is over.",
 	Back:  "By the route for new requests; by patience for those under way.",
 	Files: files,
 	Load: loadgen.Plan{
@@ -41,10 +49,12 @@ var streamsSurviveRollback = harness.Scenario{
 		Do:     harness.Apply("2-canary.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
 	}, {
-		Name: "rollback of quick answers",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback of quick answers",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
-			expect.RecoveredWithin(1500 * time.Millisecond), expect.DrainedWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
+			expect.RecoveredWithin(1500 * time.Millisecond), expect.DrainedWithin(1500 * time.Millisecond),
+			expect.Share("v1", 100), expect.NoErrors(),
 		},
 	}, {
 		Name:   "streams of 3 s",
@@ -56,25 +66,31 @@ var streamsSurviveRollback = harness.Scenario{
 		Do:     harness.Apply("2-canary.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
 	}, {
-		Name:  "rollback of streams",
-		Do:    harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Point: true,
+		Name:     "rollback of streams",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Point:    true,
 		Expect: []expect.Expectation{
-			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
+			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(1500 * time.Millisecond),
+			expect.Share("v1", 100), expect.NoErrors(),
 		},
 	}, {
 		Name: "canary at 20 % with sockets",
 		Do:   harness.Apply("2-canary.yaml"),
-		// No errors among the sockets takes twice as many of them as their share does: at 20 % that one is then all but certain.
+		// No errors among the sockets takes twice as many of them as their share does: at 20 % that one is then
+		// all but certain.
 		Expect: []expect.Expectation{
-			expect.Share("v2", 10).AtLeast().Of("sockets"), expect.Status(101, 50).AtLeast().Of("sockets"), expect.NoErrors().Of("sockets"), expect.NoErrors(),
+			expect.Share("v2", 10).AtLeast().Of("sockets"), expect.Status(101, 50).AtLeast().Of("sockets"),
+			expect.NoErrors().Of("sockets"), expect.NoErrors(),
 		},
 	}, {
-		Name:   "rollback of sockets",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Cohort: "sockets",
+		Name:     "rollback of sockets",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Cohort:   "sockets",
 		Expect: []expect.Expectation{
-			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
+			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(1500 * time.Millisecond),
+			expect.Share("v1", 100), expect.NoErrors(),
 		},
 	}, {
 		Name:   "streams of 0.2 s",
@@ -86,10 +102,12 @@ var streamsSurviveRollback = harness.Scenario{
 		Do:     harness.Apply("2-canary.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
 	}, {
-		Name: "rollback of short streams",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback of short streams",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
-			expect.RecoveredWithin(1500 * time.Millisecond), expect.DrainedWithin(1500 * time.Millisecond), expect.Share("v1", 100), expect.NoErrors(),
+			expect.RecoveredWithin(1500 * time.Millisecond), expect.DrainedWithin(1500 * time.Millisecond),
+			expect.Share("v1", 100), expect.NoErrors(),
 		},
 	}},
 }

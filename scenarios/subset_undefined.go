@@ -8,27 +8,32 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// subsetUndefined is label-mismatch's sibling: there the subset exists and is empty, here it does not exist. The flag is another one, and so
-// is what Envoy's statistics show: a cluster that is not there counts nothing.
+// subsetUndefined is label-mismatch's sibling: there the subset exists and is empty, here it does not exist.
+// The flag is another one, and so is what Envoy's statistics show: a cluster that is not there counts nothing.
 var subsetUndefined = harness.Scenario{
 	Name:   "subset-undefined",
 	Title:  "A route to a subset that no DestinationRule defines turns the canary's share into 503 NC",
 	Labels: []string{harness.Core},
-	Story: "v2 runs, is ready, and is labelled as it should be. The VirtualService gives 10 % to subset v2, and no DestinationRule says what " +
-		"subset v2 is. A tenth of the requests fails. The route is rolled back, the subset is defined, and the same route works.",
-	Cause: "Istio puts the name of the subset's cluster into the route without asking whether there is such a cluster. The proxies have the " +
-		"route at once, and no cluster to go with it. Envoy answers 503 with response flag NC, cluster_not_found, before any attempt is made; " +
-		"the body is empty. As there is no cluster, no statistic of a cluster moves: only http.*.no_cluster of the listener does.",
-	Source: "GetDestinationCluster in pilot/pkg/networking/core/route/route.go names the cluster; pilot/pkg/networking/core/httproute.go sets validate_clusters to false",
+	Story: "v2 runs, is ready, and is labelled as it should be. The VirtualService gives 10 % to subset v2, and " +
+		"no DestinationRule says what subset v2 is. A tenth of the requests fails. The route is rolled back, the " +
+		"subset is defined, and the same route works.",
+	Cause: "Istio puts the name of the subset's cluster into the route without asking whether there is such a " +
+		"cluster. The proxies have the route at once, and no cluster to go with it. Envoy answers 503 with " +
+		"response flag NC, cluster_not_found, before any attempt is made; the body is empty. As there is no " +
+		"cluster, no statistic of a cluster moves: only http.*.no_cluster of the listener does.",
+	Source: "GetDestinationCluster in pilot/pkg/networking/core/route/route.go names the cluster; " +
+		"pilot/pkg/networking/core/httproute.go sets validate_clusters to false",
 	See: []string{
 		"istioctl analyze: IST0101 names the host and the subset, also on files alone.",
-		"istioctl proxy-config clusters deploy/load-client --fqdn my-service.subset-undefined.svc.cluster.local: there is no line for v2.",
-		"kubectl logs deploy/load-client -c istio-proxy: 503 NC cluster_not_found (label-mismatch has 503 UH no_healthy_upstream).",
+		"istioctl proxy-config clusters deploy/load-client --fqdn my-service.subset-undefined.svc.cluster.local: " +
+			"there is no line for v2.",
+		"kubectl logs deploy/load-client -c istio-proxy: 503 NC cluster_not_found (label-mismatch has 503 UH " +
+			"no_healthy_upstream).",
 	},
-	Fix: "Roll the VirtualService back first. Then define the subset in the DestinationRule, wait until the proxies have its cluster, and only then " +
-		"give it weight.",
-	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. It works as long as the subset that it goes back to is " +
-		"defined: a rollback to a subset that is not fails everything.",
+	Fix: "Roll the VirtualService back first. Then define the subset in the DestinationRule, wait until the " +
+		"proxies have its cluster, and only then give it weight.",
+	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. It works as long as the subset " +
+		"that it goes back to is defined: a rollback to a subset that is not fails everything.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",
@@ -38,27 +43,31 @@ var subsetUndefined = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 %",
 		Do:     harness.Apply("2-canary.yaml"),
 		Breaks: true,
 		Prove: []harness.Proof{
-			harness.NoCluster{Subset: "v2"}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Diagnosis{Code: "IST0101", Files: "IST0101"},
+			harness.NoCluster{Subset: "v2"}, harness.ReadyPods{Version: "v2", Want: 1},
+			harness.Analysis{Code: "IST0101", Files: "IST0101"},
 		},
 		Expect: []expect.Expectation{
 			expect.Flag(503, "NC", 10), expect.OnlyErrors(503, "NC"), expect.Share("v1", 90), expect.Untouched("v2"),
 		},
 	}, {
-		Name:   "rollback",
-		Do:     harness.Rollback{By: harness.Revert("1-baseline.yaml")},
-		Expect: []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
+		Expect: []expect.Expectation{
+			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
+		},
 	}, {
 		Name:   "subset defined",
 		Do:     harness.Apply("3-subset.yaml"),
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 % again",

@@ -8,18 +8,19 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// weightedRollout is the canary that works, the run that every other one is compared with. Each step is one write of the
-// VirtualService, and until v1 is decommissioned so is the way back.
+// weightedRollout is the canary that works, the run that every other one is compared with. Each step is one
+// write of the VirtualService, and until v1 is decommissioned so is the rollback.
 //
-// v1 goes in the order route, subset, pods, each awaited: a route to a subset that is gone gives 503 NC, a subset without
-// pods 503 UH.
+// v1 goes in the order route, subset, pods, each awaited: a route to a subset that is gone gives 503 NC, a
+// subset without pods 503 UH.
 var weightedRollout = harness.Scenario{
-	Name:   "weighted-rollout",
-	Title:  "A canary goes from 5 % to all requests by weight, is rolled back once on the way, and v1 is decommissioned",
+	Name: "weighted-rollout",
+	Title: "A canary goes from 5 % to all requests by weight, is rolled back once on the way, and v1 is " +
+		"decommissioned",
 	Labels: []string{harness.Core},
-	Story: "v2 gets 5, 25 and 50 % of the requests. At 50 % it is rolled back, and then gets its 50 % again: a rollback uses " +
-		"nothing up. It is promoted to 100 %, and v1 is taken out of the route, out of the subsets, and stopped, in this order. " +
-		"No request fails at any step.",
+	Story: "v2 gets 5, 25 and 50 % of the requests. At 50 % it is rolled back, and then gets its 50 % again: a " +
+		"rollback uses nothing up. It is promoted to 100 %, and v1 is taken out of the route, out of the " +
+		"subsets, and stopped, in this order. No request fails at any step.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL:     "http://my-service/",
@@ -29,7 +30,7 @@ var weightedRollout = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 5 %",
@@ -45,8 +46,9 @@ var weightedRollout = harness.Scenario{
 		Do:     harness.Apply("4-canary-50.yaml"),
 		Expect: []expect.Expectation{expect.Share("v2", 50), expect.Share("v1", 50), expect.NoErrors()},
 	}, {
-		Name: "rollback",
-		Do:   harness.Rollback{By: harness.Revert("1-baseline.yaml")},
+		Name:     "rollback",
+		Do:       harness.Revert("1-baseline.yaml"),
+		Rollback: true,
 		Expect: []expect.Expectation{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},
@@ -69,7 +71,7 @@ var weightedRollout = harness.Scenario{
 	}, {
 		Name:   "v1 stopped",
 		Do:     harness.ScaleTo{Deployment: "my-service-v1", Replicas: 0},
-		Prove:  []harness.Proof{harness.ReadyPods{Version: "v1", Want: 0}, harness.Diagnosis{}},
+		Prove:  []harness.Proof{harness.ReadyPods{Version: "v1", Want: 0}, harness.Analysis{}},
 		Expect: []expect.Expectation{expect.Share("v2", 100), expect.NoErrors()},
 	}},
 }

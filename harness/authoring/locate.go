@@ -1,4 +1,5 @@
-// Package authoring helps people who write scenarios: it writes a skeleton that runs, and says where in the sources a mistake is.
+// Package authoring helps people who write scenarios: it writes a skeleton that runs, and says where in the
+// sources a mistake is.
 package authoring
 
 import (
@@ -16,8 +17,8 @@ import (
 	"github.com/canarylab/canarylab/harness/manifest"
 )
 
-// Locate finds the line, counted from 1, on which the phase of that name has its Name in a scenario's Go file. It looks among the
-// Phases first and then anywhere, for phases that are made elsewhere in the file.
+// Locate finds the line, counted from 1, on which the phase of that name has its Name in a scenario's Go file.
+// It looks among the Phases first and then anywhere, for phases that are made elsewhere in the file.
 func Locate(src []byte, phase string) (line int, ok bool) {
 	return locate(src, phase, true)
 }
@@ -67,8 +68,9 @@ func field(n ast.Node, name string) (ast.Expr, bool) {
 // GoFile is the file with a scenario's literal, in the folder of the catalogue.
 func GoFile(scenario string) string { return strings.ReplaceAll(scenario, "-", "_") + ".go" }
 
-// Where takes the error of a scenario's Check apart and says of each part where it is, in the form file:line: text. dir is the catalogue's
-// folder as files are to be called; where there is no scenario's file in it, lines are of manifests only.
+// Where takes the error of a scenario's Check apart and says of each part where it is, in the form file:line:
+// text. dir is the catalogue's folder as files are to be called; where there is no scenario's file in it, lines
+// are of manifests only.
 func Where(dir, scenario string, err error) []string {
 	var all []string
 	file := filepath.Join(dir, GoFile(scenario))

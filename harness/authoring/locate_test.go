@@ -58,7 +58,9 @@ func TestWhere(t *testing.T) {
 	}
 	err := errors.Join(
 		manifest.Problem{File: "label-mismatch/2-canary.yaml", Line: 14, Text: "unknown field"},
-		&harness.PhaseError{Scenario: "label-mismatch", Number: 3, Name: "canary at 10 %", Err: errors.New("no such subset")},
+		&harness.PhaseError{
+			Scenario: "label-mismatch", Number: 3, Name: "canary at 10 %", Err: errors.New("no such subset"),
+		},
 		&harness.PhaseError{Scenario: "label-mismatch", Number: 4, Name: "", Err: errors.New("its name is empty")},
 		errors.New("scenario label-mismatch: no title, no story"),
 	)
@@ -72,7 +74,10 @@ func TestWhere(t *testing.T) {
 		t.Errorf("got\n%q\nwant\n%q", got, want)
 	}
 	// Without the sources there is no line to tell.
-	want = []string{"scenarios/label-mismatch/2-canary.yaml:14: unknown field", "scenario label-mismatch: phase 3 (canary at 10 %): no such subset"}
+	want = []string{
+		"scenarios/label-mismatch/2-canary.yaml:14: unknown field",
+		"scenario label-mismatch: phase 3 (canary at 10 %): no such subset",
+	}
 	if got := Where("scenarios", "label-mismatch", err); !slices.Equal(got[:2], want) {
 		t.Errorf("got\n%q\nwant\n%q", got[:2], want)
 	}

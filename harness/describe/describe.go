@@ -1,5 +1,5 @@
-// Package describe tells what a scenario does, why it goes as it does, and what to do about it: on a terminal's screen, and on a page of the
-// documentation. All of it is made from the scenario itself.
+// Package describe tells what a scenario does, why it goes as it does, and what to do about it: on a terminal's
+// screen, and on a page of the documentation. All of it is made from the scenario itself.
 package describe
 
 import (

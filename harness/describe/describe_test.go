@@ -32,9 +32,9 @@ var story = harness.Scenario{
 	Phases: []harness.Phase{
 		{Name: "baseline", Do: harness.Apply("1-baseline.yaml"), Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()}},
 		{Name: "canary", Do: harness.Apply("2-canary.yaml"), Breaks: true, Await: []harness.Proof{harness.Ejected{Subset: "v2", Want: 1}},
-			Prove: []harness.Proof{harness.Diagnosis{Code: "IST0173"}}, Until: harness.SequentialTest{Good: 1, Bad: 30}},
+			Prove: []harness.Proof{harness.Analysis{Code: "IST0173"}}, Until: harness.SequentialTest{Good: 1, Bad: 30}},
 		{Name: "again", Until: harness.SequentialTest{Good: 1, Bad: 30}},
-		{Name: "rollback", Do: harness.Rollback{By: harness.Revert("1-baseline.yaml")}, Fixes: true, Expect: []expect.Expectation{expect.RecoveredWithin(time.Second)}},
+		{Name: "rollback", Do: harness.Revert("1-baseline.yaml"), Rollback: true, Fixes: true, Expect: []expect.Expectation{expect.RecoveredWithin(time.Second)}},
 		{Name: "once more", Repeat: true},
 	},
 }

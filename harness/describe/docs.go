@@ -54,6 +54,12 @@ func Docs(root string, all []harness.Scenario) (map[string][]byte, error) {
 		}
 	}
 	docs[Catalogue] = text
+	if text, err = languagePage(root); err != nil {
+		return nil, err
+	}
+	if text != nil {
+		docs[Writing] = text
+	}
 	for _, s := range all {
 		var b bytes.Buffer
 		if err := Page(&b, s); err != nil {

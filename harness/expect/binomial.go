@@ -11,8 +11,8 @@ const (
 	// FalseAlarm is how often an expectation about a share that is true fails by chance: at most once in 10,000. A full
 	// run holds about a hundred of them, so that one run in a hundred has a false alarm. Nothing is retried to hide it.
 	FalseAlarm = 1e-4
-	// regionAlarm is the part of it that the binomial region may take. The other half is that of the look at whether the
-	// share kept still (reports.Dispersion).
+	// regionAlarm is the part of it that the binomial region may take. The other half is that of the look at
+	// whether the share kept still (reports.Dispersion).
 	regionAlarm = FalseAlarm / 2
 	// Power is how likely an expectation with Need requests catches a share that is off by its Margin.
 	Power = 0.99
@@ -21,9 +21,9 @@ const (
 	Stray = 0.01
 )
 
-// Margin is how far off a share, in percentage points, is caught with probability Power, for a claim of percent: half of
-// the claim or of its complement, at most 5 points. So 7.5 % are told from 5 %, 30 % from 25 %, 55 % from 50 %, and
-// 97.5 % from 95 %.
+// Margin is how far off a share, in percentage points, is caught with probability Power, for a claim of
+// percent: half of the claim or of its complement, at most 5 points. So 7.5 % are told from 5 %, 30 % from
+// 25 %, 55 % from 50 %, and 97.5 % from 95 %.
 func Margin(percent float64) float64 { return min(percent/2, (100-percent)/2, 5) }
 
 // Region is the central 99.995 % of the binomial distribution with n trials of probability p: the counts that neither
@@ -53,9 +53,10 @@ func caught(n, low, high int, p float64) float64 {
 
 // requests is how many a claim of percent needs.
 //
-// For 0 and 100 that is as many as show a stray share of Stray with probability 1-FalseAlarm: ln(FalseAlarm)/ln(1-Stray).
-// For others it is the fewest for which Region catches percent-Margin and percent+Margin with probability Power each,
-// by the exact distribution, to within half a percent. With so many, the region never holds 0 or all.
+// For 0 and 100 that is as many as show a stray share of Stray with probability 1-FalseAlarm:
+// ln(FalseAlarm)/ln(1-Stray). For others it is the fewest for which Region catches percent-Margin and
+// percent+Margin with probability Power each, by the exact distribution, to within half a percent. With so
+// many, the region never holds 0 or all.
 func requests(percent float64) int {
 	if percent <= 0 || percent >= 100 {
 		return int(math.Ceil(math.Log(FalseAlarm) / math.Log(1-Stray)))
@@ -80,9 +81,9 @@ func requests(percent float64) int {
 	return n
 }
 
-// bounded is how many requests a claim of percent or more (bound 1) or of percent or less (bound -1) needs: the fewest for which a
-// share of twice or half as much falls outside of Region with probability Power, to within half a percent. Where twice as much is
-// more than 100 %, the middle between percent and all takes its place.
+// bounded is how many requests a claim of percent or more (bound 1) or of percent or less (bound -1) needs: the
+// fewest for which a share of twice or half as much falls outside of Region with probability Power, to within
+// half a percent. Where twice as much is more than 100 %, the middle between percent and all takes its place.
 func bounded(percent float64, bound int) int {
 	p := percent / 100
 	q := min(2*p, (1+p)/2)

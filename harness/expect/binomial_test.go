@@ -8,7 +8,8 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// tails sums binomial probabilities one by one, which is slow and plain: the chance of a count below low, and above high.
+// tails sums binomial probabilities one by one, which is slow and plain: the chance of a count below low, and
+// above high.
 func tails(n, low, high int, p float64) (below, above float64) {
 	logGamma := func(x float64) float64 {
 		y, _ := math.Lgamma(x)
@@ -19,7 +20,8 @@ func tails(n, low, high int, p float64) (below, above float64) {
 			continue
 		}
 		a, b := float64(k), float64(n-k)
-		probability := math.Exp(logGamma(float64(n)+1) - logGamma(a+1) - logGamma(b+1) + a*math.Log(p) + b*math.Log1p(-p))
+		probability := math.Exp(
+			logGamma(float64(n)+1) - logGamma(a+1) - logGamma(b+1) + a*math.Log(p) + b*math.Log1p(-p))
 		if k < low {
 			below += probability
 		} else {
@@ -35,7 +37,8 @@ func TestRegion(t *testing.T) {
 		for _, p := range []float64{0.001, 0.01, 0.05, 0.25, 0.5, 0.95, 0.999} {
 			low, high := Region(n, p)
 			if below, above := tails(n, low, high, p); below > tail || above > tail {
-				t.Errorf("Region(%d, %g) = %d to %d: got tails of %g and %g, want %g each at most", n, p, low, high, below, above, tail)
+				t.Errorf("Region(%d, %g) = %d to %d: got tails of %g and %g, want %g each at most", n, p, low, high,
+					below, above, tail)
 			}
 			// And no narrower region would do.
 			if below, _ := tails(n, low+1, high, p); low < n && below <= tail {
@@ -73,7 +76,8 @@ func TestNeed(t *testing.T) {
 		for _, wrong := range []float64{p - margin, p + margin} {
 			below, above := tails(n, low, high, wrong)
 			if got := below + above; got < Power {
-				t.Errorf("%g %%: %d requests catch a true share of %g with probability %.4f, want %g", percent, n, wrong, got, Power)
+				t.Errorf("%g %%: %d requests catch a true share of %g with probability %.4f, want %g", percent, n,
+					wrong, got, Power)
 			}
 		}
 		// Not many more than it takes.
@@ -115,10 +119,12 @@ func TestRegionBySimulation(t *testing.T) {
 		}
 		// 20 are to be expected at most; 40 are four standard deviations more.
 		if got := out(test.claimed, 1); got > 40 {
-			t.Errorf("%g %%: got %d false alarms in %d draws, want about %g at most", test.claimed, got, draws, FalseAlarm*draws)
+			t.Errorf("%g %%: got %d false alarms in %d draws, want about %g at most", test.claimed, got, draws,
+				FalseAlarm*draws)
 		}
 		if got, want := out(test.wrong, 2), int(draws*(Power-0.002)); got < want {
-			t.Errorf("%g %% for a claim of %g %%: caught %d of %d, want %d at least", test.wrong, test.claimed, got, draws, want)
+			t.Errorf("%g %% for a claim of %g %%: caught %d of %d, want %d at least", test.wrong, test.claimed, got,
+				draws, want)
 		}
 	}
 }

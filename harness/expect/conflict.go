@@ -3,54 +3,64 @@ package expect
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
-// Versions are the versions that claims are about, each once, in the order of the claims.
-func Versions(all []Expectation) []string {
-	var versions []string
-	for _, e := range all {
-		version := ""
-		switch e := e.(type) {
-		case Proportion:
-			version = e.version
-		case Silence:
-			version = e.version
-		case Throughput:
-			version = e.version
-		}
-		if version != "" && !slices.Contains(versions, version) {
-			versions = append(versions, version)
-		}
+// Expectations that rule others out have some of these methods.
+type (
+	// An excluder is a claim that rules others out.
+	excluder interface {
+		// excludes tells whether the claim and another one can't both hold. It looks one way only.
+		excludes(other Expectation) bool
 	}
-	return versions
+	// A presence is a claim that there are requests of some sort.
+	presence interface {
+		// present returns the sort of request that there is if the claim holds. It has no cohort, as that is
+		// the claim's. ok is false where the claim holds without one.
+		present() (sort request, ok bool)
+	}
+	// A portion is a claim of a part of some requests, of which all parts are 100 percent.
+	portion interface {
+		// portion returns the part, and what it is a part of. ok is false where parts can't be added up.
+		portion() (percent float64, of whole, ok bool)
+	}
+)
+
+// A request is one of a sort: answered by a version, or ended with an error of some status.
+type request struct {
+	version string
+	failed  bool
+	code    int
 }
 
-// Conflicts tells which claims of one phase can't hold together, whatever is observed: shares of more than 100 % in all, two shares of
-// one thing, answers from a version that is to be left alone, and errors that are claimed and ruled out.
+// A whole is what parts of one kind are added up to, by cohort.
+type whole struct{ kind, cohort string }
+
+// Conflicts tells which claims of one phase can't hold together, whatever is observed: shares of more than 100
+// % in all, two shares of one thing, answers from a version that is to be left alone, and errors that are
+// claimed and ruled out.
 func Conflicts(all []Expectation) error {
 	var errs []error
-	type whole struct {
-		kind   kind
-		cohort string
-	}
 	sums := map[whole]float64{}
 	for i, e := range all {
 		first := true
 		for _, before := range all[:i] {
-			if contradict(before, e) || contradict(e, before) {
+			if excludes(before, e) || excludes(e, before) {
 				errs = append(errs, fmt.Errorf("%q and %q can't both hold", before, e))
 				first = false
 			}
 			first = first && before != e
 		}
-		// Flags are not added up: a request may have several.
-		if p, ok := e.(Proportion); ok && first && p.kind != byFlag && p.bound >= 0 && p.Validate() == nil {
-			w := whole{p.kind, p.cohort}
-			sums[w] += p.percent
-			if sum := sums[w]; sum > 100+rounding && sum-p.percent <= 100+rounding {
-				errs = append(errs, fmt.Errorf("%q makes it %g %% of %s in all", e, sum, whose(p.cohort)))
-			}
+		p, ok := e.(portion)
+		if !ok || !first {
+			continue
+		}
+		percent, of, ok := p.portion()
+		if !ok {
+			continue
+		}
+		sums[of] += percent
+		if sum := sums[of]; sum > 100+rounding && sum-percent <= 100+rounding {
+			errs = append(errs, fmt.Errorf("%q makes it %g %% of %s in all", e, sum, whose(of.cohort)))
 		}
 	}
 	return errors.Join(errs...)
@@ -59,38 +69,20 @@ func Conflicts(all []Expectation) error {
 // rounding is by how much percentages that add up to 100 may miss it as floating point numbers.
 const rounding = 1e-6
 
-// contradict tells whether a rules b out. It looks one way only.
-func contradict(a, b Expectation) bool {
-	share, isShare := b.(Proportion)
-	switch a := a.(type) {
-	case Proportion:
-		return isShare && a.kind == share.kind && a.cohort == share.cohort && a.subject() == share.subject() && apart(a, share)
-	case Silence:
-		return isShare && share.kind == byVersion && share.version == a.version && share.percent > 0
-	case Errors:
-		if !overlap(a.cohort, b.Cohort()) {
-			return false
-		}
-		if other, ok := b.(Errors); ok {
-			return other.flag != "" && other.code != a.code
-		}
-		isError := share.kind != byVersion && share.percent > 0 && (share.code == 0 || share.code >= 400)
-		return isShare && isError && (a.flag == "" || share.code != a.code)
-	}
-	return false
+// excludes tells whether a rules b out.
+func excludes(a, b Expectation) bool {
+	e, ok := a.(excluder)
+	return ok && e.excludes(b)
 }
 
-// apart tells whether no share is both what a and what b claim.
-func apart(a, b Proportion) bool {
-	switch {
-	case a.bound == 0 && b.bound == 0:
-		return a.percent != b.percent
-	case a.bound >= 0 && b.bound <= 0:
-		return a.percent > b.percent
+// requestOf returns the sort of request that there is if the claim holds.
+func requestOf(e Expectation) (request, bool) {
+	if p, ok := e.(presence); ok {
+		return p.present()
 	}
-	return false
+	return request{}, false
 }
 
-// overlap tells whether what holds for the requests of one cohort says something of the other: where it is the same, or where the first
-// is all of them.
+// overlap tells whether what holds for the requests of one cohort says something of the other: where it is the same, or
+// where the first is all of them.
 func overlap(of, cohort string) bool { return of == "" || of == cohort }

@@ -1,18 +1,9 @@
 package expect
 
 import (
-	"slices"
 	"strings"
 	"testing"
-	"time"
 )
-
-func TestVersions(t *testing.T) {
-	got := Versions([]Expectation{Share("v2", 10), NoErrors(), Untouched("v1"), Share("v2", 10).Of("beta"), Status(503, 1), RecoveredWithin(time.Second)})
-	if want := []string{"v2", "v1"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
 
 func TestConflicts(t *testing.T) {
 	for _, tc := range []struct {
@@ -29,7 +20,10 @@ func TestConflicts(t *testing.T) {
 		{"one claim twice", []Expectation{Share("v2", 60), Share("v2", 60)}, ""},
 		{"an answer that is no error", []Expectation{Status(204, 100), NoErrors()}, ""},
 
-		{"too much", []Expectation{Share("v1", 95), Share("v2", 10)}, `"10 % of all requests answered by v2" makes it 105 % of all requests in all`},
+		{
+			"too much", []Expectation{Share("v1", 95), Share("v2", 10)},
+			`"10 % of all requests answered by v2" makes it 105 % of all requests in all`,
+		},
 		{"two shares", []Expectation{Share("v2", 10), Share("v2", 20)}, "can't both hold"},
 		{"left alone and asked", []Expectation{Untouched("v2"), Share("v2", 10)}, "can't both hold"},
 		{"asked and left alone", []Expectation{Share("v2", 10).Of("beta"), Untouched("v2")}, "can't both hold"},

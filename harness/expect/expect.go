@@ -1,19 +1,27 @@
 // Package expect holds claims about a phase against what was observed, with the statistics that this takes. It is pure:
 // the same observation always gets the same verdict.
 //
-// A share passes if its count lies in the central 99.99 % of the binomial distribution that it claims, where Envoy picks
-// a subset for each request at random and by itself. It is inconclusive with fewer requests than the claim needs (Need),
-// unless what was seen contradicts it already. No data is never a pass.
+// A share passes if its count lies in the central 99.99 % of the binomial distribution that it claims, where
+// Envoy picks a subset for each request at random and by itself. It is inconclusive with fewer requests than
+// the claim needs (Need), unless what was seen contradicts it already. No data is never a pass.
+//
+// Each expectation has one exported name, the function that makes it, in a file of its own. Nothing else lists
+// the expectations: that file and its test are all that a new one takes. An expectation that has the method Of
+// can be limited to the requests of one cohort. Share, Status and Flag can be bounds too, by AtLeast and
+// AtMost.
 package expect
 
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/canarylab/canarylab/reports"
 )
 
-// An Expectation is a claim about one phase.
+// An Expectation is a claim about one phase. It may have more methods: Requires, Validate, Span (how long a
+// phase has to last for it), versions (those that it is about), and the ones of conflict.go.
 type Expectation interface {
 	// String says what is claimed, for people.
 	fmt.Stringer
@@ -23,6 +31,22 @@ type Expectation interface {
 	Cohort() string
 	// Need is how many requests of Cohort, sent while the phase is settled, the claim takes to be conclusive.
 	Need() int
+}
+
+// A Requirement says what a claim takes of its phase beside requests.
+type Requirement struct {
+	// Rollback tells that the phase has to roll back, as the claim is about the rollback clock.
+	Rollback bool
+	// Decision tells that the phase needs a detector, as the claim is about the detector's decision.
+	Decision bool
+}
+
+// Requires returns what e takes of its phase beside requests.
+func Requires(e Expectation) Requirement {
+	if r, ok := e.(interface{ Requires() Requirement }); ok {
+		return r.Requires()
+	}
+	return Requirement{}
 }
 
 // Needs returns how many settled requests a phase has to see before all of its expectations can be conclusive: by
@@ -46,6 +70,23 @@ func Validate(all []Expectation) error {
 	return errors.Join(errs...)
 }
 
+// Versions returns the versions that claims are about, each once, in the order of the claims.
+func Versions(all []Expectation) []string {
+	var versions []string
+	for _, e := range all {
+		about, ok := e.(interface{ versions() []string })
+		if !ok {
+			continue
+		}
+		for _, version := range about.versions() {
+			if version != "" && !slices.Contains(versions, version) {
+				versions = append(versions, version)
+			}
+		}
+	}
+	return versions
+}
+
 // whose names a cohort's requests.
 func whose(cohort string) string {
 	if cohort == "" {
@@ -66,4 +107,12 @@ func tooFew(o reports.Observation, n, need int) (why string, ok bool) {
 	default:
 		return fmt.Sprintf("%s requests are too few: this takes %s", reports.Number(n), reports.Number(need)), true
 	}
+}
+
+// positive tells whether a claim's time is above 0.
+func positive(e Expectation, d time.Duration) error {
+	if d <= 0 {
+		return fmt.Errorf("%q: name a time above 0", e)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package expect
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,102 +40,43 @@ func settled(c reports.Counts) reports.Observation {
 	}
 }
 
-func TestCheck(t *testing.T) {
-	uh := func(n int) reports.Failure { return reports.Failure{Code: 503, Flag: "UH", Count: n} }
-	app := func(n int) reports.Failure { return reports.Failure{Code: 503, Flag: "-", Version: "v2", Count: n} }
-	unlogged := func(n int) reports.Failure { return reports.Failure{Code: 503, Flag: "?", Count: n} }
-	refused := func(n int) reports.Failure { return reports.Failure{Code: 503, Flag: "UF,URX", Count: n} }
-	noRoute := func(n int) reports.Failure { return reports.Failure{Code: 404, Flag: "NR", Count: n} }
-	delayed := func(n int) reports.Failure { return reports.Failure{Code: 200, Flag: "DI", Version: "v1", Count: n} }
-	split := func(v1, v2 int) reports.Observation { return settled(counts(map[string]int{"v1": v1, "v2": v2})) }
-	v1 := func(n int, failures ...reports.Failure) reports.Observation {
-		return settled(counts(map[string]int{"v1": n}, failures...))
-	}
-	underWay := func(o reports.Observation, v2 int) reports.Observation {
-		o.UnderWay = map[string]int{"v2": v2}
-		return o
-	}
-	received := func(o reports.Observation, v2 uint64) reports.Observation {
-		o.Received = map[string]uint64{"v2": v2}
-		return o
-	}
-	unsettled := split(0, 0)
-	unsettled.SettledAt = time.Time{}
+// Failures of some sorts.
+func uh(n int) reports.Failure { return reports.Failure{Code: 503, Flag: "UH", Count: n} }
+func app(n int) reports.Failure {
+	return reports.Failure{Code: 503, Flag: "-", Version: "v2", Count: n}
+}
+func unlogged(n int) reports.Failure { return reports.Failure{Code: 503, Flag: "?", Count: n} }
+func refused(n int) reports.Failure  { return reports.Failure{Code: 503, Flag: "UF,URX", Count: n} }
+func noRoute(n int) reports.Failure  { return reports.Failure{Code: 404, Flag: "NR", Count: n} }
+func delayed(n int) reports.Failure {
+	return reports.Failure{Code: 200, Flag: "DI", Version: "v1", Count: n}
+}
 
-	const pass, fail, inconclusive = reports.Pass, reports.Fail, reports.Inconclusive
-	for _, test := range []struct {
-		name string
-		e    Expectation
-		o    reports.Observation
-		want reports.Outcome
-		why  string
-	}{
-		{"share", Share("v2", 5), split(4744, 256), pass, ""},
-		{"share too high", Share("v2", 5), split(4625, 375), fail, "a true share of 5 % gives 190 to 315 of 5,000"},
-		{"share too low", Share("v2", 5), split(4850, 150), fail, "a true share of 5 %"},
-		{"share, few requests that fit", Share("v2", 5), split(95, 5), inconclusive, "100 requests are too few: this takes 3,767"},
-		{"share, few requests that contradict", Share("v2", 5), split(50, 50), fail, "of 100 requests"},
-		{"share, no data", Share("v2", 5), split(0, 0), inconclusive, "0 requests are too few"},
-		{"share, never settled", Share("v2", 5), unsettled, inconclusive, "not seen to arrive"},
-		{"share, never began", Share("v2", 5), reports.Observation{}, inconclusive, "never began"},
-		{"share, errors of Envoy count among all", Share("v1", 95), v1(4750, uh(250)), pass, ""},
-		{"share, errors of Envoy are not v2's", Share("v2", 5), v1(4750, uh(250)), fail, ""},
-		{"share, errors of the app are v2's", Share("v2", 5), v1(4750, app(250)), pass, ""},
-		{"none", Share("v2", 0), split(2000, 0), pass, ""},
-		{"none, one stray", Share("v2", 0), split(2000, 1), fail, "not one was allowed"},
-		{"none, one stray of few", Share("v2", 0), split(10, 1), fail, "not one was allowed"},
-		{"none, too few", Share("v2", 0), split(916, 0), inconclusive, "too few"},
-		{"none, just enough", Share("v2", 0), split(917, 0), pass, ""},
-		{"none, no data", Share("v2", 0), split(0, 0), inconclusive, ""},
-		{"all", Share("v1", 100), split(2000, 0), pass, ""},
-		{"all, one stray", Share("v1", 100), v1(2000, uh(1)), fail, "every one was wanted"},
-		{"all, no data", Share("v1", 100), split(0, 0), inconclusive, ""},
-		{"cohort", Share("v2", 100).Of("beta"), split(0, 2000), pass, ""},
-		{"cohort that sent nothing", Share("v2", 100).Of("gamma"), split(0, 2000), inconclusive, "0 requests"},
+// split is a settled phase in which v1 and v2 gave so many answers.
+func split(v1, v2 int) reports.Observation {
+	return settled(counts(map[string]int{"v1": v1, "v2": v2}))
+}
 
-		{"status", Status(503, 10), v1(1800, uh(200)), pass, ""},
-		{"status, whoever answered", Status(503, 10), v1(1800, uh(100), app(100)), pass, ""},
-		{"status, other", Status(503, 10), split(2000, 0), fail, ""},
-		{"no answer", Status(0, 0), v1(2000, reports.Failure{Flag: "DC", Count: 1}), fail, "not one"},
+// v1 is a settled phase in which v1 gave n answers, and some requests failed.
+func v1(n int, failures ...reports.Failure) reports.Observation {
+	return settled(counts(map[string]int{"v1": n}, failures...))
+}
 
-		{"flag", Flag(503, "UH", 10), v1(1800, uh(200)), pass, ""},
-		{"flag, one of two", Flag(503, "UF", 10), v1(1800, refused(200)), pass, ""},
-		{"flag, both in any order", Flag(503, "URX, UF", 10), v1(1800, refused(200)), pass, ""},
-		{"flag, one missing", Flag(503, "UF,UH", 10), v1(1800, refused(200)), fail, ""},
-		{"flag of another status", Flag(502, "UH", 10), v1(1800, uh(200)), fail, ""},
-		{"flag of the app", Flag(503, "-", 10), v1(1800, app(200)), pass, ""},
-		{"flag, not a server error", Flag(404, "NR", 10), v1(1800, noRoute(200)), pass, ""},
-		{"flag not known", Flag(503, "UH", 10), v1(1800, unlogged(200)), inconclusive, "no entry for 200 requests"},
-		{"flag not known, no matter", Flag(503, "UH", 10), v1(1800, uh(199), unlogged(1)), pass, ""},
-		{"flag not known and too many", Flag(503, "UH", 10), v1(1600, uh(400), unlogged(9)), fail, ""},
+const pass, fail, inconclusive = reports.Pass, reports.Fail, reports.Inconclusive
 
-		{"no errors", NoErrors(), split(1900, 100), pass, ""},
-		{"no errors, one", NoErrors(), v1(2000, uh(1)), fail, "503 UH × 1"},
-		{"no errors, one of few", NoErrors(), v1(2, uh(1)), fail, "503 UH × 1"},
-		{"no errors, 404", NoErrors(), v1(2000, noRoute(3)), fail, "404 NR × 3"},
-		{"no errors, delayed is none", NoErrors(), v1(2000, delayed(100)), pass, ""},
-		{"no errors, too few", NoErrors(), split(500, 0), inconclusive, "too few"},
-		{"no errors, no data", NoErrors(), split(0, 0), inconclusive, ""},
-		{"no errors of a cohort", NoErrors().Of("gamma"), v1(2000, uh(1)), inconclusive, ""},
+// A judged is a claim, what was observed, and the verdict on it: its outcome and a part of its reason.
+type judged struct {
+	name string
+	e    Expectation
+	o    reports.Observation
+	want reports.Outcome
+	why  string
+}
 
-		{"only UH", OnlyErrors(503, "UH"), v1(1800, uh(200)), pass, ""},
-		{"only UH, another flag", OnlyErrors(503, "UH"), v1(1800, uh(200), app(1)), fail, "503 - × 1"},
-		{"only UH, another status", OnlyErrors(503, "UH"), v1(1800, uh(200), noRoute(1)), fail, "404 NR × 1"},
-		{"only UH, delayed is no error", OnlyErrors(503, "UH"), v1(1800, uh(200), delayed(1)), pass, ""},
-		{"only UH, no errors", OnlyErrors(503, "UH"), split(2000, 0), inconclusive, "nothing to tell from"},
-		{"only UH, one not known", OnlyErrors(503, "UH"), v1(1800, uh(200), unlogged(1)), inconclusive, "no entry for 1 of the errors"},
-		{"only UH, too few", OnlyErrors(503, "UH"), v1(90, uh(10)), inconclusive, "too few"},
-		{"only UH, no data", OnlyErrors(503, "UH"), split(0, 0), inconclusive, ""},
-
-		{"untouched", Untouched("v2"), received(split(2000, 0), 0), pass, ""},
-		{"untouched, counter not read", Untouched("v2"), split(2000, 0), pass, ""},
-		{"untouched, one answer", Untouched("v2"), split(2000, 1), fail, "answered"},
-		{"untouched, answer lost", Untouched("v2"), received(split(2000, 0), 1), fail, "received requests"},
-		{"untouched, some were under way", Untouched("v2"), underWay(received(split(2000, 0), 6), 40), pass, ""},
-		{"untouched, more than were under way", Untouched("v2"), underWay(received(split(2000, 0), 41), 40), fail, "received requests"},
-		{"untouched, too few", Untouched("v2"), received(split(20, 0), 0), inconclusive, "too few"},
-		{"untouched, no data", Untouched("v2"), split(0, 0), inconclusive, ""},
-	} {
+// holds tells whether expectations of a kind judge as they should.
+func holds(t *testing.T, kind string, all []judged) {
+	t.Helper()
+	for _, test := range all {
 		t.Run(test.name, func(t *testing.T) {
 			v := test.e.Check(test.o)
 			if v.Outcome != test.want || !strings.Contains(v.Why, test.why) {
@@ -143,51 +85,8 @@ func TestCheck(t *testing.T) {
 			if v.Outcome != reports.Pass && v.Why == "" {
 				t.Error("got no reason for an outcome other than pass")
 			}
-			if v.Want != test.e.String() || v.Saw == "" {
-				t.Errorf("got want %q, saw %q, want %q and something", v.Want, v.Saw, test.e)
-			}
-		})
-	}
-}
-
-func TestRecoveredWithin(t *testing.T) {
-	const ms = time.Millisecond
-	good := reports.Rollback{
-		Before: reports.NewShare(100, 1000), Rate: 500, Resolution: 20 * ms, Route: 131 * ms, Low: 131 * ms, High: 191 * ms,
-		Unaffected: 500, Chance: 1e-20,
-	}
-	with := func(change func(*reports.Rollback)) *reports.Rollback {
-		r := good
-		change(&r)
-		return &r
-	}
-	for _, test := range []struct {
-		name   string
-		within time.Duration
-		r      *reports.Rollback
-		want   reports.Outcome
-		why    string
-	}{
-		{"in time", 200 * ms, &good, reports.Pass, ""},
-		{"bound on the dot", 191 * ms, &good, reports.Pass, ""},
-		{"bound too late", 190 * ms, &good, reports.Inconclusive, "too rare"},
-		{"too late", 130 * ms, &good, reports.Fail, "131ms after the write"},
-		{"nothing before", time.Second, with(func(r *reports.Rollback) { r.Resolution, r.High, r.Route = 0, 0, 0 }), reports.Inconclusive, "affected before"},
-		{"ends too soon", time.Second, with(func(r *reports.Rollback) { r.Chance = 2e-4 }), reports.Inconclusive, "too few requests followed"},
-		{"no bracket", time.Second, with(func(r *reports.Rollback) { r.High = 0 }), reports.Inconclusive, "too few requests followed"},
-		{"never ends", 100 * ms, with(func(r *reports.Rollback) { r.Chance = 1 }), reports.Fail, ""},
-		{"no rollback", time.Second, nil, reports.Inconclusive, "did not roll back"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			o := settled(counts(map[string]int{"v1": 2000}))
-			o.Rollback = test.r
-			v := RecoveredWithin(test.within).Check(o)
-			if v.Outcome != test.want || !strings.Contains(v.Why, test.why) {
-				t.Errorf("got %s (%s), want %s (%s); saw %s", v.Outcome, v.Why, test.want, test.why, v.Saw)
-			}
-			o.SettledAt = time.Time{}
-			if v := RecoveredWithin(test.within).Check(o); v.Outcome == reports.Pass {
-				t.Error("got a pass for a rollback that never settled")
+			if v.Kind != kind || v.Want != test.e.String() || v.Saw == "" {
+				t.Errorf("got kind %q, want %q, saw %q, want %q, %q and something", v.Kind, v.Want, v.Saw, kind, test.e)
 			}
 		})
 	}
@@ -196,7 +95,8 @@ func TestRecoveredWithin(t *testing.T) {
 // Nothing passes without data, and all say why.
 func TestNoDataIsNoPass(t *testing.T) {
 	for _, e := range []Expectation{
-		Share("v1", 0), Share("v1", 5), Share("v1", 100), Status(200, 100), Status(503, 0), Flag(503, "UH", 0), Flag(503, "UH", 5),
+		Share("v1", 0), Share("v1", 5), Share("v1", 100), Status(200, 100), Status(503, 0), Flag(503, "UH", 0),
+		Flag(503, "UH", 5),
 		NoErrors(), OnlyErrors(503, "UH"), RecoveredWithin(time.Hour), Untouched("v2"),
 	} {
 		for _, o := range []reports.Observation{{}, settled(reports.Counts{})} {
@@ -228,18 +128,6 @@ func TestString(t *testing.T) {
 	}
 }
 
-func TestClaim(t *testing.T) {
-	o := settled(counts(map[string]int{"v1": 1800}, reports.Failure{Code: 503, Flag: "UF,URX", Count: 200}))
-	for subject, p := range map[string]Proportion{
-		"v1": Share("v1", 90), "503": Status(503, 10), "503 UF,URX": Flag(503, "URX,UF", 10),
-	} {
-		c := p.Of("beta").Check(o).Claim
-		if c == nil || c.Subject != subject || c.Cohort != "beta" || c.Percent != p.percent || c.Seen.Of != 2000 || c.Low >= c.High {
-			t.Errorf("got claim %+v, want one about %s of beta", c, subject)
-		}
-	}
-}
-
 func TestNeeds(t *testing.T) {
 	got := Needs([]Expectation{NoErrors(), Share("v2", 5), Share("v2", 100).Of("beta"), Share("v1", 50).Of("beta")})
 	if want := map[string]int{"": requests(5), "beta": requests(50)}; !maps.Equal(got, want) {
@@ -247,18 +135,53 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
+func TestVersions(t *testing.T) {
+	got := Versions([]Expectation{
+		Share("v2", 10), NoErrors(), Untouched("v1"), Share("v2", 10).Of("beta"), Status(503, 1),
+		RecoveredWithin(time.Second), Answers("v3", 1),
+	})
+	if want := []string{"v2", "v1", "v3"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	nan := 0.0
 	bad := []Expectation{
-		Share("v2", 150), Share("v2", -1), Share("v2", nan/nan), Share("", 5), Flag(503, "", 5), OnlyErrors(503, ""), RecoveredWithin(0),
+		Share("v2", 150), Share("v2", -1), Share("v2", nan/nan), Share("", 5), Flag(503, "", 5), OnlyErrors(503, ""),
+		RecoveredWithin(0), LingersFor(0), DrainedWithin(-time.Second), AbortedWithin(0), Answers("v2", 0),
+		Answers("", 1),
 	}
 	for _, e := range bad {
 		if err := Validate([]Expectation{NoErrors(), e}); err == nil {
 			t.Errorf("%s: got no error", e)
 		}
 	}
-	if err := Validate([]Expectation{Share("v2", 5), Share("v1", 100), Flag(503, "-", 0), NoErrors(), Untouched("v2"), RecoveredWithin(1)}); err != nil {
+	good := []Expectation{
+		Share("v2", 5), Share("v1", 100), Flag(503, "-", 0), NoErrors(), Untouched("v2"), RecoveredWithin(1),
+	}
+	if err := Validate(good); err != nil {
 		t.Errorf("got error %v, want none", err)
+	}
+}
+
+// What a claim takes of its phase beside requests is told by the claim.
+func TestRequires(t *testing.T) {
+	for _, test := range []struct {
+		want Requirement
+		all  []Expectation
+	}{
+		{Requirement{}, []Expectation{
+			Share("v2", 5), NoErrors(), OnlyErrors(503, "UH"), Untouched("v2"), Answers("v2", 10),
+		}},
+		{Requirement{Rollback: true}, []Expectation{RecoveredWithin(1), LingersFor(1), DrainedWithin(1)}},
+		{Requirement{Decision: true}, []Expectation{Promoted(), AbortedWithin(1)}},
+	} {
+		for _, e := range test.all {
+			if got := Requires(e); got != test.want {
+				t.Errorf("%s: got %+v, want %+v", e, got, test.want)
+			}
+		}
 	}
 }
 

@@ -2,78 +2,68 @@ package expect
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/canarylab/canarylab/reports"
 )
 
-// A Proportion claims that a share of the requests met one thing. Make it with Share, Status or Flag.
-type Proportion struct {
-	// kind tells which of the following is counted.
-	kind    kind
-	version string
-	code    int
-	flag    string
-	percent float64
+// A proportion claims that a share of the requests has a property.
+type proportion struct {
+	property property
+	percent  float64
 	// bound is 1 where the claim is of percent or more, -1 where it is of percent or less, 0 where it is of percent.
 	bound  int
 	cohort string
 }
 
-type kind int
-
-const (
-	byVersion kind = iota
-	byStatus
-	byFlag
-)
-
-// Share claims that version answers percent of all requests. Envoy's own answers count among all requests: a canary
-// that gets its 10 % as 503s has a share of 0. Claims of 0 and of 100 are exact: one stray request fails them.
-func Share(version string, percent float64) Proportion {
-	return Proportion{kind: byVersion, version: version, percent: percent}
+// A property is what a request can have, such as an answer of some version. Its String says so for people.
+type property interface {
+	fmt.Stringer
+	// kind is the Kind of verdicts on claims of the property.
+	kind() string
+	// subject is the property's key among Counts.
+	subject() string
+	// count returns how many requests have the property, and how many others may have it, as nobody knows.
+	count(c reports.Counts) (count, unknown int)
+	// doubt says why nobody knows it of some requests.
+	doubt() string
+	// lacks says what has to be named, and is not. It is empty where all is.
+	lacks() string
+	// versions are those that the property is about.
+	versions() []string
+	// request is a sort of request that has the property.
+	request() request
+	// adds tells that a request has at most one property of the kind, so that their shares add up.
+	adds() bool
 }
 
-// Status claims that percent of all requests end with the HTTP status code, whoever answered. Code 0 is no answer.
-func Status(code int, percent float64) Proportion {
-	return Proportion{kind: byStatus, code: code, percent: percent}
-}
-
-// Flag claims that percent of all requests end with the HTTP status code and with Envoy's response flag. Several flags,
-// such as "UF,URX", must all be set; others may be set too. "-" is an error that the app answered by itself.
-func Flag(code int, flag string, percent float64) Proportion {
-	return Proportion{kind: byFlag, code: code, flag: flag, percent: percent}
-}
-
-// AtLeast makes it a claim of that share or more, for what nobody can foretell to the percent, such as how much an overloaded service
-// refuses. It passes if what was seen contradicts every smaller share, and fails if it contradicts every greater one. Claim well less
-// than half of what is foreseen, or see to it that more than Need requests are waited for: a share of just twice the bound is
-// inconclusive in one run of a hundred.
-func (p Proportion) AtLeast() Proportion {
+// AtLeast makes it a claim of that share or more, for what nobody can foretell to the percent, such as how much
+// an overloaded service refuses. It passes if what was seen contradicts every smaller share, and fails if it
+// contradicts every greater one. Claim well less than half of what is foreseen, or see to it that more than
+// Need requests are waited for: a share of just twice the bound is inconclusive in one run of a hundred.
+func (p proportion) AtLeast() proportion {
 	p.bound = 1
 	return p
 }
 
 // AtMost makes it a claim of that share or less, the other way around.
-func (p Proportion) AtMost() Proportion {
+func (p proportion) AtMost() proportion {
 	p.bound = -1
 	return p
 }
 
 // Of limits the claim to the requests of one cohort.
-func (p Proportion) Of(cohort string) Proportion {
+func (p proportion) Of(cohort string) proportion {
 	p.cohort = cohort
 	return p
 }
 
 // Cohort implements Expectation.
-func (p Proportion) Cohort() string { return p.cohort }
+func (p proportion) Cohort() string { return p.cohort }
 
-// Need implements Expectation: see Margin, Power and Stray. A claim of a bound needs so many that a share of twice as much (or of
-// half as much, for AtMost) passes with probability Power.
-func (p Proportion) Need() int {
+// Need implements Expectation: see Margin, Power and Stray. A claim of a bound needs so many that a share of
+// twice as much (or of half as much, for AtMost) passes with probability Power.
+func (p proportion) Need() int {
 	if p.bound != 0 {
 		return bounded(p.percent, p.bound)
 	}
@@ -81,20 +71,8 @@ func (p Proportion) Need() int {
 }
 
 // String implements Expectation.
-func (p Proportion) String() string {
-	var what string
-	switch p.kind {
-	case byVersion:
-		what = "answered by " + p.version
-	case byStatus:
-		what = "with status " + strconv.Itoa(p.code)
-		if p.code == 0 {
-			what = "without an answer"
-		}
-	case byFlag:
-		what = fmt.Sprintf("with status %d and flag %s", p.code, p.flag)
-	}
-	amount := strconv.FormatFloat(p.percent, 'f', -1, 64) + " %"
+func (p proportion) String() string {
+	amount := p.amount() + " %"
 	switch {
 	case p.percent == 0:
 		amount = "none"
@@ -103,43 +81,48 @@ func (p Proportion) String() string {
 	case p.bound < 0:
 		amount = "at most " + amount
 	}
-	return fmt.Sprintf("%s of %s %s", amount, whose(p.cohort), what)
+	return fmt.Sprintf("%s of %s %s", amount, whose(p.cohort), p.property)
 }
 
+// amount is the percentage as a number.
+func (p proportion) amount() string { return strconv.FormatFloat(p.percent, 'f', -1, 64) }
+
 // Check implements Expectation.
-func (p Proportion) Check(o reports.Observation) reports.Verdict {
+func (p proportion) Check(o reports.Observation) reports.Verdict {
 	counts := o.Settled.Of(p.cohort)
 	n := counts.Requests
-	count, unknown := p.count(counts)
+	subject := p.property.subject()
+	count, unknown := p.property.count(counts)
 	seen := reports.NewShare(count, n)
 	low, high := Region(n, p.percent/100)
-	v := reports.Verdict{Want: p.String(), Saw: seen.String(), Claim: &reports.Claim{
-		Cohort: p.cohort, Subject: p.subject(), Percent: p.percent, Seen: seen, Low: low, High: high,
+	v := reports.Verdict{Kind: p.property.kind(), Want: p.String(), Saw: seen.String(), Claim: &reports.Claim{
+		Cohort: p.cohort, Subject: subject, Percent: p.percent, Seen: seen, Low: low, High: high,
 	}}
 	if p.bound != 0 {
 		p.checkBound(&v, o, unknown)
 		return v
 	}
-	moved, known := counts.Dispersion[p.subject()]
+	moved, known := counts.Dispersion[subject]
 	if known && moved.Moved() {
 		// What follows from a binomial distribution is not to be said of it.
-		v.Saw = fmt.Sprintf("%s of %s (%s %% on the whole, and it moved)", reports.Number(count), reports.Number(n), reports.Percent(seen.Percent))
+		v.Saw = fmt.Sprintf("%s of %s (%s %% on the whole, and it moved)",
+			reports.Number(count), reports.Number(n), reports.Percent(seen.Percent))
 	}
 	why, few := tooFew(o, n, p.Need())
 	switch {
 	case n > 0 && (count > high || count+unknown < low):
-		v.Outcome = reports.Fail
-		v.Why = p.contradiction(n, low, high)
+		v.Outcome, v.Why = reports.Fail, p.contradiction(n, low, high)
 	case few:
 		v.Outcome, v.Why = reports.Inconclusive, why
 	case count < low || count+unknown > high:
 		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("the access log has no entry for %s requests with status %d, so that their flag is not known",
-			reports.Number(unknown), p.code)
+		v.Why = fmt.Sprintf("the access log has no entry for %s requests %s", reports.Number(unknown),
+			p.property.doubt())
 	case known && moved.Moved():
 		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("the share did not keep still: its ups and downs have a chi-square of %.0f with %d degrees of freedom, which chance gives once in %.1g cases",
-			moved.ChiSquare, moved.Degrees, 1/max(moved.P, 1e-300))
+		v.Why = fmt.Sprintf("the share did not keep still: its ups and downs have a chi-square of %.0f with %d "+
+			"degrees of "+
+			"freedom, which chance gives once in %.1g cases", moved.ChiSquare, moved.Degrees, 1/max(moved.P, 1e-300))
 	default:
 		v.Outcome = reports.Pass
 	}
@@ -147,10 +130,9 @@ func (p Proportion) Check(o reports.Observation) reports.Verdict {
 }
 
 // checkBound judges a claim of a bound. Whether the share kept still does not matter to it.
-func (p Proportion) checkBound(v *reports.Verdict, o reports.Observation, unknown int) {
+func (p proportion) checkBound(v *reports.Verdict, o reports.Observation, unknown int) {
 	c := v.Claim
 	n, count, low, high := c.Seen.Of, c.Seen.Count, c.Low, c.High
-	amount := strconv.FormatFloat(p.percent, 'f', -1, 64)
 	c.Bound = reports.AtLeast
 	c.Low, c.High = high+1, n
 	// The counts that contradict the claim, and the word for the shares that its truth excludes.
@@ -163,93 +145,67 @@ func (p Proportion) checkBound(v *reports.Verdict, o reports.Observation, unknow
 	why, few := tooFew(o, n, p.Need())
 	switch {
 	case n > 0 && contradicts:
-		v.Outcome = reports.Fail
-		v.Why = fmt.Sprintf("a true share of %s %% gives %s to %s of %s requests in 19,999 of 20,000 runs", amount, reports.Number(low), reports.Number(high), reports.Number(n))
+		v.Outcome, v.Why = reports.Fail, p.region(n, low, high)
 	case few:
 		v.Outcome, v.Why = reports.Inconclusive, why
 	case count < c.Low || count+unknown > c.High:
 		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("a share of %s %% or %s is not excluded by so many", amount, other)
+		v.Why = fmt.Sprintf("a share of %s %% or %s is not excluded by so many", p.amount(), other)
 	default:
 		v.Outcome = reports.Pass
 	}
 }
 
 // Validate tells whether the claim makes sense.
-func (p Proportion) Validate() error {
+func (p proportion) Validate() error {
 	switch {
 	case p.bound != 0 && (p.percent <= 0 || p.percent >= 100):
 		return fmt.Errorf("%q: a bound lies between 0 and 100 percent", p)
 	case !(p.percent >= 0 && p.percent <= 100): // not a number is neither
 		return fmt.Errorf("%q: a share is from 0 to 100 percent", p)
-	case p.kind == byVersion && p.version == "":
-		return fmt.Errorf("%q: name a version", p)
-	case p.kind == byFlag && p.flag == "":
-		return fmt.Errorf("%q: name a flag, or - for none", p)
+	case p.property.lacks() != "":
+		return fmt.Errorf("%q: name %s", p, p.property.lacks())
 	}
 	return nil
 }
 
 // contradiction says what the claim would have allowed.
-func (p Proportion) contradiction(n, low, high int) string {
+func (p proportion) contradiction(n, low, high int) string {
 	switch {
 	case p.percent <= 0:
 		return "not one was allowed"
 	case p.percent >= 100:
 		return "every one was wanted"
 	}
+	return p.region(n, low, high)
+}
+
+// region says which counts the claim allows.
+func (p proportion) region(n, low, high int) string {
 	return fmt.Sprintf("a true share of %s %% gives %s to %s of %s requests in 19,999 of 20,000 runs",
-		strconv.FormatFloat(p.percent, 'f', -1, 64), reports.Number(low), reports.Number(high), reports.Number(n))
+		p.amount(), reports.Number(low), reports.Number(high), reports.Number(n))
 }
 
-// subject is the claim's key among Counts.
-func (p Proportion) subject() string {
-	switch p.kind {
-	case byVersion:
-		return p.version
-	case byStatus:
-		return strconv.Itoa(p.code)
-	default:
-		return fmt.Sprintf("%d %s", p.code, reports.FlagSet(flagList(p.flag)))
-	}
+func (p proportion) versions() []string { return p.property.versions() }
+
+func (p proportion) present() (request, bool) { return p.property.request(), p.percent > 0 }
+
+func (p proportion) portion() (percent float64, of whole, ok bool) {
+	return p.percent, whole{p.property.kind(), p.cohort}, p.property.adds() && p.bound >= 0 && p.Validate() == nil
 }
 
-// count is how many requests met what is claimed, and how many may have: those whose flag is not known.
-func (p Proportion) count(c reports.Counts) (count, unknown int) {
-	switch p.kind {
-	case byVersion:
-		return c.Versions[p.version], 0
-	case byStatus:
-		return c.Codes[p.code], 0
+// excludes tells whether no share is both what p and what another proportion of the same property claim.
+func (p proportion) excludes(other Expectation) bool {
+	q, ok := other.(proportion)
+	if !ok || p.cohort != q.cohort || p.property.kind() != q.property.kind() ||
+		p.property.subject() != q.property.subject() {
+		return false
 	}
-	for _, f := range c.Failures {
-		switch {
-		case f.Code != p.code:
-		case hasFlags(f.Flag, p.flag):
-			count += f.Count
-		case f.Flag == reports.NotLogged:
-			unknown += f.Count
-		}
+	switch {
+	case p.bound == 0 && q.bound == 0:
+		return p.percent != q.percent
+	case p.bound >= 0 && q.bound <= 0:
+		return p.percent > q.percent
 	}
-	return count, unknown
-}
-
-// hasFlags tells whether the set of flags has all the wanted ones.
-func hasFlags(set, wanted string) bool {
-	flags := strings.Split(set, ",")
-	for _, flag := range flagList(wanted) {
-		if !slices.Contains(flags, flag) {
-			return false
-		}
-	}
-	return true
-}
-
-// flagList takes "UF, URX" apart.
-func flagList(flags string) []string {
-	list := strings.Split(flags, ",")
-	for i := range list {
-		list[i] = strings.TrimSpace(list[i])
-	}
-	return list
+	return false
 }

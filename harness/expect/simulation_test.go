@@ -23,7 +23,8 @@ func (d draws) binomial(n int, p float64) int {
 	return int(distuv.Binomial{N: float64(n), P: p, Src: d.Rand}.Rand())
 }
 
-// often is a count out of n that a probability of p exceeds once in a million times: the tests below fail by chance as rarely.
+// often is a count out of n that a probability of p exceeds once in a million times: the tests below fail by
+// chance as rarely.
 func often(n int, p float64) int {
 	b := distuv.Binomial{N: float64(n), P: p}
 	k := 0
@@ -70,7 +71,10 @@ func (c checked) check(e Expectation, n, hits int, made func(n, hits int) report
 
 func phase(c reports.Counts) reports.Observation {
 	at := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
-	return reports.Observation{Start: at, SettledAt: at, End: at.Add(time.Minute), Settled: reports.Window{Start: at, End: at.Add(time.Minute), Total: c}}
+	return reports.Observation{
+		Start: at, SettledAt: at, End: at.Add(time.Minute),
+		Settled: reports.Window{Start: at, End: at.Add(time.Minute), Total: c},
+	}
 }
 
 // A true claim fails at most once in 10,000 times, with as many requests as it asks for and with more.
@@ -89,11 +93,13 @@ func TestTrueClaimsHold(t *testing.T) {
 					failed++
 				case reports.Pass:
 				default:
-					t.Fatalf("%s of %g %%, %d requests: got %s (%s), want an answer", name, percent, n, v.Outcome, v.Why)
+					t.Fatalf("%s of %g %%, %d requests: got %s (%s), want an answer", name, percent, n, v.Outcome,
+						v.Why)
 				}
 			}
 			if limit := often(runs, FalseAlarm); failed > limit {
-				t.Errorf("%s of %g %%: %d of %d true claims failed, want %d at most", name, percent, failed, runs, limit)
+				t.Errorf("%s of %g %%: %d of %d true claims failed, want %d at most", name, percent, failed, runs,
+					limit)
 			}
 		}
 	}
@@ -114,7 +120,8 @@ func TestFalseClaimsFail(t *testing.T) {
 					}
 				}
 				if limit := often(runs, 1-Power); missed > limit {
-					t.Errorf("%s of %g %% that is %g %%: missed %d of %d times, want %d at most", name, percent, percent+off, missed, runs, limit)
+					t.Errorf("%s of %g %% that is %g %%: missed %d of %d times, want %d at most", name, percent,
+						percent+off, missed, runs, limit)
 				}
 			}
 		}
@@ -125,7 +132,9 @@ func TestFalseClaimsFail(t *testing.T) {
 	n, seen := NoErrors().Need(), checked{}
 	for range runs {
 		v := seen.check(NoErrors(), n, d.binomial(n, Stray), func(n, hits int) reports.Counts {
-			return reports.Counts{Requests: n, Failed: reports.NewShare(hits, n), Codes: map[int]int{200: n - hits, 503: hits},
+			return reports.Counts{Requests: n, Failed: reports.NewShare(hits, n), Codes: map[int]int{
+				200: n - hits, 503: hits,
+			},
 				Failures: []reports.Failure{{Code: 503, Flag: "UH", Count: hits}}}
 		})
 		if v.Outcome != reports.Fail {

@@ -48,7 +48,7 @@ func TestWaysBackAreCompared(t *testing.T) {
 		return harness.Phase{Name: name, Do: harness.Apply("2-canary.yaml"), Expect: []expect.Expectation{expect.Share("v2", 100)}}
 	}
 	back := func(name string, by harness.Step, claims ...expect.Expectation) harness.Phase {
-		return harness.Phase{Name: name, Do: harness.Rollback{By: by}, Expect: claims}
+		return harness.Phase{Name: name, Do: by, Rollback: true, Expect: claims}
 	}
 	s.Phases = []harness.Phase{
 		{Name: "baseline", Do: harness.Apply("1-baseline.yaml"), Expect: watched},

@@ -10,18 +10,19 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// Diagnosis claims what Istio's analysis says, by the codes of its messages: Code of the objects on the cluster (istioctl
-// analyze), Files of the scenario's files alone, as far as they were applied by then (istioctl analyze --use-kube=false). That
-// is what a pipeline can find out before anything is applied. An empty code claims that the analysis has nothing to say. What it says
-// goes into the report.
-type Diagnosis struct{ Code, Files string }
+// Analysis claims what istioctl analyze finds, by the codes of its messages: Code among the objects on the
+// cluster, and Files among the scenario's files alone, as far as they were applied by then (istioctl analyze
+// --use-kube=false). The latter is what a pipeline can find out before anything is applied. An empty code
+// claims that the analysis finds nothing. All that it finds goes into the report.
+type Analysis struct{ Code, Files string }
 
 // String implements Proof.
-func (d Diagnosis) String() string {
-	if d.Code == d.Files {
-		return "istioctl analyze finds " + orNothing(d.Code) + ", on the cluster and in the files alone"
+func (a Analysis) String() string {
+	if a.Code == a.Files {
+		return "istioctl analyze finds " + orNothing(a.Code) + ", on the cluster and in the files alone"
 	}
-	return fmt.Sprintf("istioctl analyze finds %s on the cluster, and %s in the files alone", orNothing(d.Code), orNothing(d.Files))
+	return fmt.Sprintf("istioctl analyze finds %s on the cluster, and %s in the files alone",
+		orNothing(a.Code), orNothing(a.Files))
 }
 
 func orNothing(code string) string {
@@ -31,18 +32,20 @@ func orNothing(code string) string {
 	return code
 }
 
-func (Diagnosis) check(Scenario, map[string]bool) error { return nil }
+func (Analysis) kind() string { return "analysis" }
 
-func (d Diagnosis) look(ctx context.Context, s Scenario, phase int, env environment.Environment) (reports.Verdict, []string, error) {
-	live, err := env.Proxies.Analyze(ctx, s.Name)
+func (Analysis) check(Scenario, map[string]bool) error { return nil }
+
+func (a Analysis) look(ctx context.Context, at moment) (reports.Verdict, []string, error) {
+	live, err := at.env.Proxies.Analyze(ctx, at.scenario.Name)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
-	state, err := s.state(phase)
+	state, err := at.scenario.state(at.phase)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
-	files, err := env.Proxies.AnalyzeFiles(ctx, s.Name, state)
+	files, err := at.env.Proxies.AnalyzeFiles(ctx, at.scenario.Name, state)
 	if err != nil {
 		return reports.Verdict{}, nil, err
 	}
@@ -54,7 +57,7 @@ func (d Diagnosis) look(ctx context.Context, s Scenario, phase int, env environm
 	for _, side := range []struct {
 		where, want string
 		found       []environment.Finding
-	}{{"on the cluster", d.Code, live}, {"in the files", d.Files, files}} {
+	}{{"on the cluster", a.Code, live}, {"in the files", a.Files, files}} {
 		for _, f := range side.found {
 			notes = append(notes, fmt.Sprintf("istioctl analyze, %s: %s %s", side.where, f.Code, f.Text))
 		}
@@ -68,7 +71,7 @@ func (d Diagnosis) look(ctx context.Context, s Scenario, phase int, env environm
 	return v, notes, nil
 }
 
-// codes are those of what was found, each once.
+// codes lists the codes of what was found, each once.
 func codes(found []environment.Finding) string {
 	var all []string
 	for _, f := range found {
@@ -78,7 +81,7 @@ func codes(found []environment.Finding) string {
 	return orNothing(strings.Join(slices.Compact(all), ", "))
 }
 
-// unlike says in what the findings are not what is wanted, empty where they are.
+// unlike says how the findings differ from the code that is wanted. It is empty where they do not.
 func unlike(code string, found []environment.Finding) string {
 	switch {
 	case code == "" && len(found) > 0:

@@ -1,0 +1,46 @@
+package expect
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// AbortedWithin claims that the phase's detector finds the canary bad, d after its first bad answer at the latest.
+func AbortedWithin(d time.Duration) abortedWithin { return abortedWithin{within: d} }
+
+type abortedWithin struct {
+	aboutDecision
+	within time.Duration
+}
+
+// String implements Expectation.
+func (a abortedWithin) String() string {
+	return fmt.Sprintf("the canary is found bad within %s of its first failed answer", a.within)
+}
+
+// Validate tells whether the claim makes sense.
+func (a abortedWithin) Validate() error { return positive(a, a.within) }
+
+// Check implements Expectation.
+func (a abortedWithin) Check(o reports.Observation) reports.Verdict {
+	v := reports.Verdict{Kind: "aborted-within", Want: a.String()}
+	d := o.Detection
+	if d == nil {
+		return undecided(v)
+	}
+	v.Saw = d.String()
+	took, known := d.Took()
+	switch {
+	case !d.Bad:
+		v.Outcome, v.Why = reports.Fail, otherWay
+	case !known:
+		v.Outcome, v.Why = reports.Fail, "the canary had given no bad answer by then: a false alarm"
+	case took > a.within:
+		v.Outcome, v.Why = reports.Fail, fmt.Sprintf("it took %s", took.Round(time.Millisecond))
+	default:
+		v.Outcome = reports.Pass
+	}
+	return v
+}

@@ -1,0 +1,44 @@
+package expect
+
+import "github.com/canarylab/canarylab/reports"
+
+// NoErrors claims that every request was answered, with a status below 400. A canary's caller that gets 404 because no
+// route matches is not well.
+func NoErrors() noErrors { return noErrors{} }
+
+type noErrors struct{ cohort string }
+
+// Of limits the claim to the requests of one cohort.
+func (noErrors) Of(cohort string) noErrors { return noErrors{cohort} }
+
+// Cohort implements Expectation.
+func (e noErrors) Cohort() string { return e.cohort }
+
+// Need implements Expectation: enough to see errors that meet 1 % of the requests.
+func (noErrors) Need() int { return requests(0) }
+
+// String implements Expectation.
+func (e noErrors) String() string { return "no errors among " + whose(e.cohort) }
+
+// Check implements Expectation.
+func (e noErrors) Check(o reports.Observation) reports.Verdict {
+	counts := o.Settled.Of(e.cohort)
+	failed := errorsIn(counts)
+	v := reports.Verdict{
+		Kind: "no-errors", Want: e.String(), Saw: reports.NewShare(failed, counts.Requests).String(),
+		Outcome: reports.Pass,
+	}
+	why, few := tooFew(o, counts.Requests, e.Need())
+	switch {
+	case failed > 0:
+		v.Outcome, v.Why = reports.Fail, listErrors(counts, nil)
+	case few:
+		v.Outcome, v.Why = reports.Inconclusive, why
+	}
+	return v
+}
+
+func (e noErrors) excludes(other Expectation) bool {
+	r, ok := requestOf(other)
+	return ok && r.failed && overlap(e.cohort, other.Cohort())
+}

@@ -1,0 +1,92 @@
+package expect
+
+import (
+	"fmt"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// OnlyErrors claims that there are errors, and that each of them has the HTTP status code and Envoy's response
+// flag. An error is a request without an answer, or with a status of 400 or above. Several flags are compared
+// as in Flag. How many errors there are is for Flag to claim.
+func OnlyErrors(code int, flag string) onlyErrors { return onlyErrors{code: code, flag: flag} }
+
+type onlyErrors struct {
+	code   int
+	flag   string
+	cohort string
+}
+
+// Of limits the claim to the requests of one cohort.
+func (e onlyErrors) Of(cohort string) onlyErrors {
+	e.cohort = cohort
+	return e
+}
+
+// Cohort implements Expectation.
+func (e onlyErrors) Cohort() string { return e.cohort }
+
+// Need implements Expectation: enough to see errors that meet 1 % of the requests.
+func (onlyErrors) Need() int { return requests(0) }
+
+// String implements Expectation.
+func (e onlyErrors) String() string {
+	return fmt.Sprintf("no errors but status %d with flag %s among %s", e.code, e.flag, whose(e.cohort))
+}
+
+// Validate tells whether the claim makes sense.
+func (e onlyErrors) Validate() error {
+	if e.flag == "" {
+		return fmt.Errorf("%q: name the flag of status %d, or - for none", e, e.code)
+	}
+	return nil
+}
+
+// Check implements Expectation.
+func (e onlyErrors) Check(o reports.Observation) reports.Verdict {
+	counts := o.Settled.Of(e.cohort)
+	// A flag that was not logged may be the one.
+	maybe := func(f reports.Failure) bool {
+		return f.Code == e.code && (hasFlags(f.Flag, e.flag) || f.Flag == reports.NotLogged)
+	}
+	failed, wanted, unknown := errorsIn(counts), 0, 0
+	for _, f := range counts.Failures {
+		switch {
+		case !isError(f.Code) || !maybe(f):
+		case hasFlags(f.Flag, e.flag):
+			wanted += f.Count
+		default:
+			unknown += f.Count
+		}
+	}
+	v := reports.Verdict{Kind: "only-errors", Want: e.String(), Saw: reports.NewShare(failed, counts.Requests).String()}
+	if counts.Requests > 0 {
+		v.Saw = fmt.Sprintf("%s of %s errors, in %s requests",
+			reports.Number(wanted), reports.Number(failed), reports.Number(counts.Requests))
+	}
+	why, few := tooFew(o, counts.Requests, e.Need())
+	switch {
+	case failed > wanted+unknown:
+		v.Outcome, v.Why = reports.Fail, listErrors(counts, maybe)
+	case few:
+		v.Outcome, v.Why = reports.Inconclusive, why
+	case unknown > 0:
+		v.Outcome = reports.Inconclusive
+		v.Why = fmt.Sprintf("the access log has no entry for %s of the errors, so that their flag is not known",
+			reports.Number(unknown))
+	case failed == 0:
+		v.Outcome, v.Why = reports.Inconclusive, "no request met an error, so there is nothing to tell from"
+	default:
+		v.Outcome = reports.Pass
+	}
+	return v
+}
+
+func (e onlyErrors) present() (request, bool) {
+	return request{failed: isError(e.code), code: e.code}, true
+}
+
+func (e onlyErrors) excludes(other Expectation) bool {
+	r, ok := requestOf(other)
+	return ok && r.failed && r.code != e.code && overlap(e.cohort, other.Cohort())
+}

@@ -1,0 +1,25 @@
+package expect
+
+import "github.com/canarylab/canarylab/reports"
+
+// Promoted claims that the phase's detector finds the canary good.
+func Promoted() promoted { return promoted{} }
+
+type promoted struct{ aboutDecision }
+
+// String implements Expectation.
+func (promoted) String() string { return "the canary is found good" }
+
+// Check implements Expectation.
+func (p promoted) Check(o reports.Observation) reports.Verdict {
+	v := reports.Verdict{Kind: "promoted", Want: p.String()}
+	d := o.Detection
+	if d == nil {
+		return undecided(v)
+	}
+	v.Saw, v.Outcome = d.String(), reports.Pass
+	if d.Bad {
+		v.Outcome, v.Why = reports.Fail, otherWay
+	}
+	return v
+}

@@ -1,0 +1,28 @@
+package expect
+
+import (
+	"testing"
+	"time"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// detected is a phase in which a detector decided.
+func detected(d reports.Detection) reports.Observation { return reports.Observation{Detection: &d} }
+
+// Decisions about the canary: a good one, a bad one, and a bad one before the canary failed.
+var (
+	foundGood = reports.Detection{After: 3 * time.Second, Answers: 9}
+	foundBad  = reports.Detection{
+		Decision: reports.Decision{Bad: true}, FirstBad: time.Second, After: 3 * time.Second, BadOnes: 4, Answers: 9,
+	}
+	hasty = reports.Detection{Decision: reports.Decision{Bad: true}, After: 3 * time.Second, Answers: 9}
+)
+
+func TestPromoted(t *testing.T) {
+	holds(t, "promoted", []judged{
+		{"good", Promoted(), detected(foundGood), pass, ""},
+		{"bad", Promoted(), detected(foundBad), fail, "the other way"},
+		{"no decision", Promoted(), reports.Observation{}, inconclusive, "nothing was decided"},
+	})
+}

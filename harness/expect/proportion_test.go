@@ -1,0 +1,97 @@
+package expect
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// failing is a settled phase in which count of n requests got 503 from the app.
+func failing(count, n int) reports.Observation {
+	return settled(counts(
+		map[string]int{"v1": n - count}, reports.Failure{Code: 503, Flag: "-", Version: "v2", Count: count},
+	))
+}
+
+// A bound passes only if every share on its other side is contradicted.
+func TestBounds(t *testing.T) {
+	for _, test := range []struct {
+		claim    proportion
+		count, n int
+		want     reports.Outcome
+	}{
+		{Flag(503, "-", 5).AtLeast(), 500, 4000, reports.Pass},
+		{Flag(503, "-", 5).AtLeast(), 200, 4000, reports.Inconclusive}, // just 5 %: less is not excluded
+		{Flag(503, "-", 5).AtLeast(), 0, 4000, reports.Fail},
+		{Flag(503, "-", 5).AtLeast(), 0, 0, reports.Inconclusive},
+		{Flag(503, "-", 5).AtLeast(), 10, 10, reports.Inconclusive}, // too few, whatever they say
+		{Flag(503, "-", 5).AtMost(), 50, 4000, reports.Pass},
+		{Flag(503, "-", 5).AtMost(), 200, 4000, reports.Inconclusive},
+		{Flag(503, "-", 5).AtMost(), 500, 4000, reports.Fail},
+		{Flag(503, "-", 5).AtMost(), 0, 0, reports.Inconclusive},
+	} {
+		v := test.claim.Check(failing(test.count, test.n))
+		if v.Outcome != test.want || (v.Why == "") != (test.want == reports.Pass) {
+			t.Errorf("%s, with %d of %d: got %s (%s), want %s", test.claim, test.count, test.n, v.Outcome, v.Why,
+				test.want)
+		}
+	}
+	for _, e := range []proportion{Share("v2", 0).AtLeast(), Share("v2", 100).AtMost()} {
+		if err := e.Validate(); err == nil {
+			t.Errorf("%s: got no error, want one", e)
+		}
+	}
+}
+
+// With Need requests, a share of twice (or half) as much passes in 99 % of cases, and one that is just beyond
+// the bound hardly ever.
+func TestBoundsHoldWhatTheyPromise(t *testing.T) {
+	d := draws{rand.New(rand.NewPCG(3, 4))}
+	for _, percent := range []float64{1, 5, 30} {
+		for claim, shares := range map[proportion][2]float64{
+			Flag(503, "-", percent).AtLeast(): {2 * percent, percent * 0.999},
+			Flag(503, "-", percent).AtMost():  {percent / 2, percent * 1.001},
+		} {
+			t.Run(fmt.Sprint(claim), func(t *testing.T) {
+				const runs = 2000
+				n, good, wrong := claim.Need(), 0, 0
+				passes := map[int]bool{} // of a binomial's counts, few are drawn often
+				pass := func(count int) bool {
+					if _, known := passes[count]; !known {
+						passes[count] = claim.Check(failing(count, n)).Outcome == reports.Pass
+					}
+					return passes[count]
+				}
+				for range runs {
+					if pass(d.binomial(n, shares[0]/100)) {
+						good++
+					}
+					if pass(d.binomial(n, shares[1]/100)) {
+						wrong++
+					}
+				}
+				if missed := runs - good; missed > often(runs, 1-Power) {
+					t.Errorf("a share of %g %%: %d of %d did not pass", shares[0], missed, runs)
+				}
+				if wrong > often(runs, FalseAlarm) {
+					t.Errorf("a share of %g %%: %d of %d passed", shares[1], wrong, runs)
+				}
+			})
+		}
+	}
+}
+
+func TestClaim(t *testing.T) {
+	o := settled(counts(map[string]int{"v1": 1800}, reports.Failure{Code: 503, Flag: "UF,URX", Count: 200}))
+	for subject, p := range map[string]proportion{
+		"v1": Share("v1", 90), "503": Status(503, 10), "503 UF,URX": Flag(503, "URX,UF", 10),
+	} {
+		c := p.Of("beta").Check(o).Claim
+		if c == nil || c.Subject != subject || c.Cohort != "beta" || c.Percent != p.percent || c.Seen.Of != 2000 ||
+			c.Low >= c.High {
+			t.Errorf("got claim %+v, want one about %s of beta", c, subject)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+package expect
+
+import (
+	"strconv"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// Status claims that percent of all requests end with the HTTP status code, whoever answered. Code 0 is no answer.
+func Status(code int, percent float64) proportion {
+	return proportion{property: withStatus(code), percent: percent}
+}
+
+// withStatus is the property of a request that ended with an HTTP status code.
+type withStatus int
+
+func (code withStatus) String() string {
+	if code == 0 {
+		return "without an answer"
+	}
+	return "with status " + strconv.Itoa(int(code))
+}
+
+func (withStatus) kind() string                           { return "status" }
+func (code withStatus) subject() string                   { return strconv.Itoa(int(code)) }
+func (code withStatus) count(c reports.Counts) (int, int) { return c.Codes[int(code)], 0 }
+func (withStatus) doubt() string                          { return "" }
+func (withStatus) lacks() string                          { return "" }
+func (withStatus) versions() []string                     { return nil }
+func (withStatus) adds() bool                             { return true }
+
+func (code withStatus) request() request { return request{failed: isError(int(code)), code: int(code)} }

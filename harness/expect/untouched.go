@@ -1,0 +1,58 @@
+package expect
+
+import (
+	"fmt"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+// Untouched claims that no request reaches version while the phase is settled. No caller got an answer from it,
+// and where its counter was read at both ends, it did not move by more than the requests that were under way to
+// it when the phase settled. The counter also shows requests whose answers were lost.
+func Untouched(version string) untouched { return untouched{version} }
+
+type untouched struct{ version string }
+
+// Cohort implements Expectation.
+func (untouched) Cohort() string { return "" }
+
+// Need implements Expectation: enough to see a version that gets 1 % of the requests.
+func (untouched) Need() int { return requests(0) }
+
+// String implements Expectation.
+func (u untouched) String() string { return "no request reaches " + u.version }
+
+// Check implements Expectation.
+func (u untouched) Check(o reports.Observation) reports.Verdict {
+	counts := o.Settled.Total
+	answers := counts.Versions[u.version]
+	received, read := o.Received[u.version]
+	v := reports.Verdict{Kind: "untouched", Want: u.String()}
+	v.Saw = fmt.Sprintf("%s answers from it to %s requests", reports.Number(answers), reports.Number(counts.Requests))
+	if read {
+		v.Saw += fmt.Sprintf(", its own counter moved by %s", reports.Number(int(received)))
+	}
+	underWay := o.UnderWay[u.version]
+	if underWay > 0 {
+		v.Saw += fmt.Sprintf(" (%s sent before were not done when it was read)", reports.Number(underWay))
+	}
+	why, few := tooFew(o, counts.Requests, u.Need())
+	switch {
+	case answers > 0:
+		v.Outcome, v.Why = reports.Fail, u.version+" answered requests"
+	case received > uint64(underWay):
+		v.Outcome, v.Why = reports.Fail, u.version+" received requests that it was not seen to answer"
+	case few:
+		v.Outcome, v.Why = reports.Inconclusive, why
+	default:
+		v.Outcome = reports.Pass
+	}
+	return v
+}
+
+func (u untouched) versions() []string { return []string{u.version} }
+
+func (u untouched) excludes(other Expectation) bool {
+	r, ok := requestOf(other)
+	return ok && r.version != "" && r.version == u.version
+}

@@ -1,0 +1,31 @@
+package expect
+
+import (
+	"testing"
+
+	"github.com/canarylab/canarylab/reports"
+)
+
+func TestUntouched(t *testing.T) {
+	underWay := func(o reports.Observation, v2 int) reports.Observation {
+		o.UnderWay = map[string]int{"v2": v2}
+		return o
+	}
+	received := func(o reports.Observation, v2 uint64) reports.Observation {
+		o.Received = map[string]uint64{"v2": v2}
+		return o
+	}
+	holds(t, "untouched", []judged{
+		{"untouched", Untouched("v2"), received(split(2000, 0), 0), pass, ""},
+		{"untouched, counter not read", Untouched("v2"), split(2000, 0), pass, ""},
+		{"untouched, one answer", Untouched("v2"), split(2000, 1), fail, "answered"},
+		{"untouched, answer lost", Untouched("v2"), received(split(2000, 0), 1), fail, "received requests"},
+		{"untouched, some were under way", Untouched("v2"), underWay(received(split(2000, 0), 6), 40), pass, ""},
+		{
+			"untouched, more than were under way", Untouched("v2"), underWay(received(split(2000, 0), 41), 40), fail,
+			"received requests",
+		},
+		{"untouched, too few", Untouched("v2"), received(split(20, 0), 0), inconclusive, "too few"},
+		{"untouched, no data", Untouched("v2"), split(0, 0), inconclusive, ""},
+	})
+}

@@ -1,0 +1,90 @@
+package harness
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/reports"
+)
+
+// DefaultDeadline is how long a phase watches at most, from the moment that its change has settled.
+const DefaultDeadline = time.Minute
+
+// A Phase makes one change, waits until every proxy is synced, and watches.
+type Phase struct {
+	// Name is unique in the scenario.
+	Name string
+	// Do is the change. Nil only watches.
+	Do Step
+	// Rollback tells that Do takes the canary back. The phase gets a rollback clock, and the report compares
+	// the rollbacks of a run by their steps: Revert, Delete, ScaleTo and Undo are rollback methods.
+	Rollback bool
+	// Breaks marks the change that the story is about, and Fixes the one that mends it. Without the one or the
+	// other the scenario must not pass: a test plays it so.
+	Breaks, Fixes bool
+	// Point marks the phase whose first claim stands for the whole story in a table, where that is not the phase that
+	// Breaks.
+	Point bool
+	// Repeat marks a phase that does once more what another one did. A report for people shows it in full only
+	// if it does not pass.
+	Repeat bool
+	// Await are facts that come about by themselves after the change, such as an ejected host. The phase is
+	// settled once they hold.
+	Await []Proof
+	// Until ends the phase when it decides. The phase is then as long as that takes, and Expect is about the decision.
+	Until Detector
+	// Prove is looked at once the change has settled, while the load goes on.
+	Prove []Proof
+	// Expect is judged by what was sent while the phase was settled. The phase goes on until there are as many
+	// requests as that takes, or until Deadline.
+	Expect []expect.Expectation
+	// Cohort is the one that the phase's rollback clock watches, in place of the scenario's CanaryCohort.
+	Cohort string
+	// Deadline bounds the watching. Zero means DefaultDeadline.
+	Deadline time.Duration
+}
+
+// deadline returns Deadline with its default.
+func (p Phase) deadline() time.Duration { return cmp.Or(p.Deadline, DefaultDeadline) }
+
+// did returns what reports call the phase's change.
+func (p Phase) did() string {
+	if p.Do == nil {
+		return ""
+	}
+	return p.Do.String()
+}
+
+// Action returns the phase's change as data, nil where it makes none.
+func (p Phase) Action() *reports.Action {
+	if p.Do == nil {
+		return nil
+	}
+	a := p.Do.Action()
+	return &a
+}
+
+// file returns the scenario's file that the change is about. It is empty where the change is about none.
+func (p Phase) file() string {
+	if p.Do == nil {
+		return ""
+	}
+	return p.Do.Action().File
+}
+
+// spec returns what reports.Analyze has to know of phase i.
+func (s Scenario) spec(i int) reports.PhaseSpec {
+	p := s.Phases[i]
+	return reports.PhaseSpec{
+		Name: p.Name, Rollback: p.Rollback, Method: p.did(), Canary: s.Canary, Cohort: cmp.Or(p.Cohort, s.CanaryCohort),
+	}
+}
+
+func (s Scenario) specs() []reports.PhaseSpec {
+	all := make([]reports.PhaseSpec, len(s.Phases))
+	for i := range all {
+		all[i] = s.spec(i)
+	}
+	return all
+}

@@ -1,0 +1,53 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/reports"
+)
+
+// Revert applies the VirtualServices of a file that an earlier phase applied, and nothing else of it: the
+// rollback method that takes one write.
+type Revert string
+
+// String implements Step.
+func (r Revert) String() string { return "kubectl apply the VirtualService of " + string(r) }
+
+// Action implements Step.
+func (r Revert) Action() reports.Action {
+	return reports.Action{
+		Kind: "revert", Brief: "apply route of " + stem(string(r)), File: string(r), Only: []string{routeKind},
+	}
+}
+
+// routeKind is the kind of the objects that a Revert applies.
+const routeKind = "VirtualService"
+
+func (r Revert) check(s Scenario, applied map[string]bool) error {
+	if !applied[string(r)] {
+		return errors.New("no earlier phase applied it")
+	}
+	_, _, err := r.writes(s)
+	return err
+}
+
+func (r Revert) effects(s Scenario) (effects, error) { return writing(s, r) }
+
+func (r Revert) writes(s Scenario) (applied, deleted []object, err error) {
+	objects, err := s.objects(string(r))
+	if err != nil {
+		return nil, nil, err
+	}
+	routes := slices.DeleteFunc(objects, func(o object) bool { return o.GetKind() != routeKind })
+	if len(routes) == 0 {
+		return nil, nil, errors.New("it has no VirtualService")
+	}
+	return routes, nil, nil
+}
+
+func (r Revert) do(ctx context.Context, s Scenario, env environment.Environment) error {
+	return write(ctx, s, env, r)
+}

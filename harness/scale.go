@@ -1,0 +1,43 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/manifest"
+	"github.com/canarylab/canarylab/reports"
+)
+
+// ScaleTo sets a deployment's number of replicas.
+type ScaleTo struct {
+	Deployment string
+	Replicas   int32
+}
+
+// String implements Step.
+func (s ScaleTo) String() string {
+	return fmt.Sprintf("kubectl scale deployment %s --replicas=%d", s.Deployment, s.Replicas)
+}
+
+// Action implements Step.
+func (s ScaleTo) Action() reports.Action {
+	return reports.Action{Kind: "scale", Brief: fmt.Sprintf("scale %s to %d", s.Deployment, s.Replicas)}
+}
+
+func (s ScaleTo) check(Scenario, map[string]bool) error {
+	if s.Deployment == "" || s.Replicas < 0 {
+		return fmt.Errorf("deployment %q, %d replicas", s.Deployment, s.Replicas)
+	}
+	return nil
+}
+
+func (s ScaleTo) known(names manifest.Names) error { return names.Deployment(s.Deployment) }
+
+func (s ScaleTo) effects(Scenario) (effects, error) {
+	return effects{Workloads: true, Proxies: true}, nil
+}
+
+func (s ScaleTo) do(ctx context.Context, scenario Scenario, env environment.Environment) error {
+	return env.Objects.Scale(ctx, scenario.Name, s.Deployment, s.Replicas)
+}

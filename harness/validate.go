@@ -1,0 +1,192 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// kebab is also what Kubernetes takes as the name of a namespace.
+var kebab = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
+// Validate returns nil, or all that is wrong with the scenario and its manifests. It needs no cluster.
+func (s Scenario) Validate() error {
+	errs := s.checkWords()
+	if s.Files == nil {
+		return errors.Join(append(errs, s.wrong("no files"))...)
+	}
+	errs = append(errs, s.checkLoad()...)
+	if len(s.Phases) == 0 {
+		return errors.Join(append(errs, s.wrong("no phases"))...)
+	}
+	if err := s.checkBaseline(); err != nil {
+		errs = append(errs, s.wrong("%w", err))
+	}
+	names, applied := map[string]bool{}, map[string]bool{}
+	for i, p := range s.Phases {
+		wrong := s.checkPhase(p, names[p.Name], applied)
+		names[p.Name] = true
+		for _, err := range wrong {
+			errs = append(errs, &PhaseError{Scenario: s.Name, Number: i + 1, Name: p.Name, Err: err})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// wrong returns an error about the scenario as a whole.
+func (s Scenario) wrong(format string, args ...any) error {
+	return fmt.Errorf("scenario %s: "+format, append([]any{s.Name}, args...)...)
+}
+
+// checkWords finds what is wrong with the scenario's name, labels and texts.
+func (s Scenario) checkWords() (errs []error) {
+	wrong := func(format string, args ...any) { errs = append(errs, s.wrong(format, args...)) }
+	if !kebab.MatchString(s.Name) || len(s.Name) > 40 {
+		wrong("%q is not a kebab-case name of up to 40 letters", s.Name)
+	}
+	if s.Title == "" {
+		wrong("no title")
+	}
+	if (s.Cause == "") != (s.Fix == "") {
+		wrong("a cause needs a fix, and a fix a cause")
+	}
+	if s.breaks() && (s.Cause == "" || s.Source == "" || len(s.See) == 0 || s.Back == "") {
+		wrong("a story in which something breaks tells the cause, its source, how to see it, the fix, " +
+			"and how a rollback behaves")
+	}
+	for _, l := range s.Labels {
+		if l != Core && l != Slow {
+			wrong("the label %q is not %s or %s", l, Core, Slow)
+		}
+	}
+	return errs
+}
+
+// checkLoad finds what is wrong with the scenario's load.
+func (s Scenario) checkLoad() (errs []error) {
+	wrong := func(format string, args ...any) { errs = append(errs, s.wrong(format, args...)) }
+	if s.Load.Run != "" || s.Load.Duration != 0 {
+		wrong("the engine sets the load's run and duration")
+	}
+	plan := s.plan("validate")
+	if err := plan.Validate(); err != nil {
+		wrong("%w", err)
+	} else {
+		for _, e := range plan.Entries() {
+			if _, err := plan.Only(e); err != nil {
+				wrong("%w", err)
+			}
+		}
+	}
+	if s.CanaryCohort != "" && !s.hasCohort(s.CanaryCohort) {
+		wrong("the canary's cohort %q is not in the load", s.CanaryCohort)
+	}
+	return errs
+}
+
+// checkBaseline tells whether the first phase makes the scenario's own namespace, marked as the lab's and with
+// injection.
+func (s Scenario) checkBaseline() error {
+	a := s.Phases[0].Action()
+	if a == nil || a.File == "" || a.Only != nil || a.Deletes || a.Skipped {
+		return errors.New("the first phase has to apply the manifests that all begins with")
+	}
+	file := a.File
+	b, err := s.manifest(file)
+	if err != nil {
+		return err
+	}
+	objects, err := kube.Objects(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for _, o := range objects {
+		if o.GetKind() != "Namespace" {
+			continue
+		}
+		labels := o.GetLabels()
+		if labels[ManagedBy] != Manager || labels["istio-injection"] != "enabled" {
+			return fmt.Errorf("%s: namespace %s needs the labels %s: %s and istio-injection: enabled",
+				file, o.GetName(), ManagedBy, Manager)
+		}
+		return nil
+	}
+	return fmt.Errorf("%s makes no namespace", file)
+}
+
+// checkPhase finds what is wrong with a phase. named tells that an earlier phase has its name. applied has the
+// files that earlier phases applied; the phase's own is added to it.
+func (s Scenario) checkPhase(p Phase, named bool, applied map[string]bool) (errs []error) {
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if p.Name == "" || named {
+		wrong("its name is empty or used twice")
+	}
+	if len(p.Expect)+len(p.Prove) == 0 {
+		wrong("it claims nothing, so it can't fail")
+	}
+	if p.Deadline < 0 {
+		wrong("its deadline is %s", p.Deadline)
+	}
+	switch {
+	case p.Do != nil:
+		if err := p.Do.check(s, applied); err != nil {
+			wrong("%s: %w", p.Do, err)
+		}
+	case p.Rollback:
+		wrong("it rolls back, and has no step")
+	case p.Breaks || p.Fixes:
+		wrong("it changes nothing, so it neither breaks nor fixes")
+	}
+	if file := p.file(); file != "" {
+		applied[file] = true
+	}
+	for _, fact := range slices.Concat(p.Await, p.Prove) {
+		if err := fact.check(s, applied); err != nil {
+			wrong("%q: %w", fact, err)
+		}
+	}
+	if p.Until != nil {
+		if err := p.Until.check(s); err != nil {
+			wrong("%q: %w", p.Until, err)
+		}
+	}
+	return append(errs, s.checkClaims(p)...)
+}
+
+// checkClaims finds the expectations of a phase that have nothing to be judged by.
+func (s Scenario) checkClaims(p Phase) (errs []error) {
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if p.Cohort != "" && (!p.Rollback || !s.hasCohort(p.Cohort)) {
+		wrong("cohort %q: want one of the load's, for the clock of a rollback", p.Cohort)
+	}
+	for _, e := range p.Expect {
+		if c := e.Cohort(); c != "" && !s.hasCohort(c) {
+			wrong("%q is about cohort %q, which is not in the load", e, c)
+		}
+		need := expect.Requires(e)
+		if need.Rollback && !p.Rollback {
+			wrong("%q: it does not roll back", e)
+		}
+		if need.Decision && p.Until == nil {
+			wrong("%q: nothing decides, as there is no Until", e)
+		}
+		if p.Until != nil && e.Need() > 0 {
+			wrong("%q takes %d requests, and the phase ends when %s decides", e, e.Need(), p.Until)
+		}
+	}
+	return errs
+}
+
+// breaks tells whether the story is about something that breaks.
+func (s Scenario) breaks() bool {
+	return slices.ContainsFunc(s.Phases, func(p Phase) bool { return p.Breaks })
+}
+
+func (s Scenario) hasCohort(name string) bool {
+	return slices.ContainsFunc(s.Load.Cohorts, func(c loadgen.Cohort) bool { return c.Name == name })
+}
