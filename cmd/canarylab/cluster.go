@@ -16,7 +16,7 @@ import (
 )
 
 // openLab brings the lab up, or finds it running, and waits until it is at rest.
-func openLab(ctx context.Context, g *global, p *progress) (*lab.Lab, error) {
+func openLab(ctx context.Context, g *global, p *display) (*lab.Lab, error) {
 	o := g.Options
 	o.Progress = p
 	l, err := lab.Open(ctx, o)
@@ -31,7 +31,7 @@ func newUp(g *global) *cobra.Command {
 		Use: "up", Short: "Bring a cluster with Istio up, and leave it running", Args: noArgs,
 		Long: "Up builds what is missing (once), brings a cluster with Istio up and leaves it running.\nA cluster that runs already is found and completed.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p := newProgress(os.Stderr)
+			p := newDisplay(os.Stderr)
 			l, err := openLab(cmd.Context(), g, p)
 			p.Close()
 			if err != nil {
@@ -76,7 +76,7 @@ func newDown(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "down", Short: "Remove a cluster and everything that was made for it", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p := newProgress(os.Stderr)
+			p := newDisplay(os.Stderr)
 			defer p.Close()
 			done := p.Step("down")
 			err := lab.Down(cmd.Context(), g.Options, keep)
@@ -160,7 +160,7 @@ func newNodeImage(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use: "node-image", Short: "Build the node image that kind uses where its own can't be had", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p := newProgress(os.Stderr)
+			p := newDisplay(os.Stderr)
 			o := g.Options
 			o.Progress = p
 			ref, err := lab.NodeImage(cmd.Context(), o)

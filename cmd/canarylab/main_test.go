@@ -156,7 +156,7 @@ func TestProgressInALog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newProgress(f)
+	p := newDisplay(f)
 	first, second := p.Step("first"), p.Step("second")
 	p.Detail("first", "half way")
 	second(errors.New("broken"))
@@ -182,7 +182,7 @@ func TestProgressMovesNoTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newProgress(f)
+	p := newDisplay(f)
 	p.Step("pull")
 	p.Detail("pull", "\x1b[2Jgone")
 	p.Say("%s says %s", "it", "\x1b]0;owned\x07")

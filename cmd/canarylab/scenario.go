@@ -200,7 +200,7 @@ func chosen(names []string, label string) ([]harness.Scenario, error) {
 // runOne plays a scenario and prints its report.
 func runOne(cmd *cobra.Command, g *global, o output, s harness.Scenario, out string, loadPods int, full bool) error {
 	var done *played
-	err := onLab(cmd.Context(), g, func(ctx context.Context, l *lab.Lab, p *progress) (err error) {
+	err := onLab(cmd.Context(), g, func(ctx context.Context, l *lab.Lab, p *display) (err error) {
 		done, err = play(ctx, l, p, s, out, loadPods)
 		return err
 	})
@@ -233,7 +233,7 @@ func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, ou
 	var all []reports.Summary
 	worst := reports.Pass
 	begun := time.Now()
-	err := onLab(cmd.Context(), g, func(ctx context.Context, l *lab.Lab, p *progress) error {
+	err := onLab(cmd.Context(), g, func(ctx context.Context, l *lab.Lab, p *display) error {
 		var errs []error
 		for i, s := range list {
 			if ctx.Err() != nil {
@@ -305,8 +305,8 @@ func keepSummary(out string, begun time.Time, runs []*reports.Run, all []reports
 }
 
 // onLab brings the lab up, keeps others off it, and does something there.
-func onLab(ctx context.Context, g *global, do func(context.Context, *lab.Lab, *progress) error) error {
-	p := newProgress(os.Stderr)
+func onLab(ctx context.Context, g *global, do func(context.Context, *lab.Lab, *display) error) error {
+	p := newDisplay(os.Stderr)
 	defer p.Close()
 	l, err := openLab(ctx, g, p)
 	if err != nil {
@@ -343,7 +343,7 @@ func (p *played) page() string {
 }
 
 // play runs s in the lab and renders its report. It comes back in every case once the run has begun.
-func play(ctx context.Context, l *lab.Lab, p *progress, s harness.Scenario, out string, loadPods int) (*played, error) {
+func play(ctx context.Context, l *lab.Lab, p *display, s harness.Scenario, out string, loadPods int) (*played, error) {
 	setup, err := l.Setup(ctx)
 	if err != nil {
 		return nil, err

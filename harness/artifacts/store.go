@@ -18,9 +18,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/disk"
 	"github.com/canarylab/canarylab/harness/filelock"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // kept is how many builds of one recipe stay in the cache: the newest, and one to go back to.
@@ -38,14 +38,14 @@ type Store struct {
 	// Source is the root of the canarylab module that things are built from.
 	Source string
 	// Progress is told of each build; nil means nobody is.
-	Progress cluster.Progress
+	Progress progress.Progress
 
 	goVersion func(context.Context) (string, error)
 }
 
 // New returns a store in dir that builds from source.
-func New(dir, source string, progress cluster.Progress) *Store {
-	return &Store{Dir: dir, Source: source, Progress: progress, goVersion: once(goVersion)}
+func New(dir, source string, steps progress.Progress) *Store {
+	return &Store{Dir: dir, Source: source, Progress: steps, goVersion: once(goVersion)}
 }
 
 // A Recipe is one thing that a store can build.
@@ -106,7 +106,8 @@ func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
 
 // build makes r in a folder beside dir and renames it when it is whole: a build that is cut short leaves no half result.
 func (s *Store) build(ctx context.Context, r Recipe, dir string) (err error) {
-	done, say := s.step("build " + r.Name)
+	step := "build " + r.Name
+	done := progress.Begin(s.Progress, step)
 	defer func() { done(err) }()
 	if err := disk.Require(s.Dir, r.Free, "a first build"); err != nil {
 		return err
@@ -119,19 +120,10 @@ func (s *Store) build(ctx context.Context, r Recipe, dir string) (err error) {
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return err
 	}
-	if err := r.Make(ctx, tmp, say); err != nil {
+	if err := r.Make(ctx, tmp, func(text string) { progress.Detail(s.Progress, step, text) }); err != nil {
 		return err
 	}
 	return os.Rename(tmp, dir)
-}
-
-// step reports a build, with what it is at where the listener wants to know.
-func (s *Store) step(name string) (done func(error), say func(string)) {
-	done = cluster.Begin(s.Progress, name)
-	if d, ok := s.Progress.(cluster.Detailer); ok {
-		return done, func(text string) { d.Detail(name, text) }
-	}
-	return done, func(string) {}
 }
 
 // prune deletes all but the newest builds in dir. A failure leaves a folder too many, which is no harm.

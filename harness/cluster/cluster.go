@@ -5,10 +5,11 @@ package cluster
 import (
 	"context"
 	"errors"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"k8s.io/client-go/rest"
+
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // ErrNotFound is returned by Open for a cluster that does not exist or is not running.
@@ -60,30 +61,9 @@ type Cluster interface {
 // Options are for Up.
 type Options struct {
 	// Progress is told of every step; nil means nobody is.
-	Progress Progress
+	Progress progress.Progress
 	// Images will be needed on the nodes soon. A provider that can prepare them ahead does; LoadImages does the rest.
 	Images func(ctx context.Context) (map[string]v1.Image, error)
-}
-
-// Progress is told what a long operation is at. Steps may overlap.
-type Progress interface {
-	// Step starts a step and returns the function that ends it, with the error that it ended in, if any.
-	Step(name string) (done func(err error))
-}
-
-// Begin starts a step of p, which may be nil: then nobody is told.
-func Begin(p Progress, name string) (done func(err error)) {
-	if p == nil {
-		return func(error) {}
-	}
-	return p.Step(name)
-}
-
-// A Step is one finished step of a bring-up. Start and Took are relative to the bring-up's beginning.
-type Step struct {
-	Name  string        `json:"name"`
-	Start time.Duration `json:"startNs"`
-	Took  time.Duration `json:"tookNs"`
 }
 
 // Info is what List knows of a cluster.

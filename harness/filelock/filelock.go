@@ -8,7 +8,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // lookEvery is how often a lock that is taken is tried again.
@@ -17,7 +17,7 @@ const lookEvery = 20 * time.Millisecond
 // Lock takes the lock of the file at path, which is made if need be, and returns how to let go of it. The kernel lets go
 // with the process, however it ends. If another process holds the lock, progress (which may be nil) is told that what is
 // being waited for, and Lock waits until ctx ends.
-func Lock(ctx context.Context, path, what string, progress cluster.Progress) (unlock func(), err error) {
+func Lock(ctx context.Context, path, what string, steps progress.Progress) (unlock func(), err error) {
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	release := func() { _ = lock.Close() } // closing lets go; there is nothing to do about a failure
 	taken, err := lock.TryLock()
@@ -27,7 +27,7 @@ func Lock(ctx context.Context, path, what string, progress cluster.Progress) (un
 	if taken {
 		return release, nil
 	}
-	done := cluster.Begin(progress, "wait for another canarylab: "+what)
+	done := progress.Begin(steps, "wait for another canarylab: "+what)
 	_, err = lock.TryLockContext(ctx, lookEvery)
 	done(err)
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // DefaultName is the cluster that commands mean when none is named.
@@ -45,7 +46,7 @@ type Options struct {
 	// Home is the folder for caches and state; empty means Home().
 	Home string
 	// Progress is told of every step; nil means nobody is.
-	Progress cluster.Progress
+	Progress progress.Progress
 
 	// NodeImage is a kind cluster's; empty means the best that can be had.
 	NodeImage string
@@ -137,7 +138,7 @@ type Lab struct {
 	istio    Istio
 	store    images.PrometheusStore // nil where images are not built
 	timer    *timer
-	steps    []cluster.Step
+	steps    []progress.Step
 	gateway  chan error // gets one value when the ingress gateway is ready
 }
 
@@ -361,7 +362,7 @@ func (l *Lab) Why() string { return l.why }
 
 // Steps are those of the cluster's bring-up; of a cluster that was found running, those of when it was brought up. They
 // are there from Settle on.
-func (l *Lab) Steps() []cluster.Step { return l.steps }
+func (l *Lab) Steps() []progress.Step { return l.steps }
 
 // Config is for suites that are written for e2e-framework.
 func (l *Lab) Config() *envconf.Config { return envconf.NewWithKubeConfig(l.cluster.Kubeconfig()) }

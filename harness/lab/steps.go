@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // stepsFile lies beside the cluster's kubeconfig.
@@ -18,7 +19,7 @@ func (l *Lab) rememberSteps() error {
 	if !l.cluster.Reused() {
 		return cluster.WriteState(file, l.steps)
 	}
-	var steps []cluster.Step
+	var steps []progress.Step
 	if err := cluster.ReadState(file, &steps); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

@@ -12,11 +12,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/embedded"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/lab/labtest"
+	"github.com/canarylab/canarylab/harness/progress"
 	"github.com/canarylab/canarylab/loadgen"
 )
 
@@ -107,7 +107,7 @@ func tryRequest(ctx context.Context, k *kube.Client) error {
 const whole = "from nothing to the first request"
 
 // upToFirstRequest brings the lab up, deploys the app, and returns how long each step took.
-func upToFirstRequest(b *testing.B, name string) []cluster.Step {
+func upToFirstRequest(b *testing.B, name string) []progress.Step {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
 	defer cancel()
@@ -128,8 +128,8 @@ func upToFirstRequest(b *testing.B, name string) []cluster.Step {
 		b.Fatal(err)
 	}
 	return append(l.Steps(),
-		cluster.Step{Name: "app and first request", Took: ended.Sub(deployed)},
-		cluster.Step{Name: whole, Took: ended.Sub(began)})
+		progress.Step{Name: "app and first request", Took: ended.Sub(deployed)},
+		progress.Step{Name: whole, Took: ended.Sub(began)})
 }
 
 // BenchmarkUp measures from nothing to the first request through a sidecar, on a new cluster and on kept state, with

@@ -112,7 +112,7 @@ type onStep struct {
 	do   func()
 }
 
-// Step implements cluster.Progress.
+// Step implements progress.Progress.
 func (o onStep) Step(name string) func(error) {
 	if strings.Contains(name, o.step) {
 		o.do()

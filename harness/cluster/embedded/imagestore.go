@@ -19,11 +19,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"golang.org/x/sys/unix"
 
-	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
 	"github.com/canarylab/canarylab/harness/cluster/nodeconf"
 	"github.com/canarylab/canarylab/harness/filelock"
 	"github.com/canarylab/canarylab/harness/images"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // keptStores is how many prepared image stores stay: the newest, and one to go back to.
@@ -55,12 +55,12 @@ func (p *Provider) seed(ctx context.Context, b *bringUp, set map[string]v1.Image
 
 // prepareStore unpacks the images once.
 func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]v1.Image, stores, store string) (err error) {
-	done := cluster.Begin(b.progress, "unpack images, once")
+	done := progress.Begin(b.steps, "unpack images, once")
 	defer func() { done(err) }()
 	if err := os.MkdirAll(stores, 0o700); err != nil {
 		return err
 	}
-	unlock, err := filelock.Lock(ctx, filepath.Join(stores, ".lock"), "it is unpacking images", b.progress)
+	unlock, err := filelock.Lock(ctx, filepath.Join(stores, ".lock"), "it is unpacking images", b.steps)
 	if err != nil {
 		return err
 	}

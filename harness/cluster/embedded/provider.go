@@ -24,6 +24,7 @@ import (
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/disk"
 	"github.com/canarylab/canarylab/harness/filelock"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // Name is what CLUSTER= calls this provider.
@@ -86,7 +87,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 	if err := p.Check(ctx); err != nil {
 		return nil, err
 	}
-	progress := o.Progress
+	steps := o.Progress
 	began := time.Now().Truncate(time.Second) // Kubernetes' times are in seconds
 	node, err := p.Binaries.Node(ctx)
 	if err != nil {
@@ -107,7 +108,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 	if err := os.MkdirAll(filepath.Dir(string(l)), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder for clusters: %w", err)
 	}
-	unlock, err := p.lock(ctx, name, progress)
+	unlock, err := p.lock(ctx, name, steps)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +141,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 	if err := disk.Require(filepath.Dir(string(l)), needed, "a cluster"); err != nil {
 		return nil, err
 	}
-	bring := &bringUp{provider: p, name: name, layout: l, node: node, programs: programs, progress: progress}
+	bring := &bringUp{provider: p, name: name, layout: l, node: node, programs: programs, steps: steps}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, bring.undo(exists))
@@ -308,8 +309,8 @@ func (p *Provider) reapDead() error {
 }
 
 // lock keeps two canarylabs from changing one cluster at once. The second waits.
-func (p *Provider) lock(ctx context.Context, name string, progress cluster.Progress) (func(), error) {
-	return filelock.Lock(ctx, filepath.Join(p.Home, "clusters", "."+name+".lock"), fmt.Sprintf("it is changing cluster %q", name), progress)
+func (p *Provider) lock(ctx context.Context, name string, steps progress.Progress) (func(), error) {
+	return filelock.Lock(ctx, filepath.Join(p.Home, "clusters", "."+name+".lock"), fmt.Sprintf("it is changing cluster %q", name), steps)
 }
 
 // A Cluster is a running embedded cluster.
@@ -435,14 +436,14 @@ type bringUp struct {
 	name           string
 	layout         layout
 	node, programs string
-	progress       cluster.Progress
+	steps          progress.Progress
 	meta           meta
 	started        *startedNode
 }
 
 // create fills a new state folder.
 func (b *bringUp) create(ctx context.Context, images map[string]v1.Image) (err error) {
-	done := cluster.Begin(b.progress, "certificates and configuration")
+	done := progress.Begin(b.steps, "certificates and configuration")
 	defer func() { done(err) }()
 	l := b.layout
 	if err := os.MkdirAll(string(l), 0o700); err != nil {
@@ -483,7 +484,7 @@ func (b *bringUp) start(ctx context.Context) error {
 	if err := b.layout.writeMeta(b.meta); err != nil {
 		return err
 	}
-	if err := b.started.await(ctx, "kube-apiserver", b.progress); err != nil {
+	if err := b.started.await(ctx, "kube-apiserver", b.steps); err != nil {
 		return err
 	}
 	return b.started.keep()

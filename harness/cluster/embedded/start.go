@@ -16,8 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // namespaces that a node has to itself.
@@ -103,9 +103,9 @@ func startNode(spec nodespec.Spec, noded string, listener *net.TCPListener) (*st
 }
 
 // await returns when the named process of the node is ready. Steps are reported for as long as the creator lives.
-func (n *startedNode) await(ctx context.Context, name string, progress cluster.Progress) error {
+func (n *startedNode) await(ctx context.Context, name string, steps progress.Progress) error {
 	ready := make(chan error, 1)
-	go n.follow(name, progress, ready)
+	go n.follow(name, steps, ready)
 	select {
 	case err := <-ready:
 		return err
@@ -115,7 +115,7 @@ func (n *startedNode) await(ctx context.Context, name string, progress cluster.P
 }
 
 // follow reads the node's events until the node ends. ready gets one value.
-func (n *startedNode) follow(name string, progress cluster.Progress, ready chan<- error) {
+func (n *startedNode) follow(name string, steps progress.Progress, ready chan<- error) {
 	open := map[string]func(error){}
 	failure := errors.New("it ended without a word")
 	events := json.NewDecoder(bufio.NewReader(n.events))
@@ -128,7 +128,7 @@ func (n *startedNode) follow(name string, progress cluster.Progress, ready chan<
 		case e.Error != "":
 			failure = errors.New(e.Error)
 		case !e.Done:
-			open[e.Step] = cluster.Begin(progress, e.Step)
+			open[e.Step] = progress.Begin(steps, e.Step)
 		default:
 			if done := open[e.Step]; done != nil {
 				done(nil)

@@ -7,13 +7,13 @@ import (
 
 	kindlog "sigs.k8s.io/kind/pkg/log"
 
-	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // A logger makes steps of what kind logs: " • Preparing nodes 📦 ..." begins one, " ✓ Preparing nodes 📦" ends it. Everything else is
 // dropped: errors come back as errors.
 type logger struct {
-	progress cluster.Progress
+	steps progress.Progress
 
 	mu   sync.Mutex
 	done func(error)
@@ -64,7 +64,7 @@ func (l *logger) begin(step string) {
 	l.end(nil)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.done = cluster.Begin(l.progress, step)
+	l.done = progress.Begin(l.steps, step)
 }
 
 // end ends the step that goes on, if one does.

@@ -86,7 +86,7 @@ func TestStepsAreMadeOfWhatKindLogs(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := &steps{}
-			tc.log(&logger{progress: s})
+			tc.log(&logger{steps: s})
 			if !slices.Equal(s.all, tc.want) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(s.all, "\n"), strings.Join(tc.want, "\n"))
 			}

@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 
 	"github.com/canarylab/canarylab/harness/artifacts"
-	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/images"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // registryAnswers bounds the question whether kind's own node image can be pulled.
@@ -34,10 +34,10 @@ type nodeImage struct {
 
 // nodeImage decides on the node image and makes sure that the engine has it: the one that was asked for, kind's own if it is there,
 // ours if it was built, kind's own if it can be pulled, or ours.
-func (p *Provider) nodeImage(ctx context.Context, e engine, progress cluster.Progress) (nodeImage, error) {
+func (p *Provider) nodeImage(ctx context.Context, e engine, steps progress.Progress) (nodeImage, error) {
 	if p.NodeImage != "" {
 		if !e.hasImage(ctx, p.NodeImage) {
-			if err := pull(ctx, e, p.NodeImage, progress); err != nil {
+			if err := pull(ctx, e, p.NodeImage, steps); err != nil {
 				return nodeImage{}, fmt.Errorf("--node-image: %w", err)
 			}
 		}
@@ -55,7 +55,7 @@ func (p *Provider) nodeImage(ctx context.Context, e engine, progress cluster.Pro
 	}
 	unreachable := reachable(ctx, official)
 	if unreachable == nil {
-		unreachable = pull(ctx, e, official, progress)
+		unreachable = pull(ctx, e, official, steps)
 		if unreachable == nil {
 			return nodeImage{official, false, "kind's own"}, nil
 		}
@@ -63,7 +63,7 @@ func (p *Provider) nodeImage(ctx context.Context, e engine, progress cluster.Pro
 	if ctx.Err() != nil {
 		return nodeImage{}, ctx.Err()
 	}
-	ref, err := p.BuildNodeImage(ctx, progress)
+	ref, err := p.BuildNodeImage(ctx, steps)
 	if err != nil {
 		return nodeImage{}, fmt.Errorf("%w (and kind's own can't be had: %w)", err, unreachable)
 	}
@@ -121,8 +121,8 @@ func reachable(ctx context.Context, image string) error {
 	return nil
 }
 
-func pull(ctx context.Context, e engine, image string, progress cluster.Progress) (err error) {
-	done := cluster.Begin(progress, "pull "+image)
+func pull(ctx context.Context, e engine, image string, steps progress.Progress) (err error) {
+	done := progress.Begin(steps, "pull "+image)
 	defer func() { done(err) }()
 	_, err = e.output(ctx, "pull", "--quiet", image)
 	return err
@@ -130,7 +130,7 @@ func pull(ctx context.Context, e engine, image string, progress cluster.Progress
 
 // BuildNodeImage builds the node image that kind uses where its own can't be had, loads it into the engine, and returns its
 // reference. One that is there already is not built again; older ones that no container uses are removed.
-func (p *Provider) BuildNodeImage(ctx context.Context, progress cluster.Progress) (_ string, err error) {
+func (p *Provider) BuildNodeImage(ctx context.Context, steps progress.Progress) (_ string, err error) {
 	e, err := p.engine(ctx)
 	if err != nil {
 		return "", err
@@ -142,7 +142,7 @@ func (p *Provider) BuildNodeImage(ctx context.Context, progress cluster.Progress
 	if e.hasImage(ctx, node.Ref) {
 		return node.Ref, nil
 	}
-	done := cluster.Begin(progress, "load the node image into "+string(e))
+	done := progress.Begin(steps, "load the node image into "+string(e))
 	defer func() { done(err) }()
 	image, err := node.Image()
 	if err != nil {

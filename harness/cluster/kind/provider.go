@@ -31,6 +31,7 @@ import (
 	"github.com/canarylab/canarylab/harness/filelock"
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // Name is what CLUSTER= calls this provider.
@@ -188,7 +189,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 }
 
 // create has kind make the cluster. When ctx ends, so does it, and nothing is left.
-func (p *Provider) create(ctx context.Context, e engine, name string, image nodeImage, progress cluster.Progress) error {
+func (p *Provider) create(ctx context.Context, e engine, name string, image nodeImage, steps progress.Progress) error {
 	v1, err := e.cgroupV1(ctx)
 	if err != nil {
 		return err
@@ -199,7 +200,7 @@ func (p *Provider) create(ctx context.Context, e engine, name string, image node
 		return err
 	}
 	defer release()
-	log := &logger{progress: progress}
+	log := &logger{steps: steps}
 	k := e.provider(log)
 	made := make(chan error, 1)
 	go func() {
@@ -493,8 +494,8 @@ func (p *Provider) List(ctx context.Context) ([]cluster.Info, error) {
 }
 
 // lock keeps two canarylabs from changing one cluster at once. The second waits.
-func (p *Provider) lock(ctx context.Context, name string, progress cluster.Progress) (func(), error) {
-	return filelock.Lock(ctx, filepath.Join(p.Home, "kind", "."+name+".lock"), fmt.Sprintf("it is changing cluster %q", name), progress)
+func (p *Provider) lock(ctx context.Context, name string, steps progress.Progress) (func(), error) {
+	return filelock.Lock(ctx, filepath.Join(p.Home, "kind", "."+name+".lock"), fmt.Sprintf("it is changing cluster %q", name), steps)
 }
 
 func (p *Provider) metaFile(name string) string { return filepath.Join(p.dir(name), "meta.json") }

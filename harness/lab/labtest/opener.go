@@ -131,7 +131,7 @@ func (o *Opener) Close() error {
 // Steps prints progress to the standard error: a line for each step that ended.
 type Steps struct{}
 
-// Step implements cluster.Progress.
+// Step implements progress.Progress.
 func (Steps) Step(name string) func(error) {
 	start := time.Now()
 	return func(err error) {
