@@ -90,6 +90,6 @@ readme-pictures: build ## draw the pictures of the README: of a new run of label
 	go run ./reports/html/pictures -out docs "$$run"
 
 clean: down ## remove the cluster, the reports and everything that was built
-	rm -rf bin reports/out $$(bin/canarylab doctor --home)/cache $$(bin/canarylab doctor --home)/imagestores
+	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"
 
 .PHONY: help build deps scenario scenarios list docs up down node-image test vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate readme-pictures clean

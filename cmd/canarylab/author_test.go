@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 
 	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/scenarios"
 )
 
@@ -160,11 +161,11 @@ func TestPlayable(t *testing.T) {
 	s.Phases = append([]harness.Phase{}, s.Phases...)
 	s.Phases[1].Prove = []harness.Proof{harness.Endpoints{Subset: "v3", Want: 1}}
 	err := playable(s)
-	if !errors.Is(err, errUsage) || !strings.Contains(err.Error(), s.Phases[1].Name) {
+	if !errors.Is(err, cluster.ErrUsage) || !strings.Contains(err.Error(), s.Phases[1].Name) {
 		t.Errorf("got %v, want a usage error about phase %q", err, s.Phases[1].Name)
 	}
 	s.Files = fstest.MapFS{}
-	if err := playable(s); !errors.Is(err, errUsage) {
+	if err := playable(s); !errors.Is(err, cluster.ErrUsage) {
 		t.Errorf("without files: got %v, want a usage error", err)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/canarylab/canarylab/harness/cluster"
-	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/lab"
 )
 
@@ -39,23 +38,16 @@ func newUp(g *global) *cobra.Command {
 			}
 			c := l.Cluster()
 			fmt.Fprintf(os.Stderr, "\nCluster %q is running. It is %s: %s.\n", c.Name(), c.Provider(), l.Why())
-			fmt.Fprintf(os.Stderr, "  kubectl --kubeconfig %s get pods -A\n  %s\n", c.Kubeconfig(), downCommand(c))
+			fmt.Fprintf(os.Stderr, "  kubectl --kubeconfig %s get pods -A\n  %s", c.Kubeconfig(), l.DownCommand())
+			if l.Borrowed() {
+				fmt.Fprint(os.Stderr, "   (removes what the lab made there)")
+			}
+			fmt.Fprintln(os.Stderr)
 			return nil
 		},
 	}
 	bringUpFlags(cmd, g)
 	return cmd
-}
-
-// downCommand is what removes a cluster again.
-func downCommand(c cluster.Cluster) string {
-	switch {
-	case c.Provider() == existing.Name:
-		return fmt.Sprintf("canarylab down --cluster existing --context %s --yes   (removes what the lab made there)", c.Name())
-	case c.Name() != lab.DefaultName:
-		return "canarylab down --name " + c.Name()
-	}
-	return "canarylab down"
 }
 
 // bringUpFlags are those of commands that may bring a cluster up.
@@ -180,7 +172,7 @@ func newRBAC() *cobra.Command {
 		Use: "rbac", Short: "Print the rights that a run on an existing cluster needs, as a manifest", Args: noArgs,
 		Example: "  canarylab rbac --user jane | kubectl apply -f -",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			manifest, err := existing.RBAC(user)
+			manifest, err := lab.RBAC(user)
 			if err != nil {
 				return err
 			}

@@ -48,13 +48,9 @@ func newDoctor(g *global) *cobra.Command {
 				}
 				findings = append(findings, finding{what, err == nil, detail})
 			}
-			if engine, err := lab.CheckKind(cmd.Context()); err == nil || g.Cluster == "kind" {
-				add("kind cluster", err, engine+" answers")
-			} else {
-				// Without a container daemon there are embedded clusters.
-				findings = append(findings, finding{"kind cluster", true, "not possible here: no container daemon answers"})
+			for _, c := range lab.Checks(cmd.Context(), g.Options) {
+				add(c.Cluster+" cluster", c.Err, c.Detail)
 			}
-			add("embedded cluster", lab.CheckEmbedded(cmd.Context()), "Linux, root, cgroups and overlay are there")
 			for _, t := range lab.Tools(cmd.Context(), g.Options) {
 				err := t.Err
 				if err != nil {

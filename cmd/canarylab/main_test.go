@@ -39,7 +39,7 @@ func TestExitCodes(t *testing.T) {
 		{errors.New("the lab broke"), 1},
 		{context.Canceled, 1}, // main makes 130 of it, where a signal came
 		{usage("no such flag"), 64},
-		{fmt.Errorf("choose: %w", lab.ErrUnknownCluster), 64},
+		{fmt.Errorf("choose: %w", cluster.ErrUsage), 64},
 		{fmt.Errorf("open: %w", lab.ErrUnavailable), 69},
 		{fmt.Errorf("open: %w", cluster.ErrNotFound), 69},
 		{outcomeError{reports.Inconclusive}, 75},

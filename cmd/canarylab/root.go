@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/lab"
 )
 
@@ -46,8 +47,9 @@ Exit codes: 0 as claimed, 1 the lab broke, 64 usage, 69 no cluster can be had, 7
 	return root
 }
 
+// usage is an error about how the program was called.
 func usage(format string, args ...any) error {
-	return fmt.Errorf("%w: %w", errUsage, fmt.Errorf(format, args...))
+	return fmt.Errorf("%w: %w", cluster.ErrUsage, fmt.Errorf(format, args...))
 }
 
 // noArgs refuses arguments, as a usage error.

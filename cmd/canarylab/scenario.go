@@ -20,6 +20,7 @@ import (
 	"github.com/canarylab/canarylab/harness/authoring"
 	"github.com/canarylab/canarylab/harness/describe"
 	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/harness/lab/labrun"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/github"
@@ -239,7 +240,7 @@ func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, ou
 			if ctx.Err() != nil {
 				break
 			}
-			if s.OwnIstioOnly() && len(l.Labels()) > 0 {
+			if s.OwnIstioOnly() && l.Borrowed() {
 				p.Say("%s is left out: %v", s.Name, harness.ErrOthersIstio)
 				continue
 			}
@@ -316,7 +317,7 @@ func onLab(ctx context.Context, g *global, do func(context.Context, *lab.Lab, *d
 	if l.Cluster().Reused() {
 		p.Say("it was running already")
 	} else {
-		p.Say("it was brought up for this, and stays: %s removes it", downCommand(l.Cluster()))
+		p.Say("it was brought up for this, and stays: %s removes it", l.DownCommand())
 	}
 	release, err := l.Exclusive(ctx)
 	if err != nil {
@@ -344,14 +345,7 @@ func (p *played) page() string {
 
 // play runs s in the lab and renders its report. It comes back in every case once the run has begun.
 func play(ctx context.Context, l *lab.Lab, p *display, s harness.Scenario, out string, loadPods int) (*played, error) {
-	setup, err := l.Setup(ctx)
-	if err != nil {
-		return nil, err
-	}
-	id := loadgen.RunID()
-	dir := harness.RunDir(out, s.Name, id, time.Now())
-	target := harness.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide, Setup: setup}
-	rep, err := harness.Run(ctx, target, s, harness.Options{Dir: dir, ID: id, Progress: p, BringUp: l.BringUp(), LoadPods: loadPods})
+	rep, dir, err := labrun.Play(ctx, l, s, out, harness.Options{Progress: p, LoadPods: loadPods})
 	if rep == nil {
 		return nil, err
 	}
@@ -383,11 +377,11 @@ func outDir(asked string) (string, error) {
 	if asked != "" {
 		return filepath.Abs(asked)
 	}
-	source, err := lab.Source()
+	out, err := lab.Runs()
 	if err != nil {
 		return "", fmt.Errorf("find the folder for reports (or use --out): %w", err)
 	}
-	return filepath.Join(source, "reports", "out"), nil
+	return out, nil
 }
 
 func find(name string) (harness.Scenario, error) {

@@ -15,10 +15,15 @@ import (
 // ErrNotFound is returned by Open for a cluster that does not exist or is not running.
 var ErrNotFound = errors.New("no such cluster")
 
+// ErrUsage is wrapped by errors about options: one that is missing, that is wrong, or that does not go with another.
+var ErrUsage = errors.New("usage")
+
 // A Provider makes and finds the clusters of one sort.
 type Provider interface {
 	// Name is what CLUSTER= and --cluster call the provider.
 	Name() string
+	// Traits are what matters of it to whoever uses its clusters.
+	Traits() Traits
 	// Check tells whether this machine can run such a cluster: nil, or an error that says what is missing and how to
 	// get it.
 	Check(ctx context.Context) error
@@ -35,6 +40,18 @@ type Provider interface {
 	Down(ctx context.Context, name string, keepState bool) error
 	// List returns every cluster of this provider that left a trace on this machine.
 	List(ctx context.Context) ([]Info, error)
+}
+
+// Traits are what providers differ in, as far as somebody has to act on it who does not know which provider it is. What
+// only some can do besides is in small interfaces of those who use it.
+type Traits struct {
+	// Borrowed tells that the clusters are somebody else's and were there before. The lab asks for its rights before it
+	// makes anything there, marks what it makes with Labels, and removes that alone.
+	Borrowed bool
+	// Labels mark the lab's namespaces and the lab's Istio. Nil means that everything in the cluster is the lab's.
+	Labels map[string]string
+	// NeedsImages tells that images have to be built here for pods to have them, which takes compilers and more.
+	NeedsImages bool
 }
 
 // A Cluster is a running Kubernetes API, with a way to bring images onto its nodes.

@@ -198,7 +198,7 @@ func contract(t *testing.T, l *lab.Lab) {
 	if err := k.Exec(ctx, "first", callers[0].Name, "loadgen", []string{"/loadgen", "help"}, nil, nil, &out); err != nil || !strings.Contains(out.String(), "usage") {
 		t.Errorf("exec: got %q (%v)", out.String(), err)
 	}
-	if l.Cluster().Provider() == "existing" {
+	if l.Borrowed() {
 		return
 	}
 	dir := t.TempDir()
@@ -215,17 +215,16 @@ func contract(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// existingContract uses a cluster that runs as an existing one, as a guest with just the printed rights.
+// existingContract borrows a cluster that runs, with just the printed rights.
 func existingContract(t *testing.T, host *lab.Lab) {
-	guest := labtest.Guest(t, host)
-	o := lab.Options{Cluster: "existing", Existing: guest}
+	o := labtest.Borrow(t, host)
 	for want, spoil := range map[string]func(*existing.Access){
 		"--context": func(a *existing.Access) { a.Context = "" },
 		"--yes":     func(a *existing.Access) { a.Confirmed = false },
 	} {
 		bad := o
 		spoil(&bad.Existing)
-		if _, err := lab.Open(t.Context(), bad); !errors.Is(err, existing.ErrUsage) || !strings.Contains(err.Error(), want) {
+		if _, err := lab.Open(t.Context(), bad); !errors.Is(err, cluster.ErrUsage) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want it refused for want of %s", err, want)
 		}
 	}

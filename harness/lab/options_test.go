@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/lab"
 )
@@ -96,7 +97,7 @@ func TestOptionsThatExcludeEachOther(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, lab.ErrUsage) {
+			if !errors.Is(err, cluster.ErrUsage) {
 				t.Fatalf("got %v, want it to wrap ErrUsage", err)
 			}
 			for _, want := range tc.want {

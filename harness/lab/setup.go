@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/canarylab/canarylab/harness/artifacts"
-	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/reports"
@@ -50,8 +49,8 @@ func (l *Lab) istioVersion() string {
 	return fmt.Sprintf("%s (found there: revision %s in %s, image %s)", l.mesh.Version, l.mesh.Revision, l.mesh.Namespace, l.mesh.Image)
 }
 
-// builtIstio is the Istio that the images are built from. The program of a test carries no module list; the source tree's go.mod is what it and the images
-// are made of.
+// builtIstio is the Istio that the images are built from. The program of a test carries no module list; it and the images
+// are made of what the source tree's go.mod says.
 func builtIstio() string {
 	source, err := Source()
 	if err != nil {
@@ -66,7 +65,7 @@ func builtIstio() string {
 
 // ownIstio tells whether the Istio is built from go.mod's.
 func (l *Lab) ownIstio() bool {
-	return !l.istio.released() && (l.provider.Name() != existing.Name || l.istio.Install || strings.HasPrefix(l.mesh.Image, images.Prefix))
+	return !l.istio.released() && (!l.Borrowed() || l.istio.Install || strings.HasPrefix(l.mesh.Image, images.Prefix))
 }
 
 // about says what is particular about the lab, as far as it can matter to what is measured.

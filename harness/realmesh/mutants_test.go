@@ -24,7 +24,7 @@ func TestScenariosCanFail(t *testing.T) {
 			}
 			t.Run(s.Name+"/without its "+what, func(t *testing.T) {
 				l := theLab.Open(t.Context(), t)
-				if s.OwnIstioOnly() && len(l.Labels()) > 0 {
+				if s.OwnIstioOnly() && l.Borrowed() {
 					t.Skip("it takes istiod away, and this one is not the lab's")
 				}
 				mutant := s.Without(i)

@@ -53,6 +53,9 @@ var _ cluster.Provider = (*Provider)(nil)
 // Name implements cluster.Provider.
 func (p *Provider) Name() string { return Name }
 
+// Traits implements cluster.Provider.
+func (p *Provider) Traits() cluster.Traits { return cluster.Traits{NeedsImages: true} }
+
 // meta is what the state folder says of itself.
 type meta struct {
 	Schema int `json:"schema"`

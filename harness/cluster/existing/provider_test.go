@@ -173,7 +173,7 @@ func TestAClusterHasToBeNamedAndConfirmed(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			p := &Provider{Home: t.TempDir(), Access: tc.access}
 			err := p.Check(t.Context())
-			if !errors.Is(err, ErrUsage) {
+			if !errors.Is(err, cluster.ErrUsage) {
 				t.Fatalf("got %v, want it to wrap ErrUsage", err)
 			}
 			for _, want := range tc.want {
@@ -185,7 +185,7 @@ func TestAClusterHasToBeNamedAndConfirmed(t *testing.T) {
 				"Up":   second(p.Up(t.Context(), "", cluster.Options{})),
 				"Open": second(p.Open(t.Context(), "")), "Down": p.Down(t.Context(), "", false),
 			} {
-				if !errors.Is(got, ErrUsage) {
+				if !errors.Is(got, cluster.ErrUsage) {
 					t.Errorf("%s: got %v, want the same", what, got)
 				}
 			}
@@ -202,13 +202,30 @@ func TestAClusterHasToBeNamedAndConfirmed(t *testing.T) {
 	}
 }
 
+// Compilers are needed where the lab makes the images, and only there.
+func TestImagesAreNeededWhereTheyArePushed(t *testing.T) {
+	for _, tc := range []struct {
+		access Access
+		want   bool
+	}{
+		{Access{}, false},
+		{Access{Repository: "registry.example.com/team"}, true},
+		{Access{Repository: "registry.example.com/team", Tag: "1a2b"}, false},
+	} {
+		traits := (&Provider{Access: tc.access}).Traits()
+		if traits.NeedsImages != tc.want || !traits.Borrowed || traits.Labels[label] != labelValue {
+			t.Errorf("%+v: got %+v, want it borrowed, and images needed: %t", tc.access, traits, tc.want)
+		}
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 func TestTheKubeconfigIsWhereKubectlLooks(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	t.Setenv("KUBECONFIG", empty)
 	p := &Provider{Access: Access{Context: "test", Confirmed: true}}
-	if err := p.Check(t.Context()); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "none ("+empty+")") {
+	if err := p.Check(t.Context()); !errors.Is(err, cluster.ErrUsage) || !strings.Contains(err.Error(), "none ("+empty+")") {
 		t.Errorf("got %v, want an error that says where it looked", err)
 	}
 	t.Setenv("KUBECONFIG", empty+string(os.PathListSeparator)+kubeconfig(t, "https://test.example.com"))
@@ -331,7 +348,7 @@ func TestOpenRemembersTheCluster(t *testing.T) {
 func TestOpenSaysThatNobodyAnswers(t *testing.T) {
 	p := use(t, &api{broken: true}, Access{})
 	_, err := p.Open(t.Context(), "")
-	if err == nil || !strings.Contains(err.Error(), "the API server of context test") || errors.Is(err, ErrUsage) {
+	if err == nil || !strings.Contains(err.Error(), "the API server of context test") || errors.Is(err, cluster.ErrUsage) {
 		t.Errorf("got %v, want an error about the API server", err)
 	}
 	if found, err := filepath.Glob(filepath.Join(p.Home, "existing", "*")); err != nil || len(found) > 0 {
@@ -341,10 +358,10 @@ func TestOpenSaysThatNobodyAnswers(t *testing.T) {
 
 func TestDownDeletesNothingButTheLabs(t *testing.T) {
 	a := &api{namespaces: map[string]map[string]string{
-		"label-mismatch":  {guestLabel: guestValue, "app.kubernetes.io/managed-by": "canarylab"},
-		"weighted":        {guestLabel: guestValue},
+		"label-mismatch":  {label: labelValue, "app.kubernetes.io/managed-by": "canarylab"},
+		"weighted":        {label: labelValue},
 		"somebody-elses":  {"app.kubernetes.io/managed-by": "canarylab"},
-		"almost":          {guestLabel: "embedded"},
+		"almost":          {label: "embedded"},
 		"kube-system":     nil,
 		"without-a-label": {},
 	}}
@@ -379,9 +396,9 @@ func TestDownDeletesNothingButTheLabs(t *testing.T) {
 }
 
 func TestDownCantKeepState(t *testing.T) {
-	a := &api{namespaces: map[string]map[string]string{"label-mismatch": {guestLabel: guestValue}}}
+	a := &api{namespaces: map[string]map[string]string{"label-mismatch": {label: labelValue}}}
 	p := use(t, a, Access{})
-	if err := p.Down(t.Context(), "", true); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "--keep-state") {
+	if err := p.Down(t.Context(), "", true); !errors.Is(err, cluster.ErrUsage) || !strings.Contains(err.Error(), "--keep-state") {
 		t.Errorf("got %v, want an error about the flag", err)
 	}
 	if len(a.asked) > 0 || len(a.namespaces) != 1 {

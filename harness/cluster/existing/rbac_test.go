@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
@@ -40,7 +41,7 @@ func TestRBACGrantsWhatTheRulesSay(t *testing.T) {
 		if err := errors.Join(yaml.UnmarshalStrict(docs[0], &role), yaml.UnmarshalStrict(docs[1], &binding)); err != nil {
 			t.Fatalf("%s: got %v:\n%s", tc.user, err, manifest)
 		}
-		if role.Kind != "ClusterRole" || role.APIVersion != "rbac.authorization.k8s.io/v1" || !reflect.DeepEqual(role.Rules, Rules()) {
+		if role.Kind != "ClusterRole" || role.APIVersion != "rbac.authorization.k8s.io/v1" || !reflect.DeepEqual(role.Rules, rules()) {
 			t.Errorf("%s: got %+v, want the rules", tc.user, role)
 		}
 		if len(binding.Subjects) != 1 || binding.Subjects[0] != tc.want || binding.Kind != "ClusterRoleBinding" {
@@ -55,7 +56,7 @@ func TestRBACGrantsWhatTheRulesSay(t *testing.T) {
 	}
 	for _, bad := range []string{"system:serviceaccount:", "system:serviceaccount:ci", "system:serviceaccount::runner",
 		"system:serviceaccount:ci:"} {
-		if _, err := RBAC(bad); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), bad) {
+		if _, err := RBAC(bad); !errors.Is(err, cluster.ErrUsage) || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%s: got %v, want an error that says how a service account is written", bad, err)
 		}
 	}
@@ -81,7 +82,7 @@ func TestRulesReachForEveryManifest(t *testing.T) {
 		files = append(files, found...)
 	}
 	may := func(verb, group, resource string) bool {
-		return slices.ContainsFunc(Rules(), func(r rbacv1.PolicyRule) bool {
+		return slices.ContainsFunc(rules(), func(r rbacv1.PolicyRule) bool {
 			return slices.Contains(r.APIGroups, group) && slices.Contains(r.Resources, resource) && slices.Contains(r.Verbs, verb)
 		})
 	}
@@ -117,8 +118,8 @@ func TestRulesReachForEveryManifest(t *testing.T) {
 			t.Errorf("got no rule for %s of %s in %q, want one", c.verb, c.resource, c.group)
 		}
 	}
-	for _, r := range Rules() {
-		// Permitted looks at one group, and "*" is more than anybody needs.
+	for _, r := range rules() {
+		// permitted looks at one group, and "*" is more than anybody needs.
 		if len(r.APIGroups) != 1 || slices.Contains(slices.Concat(r.APIGroups, r.Resources, r.Verbs), "*") {
 			t.Errorf("got the rule %+v, want one group, and no asterisk", r)
 		}
@@ -139,11 +140,11 @@ func client(t *testing.T, a *api) *kube.Client {
 
 func TestRightsAreAskedForBeforeAnythingIsMade(t *testing.T) {
 	a := &api{}
-	if err := Permitted(t.Context(), client(t, a), Rules()); err != nil {
+	if err := permitted(t.Context(), client(t, a), rules()); err != nil {
 		t.Errorf("got %v, want none", err)
 	}
 	var want []string
-	for _, r := range Rules() {
+	for _, r := range rules() {
 		for _, resource := range r.Resources {
 			for _, verb := range r.Verbs {
 				want = append(want, verb+" "+r.APIGroups[0]+"/"+resource)
@@ -167,23 +168,23 @@ func TestRightsThatAreMissingAreNamed(t *testing.T) {
 	a := &api{denied: map[string]bool{
 		"patch /namespaces": true, "create /namespaces": true, "get /pods/exec": true, "watch networking.istio.io/sidecars": true,
 	}}
-	err := Permitted(t.Context(), client(t, a), Rules())
-	if !errors.Is(err, ErrForbidden) {
-		t.Fatalf("got %v, want ErrForbidden", err)
+	err := permitted(t.Context(), client(t, a), rules())
+	if !errors.Is(err, errForbidden) {
+		t.Fatalf("got %v, want errForbidden", err)
 	}
 	if want := ": namespaces (create, patch), pods/exec (get), sidecars.networking.istio.io (watch)"; !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %q, want %q", err, want)
 	}
-	err = Permitted(t.Context(), client(t, &api{denied: map[string]bool{"* */*": true}}), Everything())
-	if !errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), "anything") {
+	err = permitted(t.Context(), client(t, &api{denied: map[string]bool{"* */*": true}}), everything())
+	if !errors.Is(err, errForbidden) || !strings.Contains(err.Error(), "anything") {
 		t.Errorf("got %v, want it found out who may not do everything", err)
 	}
 }
 
 // Not to know is not to be allowed.
 func TestRightsThatCantBeAskedFor(t *testing.T) {
-	err := Permitted(t.Context(), client(t, &api{broken: true}), Rules())
-	if err == nil || errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), "is allowed") {
+	err := permitted(t.Context(), client(t, &api{broken: true}), rules())
+	if err == nil || errors.Is(err, errForbidden) || !strings.Contains(err.Error(), "is allowed") {
 		t.Errorf("got %v, want an error that says what was asked", err)
 	}
 }

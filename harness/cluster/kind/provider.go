@@ -68,6 +68,9 @@ var _ cluster.Provider = (*Provider)(nil)
 // Name implements cluster.Provider.
 func (p *Provider) Name() string { return Name }
 
+// Traits implements cluster.Provider.
+func (p *Provider) Traits() cluster.Traits { return cluster.Traits{NeedsImages: true} }
+
 // meta is what is remembered of a cluster.
 type meta struct {
 	Schema int `json:"schema"`

@@ -12,7 +12,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/lab"
-	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/harness/lab/labrun"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/render"
@@ -66,21 +66,15 @@ func (o *Opener) Try(ctx context.Context) (*lab.Lab, error) {
 // Opened tells whether the lab is open.
 func (o *Opener) Opened() bool { return o.lab != nil }
 
-// Play plays s in the lab once, and leaves its folder with the other runs', with the report in every format. Of the options, those that say where the
-// run is kept are set here, and so is its progress where there is none.
+// Play plays s in the lab once, and leaves its folder with the other runs', with the report in every format. Where options
+// have no progress, it is printed.
 func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (*reports.Report, error) {
 	t.Helper()
 	l := o.Open(ctx, t)
-	setup, err := l.Setup(ctx)
+	out, err := lab.Runs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := lab.Source()
-	if err != nil {
-		t.Fatal(err)
-	}
-	options.ID, options.BringUp = loadgen.RunID(), l.BringUp()
-	options.Dir = harness.RunDir(filepath.Join(source, "reports", "out"), s.Name, options.ID, time.Now())
 	if options.Progress == nil {
 		options.Progress = Steps{}
 	}
@@ -89,17 +83,17 @@ func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, opt
 		t.Fatal(err)
 	}
 	defer release()
-	t.Logf("report: file://%s", filepath.Join(options.Dir, html.File))
-	target := harness.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide, Setup: setup}
-	rep, err := harness.Run(ctx, target, s, options)
-	if rep != nil {
-		b, unread := os.ReadFile(filepath.Join(options.Dir, reports.ReportFile))
-		_, _, unrendered := render.All(options.Dir)
-		if err := errors.Join(unread, unrendered); err != nil {
-			t.Error(err)
-		} else if err := schema.Check(b); err != nil {
-			t.Error(err)
-		}
+	rep, dir, err := labrun.Play(ctx, l, s, out, options)
+	if rep == nil {
+		return nil, err
+	}
+	t.Logf("report: file://%s", filepath.Join(dir, html.File))
+	b, unread := os.ReadFile(filepath.Join(dir, reports.ReportFile))
+	_, _, unrendered := render.All(dir)
+	if err := errors.Join(unread, unrendered); err != nil {
+		t.Error(err)
+	} else if err := schema.Check(b); err != nil {
+		t.Error(err)
 	}
 	return rep, err
 }

@@ -39,7 +39,7 @@ func Residue(t testing.TB, k *kube.Client, m mesh.Installed) []string {
 	}
 	webhooks, err := k.Kubernetes().AdmissionregistrationV1().ValidatingWebhookConfigurations().List(t.Context(), metav1.ListOptions{})
 	if apierrors.IsForbidden(err) {
-		// A guest may not see them, and can't have changed them.
+		// A borrower may not see them, and can't have changed them.
 		webhooks, err = &admissionv1.ValidatingWebhookConfigurationList{}, nil
 	}
 	if err != nil {

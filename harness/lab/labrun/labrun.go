@@ -1,0 +1,33 @@
+// Package labrun plays scenarios in a lab.
+package labrun
+
+import (
+	"context"
+	"time"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports"
+)
+
+// Target is the lab's cluster, as a run works on it.
+func Target(ctx context.Context, l *lab.Lab) (harness.Cluster, error) {
+	setup, err := l.Setup(ctx)
+	return harness.Cluster{
+		Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide, Setup: setup,
+	}, err
+}
+
+// Play plays s in the lab, in a folder of its own below out, whose path it returns. Play sets ID, Dir and BringUp of o. Its
+// report and error are those of harness.Run.
+func Play(ctx context.Context, l *lab.Lab, s harness.Scenario, out string, o harness.Options) (*reports.Report, string, error) {
+	target, err := Target(ctx, l)
+	if err != nil {
+		return nil, "", err
+	}
+	o.ID, o.BringUp = loadgen.RunID(), l.BringUp()
+	o.Dir = harness.RunDir(out, s.Name, o.ID, time.Now())
+	rep, err := harness.Run(ctx, target, s, o)
+	return rep, o.Dir, err
+}
