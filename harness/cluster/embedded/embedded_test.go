@@ -122,7 +122,7 @@ func TestKubeconfigVerifiesTheServer(t *testing.T) {
 
 func TestSpecNamesWhatIsThere(t *testing.T) {
 	l := newLayout(t)
-	spec := l.spec("lab", "canarylab-lab", "node", "/bin-folder", nil)
+	spec := nodePlan{l, "node", "/bin-folder"}.spec("lab", "canarylab-lab", nil)
 	known := map[string]bool{}
 	for _, p := range spec.Processes {
 		known[p.Name] = true

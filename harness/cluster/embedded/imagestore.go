@@ -32,15 +32,15 @@ const keptStores = 2
 // seed gives a new cluster a containerd store that has the images already. It is prepared once per set of images, by a
 // containerd in namespaces of its own, and then handed to each cluster as hard links: unpacking takes seconds, links
 // take milliseconds. Sharing is safe, because containerd never writes to a stored blob or a committed snapshot.
-func (p *Provider) seed(ctx context.Context, b *bringUp, set map[string]v1.Image) error {
-	digest, err := images.Digest(set)
+func (b *bringUp) seed(ctx context.Context) error {
+	digest, err := images.Digest(b.images)
 	if err != nil {
 		return err
 	}
-	stores := filepath.Join(p.Home, "imagestores")
+	stores := filepath.Join(b.provider.Home, "imagestores")
 	store := filepath.Join(stores, digest+"-"+filepath.Base(b.node))
 	if _, err := os.Stat(store); errors.Is(err, os.ErrNotExist) {
-		if err := p.prepareStore(ctx, b, set, stores, store); err != nil {
+		if err := b.prepareStore(ctx, stores, store); err != nil {
 			return err
 		}
 	} else if err != nil {
@@ -49,12 +49,12 @@ func (p *Provider) seed(ctx context.Context, b *bringUp, set map[string]v1.Image
 	if err := linkTree(filepath.Join(store, "containerd"), b.layout.path("containerd")); err != nil {
 		return fmt.Errorf("hand the prepared images to the cluster: %w", err)
 	}
-	b.meta.Images, err = images.Configs(set)
+	b.meta.Images, err = images.Configs(b.images)
 	return err
 }
 
 // prepareStore unpacks the images once.
-func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]v1.Image, stores, store string) (err error) {
+func (b *bringUp) prepareStore(ctx context.Context, stores, store string) (err error) {
 	done := progress.Begin(b.steps, "unpack images, once")
 	defer func() { done(err) }()
 	if err := os.MkdirAll(stores, 0o700); err != nil {
@@ -85,10 +85,11 @@ func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]
 		return err
 	}
 	defer listener.Close()
-	cgroup := p.cgroup(filepath.Base(tmp))
-	full := l.spec("images", cgroup, "images", b.node, []string{b.node, b.programs})
-	full.Processes = slices.DeleteFunc(full.Processes, func(p nodespec.Process) bool { return p.Name != "containerd" })
-	node, err := startNode(full, filepath.Join(b.programs, "noded"), listener)
+	cgroup := b.provider.cgroup(filepath.Base(tmp))
+	plan := nodePlan{l, "images", b.node}
+	spec := plan.spec("images", cgroup, []string{b.node, b.programs})
+	spec.Processes = []nodespec.Process{plan.containerd()}
+	node, err := startNode(spec, filepath.Join(b.programs, "noded"), listener)
 	if err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]
 	if err := node.await(ctx, "containerd", nil); err != nil {
 		return err
 	}
-	if err := importImages(ctx, filepath.Join(b.node, "ctr"), node.process.Pid, set); err != nil {
+	if err := importImages(ctx, filepath.Join(b.node, "ctr"), node.process.Pid, b.images); err != nil {
 		return err
 	}
 	node.kill()

@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -164,49 +162,4 @@ func (n *startedNode) kill() {
 	_ = n.process.Kill()
 	_, _ = n.process.Wait()
 	n.control.Close()
-}
-
-// cgroupBusy is how long a cgroup may stay busy after its last process was killed.
-const cgroupBusy = 5 * time.Second
-
-// reapCgroups removes the folders of a dead cluster's pods, which the kernel leaves behind, in every hierarchy.
-func reapCgroups(name string) error {
-	tops, err := filepath.Glob(filepath.Join("/sys/fs/cgroup", "*", name))
-	if err != nil {
-		return err
-	}
-	tops = append(tops, filepath.Join("/sys/fs/cgroup", name))
-	var errs []error
-	for _, top := range tops {
-		errs = append(errs, removeCgroup(top))
-	}
-	return errors.Join(errs...)
-}
-
-// removeCgroup removes one tree of cgroups, leaves first.
-func removeCgroup(top string) error {
-	var dirs []string
-	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			dirs = append(dirs, path)
-		}
-		return nil // whatever vanishes meanwhile is what is wanted
-	})
-	if err != nil {
-		return err
-	}
-	deadline := time.Now().Add(cgroupBusy)
-	for i := len(dirs) - 1; i >= 0; i-- {
-		for {
-			err := unix.Rmdir(dirs[i])
-			if err == nil || errors.Is(err, unix.ENOENT) {
-				break
-			}
-			if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
-				return fmt.Errorf("remove the cgroup %s: %w", dirs[i], err)
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-	}
-	return nil
 }
