@@ -1,12 +1,12 @@
 package embedded
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +14,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"golang.org/x/sys/unix"
 
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
@@ -150,18 +148,9 @@ func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error
 	if err != nil {
 		return err
 	}
-	want, err := images.Configs(set)
-	if err != nil {
+	missing, digests, err := images.Missing(set, m.Images)
+	if err != nil || len(missing) == 0 {
 		return err
-	}
-	missing := map[string]v1.Image{}
-	for ref, digest := range want {
-		if m.Images[ref] != digest {
-			missing[ref] = set[ref]
-		}
-	}
-	if len(missing) == 0 {
-		return nil
 	}
 	node, err := c.provider.Binaries.Node(ctx)
 	if err != nil {
@@ -173,35 +162,23 @@ func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error
 	if m.Images == nil {
 		m.Images = map[string]string{}
 	}
-	for ref := range missing {
-		m.Images[ref] = want[ref]
-	}
+	maps.Copy(m.Images, digests) // others are there still
 	return c.layout.writeMeta(m)
 }
 
 // importImages streams the images into the containerd of the node whose PID 1 is given. Its socket is in the node's own
 // /run, which the host reaches through /proc.
 func importImages(ctx context.Context, ctr string, pid int, set map[string]v1.Image) error {
-	tags := make(map[name.Tag]v1.Image, len(set))
-	for ref, image := range set {
-		// A name without a registry, such as canarylab/x:dev, is stored as docker.io's, and kubelet asks for the same.
-		tag, err := name.NewTag(ref)
-		if err != nil {
-			return fmt.Errorf("the reference %q: %w", ref, err)
-		}
-		tags[tag] = image
+	archive, err := images.Archive(ctx, set)
+	if err != nil {
+		return err
 	}
+	defer archive.Close()
 	socket := fmt.Sprintf("/proc/%d/root%s", pid, nodeconf.Socket)
 	cmd := exec.CommandContext(ctx, ctr, "--address", socket, "--namespace", "k8s.io", "images", "import", "-")
-	r, w := io.Pipe()
-	cmd.Stdin = r
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	go func() { w.CloseWithError(tarball.MultiWrite(tags, w)) }()
-	err := cmd.Run()
-	r.CloseWithError(errors.New("ctr ended"))
-	if err != nil {
-		return fmt.Errorf("import images into the node: %w: %s", err, strings.TrimSpace(out.String()))
+	cmd.Stdin = archive
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("import images into the node: %w: %s", err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }

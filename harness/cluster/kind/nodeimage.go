@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 
 	"github.com/canarylab/canarylab/harness/artifacts"
@@ -148,15 +146,12 @@ func (p *Provider) BuildNodeImage(ctx context.Context, steps progress.Progress) 
 	if err != nil {
 		return "", err
 	}
-	tag, err := name.NewTag(node.Ref)
+	archive, err := images.Archive(ctx, map[string]v1.Image{node.Ref: image})
 	if err != nil {
 		return "", err
 	}
-	r, w := io.Pipe()
-	go func() { w.CloseWithError(tarball.MultiWrite(map[name.Tag]v1.Image{tag: image}, w)) }()
-	err = e.load(ctx, r)
-	r.CloseWithError(errors.New("the load ended"))
-	if err != nil {
+	defer archive.Close()
+	if err := e.load(ctx, archive); err != nil {
 		return "", fmt.Errorf("load the node image: %w", err)
 	}
 	p.prune(ctx, e, node.Ref)
