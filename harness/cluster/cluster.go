@@ -75,6 +75,12 @@ type Cluster interface {
 	About() []string
 }
 
+// A Logger is a Cluster that can hand out its own logs.
+type Logger interface {
+	// Logs copies the logs of the cluster's programs into dir, which exists.
+	Logs(ctx context.Context, dir string) error
+}
+
 // Options are for Up.
 type Options struct {
 	// Progress is told of every step; nil means nobody is.

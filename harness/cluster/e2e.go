@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"k8s.io/client-go/rest"
@@ -163,18 +165,18 @@ func (e *E2E) LoadImageArchive(ctx context.Context, path string, _ ...string) er
 	if e.cluster == nil {
 		return fmt.Errorf("cluster %q: %w", e.name, ErrNotFound)
 	}
-	manifest, err := tarball.LoadManifest(opener(path))
+	manifest, err := tarball.LoadManifest(func() (io.ReadCloser, error) { return os.Open(path) })
 	if err != nil {
 		return fmt.Errorf("read the image archive %s: %w", path, err)
 	}
 	images := map[string]v1.Image{}
 	for _, descriptor := range manifest {
 		for _, ref := range descriptor.RepoTags {
-			tag, err := parseTag(ref)
+			tag, err := name.NewTag(ref)
 			if err != nil {
 				return fmt.Errorf("read the image archive %s: %w", path, err)
 			}
-			if images[ref], err = tarball.ImageFromPath(path, tag); err != nil {
+			if images[ref], err = tarball.ImageFromPath(path, &tag); err != nil {
 				return fmt.Errorf("read %s from the image archive %s: %w", ref, path, err)
 			}
 		}

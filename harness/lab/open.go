@@ -148,12 +148,6 @@ func (l *Lab) images(ctx context.Context, set map[string]v1.Image) error {
 	return err
 }
 
-// rendered are Istio's manifests, or why there are none.
-type rendered struct {
-	manifests mesh.Manifests
-	err       error
-}
-
 // installMesh loads the images, awaits the node and installs Istio, side by side where they do not depend on each
 // other. The ingress gateway goes on starting.
 func (l *Lab) installMesh(ctx context.Context, set map[string]v1.Image) error {
@@ -173,12 +167,6 @@ func (l *Lab) installMesh(ctx context.Context, set map[string]v1.Image) error {
 			options.Hub, options.Tag = split(l.cluster.Reference(images.Pilot))
 		}
 	}
-	// Rendering needs no cluster: it goes on beside the node's start.
-	render := make(chan rendered, 1)
-	go func() {
-		m, err := mesh.Render(options)
-		render <- rendered{m, err}
-	}()
 	g, within := errgroup.WithContext(bounded)
 	if !l.Borrowed() {
 		g.Go(func() error { return l.images(within, set) })
@@ -189,12 +177,13 @@ func (l *Lab) installMesh(ctx context.Context, set map[string]v1.Image) error {
 		done(err)
 		return err
 	})
-	var istio rendered
-	g.Go(func() error {
-		if istio = <-render; istio.err != nil {
-			return istio.err
+	var istio mesh.Manifests
+	g.Go(func() (err error) {
+		// Rendering needs no cluster: it goes on beside the node's start.
+		if istio, err = mesh.Render(options); err != nil {
+			return err
 		}
-		return mesh.InstallCore(within, l.kube, istio.manifests, l.timer)
+		return mesh.InstallCore(within, l.kube, istio, l.timer)
 	})
 	if err := g.Wait(); err != nil {
 		return err
@@ -206,7 +195,7 @@ func (l *Lab) installMesh(ctx context.Context, set map[string]v1.Image) error {
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, readyWithin)
 		defer cancel()
-		l.gateway <- mesh.InstallGateway(ctx, l.kube, istio.manifests, l.timer)
+		l.gateway <- mesh.InstallGateway(ctx, l.kube, istio, l.timer)
 	}()
 	return nil
 }

@@ -1,17 +1,15 @@
 package lab
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/prometheus/procfs"
 
 	"github.com/canarylab/canarylab/harness/artifacts"
 	"github.com/canarylab/canarylab/harness/images"
@@ -112,21 +110,15 @@ func Version() string {
 
 // memory is the machine's in bytes, 0 where it can't be told.
 func memory() uint64 {
-	raw, err := os.ReadFile("/proc/meminfo")
+	fs, err := procfs.NewDefaultFS()
 	if err != nil {
 		return 0
 	}
-	lines := bufio.NewScanner(bytes.NewReader(raw))
-	for lines.Scan() {
-		if rest, ok := strings.CutPrefix(lines.Text(), "MemTotal:"); ok {
-			kb, err := strconv.ParseUint(strings.Fields(rest)[0], 10, 64)
-			if err != nil {
-				return 0
-			}
-			return kb << 10
-		}
+	info, err := fs.Meminfo()
+	if err != nil || info.MemTotalBytes == nil {
+		return 0
 	}
-	return 0
+	return *info.MemTotalBytes
 }
 
 func kernel() string {
