@@ -15,7 +15,8 @@ import (
 	"github.com/canarylab/canarylab/scenarios"
 )
 
-// sourceTree has the command line find a copy of the catalogue as its source tree, and returns the folder of the scenarios.
+// sourceTree has the command line find a copy of the catalogue as its source tree, and returns the folder of
+// the scenarios.
 func sourceTree(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -73,7 +74,8 @@ func TestCheckReadsTheSourceTree(t *testing.T) {
 	dir := sourceTree(t)
 	replace(t, filepath.Join(dir, "label-mismatch", "2-canary.yaml"), "weight: 90", "wieght: 90")
 	out, code, err := run(t, "scenario", "check", "label-mismatch", "header-routing")
-	if want := "scenarios/label-mismatch/2-canary.yaml:30: unknown field spec.http[0].route[0].wieght: did you mean weight?\nheader-routing: ok\n"; out != want {
+	if want := "scenarios/label-mismatch/2-canary.yaml:30: unknown field spec.http[0].route[0].wieght: did you mean " +
+		"weight?\nheader-routing: ok\n"; out != want {
 		t.Errorf("got %q, want %q", out, want)
 	}
 	if code != 64 || err == nil || !strings.Contains(err.Error(), "there is 1 mistake") {
@@ -82,7 +84,8 @@ func TestCheckReadsTheSourceTree(t *testing.T) {
 
 	out, code, _ = run(t, "scenario", "check", "label-mismatch", "-o", "json")
 	var found []checked
-	if err := json.Unmarshal([]byte(out), &found); err != nil || code != 64 || len(found) != 1 || len(found[0].Problems) != 1 {
+	if err := json.Unmarshal([]byte(out), &found); err != nil || code != 64 || len(found) != 1 ||
+		len(found[0].Problems) != 1 {
 		t.Errorf("got %q, exit code %d (%v), want one problem as JSON", out, code, err)
 	}
 }
@@ -106,11 +109,13 @@ func TestCheckPointsToThePhase(t *testing.T) {
 		at, rest, _ := strings.Cut(line, ": phase ")
 		n := 0
 		for i, l := range lines {
-			if _, name, ok := strings.Cut(l, "Name:"); ok && strings.Contains(rest, "("+strings.Trim(name, " \",")+")") {
+			if _, name, ok := strings.Cut(l, "Name:"); ok &&
+				strings.Contains(rest, "("+strings.Trim(name, " \",")+")") {
 				n = i + 1
 			}
 		}
-		if want := "scenarios/label_mismatch.go:" + strconv.Itoa(n); at != want || !strings.Contains(rest, `no file has a subset of my-service "v2"`) {
+		if want := "scenarios/label_mismatch.go:" + strconv.Itoa(n); at != want ||
+			!strings.Contains(rest, `no file has a subset of my-service "v2"`) {
 			t.Errorf("got %q, want %s and an unknown subset", line, want)
 		}
 	}
@@ -125,7 +130,9 @@ func TestNewWritesAScenario(t *testing.T) {
 	if code != 0 {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"scenarios/my-story/1-baseline.yaml\n", "scenarios/my_story.go\n", "README.md\n", "make scenario NAME=my-story"} {
+	for _, want := range []string{
+		"scenarios/my-story/1-baseline.yaml\n", "scenarios/my_story.go\n", "README.md\n", "make scenario NAME=my-story",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("got %q, want %q in it", out, want)
 		}
@@ -138,14 +145,16 @@ func TestNewWritesAScenario(t *testing.T) {
 		t.Errorf("a second time: got exit code %d (%v), want 64", code, err)
 	}
 	// It is not in this program yet.
-	if _, code, err := run(t, "scenario", "check", "my-story"); code != 64 || !strings.Contains(err.Error(), "make build") {
+	if _, code, err := run(t, "scenario", "check", "my-story"); code != 64 ||
+		!strings.Contains(err.Error(), "make build") {
 		t.Errorf("check: got exit code %d (%v), want 64 and a word on building", code, err)
 	}
 }
 
 func TestNewWantsASourceTree(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if _, code, err := run(t, "scenario", "new", "my-story"); code != 64 || !strings.Contains(err.Error(), "CANARYLAB_SOURCE") {
+	if _, code, err := run(t, "scenario", "new", "my-story"); code != 64 ||
+		!strings.Contains(err.Error(), "CANARYLAB_SOURCE") {
 		t.Errorf("got exit code %d (%v), want 64 and where a tree is looked for", code, err)
 	}
 }

@@ -28,7 +28,8 @@ func openLab(ctx context.Context, g *global, p *display) (*lab.Lab, error) {
 func newUp(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "up", Short: "Bring a cluster with Istio up, and leave it running", Args: noArgs,
-		Long: "Up builds what is missing (once), brings a cluster with Istio up and leaves it running.\nA cluster that runs already is found and completed.",
+		Long: `Up builds what is missing (once), brings a cluster with Istio up and leaves it running.
+A cluster that runs already is found and completed.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p := newDisplay(os.Stderr)
 			l, err := openLab(cmd.Context(), g, p)
@@ -53,14 +54,28 @@ func newUp(g *global) *cobra.Command {
 // bringUpFlags are those of commands that may bring a cluster up.
 func bringUpFlags(cmd *cobra.Command, g *global) {
 	flags := cmd.Flags()
-	flags.StringVar(&g.NodeImage, "node-image", g.NodeImage, "kind: node image (default: kind's own, or one built here; environment: CANARYLAB_NODE_IMAGE)")
-	flags.BoolVar(&g.Retain, "retain", g.Retain, "kind: keep a node that could not be brought up, for a look (environment: CANARYLAB_RETAIN=1)")
-	flags.StringVar(&g.Istio.Hub, "istio-hub", g.Istio.Hub, "use Istio's released images of this hub (environment: CANARYLAB_ISTIO_HUB)")
-	flags.StringVar(&g.Istio.Tag, "istio-tag", g.Istio.Tag, "use Istio's released images with this tag (environment: CANARYLAB_ISTIO_TAG)")
-	flags.BoolVar(&g.Istio.Install, "install-istio", g.Istio.Install, "existing: install an Istio, where there is none (environment: CANARYLAB_INSTALL_ISTIO=1)")
-	flags.StringVar(&g.Istio.Revision, "istio-revision", g.Istio.Revision, "existing: revision of Istio, or tag of one (default: the one that injects by default; environment: CANARYLAB_ISTIO_REVISION)")
-	flags.StringVar(&g.Existing.Repository, "image-repository", g.Existing.Repository, "existing: push the lab's images below this repository, for the nodes to pull (environment: CANARYLAB_IMAGE_REPOSITORY)")
-	flags.StringVar(&g.Existing.Tag, "image-tag", g.Existing.Tag, "existing: the images are in the repository already, under this tag (environment: CANARYLAB_IMAGE_TAG)")
+	flags.StringVar(&g.NodeImage, "node-image", g.NodeImage,
+		"kind: node image (default: kind's own, or one built here; environment: CANARYLAB_NODE_IMAGE)")
+	flags.BoolVar(&g.Retain, "retain", g.Retain,
+		"kind: keep a node that could not be brought up, for a look (environment: CANARYLAB_RETAIN=1)")
+	flags.StringVar(&g.Istio.Hub, "istio-hub", g.Istio.Hub,
+		"use Istio's released images of this hub (environment: CANARYLAB_ISTIO_HUB)")
+	flags.StringVar(&g.Istio.Tag, "istio-tag", g.Istio.Tag,
+		"use Istio's released images with this tag (environment: CANARYLAB_ISTIO_TAG)")
+	flags.BoolVar(&g.Istio.Install, "install-istio", g.Istio.Install,
+		"existing: install an Istio, where there is none (environment: CANARYLAB_INSTALL_ISTIO=1)")
+	flags.StringVar(
+		&g.Istio.Revision, "istio-revision", g.Istio.Revision,
+		"existing: revision of Istio, or tag of one (default: the one that injects by default; environment: "+
+			"CANARYLAB_ISTIO_REVISION)",
+	)
+	flags.StringVar(
+		&g.Existing.Repository, "image-repository", g.Existing.Repository,
+		"existing: push the lab's images below this repository, for the nodes to pull (environment: "+
+			"CANARYLAB_IMAGE_REPOSITORY)",
+	)
+	flags.StringVar(&g.Existing.Tag, "image-tag", g.Existing.Tag,
+		"existing: the images are in the repository already, under this tag (environment: CANARYLAB_IMAGE_TAG)")
 }
 
 func newDown(g *global) *cobra.Command {
@@ -131,7 +146,8 @@ func newLogs(g *global) *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use: "logs", Short: "Export the logs of a cluster's node and of the lab's pods", Args: noArgs,
-		Long: "Logs copies what the programs of the cluster's node logged, and what the pods of Istio and of the scenarios logged,\ninto a folder. It also works on a kind node that could not be brought up and was retained.",
+		Long: `Logs copies what the programs of the cluster's node logged, and what the pods of Istio and of the
+scenarios logged, into a folder. It also works on a kind node that could not be brought up and was retained.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := filepath.Abs(out)
 			if err != nil {
@@ -180,6 +196,7 @@ func newRBAC() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&user, "user", "canarylab", "who gets the rights: a user's name, or system:serviceaccount:NAMESPACE:NAME")
+	cmd.Flags().StringVar(&user, "user", "canarylab",
+		"who gets the rights: a user's name, or system:serviceaccount:NAMESPACE:NAME")
 	return cmd
 }

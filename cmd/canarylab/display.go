@@ -105,8 +105,8 @@ func (p *display) Close() {
 	p.bars.Wait()
 }
 
-// liveWidth keeps a live line on one line of the terminal, beside the spinner. It is that of a usual terminal where the terminal
-// does not say how wide it is.
+// liveWidth keeps a live line on one line of the terminal, beside the spinner. It is that of a usual terminal
+// where the terminal does not say how wide it is.
 func liveWidth(f *os.File) int {
 	width, _, err := term.GetSize(int(f.Fd()))
 	if err != nil || width < 40 {

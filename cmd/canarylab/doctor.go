@@ -105,9 +105,13 @@ func newVersion() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the versions of canarylab and of what it runs", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := versions{lab.Version(), mesh.Version(), artifacts.EnvoyVersion(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			v := versions{
+				lab.Version(), mesh.Version(), artifacts.EnvoyVersion(), runtime.Version(),
+				runtime.GOOS + "/" + runtime.GOARCH,
+			}
 			return o.print(cmd.OutOrStdout(), v, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "canarylab %s\nIstio     %s\nEnvoy     %s\nGo        %s %s\n", v.Canarylab, v.Istio, v.Envoy, v.Go, v.Platform)
+				_, err := fmt.Fprintf(w, "canarylab %s\nIstio     %s\nEnvoy     %s\nGo        %s %s\n", v.Canarylab,
+					v.Istio, v.Envoy, v.Go, v.Platform)
 				return err
 			})
 		},

@@ -168,7 +168,8 @@ func TestProgressInALog(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	if len(lines) != 3 || !strings.Contains(lines[0], "second: failed") || !strings.Contains(lines[1], "first (") || !strings.Contains(lines[2], "a word") {
+	if len(lines) != 3 || !strings.Contains(lines[0], "second: failed") || !strings.Contains(lines[1], "first (") ||
+		!strings.Contains(lines[2], "a word") {
 		t.Errorf("got lines %q, want one for each step and the word", lines)
 	}
 	if strings.Contains(string(text), "\x1b") {

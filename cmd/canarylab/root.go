@@ -33,15 +33,23 @@ Exit codes: 0 as claimed, 1 the lab broke, 64 usage, 69 no cluster can be had, 7
 		Version: lab.Version(),
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&g.Cluster, "cluster", g.Cluster, "kind of cluster: auto, embedded, kind or existing (environment: CLUSTER)")
+	flags.StringVar(&g.Cluster, "cluster", g.Cluster,
+		"kind of cluster: auto, embedded, kind or existing (environment: CLUSTER)")
 	flags.StringVar(&g.Name, "name", g.Name, "name of the cluster (environment: CANARYLAB_NAME)")
-	flags.StringVar(&g.Existing.Kubeconfig, "kubeconfig", g.Existing.Kubeconfig, "existing: file to read (default: where kubectl looks; environment: CANARYLAB_KUBECONFIG)")
-	flags.StringVar(&g.Existing.Context, "context", g.Existing.Context, "existing: context of the kubeconfig; there is no default (environment: CANARYLAB_CONTEXT)")
-	flags.BoolVar(&g.Existing.Confirmed, "yes", g.Existing.Confirmed, "existing: yes, make namespaces and load on that cluster (environment: CANARYLAB_YES=1)")
-	flags.BoolVar(&g.Existing.ExecPlugins, "allow-exec-plugins", g.Existing.ExecPlugins, "existing: let the kubeconfig run programs for its credentials (environment: CANARYLAB_ALLOW_EXEC_PLUGINS=1)")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage("%w; see %s --help", err, cmd.CommandPath()) })
+	flags.StringVar(&g.Existing.Kubeconfig, "kubeconfig", g.Existing.Kubeconfig,
+		"existing: file to read (default: where kubectl looks; environment: CANARYLAB_KUBECONFIG)")
+	flags.StringVar(&g.Existing.Context, "context", g.Existing.Context,
+		"existing: context of the kubeconfig; there is no default (environment: CANARYLAB_CONTEXT)")
+	flags.BoolVar(&g.Existing.Confirmed, "yes", g.Existing.Confirmed,
+		"existing: yes, make namespaces and load on that cluster (environment: CANARYLAB_YES=1)")
+	flags.BoolVar(&g.Existing.ExecPlugins, "allow-exec-plugins", g.Existing.ExecPlugins,
+		"existing: let the kubeconfig run programs for its credentials (environment: CANARYLAB_ALLOW_EXEC_PLUGINS=1)")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%w; see %s --help", err, cmd.CommandPath())
+	})
 	root.AddCommand(
-		newUp(&g), newDown(&g), newStatus(&g), newDoctor(&g), newKubeconfig(&g), newLogs(&g), newNodeImage(&g), newRBAC(),
+		newUp(&g), newDown(&g), newStatus(&g), newDoctor(&g), newKubeconfig(&g), newLogs(&g), newNodeImage(&g),
+		newRBAC(),
 		newScenario(&g), newReport(), newCompare(), newBundle(), newVersion(),
 	)
 	return root

@@ -41,10 +41,10 @@ func newScenarioRun(g *global) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use: "run NAME...", Short: "Play scenarios and report what happened", ValidArgsFunction: completeScenarios,
-		Long: `Run plays a scenario on the running cluster, or brings one up first and leaves it running. The report goes to
-stdout and, with everything that was recorded, into a folder of its own, in every format that canarylab report has.
-Of several scenarios, one after the other, only a table goes to stdout; it is kept beside their folders too, with
-one JUnit file of all.
+		Long: `Run plays a scenario on the running cluster, or brings one up first and leaves it running. The report
+goes to stdout and, with everything that was recorded, into a folder of its own, in every format that
+canarylab report has. Of several scenarios, one after the other, only a table goes to stdout; it is kept
+beside their folders too, with one JUnit file of all.
 
 In a job of GitHub Actions each run is shown in the step's summary, and what did not pass as annotations.`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -52,7 +52,8 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 				return usage("%s wants names or --all and --label, got both", cmd.CommandPath())
 			}
 			if !all && len(args) == 0 {
-				return usage("%s wants the name of a scenario, or --all; canarylab scenario list shows them", cmd.CommandPath())
+				return usage("%s wants the name of a scenario, or --all; canarylab scenario list shows them",
+					cmd.CommandPath())
 			}
 			return nil
 		},
@@ -79,7 +80,8 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 		},
 	}
 	p.add(cmd)
-	cmd.Flags().StringVar(&p.out, "out", "", "folder for the run's own folder (default: reports/out of the source tree)")
+	cmd.Flags().StringVar(&p.out, "out", "",
+		"folder for the run's own folder (default: reports/out of the source tree)")
 	cmd.Flags().IntVar(&p.loadPods, "load-pods", 1, "pods that share the load")
 	cmd.Flags().BoolVar(&all, "all", false, "play every scenario")
 	fullFlag(cmd, &p.full)

@@ -21,7 +21,8 @@ import (
 
 func newScenario(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "scenario", Short: "List, describe, run and write canary stories"}
-	cmd.AddCommand(newScenarioList(), newScenarioDescribe(), newScenarioRun(g), newScenarioCheck(), newScenarioNew(), newScenarioDocs())
+	cmd.AddCommand(newScenarioList(), newScenarioDescribe(), newScenarioRun(g), newScenarioCheck(), newScenarioNew(),
+		newScenarioDocs())
 	return cmd
 }
 
@@ -70,7 +71,9 @@ func newScenarioList() *cobra.Command {
 
 // labelFlag adds the flag that selects scenarios.
 func labelFlag(cmd *cobra.Command, label *string) {
-	cmd.Flags().StringVar(label, "label", "", fmt.Sprintf("only scenarios with this label: %s or %s", harness.Core, harness.Slow))
+	cmd.Flags().StringVar(label, "label", "", fmt.Sprintf(
+		"only scenarios with this label: %s or %s", harness.Core, harness.Slow,
+	))
 }
 
 // labeled are the scenarios with a label.
@@ -85,7 +88,8 @@ func labeled(label string) ([]harness.Scenario, error) {
 func newScenarioDescribe() *cobra.Command {
 	var o output
 	cmd := &cobra.Command{
-		Use: "describe NAME", Short: "Tell what a scenario does and claims", Args: oneScenario, ValidArgsFunction: completeScenarios,
+		Use: "describe NAME", Short: "Tell what a scenario does and claims", Args: oneScenario,
+		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := find(args[0])
 			if err != nil {
@@ -95,7 +99,9 @@ func newScenarioDescribe() *cobra.Command {
 				return describe.Page(cmd.OutOrStdout(), s)
 			}
 			d := describe.Of(s)
-			return o.print(cmd.OutOrStdout(), d, func(w io.Writer) error { return describe.Text(w, d, textOptions().Width) })
+			return o.print(cmd.OutOrStdout(), d, func(w io.Writer) error {
+				return describe.Text(w, d, textOptions().Width)
+			})
 		},
 	}
 	o.add(cmd)
@@ -106,7 +112,9 @@ func newScenarioDescribe() *cobra.Command {
 func newScenarioDocs() *cobra.Command {
 	return &cobra.Command{
 		Use: "docs", Short: "Bring the documentation of the scenarios in the source tree up to date", Args: noArgs,
-		Long: "Docs writes the README's tables and the page of each scenario (docs/scenarios) anew, as the scenarios are, and says which of them\nchanged. The table of results is that of the newest run of all scenarios in reports/out, if there is one.",
+		Long: `Docs writes the README's tables and the page of each scenario (docs/scenarios) anew, as the scenarios
+are, and says which of them changed. The table of results is that of the newest run of all scenarios in
+reports/out, if there is one.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			source, err := lab.Source()
 			if err != nil {
@@ -137,7 +145,8 @@ func chosen(names []string, label string) ([]harness.Scenario, error) {
 	return list, nil
 }
 
-// textOptions are those of the terminal. What is no terminal gets the same text everywhere: in UTF-8, without colors, 100 columns wide.
+// textOptions are those of the terminal. What is no terminal gets the same text everywhere: in UTF-8, without
+// colors, 100 columns wide.
 func textOptions() reports.TextOptions {
 	o := reports.TextOptions{Color: colored(os.Stdout)}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
@@ -146,8 +155,8 @@ func textOptions() reports.TextOptions {
 	return o
 }
 
-// utf8Locale tells whether a terminal is to be sent UTF-8: not where the locale says otherwise. Where nothing says anything, as in many a container,
-// terminals of today do.
+// utf8Locale tells whether a terminal is to be sent UTF-8: not where the locale says otherwise. Where nothing
+// says anything, as in many a container, terminals of today do.
 func utf8Locale(env func(string) string) bool {
 	locale := strings.ToLower(cmp.Or(env("LC_ALL"), env("LC_CTYPE"), env("LANG")))
 	return locale == "" || strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")
@@ -171,7 +180,8 @@ func oneScenario(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 {
 		return nil
 	}
-	return usage("%s wants the name of one scenario, got %q; canarylab scenario list shows them", cmd.CommandPath(), args)
+	return usage("%s wants the name of one scenario, got %q; canarylab scenario list shows them", cmd.CommandPath(),
+		args)
 }
 
 func completeScenarios(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -104,7 +104,8 @@ func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
 	return dir, nil
 }
 
-// build makes r in a folder beside dir and renames it when it is whole: a build that is cut short leaves no half result.
+// build makes r in a folder beside dir and renames it when it is whole: a build that is cut short leaves no
+// half result.
 func (s *Store) build(ctx context.Context, r Recipe, dir string) (err error) {
 	step := "build " + r.Name
 	done := progress.Begin(s.Progress, step)
@@ -218,7 +219,8 @@ func once(f func(context.Context) (string, error)) func(context.Context) (string
 func goVersion(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION", "GOARCH").Output()
 	if err != nil {
-		return "", fmt.Errorf("ask go for its version (Debian: apt-get install golang, or a newer one by hand): %w", err)
+		return "", fmt.Errorf("ask go for its version (Debian: apt-get install golang, or a newer one by hand): %w",
+			err)
 	}
 	return string(out), nil
 }

@@ -71,7 +71,8 @@ type Cluster interface {
 	Reference(image string) string
 	// Reused tells whether Up found the cluster running.
 	Reused() bool
-	// About says what is particular about the cluster, a sentence each, as far as it can matter to what is measured on it.
+	// About says what is particular about the cluster, a sentence each, as far as it can matter to what is
+	// measured on it.
 	About() []string
 }
 

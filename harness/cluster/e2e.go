@@ -67,7 +67,9 @@ func (e *E2E) WithOpts(opts ...types.ClusterOpts) types.E2EClusterProvider {
 }
 
 func (e *E2E) refuse(format string, args ...any) *E2E {
-	e.refused = errors.Join(e.refused, fmt.Errorf("the %s provider does not know "+format, append([]any{e.provider.Name()}, args...)...))
+	e.refused = errors.Join(e.refused, fmt.Errorf(
+		"the %s provider does not know "+format, append([]any{e.provider.Name()}, args...)...,
+	))
 	return e
 }
 
@@ -112,7 +114,8 @@ func (e *E2E) GenerateKubeconfig(args ...string) (string, error) {
 		return "", fmt.Errorf("cluster %q: %w", e.name, ErrNotFound)
 	}
 	if len(args) > 0 {
-		return "", fmt.Errorf("the %s provider makes one kubeconfig, without arguments; got %q", e.provider.Name(), args)
+		return "", fmt.Errorf("the %s provider makes one kubeconfig, without arguments; got %q", e.provider.Name(),
+			args)
 	}
 	return e.cluster.Kubeconfig(), nil
 }
@@ -157,7 +160,8 @@ func (e *E2E) KubernetesRestConfig() *rest.Config {
 
 // LoadImage implements types.E2EClusterProviderWithImageLoader. There is no daemon to take an image from by name.
 func (e *E2E) LoadImage(_ context.Context, image string, _ ...string) error {
-	return fmt.Errorf("load image %s: the %s provider takes archives: docker save it, and call LoadImageArchive", image, e.provider.Name())
+	return fmt.Errorf("load image %s: the %s provider takes archives: docker save it, and call LoadImageArchive", image,
+		e.provider.Name())
 }
 
 // LoadImageArchive implements types.E2EClusterProviderWithImageLoader for what docker save writes.

@@ -2,7 +2,8 @@ package cluster
 
 import "github.com/canarylab/canarylab/harness/progress"
 
-// These moved to package progress. They stay until harness and harness/mesh, which are rebuilt meanwhile, name them there.
+// These moved to package progress. They stay until harness and harness/mesh, which are rebuilt meanwhile, name
+// them there.
 type (
 	// Progress is progress.Progress.
 	Progress = progress.Progress

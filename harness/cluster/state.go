@@ -43,8 +43,8 @@ func WriteState(file string, v any) error {
 	return WriteFile(file, raw)
 }
 
-// WriteFile makes the file raw, for its owner alone, and its folder where there is none. A reader sees the old file or the
-// new one, never a part.
+// WriteFile makes the file raw, for its owner alone, and its folder where there is none. A reader sees the old
+// file or the new one, never a part.
 func WriteFile(file string, raw []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err

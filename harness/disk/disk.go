@@ -24,7 +24,8 @@ func Require(dir string, need uint64, what string) error {
 		return err
 	}
 	if free < need {
-		return fmt.Errorf("%s has %.1f GB free, and %s needs up to %.1f GB: make room, or set CANARYLAB_HOME to a folder on a larger disk",
+		return fmt.Errorf("%s has %.1f GB free, and %s needs up to %.1f GB: make room, or set CANARYLAB_HOME to a "+
+			"folder on a larger disk",
 			dir, float64(free)/1e9, what, float64(need)/1e9)
 	}
 	return nil

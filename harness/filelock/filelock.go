@@ -14,9 +14,9 @@ import (
 // lookEvery is how often a lock that is taken is tried again.
 const lookEvery = 20 * time.Millisecond
 
-// Lock takes the lock of the file at path, which is made if need be, and returns how to let go of it. The kernel lets go
-// with the process, however it ends. If another process holds the lock, progress (which may be nil) is told that what is
-// being waited for, and Lock waits until ctx ends.
+// Lock takes the lock of the file at path, which is made if need be, and returns how to let go of it. The
+// kernel lets go with the process, however it ends. If another process holds the lock, progress (which may be
+// nil) is told that what is being waited for, and Lock waits until ctx ends.
 func Lock(ctx context.Context, path, what string, steps progress.Progress) (unlock func(), err error) {
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	release := func() { _ = lock.Close() } // closing lets go; there is nothing to do about a failure
@@ -36,8 +36,8 @@ func Lock(ctx context.Context, path, what string, steps progress.Progress) (unlo
 	return release, nil
 }
 
-// Share takes the lock of the file at path together with others that share it, and returns how to let go of it. It waits for
-// whoever holds it alone.
+// Share takes the lock of the file at path together with others that share it, and returns how to let go of it.
+// It waits for whoever holds it alone.
 func Share(ctx context.Context, path string) (unlock func(), err error) {
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	if _, err := lock.TryRLockContext(ctx, lookEvery); err != nil {

@@ -79,12 +79,17 @@ func specs(ctx context.Context, b Binaries, which Which) (map[string]spec, error
 // programSpecs are the images of the lab's own programs.
 func programSpecs(programs string) map[string]spec {
 	single := func(dir, name, user string) spec {
-		return spec{files: map[string]string{"/" + name: filepath.Join(dir, name)}, entrypoint: []string{"/" + name}, user: user}
+		return spec{
+			files: map[string]string{"/" + name: filepath.Join(dir, name)}, entrypoint: []string{"/" + name},
+			user: user,
+		}
 	}
 	return map[string]spec{
 		SampleApp: single(programs, "sampleapp", "65532:65532"),
 		LoadGen: {
-			files:      map[string]string{"/loadgen": filepath.Join(programs, "loadgen"), "/vegeta": filepath.Join(programs, "vegeta")},
+			files: map[string]string{
+				"/loadgen": filepath.Join(programs, "loadgen"), "/vegeta": filepath.Join(programs, "vegeta"),
+			},
 			entrypoint: []string{"/loadgen"}, user: "65532:65532",
 		},
 		AccessLog: single(programs, "accesslog", "65532:65532"),

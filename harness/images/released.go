@@ -32,15 +32,16 @@ func fetch(ctx context.Context, reference string) (string, v1.Image, error) {
 		return "", nil, err
 	}
 	platform := v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
-	image, err := remote.Image(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithPlatform(platform))
+	image, err := remote.Image(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain),
+		remote.WithPlatform(platform))
 	if err != nil {
 		return "", nil, fmt.Errorf("fetch %s: %w", ref, err)
 	}
 	return ref.String(), image, nil
 }
 
-// ReleasedPrometheus returns the official image of the same release, <hub>/prometheus:<release>, keyed as BuildPrometheus does: for pods
-// the two are one. It is read from the registry when it is needed.
+// ReleasedPrometheus returns the official image of the same release, <hub>/prometheus:<release>, keyed as
+// BuildPrometheus does: for pods the two are one. It is read from the registry when it is needed.
 func ReleasedPrometheus(ctx context.Context, s PrometheusStore, hub string) (map[string]v1.Image, error) {
 	release, err := s.PrometheusVersion()
 	if err != nil {

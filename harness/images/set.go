@@ -44,9 +44,11 @@ func Configs(images map[string]v1.Image) (map[string]string, error) {
 	return m, nil
 }
 
-// Missing returns the images of set that have lacks, which has digests of configurations by reference, and the digests of
-// set.
-func Missing(set map[string]v1.Image, have map[string]string) (missing map[string]v1.Image, digests map[string]string, err error) {
+// Missing returns the images of set that have lacks, which has digests of configurations by reference, and the
+// digests of set.
+func Missing(set map[string]v1.Image, have map[string]string) (
+	missing map[string]v1.Image, digests map[string]string, err error,
+) {
 	if digests, err = Configs(set); err != nil {
 		return nil, nil, err
 	}

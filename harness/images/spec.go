@@ -70,7 +70,9 @@ func (s spec) build(below ...v1.Layer) (v1.Image, error) {
 	}
 	config = config.DeepCopy()
 	config.OS, config.Architecture = "linux", runtime.GOARCH
-	config.Config = v1.Config{Entrypoint: s.entrypoint, User: s.user, Env: []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}}
+	config.Config = v1.Config{Entrypoint: s.entrypoint, User: s.user, Env: []string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	}}
 	return mutate.ConfigFile(image, config)
 }
 
@@ -97,7 +99,9 @@ func (s spec) write(w io.Writer) error {
 		}
 	}
 	for _, dir := range slices.Sorted(maps.Keys(folders)) {
-		if err := t.WriteHeader(&tar.Header{Name: strings.TrimPrefix(dir, "/") + "/", Typeflag: tar.TypeDir, Mode: folders[dir], ModTime: epoch}); err != nil {
+		if err := t.WriteHeader(&tar.Header{
+			Name: strings.TrimPrefix(dir, "/") + "/", Typeflag: tar.TypeDir, Mode: folders[dir], ModTime: epoch,
+		}); err != nil {
 			return err
 		}
 	}
@@ -107,7 +111,10 @@ func (s spec) write(w io.Writer) error {
 		}
 	}
 	for _, name := range contents {
-		header := &tar.Header{Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(s.contents[name])), ModTime: epoch}
+		header := &tar.Header{
+			Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(s.contents[name])),
+			ModTime: epoch,
+		}
 		if err := t.WriteHeader(header); err != nil {
 			return err
 		}
@@ -116,7 +123,10 @@ func (s spec) write(w io.Writer) error {
 		}
 	}
 	for _, name := range links {
-		header := &tar.Header{Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeSymlink, Linkname: s.links[name], Mode: 0o777, ModTime: epoch}
+		header := &tar.Header{
+			Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeSymlink, Linkname: s.links[name], Mode: 0o777,
+			ModTime: epoch,
+		}
 		if err := t.WriteHeader(header); err != nil {
 			return err
 		}
@@ -137,7 +147,9 @@ func addFile(t *tar.Writer, name, from string) error {
 	if err != nil {
 		return err
 	}
-	header := &tar.Header{Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeReg, Mode: 0o755, Size: info.Size(), ModTime: epoch}
+	header := &tar.Header{
+		Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeReg, Mode: 0o755, Size: info.Size(), ModTime: epoch,
+	}
 	if err := t.WriteHeader(header); err != nil {
 		return err
 	}

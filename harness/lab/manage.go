@@ -24,8 +24,8 @@ func (o Options) managed() ([]cluster.Provider, Options, error) {
 	return providers, o, err
 }
 
-// Down removes a cluster; with keepState what the next Open can continue from stays. One that does not exist is no error.
-// Of a borrowed cluster, Down removes what the lab made.
+// Down removes a cluster; with keepState what the next Open can continue from stays. One that does not exist is
+// no error. Of a borrowed cluster, Down removes what the lab made.
 func Down(ctx context.Context, o Options, keepState bool) error {
 	providers, o, err := o.managed()
 	if err != nil {

@@ -212,7 +212,8 @@ func MeshOptions() mesh.Options {
 	return mesh.Options{Hub: "canarylab", Tag: "dev", Gateway: true}
 }
 
-// E2E returns a provider for suites written for e2e-framework: a bare cluster, without Istio, of the kind that o asks for.
+// E2E returns a provider for suites written for e2e-framework: a bare cluster, without Istio, of the kind that
+// o asks for.
 func E2E(ctx context.Context, o Options) (types.E2EClusterProvider, error) {
 	o, err := o.withDefaults()
 	if err != nil {

@@ -97,8 +97,8 @@ func (o Options) validate() error {
 		errs = append(errs, errors.New("--istio-hub and --istio-tag go together"))
 	}
 	if borrowed && o.Istio.released() && !o.Istio.Install {
-		errs = append(errs, errors.New(
-			"--istio-hub is for an Istio that is installed: add --install-istio, or leave it out and the one that is there is used"))
+		errs = append(errs, errors.New("--istio-hub is for an Istio that is installed: add --install-istio, or "+
+			"leave it out and the one that is there is used"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("%w: %w", cluster.ErrUsage, err)

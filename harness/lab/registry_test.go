@@ -14,7 +14,9 @@ import (
 func TestClustersThatCantBeHad(t *testing.T) {
 	t.Setenv("CANARYLAB_HOME", t.TempDir())
 	t.Setenv("PATH", t.TempDir()) // no docker, podman or nerdctl, whatever this machine has
-	for kind, want := range map[string]error{"docker": cluster.ErrUsage, "kind": lab.ErrUnavailable, "existing": cluster.ErrUsage} {
+	for kind, want := range map[string]error{
+		"docker": cluster.ErrUsage, "kind": lab.ErrUnavailable, "existing": cluster.ErrUsage,
+	} {
 		if _, err := lab.Open(t.Context(), lab.Options{Cluster: kind}); !errors.Is(err, want) {
 			t.Errorf("Open %s: got %v, want %v", kind, err, want)
 		}

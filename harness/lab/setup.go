@@ -29,8 +29,9 @@ func (l *Lab) Setup(ctx context.Context) (reports.Setup, error) {
 	}
 	return reports.Setup{
 		Provider: l.provider.Name(), Why: l.why, Cluster: l.cluster.Name(), Reused: l.cluster.Reused(),
-		Kubernetes: strings.TrimPrefix(server.GitVersion, "v"), Istio: l.istioVersion(), Canarylab: Version(), About: about,
-		CPUs: runtime.NumCPU(), Memory: memory(), Kernel: kernel(),
+		Kubernetes: strings.TrimPrefix(server.GitVersion, "v"), Istio: l.istioVersion(), Canarylab: Version(),
+		About: about,
+		CPUs:  runtime.NumCPU(), Memory: memory(), Kernel: kernel(),
 	}, nil
 }
 
@@ -44,11 +45,12 @@ func (l *Lab) istioVersion() string {
 	case l.ownIstio():
 		return fmt.Sprintf("%s (revision %s)", builtIstio(), l.mesh.Revision)
 	}
-	return fmt.Sprintf("%s (found there: revision %s in %s, image %s)", l.mesh.Version, l.mesh.Revision, l.mesh.Namespace, l.mesh.Image)
+	return fmt.Sprintf("%s (found there: revision %s in %s, image %s)", l.mesh.Version, l.mesh.Revision,
+		l.mesh.Namespace, l.mesh.Image)
 }
 
-// builtIstio is the Istio that the images are built from. The program of a test carries no module list; it and the images
-// are made of what the source tree's go.mod says.
+// builtIstio is the Istio that the images are built from. The program of a test carries no module list; it and
+// the images are made of what the source tree's go.mod says.
 func builtIstio() string {
 	source, err := Source()
 	if err != nil {
@@ -74,10 +76,15 @@ func (l *Lab) about(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if !whole {
-		all = append(all, "Istio's analysis sees the scenario's namespace alone: this user may not read the whole cluster.")
+		all = append(all,
+			"Istio's analysis sees the scenario's namespace alone: this user may not read the whole cluster.")
 	}
 	if l.ownIstio() {
-		all = append(all, "Envoy is the upstream release, without Istio's own filters: istio_requests_total is missing; response flags, access logs and Envoy's statistics are there.")
+		all = append(
+			all,
+			"Envoy is the upstream release, without Istio's own filters: istio_requests_total is missing; response "+
+				"flags, access logs and Envoy's statistics are there.",
+		)
 	}
 	return all, nil
 }

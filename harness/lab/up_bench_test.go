@@ -88,7 +88,8 @@ func tryRequest(ctx context.Context, k *kube.Client) error {
 	in, end := io.Pipe() // stdin has to stay open for as long as the load is to go on
 	defer end.Close()
 	go func() { _, _ = end.Write(plan.Bytes()) }()
-	if err := k.Exec(ctx, "first", pods[0].Name, "loadgen", []string{"/loadgen", "attack"}, in, &answer, &stderr); err != nil {
+	attack := []string{"/loadgen", "attack"}
+	if err := k.Exec(ctx, "first", pods[0].Name, "loadgen", attack, in, &answer, &stderr); err != nil {
 		return fmt.Errorf("%w: %s", err, stderr.String())
 	}
 	answered := false
@@ -183,7 +184,8 @@ func printMedians(order []string, took map[string][]time.Duration) {
 	for _, name := range order {
 		d := took[name]
 		m := median(d)
-		fmt.Fprintf(t, "%.2f s\t%.2f s\t%.2f s\t%.0f %%\t  %s\n", m.Seconds(), slices.Min(d).Seconds(), slices.Max(d).Seconds(), 100*m.Seconds()/total.Seconds(), name)
+		fmt.Fprintf(t, "%.2f s\t%.2f s\t%.2f s\t%.0f %%\t  %s\n", m.Seconds(), slices.Min(d).Seconds(),
+			slices.Max(d).Seconds(), 100*m.Seconds()/total.Seconds(), name)
 	}
 	t.Flush()
 }

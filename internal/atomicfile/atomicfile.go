@@ -9,14 +9,14 @@ import (
 	"path/filepath"
 )
 
-// WriteFile makes the file at path, with perm, of what write writes. The content reaches the disk before the file takes its
-// name. If anything fails, path is as it was, and nothing is left beside it.
+// WriteFile makes the file at path, with perm, of what write writes. The content reaches the disk before the
+// file takes its name. If anything fails, path is as it was, and nothing is left beside it.
 func WriteFile(path string, perm fs.FileMode, write func(io.Writer) error) error {
 	return create(path, perm, write, os.Rename)
 }
 
-// WriteNew is WriteFile for a path where no file may be. The error wraps fs.ErrExist if there is one, also one that came
-// there meanwhile.
+// WriteNew is WriteFile for a path where no file may be. The error wraps fs.ErrExist if there is one, also one
+// that came there meanwhile.
 func WriteNew(path string, perm fs.FileMode, write func(io.Writer) error) error {
 	if _, err := os.Lstat(path); err == nil {
 		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}

@@ -11,6 +11,6 @@ var (
 // Is tells whether name is in kebab case: lower-case letters and digits, with single dashes between them.
 func Is(name string) bool { return kebab.MatchString(name) }
 
-// IsLabel tells whether name is in kebab case and begins with a letter. Kubernetes takes such a name for a namespace, and
-// also where it wants a DNS label (RFC 1035); the length is the caller's to judge.
+// IsLabel tells whether name is in kebab case and begins with a letter. Kubernetes takes such a name for a
+// namespace, and also where it wants a DNS label (RFC 1035); the length is the caller's to judge.
 func IsLabel(name string) bool { return label.MatchString(name) }

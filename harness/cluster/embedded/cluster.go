@@ -42,7 +42,8 @@ func (c *Cluster) Ready(ctx context.Context) error {
 		return false, nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait until node %s is ready: %w; last seen: %s; its log is %s", hostname(c.name), err, last, c.layout.path("log", "kubelet.log"))
+		return fmt.Errorf("wait until node %s is ready: %w; last seen: %s; its log is %s", hostname(c.name), err, last,
+			c.layout.path("log", "kubelet.log"))
 	}
 	return nil
 }
@@ -92,7 +93,8 @@ func (c *Cluster) Reference(image string) string { return image }
 // About implements cluster.Cluster.
 func (c *Cluster) About() []string {
 	return []string{
-		"The node is made of namespaces of this machine. CoreDNS is a process of the node; on a kind cluster it runs as pods.",
+		"The node is made of namespaces of this machine. CoreDNS is a process of the node; on a kind cluster it " +
+			"runs as pods.",
 		"The node has no way out: nothing in it reaches anything but itself.",
 	}
 }

@@ -12,21 +12,27 @@ import (
 // writeConfigs writes what the node's programs read.
 func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 	kubelet := map[string]any{
-		"apiVersion":     "kubelet.config.k8s.io/v1beta1",
-		"kind":           "KubeletConfiguration",
-		"authentication": map[string]any{"anonymous": map[string]any{"enabled": false}, "webhook": map[string]any{"enabled": true}, "x509": map[string]any{"clientCAFile": l.pki("ca.crt")}},
-		"authorization":  map[string]any{"mode": "Webhook"},
-		"tlsCertFile":    l.pki("kubelet.crt"), "tlsPrivateKeyFile": l.pki("kubelet.key"),
+		"apiVersion": "kubelet.config.k8s.io/v1beta1",
+		"kind":       "KubeletConfiguration",
+		"authentication": map[string]any{
+			"anonymous": map[string]any{"enabled": false}, "webhook": map[string]any{"enabled": true},
+			"x509": map[string]any{"clientCAFile": l.pki("ca.crt")},
+		},
+		"authorization": map[string]any{"mode": "Webhook"},
+		"tlsCertFile":   l.pki("kubelet.crt"), "tlsPrivateKeyFile": l.pki("kubelet.key"),
 		"containerRuntimeEndpoint": "unix://" + nodeconf.Socket,
 		"clusterDNS":               []string{nodeIP}, "clusterDomain": "cluster.local",
 		"resolvConf":   "", // the node has no way out, so pods get no upstream resolver
-		"cgroupDriver": "cgroupfs", "cgroupRoot": "/" + cgroup, "cgroupsPerQOS": true, "enforceNodeAllocatable": []string{},
-		"failCgroupV1": false, "failSwapOn": false,
+		"cgroupDriver": "cgroupfs", "cgroupRoot": "/" + cgroup, "cgroupsPerQOS": true,
+		"enforceNodeAllocatable": []string{},
+		"failCgroupV1":           false, "failSwapOn": false,
 		"podLogsDir": l.path("pods-log"),
 		// Rotation would cut a log that is being followed.
 		"containerLogMaxSize": "1Gi", "containerLogMaxFiles": 2,
 		// The host's disk is the user's business: a fuller disk must not evict the lab's pods or its only images.
-		"evictionHard":                map[string]string{"nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"},
+		"evictionHard": map[string]string{
+			"nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%",
+		},
 		"imageGCHighThresholdPercent": 100,
 		"serializeImagePulls":         false,
 		"makeIPTablesUtilChains":      false, // kube-proxy speaks nftables; the iptables program is not needed
@@ -38,12 +44,16 @@ func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 	}
 	proxy := map[string]any{
 		"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",
-		"clientConnection": map[string]any{"kubeconfig": l.path("pki", "kube-proxy.kubeconfig"), "qps": 200, "burst": 400},
+		"clientConnection": map[string]any{
+			"kubeconfig": l.path("pki", "kube-proxy.kubeconfig"), "qps": 200, "burst": 400,
+		},
 		"hostnameOverride": hostname, "clusterCIDR": nodeconf.PodRange, "mode": "nftables",
 		// Kubernetes' default of a second is for thousands of Services. Here it would only delay a handful.
 		"nftables": map[string]any{"minSyncPeriod": "20ms"},
 		// The table of connections is the whole kernel's: leave it as the host has it.
-		"conntrack": map[string]any{"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
+		"conntrack": map[string]any{
+			"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s",
+		},
 	}
 	if err := writeYAML(l.path("kube-proxy.yaml"), proxy); err != nil {
 		return err

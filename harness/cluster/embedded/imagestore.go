@@ -75,7 +75,8 @@ func (b *bringUp) prepareStore(ctx context.Context, stores, store string) (err e
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	l := layout(tmp)
-	if err := writeContainerdConfig(l.path("containerd.toml"), l.path("containerd"), l.path("cni"), b.node); err != nil {
+	err = writeContainerdConfig(l.path("containerd.toml"), l.path("containerd"), l.path("cni"), b.node)
+	if err != nil {
 		return err
 	}
 	listener, err := listen(0) // noded wants one; nothing listens behind it
@@ -110,8 +111,8 @@ func (b *bringUp) prepareStore(ctx context.Context, stores, store string) (err e
 	return os.Rename(ready, store)
 }
 
-// pruneStores deletes what no cluster will be made from again, and what a killed canarylab left half done. Clusters keep
-// their links. The caller holds the stores' lock and is about to add one.
+// pruneStores deletes what no cluster will be made from again, and what a killed canarylab left half done.
+// Clusters keep their links. The caller holds the stores' lock and is about to add one.
 func pruneStores(stores string) error {
 	entries, err := os.ReadDir(stores)
 	if err != nil {

@@ -81,8 +81,10 @@ func (l layout) kill(ctx context.Context) error {
 	}
 	if err == nil {
 		defer unix.Close(pidfd)
-		if cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", m.PID)); !strings.Contains(string(cmdline), string(l)) {
-			return fmt.Errorf("PID %d is not the cluster's (its command line does not name %s): not killing it", m.PID, l)
+		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", m.PID))
+		if !strings.Contains(string(cmdline), string(l)) {
+			return fmt.Errorf("PID %d is not the cluster's (its command line does not name %s): not killing it",
+				m.PID, l)
 		}
 		if err := unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("end PID %d of the cluster: %w", m.PID, err)

@@ -23,7 +23,8 @@ var pinned = map[string]string{
 	"/proc/sys/kernel/panic":             "10",
 	"/proc/sys/kernel/panic_on_oops":     "1",
 	"/proc/sys/kernel/keys/root_maxkeys": "1000000",
-	// The host's name servers are out of reach; asking them for the registry of an image that is not there takes a minute.
+	// The host's name servers are out of reach; asking them for the registry of an image that is not there
+	// takes a minute.
 	"/etc/resolv.conf":                    "nameserver " + nodeIP,
 	"/proc/sys/kernel/keys/root_maxbytes": "25000000",
 }
@@ -41,7 +42,8 @@ func (n nodePlan) spec(name, cgroup string, readOnly []string) nodespec.Spec {
 		Name: name, Hostname: n.hostname, Dir: string(n.layout), ReadOnly: readOnly,
 		NodeIP: nodeIP + "/24", APIAddress: "127.0.0.1:" + apiPort, Cgroup: cgroup, Pinned: pinned,
 		Processes: []nodespec.Process{
-			n.etcd(), n.apiServer(), n.containerd(), n.kubelet(), n.controllerManager(), n.scheduler(), n.kubeProxy(), n.coreDNS(),
+			n.etcd(), n.apiServer(), n.containerd(), n.kubelet(), n.controllerManager(), n.scheduler(), n.kubeProxy(),
+			n.coreDNS(),
 		},
 	}
 }
@@ -50,7 +52,10 @@ func (n nodePlan) spec(name, cgroup string, readOnly []string) nodespec.Spec {
 func (n nodePlan) process(program string, after []string, args ...string) nodespec.Process {
 	return nodespec.Process{
 		Name: program, Path: filepath.Join(n.bin, program), Args: args, After: after,
-		Env: []string{"PATH=" + n.bin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TMPDIR=/tmp"},
+		Env: []string{
+			"PATH=" + n.bin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+			"TMPDIR=/tmp",
+		},
 	}
 }
 
@@ -64,7 +69,8 @@ func (n nodePlan) kubeconfigOf(user string) string {
 // api asks the API server.
 func (n nodePlan) api(path string) *nodespec.Probe {
 	return &nodespec.Probe{
-		URL: "https://127.0.0.1:" + apiPort + path, CA: n.pki("ca.crt"), Cert: n.pki("admin.crt"), Key: n.pki("admin.key"),
+		URL: "https://127.0.0.1:" + apiPort + path, CA: n.pki("ca.crt"), Cert: n.pki("admin.crt"),
+		Key: n.pki("admin.key"),
 	}
 }
 
@@ -74,7 +80,8 @@ func (n nodePlan) etcd() nodespec.Process {
 		"--name=node", "--data-dir="+n.path("etcd"), "--log-level=warn",
 		"--listen-client-urls="+clients, "--advertise-client-urls="+clients,
 		"--listen-peer-urls="+peers, "--initial-advertise-peer-urls="+peers, "--initial-cluster=node="+peers,
-		"--client-cert-auth", "--trusted-ca-file="+n.pki("ca.crt"), "--cert-file="+n.pki("etcd.crt"), "--key-file="+n.pki("etcd.key"),
+		"--client-cert-auth", "--trusted-ca-file="+n.pki("ca.crt"), "--cert-file="+n.pki("etcd.crt"),
+		"--key-file="+n.pki("etcd.key"),
 		"--unsafe-no-fsync",                                // a lab that loses power starts anew
 		"--heartbeat-interval=10", "--election-timeout=50", // ms; one member elects itself, sooner
 	)
@@ -94,7 +101,8 @@ func (n nodePlan) apiServer() nodespec.Process {
 		"--client-ca-file="+n.pki("ca.crt"), "--anonymous-auth=false", "--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction", "--allow-privileged=true",
 		"--kubelet-certificate-authority="+n.pki("ca.crt"),
-		"--kubelet-client-certificate="+n.pki("apiserver-kubelet.crt"), "--kubelet-client-key="+n.pki("apiserver-kubelet.key"),
+		"--kubelet-client-certificate="+n.pki("apiserver-kubelet.crt"),
+		"--kubelet-client-key="+n.pki("apiserver-kubelet.key"),
 		"--kubelet-preferred-address-types=InternalIP", // the node's name is not in any DNS
 		"--requestheader-client-ca-file="+n.pki("ca.crt"), "--requestheader-allowed-names=front-proxy-client",
 		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
@@ -106,9 +114,10 @@ func (n nodePlan) apiServer() nodespec.Process {
 		"--enable-priority-and-fairness=false", // one user, who wants an answer now
 		"--profiling=false",
 	)
-	// The two checks left out belong to hooks that sleep for a second before their first try. Nobody who starts now needs
-	// what they make: RBAC roles (admins go without) and priority classes.
-	p.Ready = n.api("/readyz?exclude=poststarthook/rbac/bootstrap-roles&exclude=poststarthook/scheduling/bootstrap-system-priority-classes")
+	// The two checks left out belong to hooks that sleep for a second before their first try. Nobody who starts
+	// now needs what they make: RBAC roles (admins go without) and priority classes.
+	p.Ready = n.api("/readyz?exclude=poststarthook/rbac/bootstrap-roles" +
+		"&exclude=poststarthook/scheduling/bootstrap-system-priority-classes")
 	return p
 }
 
@@ -120,15 +129,18 @@ func (n nodePlan) containerd() nodespec.Process {
 
 func (n nodePlan) kubelet() nodespec.Process {
 	return n.process("kubelet", []string{"kube-apiserver", "containerd"},
-		"--config="+n.path("kubelet.yaml"), n.kubeconfigOf("kubelet"), "--hostname-override="+n.hostname, "--node-ip="+nodeIP,
+		"--config="+n.path("kubelet.yaml"), n.kubeconfigOf("kubelet"), "--hostname-override="+n.hostname,
+		"--node-ip="+nodeIP,
 		"--root-dir="+n.path("kubelet"), "--cert-dir="+n.path("kubelet", "pki"), "--v=1",
 	)
 }
 
-// controllerManager starts when the API server is wholly healthy: it looks for that once a second, which a later start saves.
+// controllerManager starts when the API server is wholly healthy: it looks for that once a second, which a
+// later start saves.
 func (n nodePlan) controllerManager() nodespec.Process {
 	p := n.process("kube-controller-manager", afterAPI,
-		n.kubeconfigOf("controller-manager"), "--leader-elect=false", "--secure-port=0", "--use-service-account-credentials=false",
+		n.kubeconfigOf("controller-manager"), "--leader-elect=false", "--secure-port=0",
+		"--use-service-account-credentials=false",
 		"--service-account-private-key-file="+n.pki("sa.key"), "--root-ca-file="+n.pki("ca.crt"),
 		"--cluster-signing-cert-file="+n.pki("ca.crt"), "--cluster-signing-key-file="+n.pki("ca.key"),
 		"--kube-api-qps=200", "--kube-api-burst=400", "--profiling=false",
@@ -146,8 +158,8 @@ func (n nodePlan) kubeProxy() nodespec.Process {
 	return n.process("kube-proxy", afterAPI, "--config="+n.path("kube-proxy.yaml"))
 }
 
-// coreDNS is a process and not a pod, so that it answers before the first pod asks: a lookup that is lost while a DNS pod
-// starts costs its asker five seconds.
+// coreDNS is a process and not a pod, so that it answers before the first pod asks: a lookup that is lost while
+// a DNS pod starts costs its asker five seconds.
 func (n nodePlan) coreDNS() nodespec.Process {
 	p := n.process("coredns", afterAPI, "-conf", n.path("Corefile"))
 	p.Ready = &nodespec.Probe{URL: "http://127.0.0.1:8181/ready"}

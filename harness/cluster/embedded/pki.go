@@ -134,14 +134,20 @@ func (l layout) writeCredentials(hostname string) error {
 	if err != nil {
 		return err
 	}
-	apiHosts := []string{"127.0.0.1", "localhost", nodeIP, apiService, "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}
+	apiHosts := []string{
+		"127.0.0.1", "localhost", nodeIP, apiService, "kubernetes", "kubernetes.default", "kubernetes.default.svc",
+		"kubernetes.default.svc.cluster.local",
+	}
 	leaves := []leaf{
 		{file: "apiserver", user: "kube-apiserver", hosts: apiHosts},
 		{file: "etcd", user: "etcd", hosts: []string{"127.0.0.1"}},
 		{file: "etcd-client", user: "kube-apiserver"},
 		// The API server asks kubelet for logs and exec, and may do anything there.
 		{file: "apiserver-kubelet", user: "kube-apiserver-kubelet-client", groups: []string{"system:masters"}},
-		{file: "kubelet", user: "system:node:" + hostname, groups: []string{"system:nodes"}, hosts: []string{hostname, nodeIP, "127.0.0.1"}},
+		{
+			file: "kubelet", user: "system:node:" + hostname, groups: []string{"system:nodes"},
+			hosts: []string{hostname, nodeIP, "127.0.0.1"},
+		},
 		{file: "admin", user: "canarylab-admin", groups: []string{"system:masters"}},
 		// These have roles of their own in every cluster. But the API server makes those roles a second after it
 		// serves, and whoever is refused until then backs off for more seconds. All run as root beside the CA's key, so

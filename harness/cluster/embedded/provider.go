@@ -145,7 +145,10 @@ func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 			continue
 		}
 		l := p.layout(e.Name())
-		info := cluster.Info{Name: e.Name(), Provider: Name, State: "broken", Detail: "it died; up makes it anew, down deletes what is left in " + string(l)}
+		info := cluster.Info{
+			Name: e.Name(), Provider: Name, State: "broken",
+			Detail: "it died; up makes it anew, down deletes what is left in " + string(l),
+		}
 		alive, err := l.alive()
 		if err != nil {
 			return nil, err
@@ -155,7 +158,8 @@ func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 		case alive && err != nil:
 			info.State, info.Detail = "starting", "state in "+string(l)
 		case alive:
-			info.State, info.Kubeconfig, info.PID, info.Detail = "running", l.kubeconfig(), m.PID, fmt.Sprintf("PID %d, state in %s", m.PID, l)
+			info.State, info.Kubeconfig, info.PID, info.Detail = "running", l.kubeconfig(), m.PID, fmt.Sprintf(
+				"PID %d, state in %s", m.PID, l)
 		case err == nil && m.Kept:
 			info.State, info.Detail = "stopped", "kept in "+string(l)
 		}
@@ -166,13 +170,15 @@ func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 
 // lock keeps two canarylabs from changing one cluster at once. The second waits.
 func (p *Provider) lock(ctx context.Context, name string, steps progress.Progress) (func(), error) {
-	return filelock.Lock(ctx, filepath.Join(p.Home, "clusters", "."+name+".lock"), fmt.Sprintf("it is changing cluster %q", name), steps)
+	return filelock.Lock(ctx, filepath.Join(p.Home, "clusters", "."+name+".lock"),
+		fmt.Sprintf("it is changing cluster %q", name), steps)
 }
 
 // Check implements cluster.Provider.
 func (p *Provider) Check(context.Context) error {
 	if runtime.GOOS != "linux" {
-		return fmt.Errorf("an embedded cluster needs Linux, and this is %s: use a Linux machine or virtual machine", runtime.GOOS)
+		return fmt.Errorf("an embedded cluster needs Linux, and this is %s: use a Linux machine or virtual machine",
+			runtime.GOOS)
 	}
 	if os.Geteuid() != 0 {
 		return errors.New("an embedded cluster needs root: run again with sudo")
@@ -182,7 +188,8 @@ func (p *Provider) Check(context.Context) error {
 	}
 	filesystems, err := os.ReadFile("/proc/filesystems")
 	if err == nil && !slices.Contains(strings.Fields(string(filesystems)), "overlay") {
-		return errors.New("an embedded cluster needs the overlay file system: run modprobe overlay, or use a kernel that has it")
+		return errors.New("an embedded cluster needs the overlay file system: run modprobe overlay, or use a kernel " +
+			"that has it")
 	}
 	return nil
 }

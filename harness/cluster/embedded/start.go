@@ -19,7 +19,8 @@ import (
 )
 
 // namespaces that a node has to itself.
-const namespaces = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
+const namespaces = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS |
+	syscall.CLONE_NEWIPC
 
 // A startedNode is the creator's end of a node's PID 1.
 type startedNode struct {
@@ -95,7 +96,8 @@ func startNode(spec nodespec.Spec, noded string, listener *net.TCPListener) (*st
 	if err != nil {
 		eventsRead.Close()
 		controlWrite.Close()
-		return nil, fmt.Errorf("start the node in namespaces of its own (are they allowed here? a container needs --privileged): %w", err)
+		return nil, fmt.Errorf("start the node in namespaces of its own (are they allowed here? "+
+			"a container needs --privileged): %w", err)
 	}
 	return &startedNode{process: process, dir: spec.Dir, events: eventsRead, control: controlWrite}, nil
 }

@@ -118,8 +118,8 @@ func (b *bringUp) reuse(m meta) (cluster.Cluster, error) {
 	return c, nil
 }
 
-// resume takes up the state that the last cluster of the name was stopped with. It deletes what one left that died: such
-// state is not worth trusting.
+// resume takes up the state that the last cluster of the name was stopped with. It deletes what one left that
+// died: such state is not worth trusting.
 func (b *bringUp) resume(m meta) error {
 	if !m.Kept {
 		if err := os.RemoveAll(string(b.layout)); err != nil {

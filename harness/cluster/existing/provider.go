@@ -1,5 +1,5 @@
-// Package existing borrows a cluster that was there before: any context of a kubeconfig. It makes and removes nothing but
-// what carries the lab's label.
+// Package existing borrows a cluster that was there before: any context of a kubeconfig. It makes and removes
+// nothing but what carries the lab's label.
 package existing
 
 import (
@@ -54,8 +54,9 @@ type Access struct {
 	Confirmed bool
 	// ExecPlugins allows the kubeconfig to run programs for its credentials.
 	ExecPlugins bool
-	// Repository is where the cluster's nodes pull the lab's images from, such as "registry.example.com/team": below it,
-	// each has a name of its own. Empty means that the nodes have them already, under the lab's own references.
+	// Repository is where the cluster's nodes pull the lab's images from, such as "registry.example.com/team":
+	// below it, each has a name of its own. Empty means that the nodes have them already, under the lab's own
+	// references.
 	Repository string
 	// Tag says that the images are in Repository already, under this tag. Empty means that they are built and pushed.
 	Tag string
@@ -106,8 +107,9 @@ func (p *Provider) load() (*clientcmdapi.Config, error) {
 		known = "none (" + strings.Join(rules.GetLoadingPrecedence(), ", ") + ")"
 	}
 	if a.Context == "" {
-		return nil, fmt.Errorf("%w: an existing cluster has to be named: say which with --context; the kubeconfig has: %s",
-			cluster.ErrUsage, known)
+		return nil,
+			fmt.Errorf("%w: an existing cluster has to be named: say which with --context; the kubeconfig has: %s",
+				cluster.ErrUsage, known)
 	}
 	chosen := all.Contexts[a.Context]
 	if chosen == nil {
@@ -115,19 +117,23 @@ func (p *Provider) load() (*clientcmdapi.Config, error) {
 	}
 	server, user := all.Clusters[chosen.Cluster], all.AuthInfos[chosen.AuthInfo]
 	if server == nil {
-		return nil, fmt.Errorf("%w: context %q names a cluster %q that the kubeconfig does not have", cluster.ErrUsage, a.Context, chosen.Cluster)
+		return nil, fmt.Errorf("%w: context %q names a cluster %q that the kubeconfig does not have", cluster.ErrUsage,
+			a.Context, chosen.Cluster)
 	}
 	if user != nil && (user.Exec != nil || user.AuthProvider != nil) && !a.ExecPlugins {
 		what := "an auth provider"
 		if user.Exec != nil {
 			what = "the program " + user.Exec.Command
 		}
-		return nil, fmt.Errorf("%w: context %q gets its credentials from %s; --allow-exec-plugins allows that", cluster.ErrUsage, a.Context, what)
+		return nil, fmt.Errorf("%w: context %q gets its credentials from %s; --allow-exec-plugins allows that",
+			cluster.ErrUsage, a.Context, what)
 	}
 	if !a.Confirmed {
-		return nil, fmt.Errorf("%w: an existing cluster has to be confirmed: on %s (context %s, user %s) canarylab would make namespaces "+
-			"with the label %s, play scenarios in them with load of its own, and delete them again; --yes confirms",
-			cluster.ErrUsage, server.Server, a.Context, chosen.AuthInfo, ownedBy)
+		return nil,
+			fmt.Errorf("%w: an existing cluster has to be confirmed: on %s (context %s, user %s) canarylab would "+
+				"make namespaces "+
+				"with the label %s, play scenarios in them with load of its own, and delete them again; --yes confirms",
+				cluster.ErrUsage, server.Server, a.Context, chosen.AuthInfo, ownedBy)
 	}
 	one := all.DeepCopy()
 	one.CurrentContext = a.Context
@@ -149,7 +155,8 @@ var unsafe = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
 // dir is the folder of a server under the name of the context. Many people's contexts have the same name.
 func (p *Provider) dir(server string) string {
 	sum := sha256.Sum256([]byte(p.Access.Context + " " + server))
-	return filepath.Join(p.Home, "existing", unsafe.ReplaceAllString(p.Access.Context, "-")+"-"+hex.EncodeToString(sum[:4]))
+	return filepath.Join(p.Home, "existing",
+		unsafe.ReplaceAllString(p.Access.Context, "-")+"-"+hex.EncodeToString(sum[:4]))
 }
 
 const kubeconfigFile, metaFile = "kubeconfig", "meta.json"
@@ -191,15 +198,16 @@ func (p *Provider) open(ctx context.Context) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(cluster.WriteFile(filepath.Join(dir, kubeconfigFile), raw), cluster.WriteState(filepath.Join(dir, metaFile), meta{p.Access.Context, config.Host}))
+	err = errors.Join(cluster.WriteFile(filepath.Join(dir, kubeconfigFile), raw),
+		cluster.WriteState(filepath.Join(dir, metaFile), meta{p.Access.Context, config.Host}))
 	if err != nil {
 		return nil, fmt.Errorf("remember the cluster: %w", err)
 	}
 	return &Cluster{provider: p, dir: dir, config: config, kube: k, tag: p.Access.Tag}, nil
 }
 
-// Down implements cluster.Provider: it deletes the namespaces that carry the lab's label, whoever of the lab made them, and what is
-// remembered of the cluster. Nothing else in the cluster is touched.
+// Down implements cluster.Provider: it deletes the namespaces that carry the lab's label, whoever of the lab
+// made them, and what is remembered of the cluster. Nothing else in the cluster is touched.
 func (p *Provider) Down(ctx context.Context, _ string, keepState bool) error {
 	if keepState {
 		return fmt.Errorf("%w: --keep-state is for clusters that the lab made", cluster.ErrUsage)
@@ -235,8 +243,9 @@ func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 			return nil, err
 		}
 		infos = append(infos, cluster.Info{
-			Name: m.Context, Provider: Name, State: "in use", Kubeconfig: filepath.Join(filepath.Dir(file), kubeconfigFile),
-			Detail: m.Server + "; " + downCommand(m.Context) + " removes the lab's namespaces",
+			Name: m.Context, Provider: Name, State: "in use",
+			Kubeconfig: filepath.Join(filepath.Dir(file), kubeconfigFile),
+			Detail:     m.Server + "; " + downCommand(m.Context) + " removes the lab's namespaces",
 		})
 	}
 	return infos, nil
@@ -256,8 +265,8 @@ type Cluster struct {
 	kube   *kube.Client
 	// tag is the images' in the repository: of those that are there already, or that were pushed first.
 	tag string
-	// pushed are the tags of all that were pushed, by the lab's own references: a set that is pushed later has another tag, and the
-	// first keeps its own.
+	// pushed are the tags of all that were pushed, by the lab's own references: a set that is pushed later has
+	// another tag, and the first keeps its own.
 	pushed map[string]string
 }
 
@@ -281,16 +290,24 @@ func (c *Cluster) DownCommand() string { return downCommand(c.Name()) }
 // Reused implements cluster.Cluster.
 func (c *Cluster) Reused() bool { return true }
 
-// Ready implements cluster.Cluster. Other people's nodes are not waited for: a scenario's pods say it if they find none.
+// Ready implements cluster.Cluster. Other people's nodes are not waited for: a scenario's pods say it if they
+// find none.
 func (c *Cluster) Ready(context.Context) error { return nil }
 
 // About implements cluster.Cluster.
 func (c *Cluster) About() []string {
-	about := []string{fmt.Sprintf("The cluster is somebody's own (%s): what else runs on it, and how its Istio is configured, is not the lab's doing.", c.config.Host)}
+	about := []string{fmt.Sprintf(
+		"The cluster is somebody's own (%s): what else runs on it, and how its Istio is configured, is not the "+
+			"lab's doing.",
+		c.config.Host,
+	)}
 	if c.provider.Access.Repository != "" {
 		tags := slices.AppendSeq([]string{c.tag}, maps.Values(c.pushed))
 		slices.Sort(tags)
-		about = append(about, fmt.Sprintf("The lab's images come from %s, tag %s.", c.provider.Access.Repository, strings.Join(slices.Compact(tags), " and ")))
+		about = append(about, fmt.Sprintf(
+			"The lab's images come from %s, tag %s.", c.provider.Access.Repository,
+			strings.Join(slices.Compact(tags), " and "),
+		))
 	}
 	return about
 }
@@ -311,8 +328,8 @@ func (c *Cluster) Reference(image string) string {
 	return strings.TrimSuffix(c.provider.Access.Repository, "/") + "/" + own + ":" + tag
 }
 
-// LoadImages implements cluster.Cluster: it pushes the images to the repository, with the credentials that Docker would use. Without
-// a repository there is nowhere to push to.
+// LoadImages implements cluster.Cluster: it pushes the images to the repository, with the credentials that
+// Docker would use. Without a repository there is nowhere to push to.
 func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error {
 	if !c.provider.Access.pushes() || len(set) == 0 {
 		return nil

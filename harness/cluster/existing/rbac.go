@@ -26,8 +26,8 @@ var change = []string{"get", "list", "watch", "create", "patch", "delete"}
 
 var read = []string{"get", "list", "watch"}
 
-// rules are all rights that a run needs, none more. They are cluster-wide because the namespaces that a run makes do not exist before
-// it, and RBAC can't speak of namespaces by label.
+// rules are all rights that a run needs, none more. They are cluster-wide because the namespaces that a run
+// makes do not exist before it, and RBAC can't speak of namespaces by label.
 func rules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		// A scenario's namespace, made and removed again.
@@ -38,15 +38,30 @@ func rules() []rbacv1.PolicyRule {
 		{APIGroups: []string{"apps"}, Resources: []string{"deployments/scale"}, Verbs: []string{"patch"}},
 		{APIGroups: []string{"apps"}, Resources: []string{"replicasets"}, Verbs: read},
 		{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: change},
-		{APIGroups: []string{"networking.istio.io"}, Resources: []string{"virtualservices", "destinationrules", "gateways", "sidecars", "envoyfilters", "serviceentries"}, Verbs: change},
-		{APIGroups: []string{"security.istio.io"}, Resources: []string{"peerauthentications", "authorizationpolicies"}, Verbs: change},
+		{
+			APIGroups: []string{"networking.istio.io"},
+			Resources: []string{
+				"virtualservices", "destinationrules", "gateways", "sidecars", "envoyfilters", "serviceentries",
+			},
+			Verbs: change,
+		},
+		{
+			APIGroups: []string{"security.istio.io"},
+			Resources: []string{"peerauthentications", "authorizationpolicies"}, Verbs: change,
+		},
 		// Pods are watched, asked for their counters and configuration, and told to send load.
 		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: read},
-		{APIGroups: []string{""}, Resources: []string{"pods/exec", "pods/portforward"}, Verbs: []string{"get", "create"}},
+		{
+			APIGroups: []string{""}, Resources: []string{"pods/exec", "pods/portforward"},
+			Verbs: []string{"get", "create"},
+		},
 		{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
 		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"get", "list"}},
 		// Which Istio there is, and whether its injection reaches a namespace.
-		{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{"mutatingwebhookconfigurations"}, Verbs: []string{"get", "list"}},
+		{
+			APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{"mutatingwebhookconfigurations"},
+			Verbs: []string{"get", "list"},
+		},
 		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list"}},
 	}
 }
@@ -59,13 +74,15 @@ func everything() []rbacv1.PolicyRule {
 // role is the name of RBAC's ClusterRole and of its binding.
 const role = "canarylab"
 
-// RBAC is a manifest that gives a user (or, by "system:serviceaccount:NAMESPACE:NAME", a service account) just those rights.
+// RBAC is a manifest that gives a user (or, by "system:serviceaccount:NAMESPACE:NAME", a service account) just
+// those rights.
 func RBAC(user string) ([]byte, error) {
 	subject := rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}
 	if rest, ok := strings.CutPrefix(user, "system:serviceaccount:"); ok {
 		ns, name, found := strings.Cut(rest, ":")
 		if !found || ns == "" || name == "" || strings.Contains(name, ":") {
-			return nil, fmt.Errorf("%w: user %q: a service account is system:serviceaccount:NAMESPACE:NAME", cluster.ErrUsage, user)
+			return nil, fmt.Errorf("%w: user %q: a service account is system:serviceaccount:NAMESPACE:NAME",
+				cluster.ErrUsage, user)
 		}
 		subject = rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: ns, Name: name}
 	}
@@ -87,7 +104,9 @@ func RBAC(user string) ([]byte, error) {
 		}
 		docs = append(docs, strings.ReplaceAll(string(raw), "  creationTimestamp: null\n", ""))
 	}
-	return []byte("# What canarylab needs in a cluster that is not its own, and nothing else.\n" + strings.Join(docs, "---\n")), nil
+	return []byte(
+		"# What canarylab needs in a cluster that is not its own, and nothing else.\n" + strings.Join(docs, "---\n"),
+	), nil
 }
 
 // Permitted is nil if the user has all rights that a run takes or, with install, those that installing Istio takes. The
@@ -95,7 +114,8 @@ func RBAC(user string) ([]byte, error) {
 func (c *Cluster) Permitted(ctx context.Context, install bool) error {
 	if install {
 		if err := permitted(ctx, c.kube, everything()); err != nil {
-			return fmt.Errorf("--install-istio makes cluster-wide roles and webhooks, which takes an administrator: %w", err)
+			return fmt.Errorf("--install-istio makes cluster-wide roles and webhooks, which takes an administrator: %w",
+				err)
 		}
 		return nil
 	}
@@ -108,7 +128,8 @@ func (c *Cluster) Permitted(ctx context.Context, install bool) error {
 // errForbidden is wrapped by the error that names the rights that are missing.
 var errForbidden = errors.New("rights are missing")
 
-// permitted asks the API server whether this user has the rights of rules, in every namespace. Nothing is created to find out.
+// permitted asks the API server whether this user has the rights of rules, in every namespace. Nothing is
+// created to find out.
 func permitted(ctx context.Context, k *kube.Client, rules []rbacv1.PolicyRule) error {
 	var (
 		mu     sync.Mutex

@@ -24,7 +24,9 @@ func TestRBACGrantsWhatTheRulesSay(t *testing.T) {
 		want rbacv1.Subject
 	}{
 		{"jane", rbacv1.Subject{Kind: "User", APIGroup: "rbac.authorization.k8s.io", Name: "jane"}},
-		{"jane@example.com", rbacv1.Subject{Kind: "User", APIGroup: "rbac.authorization.k8s.io", Name: "jane@example.com"}},
+		{"jane@example.com", rbacv1.Subject{
+			Kind: "User", APIGroup: "rbac.authorization.k8s.io", Name: "jane@example.com",
+		}},
 		// A service account is of the core group.
 		{"system:serviceaccount:ci:runner", rbacv1.Subject{Kind: "ServiceAccount", Namespace: "ci", Name: "runner"}},
 	} {
@@ -38,20 +40,24 @@ func TestRBACGrantsWhatTheRulesSay(t *testing.T) {
 		}
 		var role rbacv1.ClusterRole
 		var binding rbacv1.ClusterRoleBinding
-		if err := errors.Join(yaml.UnmarshalStrict(docs[0], &role), yaml.UnmarshalStrict(docs[1], &binding)); err != nil {
+		err = errors.Join(yaml.UnmarshalStrict(docs[0], &role), yaml.UnmarshalStrict(docs[1], &binding))
+		if err != nil {
 			t.Fatalf("%s: got %v:\n%s", tc.user, err, manifest)
 		}
-		if role.Kind != "ClusterRole" || role.APIVersion != "rbac.authorization.k8s.io/v1" || !reflect.DeepEqual(role.Rules, rules()) {
+		if role.Kind != "ClusterRole" || role.APIVersion != "rbac.authorization.k8s.io/v1" ||
+			!reflect.DeepEqual(role.Rules, rules()) {
 			t.Errorf("%s: got %+v, want the rules", tc.user, role)
 		}
 		if len(binding.Subjects) != 1 || binding.Subjects[0] != tc.want || binding.Kind != "ClusterRoleBinding" {
 			t.Errorf("%s: got %+v, want it bound to %+v", tc.user, binding, tc.want)
 		}
-		if ref := binding.RoleRef; ref.Name != role.Name || ref.Kind != role.Kind || ref.APIGroup != "rbac.authorization.k8s.io" {
+		if ref := binding.RoleRef; ref.Name != role.Name || ref.Kind != role.Kind ||
+			ref.APIGroup != "rbac.authorization.k8s.io" {
 			t.Errorf("%s: got a binding of %+v, want of the role %s", tc.user, ref, role.Name)
 		}
 		if bytes.Contains(manifest, []byte("creationTimestamp")) || !bytes.HasPrefix(manifest, []byte("# ")) {
-			t.Errorf("%s: got\n%s\nwant a line that says what it is, and no field that means nothing", tc.user, manifest)
+			t.Errorf("%s: got\n%s\nwant a line that says what it is, and no field that means nothing", tc.user,
+				manifest)
 		}
 	}
 	for _, bad := range []string{"system:serviceaccount:", "system:serviceaccount:ci", "system:serviceaccount::runner",
@@ -65,8 +71,9 @@ func TestRBACGrantsWhatTheRulesSay(t *testing.T) {
 // resources are the plurals of the kinds that are in the lab's manifests. A kind that is not in here has to be added.
 var resources = map[string]string{
 	"Namespace": "namespaces", "Service": "services", "Deployment": "deployments", "Job": "jobs",
-	"VirtualService": "virtualservices", "DestinationRule": "destinationrules", "Gateway": "gateways", "EnvoyFilter": "envoyfilters",
-	"Sidecar": "sidecars", "ServiceEntry": "serviceentries", "PeerAuthentication": "peerauthentications",
+	"VirtualService": "virtualservices", "DestinationRule": "destinationrules", "Gateway": "gateways",
+	"EnvoyFilter": "envoyfilters",
+	"Sidecar":     "sidecars", "ServiceEntry": "serviceentries", "PeerAuthentication": "peerauthentications",
 	"AuthorizationPolicy": "authorizationpolicies",
 	"ConfigMap":           "configmaps", "ServiceAccount": "serviceaccounts",
 }
@@ -83,7 +90,8 @@ func TestRulesReachForEveryManifest(t *testing.T) {
 	}
 	may := func(verb, group, resource string) bool {
 		return slices.ContainsFunc(rules(), func(r rbacv1.PolicyRule) bool {
-			return slices.Contains(r.APIGroups, group) && slices.Contains(r.Resources, resource) && slices.Contains(r.Verbs, verb)
+			return slices.Contains(r.APIGroups, group) && slices.Contains(r.Resources, resource) &&
+				slices.Contains(r.Verbs, verb)
 		})
 	}
 	for _, file := range files {
@@ -104,14 +112,18 @@ func TestRulesReachForEveryManifest(t *testing.T) {
 			}
 		}
 	}
-	// What is not in a manifest: the agents of a load that is shared, their streams, and what is read to explain a failure.
+	// What is not in a manifest: the agents of a load that is shared, their streams, and what is read to
+	// explain a failure.
 	for _, c := range []struct{ verb, group, resource string }{
 		{"create", "batch", "jobs"}, {"patch", "batch", "jobs"}, {"list", "batch", "jobs"},
-		{"get", "", "pods/exec"}, {"create", "", "pods/exec"}, {"get", "", "pods/portforward"}, {"create", "", "pods/portforward"},
-		{"get", "", "pods/log"}, {"list", "", "pods"}, {"watch", "", "pods"}, {"list", "", "events"}, {"watch", "", "namespaces"},
+		{"get", "", "pods/exec"}, {"create", "", "pods/exec"}, {"get", "", "pods/portforward"},
+		{"create", "", "pods/portforward"},
+		{"get", "", "pods/log"}, {"list", "", "pods"}, {"watch", "", "pods"}, {"list", "", "events"},
+		{"watch", "", "namespaces"},
 		{"patch", "apps", "deployments/scale"}, {"list", "apps", "replicasets"}, {"get", "", "configmaps"},
 		{"list", "networking.istio.io", "sidecars"}, {"list", "networking.istio.io", "gateways"},
-		{"list", "networking.istio.io", "serviceentries"}, {"list", "security.istio.io", "peerauthentications"}, {"list",
+		{"list", "networking.istio.io", "serviceentries"},
+		{"list", "security.istio.io", "peerauthentications"}, {"list",
 			"admissionregistration.k8s.io", "mutatingwebhookconfigurations"}, {"list", "", "nodes"},
 	} {
 		if !may(c.verb, c.group, c.resource) {
@@ -166,13 +178,15 @@ func TestRightsAreAskedForBeforeAnythingIsMade(t *testing.T) {
 
 func TestRightsThatAreMissingAreNamed(t *testing.T) {
 	a := &api{denied: map[string]bool{
-		"patch /namespaces": true, "create /namespaces": true, "get /pods/exec": true, "watch networking.istio.io/sidecars": true,
+		"patch /namespaces": true, "create /namespaces": true, "get /pods/exec": true,
+		"watch networking.istio.io/sidecars": true,
 	}}
 	err := permitted(t.Context(), client(t, a), rules())
 	if !errors.Is(err, errForbidden) {
 		t.Fatalf("got %v, want errForbidden", err)
 	}
-	if want := ": namespaces (create, patch), pods/exec (get), sidecars.networking.istio.io (watch)"; !strings.HasSuffix(err.Error(), want) {
+	const want = ": namespaces (create, patch), pods/exec (get), sidecars.networking.istio.io (watch)"
+	if !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %q, want %q", err, want)
 	}
 	err = permitted(t.Context(), client(t, &api{denied: map[string]bool{"* */*": true}}), everything())

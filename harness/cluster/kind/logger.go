@@ -10,8 +10,8 @@ import (
 	"github.com/canarylab/canarylab/harness/progress"
 )
 
-// A logger makes steps of what kind logs: " • Preparing nodes 📦 ..." begins one, " ✓ Preparing nodes 📦" ends it. Everything else is
-// dropped: errors come back as errors.
+// A logger makes steps of what kind logs: " • Preparing nodes 📦 ..." begins one, " ✓ Preparing nodes 📦" ends
+// it. Everything else is dropped: errors come back as errors.
 type logger struct {
 	steps progress.Progress
 

@@ -18,7 +18,9 @@ func (p *Provider) networkLock() string { return filepath.Join(p.Home, "kind", "
 
 // setNetwork tells kind which network to use, which goes by the environment only.
 var setNetwork = sync.OnceValue(func() error {
-	return errors.Join(os.Setenv("KIND_EXPERIMENTAL_DOCKER_NETWORK", network), os.Setenv("KIND_EXPERIMENTAL_PODMAN_NETWORK", network))
+	return errors.Join(os.Setenv("KIND_EXPERIMENTAL_DOCKER_NETWORK", network), os.Setenv(
+		"KIND_EXPERIMENTAL_PODMAN_NETWORK", network,
+	))
 })
 
 // useNetwork keeps the network from being removed until release is called.
@@ -29,8 +31,8 @@ func (p *Provider) useNetwork(ctx context.Context) (release func(), err error) {
 	return filelock.Share(ctx, p.networkLock())
 }
 
-// dropNetwork removes the network unless a node is in it or about to be. With nerdctl there is none of the lab's own: kind knows but one
-// there, which may be the user's.
+// dropNetwork removes the network unless a node is in it or about to be. With nerdctl there is none of the
+// lab's own: kind knows but one there, which may be the user's.
 func (p *Provider) dropNetwork(ctx context.Context, e engine) error {
 	if e == nerdctl {
 		return nil

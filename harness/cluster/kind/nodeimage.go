@@ -30,8 +30,8 @@ type nodeImage struct {
 	why string
 }
 
-// nodeImage decides on the node image and makes sure that the engine has it: the one that was asked for, kind's own if it is there,
-// ours if it was built, kind's own if it can be pulled, or ours.
+// nodeImage decides on the node image and makes sure that the engine has it: the one that was asked for, kind's
+// own if it is there, ours if it was built, kind's own if it can be pulled, or ours.
 func (p *Provider) nodeImage(ctx context.Context, e engine, steps progress.Progress) (nodeImage, error) {
 	if p.NodeImage != "" {
 		if !e.hasImage(ctx, p.NodeImage) {
@@ -49,7 +49,11 @@ func (p *Provider) nodeImage(ctx context.Context, e engine, steps progress.Progr
 	if built, err := p.built(ctx, e); err != nil {
 		return nodeImage{}, err
 	} else if built != "" {
-		return nodeImage{built, true, "built here from the binaries that an embedded node has, because kind's own (" + official + ") is not there"}, nil
+		return nodeImage{
+			built, true,
+			"built here from the binaries that an embedded node has, because kind's own (" + official +
+				") is not there",
+		}, nil
 	}
 	unreachable := reachable(ctx, official)
 	if unreachable == nil {
@@ -73,8 +77,8 @@ func firstLine(err error) string {
 	return line
 }
 
-// BuildsNodeImage tells whether Prepare has to build a node image: none is there, and kind's own can't be pulled. It is false where no
-// engine answers.
+// BuildsNodeImage tells whether Prepare has to build a node image: none is there, and kind's own can't be
+// pulled. It is false where no engine answers.
 func (p *Provider) BuildsNodeImage(ctx context.Context) bool {
 	e, err := p.engine(ctx)
 	if err != nil || p.NodeImage != "" || e.hasImage(ctx, defaults.Image) {
@@ -86,8 +90,8 @@ func (p *Provider) BuildsNodeImage(ctx context.Context) bool {
 	return reachable(ctx, defaults.Image) != nil
 }
 
-// built is the newest node image of ours that the engine has and whose every part is what it would be built of now; empty if there
-// is none. Nothing is built to find out.
+// built is the newest node image of ours that the engine has and whose every part is what it would be built of
+// now; empty if there is none. Nothing is built to find out.
 func (p *Provider) built(ctx context.Context, e engine) (string, error) {
 	if own, err := e.ownImages(ctx); err != nil || len(own) == 0 {
 		return "", err
@@ -113,7 +117,9 @@ func reachable(ctx context.Context, image string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, registryAnswers)
 	defer cancel()
-	if _, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
+	if _, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(
+		authn.DefaultKeychain,
+	)); err != nil {
 		return fmt.Errorf("ask the registry for %s: %w", image, err)
 	}
 	return nil
@@ -126,8 +132,9 @@ func pull(ctx context.Context, e engine, image string, steps progress.Progress) 
 	return err
 }
 
-// BuildNodeImage builds the node image that kind uses where its own can't be had, loads it into the engine, and returns its
-// reference. One that is there already is not built again; older ones that no container uses are removed.
+// BuildNodeImage builds the node image that kind uses where its own can't be had, loads it into the engine, and
+// returns its reference. One that is there already is not built again; older ones that no container uses are
+// removed.
 func (p *Provider) BuildNodeImage(ctx context.Context, steps progress.Progress) (_ string, err error) {
 	e, err := p.engine(ctx)
 	if err != nil {
@@ -158,8 +165,8 @@ func (p *Provider) BuildNodeImage(ctx context.Context, steps progress.Progress) 
 	return node.Ref, nil
 }
 
-// prune removes node images of ours but for the newest. One that a container uses stays, and so does one that can't be removed for
-// another reason: an image too many is no harm.
+// prune removes node images of ours but for the newest. One that a container uses stays, and so does one that
+// can't be removed for another reason: an image too many is no harm.
 func (p *Provider) prune(ctx context.Context, e engine, newest string) {
 	own, err := e.ownImages(ctx)
 	if err != nil {

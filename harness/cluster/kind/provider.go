@@ -1,6 +1,6 @@
-// Package kind runs clusters by sigs.k8s.io/kind: nodes are containers of Docker, podman or nerdctl. What kind does not do by
-// itself is done here: an interrupted or failed bring-up leaves nothing behind, the network goes with the last cluster, and where
-// no node image can be had one is built.
+// Package kind runs clusters by sigs.k8s.io/kind: nodes are containers of Docker, podman or nerdctl. What kind
+// does not do by itself is done here: an interrupted or failed bring-up leaves nothing behind, the network goes
+// with the last cluster, and where no node image can be had one is built.
 package kind
 
 import (
@@ -38,8 +38,8 @@ type Provider struct {
 	Home string
 	// Engine is docker, podman or nerdctl. Empty means the first that answers.
 	Engine string
-	// NodeImage is the node image to use, as a reference that the engine has or can pull. Empty means kind's own where that can
-	// be had, and otherwise one that is built.
+	// NodeImage is the node image to use, as a reference that the engine has or can pull. Empty means kind's
+	// own where that can be had, and otherwise one that is built.
 	NodeImage string
 	// Store builds what a node image is made of.
 	Store images.NodeStore
@@ -73,7 +73,8 @@ func (p *Provider) Check(ctx context.Context) error {
 		return nil
 	}
 	if _, _, err := Engine(ctx); err != nil {
-		return fmt.Errorf("a kind cluster needs Docker, podman or nerdctl: %w; start a daemon, or use CLUSTER=embedded, which needs none", err)
+		return fmt.Errorf("a kind cluster needs Docker, podman or nerdctl: %w; start a daemon, or use "+
+			"CLUSTER=embedded, which needs none", err)
 	}
 	return nil
 }
@@ -106,7 +107,8 @@ func (p *Provider) find(ctx context.Context, name string) (*Cluster, error) {
 		return nil, err
 	}
 	if m.Schema != schema {
-		return nil, fmt.Errorf("kind cluster %q was made by another version of canarylab: run canarylab down --cluster kind --name %s and try again", name, name)
+		return nil, fmt.Errorf("kind cluster %q was made by another version of canarylab: run canarylab down "+
+			"--cluster kind --name %s and try again", name, name)
 	}
 	container, err := p.container(ctx, m.Engine, name)
 	if err != nil {
@@ -141,7 +143,8 @@ func (p *Provider) open(name string, m meta) (*Cluster, error) {
 
 // container is the id of the node's container; empty if there is none.
 func (p *Provider) container(ctx context.Context, e engine, name string) (string, error) {
-	out, err := e.output(ctx, "ps", "--all", "--no-trunc", "--quiet", "--filter", "label=io.x-k8s.kind.cluster="+prefix+name)
+	out, err := e.output(ctx, "ps", "--all", "--no-trunc", "--quiet", "--filter",
+		"label=io.x-k8s.kind.cluster="+prefix+name)
 	if err != nil {
 		return "", fmt.Errorf("look for the node of cluster %q: %w", name, err)
 	}
@@ -152,10 +155,12 @@ func (p *Provider) container(ctx context.Context, e engine, name string) (string
 	return strings.Join(ids, ""), nil
 }
 
-// Down implements cluster.Provider. A node image stays: it takes minutes to make. The state of a kind cluster can't be kept.
+// Down implements cluster.Provider. A node image stays: it takes minutes to make. The state of a kind cluster
+// can't be kept.
 func (p *Provider) Down(ctx context.Context, name string, keepState bool) error {
 	if keepState {
-		return errors.New("the state of a kind cluster can't be kept: its node is a container with addresses of its own; leave --keep-state out")
+		return errors.New("the state of a kind cluster can't be kept: its node is a container with addresses of its " +
+			"own; leave --keep-state out")
 	}
 	if cluster.CheckName(name) != nil {
 		return fmt.Errorf("cluster name %q: %w", name, cluster.ErrNotFound)
@@ -189,11 +194,12 @@ func (p *Provider) foreign(container, name string) error {
 	if container == "" {
 		return nil
 	}
-	return fmt.Errorf("there is a kind cluster %q that was not made from here (%s): kind delete cluster --name %s removes it, or use another --name", prefix+name, p.Home, prefix+name)
+	return fmt.Errorf("there is a kind cluster %q that was not made from here (%s): kind delete cluster --name %s "+
+		"removes it, or use another --name", prefix+name, p.Home, prefix+name)
 }
 
-// remove deletes the node, its volumes, the network if nobody uses it any more, and the cluster's folder. A node that is another than m
-// knows is somebody else's, and stays. The caller holds the cluster's lock.
+// remove deletes the node, its volumes, the network if nobody uses it any more, and the cluster's folder. A
+// node that is another than m knows is somebody else's, and stays. The caller holds the cluster's lock.
 func (p *Provider) remove(ctx context.Context, m meta, name string) error {
 	e := m.Engine
 	container, err := p.container(ctx, e, name)
@@ -239,7 +245,8 @@ func (p *Provider) List(ctx context.Context) ([]cluster.Info, error) {
 		case err == nil:
 			info.State, info.Kubeconfig = "running", c.Kubeconfig()
 			info.PID, _ = c.meta.Engine.pid(ctx, c.meta.Container) // it ran a moment ago
-			info.Detail = fmt.Sprintf("%s container %s%s-control-plane of %s", c.meta.Engine, prefix, e.Name(), c.meta.NodeImage)
+			info.Detail = fmt.Sprintf("%s container %s%s-control-plane of %s", c.meta.Engine, prefix, e.Name(),
+				c.meta.NodeImage)
 		case errors.Is(err, cluster.ErrNotFound):
 			info.Detail = err.Error() + "; up makes it anew, down removes what is left"
 		default:

@@ -44,5 +44,6 @@ func (p *Provider) writeMeta(name string, m meta) error {
 
 // lock keeps two canarylabs from changing one cluster at once. The second waits.
 func (p *Provider) lock(ctx context.Context, name string, steps progress.Progress) (func(), error) {
-	return filelock.Lock(ctx, filepath.Join(p.Home, "kind", "."+name+".lock"), fmt.Sprintf("it is changing cluster %q", name), steps)
+	return filelock.Lock(ctx, filepath.Join(p.Home, "kind", "."+name+".lock"),
+		fmt.Sprintf("it is changing cluster %q", name), steps)
 }

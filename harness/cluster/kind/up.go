@@ -76,7 +76,8 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 	}()
 	if err := p.create(ctx, e, name, image, o.Progress); err != nil {
 		if p.Retain && ctx.Err() == nil {
-			err = fmt.Errorf("%w\nthe node was kept: canarylab logs shows what it logged, canarylab down --name %s removes it", err, name)
+			err = fmt.Errorf("%w\nthe node was kept: canarylab logs shows what it logged, "+
+				"canarylab down --name %s removes it", err, name)
 		}
 		return nil, err
 	}
@@ -180,7 +181,8 @@ func config(image nodeImage, cgroupV1 bool) *v1alpha4.Cluster {
 	}
 	v1alpha4.SetDefaultsCluster(c)
 	if image.own {
-		c.KubeadmConfigPatches = append(c.KubeadmConfigPatches, "kind: InitConfiguration\npatches:\n  directory: "+images.NodePatches)
+		c.KubeadmConfigPatches = append(c.KubeadmConfigPatches,
+			"kind: InitConfiguration\npatches:\n  directory: "+images.NodePatches)
 	}
 	return c
 }

@@ -15,13 +15,16 @@ import (
 func Target(ctx context.Context, l *lab.Lab) (harness.Cluster, error) {
 	setup, err := l.Setup(ctx)
 	return harness.Cluster{
-		Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide, Setup: setup,
+		Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide,
+		Setup: setup,
 	}, err
 }
 
-// Play plays s in the lab, in a folder of its own below out, whose path it returns. Play sets ID, Dir and BringUp of o. Its
-// report and error are those of harness.Run.
-func Play(ctx context.Context, l *lab.Lab, s harness.Scenario, out string, o harness.Options) (*reports.Report, string, error) {
+// Play plays s in the lab, in a folder of its own below out, whose path it returns. Play sets ID, Dir and
+// BringUp of o. Its report and error are those of harness.Run.
+func Play(ctx context.Context, l *lab.Lab, s harness.Scenario, out string, o harness.Options) (
+	*reports.Report, string, error,
+) {
 	target, err := Target(ctx, l)
 	if err != nil {
 		return nil, "", err

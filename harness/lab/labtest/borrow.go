@@ -24,8 +24,8 @@ import (
 	"github.com/canarylab/canarylab/harness/lab"
 )
 
-// borrower is the name of the user, and of the namespace with the user's service account. The namespace is the owner's, and
-// no business of the borrower's.
+// borrower is the name of the user, and of the namespace with the user's service account. The namespace is the
+// owner's, and no business of the borrower's.
 const borrower = "borrower"
 
 const (
@@ -43,8 +43,9 @@ func Borrow(t testing.TB, owner *lab.Lab) lab.Options {
 	return o
 }
 
-// Lend makes a user of owner's cluster that has just the rights that `canarylab rbac` prints, and returns the options to
-// open the cluster as that user: as a borrowed one, through a kubeconfig of its own. After end there is no such user.
+// Lend makes a user of owner's cluster that has just the rights that `canarylab rbac` prints, and returns the
+// options to open the cluster as that user: as a borrowed one, through a kubeconfig of its own. After end there
+// is no such user.
 func Lend(t testing.TB, owner *lab.Lab) (o lab.Options, end func()) {
 	t.Helper()
 	ctx, k := t.Context(), owner.Kube()
@@ -71,13 +72,16 @@ func Lend(t testing.TB, owner *lab.Lab) (o lab.Options, end func()) {
 	core, named := k.Kubernetes().CoreV1(), metav1.ObjectMeta{Name: borrower}
 	_, err = core.Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: named}, metav1.CreateOptions{})
 	must(err)
-	_, err = core.ServiceAccounts(borrower).Create(ctx, &corev1.ServiceAccount{ObjectMeta: named}, metav1.CreateOptions{})
+	_, err = core.ServiceAccounts(borrower).Create(ctx, &corev1.ServiceAccount{ObjectMeta: named},
+		metav1.CreateOptions{})
 	must(err)
 	_, err = k.Apply(ctx, manifest)
 	must(err)
 	hour := int64(3600)
 	token, err := core.ServiceAccounts(borrower).CreateToken(ctx, borrower,
-		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &hour}}, metav1.CreateOptions{})
+		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
+			ExpirationSeconds: &hour,
+		}}, metav1.CreateOptions{})
 	must(err)
 	must(imagesKnown(ctx, k))
 
@@ -93,7 +97,8 @@ func Lend(t testing.TB, owner *lab.Lab) (o lab.Options, end func()) {
 	return o, end
 }
 
-// imagesKnown waits until the owner's node tells that it has the lab's images: kubelet looks at them every now and then.
+// imagesKnown waits until the owner's node tells that it has the lab's images: kubelet looks at them every now
+// and then.
 func imagesKnown(ctx context.Context, k *kube.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, knownWithin)
 	defer cancel()
@@ -104,7 +109,9 @@ func imagesKnown(ctx context.Context, k *kube.Client) error {
 		}
 		for _, node := range nodes.Items {
 			for _, image := range node.Status.Images {
-				if slices.ContainsFunc(image.Names, func(name string) bool { return strings.HasSuffix(name, images.LoadGen) }) {
+				if slices.ContainsFunc(image.Names, func(name string) bool {
+					return strings.HasSuffix(name, images.LoadGen)
+				}) {
 					return true, nil
 				}
 			}

@@ -66,9 +66,11 @@ func (o *Opener) Try(ctx context.Context) (*lab.Lab, error) {
 // Opened tells whether the lab is open.
 func (o *Opener) Opened() bool { return o.lab != nil }
 
-// Play plays s in the lab once, and leaves its folder with the other runs', with the report in every format. Where options
-// have no progress, it is printed.
-func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (*reports.Report, error) {
+// Play plays s in the lab once, and leaves its folder with the other runs', with the report in every format.
+// Where options have no progress, it is printed.
+func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (
+	*reports.Report, error,
+) {
 	t.Helper()
 	l := o.Open(ctx, t)
 	out, err := lab.Runs()
@@ -98,10 +100,12 @@ func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, opt
 	return rep, err
 }
 
-// Steady plays s until the machine carries its load, three times at most. A run whose load agent was late, because the machine stood still or had
-// other work, or under which the machine's clock was set, is void: it measured the machine, whatever its verdicts. Nothing else is a reason to play
-// again.
-func (o *Opener) Steady(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (*reports.Report, error) {
+// Steady plays s until the machine carries its load, three times at most. A run whose load agent was late,
+// because the machine stood still or had other work, or under which the machine's clock was set, is void: it
+// measured the machine, whatever its verdicts. Nothing else is a reason to play again.
+func (o *Opener) Steady(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (
+	*reports.Report, error,
+) {
 	t.Helper()
 	for try := 1; ; try++ {
 		rep, err := o.Play(ctx, t, s, options)
@@ -143,7 +147,8 @@ func Passed(t testing.TB, rep *reports.Report) {
 	if rep.Outcome == reports.Pass {
 		return
 	}
-	t.Errorf("got %s, want %s: %q, %+v, unexplained %+v", rep.Outcome, reports.Pass, rep.Books.Problems, rep.Books.Troubles, rep.Books.Unexplained)
+	t.Errorf("got %s, want %s: %q, %+v, unexplained %+v", rep.Outcome, reports.Pass, rep.Books.Problems,
+		rep.Books.Troubles, rep.Books.Unexplained)
 	for _, p := range rep.Phases {
 		for _, v := range p.Verdicts {
 			if v.Outcome != reports.Pass {
