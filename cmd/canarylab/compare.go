@@ -39,7 +39,7 @@ type divider struct {
 // String implements pflag.Value: it has no default.
 func (d *divider) String() string { return "" }
 
-// Type implements pflag.Value: of a bool the help shows no value.
+// Type implements pflag.Value: the help shows no value for a bool.
 func (d *divider) Type() string { return "bool" }
 
 // Set implements pflag.Value.
@@ -136,8 +136,8 @@ func sidesOf(args []string, at []int) ([][]string, error) {
 	return sides, nil
 }
 
-// openSides opens runs, from folders and bundles. Those that can't be read are left out, each with an error,
-// and so are sides that have no other. done removes what was unpacked.
+// openSides opens runs, from folders and bundles. It leaves out those that can't be read, each with an error, and
+// sides that have no other. done removes what was unpacked.
 func openSides(groups [][]string) (sides []compare.Side, unread []error, done func() error) {
 	var all []func() error
 	done = func() error {

@@ -132,8 +132,8 @@ func newest(out string) (string, error) {
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-// unreadable is what becomes of a run that can't be opened. Of one that a newer canarylab wrote, what is known
-// is shown.
+// unreadable is the error about a run that can't be opened. It shows what is known of one that a newer canarylab
+// wrote.
 func unreadable(w io.Writer, err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, bundle.ErrNoBundle) {
 		return usage("%w", err)

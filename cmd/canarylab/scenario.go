@@ -145,8 +145,8 @@ func chosen(names []string, label string) ([]harness.Scenario, error) {
 	return list, nil
 }
 
-// textOptions are those of the terminal. What is no terminal gets the same text everywhere: in UTF-8, without
-// colors, 100 columns wide.
+// textOptions are those of the terminal. A file or a pipe gets the same text everywhere: in UTF-8, without colors,
+// 100 columns wide.
 func textOptions() reports.TextOptions {
 	o := reports.TextOptions{Color: colored(os.Stdout)}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
@@ -155,8 +155,8 @@ func textOptions() reports.TextOptions {
 	return o
 }
 
-// utf8Locale tells whether a terminal is to be sent UTF-8: not where the locale says otherwise. Where nothing
-// says anything, as in many a container, terminals of today do.
+// utf8Locale tells whether a terminal takes UTF-8, which it does unless the locale says otherwise: many containers set
+// no locale, and terminals of today take it.
 func utf8Locale(env func(string) string) bool {
 	locale := strings.ToLower(cmp.Or(env("LC_ALL"), env("LC_CTYPE"), env("LANG")))
 	return locale == "" || strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")

@@ -47,7 +47,7 @@ func measure(ctx context.Context, args []string, in io.Reader, out, stderr io.Wr
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	began := time.Now()
-	// What it ended with is in its state, also where it was told to end.
+	// The state has how the program ended, also where it was told to.
 	err := cmd.Run()
 	wall := time.Since(began)
 	state := cmd.ProcessState

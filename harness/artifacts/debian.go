@@ -121,7 +121,7 @@ func debianContainer(ctx context.Context, engine, to string, say func(string)) (
 	return nil
 }
 
-// command runs a program, and returns what it printed. When ctx ends, so does it, with all that it started.
+// command runs a program, and returns what it printed. The program ends with ctx, and so does all that it started.
 func command(ctx context.Context, program string, args ...string) ([]byte, error) {
 	return commandWith(ctx, &syscall.SysProcAttr{Setpgid: true}, program, args...)
 }

@@ -112,26 +112,26 @@ func (s *Store) Istio(ctx context.Context) (string, error) {
 // names its version.
 const vegeta = "github.com/tsenart/vegeta/v12"
 
+// programs are the packages of the lab's own programs.
+var programs = []string{
+	"cmd/sampleapp", "cmd/loadgen", "cmd/accesslog", "harness/images/pause", "harness/cluster/embedded/noded",
+}
+
+// programInputs are all files that the programs are made of.
+var programInputs = append([]string{
+	"go.mod", "go.sum", "sampleapp", "loadgen", "harness/accesslog", "harness/cluster/embedded/nodespec",
+	"internal/kebab",
+}, programs...)
+
 // Programs returns the folder with the lab's own programs: sampleapp, loadgen, accesslog, pause and noded, and vegeta.
 func (s *Store) Programs(ctx context.Context) (string, error) {
-	packages := []string{
-		"cmd/sampleapp", "cmd/loadgen", "cmd/accesslog", "harness/images/pause", "harness/cluster/embedded/noded",
-	}
 	return s.Get(ctx, Recipe{
-		Name: "programs",
-		Inputs: append(
-			[]string{
-				"go.mod", "go.sum", "sampleapp", "loadgen", "harness/accesslog", "harness/cluster/embedded/nodespec",
-			},
-			packages...,
-		),
-		Free: needed / 6,
+		Name: "programs", Inputs: programInputs, Free: needed / 6,
 		Make: func(ctx context.Context, dir string, say func(string)) error {
-			b := goBuild{static: true, out: dir + "/"}
-			for _, p := range packages {
+			b := goBuild{static: true, out: dir + "/", packages: []string{vegeta}}
+			for _, p := range programs {
 				b.packages = append(b.packages, "./"+p)
 			}
-			b.packages = append(b.packages, vegeta)
 			return s.run(ctx, b, say)
 		},
 	})

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -191,6 +193,26 @@ func TestToolsName(t *testing.T) {
 	for _, tool := range Tools(t.Context(), Needs{NodeImage: true}) {
 		if tool.Name == "" || tool.For == "" || tool.Package == "" {
 			t.Errorf("%+v: want a name, a use and a Debian package", tool)
+		}
+	}
+}
+
+// A change of anything that the lab's own programs are made of makes a new build of them.
+func TestInputsHaveEverythingThatProgramsImport(t *testing.T) {
+	const module = "github.com/canarylab/canarylab/"
+	args := []string{"list", "-deps"}
+	for _, p := range programs {
+		args = append(args, module+p)
+	}
+	out, err := exec.CommandContext(t.Context(), "go", args...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		dir, ours := strings.CutPrefix(dep, module)
+		within := func(in string) bool { return in == dir || strings.HasPrefix(dir, in+"/") }
+		if ours && !slices.ContainsFunc(programInputs, within) {
+			t.Errorf("programs import %s, which is none of their inputs %q", dir, programInputs)
 		}
 	}
 }

@@ -18,7 +18,7 @@ var ErrNotFound = errors.New("no such cluster")
 // ErrUsage is wrapped by errors about options: one that is missing, that is wrong, or that does not go with another.
 var ErrUsage = errors.New("usage")
 
-// A Provider makes and finds the clusters of one sort.
+// A Provider makes and finds the clusters of one kind.
 type Provider interface {
 	// Name is what CLUSTER= and --cluster call the provider.
 	Name() string
@@ -27,8 +27,8 @@ type Provider interface {
 	// Check tells whether this machine can run such a cluster: nil, or an error that says what is missing and how to
 	// get it.
 	Check(ctx context.Context) error
-	// Prepare builds, once, what Up needs: that can take minutes, and is no part of a bring-up. Up does it where nobody
-	// did.
+	// Prepare builds, once, what Up needs: that can take minutes, and is no part of a bring-up. Up does it if
+	// nobody did.
 	Prepare(ctx context.Context) error
 	// Up makes the named cluster, or finds it running, and returns when its API server answers. Nodes and system pods
 	// may still be starting: Cluster.Ready awaits them.

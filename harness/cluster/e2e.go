@@ -21,8 +21,8 @@ import (
 //
 //	testenv.Setup(envfuncs.CreateCluster(cluster.NewE2E(provider, options), "suite"))
 //
-// What a Provider has no idea of (WithVersion, WithPath, WithOpts, a configuration file) is refused by Create, not
-// ignored.
+// Create refuses what a Provider does not know (WithVersion, WithPath, WithOpts, a configuration file), and does not
+// ignore it.
 type E2E struct {
 	provider Provider
 	options  Options

@@ -16,8 +16,8 @@ func Free(dir string) (uint64, error) {
 	return fs.Bavail * uint64(fs.Bsize), nil
 }
 
-// Require returns an error that says what to do where the disk that dir is on has less than need bytes free. What is
-// what needs them.
+// Require returns an error that says what to do if the disk that dir is on has less than need bytes free. what names
+// the thing that needs them.
 func Require(dir string, need uint64, what string) error {
 	free, err := Free(dir)
 	if err != nil {

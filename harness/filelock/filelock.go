@@ -14,9 +14,9 @@ import (
 // lookEvery is how often a lock that is taken is tried again.
 const lookEvery = 20 * time.Millisecond
 
-// Lock takes the lock of the file at path, which is made if need be, and returns how to let go of it. The
-// kernel lets go with the process, however it ends. If another process holds the lock, progress (which may be
-// nil) is told that what is being waited for, and Lock waits until ctx ends.
+// Lock takes the lock of the file at path, which is made if need be, and returns how to let go of it. The kernel
+// lets go of it with the process, however that ends. If another process holds the lock, Lock tells steps (which may
+// be nil) what it waits for, and waits until ctx ends.
 func Lock(ctx context.Context, path, what string, steps progress.Progress) (unlock func(), err error) {
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	release := func() { _ = lock.Close() } // closing lets go; there is nothing to do about a failure

@@ -10,7 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// The references that manifests use. Istio's two are hub/name:tag of its own rendering.
+// The references that manifests use. Istio's own manifests name its two as hub/name:tag.
 const (
 	// Prefix begins all of them.
 	Prefix    = "canarylab/"

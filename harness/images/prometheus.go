@@ -19,8 +19,8 @@ type PrometheusStore interface {
 	PrometheusVersion() (string, error)
 }
 
-// BuildPrometheus returns the image of Prometheus, keyed by reference. It is a set of its own, so that nobody
-// pays for it who needs it not: it takes minutes to compile and a second to bring to a cluster.
+// BuildPrometheus returns the image of Prometheus, keyed by reference. It is a set of its own, so that only those
+// who need it pay for it: it takes minutes to compile and a second to bring to a cluster.
 func BuildPrometheus(ctx context.Context, s PrometheusStore) (map[string]v1.Image, error) {
 	dir, err := s.Prometheus(ctx)
 	if err != nil {

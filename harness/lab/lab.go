@@ -47,8 +47,7 @@ func (l *Lab) Labels() map[string]string { return l.provider.Traits().Labels }
 // Why says why this kind of cluster was chosen.
 func (l *Lab) Why() string { return l.why }
 
-// Steps are those of the cluster's bring-up; of a cluster that was found running, those of when it was brought up. They
-// are there from Settle on.
+// Steps are those of the cluster's bring-up, also where that was before Open. Settle sets them.
 func (l *Lab) Steps() []progress.Step { return l.steps }
 
 // Exclusive keeps every other run on this machine off the cluster until release is called: two at once would disturb

@@ -24,8 +24,8 @@ func (o Options) managed() ([]cluster.Provider, Options, error) {
 	return providers, o, err
 }
 
-// Down removes a cluster; with keepState what the next Open can continue from stays. One that does not exist is
-// no error. Of a borrowed cluster, Down removes what the lab made.
+// Down removes a cluster; with keepState what the next Open can continue from stays. One that does not exist is no
+// error. Down removes only what the lab made in a borrowed cluster.
 func Down(ctx context.Context, o Options, keepState bool) error {
 	providers, o, err := o.managed()
 	if err != nil {
@@ -34,7 +34,7 @@ func Down(ctx context.Context, o Options, keepState bool) error {
 	var errs []error
 	for _, p := range providers {
 		if len(providers) > 1 {
-			// Only the provider that has it can say what is wrong with a wish.
+			// Only the provider that has the cluster can say whether keepState is possible.
 			if has, err := exists(ctx, p, o.Name); err == nil && !has {
 				continue
 			}

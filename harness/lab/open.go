@@ -159,7 +159,7 @@ func (l *Lab) installMesh(ctx context.Context, set map[string]v1.Image) error {
 	bounded, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	if l.Borrowed() {
-		// Where images are pushed to, their tag is known afterwards.
+		// The images' tag is known once they are pushed.
 		if err := l.images(bounded, set); err != nil {
 			return err
 		}

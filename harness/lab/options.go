@@ -35,9 +35,9 @@ type Options struct {
 	Istio Istio
 }
 
-// FromEnv are the options that the environment asks for: CLUSTER, and CANARYLAB_ with the name of the command line's
-// flag, in capitals and with _ for -. What is a yes or no there is 1 here for yes. Makefiles, CI and go test have no
-// flags to give.
+// FromEnv are the options that the environment asks for: CLUSTER, and CANARYLAB_ with the name of the command
+// line's flag, in capitals and with _ for -. The variable of a flag for a yes or no is 1 for yes. Makefiles, CI
+// and go test have no flags to give.
 func FromEnv() Options {
 	env := func(name, otherwise string) string {
 		if v := os.Getenv(name); v != "" {

@@ -207,7 +207,7 @@ func (p *Provider) open(ctx context.Context) (*Cluster, error) {
 }
 
 // Down implements cluster.Provider: it deletes the namespaces that carry the lab's label, whoever of the lab
-// made them, and what is remembered of the cluster. Nothing else in the cluster is touched.
+// made them, and what is remembered of the cluster. It touches nothing else in the cluster.
 func (p *Provider) Down(ctx context.Context, _ string, keepState bool) error {
 	if keepState {
 		return fmt.Errorf("%w: --keep-state is for clusters that the lab made", cluster.ErrUsage)
@@ -263,7 +263,7 @@ type Cluster struct {
 	dir    string
 	config *rest.Config
 	kube   *kube.Client
-	// tag is the images' in the repository: of those that are there already, or that were pushed first.
+	// tag is the images' tag in the repository, where they are already or were pushed first.
 	tag string
 	// pushed are the tags of all that were pushed, by the lab's own references: a set that is pushed later has
 	// another tag, and the first keeps its own.
@@ -290,7 +290,7 @@ func (c *Cluster) DownCommand() string { return downCommand(c.Name()) }
 // Reused implements cluster.Cluster.
 func (c *Cluster) Reused() bool { return true }
 
-// Ready implements cluster.Cluster. Other people's nodes are not waited for: a scenario's pods say it if they
+// Ready implements cluster.Cluster. It does not wait for other people's nodes: a scenario's pods say it if they
 // find none.
 func (c *Cluster) Ready(context.Context) error { return nil }
 

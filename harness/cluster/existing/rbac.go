@@ -21,55 +21,45 @@ import (
 // askedSideBySide bounds the questions of a preflight that are under way at once.
 const askedSideBySide = 16
 
-// change are the verbs for what the lab makes: server-side apply is a patch, which creates what is not there.
-var change = []string{"get", "list", "watch", "create", "patch", "delete"}
+var (
+	// change are the verbs for what the lab makes: server-side apply is a patch, which creates what is not there.
+	change = []string{"get", "list", "watch", "create", "patch", "delete"}
+	watch  = []string{"get", "list", "watch"}
+	look   = []string{"get", "list"}
+)
 
-var read = []string{"get", "list", "watch"}
+func rule(group string, verbs []string, resources ...string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: verbs}
+}
 
 // rules are all rights that a run needs, none more. They are cluster-wide because the namespaces that a run
 // makes do not exist before it, and RBAC can't speak of namespaces by label.
 func rules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		// A scenario's namespace, made and removed again.
-		{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: change},
+		rule("", change, "namespaces"),
 		// What is in it: the app, its callers, the recorder.
-		{APIGroups: []string{""}, Resources: []string{"services", "configmaps", "serviceaccounts"}, Verbs: change},
-		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: change},
-		{APIGroups: []string{"apps"}, Resources: []string{"deployments/scale"}, Verbs: []string{"patch"}},
-		{APIGroups: []string{"apps"}, Resources: []string{"replicasets"}, Verbs: read},
-		{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: change},
-		{
-			APIGroups: []string{"networking.istio.io"},
-			Resources: []string{
-				"virtualservices", "destinationrules", "gateways", "sidecars", "envoyfilters", "serviceentries",
-			},
-			Verbs: change,
-		},
-		{
-			APIGroups: []string{"security.istio.io"},
-			Resources: []string{"peerauthentications", "authorizationpolicies"}, Verbs: change,
-		},
+		rule("", change, "services", "configmaps", "serviceaccounts"),
+		rule("apps", change, "deployments"),
+		rule("apps", []string{"patch"}, "deployments/scale"),
+		rule("apps", watch, "replicasets"),
+		rule("batch", change, "jobs"),
+		rule("networking.istio.io", change,
+			"virtualservices", "destinationrules", "gateways", "sidecars", "envoyfilters", "serviceentries"),
+		rule("security.istio.io", change, "peerauthentications", "authorizationpolicies"),
 		// Pods are watched, asked for their counters and configuration, and told to send load.
-		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: read},
-		{
-			APIGroups: []string{""}, Resources: []string{"pods/exec", "pods/portforward"},
-			Verbs: []string{"get", "create"},
-		},
-		{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
-		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"get", "list"}},
+		rule("", watch, "pods"),
+		rule("", []string{"get", "create"}, "pods/exec", "pods/portforward"),
+		rule("", []string{"get"}, "pods/log"),
+		rule("", look, "events"),
 		// Which Istio there is, and whether its injection reaches a namespace.
-		{
-			APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{"mutatingwebhookconfigurations"},
-			Verbs: []string{"get", "list"},
-		},
-		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list"}},
+		rule("admissionregistration.k8s.io", look, "mutatingwebhookconfigurations"),
+		rule("", look, "nodes"),
 	}
 }
 
 // everything is the right to do anything, which installing Istio needs: it makes cluster-wide roles.
-func everything() []rbacv1.PolicyRule {
-	return []rbacv1.PolicyRule{{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}}
-}
+func everything() []rbacv1.PolicyRule { return []rbacv1.PolicyRule{rule("*", []string{"*"}, "*")} }
 
 // role is the name of RBAC's ClusterRole and of its binding.
 const role = "canarylab"
@@ -128,8 +118,8 @@ func (c *Cluster) Permitted(ctx context.Context, install bool) error {
 // errForbidden is wrapped by the error that names the rights that are missing.
 var errForbidden = errors.New("rights are missing")
 
-// permitted asks the API server whether this user has the rights of rules, in every namespace. Nothing is
-// created to find out.
+// permitted asks the API server whether this user has the rights of rules, in every namespace. It creates nothing
+// to find out.
 func permitted(ctx context.Context, k *kube.Client, rules []rbacv1.PolicyRule) error {
 	var (
 		mu     sync.Mutex

@@ -11,8 +11,9 @@ import (
 )
 
 // A logger makes steps of what kind logs: " • Preparing nodes 📦 ..." begins one, " ✓ Preparing nodes 📦" ends
-// it. Everything else is dropped: errors come back as errors.
+// it. It drops everything else: errors come back as errors.
 type logger struct {
+	kindlog.NoopLogger
 	steps progress.Progress
 
 	mu   sync.Mutex
@@ -20,18 +21,6 @@ type logger struct {
 }
 
 var _ kindlog.Logger = (*logger)(nil)
-
-// Warn implements kind's Logger.
-func (l *logger) Warn(string) {}
-
-// Warnf implements kind's Logger.
-func (l *logger) Warnf(string, ...any) {}
-
-// Error implements kind's Logger.
-func (l *logger) Error(string) {}
-
-// Errorf implements kind's Logger.
-func (l *logger) Errorf(string, ...any) {}
 
 // V implements kind's Logger.
 func (l *logger) V(level kindlog.Level) kindlog.InfoLogger {

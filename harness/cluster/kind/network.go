@@ -31,8 +31,8 @@ func (p *Provider) useNetwork(ctx context.Context) (release func(), err error) {
 	return filelock.Share(ctx, p.networkLock())
 }
 
-// dropNetwork removes the network unless a node is in it or about to be. With nerdctl there is none of the
-// lab's own: kind knows but one there, which may be the user's.
+// dropNetwork removes the network unless a node is in it or about to be. With nerdctl the lab has no network of its
+// own: kind uses one there that may be the user's.
 func (p *Provider) dropNetwork(ctx context.Context, e engine) error {
 	if e == nerdctl {
 		return nil

@@ -90,8 +90,8 @@ func (p *Provider) BuildsNodeImage(ctx context.Context) bool {
 	return reachable(ctx, defaults.Image) != nil
 }
 
-// built is the newest node image of ours that the engine has and whose every part is what it would be built of
-// now; empty if there is none. Nothing is built to find out.
+// built is the node image that would be built now, if the engine has it; empty if it has not. It builds nothing to
+// find out.
 func (p *Provider) built(ctx context.Context, e engine) (string, error) {
 	if own, err := e.ownImages(ctx); err != nil || len(own) == 0 {
 		return "", err
@@ -133,8 +133,8 @@ func pull(ctx context.Context, e engine, image string, steps progress.Progress) 
 }
 
 // BuildNodeImage builds the node image that kind uses where its own can't be had, loads it into the engine, and
-// returns its reference. One that is there already is not built again; older ones that no container uses are
-// removed.
+// returns its reference. It does not build again what is there already, and removes older images that no container
+// uses.
 func (p *Provider) BuildNodeImage(ctx context.Context, steps progress.Progress) (_ string, err error) {
 	e, err := p.engine(ctx)
 	if err != nil {

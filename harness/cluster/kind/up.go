@@ -43,7 +43,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 	case !errors.Is(err, cluster.ErrNotFound):
 		return nil, err
 	}
-	// What is there of that name is dead, or half made, maybe by another engine.
+	// What has that name is dead or half made, maybe by another engine.
 	old, err := p.readMeta(name)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -90,13 +90,13 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 	return p.open(name, m)
 }
 
-// create has kind make the cluster. When ctx ends, so does it, and nothing is left.
+// create has kind make the cluster. It ends with ctx, and then leaves nothing.
 func (p *Provider) create(ctx context.Context, e engine, name string, image nodeImage, steps progress.Progress) error {
 	v1, err := e.cgroupV1(ctx)
 	if err != nil {
 		return err
 	}
-	// Whoever removes the network waits for those that are about to use it.
+	// This keeps others from removing the network before the node is in it.
 	release, err := p.useNetwork(ctx)
 	if err != nil {
 		return err

@@ -11,26 +11,21 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// Target is the lab's cluster, as a run works on it.
-func Target(ctx context.Context, l *lab.Lab) (harness.Cluster, error) {
-	setup, err := l.Setup(ctx)
-	return harness.Cluster{
-		Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide,
-		Setup: setup,
-	}, err
-}
-
 // Play plays s in the lab, in a folder of its own below out, whose path it returns. Play sets ID, Dir and
 // BringUp of o. Its report and error are those of harness.Run.
-func Play(ctx context.Context, l *lab.Lab, s harness.Scenario, out string, o harness.Options) (
-	*reports.Report, string, error,
-) {
-	target, err := Target(ctx, l)
+func Play(
+	ctx context.Context, l *lab.Lab, s harness.Scenario, out string, o harness.Options,
+) (rep *reports.Report, dir string, err error) {
+	setup, err := l.Setup(ctx)
 	if err != nil {
 		return nil, "", err
 	}
+	target := harness.Cluster{
+		Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide,
+		Setup: setup,
+	}
 	o.ID, o.BringUp = loadgen.RunID(), l.BringUp()
 	o.Dir = harness.RunDir(out, s.Name, o.ID, time.Now())
-	rep, err := harness.Run(ctx, target, s, o)
+	rep, err = harness.Run(ctx, target, s, o)
 	return rep, o.Dir, err
 }

@@ -34,8 +34,8 @@ func Memory(t testing.TB, o lab.Options) uint64 {
 	return 0
 }
 
-// memoryBelow is the memory of a process and of all that descend from it. What its parent left behind, the
-// first process of a PID namespace adopts, so that none of a node's is missing.
+// memoryBelow is the memory of a process and of all that descend from it. The first process of a PID namespace
+// adopts those whose parent ended, so that none of a node's is missing.
 func memoryBelow(pid int) (uint64, error) {
 	all, err := procfs.AllProcs()
 	if err != nil {

@@ -67,7 +67,7 @@ func (o *Opener) Try(ctx context.Context) (*lab.Lab, error) {
 func (o *Opener) Opened() bool { return o.lab != nil }
 
 // Play plays s in the lab once, and leaves its folder with the other runs', with the report in every format.
-// Where options have no progress, it is printed.
+// Play prints the progress where options have none.
 func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (
 	*reports.Report, error,
 ) {
