@@ -47,35 +47,8 @@ A cluster that runs already is found and completed.`,
 			return nil
 		},
 	}
-	bringUpFlags(cmd, g)
+	settingFlags(cmd.Flags(), g, true)
 	return cmd
-}
-
-// bringUpFlags are those of commands that may bring a cluster up.
-func bringUpFlags(cmd *cobra.Command, g *global) {
-	flags := cmd.Flags()
-	flags.StringVar(&g.NodeImage, "node-image", g.NodeImage,
-		"kind: node image (default: kind's own, or one built here; environment: CANARYLAB_NODE_IMAGE)")
-	flags.BoolVar(&g.Retain, "retain", g.Retain,
-		"kind: keep a node that could not be brought up, for a look (environment: CANARYLAB_RETAIN=1)")
-	flags.StringVar(&g.Istio.Hub, "istio-hub", g.Istio.Hub,
-		"use Istio's released images of this hub (environment: CANARYLAB_ISTIO_HUB)")
-	flags.StringVar(&g.Istio.Tag, "istio-tag", g.Istio.Tag,
-		"use Istio's released images with this tag (environment: CANARYLAB_ISTIO_TAG)")
-	flags.BoolVar(&g.Istio.Install, "install-istio", g.Istio.Install,
-		"existing: install an Istio, where there is none (environment: CANARYLAB_INSTALL_ISTIO=1)")
-	flags.StringVar(
-		&g.Istio.Revision, "istio-revision", g.Istio.Revision,
-		"existing: revision of Istio, or tag of one (default: the one that injects by default; environment: "+
-			"CANARYLAB_ISTIO_REVISION)",
-	)
-	flags.StringVar(
-		&g.Existing.Repository, "image-repository", g.Existing.Repository,
-		"existing: push the lab's images below this repository, for the nodes to pull (environment: "+
-			"CANARYLAB_IMAGE_REPOSITORY)",
-	)
-	flags.StringVar(&g.Existing.Tag, "image-tag", g.Existing.Tag,
-		"existing: the images are in the repository already, under this tag (environment: CANARYLAB_IMAGE_TAG)")
 }
 
 func newDown(g *global) *cobra.Command {

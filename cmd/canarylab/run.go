@@ -86,7 +86,7 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 	cmd.Flags().BoolVar(&all, "all", false, "play every scenario")
 	fullFlag(cmd, &p.full)
 	labelFlag(cmd, &label)
-	bringUpFlags(cmd, g)
+	settingFlags(cmd.Flags(), g, true)
 	return cmd
 }
 

@@ -13,10 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sort"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/canarylab/canarylab/harness/disk"
 	"github.com/canarylab/canarylab/harness/filelock"
@@ -100,7 +98,9 @@ func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
 	if err := s.build(ctx, r, dir); err != nil {
 		return "", fmt.Errorf("build %s: %w", r.Name, err)
 	}
-	s.prune(filepath.Dir(dir))
+	// This process holds the recipe's lock: half results are those of builds that were killed. A failure leaves a folder
+	// too many, which is no harm.
+	_ = disk.KeepNewest(filepath.Dir(dir), kept)
 	return dir, nil
 }
 
@@ -125,31 +125,6 @@ func (s *Store) build(ctx context.Context, r Recipe, dir string) (err error) {
 		return err
 	}
 	return os.Rename(tmp, dir)
-}
-
-// prune deletes all but the newest builds in dir. A failure leaves a folder too many, which is no harm.
-func (s *Store) prune(dir string) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	type build struct {
-		path string
-		at   time.Time
-	}
-	var builds []build
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
-			builds = append(builds, build{filepath.Join(dir, e.Name()), info.ModTime()})
-		}
-	}
-	sort.Slice(builds, func(i, j int) bool { return builds[i].at.After(builds[j].at) })
-	for i, b := range builds {
-		// Half results are those of builds that were killed: this process holds the recipe's lock.
-		if i >= kept || strings.HasPrefix(filepath.Base(b.path), ".building-") {
-			_ = os.RemoveAll(b.path)
-		}
-	}
 }
 
 // key is a digest of everything that decides r's result.

@@ -99,9 +99,7 @@ func (s spec) write(w io.Writer) error {
 		}
 	}
 	for _, dir := range slices.Sorted(maps.Keys(folders)) {
-		if err := t.WriteHeader(&tar.Header{
-			Name: strings.TrimPrefix(dir, "/") + "/", Typeflag: tar.TypeDir, Mode: folders[dir], ModTime: epoch,
-		}); err != nil {
+		if err := header(t, dir+"/", tar.TypeDir, folders[dir], 0, ""); err != nil {
 			return err
 		}
 	}
@@ -111,11 +109,7 @@ func (s spec) write(w io.Writer) error {
 		}
 	}
 	for _, name := range contents {
-		header := &tar.Header{
-			Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(s.contents[name])),
-			ModTime: epoch,
-		}
-		if err := t.WriteHeader(header); err != nil {
+		if err := header(t, name, tar.TypeReg, 0o755, int64(len(s.contents[name])), ""); err != nil {
 			return err
 		}
 		if _, err := t.Write(s.contents[name]); err != nil {
@@ -123,11 +117,7 @@ func (s spec) write(w io.Writer) error {
 		}
 	}
 	for _, name := range links {
-		header := &tar.Header{
-			Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeSymlink, Linkname: s.links[name], Mode: 0o777,
-			ModTime: epoch,
-		}
-		if err := t.WriteHeader(header); err != nil {
+		if err := header(t, name, tar.TypeSymlink, 0o777, 0, s.links[name]); err != nil {
 			return err
 		}
 	}
@@ -136,6 +126,12 @@ func (s spec) write(w io.Writer) error {
 
 // epoch is the time of every file in an image.
 var epoch = time.Unix(0, 0)
+
+func header(t *tar.Writer, name string, kind byte, mode, size int64, link string) error {
+	return t.WriteHeader(&tar.Header{
+		Name: strings.TrimPrefix(name, "/"), Typeflag: kind, Mode: mode, Size: size, Linkname: link, ModTime: epoch,
+	})
+}
 
 func addFile(t *tar.Writer, name, from string) error {
 	f, err := os.Open(from)
@@ -147,10 +143,7 @@ func addFile(t *tar.Writer, name, from string) error {
 	if err != nil {
 		return err
 	}
-	header := &tar.Header{
-		Name: strings.TrimPrefix(name, "/"), Typeflag: tar.TypeReg, Mode: 0o755, Size: info.Size(), ModTime: epoch,
-	}
-	if err := t.WriteHeader(header); err != nil {
+	if err := header(t, name, tar.TypeReg, 0o755, info.Size(), ""); err != nil {
 		return err
 	}
 	_, err = io.Copy(t, f)

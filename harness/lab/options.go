@@ -35,30 +35,62 @@ type Options struct {
 	Istio Istio
 }
 
-// FromEnv are the options that the environment asks for: CLUSTER, and CANARYLAB_ with the name of the command
-// line's flag, in capitals and with _ for -. The variable of a flag for a yes or no is 1 for yes. Makefiles, CI
-// and go test have no flags to give.
+// A Setting is an option as it is set from outside: by a flag of the command line, or by a variable of the environment,
+// for Makefiles, CI and go test, which have no flags to give.
+type Setting struct {
+	// Flag is the flag's name, Usage what the help says of it.
+	Flag, Usage string
+	// Text or Yes is what is set.
+	Text *string
+	Yes  *bool
+	// BringsUp tells that it is for commands that may bring a cluster up. The others are for all commands.
+	BringsUp bool
+}
+
+// Variable is CLUSTER, or CANARYLAB_ and the flag's name in capitals with _ for -.
+func (s Setting) Variable() string {
+	name := strings.ToUpper(strings.ReplaceAll(s.Flag, "-", "_"))
+	if name == "CLUSTER" {
+		return name
+	}
+	return "CANARYLAB_" + name
+}
+
+// Settings are all that can be set from outside.
+func (o *Options) Settings() []Setting {
+	e, i := &o.Existing, &o.Istio
+	return []Setting{
+		{"cluster", "kind of cluster: auto, embedded, kind or existing", &o.Cluster, nil, false},
+		{"name", "name of the cluster", &o.Name, nil, false},
+		{"kubeconfig", "existing: file to read (default: where kubectl looks)", &e.Kubeconfig, nil, false},
+		{"context", "existing: context of the kubeconfig; there is no default", &e.Context, nil, false},
+		{"yes", "existing: yes, make namespaces and load on that cluster", nil, &e.Confirmed, false},
+		{"allow-exec-plugins", "existing: let the kubeconfig run programs for its credentials", nil, &e.ExecPlugins, false},
+		{"node-image", "kind: node image (default: kind's own, or one built here)", &o.NodeImage, nil, true},
+		{"retain", "kind: keep a node that could not be brought up, for a look", nil, &o.Retain, true},
+		{"istio-hub", "use Istio's released images of this hub", &i.Hub, nil, true},
+		{"istio-tag", "use Istio's released images with this tag", &i.Tag, nil, true},
+		{"install-istio", "existing: install an Istio, where there is none", nil, &i.Install, true},
+		{"istio-revision", "existing: revision of Istio, or tag of one (default: the one that injects by default)",
+			&i.Revision, nil, true},
+		{"image-repository", "existing: push the lab's images below this repository, for the nodes to pull",
+			&e.Repository, nil, true},
+		{"image-tag", "existing: the images are in the repository already, under this tag", &e.Tag, nil, true},
+	}
+}
+
+// FromEnv are the options that the environment asks for. Yes is 1 there.
 func FromEnv() Options {
-	env := func(name, otherwise string) string {
-		if v := os.Getenv(name); v != "" {
-			return v
+	o := Options{Cluster: auto, Name: DefaultName}
+	for _, s := range o.Settings() {
+		v := os.Getenv(s.Variable())
+		if s.Yes != nil {
+			*s.Yes = v == "1"
+		} else if v != "" {
+			*s.Text = v
 		}
-		return otherwise
 	}
-	yes := func(name string) bool { return os.Getenv(name) == "1" }
-	return Options{
-		Cluster: env("CLUSTER", auto), Name: env("CANARYLAB_NAME", DefaultName),
-		NodeImage: os.Getenv("CANARYLAB_NODE_IMAGE"), Retain: yes("CANARYLAB_RETAIN"),
-		Existing: existing.Access{
-			Kubeconfig: os.Getenv("CANARYLAB_KUBECONFIG"), Context: os.Getenv("CANARYLAB_CONTEXT"),
-			Confirmed: yes("CANARYLAB_YES"), ExecPlugins: yes("CANARYLAB_ALLOW_EXEC_PLUGINS"),
-			Repository: os.Getenv("CANARYLAB_IMAGE_REPOSITORY"), Tag: os.Getenv("CANARYLAB_IMAGE_TAG"),
-		},
-		Istio: Istio{
-			Hub: os.Getenv("CANARYLAB_ISTIO_HUB"), Tag: os.Getenv("CANARYLAB_ISTIO_TAG"),
-			Revision: os.Getenv("CANARYLAB_ISTIO_REVISION"), Install: yes("CANARYLAB_INSTALL_ISTIO"),
-		},
-	}
+	return o
 }
 
 // Istio says which Istio a lab has. Zero means the one that go.mod names, built here.
@@ -79,15 +111,15 @@ func (o Options) validate() error {
 	borrowed := o.traits().Borrowed
 	var errs []error
 	for _, f := range []struct {
-		set  bool
 		flag string
+		set  bool
 	}{
-		{o.Istio.Install, "--install-istio"}, {o.Istio.Revision != "", "--istio-revision"},
-		{o.Existing.Context != "", "--context"}, {o.Existing.Repository != "", "--image-repository"},
+		{"install-istio", o.Istio.Install}, {"istio-revision", o.Istio.Revision != ""},
+		{"context", o.Existing.Context != ""}, {"image-repository", o.Existing.Repository != ""},
 	} {
 		if f.set && !borrowed {
-			variable := strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(f.flag, "--"), "-", "_"))
-			errs = append(errs, fmt.Errorf("%s (or CANARYLAB_%s) is for CLUSTER=%s", f.flag, variable, o.borrowing()))
+			variable := Setting{Flag: f.flag}.Variable()
+			errs = append(errs, fmt.Errorf("--%s (or %s) is for CLUSTER=%s", f.flag, variable, o.borrowing()))
 		}
 	}
 	if o.Existing.Tag != "" && o.Existing.Repository == "" {

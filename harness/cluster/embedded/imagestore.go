@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -19,6 +18,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
 	"github.com/canarylab/canarylab/harness/cluster/nodeconf"
+	"github.com/canarylab/canarylab/harness/disk"
 	"github.com/canarylab/canarylab/harness/filelock"
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/progress"
@@ -66,7 +66,8 @@ func (b *bringUp) prepareStore(ctx context.Context, stores, store string) (err e
 	if _, err := os.Stat(store); err == nil {
 		return nil // another canarylab prepared it
 	}
-	if err := pruneStores(stores); err != nil {
+	// No cluster will be made from older ones again, and those that were keep their links. This adds one.
+	if err := disk.KeepNewest(stores, keptStores-1); err != nil {
 		return err
 	}
 	tmp, err := os.MkdirTemp(stores, ".preparing-")
@@ -109,38 +110,6 @@ func (b *bringUp) prepareStore(ctx context.Context, stores, store string) (err e
 		return err
 	}
 	return os.Rename(ready, store)
-}
-
-// pruneStores deletes what no cluster will be made from again, and what a killed canarylab left half done.
-// Clusters keep their links. The caller holds the stores' lock and is about to add one.
-func pruneStores(stores string) error {
-	entries, err := os.ReadDir(stores)
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int {
-		ai, aErr := a.Info()
-		bi, bErr := b.Info()
-		if aErr != nil || bErr != nil {
-			return 0
-		}
-		return bi.ModTime().Compare(ai.ModTime())
-	})
-	left := keptStores - 1
-	for _, e := range entries {
-		if !e.IsDir() {
-			continue
-		}
-		if half := strings.HasPrefix(e.Name(), "."); !half {
-			if left--; left >= 0 {
-				continue
-			}
-		}
-		if err := os.RemoveAll(filepath.Join(stores, e.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // LoadImages implements cluster.Cluster. Images that the node has already are not loaded again.
