@@ -217,6 +217,7 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		{"harness/expect", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness/cluster", module + "scenarios"}},
 		{"harness/manifest", []string{module + "harness", module + "scenarios"}},
 		{"harness/filelock", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness/cluster"}},
+		{"harness/progress", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
 		{"harness/disk", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
 		{"internal/atomicfile", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
 		{"internal/kebab", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},

@@ -98,8 +98,8 @@ func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
 	if err := s.build(ctx, r, dir); err != nil {
 		return "", fmt.Errorf("build %s: %w", r.Name, err)
 	}
-	// This process holds the recipe's lock: half results are those of builds that were killed. A failure leaves a folder
-	// too many, which is no harm.
+	// This process holds the recipe's lock: half results are those of builds that were killed. A failure leaves
+	// a folder too many, which is no harm.
 	_ = disk.KeepNewest(filepath.Dir(dir), kept)
 	return dir, nil
 }

@@ -37,8 +37,8 @@ func Require(dir string, need uint64, what string) error {
 	return nil
 }
 
-// KeepNewest deletes all folders in dir but the newest n. Folders whose names begin with a dot are half made: it deletes
-// all of them.
+// KeepNewest deletes all folders in dir but the newest n. Folders whose names begin with a dot are half made:
+// it deletes all of them.
 func KeepNewest(dir string, n int) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
