@@ -11,11 +11,11 @@ GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 MESH     = ./harness/lab ./harness/realmesh ./scenarios
 UNIT     = $$(go list ./... | grep -v -e /harness/lab$$ -e /harness/realmesh$$ -e /scenarios$$)
 
-# EVERY=1 takes the break and the fix out of every scenario, and plays every scenario as a guest; otherwise that is
+# EVERY=1 takes the break and the fix out of every scenario, and plays every scenario on a borrowed cluster; otherwise that is
 # done to those of the core.
 
 # TURN=1/3, 2/3 or 3/3 plays the core, and a third of what takes long: of the other scenarios, of the scenarios without
-# their break or fix, of those that a guest plays, and of tests that take a minute each. TURN=all plays all of it. make
+# their break or fix, of those on a borrowed cluster, and of tests that take a minute each. TURN=all plays all of it. make
 # test takes the turn that follows from the commit (.ci/turn), make mesh plays all, unless they are told.
 
 # The same settings for everything, and the same that Istio and Kubernetes are built with (harness/artifacts): a package is
@@ -106,6 +106,6 @@ readme-pictures: build ## draw the pictures of the README: of a new run of label
 	go run ./reports/html/pictures -out docs "$$run"
 
 clean: down ## remove the cluster, the reports and everything that was built
-	rm -rf bin reports/out $$(bin/canarylab doctor --home)/cache $$(bin/canarylab doctor --home)/imagestores
+	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"
 
 .PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate readme-pictures clean

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/progress"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -55,7 +55,7 @@ func (r *run) watchClock(ctx context.Context) {
 
 // show begins to tell the run's Progress how the load fares. stop ends that.
 func (r *run) show() (stop func()) {
-	detailer, ok := r.options.Progress.(cluster.Detailer)
+	detailer, ok := r.options.Progress.(progress.Detailer)
 	if !ok {
 		return func() {}
 	}

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/addons"
-	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/progress"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 )
@@ -27,7 +27,7 @@ type Options struct {
 	// ID names the run. Empty means a new loadgen.RunID.
 	ID string
 	// Progress is told of every step; nil means nobody is.
-	Progress cluster.Progress
+	Progress progress.Progress
 	// Setup says in the report what the environment is. Run adds Load, and Envoy where it is empty.
 	Setup reports.Setup
 	// BringUp goes into the report.
@@ -121,7 +121,7 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 
 // do does a step of the run, and reports its progress.
 func (r *run) do(ctx context.Context, step string, f func(context.Context) error) error {
-	done := cluster.Begin(r.options.Progress, step)
+	done := progress.Begin(r.options.Progress, step)
 	r.step.Store(step)
 	err := f(ctx)
 	done(err)

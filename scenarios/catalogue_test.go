@@ -158,6 +158,11 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		{"reports", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness", module + "scenarios"}},
 		{"harness/expect", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness/cluster", module + "scenarios"}},
 		{"harness/manifest", []string{module + "harness", module + "scenarios"}},
+		{"harness/filelock", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness/cluster"}},
+		{"harness/progress", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
+		{"harness/disk", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
+		{"internal/atomicfile", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
+		{"internal/kebab", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
 		{"harness", []string{module + "scenarios", module + "harness/lab", module + "harness/authoring", module + "harness/cluster/", "sigs.k8s.io/kind"}},
 		{"scenarios", []string{module + "harness/lab", module + "harness/authoring", module + "harness/cluster/", "sigs.k8s.io/kind"}},
 	} {
@@ -173,6 +178,33 @@ func TestDependenciesPointOneWay(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Providers are named where they are opened, in harness/lab. Everybody else, the command line too, goes by their traits.
+func TestProvidersAreNamedInOnePlace(t *testing.T) {
+	const module = "github.com/canarylab/canarylab/"
+	imports := "{{$at := .ImportPath}}"
+	for _, kind := range []string{".Imports", ".TestImports", ".XTestImports"} {
+		imports += "{{range " + kind + "}}{{$at}} {{.}}\n{{end}}"
+	}
+	out, err := exec.Command("go", "list", "-f", imports, module+"...").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v: %s", err, out)
+	}
+	provider := regexp.MustCompile("^" + module + "harness/cluster/(embedded|existing|kind)$")
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		by, what, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if !provider.MatchString(what) {
+			continue
+		}
+		if seen[what] = true; by != module+"harness/lab" {
+			t.Errorf("%s imports %s, want only harness/lab to", by, what)
+		}
+	}
+	if len(seen) != 3 {
+		t.Errorf("got imports of the providers %v, want three", seen)
 	}
 }
 

@@ -22,8 +22,14 @@ func TestExitCodes(t *testing.T) {
 		{"help", []string{"-h"}, 0, "address for proxies"},
 		{"unknown flag", []string{"-port=1"}, 64, "flag provided but not defined"},
 		{"argument", []string{"now"}, 64, ""},
-		{"port of proxies taken", []string{"-grpc=" + taken.Addr().String(), "-http=127.0.0.1:0"}, 1, "address already in use"},
-		{"port of readers taken", []string{"-grpc=127.0.0.1:0", "-http=" + taken.Addr().String()}, 1, "address already in use"},
+		{
+			"port of proxies taken", []string{"-grpc=" + taken.Addr().String(), "-http=127.0.0.1:0"}, 1,
+			"address already in use",
+		},
+		{
+			"port of readers taken", []string{"-grpc=127.0.0.1:0", "-http=" + taken.Addr().String()}, 1,
+			"address already in use",
+		},
 	} {
 		var stderr bytes.Buffer
 		if got := run(c.args, &stderr); got != c.code || !strings.Contains(stderr.String(), c.stderr) {

@@ -24,8 +24,11 @@ type checked struct {
 func newScenarioCheck() *cobra.Command {
 	var o output
 	cmd := &cobra.Command{
-		Use: "check [NAME...]", Short: "Find the mistakes in scenarios, without a cluster", ValidArgsFunction: completeScenarios,
-		Long: "Check looks for all mistakes that can be found without a cluster, and says in which line they are: in manifests, as Kubernetes\nand Istio read them, and in phases. Without NAME it checks every scenario. Manifests are read from the source tree.",
+		Use: "check [NAME...]", Short: "Find the mistakes in scenarios, without a cluster",
+		ValidArgsFunction: completeScenarios,
+		Long: `Check looks for all mistakes that can be found without a cluster, and says in which line they are:
+in manifests, as Kubernetes and Istio read them, and in phases. Without NAME it checks every scenario.
+Manifests are read from the source tree.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			all, err := chosen(names, "")
 			if err != nil {
@@ -36,7 +39,9 @@ func newScenarioCheck() *cobra.Command {
 				found[i] = checked{s.Name, problems(s, true)}
 				wrong += len(found[i].Problems)
 			}
-			if err := o.print(cmd.OutOrStdout(), found, func(w io.Writer) error { return printChecked(w, found) }); err != nil {
+			if err := o.print(cmd.OutOrStdout(), found, func(w io.Writer) error {
+				return printChecked(w, found)
+			}); err != nil {
 				return err
 			}
 			switch wrong {
@@ -65,8 +70,8 @@ func printChecked(w io.Writer, all []checked) error {
 	return nil
 }
 
-// problems are those of a scenario, each with its file as it is to be called from the working directory. fresh reads the manifests from
-// the source tree, where there is one; otherwise they are those that were built in.
+// problems are those of a scenario, each with its file as it is to be called from the working directory. fresh
+// reads the manifests from the source tree, where there is one; otherwise they are those that were built in.
 func problems(s harness.Scenario, fresh bool) []string {
 	dir := "scenarios"
 	if source, err := lab.Source(); err == nil {
@@ -113,7 +118,8 @@ func newScenarioNew() *cobra.Command {
 				fmt.Fprintln(w, path)
 			}
 			fmt.Fprintf(w, "\nIt runs and passes as it is. Change it into your story, then, in %s:\n", source)
-			fmt.Fprintf(w, "  make build && bin/canarylab scenario check %s   finds mistakes, with their lines\n", args[0])
+			fmt.Fprintf(w, "  make build && bin/canarylab scenario check %s   finds mistakes, with their lines\n",
+				args[0])
 			fmt.Fprintf(w, "  make scenario NAME=%s   plays it on a mesh\n", args[0])
 			fmt.Fprintln(w, "  make docs   writes its page, which docs/scenarios.md leads to")
 			return nil

@@ -11,10 +11,12 @@ import (
 	"testing/fstest"
 
 	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/scenarios"
 )
 
-// sourceTree has the command line find a copy of the catalogue as its source tree, and returns the folder of the scenarios.
+// sourceTree has the command line find a copy of the catalogue as its source tree, and returns the folder of
+// the scenarios.
 func sourceTree(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -75,7 +77,8 @@ func TestCheckReadsTheSourceTree(t *testing.T) {
 	dir := sourceTree(t)
 	replace(t, filepath.Join(dir, "label-mismatch", "2-canary.yaml"), "weight: 90", "wieght: 90")
 	out, code, err := run(t, "scenario", "check", "label-mismatch", "header-routing")
-	if want := "scenarios/label-mismatch/2-canary.yaml:30: unknown field spec.http[0].route[0].wieght: did you mean weight?\nheader-routing: ok\n"; out != want {
+	if want := "scenarios/label-mismatch/2-canary.yaml:30: unknown field spec.http[0].route[0].wieght: did you mean " +
+		"weight?\nheader-routing: ok\n"; out != want {
 		t.Errorf("got %q, want %q", out, want)
 	}
 	if code != 64 || err == nil || !strings.Contains(err.Error(), "there is 1 mistake") {
@@ -84,7 +87,8 @@ func TestCheckReadsTheSourceTree(t *testing.T) {
 
 	out, code, _ = run(t, "scenario", "check", "label-mismatch", "-o", "json")
 	var found []checked
-	if err := json.Unmarshal([]byte(out), &found); err != nil || code != 64 || len(found) != 1 || len(found[0].Problems) != 1 {
+	if err := json.Unmarshal([]byte(out), &found); err != nil || code != 64 || len(found) != 1 ||
+		len(found[0].Problems) != 1 {
 		t.Errorf("got %q, exit code %d (%v), want one problem as JSON", out, code, err)
 	}
 }
@@ -108,11 +112,13 @@ func TestCheckPointsToThePhase(t *testing.T) {
 		at, rest, _ := strings.Cut(line, ": phase ")
 		n := 0
 		for i, l := range lines {
-			if _, name, ok := strings.Cut(l, "Name:"); ok && strings.Contains(rest, "("+strings.Trim(name, " \",")+")") {
+			if _, name, ok := strings.Cut(l, "Name:"); ok &&
+				strings.Contains(rest, "("+strings.Trim(name, " \",")+")") {
 				n = i + 1
 			}
 		}
-		if want := "scenarios/label_mismatch.go:" + strconv.Itoa(n); at != want || !strings.Contains(rest, `no file has a subset of my-service "v2"`) {
+		if want := "scenarios/label_mismatch.go:" + strconv.Itoa(n); at != want ||
+			!strings.Contains(rest, `no file has a subset of my-service "v2"`) {
 			t.Errorf("got %q, want %s and an unknown subset", line, want)
 		}
 	}
@@ -127,7 +133,9 @@ func TestNewWritesAScenario(t *testing.T) {
 	if code != 0 {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"scenarios/my-story/1-baseline.yaml\n", "scenarios/my_story.go\n", "docs/scenarios.md\n", "make scenario NAME=my-story"} {
+	for _, want := range []string{
+		"scenarios/my-story/1-baseline.yaml\n", "scenarios/my_story.go\n", "docs/scenarios.md\n", "make scenario NAME=my-story",
+	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("got %q, want %q in it", out, want)
 		}
@@ -140,14 +148,16 @@ func TestNewWritesAScenario(t *testing.T) {
 		t.Errorf("a second time: got exit code %d (%v), want 64", code, err)
 	}
 	// It is not in this program yet.
-	if _, code, err := run(t, "scenario", "check", "my-story"); code != 64 || !strings.Contains(err.Error(), "make build") {
+	if _, code, err := run(t, "scenario", "check", "my-story"); code != 64 ||
+		!strings.Contains(err.Error(), "make build") {
 		t.Errorf("check: got exit code %d (%v), want 64 and a word on building", code, err)
 	}
 }
 
 func TestNewWantsASourceTree(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if _, code, err := run(t, "scenario", "new", "my-story"); code != 64 || !strings.Contains(err.Error(), "CANARYLAB_SOURCE") {
+	if _, code, err := run(t, "scenario", "new", "my-story"); code != 64 ||
+		!strings.Contains(err.Error(), "CANARYLAB_SOURCE") {
 		t.Errorf("got exit code %d (%v), want 64 and where a tree is looked for", code, err)
 	}
 }
@@ -163,11 +173,11 @@ func TestPlayable(t *testing.T) {
 	s.Phases = append([]harness.Phase{}, s.Phases...)
 	s.Phases[1].Prove = []harness.Proof{harness.Endpoints{Subset: "v3", Want: 1}}
 	err := playable(s)
-	if !errors.Is(err, errUsage) || !strings.Contains(err.Error(), s.Phases[1].Name) {
+	if !errors.Is(err, cluster.ErrUsage) || !strings.Contains(err.Error(), s.Phases[1].Name) {
 		t.Errorf("got %v, want a usage error about phase %q", err, s.Phases[1].Name)
 	}
 	s.Files = fstest.MapFS{}
-	if err := playable(s); !errors.Is(err, errUsage) {
+	if err := playable(s); !errors.Is(err, cluster.ErrUsage) {
 		t.Errorf("without files: got %v, want a usage error", err)
 	}
 }

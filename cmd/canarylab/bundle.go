@@ -15,10 +15,10 @@ func newBundle() *cobra.Command {
 	var o bundle.Options
 	cmd := &cobra.Command{
 		Use: "bundle RUN", Short: "Pack a run into one file to send to a colleague",
-		Long: `Bundle packs a run's folder into one .tar.gz: the report, what it was rendered to, the manifests and the trace.
-canarylab report and canarylab compare take it in place of the folder.
+		Long: `Bundle packs a run's folder into one .tar.gz: the report, what it was rendered to, the manifests and the
+trace. canarylab report and canarylab compare take it in place of the folder.
 
-What canarylab did not write is left out, and what strangers may learn from the rest is said.`,
+It leaves out what canarylab did not write, and says what strangers may learn from the rest.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("%s wants one run's folder, got %q", cmd.CommandPath(), args)
@@ -53,7 +53,8 @@ What canarylab did not write is left out, and what strangers may learn from the 
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&o.File, "to", "", "file to write (default: the folder's name with "+bundle.Ext+", in the current folder)")
+	cmd.Flags().StringVar(&o.File, "to", "",
+		"file to write (default: the folder's name with "+bundle.Ext+", in the current folder)")
 	cmd.Flags().BoolVar(&o.Force, "force", false, "overwrite the file if it is there")
 	return cmd
 }

@@ -11,12 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/canarylab/canarylab/harness/cluster"
-	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/lab"
 )
 
 // openLab brings the lab up, or finds it running, and waits until it is at rest.
-func openLab(ctx context.Context, g *global, p *progress) (*lab.Lab, error) {
+func openLab(ctx context.Context, g *global, p *display) (*lab.Lab, error) {
 	o := g.Options
 	o.Progress = p
 	l, err := lab.Open(ctx, o)
@@ -29,9 +28,10 @@ func openLab(ctx context.Context, g *global, p *progress) (*lab.Lab, error) {
 func newUp(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "up", Short: "Bring a cluster with Istio up, and leave it running", Args: noArgs,
-		Long: "Up builds what is missing (once), brings a cluster with Istio up and leaves it running.\nA cluster that runs already is found and completed.",
+		Long: `Up builds what is missing (once), brings a cluster with Istio up and leaves it running.
+A cluster that runs already is found and completed.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p := newProgress(os.Stderr)
+			p := newDisplay(os.Stderr)
 			l, err := openLab(cmd.Context(), g, p)
 			p.Close()
 			if err != nil {
@@ -39,36 +39,16 @@ func newUp(g *global) *cobra.Command {
 			}
 			c := l.Cluster()
 			fmt.Fprintf(os.Stderr, "\nCluster %q is running. It is %s: %s.\n", c.Name(), c.Provider(), l.Why())
-			fmt.Fprintf(os.Stderr, "  kubectl --kubeconfig %s get pods -A\n  %s\n", c.Kubeconfig(), downCommand(c))
+			fmt.Fprintf(os.Stderr, "  kubectl --kubeconfig %s get pods -A\n  %s", c.Kubeconfig(), l.DownCommand())
+			if l.Borrowed() {
+				fmt.Fprint(os.Stderr, "   (removes what the lab made there)")
+			}
+			fmt.Fprintln(os.Stderr)
 			return nil
 		},
 	}
-	bringUpFlags(cmd, g)
+	settingFlags(cmd.Flags(), g, true)
 	return cmd
-}
-
-// downCommand is what removes a cluster again.
-func downCommand(c cluster.Cluster) string {
-	switch {
-	case c.Provider() == existing.Name:
-		return fmt.Sprintf("canarylab down --cluster existing --context %s --yes   (removes what the lab made there)", c.Name())
-	case c.Name() != lab.DefaultName:
-		return "canarylab down --name " + c.Name()
-	}
-	return "canarylab down"
-}
-
-// bringUpFlags are those of commands that may bring a cluster up.
-func bringUpFlags(cmd *cobra.Command, g *global) {
-	flags := cmd.Flags()
-	flags.StringVar(&g.NodeImage, "node-image", g.NodeImage, "kind: node image (default: kind's own, or one built here; environment: CANARYLAB_NODE_IMAGE)")
-	flags.BoolVar(&g.Retain, "retain", g.Retain, "kind: keep a node that could not be brought up, for a look (environment: CANARYLAB_RETAIN=1)")
-	flags.StringVar(&g.Istio.Hub, "istio-hub", g.Istio.Hub, "use Istio's released images of this hub (environment: CANARYLAB_ISTIO_HUB)")
-	flags.StringVar(&g.Istio.Tag, "istio-tag", g.Istio.Tag, "use Istio's released images with this tag (environment: CANARYLAB_ISTIO_TAG)")
-	flags.BoolVar(&g.Istio.Install, "install-istio", g.Istio.Install, "existing: install an Istio, where there is none (environment: CANARYLAB_INSTALL_ISTIO=1)")
-	flags.StringVar(&g.Istio.Revision, "istio-revision", g.Istio.Revision, "existing: revision of Istio, or tag of one (default: the one that injects by default; environment: CANARYLAB_ISTIO_REVISION)")
-	flags.StringVar(&g.Existing.Repository, "image-repository", g.Existing.Repository, "existing: push the lab's images below this repository, for the nodes to pull (environment: CANARYLAB_IMAGE_REPOSITORY)")
-	flags.StringVar(&g.Existing.Tag, "image-tag", g.Existing.Tag, "existing: the images are in the repository already, under this tag (environment: CANARYLAB_IMAGE_TAG)")
 }
 
 func newDown(g *global) *cobra.Command {
@@ -76,7 +56,7 @@ func newDown(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "down", Short: "Remove a cluster and everything that was made for it", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p := newProgress(os.Stderr)
+			p := newDisplay(os.Stderr)
 			defer p.Close()
 			done := p.Step("down")
 			err := lab.Down(cmd.Context(), g.Options, keep)
@@ -139,7 +119,8 @@ func newLogs(g *global) *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use: "logs", Short: "Export the logs of a cluster's node and of the lab's pods", Args: noArgs,
-		Long: "Logs copies what the programs of the cluster's node logged, and what the pods of Istio and of the scenarios logged,\ninto a folder. It also works on a kind node that could not be brought up and was retained.",
+		Long: `Logs copies what the programs of the cluster's node logged, and what the pods of Istio and of the
+scenarios logged, into a folder. It also works on a kind node that could not be brought up and was retained.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := filepath.Abs(out)
 			if err != nil {
@@ -160,7 +141,7 @@ func newNodeImage(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use: "node-image", Short: "Build the node image that kind uses where its own can't be had", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p := newProgress(os.Stderr)
+			p := newDisplay(os.Stderr)
 			o := g.Options
 			o.Progress = p
 			ref, err := lab.NodeImage(cmd.Context(), o)
@@ -180,7 +161,7 @@ func newRBAC() *cobra.Command {
 		Use: "rbac", Short: "Print the rights that a run on an existing cluster needs, as a manifest", Args: noArgs,
 		Example: "  canarylab rbac --user jane | kubectl apply -f -",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			manifest, err := existing.RBAC(user)
+			manifest, err := lab.RBAC(user)
 			if err != nil {
 				return err
 			}
@@ -188,6 +169,7 @@ func newRBAC() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&user, "user", "canarylab", "who gets the rights: a user's name, or system:serviceaccount:NAMESPACE:NAME")
+	cmd.Flags().StringVar(&user, "user", "canarylab",
+		"who gets the rights: a user's name, or system:serviceaccount:NAMESPACE:NAME")
 	return cmd
 }

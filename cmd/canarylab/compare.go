@@ -39,7 +39,7 @@ type divider struct {
 // String implements pflag.Value: it has no default.
 func (d *divider) String() string { return "" }
 
-// Type implements pflag.Value: of a bool the help shows no value.
+// Type implements pflag.Value: the help shows no value for a bool.
 func (d *divider) Type() string { return "bool" }
 
 // Set implements pflag.Value.
@@ -54,7 +54,8 @@ func (d *divider) Set(value string) error {
 func newCompare() *cobra.Command {
 	var format, to string
 	cmd := &cobra.Command{
-		Use: "compare RUN RUN... | RUN... --against RUN...", Short: "Put runs side by side: what differs, and what these data can't tell apart",
+		Use:   "compare RUN RUN... | RUN... --against RUN...",
+		Short: "Put runs side by side: what differs, and what these data can't tell apart",
 		Long: `Compare holds each RUN against the first one. A RUN is a run's folder or a bundle of one.
 
 With --against, the runs before it are one side and those after it the other, which is the base: repetitions of
@@ -90,7 +91,9 @@ of them can't be read; what can be shown is shown.`,
 		}
 		if to == "" {
 			err = write(github.Calm(cmd.OutOrStdout(), os.Getenv), c, textOptions())
-		} else if err = render.ToFile(to, func(w io.Writer) error { return write(w, c, reports.TextOptions{}) }); err != nil {
+		} else if err = render.ToFile(to, func(w io.Writer) error {
+			return write(w, c, reports.TextOptions{})
+		}); err != nil {
 			err = fmt.Errorf("write the comparison to %s: %w", to, err)
 		}
 		if err != nil {
@@ -123,7 +126,8 @@ func sidesOf(args []string, at []int) ([][]string, error) {
 		}
 		return [][]string{base, ours}, nil
 	case len(args) < 2:
-		return nil, usage("compare wants two runs or more, got %q; a run is a folder below reports/out, or a bundle of one", args)
+		return nil, usage(
+			"compare wants two runs or more, got %q; a run is a folder below reports/out, or a bundle of one", args)
 	}
 	var sides [][]string
 	for _, a := range args {
@@ -132,8 +136,8 @@ func sidesOf(args []string, at []int) ([][]string, error) {
 	return sides, nil
 }
 
-// openSides opens runs, from folders and bundles. Those that can't be read are left out, each with an error, and so are sides that have no
-// other. done removes what was unpacked.
+// openSides opens runs, from folders and bundles. It leaves out those that can't be read, each with an error, and
+// sides that have no other. done removes what was unpacked.
 func openSides(groups [][]string) (sides []compare.Side, unread []error, done func() error) {
 	var all []func() error
 	done = func() error {
@@ -149,7 +153,8 @@ func openSides(groups [][]string) (sides []compare.Side, unread []error, done fu
 			run, close, err := openRun(name)
 			all = append(all, close)
 			if inside, _ := filepath.Glob(filepath.Join(name, "*", reports.ReportFile)); err != nil && len(inside) > 0 {
-				err = fmt.Errorf("open run: %s is no run, and has the folders of %d: name them, as by %s", name, len(inside), filepath.Join(name, "*"))
+				err = fmt.Errorf("open run: %s is no run, and has the folders of %d: name them, as by %s", name,
+					len(inside), filepath.Join(name, "*"))
 			}
 			if err != nil {
 				unread = append(unread, err)

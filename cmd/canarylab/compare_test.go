@@ -33,9 +33,12 @@ func copyRun(t *testing.T, of, name string, change func(*reports.Report)) string
 }
 
 func TestCompareInEveryFormat(t *testing.T) {
-	a, b := copyRun(t, "label-mismatch", "first", nil), copyRun(t, "label-mismatch", "second", func(r *reports.Report) { r.Setup.Istio = "1.30.0" })
+	a, b := copyRun(t, "label-mismatch", "first", nil), copyRun(t, "label-mismatch", "second",
+		func(r *reports.Report) { r.Setup.Istio = "1.30.0" })
 	for format, want := range map[string]string{
-		"text": "B against A: no difference that these data can show", "md": "**B against A: no difference that these data can show", "html": "<h1>B against A: no difference that these data can show", "json": `"judged":`,
+		"text": "B against A: no difference that these data can show",
+		"md":   "**B against A: no difference that these data can show",
+		"html": "<h1>B against A: no difference that these data can show", "json": `"judged":`,
 	} {
 		out, code, err := run(t, "compare", a, b, "-o", format)
 		if code != 0 || !strings.Contains(out, want) || !strings.Contains(out, "1.30.0") {
@@ -94,7 +97,9 @@ func TestCompareBadRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	traceOnly := filepath.Join(t.TempDir(), "killed")
-	if err := errors.Join(os.Mkdir(traceOnly, 0o755), os.WriteFile(filepath.Join(traceOnly, reports.TraceFile), nil, 0o644)); err != nil {
+	if err := errors.Join(os.Mkdir(traceOnly, 0o755), os.WriteFile(
+		filepath.Join(traceOnly, reports.TraceFile), nil, 0o644,
+	)); err != nil {
 		t.Fatal(err)
 	}
 	cut := filepath.Join(t.TempDir(), "cut.tar.gz")
@@ -105,10 +110,21 @@ func TestCompareBadRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ dir, want string }{
-		{none, "open run: a run is a folder with a report.json, or a bundle of one: stat DIR: no such file or directory"},
+		{
+			none,
+			"open run: a run is a folder with a report.json, or a bundle of one: stat DIR: no such file or directory",
+		},
 		{empty, "open run: load report: open DIR/report.json: no such file or directory"},
-		{traceOnly, "open run: DIR has a trace and no report, as a run that was killed leaves it: play the scenario again: load report: open DIR/report.json: no such file or directory"},
-		{newer, "open run: load report: DIR/report.json has schema 9, and this canarylab reads schemas 1 to 2: read it with the canarylab that wrote it (0.1.0) or a newer one"},
+		{
+			traceOnly,
+			"open run: DIR has a trace and no report, as a run that was killed leaves it: play the scenario again: " +
+				"load report: open DIR/report.json: no such file or directory",
+		},
+		{
+			newer,
+			"open run: load report: DIR/report.json has schema 9, and this canarylab reads schemas 1 to 2: read it " +
+				"with the canarylab that wrote it (0.1.0) or a newer one",
+		},
 		{broken, "open run: load report: DIR/report.json is no report: unexpected end of JSON input"},
 		{filepath.Dir(newer), "open run: DIR is no run, and has the folders of 1: name them, as by DIR/*"},
 		{cut, "open bundle: DIR is cut off, as by a copy that broke: copy it again: unexpected EOF"},
@@ -118,7 +134,8 @@ func TestCompareBadRuns(t *testing.T) {
 			t.Errorf("got exit code %d and %v\nwant %d and %s", code, err, exitUsage, test.want)
 		}
 		said := strings.Join(strings.Fields(out), " ")
-		if !strings.Contains(said, "B against A: no difference") || !strings.Contains(strings.ReplaceAll(said, test.dir, "DIR"), "Left out: "+test.want+".") {
+		if !strings.Contains(said, "B against A: no difference") ||
+			!strings.Contains(strings.ReplaceAll(said, test.dir, "DIR"), "Left out: "+test.want+".") {
 			t.Errorf("got\n%s\nwant the comparison of the others, and %q", out, test.want)
 		}
 		if out, code, err := run(t, "compare", a, test.dir); code != exitUsage || err == nil || out != "" ||
@@ -134,7 +151,8 @@ func TestCompareBadRuns(t *testing.T) {
 // TestCompareDamagedFolders has runs whose report is whole, and whose folder is not.
 func TestCompareDamagedFolders(t *testing.T) {
 	a := copyRun(t, "label-mismatch", "first", nil)
-	noTrace, cut, foreign := copyRun(t, "label-mismatch", "no-trace", nil), copyRun(t, "label-mismatch", "cut", nil), copyRun(t, "label-mismatch", "foreign", nil)
+	noTrace, cut, foreign := copyRun(t, "label-mismatch", "no-trace", nil), copyRun(t, "label-mismatch", "cut",
+		nil), copyRun(t, "label-mismatch", "foreign", nil)
 	line := func(run string) []byte {
 		return []byte(`{"sample":{"cohort":"plain","seq":0,"id":"` + run + `-plain-0","code":200}}` + "\n")
 	}
@@ -146,11 +164,20 @@ func TestCompareDamagedFolders(t *testing.T) {
 	}
 	for _, test := range []struct{ dir, want string }{
 		{noTrace, "! B, no-trace: The run's folder has no trace.jsonl: "},
-		{cut, "! B, cut: trace.jsonl ends in the middle of a line, as it does when a run is killed or a copy breaks off: requests at its end are missing in it."},
-		{foreign, "! B, foreign: trace.jsonl is of another run: it has request \"other-plain-0\", and the report is of run foreign; "},
+		{
+			cut,
+			"! B, cut: trace.jsonl ends in the middle of a line, as it does when a run is killed or a copy breaks " +
+				"off: requests at its end are missing in it.",
+		},
+		{
+			foreign,
+			"! B, foreign: trace.jsonl is of another run: it has request \"other-plain-0\", and the report is of " +
+				"run foreign; ",
+		},
 	} {
 		out, code, err := run(t, "compare", a, test.dir)
-		if said := strings.Join(strings.Fields(out), " "); code != 0 || !strings.Contains(said, test.want) || !strings.Contains(said, "B against A: no difference") {
+		if said := strings.Join(strings.Fields(out), " "); code != 0 || !strings.Contains(said, test.want) ||
+			!strings.Contains(said, "B against A: no difference") {
 			t.Errorf("got exit code %d (%v) and\n%s\nwant the comparison, and %q", code, err, out, test.want)
 		}
 	}
@@ -158,9 +185,12 @@ func TestCompareDamagedFolders(t *testing.T) {
 
 func TestCompareDifferentScenarios(t *testing.T) {
 	a := copyRun(t, "label-mismatch", "first", nil)
-	b := copyRun(t, "label-mismatch", "second", func(r *reports.Report) { r.Scenario, r.Setup.Provider = "weighted-rollout", "kind" })
+	b := copyRun(t, "label-mismatch", "second", func(r *reports.Report) {
+		r.Scenario, r.Setup.Provider = "weighted-rollout", "kind"
+	})
 	out, code, err := run(t, "compare", a, b)
-	const want = "A plays label-mismatch and B plays weighted-rollout. Phases and claims of different scenarios are not the same things, so only setups and general figures are shown."
+	const want = "A plays label-mismatch and B plays weighted-rollout. Phases and claims of different scenarios are " +
+		"not the same things, so only setups and general figures are shown."
 	if code != exitUsage || err == nil || err.Error() != "usage: "+want {
 		t.Errorf("got exit code %d and %v, want %d and %q", code, err, exitUsage, want)
 	}
@@ -187,7 +217,8 @@ func TestBadCompareCalls(t *testing.T) {
 		{[]string{a, "--against=" + b}, "it has no value: it stands between the runs of the two sides"},
 		{[]string{a, a, "--against", b}, "first and first are the same run, and a copy is no repetition: give it once"},
 	} {
-		if _, code, err := run(t, append([]string{"compare"}, test.args...)...); code != exitUsage || err == nil || !strings.Contains(err.Error(), test.says) {
+		if _, code, err := run(t, append([]string{"compare"}, test.args...)...); code != exitUsage || err == nil ||
+			!strings.Contains(err.Error(), test.says) {
 			t.Errorf("%q: got exit code %d (%v), want %d and %q", test.args, code, err, exitUsage, test.says)
 		}
 	}
@@ -213,7 +244,8 @@ func TestBundleOpensLikeItsFolder(t *testing.T) {
 	if code != 0 || !strings.Contains(out, "report.html") || !strings.Contains(out, "no kubeconfig and no credential") {
 		t.Fatalf("got exit code %d (%v) and\n%s", code, err, out)
 	}
-	if _, code, err := run(t, "bundle", a, "--to", file); code != exitUsage || err == nil || !strings.Contains(err.Error(), "is there already: --force overwrites it") {
+	if _, code, err := run(t, "bundle", a, "--to", file); code != exitUsage || err == nil ||
+		!strings.Contains(err.Error(), "is there already: --force overwrites it") {
 		t.Errorf("once more: got exit code %d (%v), want a refusal", code, err)
 	}
 	if _, code, err := run(t, "bundle", a, "--to", file, "--force"); code != 0 {
@@ -234,7 +266,8 @@ func TestBundleOpensLikeItsFolder(t *testing.T) {
 	if errPacked != nil || errPlain != nil || packed != plain {
 		t.Errorf("a comparison with a bundle is not that with its folder (%v, %v):\n%s", errPacked, errPlain, packed)
 	}
-	if _, code, err := run(t, "report", filepath.Join("..", "..", "go.mod")); code != exitUsage || err == nil || !strings.Contains(err.Error(), "neither a run's folder nor a bundle of one") {
+	if _, code, err := run(t, "report", filepath.Join("..", "..", "go.mod")); code != exitUsage || err == nil ||
+		!strings.Contains(err.Error(), "neither a run's folder nor a bundle of one") {
 		t.Errorf("a text: got exit code %d (%v)", code, err)
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {

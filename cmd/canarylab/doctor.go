@@ -48,13 +48,9 @@ func newDoctor(g *global) *cobra.Command {
 				}
 				findings = append(findings, finding{what, err == nil, detail})
 			}
-			if engine, err := lab.CheckKind(cmd.Context()); err == nil || g.Cluster == "kind" {
-				add("kind cluster", err, engine+" answers")
-			} else {
-				// Without a container daemon there are embedded clusters.
-				findings = append(findings, finding{"kind cluster", true, "not possible here: no container daemon answers"})
+			for _, c := range lab.Checks(cmd.Context(), g.Options) {
+				add(c.Cluster+" cluster", c.Err, c.Detail)
 			}
-			add("embedded cluster", lab.CheckEmbedded(cmd.Context()), "Linux, root, cgroups and overlay are there")
 			for _, t := range lab.Tools(cmd.Context(), g.Options) {
 				err := t.Err
 				if err != nil {
@@ -109,9 +105,13 @@ func newVersion() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the versions of canarylab and of what it runs", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := versions{lab.Version(), mesh.Version(), artifacts.EnvoyVersion(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			v := versions{
+				lab.Version(), mesh.Version(), artifacts.EnvoyVersion(), runtime.Version(),
+				runtime.GOOS + "/" + runtime.GOARCH,
+			}
 			return o.print(cmd.OutOrStdout(), v, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "canarylab %s\nIstio     %s\nEnvoy     %s\nGo        %s %s\n", v.Canarylab, v.Istio, v.Envoy, v.Go, v.Platform)
+				_, err := fmt.Fprintf(w, "canarylab %s\nIstio     %s\nEnvoy     %s\nGo        %s %s\n", v.Canarylab,
+					v.Istio, v.Envoy, v.Go, v.Platform)
 				return err
 			})
 		},

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
-	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/reports"
 )
@@ -68,9 +67,6 @@ func withSignals(parent context.Context) (ctx context.Context, interrupted func(
 	return ctx, seen.Load
 }
 
-// errUsage is wrapped by errors about how the program was called.
-var errUsage = errors.New("usage")
-
 // errReported is wrapped by errors that the user has read already, in a report.
 var errReported = errors.New("see the report")
 
@@ -90,7 +86,7 @@ func exitCode(err error) int {
 			return exitFailed
 		}
 		return exitInconclusive
-	case errors.Is(err, errUsage), errors.Is(err, lab.ErrUnknownCluster), errors.Is(err, existing.ErrUsage), errors.Is(err, lab.ErrUsage):
+	case errors.Is(err, cluster.ErrUsage):
 		return exitUsage
 	case errors.Is(err, lab.ErrUnavailable), errors.Is(err, cluster.ErrNotFound):
 		return exitUnavailable

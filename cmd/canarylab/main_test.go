@@ -39,7 +39,7 @@ func TestExitCodes(t *testing.T) {
 		{errors.New("the lab broke"), 1},
 		{context.Canceled, 1}, // main makes 130 of it, where a signal came
 		{usage("no such flag"), 64},
-		{fmt.Errorf("choose: %w", lab.ErrUnknownCluster), 64},
+		{fmt.Errorf("choose: %w", cluster.ErrUsage), 64},
 		{fmt.Errorf("open: %w", lab.ErrUnavailable), 69},
 		{fmt.Errorf("open: %w", cluster.ErrNotFound), 69},
 		{outcomeError{reports.Inconclusive}, 75},
@@ -156,7 +156,7 @@ func TestProgressInALog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newProgress(f)
+	p := newDisplay(f)
 	first, second := p.Step("first"), p.Step("second")
 	p.Detail("first", "half way")
 	second(errors.New("broken"))
@@ -168,7 +168,8 @@ func TestProgressInALog(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	if len(lines) != 3 || !strings.Contains(lines[0], "second: failed") || !strings.Contains(lines[1], "first (") || !strings.Contains(lines[2], "a word") {
+	if len(lines) != 3 || !strings.Contains(lines[0], "second: failed") || !strings.Contains(lines[1], "first (") ||
+		!strings.Contains(lines[2], "a word") {
 		t.Errorf("got lines %q, want one for each step and the word", lines)
 	}
 	if strings.Contains(string(text), "\x1b") {
@@ -182,7 +183,7 @@ func TestProgressMovesNoTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newProgress(f)
+	p := newDisplay(f)
 	p.Step("pull")
 	p.Detail("pull", "\x1b[2Jgone")
 	p.Say("%s says %s", "it", "\x1b]0;owned\x07")

@@ -23,8 +23,9 @@ func newReport() *cobra.Command {
 	var full bool
 	cmd := &cobra.Command{
 		Use: "report [RUN]", Short: "Show a run again, in any format, without a cluster",
-		Long: `Report shows the run in a folder below reports/out or in a bundle of one; without RUN the newest one. As text, what has no room on one screen
-is left out, and said to be; --full prints it. What of the folder is missing or damaged is said on stderr.
+		Long: `Report shows the run in a folder below reports/out or in a bundle of one; without RUN the newest one.
+As text, it leaves out what has no room on one screen, and says so; --full prints all. It says on stderr
+what of the folder is missing or damaged.
 
 ` + formatHelp(),
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -59,7 +60,9 @@ is left out, and said to be; --full prints it. What of the folder is missing or 
 				write = func(w io.Writer) error { return printRun(w, run, full) }
 				if to != "" {
 					write = func(w io.Writer) error {
-						return reports.Text(w, run.Report, reports.TextOptions{Full: full, Dir: nearby(run.Dir), Problems: run.Problems})
+						return reports.Text(w, run.Report, reports.TextOptions{
+							Full: full, Dir: nearby(run.Dir), Problems: run.Problems,
+						})
 					}
 				}
 			} else {
@@ -129,7 +132,8 @@ func newest(out string) (string, error) {
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-// unreadable is what becomes of a run that can't be opened. Of one that a newer canarylab wrote, what is known is shown.
+// unreadable is the error about a run that can't be opened. It shows what is known of one that a newer canarylab
+// wrote.
 func unreadable(w io.Writer, err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, bundle.ErrNoBundle) {
 		return usage("%w", err)
@@ -143,7 +147,8 @@ func unreadable(w io.Writer, err error) error {
 		started = newer.Started.UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 	for _, f := range []struct{ name, value string }{
-		{"scenario", newer.Scenario}, {"title", newer.Title}, {"outcome", string(newer.Outcome)}, {"run", newer.Run}, {"started", started}, {"canarylab", newer.Canarylab}, {"broken", newer.Broken},
+		{"scenario", newer.Scenario}, {"title", newer.Title}, {"outcome", string(newer.Outcome)}, {"run", newer.Run},
+		{"started", started}, {"canarylab", newer.Canarylab}, {"broken", newer.Broken},
 	} {
 		if f.value != "" {
 			fmt.Fprintf(w, "%-10s %s\n", f.name, reports.Printable(f.value))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +19,8 @@ func testRun(name string) string {
 
 func TestReportInEveryFormat(t *testing.T) {
 	begins := map[string]string{
-		"text": "label-mismatch  ✗ fail", "json": "{\n  \"schema\": 2", "md": "### ❌ label-mismatch: fail", "html": "<!doctype html>", "junit": "<?xml", "openmetrics": "# HELP",
+		"text": "label-mismatch  ✗ fail", "json": "{\n  \"schema\": 2", "md": "### ❌ label-mismatch: fail",
+		"html": "<!doctype html>", "junit": "<?xml", "openmetrics": "# HELP",
 	}
 	for _, f := range render.Formats() {
 		file := filepath.Join(t.TempDir(), "file")
@@ -30,17 +32,20 @@ func TestReportInEveryFormat(t *testing.T) {
 		if !strings.Contains(out, "has no trace.jsonl") {
 			t.Errorf("%s: it is not said what of the folder is missing", f.Name)
 		}
-		if out, code, err := run(t, "report", testRun("label-mismatch"), "-o", f.Name, "--to", file); code != 0 || strings.Contains(out, begins[f.Name]) {
+		if out, code, err := run(t, "report", testRun("label-mismatch"), "-o", f.Name, "--to", file); code != 0 ||
+			strings.Contains(out, begins[f.Name]) {
 			t.Errorf("%s: got exit code %d (%v) and %.200s, want all of it in the file", f.Name, code, err, out)
 		}
-		if b, err := os.ReadFile(file); err != nil || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(string(b))), strings.ToLower(begins[f.Name])) {
+		if b, err := os.ReadFile(file); err != nil ||
+			!strings.HasPrefix(strings.ToLower(strings.TrimSpace(string(b))), strings.ToLower(begins[f.Name])) {
 			t.Errorf("%s: got file %.200s, %v, want it to begin with %q", f.Name, b, err, begins[f.Name])
 		}
 	}
 }
 
 func TestReportOfOtherSchemas(t *testing.T) {
-	if out, code, err := run(t, "report", testRun("schema-1")); code != 0 || !strings.Contains(out, "was written in schema 1") {
+	if out, code, err := run(t, "report", testRun("schema-1")); code != 0 ||
+		!strings.Contains(out, "was written in schema 1") {
 		t.Errorf("got exit code %d (%v) and\n%s\nwant the report, and that it is an old one", code, err, out)
 	}
 	b, err := os.ReadFile(filepath.Join(testRun("label-mismatch"), reports.ReportFile))
@@ -49,12 +54,15 @@ func TestReportOfOtherSchemas(t *testing.T) {
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, reports.ReportFile)
-	if err := os.WriteFile(file, []byte(strings.Replace(string(b), `"schema": 2`, `"schema": 3`, 1)), 0o600); err != nil {
+	b = bytes.Replace(b, []byte(`"schema": 2`), []byte(`"schema": 3`), 1)
+	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, arg := range []string{dir, file} {
 		out, code, err := run(t, "report", arg)
-		if code != exitBroken || err == nil || !strings.Contains(err.Error(), "has schema 3, and this canarylab reads schemas 1 to 2: read it with the canarylab that wrote it (0.1.0) or a newer one") {
+		if code != exitBroken || err == nil ||
+			!strings.Contains(err.Error(), "has schema 3, and this canarylab reads schemas 1 to 2: "+
+				"read it with the canarylab that wrote it (0.1.0) or a newer one") {
 			t.Errorf("got exit code %d (%v), want a word on what it is and what to do", code, err)
 		}
 		for _, want := range []string{"label-mismatch", "fail", "2026-11-23 06:01:02 UTC"} {
@@ -74,11 +82,14 @@ func TestBadReportCalls(t *testing.T) {
 		{[]string{"-o", "md", "--full"}, "--full is for text"},
 		{[]string{"another"}, "takes one folder"},
 	} {
-		if _, code, err := run(t, append([]string{"report", testRun("passed")}, test.args...)...); code != exitUsage || err == nil || !strings.Contains(err.Error(), test.says) {
+		if _, code, err := run(t, append([]string{"report", testRun("passed")}, test.args...)...); code != exitUsage ||
+			err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%q: got exit code %d (%v), want %d and %q", test.args, code, err, exitUsage, test.says)
 		}
 	}
-	if _, code, err := run(t, "report", testRun("passed"), "--to", filepath.Join(t.TempDir(), "none", "file")); code != exitBroken || !strings.Contains(err.Error(), "write the report to") {
+	if _, code, err := run(
+		t, "report", testRun("passed"), "--to", filepath.Join(t.TempDir(), "none", "file"),
+	); code != exitBroken || !strings.Contains(err.Error(), "write the report to") {
 		t.Errorf("got exit code %d (%v), want one that says what was tried", code, err)
 	}
 }
@@ -99,12 +110,17 @@ func TestKeepSummary(t *testing.T) {
 	if err != nil || len(files) != 2 {
 		t.Fatalf("got files %q, %v, want two", files, err)
 	}
-	for i, want := range []struct{ name, has string }{{"20261125-180000-summary.md", "| `label-mismatch` |"}, {"20261125-180000-junit.xml", "</testsuite>\n  <testsuite"}} {
-		if b, err := os.ReadFile(filepath.Join(out, want.name)); err != nil || !strings.Contains(string(b), want.has) || files[i] != filepath.Join(out, want.name) {
+	for i, want := range []struct{ name, has string }{
+		{"20261125-180000-summary.md", "| `label-mismatch` |"},
+		{"20261125-180000-junit.xml", "</testsuite>\n  <testsuite"},
+	} {
+		if b, err := os.ReadFile(filepath.Join(out, want.name)); err != nil || !strings.Contains(string(b), want.has) ||
+			files[i] != filepath.Join(out, want.name) {
 			t.Errorf("got %q: %v\n%s\nwant it with %q", files[i], err, b, want.has)
 		}
 	}
-	if _, err := keepSummary(filepath.Join(out, "none"), time.Now(), runs, all); err == nil || strings.Count(err.Error(), "keep the summary") != 2 {
+	if _, err := keepSummary(filepath.Join(out, "none"), time.Now(), runs, all); err == nil ||
+		strings.Count(err.Error(), "keep the summary") != 2 {
 		t.Errorf("got %v, want both that could not be kept", err)
 	}
 }

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/lab"
 )
 
@@ -31,23 +34,36 @@ Exit codes: 0 as claimed, 1 the lab broke, 64 usage, 69 no cluster can be had, 7
 		SilenceErrors: true, SilenceUsage: true,
 		Version: lab.Version(),
 	}
-	flags := root.PersistentFlags()
-	flags.StringVar(&g.Cluster, "cluster", g.Cluster, "kind of cluster: auto, embedded, kind or existing (environment: CLUSTER)")
-	flags.StringVar(&g.Name, "name", g.Name, "name of the cluster (environment: CANARYLAB_NAME)")
-	flags.StringVar(&g.Existing.Kubeconfig, "kubeconfig", g.Existing.Kubeconfig, "existing: file to read (default: where kubectl looks; environment: CANARYLAB_KUBECONFIG)")
-	flags.StringVar(&g.Existing.Context, "context", g.Existing.Context, "existing: context of the kubeconfig; there is no default (environment: CANARYLAB_CONTEXT)")
-	flags.BoolVar(&g.Existing.Confirmed, "yes", g.Existing.Confirmed, "existing: yes, make namespaces and load on that cluster (environment: CANARYLAB_YES=1)")
-	flags.BoolVar(&g.Existing.ExecPlugins, "allow-exec-plugins", g.Existing.ExecPlugins, "existing: let the kubeconfig run programs for its credentials (environment: CANARYLAB_ALLOW_EXEC_PLUGINS=1)")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage("%w; see %s --help", err, cmd.CommandPath()) })
+	settingFlags(root.PersistentFlags(), &g, false)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%w; see %s --help", err, cmd.CommandPath())
+	})
 	root.AddCommand(
-		newUp(&g), newDown(&g), newStatus(&g), newDoctor(&g), newKubeconfig(&g), newLogs(&g), newNodeImage(&g), newRBAC(),
-		newScenario(&g), newReport(), newCompare(), newBundle(), newVersion(),
+		newUp(&g), newDown(&g), newStatus(&g), newDoctor(&g), newKubeconfig(&g), newLogs(&g), newNodeImage(&g),
+		newRBAC(), newScenario(&g), newReport(), newCompare(), newBundle(), newVersion(),
 	)
 	return root
 }
 
+// settingFlags adds the flags of the lab's settings: those for commands that may bring a cluster up, or the others.
+func settingFlags(flags *pflag.FlagSet, g *global, bringsUp bool) {
+	for _, s := range g.Settings() {
+		if s.BringsUp != bringsUp {
+			continue
+		}
+		help, parenthesis := strings.CutSuffix(s.Usage, ")")
+		help += map[bool]string{true: "; ", false: " ("}[parenthesis] + "environment: " + s.Variable()
+		if s.Yes != nil {
+			flags.BoolVar(s.Yes, s.Flag, *s.Yes, help+"=1)")
+		} else {
+			flags.StringVar(s.Text, s.Flag, *s.Text, help+")")
+		}
+	}
+}
+
+// usage is an error about how the program was called.
 func usage(format string, args ...any) error {
-	return fmt.Errorf("%w: %w", errUsage, fmt.Errorf(format, args...))
+	return fmt.Errorf("%w: %w", cluster.ErrUsage, fmt.Errorf(format, args...))
 }
 
 // noArgs refuses arguments, as a usage error.

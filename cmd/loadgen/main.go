@@ -14,19 +14,21 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-const usage = `usage: loadgen attack   read a plan (one line of JSON) from stdin, run it, write what was seen to stdout as lines of JSON;
-                        ends with the plan's duration, a line "stop", the end of stdin, or SIGTERM
+const usage = `usage: loadgen attack   read a plan (one line of JSON) from stdin, run it, and write what was seen to
+                        stdout as lines of JSON; ends with the plan's duration, a line "stop", the end of stdin,
+                        or SIGTERM
        loadgen wait     do nothing until SIGTERM
        loadgen clock    answer each line of stdin with the time, until stdin ends
        loadgen measure [--out FILE] [--] PROGRAM ARGUMENT...
-                        run another program, on the same stdin, stdout and stderr, and say in one line of JSON, in the file or on
-                        stderr, what it took of processor and memory; passes SIGTERM on and ends with the program's exit code
+                        run another program, on the same stdin, stdout and stderr, and say in one line of JSON,
+                        in the file or on stderr, what it took of processor and memory; passes SIGTERM on and
+                        ends with the program's exit code
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// run returns the exit code: 0, 1 if something failed, 64 for a bad command line or plan. That of measure is the measured
-// program's.
+// run returns the exit code: 0, 1 if something failed, 64 for a bad command line or plan. That of measure is
+// the measured program's.
 func run(args []string, in io.Reader, out, stderr io.Writer) int {
 	// Without this, writing to a closed stdout kills the program before it can say so.
 	signal.Ignore(syscall.SIGPIPE)

@@ -13,7 +13,8 @@ import (
 )
 
 func TestExitCodes(t *testing.T) {
-	const plan = `{"run":"abc","url":"http://127.0.0.1:1/","durationNs":30000000,"cohorts":[{"name":"a","rate":100}]}` + "\n"
+	const plan = `{"run":"abc","url":"http://127.0.0.1:1/","durationNs":30000000,"cohorts":[{"name":"a","rate":100}]}` +
+		"\n"
 	for _, c := range []struct {
 		name, args, in string
 		code           int
@@ -25,9 +26,18 @@ func TestExitCodes(t *testing.T) {
 		{"nothing to measure", "measure", "", 64, "", "usage: loadgen attack"},
 		{"nothing after the dashes", "measure --", "", 64, "", "usage: loadgen attack"},
 		{"help on measure", "measure -h", "", 0, "", "usage: loadgen attack"},
-		{"flag that measure does not have", "measure --into x true", "", 64, "", "flag provided but not defined: -into"},
-		{"file that can't be written", "measure --out /no/such/folder/x true", "", 1, "", "loadgen: measure: open /no/such/folder/x"},
-		{"measure what is not there", "measure /no/such/program", "", 1, "", "loadgen: measure: fork/exec /no/such/program"},
+		{
+			"flag that measure does not have", "measure --into x true", "", 64, "",
+			"flag provided but not defined: -into",
+		},
+		{
+			"file that can't be written", "measure --out /no/such/folder/x true", "", 1, "",
+			"loadgen: measure: open /no/such/folder/x",
+		},
+		{
+			"measure what is not there", "measure /no/such/program", "", 1, "",
+			"loadgen: measure: fork/exec /no/such/program",
+		},
 		{"measure", "measure cat -", "words", 0, "words", `"maxRssBytes":`},
 		{"measure what has flags", "measure -- head -c 2", "words", 0, "wo", `"maxRssBytes":`},
 		{"measure what fails", "measure false", "", 1, "", `{"userNs":`},
@@ -74,7 +84,9 @@ func TestMeasure(t *testing.T) {
 		{"told to end, and well", "trap 'exit 0' TERM; echo up; while :; do sleep 0.01; done", ended, writer, 0},
 	} {
 		var stderr bytes.Buffer
-		if got := measure(c.ctx, []string{"--out", file, "--", "sh", "-c", c.script}, strings.NewReader(""), c.out, &stderr); got != c.code || stderr.Len() > 0 {
+		if got := measure(
+			c.ctx, []string{"--out", file, "--", "sh", "-c", c.script}, strings.NewReader(""), c.out, &stderr,
+		); got != c.code || stderr.Len() > 0 {
 			t.Errorf("%s: got %d, want %d: %s", c.name, got, c.code, &stderr)
 		}
 		b, err := os.ReadFile(file)
@@ -82,7 +94,8 @@ func TestMeasure(t *testing.T) {
 			t.Fatal(err)
 		}
 		var took rusage
-		if err := json.Unmarshal(b, &took); err != nil || took.WallNs <= 0 || took.MaxRSS < 100<<10 || took.UserNs+took.SystemNs <= 0 {
+		if err := json.Unmarshal(b, &took); err != nil || took.WallNs <= 0 || took.MaxRSS < 100<<10 ||
+			took.UserNs+took.SystemNs <= 0 {
 			t.Errorf("%s: got %s, %v, want some of everything", c.name, b, err)
 		}
 		if err := os.Remove(file); err != nil {

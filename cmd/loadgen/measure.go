@@ -23,8 +23,8 @@ type rusage struct {
 	MaxRSS int64 `json:"maxRssBytes"`
 }
 
-// measure runs a program with the streams of this one, and writes one line of JSON on what it took. It returns the program's
-// own exit code, or as a shell does 128 and the number of the signal that ended it.
+// measure runs a program with the streams of this one, and writes one line of JSON on what it took. It returns
+// the program's own exit code, or as a shell does 128 and the number of the signal that ended it.
 func measure(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer) int {
 	flags := flag.NewFlagSet("measure", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -47,14 +47,16 @@ func measure(ctx context.Context, args []string, in io.Reader, out, stderr io.Wr
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	began := time.Now()
-	// What it ended with is in its state, also where it was told to end.
+	// The state has how the program ended, also where it was told to.
 	err := cmd.Run()
 	wall := time.Since(began)
 	state := cmd.ProcessState
 	if state == nil {
 		return failed(err)
 	}
-	u := rusage{UserNs: state.UserTime().Nanoseconds(), SystemNs: state.SystemTime().Nanoseconds(), WallNs: wall.Nanoseconds()}
+	u := rusage{
+		UserNs: state.UserTime().Nanoseconds(), SystemNs: state.SystemTime().Nanoseconds(), WallNs: wall.Nanoseconds(),
+	}
 	if r, ok := state.SysUsage().(*syscall.Rusage); ok {
 		// Linux counts in kB (getrusage(2)).
 		u.MaxRSS = r.Maxrss << 10

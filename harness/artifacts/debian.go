@@ -18,9 +18,12 @@ import (
 // debianSuite is the release that node images are made of.
 const debianSuite = "bookworm"
 
-// debianPackages are what a node needs besides Debian's smallest base: tools of kubelet, kube-proxy, CNI and of kind, which
-// runs commands in its nodes.
-var debianPackages = []string{"ca-certificates", "conntrack", "ethtool", "hostname", "iproute2", "iptables", "kmod", "nftables", "procps", "socat"}
+// debianPackages are what a node needs besides Debian's smallest base: tools of kubelet, kube-proxy, CNI and of
+// kind, which runs commands in its nodes.
+var debianPackages = []string{
+	"ca-certificates", "conntrack", "ethtool", "hostname", "iproute2", "iptables", "kmod", "nftables", "procps",
+	"socat",
+}
 
 // debianFree is what unpacking takes, in bytes.
 const debianFree = 1 << 30
@@ -31,9 +34,10 @@ const debianFile = "root.tar"
 // ErrNoDebian is wrapped by the error that says that neither way to a Debian root file system is open here.
 var ErrNoDebian = errors.New("no Debian root file system can be had here")
 
-// Debian returns a tar file with the root file system of a small Debian. It comes from debootstrap, which needs root and Debian's
-// packages; where that is not there, from a container of Debian's image, which engine (the program docker, podman or nerdctl; empty
-// where there is none) has to be able to pull. If neither works, the error wraps ErrNoDebian.
+// Debian returns a tar file with the root file system of a small Debian. It comes from debootstrap, which needs
+// root and Debian's packages; where that is not there, from a container of Debian's image, which engine (the
+// program docker, podman or nerdctl; empty where there is none) has to be able to pull. If neither works, the
+// error wraps ErrNoDebian.
 func (s *Store) Debian(ctx context.Context, engine string) (string, error) {
 	dir, err := s.Get(ctx, Recipe{
 		Name: "debian", How: debianSuite + " " + strings.Join(debianPackages, " "), Free: debianFree,
@@ -67,7 +71,8 @@ func (s *Store) debootstrap(ctx context.Context, to string, say func(string)) er
 	defer os.RemoveAll(root)
 	say("debootstrap " + debianSuite + ", a minute or two")
 	// debootstrap mounts /proc and /sys in there. In a mount namespace of its own they go with it, however it ends.
-	out, err := commandWith(ctx, &syscall.SysProcAttr{Setpgid: true, Unshareflags: unix.CLONE_NEWNS}, "debootstrap", "--variant=minbase", "--include="+strings.Join(debianPackages, ","), debianSuite, root)
+	out, err := commandWith(ctx, &syscall.SysProcAttr{Setpgid: true, Unshareflags: unix.CLONE_NEWNS}, "debootstrap",
+		"--variant=minbase", "--include="+strings.Join(debianPackages, ","), debianSuite, root)
 	if err != nil {
 		return fmt.Errorf("%w: debootstrap: %w; it ended with:\n%s", ErrNoDebian, err, lastLines(out, 5))
 	}
@@ -76,7 +81,10 @@ func (s *Store) debootstrap(ctx context.Context, to string, say func(string)) er
 }
 
 // leftOut are the parts of a root file system that no node needs. What is mounted at run time has to be empty.
-var leftOut = []string{"./proc/*", "./sys/*", "./dev/*", "./run/*", "./tmp/*", "./var/cache/apt/*", "./var/lib/apt/lists/*", "./usr/share/doc/*", "./usr/share/man/*", "./usr/share/locale/*"}
+var leftOut = []string{
+	"./proc/*", "./sys/*", "./dev/*", "./run/*", "./tmp/*", "./var/cache/apt/*", "./var/lib/apt/lists/*",
+	"./usr/share/doc/*", "./usr/share/man/*", "./usr/share/locale/*",
+}
 
 // pack writes the files of root as a tar file.
 func pack(ctx context.Context, root, to string) error {
@@ -95,7 +103,8 @@ func debianContainer(ctx context.Context, engine, to string, say func(string)) (
 	image := "debian:" + debianSuite
 	name := fmt.Sprintf("canarylab-debian-%d", os.Getpid())
 	say(engine + " run " + image)
-	install := "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends " + strings.Join(debianPackages, " ")
+	install := "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends " +
+		strings.Join(debianPackages, " ")
 	defer func() {
 		// Whatever happened, no container stays.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
@@ -112,7 +121,7 @@ func debianContainer(ctx context.Context, engine, to string, say func(string)) (
 	return nil
 }
 
-// command runs a program, and returns what it printed. When ctx ends, so does it, with all that it started.
+// command runs a program, and returns what it printed. The program ends with ctx, and so does all that it started.
 func command(ctx context.Context, program string, args ...string) ([]byte, error) {
 	return commandWith(ctx, &syscall.SysProcAttr{Setpgid: true}, program, args...)
 }

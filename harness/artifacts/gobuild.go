@@ -81,7 +81,8 @@ func (s *Store) run(ctx context.Context, b goBuild, say func(string)) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("go build %s (in %s): %w; it ended with:\n%s", strings.Join(b.packages, " "), cmd.Dir, err, strings.Join(last, "\n"))
+		return fmt.Errorf("go build %s (in %s): %w; it ended with:\n%s", strings.Join(b.packages, " "), cmd.Dir, err,
+			strings.Join(last, "\n"))
 	}
 	return nil
 }

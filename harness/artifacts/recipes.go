@@ -9,7 +9,10 @@ import (
 )
 
 // nodePrograms are the names that the node's multi-call binary is called by.
-var nodePrograms = []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubeadm", "kubectl"}
+var nodePrograms = []string{
+	"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubeadm",
+	"kubectl",
+}
 
 // nodeModule is the nested module with the node's programs. It is apart because Kubernetes can only be built with
 // replace directives, which would not reach those who import the main module.
@@ -47,10 +50,13 @@ func (s *Store) Node(ctx context.Context) (string, error) {
 			dns := static
 			dns.packages = []string{"./coredns"}
 			dns.out = dir + "/"
-			// runc is C in part: it enters namespaces before Go's runtime starts, and pods that ask for RuntimeDefault
-			// (istiod does) need its seccomp support. All of C is linked in, because it also runs in a node image, which has
-			// another system's libraries.
-			runc := goBuild{module: nodeModule, tags: "seccomp netgo osusergo", archives: true, packages: []string{"github.com/opencontainers/runc"}, out: dir + "/"}
+			// runc is C in part: it enters namespaces before Go's runtime starts, and pods that ask for
+			// RuntimeDefault (istiod does) need its seccomp support. All of C is linked in, because it also
+			// runs in a node image, which has another system's libraries.
+			runc := goBuild{
+				module: nodeModule, tags: "seccomp netgo osusergo", archives: true,
+				packages: []string{"github.com/opencontainers/runc"}, out: dir + "/",
+			}
 			for _, b := range []goBuild{kubernetes, containers, dns, runc} {
 				if err := s.run(ctx, b, say); err != nil {
 					return err
@@ -76,7 +82,9 @@ func (s *Store) Istio(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	vars := map[string]string{"istio.io/istio/pkg/version.buildVersion": version, "istio.io/istio/pkg/version.buildTag": version}
+	vars := map[string]string{
+		"istio.io/istio/pkg/version.buildVersion": version, "istio.io/istio/pkg/version.buildTag": version,
+	}
 	return s.Get(ctx, Recipe{
 		Name: "istio", How: fmt.Sprint(vars, bootstrapTemplate), Inputs: []string{"go.mod", "go.sum"}, Free: needed,
 		Make: func(ctx context.Context, dir string, say func(string)) error {
@@ -100,33 +108,42 @@ func (s *Store) Istio(ctx context.Context) (string, error) {
 	})
 }
 
-// vegeta is the plain load generator that the lab's own agent is held against (BenchmarkAgentCost). go.mod names its version.
+// vegeta is the plain load generator that the lab's own agent is held against (BenchmarkAgentCost). go.mod
+// names its version.
 const vegeta = "github.com/tsenart/vegeta/v12"
+
+// programs are the packages of the lab's own programs.
+var programs = []string{
+	"cmd/sampleapp", "cmd/loadgen", "cmd/accesslog", "harness/images/pause", "harness/cluster/embedded/noded",
+}
+
+// programInputs are all files that the programs are made of.
+var programInputs = append([]string{
+	"go.mod", "go.sum", "sampleapp", "loadgen", "harness/accesslog", "harness/cluster/embedded/nodespec",
+	"internal/kebab",
+}, programs...)
 
 // Programs returns the folder with the lab's own programs: sampleapp, loadgen, accesslog, pause and noded, and vegeta.
 func (s *Store) Programs(ctx context.Context) (string, error) {
-	packages := []string{"cmd/sampleapp", "cmd/loadgen", "cmd/accesslog", "harness/images/pause", "harness/cluster/embedded/noded"}
 	return s.Get(ctx, Recipe{
-		Name:   "programs",
-		Inputs: append([]string{"go.mod", "go.sum", "sampleapp", "loadgen", "harness/accesslog", "harness/cluster/embedded/nodespec"}, packages...),
-		Free:   needed / 6,
+		Name: "programs", Inputs: programInputs, Free: needed / 6,
 		Make: func(ctx context.Context, dir string, say func(string)) error {
-			b := goBuild{static: true, out: dir + "/"}
-			for _, p := range packages {
+			b := goBuild{static: true, out: dir + "/", packages: []string{vegeta}}
+			for _, p := range programs {
 				b.packages = append(b.packages, "./"+p)
 			}
-			b.packages = append(b.packages, vegeta)
 			return s.run(ctx, b, say)
 		},
 	})
 }
 
-// prometheusModule is the nested module with Prometheus. It is apart because the main module must not be tied to the versions of so
-// big a program, of which it needs not one package.
+// prometheusModule is the nested module with Prometheus. It is apart because the main module must not be tied
+// to the versions of so big a program, of which it needs not one package.
 const prometheusModule = "harness/images/prometheus"
 
-// Prometheus returns the folder with prometheus, of the version that PrometheusVersion tells. It has no web pages, which would have to
-// be built with Node.js, and finds its targets by DNS, files and HTTP alone: the packages of all clouds would double the binary.
+// Prometheus returns the folder with prometheus, of the version that PrometheusVersion tells. It has no web
+// pages, which would have to be built with Node.js, and finds its targets by DNS, files and HTTP alone: the
+// packages of all clouds would double the binary.
 func (s *Store) Prometheus(ctx context.Context) (string, error) {
 	version, err := s.PrometheusVersion()
 	if err != nil {

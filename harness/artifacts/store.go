@@ -13,14 +13,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sort"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/disk"
 	"github.com/canarylab/canarylab/harness/filelock"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // kept is how many builds of one recipe stay in the cache: the newest, and one to go back to.
@@ -38,14 +36,14 @@ type Store struct {
 	// Source is the root of the canarylab module that things are built from.
 	Source string
 	// Progress is told of each build; nil means nobody is.
-	Progress cluster.Progress
+	Progress progress.Progress
 
 	goVersion func(context.Context) (string, error)
 }
 
 // New returns a store in dir that builds from source.
-func New(dir, source string, progress cluster.Progress) *Store {
-	return &Store{Dir: dir, Source: source, Progress: progress, goVersion: once(goVersion)}
+func New(dir, source string, steps progress.Progress) *Store {
+	return &Store{Dir: dir, Source: source, Progress: steps, goVersion: once(goVersion)}
 }
 
 // A Recipe is one thing that a store can build.
@@ -100,13 +98,17 @@ func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
 	if err := s.build(ctx, r, dir); err != nil {
 		return "", fmt.Errorf("build %s: %w", r.Name, err)
 	}
-	s.prune(filepath.Dir(dir))
+	// This process holds the recipe's lock: half results are those of builds that were killed. A failure leaves
+	// a folder too many, which is no harm.
+	_ = disk.KeepNewest(filepath.Dir(dir), kept)
 	return dir, nil
 }
 
-// build makes r in a folder beside dir and renames it when it is whole: a build that is cut short leaves no half result.
+// build makes r in a folder beside dir and renames it when it is whole: a build that is cut short leaves no
+// half result.
 func (s *Store) build(ctx context.Context, r Recipe, dir string) (err error) {
-	done, say := s.step("build " + r.Name)
+	step := "build " + r.Name
+	done := progress.Begin(s.Progress, step)
 	defer func() { done(err) }()
 	if err := disk.Require(s.Dir, r.Free, "a first build"); err != nil {
 		return err
@@ -119,44 +121,10 @@ func (s *Store) build(ctx context.Context, r Recipe, dir string) (err error) {
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return err
 	}
-	if err := r.Make(ctx, tmp, say); err != nil {
+	if err := r.Make(ctx, tmp, func(text string) { progress.Detail(s.Progress, step, text) }); err != nil {
 		return err
 	}
 	return os.Rename(tmp, dir)
-}
-
-// step reports a build, with what it is at where the listener wants to know.
-func (s *Store) step(name string) (done func(error), say func(string)) {
-	done = cluster.Begin(s.Progress, name)
-	if d, ok := s.Progress.(cluster.Detailer); ok {
-		return done, func(text string) { d.Detail(name, text) }
-	}
-	return done, func(string) {}
-}
-
-// prune deletes all but the newest builds in dir. A failure leaves a folder too many, which is no harm.
-func (s *Store) prune(dir string) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return
-	}
-	type build struct {
-		path string
-		at   time.Time
-	}
-	var builds []build
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
-			builds = append(builds, build{filepath.Join(dir, e.Name()), info.ModTime()})
-		}
-	}
-	sort.Slice(builds, func(i, j int) bool { return builds[i].at.After(builds[j].at) })
-	for i, b := range builds {
-		// Half results are those of builds that were killed: this process holds the recipe's lock.
-		if i >= kept || strings.HasPrefix(filepath.Base(b.path), ".building-") {
-			_ = os.RemoveAll(b.path)
-		}
-	}
 }
 
 // key is a digest of everything that decides r's result.
@@ -226,7 +194,8 @@ func once(f func(context.Context) (string, error)) func(context.Context) (string
 func goVersion(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION", "GOARCH").Output()
 	if err != nil {
-		return "", fmt.Errorf("ask go for its version (Debian: apt-get install golang, or a newer one by hand): %w", err)
+		return "", fmt.Errorf("ask go for its version (Debian: apt-get install golang, or a newer one by hand): %w",
+			err)
 	}
 	return string(out), nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -30,7 +32,9 @@ func write(t *testing.T, file, text string) {
 
 // counting is a recipe that counts how often it is made.
 func counting(made *int) Recipe {
-	return Recipe{Name: "thing", Inputs: []string{"thing"}, Make: func(_ context.Context, dir string, _ func(string)) error {
+	return Recipe{Name: "thing", Inputs: []string{"thing"}, Make: func(
+		_ context.Context, dir string, _ func(string),
+	) error {
 		*made++
 		return os.WriteFile(filepath.Join(dir, "result"), nil, 0o644)
 	}}
@@ -46,12 +50,21 @@ func TestGetBuildsOnceUntilInputsChange(t *testing.T) {
 	}{
 		{"first", func(*Recipe) {}, 1},
 		{"again", func(*Recipe) {}, 1},
-		{"a test changed", func(*Recipe) { write(t, filepath.Join(s.Source, "thing", "main_test.go"), "package main") }, 1},
+		{
+			"a test changed",
+			func(*Recipe) { write(t, filepath.Join(s.Source, "thing", "main_test.go"), "package main") }, 1,
+		},
 		{"test data changed", func(*Recipe) { write(t, filepath.Join(s.Source, "thing", "testdata", "x"), "y") }, 1},
-		{"a file changed", func(*Recipe) { write(t, filepath.Join(s.Source, "thing", "main.go"), "package main // new") }, 2},
+		{
+			"a file changed",
+			func(*Recipe) { write(t, filepath.Join(s.Source, "thing", "main.go"), "package main // new") }, 2,
+		},
 		{"a file came", func(*Recipe) { write(t, filepath.Join(s.Source, "thing", "more.go"), "package main") }, 3},
 		{"the way changed", func(r *Recipe) { r.How = "-tags more" }, 4},
-		{"Go changed", func(*Recipe) { s.goVersion = func(context.Context) (string, error) { return "go1.100 riscv64", nil } }, 5},
+		{
+			"Go changed",
+			func(*Recipe) { s.goVersion = func(context.Context) (string, error) { return "go1.100 riscv64", nil } }, 5,
+		},
 	}
 	dirs := map[string]bool{}
 	for _, step := range steps {
@@ -116,7 +129,9 @@ func TestPruneKeepsTheNewest(t *testing.T) {
 
 func TestFullDisk(t *testing.T) {
 	s := newTestStore(t)
-	_, err := s.Get(t.Context(), Recipe{Name: "thing", Free: 1 << 62, Make: func(context.Context, string, func(string)) error {
+	_, err := s.Get(t.Context(), Recipe{Name: "thing", Free: 1 << 62, Make: func(
+		context.Context, string, func(string),
+	) error {
 		t.Error("it was built all the same")
 		return nil
 	}})
@@ -165,7 +180,8 @@ func TestPrometheusReleases(t *testing.T) {
 	for module, want := range map[string]string{
 		"v0.315.0": "v3.15.0", "v0.305.2": "v3.5.2", "v0.400.1": "v4.0.1",
 		// Of older ones, v0.55.1 was of 2.55.1. What is between releases is none.
-		"v0.55.1": "", "v0.315": "", "v0.316.0-rc.1": "", "v0.315.1-0.20260101000000-0123456789ab": "", "v1.315.0": "", "": "",
+		"v0.55.1": "", "v0.315": "", "v0.316.0-rc.1": "", "v0.315.1-0.20260101000000-0123456789ab": "", "v1.315.0": "",
+		"": "",
 	} {
 		if got, err := prometheusRelease(module); got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: got %q (%v), want %q", module, got, err, want)
@@ -177,6 +193,26 @@ func TestToolsName(t *testing.T) {
 	for _, tool := range Tools(t.Context(), Needs{NodeImage: true}) {
 		if tool.Name == "" || tool.For == "" || tool.Package == "" {
 			t.Errorf("%+v: want a name, a use and a Debian package", tool)
+		}
+	}
+}
+
+// A change of anything that the lab's own programs are made of makes a new build of them.
+func TestInputsHaveEverythingThatProgramsImport(t *testing.T) {
+	const module = "github.com/canarylab/canarylab/"
+	args := []string{"list", "-deps"}
+	for _, p := range programs {
+		args = append(args, module+p)
+	}
+	out, err := exec.CommandContext(t.Context(), "go", args...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		dir, ours := strings.CutPrefix(dep, module)
+		within := func(in string) bool { return in == dir || strings.HasPrefix(dir, in+"/") }
+		if ours && !slices.ContainsFunc(programInputs, within) {
+			t.Errorf("programs import %s, which is none of their inputs %q", dir, programInputs)
 		}
 	}
 }

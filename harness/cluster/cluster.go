@@ -5,24 +5,30 @@ package cluster
 import (
 	"context"
 	"errors"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"k8s.io/client-go/rest"
+
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // ErrNotFound is returned by Open for a cluster that does not exist or is not running.
 var ErrNotFound = errors.New("no such cluster")
 
-// A Provider makes and finds the clusters of one sort.
+// ErrUsage is wrapped by errors about options: one that is missing, that is wrong, or that does not go with another.
+var ErrUsage = errors.New("usage")
+
+// A Provider makes and finds the clusters of one kind.
 type Provider interface {
 	// Name is what CLUSTER= and --cluster call the provider.
 	Name() string
+	// Traits are what matters of it to whoever uses its clusters.
+	Traits() Traits
 	// Check tells whether this machine can run such a cluster: nil, or an error that says what is missing and how to
 	// get it.
 	Check(ctx context.Context) error
-	// Prepare builds, once, what Up needs: that can take minutes, and is no part of a bring-up. Up does it where nobody
-	// did.
+	// Prepare builds, once, what Up needs: that can take minutes, and is no part of a bring-up. Up does it if
+	// nobody did.
 	Prepare(ctx context.Context) error
 	// Up makes the named cluster, or finds it running, and returns when its API server answers. Nodes and system pods
 	// may still be starting: Cluster.Ready awaits them.
@@ -34,6 +40,18 @@ type Provider interface {
 	Down(ctx context.Context, name string, keepState bool) error
 	// List returns every cluster of this provider that left a trace on this machine.
 	List(ctx context.Context) ([]Info, error)
+}
+
+// Traits are what providers differ in, as far as somebody has to act on it who does not know which provider it is. What
+// only some can do besides is in small interfaces of those who use it.
+type Traits struct {
+	// Borrowed tells that the clusters are somebody else's and were there before. The lab asks for its rights before it
+	// makes anything there, marks what it makes with Labels, and removes that alone.
+	Borrowed bool
+	// Labels mark the lab's namespaces and the lab's Istio. Nil means that everything in the cluster is the lab's.
+	Labels map[string]string
+	// NeedsImages tells that images have to be built here for pods to have them, which takes compilers and more.
+	NeedsImages bool
 }
 
 // A Cluster is a running Kubernetes API, with a way to bring images onto its nodes.
@@ -53,37 +71,23 @@ type Cluster interface {
 	Reference(image string) string
 	// Reused tells whether Up found the cluster running.
 	Reused() bool
-	// About says what is particular about the cluster, a sentence each, as far as it can matter to what is measured on it.
+	// About says what is particular about the cluster, a sentence each, as far as it can matter to what is
+	// measured on it.
 	About() []string
+}
+
+// A Logger is a Cluster that can hand out its own logs.
+type Logger interface {
+	// Logs copies the logs of the cluster's programs into dir, which exists.
+	Logs(ctx context.Context, dir string) error
 }
 
 // Options are for Up.
 type Options struct {
 	// Progress is told of every step; nil means nobody is.
-	Progress Progress
+	Progress progress.Progress
 	// Images will be needed on the nodes soon. A provider that can prepare them ahead does; LoadImages does the rest.
 	Images func(ctx context.Context) (map[string]v1.Image, error)
-}
-
-// Progress is told what a long operation is at. Steps may overlap.
-type Progress interface {
-	// Step starts a step and returns the function that ends it, with the error that it ended in, if any.
-	Step(name string) (done func(err error))
-}
-
-// Begin starts a step of p, which may be nil: then nobody is told.
-func Begin(p Progress, name string) (done func(err error)) {
-	if p == nil {
-		return func(error) {}
-	}
-	return p.Step(name)
-}
-
-// A Step is one finished step of a bring-up. Start and Took are relative to the bring-up's beginning.
-type Step struct {
-	Name  string        `json:"name"`
-	Start time.Duration `json:"startNs"`
-	Took  time.Duration `json:"tookNs"`
 }
 
 // Info is what List knows of a cluster.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"k8s.io/client-go/rest"
@@ -19,8 +21,8 @@ import (
 //
 //	testenv.Setup(envfuncs.CreateCluster(cluster.NewE2E(provider, options), "suite"))
 //
-// What a Provider has no idea of (WithVersion, WithPath, WithOpts, a configuration file) is refused by Create, not
-// ignored.
+// Create refuses what a Provider does not know (WithVersion, WithPath, WithOpts, a configuration file), and does not
+// ignore it.
 type E2E struct {
 	provider Provider
 	options  Options
@@ -65,7 +67,9 @@ func (e *E2E) WithOpts(opts ...types.ClusterOpts) types.E2EClusterProvider {
 }
 
 func (e *E2E) refuse(format string, args ...any) *E2E {
-	e.refused = errors.Join(e.refused, fmt.Errorf("the %s provider does not know "+format, append([]any{e.provider.Name()}, args...)...))
+	e.refused = errors.Join(e.refused, fmt.Errorf(
+		"the %s provider does not know "+format, append([]any{e.provider.Name()}, args...)...,
+	))
 	return e
 }
 
@@ -110,7 +114,8 @@ func (e *E2E) GenerateKubeconfig(args ...string) (string, error) {
 		return "", fmt.Errorf("cluster %q: %w", e.name, ErrNotFound)
 	}
 	if len(args) > 0 {
-		return "", fmt.Errorf("the %s provider makes one kubeconfig, without arguments; got %q", e.provider.Name(), args)
+		return "", fmt.Errorf("the %s provider makes one kubeconfig, without arguments; got %q", e.provider.Name(),
+			args)
 	}
 	return e.cluster.Kubeconfig(), nil
 }
@@ -155,7 +160,8 @@ func (e *E2E) KubernetesRestConfig() *rest.Config {
 
 // LoadImage implements types.E2EClusterProviderWithImageLoader. There is no daemon to take an image from by name.
 func (e *E2E) LoadImage(_ context.Context, image string, _ ...string) error {
-	return fmt.Errorf("load image %s: the %s provider takes archives: docker save it, and call LoadImageArchive", image, e.provider.Name())
+	return fmt.Errorf("load image %s: the %s provider takes archives: docker save it, and call LoadImageArchive", image,
+		e.provider.Name())
 }
 
 // LoadImageArchive implements types.E2EClusterProviderWithImageLoader for what docker save writes.
@@ -163,18 +169,18 @@ func (e *E2E) LoadImageArchive(ctx context.Context, path string, _ ...string) er
 	if e.cluster == nil {
 		return fmt.Errorf("cluster %q: %w", e.name, ErrNotFound)
 	}
-	manifest, err := tarball.LoadManifest(opener(path))
+	manifest, err := tarball.LoadManifest(func() (io.ReadCloser, error) { return os.Open(path) })
 	if err != nil {
 		return fmt.Errorf("read the image archive %s: %w", path, err)
 	}
 	images := map[string]v1.Image{}
 	for _, descriptor := range manifest {
 		for _, ref := range descriptor.RepoTags {
-			tag, err := parseTag(ref)
+			tag, err := name.NewTag(ref)
 			if err != nil {
 				return fmt.Errorf("read the image archive %s: %w", path, err)
 			}
-			if images[ref], err = tarball.ImageFromPath(path, tag); err != nil {
+			if images[ref], err = tarball.ImageFromPath(path, &tag); err != nil {
 				return fmt.Errorf("read %s from the image archive %s: %w", ref, path, err)
 			}
 		}

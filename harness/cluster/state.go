@@ -2,11 +2,13 @@ package cluster
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+
+	"github.com/canarylab/canarylab/internal/atomicfile"
 )
 
 // names that can be a folder, a host name, and part of a container's name and of a cgroup's path.
@@ -41,23 +43,14 @@ func WriteState(file string, v any) error {
 	return WriteFile(file, raw)
 }
 
-// WriteFile makes the file raw, for its owner alone, and its folder where there is none. Whoever reads it meanwhile sees the old file or the
-// new one, never a part.
+// WriteFile makes the file raw, for its owner alone, and its folder where there is none. A reader sees the old
+// file or the new one, never a part.
 func WriteFile(file string, raw []byte) error {
-	dir := filepath.Dir(file)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(file)+"-*") // 0600
-	if err != nil {
+	return atomicfile.WriteFile(file, 0o600, func(w io.Writer) error {
+		_, err := w.Write(raw)
 		return err
-	}
-	_, err = f.Write(raw)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	})
 }

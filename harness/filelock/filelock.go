@@ -8,16 +8,16 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // lookEvery is how often a lock that is taken is tried again.
 const lookEvery = 20 * time.Millisecond
 
-// Lock takes the lock of the file at path, which is made if need be, and returns how to let go of it. The kernel lets go
-// with the process, however it ends. If another process holds the lock, progress (which may be nil) is told that what is
-// being waited for, and Lock waits until ctx ends.
-func Lock(ctx context.Context, path, what string, progress cluster.Progress) (unlock func(), err error) {
+// Lock takes the lock of the file at path, which is made if need be, and returns how to let go of it. The kernel
+// lets go of it with the process, however that ends. If another process holds the lock, Lock tells steps (which may
+// be nil) what it waits for, and waits until ctx ends.
+func Lock(ctx context.Context, path, what string, steps progress.Progress) (unlock func(), err error) {
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	release := func() { _ = lock.Close() } // closing lets go; there is nothing to do about a failure
 	taken, err := lock.TryLock()
@@ -27,7 +27,7 @@ func Lock(ctx context.Context, path, what string, progress cluster.Progress) (un
 	if taken {
 		return release, nil
 	}
-	done := cluster.Begin(progress, "wait for another canarylab: "+what)
+	done := progress.Begin(steps, "wait for another canarylab: "+what)
 	_, err = lock.TryLockContext(ctx, lookEvery)
 	done(err)
 	if err != nil {
@@ -36,8 +36,8 @@ func Lock(ctx context.Context, path, what string, progress cluster.Progress) (un
 	return release, nil
 }
 
-// Share takes the lock of the file at path together with others that share it, and returns how to let go of it. It waits for
-// whoever holds it alone.
+// Share takes the lock of the file at path together with others that share it, and returns how to let go of it.
+// It waits for whoever holds it alone.
 func Share(ctx context.Context, path string) (unlock func(), err error) {
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	if _, err := lock.TryRLockContext(ctx, lookEvery); err != nil {

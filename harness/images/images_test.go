@@ -29,7 +29,10 @@ func newBinaries(t *testing.T) binaries {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"pilot-discovery", "pilot-agent", "envoy_bootstrap_tmpl.json", "sampleapp", "loadgen", "accesslog", "vegeta", "pause", "envoy"} {
+	for _, name := range []string{
+		"pilot-discovery", "pilot-agent", "envoy_bootstrap_tmpl.json", "sampleapp", "loadgen", "accesslog", "vegeta",
+		"pause", "envoy",
+	} {
 		raw, err := os.ReadFile(shell)
 		if err != nil {
 			t.Fatal(err)
@@ -105,7 +108,10 @@ func headers(t *testing.T, image v1.Image) map[string]tar.Header {
 func TestProxyImageIsComplete(t *testing.T) {
 	image := build(t, newBinaries(t))[Proxy]
 	files := headers(t, image)
-	for _, want := range []string{"usr/local/bin/pilot-agent", "usr/local/bin/envoy", "usr/sbin/nft", "var/lib/istio/envoy/envoy_bootstrap_tmpl.json"} {
+	for _, want := range []string{
+		"usr/local/bin/pilot-agent", "usr/local/bin/envoy", "usr/sbin/nft",
+		"var/lib/istio/envoy/envoy_bootstrap_tmpl.json",
+	} {
 		if files[want].Size == 0 {
 			t.Errorf("%s is not in the image", want)
 		}

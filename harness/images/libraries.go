@@ -5,8 +5,11 @@ import (
 	"bytes"
 	"context"
 	"debug/elf"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
@@ -98,4 +101,18 @@ func loaderCache(ctx context.Context) (map[string]string, error) {
 		}
 	}
 	return libs, nil
+}
+
+// errNoProgram is returned for a program that is in none of the usual folders.
+var errNoProgram = errors.New("no such program")
+
+// lookProgram finds a system program also where the user's PATH lacks the sbin folders, as Debian's does.
+func lookProgram(name string) (string, error) {
+	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin"} {
+		file := filepath.Join(dir, name)
+		if info, err := os.Stat(file); err == nil && info.Mode()&0o111 != 0 {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("%s: %w", name, errNoProgram)
 }

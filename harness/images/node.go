@@ -33,8 +33,8 @@ const NodePatches = "/kind/patches"
 // controlPlane are the pods that kubeadm makes, each with one container of the same name.
 var controlPlane = []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
 
-// lighter has kubeadm give a pod of the control plane as much weight as one of the lab's. By default the four have ten times of what the
-// load agent has, and a garbage collection of kube-apiserver's made requests late.
+// lighter has kubeadm give a pod of the control plane as much weight as one of the lab's. By default the four
+// have ten times of what the load agent has, and a garbage collection of kube-apiserver's made requests late.
 func lighter(pod string) []byte {
 	return fmt.Appendf(nil, "spec:\n  containers:\n  - name: %s\n    resources:\n      requests: {cpu: 10m}\n", pod)
 }
@@ -55,7 +55,8 @@ type NodeStore interface {
 	Kubernetes() (string, error)
 }
 
-// A Node is a node image that kind takes: Debian, the programs that the embedded node has, and the images of kubeadm's pods.
+// A Node is a node image that kind takes: Debian, the programs that the embedded node has, and the images of
+// kubeadm's pods.
 type Node struct {
 	// Ref names the image. It is another one whenever something in the image is.
 	Ref   string
@@ -92,9 +93,12 @@ func NewNode(ctx context.Context, s NodeStore, engine string) (*Node, error) {
 	parts := spec{
 		files: map[string]string{"/kind/images.tar": archive},
 		contents: map[string][]byte{
-			"/kind/init":                         nodeInit,
-			"/kind/version":                      []byte(version),
-			"/etc/containerd/config.toml":        nodeconf.Containerd{Root: "/var/lib/containerd", Bin: "/opt/cni/bin", CNI: "/etc/cni/net.d", Sandbox: pause, Registries: "/etc/containerd/certs.d"}.TOML(),
+			"/kind/init":    nodeInit,
+			"/kind/version": []byte(version),
+			"/etc/containerd/config.toml": nodeconf.Containerd{
+				Root: "/var/lib/containerd", Bin: "/opt/cni/bin", CNI: "/etc/cni/net.d", Sandbox: pause,
+				Registries: "/etc/containerd/certs.d",
+			}.TOML(),
 			"/etc/cni/net.d/" + nodeconf.CNIFile: nodeconf.Pods(),
 		},
 		links:      map[string]string{"/opt/cni/bin/runc": "/usr/local/bin/runc"},
@@ -157,7 +161,8 @@ func (r references) find(name string) (string, error) {
 
 // kubeadmImages asks kubeadm itself which images its pods will have.
 func kubeadmImages(ctx context.Context, bin, version string) (references, error) {
-	out, err := exec.CommandContext(ctx, filepath.Join(bin, "kubeadm"), "config", "images", "list", "--kubernetes-version", version).Output()
+	out, err := exec.CommandContext(ctx, filepath.Join(bin, "kubeadm"), "config", "images", "list",
+		"--kubernetes-version", version).Output()
 	if err != nil {
 		return nil, fmt.Errorf("ask kubeadm for its images: %w", err)
 	}
@@ -182,9 +187,14 @@ func kubeadmArchive(ctx context.Context, s NodeStore, bin string, refs reference
 	for what, ref := range refs {
 		switch what {
 		case "pause":
-			specs[ref] = spec{files: map[string]string{"/pause": filepath.Join(programs, "pause")}, entrypoint: []string{"/pause"}, user: "65535:65535"}
+			specs[ref] = spec{
+				files: map[string]string{"/pause": filepath.Join(programs, "pause")}, entrypoint: []string{"/pause"},
+				user: "65535:65535",
+			}
 		case "coredns":
-			specs[ref] = spec{files: map[string]string{"/coredns": filepath.Join(bin, "coredns")}, entrypoint: []string{"/coredns"}}
+			specs[ref] = spec{
+				files: map[string]string{"/coredns": filepath.Join(bin, "coredns")}, entrypoint: []string{"/coredns"},
+			}
 		default:
 			// Kubernetes' programs and etcd are one, which its name tells what to be.
 			if specs[ref], err = kubeSpec(ctx, bin); err != nil {
@@ -234,7 +244,9 @@ func kubeSpec(ctx context.Context, bin string) (spec, error) {
 		links:   map[string]string{},
 		folders: []string{"/tmp"},
 	}
-	for _, program := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy"} {
+	for _, program := range []string{
+		"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy",
+	} {
 		s.links["/usr/local/bin/"+program] = "kube"
 	}
 	nft, libs, err := nftables(ctx)
@@ -249,7 +261,8 @@ func kubeSpec(ctx context.Context, bin string) (spec, error) {
 // nftables is where this machine has nft, and the libraries that it needs.
 func nftables(ctx context.Context) (nft string, libs map[string]string, err error) {
 	if nft, err = lookProgram("nft"); err != nil {
-		return "", nil, fmt.Errorf("find nft, which goes into the proxy's image (Debian: apt-get install nftables): %w", err)
+		return "", nil, fmt.Errorf("find nft, which goes into the proxy's image (Debian: apt-get install nftables): %w",
+			err)
 	}
 	libs, err = libraries(ctx, nft)
 	return nft, libs, err

@@ -2,7 +2,6 @@ package images
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -20,8 +19,8 @@ type PrometheusStore interface {
 	PrometheusVersion() (string, error)
 }
 
-// BuildPrometheus returns the image of Prometheus, keyed by reference. It is a set of its own, so that nobody pays for it who needs it
-// not: it takes minutes to compile and a second to bring to a cluster.
+// BuildPrometheus returns the image of Prometheus, keyed by reference. It is a set of its own, so that only those
+// who need it pay for it: it takes minutes to compile and a second to bring to a cluster.
 func BuildPrometheus(ctx context.Context, s PrometheusStore) (map[string]v1.Image, error) {
 	dir, err := s.Prometheus(ctx)
 	if err != nil {
@@ -32,18 +31,4 @@ func BuildPrometheus(ctx context.Context, s PrometheusStore) (map[string]v1.Imag
 		folders:    []string{"/tmp", "/prometheus"},
 		entrypoint: []string{"/bin/prometheus"}, user: prometheusUser,
 	}})
-}
-
-// ReleasedPrometheus returns the official image of the same release, <hub>/prometheus:<release>, keyed as BuildPrometheus does: for pods
-// the two are one. It is read from the registry when it is needed.
-func ReleasedPrometheus(ctx context.Context, s PrometheusStore, hub string) (map[string]v1.Image, error) {
-	release, err := s.PrometheusVersion()
-	if err != nil {
-		return nil, err
-	}
-	_, image, err := fetch(ctx, hub+"/prometheus:"+release)
-	if err != nil {
-		return nil, fmt.Errorf("the official image of Prometheus: %w", err)
-	}
-	return map[string]v1.Image{Prometheus: image}, nil
 }

@@ -46,7 +46,8 @@ func TestPrometheusImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	// As the official image has it, so that the manifest need not know which of the two there is.
-	if got := strings.Join(config.Config.Entrypoint, " "); got != "/bin/prometheus" || config.Config.User != prometheusUser {
+	if got := strings.Join(config.Config.Entrypoint, " "); got != "/bin/prometheus" ||
+		config.Config.User != prometheusUser {
 		t.Errorf("got %s as %s, want /bin/prometheus as %s", got, config.Config.User, prometheusUser)
 	}
 	files := headers(t, set[Prometheus])
@@ -103,7 +104,8 @@ func TestReleasedPrometheusIsOfTheSameVersion(t *testing.T) {
 	if want, _ := image.ConfigName(); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if _, err := ReleasedPrometheus(t.Context(), m, hub+"/elsewhere"); err == nil || !strings.Contains(err.Error(), hub+"/elsewhere/prometheus:v3.99.0") {
+	if _, err := ReleasedPrometheus(t.Context(), m, hub+"/elsewhere"); err == nil ||
+		!strings.Contains(err.Error(), hub+"/elsewhere/prometheus:v3.99.0") {
 		t.Errorf("got %v, want an error that names the image", err)
 	}
 }

@@ -84,10 +84,13 @@ func provider() (*embedded.Provider, func(context.Context) (map[string]v1.Image,
 		return nil, nil, err
 	}
 	p := &embedded.Provider{Home: home, Binaries: store}
-	return p, func(ctx context.Context) (map[string]v1.Image, error) { return images.Build(ctx, store, images.All) }, p.Check(context.Background())
+	return p, func(ctx context.Context) (map[string]v1.Image, error) {
+		return images.Build(ctx, store, images.All)
+	}, p.Check(context.Background())
 }
 
-// newProvider skips the test where another kind of cluster is under test, or where none can be had; where one is required, that fails.
+// newProvider skips the test where another kind of cluster is under test, or where none can be had; where one
+// is required, that fails.
 func newProvider(t testing.TB) (*embedded.Provider, func(context.Context) (map[string]v1.Image, error)) {
 	t.Helper()
 	if c := kindOfCluster(); c != embedded.Name {
@@ -238,8 +241,8 @@ func compare(t *testing.T, before footprint, home, name string) {
 	t.Errorf("left on the host:\n%s", strings.Join(diff, "\n"))
 }
 
-// TestKilledAtAnyMomentLeavesNothing kills the creator of a cluster with SIGKILL as each step of the bring-up begins, and
-// looks for anything that stayed. The next Up has to work each time.
+// TestKilledAtAnyMomentLeavesNothing kills the creator of a cluster with SIGKILL as each step of the bring-up
+// begins, and looks for anything that stayed. The next Up has to work each time.
 func TestKilledAtAnyMomentLeavesNothing(t *testing.T) {
 	p, set := newProvider(t)
 	if _, err := set(t.Context()); err != nil { // build first, if need be
@@ -248,7 +251,9 @@ func TestKilledAtAnyMomentLeavesNothing(t *testing.T) {
 	const name = "killed"
 	before := look(t, p.Home, name)
 	t.Cleanup(func() { _ = p.Down(context.Background(), name, false) })
-	for _, step := range []string{"certificates and configuration", "namespaces", "etcd", "containerd", "kube-apiserver", "start kubelet"} {
+	for _, step := range []string{
+		"certificates and configuration", "namespaces", "etcd", "containerd", "kube-apiserver", "start kubelet",
+	} {
 		t.Run(step, func(t *testing.T) {
 			cmd := creator(t, name, step)
 			if err := cmd.Process.Kill(); err != nil {
@@ -355,8 +360,9 @@ func TestKeptStateComesBack(t *testing.T) {
 		return k
 	}
 	k := up()
-	note := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "note"}, Data: map[string]string{"text": "still here"}}
-	if _, err := k.Kubernetes().CoreV1().ConfigMaps("default").Create(t.Context(), note, metav1.CreateOptions{}); err != nil {
+	notes, text := k.Kubernetes().CoreV1().ConfigMaps("default"), map[string]string{"text": "still here"}
+	note := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "note"}, Data: text}
+	if _, err := notes.Create(t.Context(), note, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Down(t.Context(), name, true); err != nil {

@@ -63,7 +63,9 @@ func openLab(t *testing.T, o lab.Options) *lab.Lab {
 func engineFootprint(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, what := range []string{"container ls --all --format {{.Names}}", "network ls --format {{.Name}}", "volume ls --format {{.Name}}"} {
+	for _, what := range []string{
+		"container ls --all --format {{.Names}}", "network ls --format {{.Name}}", "volume ls --format {{.Name}}",
+	} {
 		out, err := exec.CommandContext(t.Context(), "docker", strings.Fields(what)...).Output()
 		if err != nil {
 			return nil
@@ -77,8 +79,9 @@ func engineFootprint(t *testing.T) []string {
 	return all
 }
 
-// TestContract is what every provider has to keep, on two clusters at once: bring-up, images, exec, logs, port-forward, the way in, proxies, a
-// second Up, the same cluster as an existing one, and removal without a trace.
+// TestContract is what every provider has to keep, on two clusters at once: bring-up, images, exec, logs,
+// port-forward, the way in, proxies, a second Up, the same cluster as an existing one, and removal without a
+// trace.
 func TestContract(t *testing.T) {
 	buildable(t)
 	before := engineFootprint(t)
@@ -135,7 +138,9 @@ func TestContract(t *testing.T) {
 		t.Run("existing", func(t *testing.T) { existingContract(t, labs[1]) })
 	})
 	for _, name := range names {
-		if _, err := lab.Kubeconfig(context.Background(), lab.Options{Cluster: kindOfCluster(), Name: name}); !errors.Is(err, cluster.ErrNotFound) {
+		if _, err := lab.Kubeconfig(context.Background(), lab.Options{
+			Cluster: kindOfCluster(), Name: name,
+		}); !errors.Is(err, cluster.ErrNotFound) {
 			t.Errorf("%s after Down: got %v, want %v", name, err, cluster.ErrNotFound)
 		}
 	}
@@ -195,17 +200,20 @@ func contract(t *testing.T, l *lab.Lab) {
 	if err != nil || len(callers) != 1 {
 		t.Fatalf("got %d callers (%v), want 1", len(callers), err)
 	}
-	if err := k.Exec(ctx, "first", callers[0].Name, "loadgen", []string{"/loadgen", "help"}, nil, nil, &out); err != nil || !strings.Contains(out.String(), "usage") {
+	err = k.Exec(ctx, "first", callers[0].Name, "loadgen", []string{"/loadgen", "help"}, nil, nil, &out)
+	if err != nil || !strings.Contains(out.String(), "usage") {
 		t.Errorf("exec: got %q (%v)", out.String(), err)
 	}
-	if l.Cluster().Provider() == "existing" {
+	if l.Borrowed() {
 		return
 	}
 	dir := t.TempDir()
 	if err := lab.Logs(ctx, lab.Options{Cluster: l.Cluster().Provider(), Name: l.Cluster().Name()}, dir); err != nil {
 		t.Error(err)
 	}
-	for _, want := range []string{"pods/first/" + apps[0].Name + "/istio-proxy.log", "pods/istio-system/*/discovery.log"} {
+	for _, want := range []string{
+		"pods/first/" + apps[0].Name + "/istio-proxy.log", "pods/istio-system/*/discovery.log",
+	} {
 		if found, _ := filepath.Glob(filepath.Join(dir, want)); len(found) != 1 {
 			t.Errorf("the exported logs have no %s", want)
 		}
@@ -215,17 +223,17 @@ func contract(t *testing.T, l *lab.Lab) {
 	}
 }
 
-// existingContract uses a cluster that runs as an existing one, as a guest with just the printed rights.
+// existingContract borrows a cluster that runs, with just the printed rights.
 func existingContract(t *testing.T, host *lab.Lab) {
-	guest := labtest.Guest(t, host)
-	o := lab.Options{Cluster: "existing", Existing: guest}
+	o := labtest.Borrow(t, host)
 	for want, spoil := range map[string]func(*existing.Access){
 		"--context": func(a *existing.Access) { a.Context = "" },
 		"--yes":     func(a *existing.Access) { a.Confirmed = false },
 	} {
 		bad := o
 		spoil(&bad.Existing)
-		if _, err := lab.Open(t.Context(), bad); !errors.Is(err, existing.ErrUsage) || !strings.Contains(err.Error(), want) {
+		if _, err := lab.Open(t.Context(), bad); !errors.Is(err, cluster.ErrUsage) ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want it refused for want of %s", err, want)
 		}
 	}
@@ -237,7 +245,8 @@ func existingContract(t *testing.T, host *lab.Lab) {
 	before := labtest.Namespaces(t, host.Kube())
 	// What a run that was killed leaves behind is found by its label alone.
 	left := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "left-over", Labels: l.Labels()}}
-	if _, err := l.Kube().Kubernetes().CoreV1().Namespaces().Create(t.Context(), left, metav1.CreateOptions{}); err != nil {
+	_, err := l.Kube().Kubernetes().CoreV1().Namespaces().Create(t.Context(), left, metav1.CreateOptions{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := lab.Down(t.Context(), o, false); err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/canarylab/canarylab/harness/lab"
 )
 
-// TestE2EFrameworkSuite is how somebody else's e2e-framework suite runs on an embedded cluster or on kind: the line that makes the
-// provider is the one that differs.
+// TestE2EFrameworkSuite is how somebody else's e2e-framework suite runs on an embedded cluster or on kind: the
+// line that makes the provider is the one that differs.
 func TestE2EFrameworkSuite(t *testing.T) {
 	buildable(t)
 	provider, err := lab.E2E(t.Context(), lab.Options{Cluster: kindOfCluster(), Name: "suite"})
@@ -36,7 +36,9 @@ func TestE2EFrameworkSuite(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	env.NewWithConfig(config).Test(t, features.New("nodes").Assess("there is one", func(ctx context.Context, t *testing.T, c *envconf.Config) context.Context {
+	env.NewWithConfig(config).Test(t, features.New("nodes").Assess("there is one", func(
+		ctx context.Context, t *testing.T, c *envconf.Config,
+	) context.Context {
 		var nodes corev1.NodeList
 		if err := c.Client().Resources().List(ctx, &nodes); err != nil {
 			t.Fatal(err)

@@ -48,7 +48,10 @@ func (c cancelling) Step(name string) func(error) {
 }
 
 // kindSteps are those that kind has, and one that comes after it.
-var kindSteps = []string{"preparing nodes", "writing configuration", "starting control-plane", "installing StorageClass", "images on the node"}
+var kindSteps = []string{
+	"preparing nodes", "writing configuration", "starting control-plane", "installing StorageClass",
+	"images on the node",
+}
 
 // sameEngine waits until the container engine is as it was: what a dead process had asked for may still be coming.
 func sameEngine(t *testing.T, before []string) {
@@ -73,7 +76,9 @@ func TestInterruptedKindLeavesNothing(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			var once sync.Once
-			_, err := lab.Open(ctx, lab.Options{Cluster: kind.Name, Name: name, Progress: cancelling{step, &once, cancel}})
+			_, err := lab.Open(ctx, lab.Options{
+				Cluster: kind.Name, Name: name, Progress: cancelling{step, &once, cancel},
+			})
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v, want %v", err, context.Canceled)
 			}
@@ -131,7 +136,8 @@ func TestFailedKindIsRemovedOrRetained(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.NodeImage = brokenNode(t, ref)
-	if _, err := lab.Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "broken on purpose") {
+	if _, err := lab.Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), name) ||
+		!strings.Contains(err.Error(), "broken on purpose") {
 		t.Errorf("got %v, want an error that names the cluster and what went wrong", err)
 	}
 	sameEngine(t, before)
@@ -160,12 +166,15 @@ func brokenNode(t *testing.T, ref string) string {
 	const container, image = "canarylab-broken", "canarylab/broken:test"
 	docker := func(args ...string) {
 		t.Helper()
-		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "docker", args...).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(
+			context.WithoutCancel(t.Context()), "docker", args...,
+		).CombinedOutput(); err != nil {
 			t.Fatalf("docker %s: %v: %s", strings.Join(args, " "), err, out)
 		}
 	}
 	docker("run", "--name", container, "--entrypoint", "sh", ref, "-c",
-		"rm /usr/local/bin/kubeadm && printf '#!/bin/sh\\necho broken on purpose\\nexit 1\\n' > /usr/local/bin/kubeadm && chmod +x /usr/local/bin/kubeadm")
+		"rm /usr/local/bin/kubeadm && printf '#!/bin/sh\\necho broken on purpose\\nexit 1\\n' > "+
+			"/usr/local/bin/kubeadm && chmod +x /usr/local/bin/kubeadm")
 	defer docker("rm", "--force", "--volumes", container)
 	docker("commit", "--change", `ENTRYPOINT ["/kind/init"]`, container, image)
 	t.Cleanup(func() { docker("image", "rm", "--force", image) })

@@ -7,29 +7,28 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/canarylab/canarylab/harness/cluster"
-	"github.com/canarylab/canarylab/harness/cluster/kind"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
 )
 
-// Logs copies the logs of a cluster into dir, which is made: those of the node's programs into node, those of Istio's pods and of the
-// scenarios' into pods. What can't be read is in the error; the rest is there all the same.
+// A retainer keeps nodes that are no cluster: they could not be brought up, and have logs that say why.
+type retainer interface {
+	// Logs copies the node's logs into dir. The error wraps cluster.ErrNotFound where there is no such node.
+	Logs(ctx context.Context, name, dir string) error
+}
+
+// Logs copies the logs of a cluster into dir, which it makes: those of the node's programs into node, those of Istio's
+// pods and of the scenarios' into pods. What can't be read is in the error; the rest is there all the same.
 func Logs(ctx context.Context, o Options, dir string) error {
 	c, err := o.running(ctx)
 	if errors.Is(err, cluster.ErrNotFound) {
-		// A kind node that was retained has logs, though it is no cluster.
-		o, defaultsErr := o.withDefaults()
-		if defaultsErr != nil || o.Cluster != "" && o.Cluster != "auto" && o.Cluster != kind.Name {
-			return errors.Join(err, defaultsErr)
-		}
-		if logsErr := o.kind(nil).Logs(ctx, o.Name, filepath.Join(dir, "node")); !errors.Is(logsErr, cluster.ErrNotFound) {
-			return logsErr
-		}
+		return o.retainedLogs(ctx, dir, err)
 	}
 	if err != nil {
 		return err
@@ -49,6 +48,22 @@ func Logs(ctx context.Context, o Options, dir string) error {
 	return errors.Join(append(errs, podLogs(ctx, k, filepath.Join(dir, "pods")))...)
 }
 
+// retainedLogs copies the logs of a node that was retained. Where there is none, it returns notFound.
+func (o Options) retainedLogs(ctx context.Context, dir string, notFound error) error {
+	providers, o, err := o.managed()
+	if err != nil {
+		return err
+	}
+	for _, p := range providers {
+		if r, can := p.(retainer); can {
+			if err := r.Logs(ctx, o.Name, filepath.Join(dir, "node")); !errors.Is(err, cluster.ErrNotFound) {
+				return err
+			}
+		}
+	}
+	return notFound
+}
+
 // podLogs writes a file for each container of Istio's namespace and of those that the lab made.
 func podLogs(ctx context.Context, k *kube.Client, dir string) error {
 	list, err := k.Kubernetes().CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
@@ -66,7 +81,7 @@ func podLogs(ctx context.Context, k *kube.Client, dir string) error {
 			continue
 		}
 		for _, pod := range pods.Items {
-			for _, c := range append(append([]corev1.Container(nil), pod.Spec.InitContainers...), pod.Spec.Containers...) {
+			for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 				errs = append(errs, podLog(ctx, k, &pod, c.Name, filepath.Join(dir, ns.Name, pod.Name)))
 			}
 		}
@@ -75,7 +90,8 @@ func podLogs(ctx context.Context, k *kube.Client, dir string) error {
 }
 
 func podLog(ctx context.Context, k *kube.Client, pod *corev1.Pod, container, dir string) error {
-	r, err := k.Kubernetes().CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: container}).Stream(ctx)
+	options := &corev1.PodLogOptions{Container: container}
+	r, err := k.Kubernetes().CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, options).Stream(ctx)
 	if err != nil {
 		return fmt.Errorf("read the log of %s/%s, container %s: %w", pod.Namespace, pod.Name, container, err)
 	}

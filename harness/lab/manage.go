@@ -9,11 +9,9 @@ import (
 	apilabels "k8s.io/apimachinery/pkg/labels"
 
 	"github.com/canarylab/canarylab/harness/cluster"
-	"github.com/canarylab/canarylab/harness/cluster/embedded"
-	"github.com/canarylab/canarylab/harness/cluster/existing"
-	"github.com/canarylab/canarylab/harness/cluster/kind"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // managed are the providers that o may mean, for commands that make nothing: they need no source tree and no tools.
@@ -22,21 +20,12 @@ func (o Options) managed() ([]cluster.Provider, Options, error) {
 	if err != nil {
 		return nil, o, err
 	}
-	switch o.Cluster {
-	case "", "auto":
-		return []cluster.Provider{o.embedded(nil), o.kind(nil)}, o, nil
-	case embedded.Name:
-		return []cluster.Provider{o.embedded(nil)}, o, nil
-	case kind.Name:
-		return []cluster.Provider{o.kind(nil)}, o, nil
-	case existing.Name:
-		return []cluster.Provider{o.existing()}, o, nil
-	}
-	return nil, o, o.unknown()
+	providers, err := o.providers(nil)
+	return providers, o, err
 }
 
-// Down removes a cluster; with keepState what the next Open can continue from stays. One that does not exist is no error. Of a cluster
-// that was there before the lab, it removes what the lab made.
+// Down removes a cluster; with keepState what the next Open can continue from stays. One that does not exist is no
+// error. Down removes only what the lab made in a borrowed cluster.
 func Down(ctx context.Context, o Options, keepState bool) error {
 	providers, o, err := o.managed()
 	if err != nil {
@@ -45,12 +34,12 @@ func Down(ctx context.Context, o Options, keepState bool) error {
 	var errs []error
 	for _, p := range providers {
 		if len(providers) > 1 {
-			// Only the provider that has it can say what is wrong with a wish.
+			// Only the provider that has the cluster can say whether keepState is possible.
 			if has, err := exists(ctx, p, o.Name); err == nil && !has {
 				continue
 			}
 		}
-		if p.Name() == existing.Name {
+		if p.Traits().Borrowed {
 			if err := uninstall(ctx, p); err != nil {
 				return err
 			}
@@ -62,7 +51,7 @@ func Down(ctx context.Context, o Options, keepState bool) error {
 	return errors.Join(errs...)
 }
 
-// uninstall removes an Istio that the lab installed, as far as it is not in namespaces.
+// uninstall removes an Istio that the lab installed into a borrowed cluster, as far as it is not in namespaces.
 func uninstall(ctx context.Context, p cluster.Provider) error {
 	c, err := p.Open(ctx, "")
 	if err != nil {
@@ -72,8 +61,9 @@ func uninstall(ctx context.Context, p cluster.Provider) error {
 	if err != nil {
 		return err
 	}
-	all := existing.Labels()
-	labels, found, err := k.Labels(ctx, kube.Ref{GroupVersionKind: corev1.SchemeGroupVersion.WithKind("Namespace"), Name: mesh.LabNamespace})
+	all := p.Traits().Labels
+	namespace := kube.Ref{GroupVersionKind: corev1.SchemeGroupVersion.WithKind("Namespace"), Name: mesh.LabNamespace}
+	labels, found, err := k.Labels(ctx, namespace)
 	if err != nil || !found || !apilabels.SelectorFromSet(all).Matches(apilabels.Set(labels)) {
 		return err // every Istio of the lab's comes with that namespace
 	}
@@ -133,9 +123,21 @@ func Kubeconfig(ctx context.Context, o Options) (string, error) {
 	return c.Kubeconfig(), nil
 }
 
+// A nodeImageBuilder can build the image that its nodes are made of.
+type nodeImageBuilder interface {
+	// BuildsNodeImage tells whether Prepare has to build one.
+	BuildsNodeImage(ctx context.Context) bool
+	// BuildNodeImage builds it, and returns its reference.
+	BuildNodeImage(ctx context.Context, steps progress.Progress) (string, error)
+}
+
 // NodeImage builds the node image that kind uses where its own can't be had, and returns its reference.
 func NodeImage(ctx context.Context, o Options) (string, error) {
-	o.Cluster = kind.Name
+	for _, p := range o.all(nil) {
+		if _, can := p.(nodeImageBuilder); can {
+			o.Cluster = p.Name()
+		}
+	}
 	o, err := o.withDefaults()
 	if err != nil {
 		return "", err
@@ -144,6 +146,6 @@ func NodeImage(ctx context.Context, o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ref, err := chosen.provider.(*kind.Provider).BuildNodeImage(ctx, o.Progress)
+	ref, err := chosen.provider.(nodeImageBuilder).BuildNodeImage(ctx, o.Progress)
 	return ref, unbuilt(err)
 }

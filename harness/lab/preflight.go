@@ -5,30 +5,33 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/mesh"
 )
 
-// preflight looks for all that a run on an existing cluster would fail for, before anything is created there, and finds its Istio. The
-// error names everything that is missing.
-func (l *Lab) preflight(ctx context.Context, c *existing.Cluster) (err error) {
+// A guarded cluster gives its user some rights and some images, which have to be asked for.
+type guarded interface {
+	keeper
+	// Permitted is nil if the user has all rights that a run takes or, with install, those that installing Istio takes.
+	Permitted(ctx context.Context, install bool) error
+}
+
+// preflight looks for all that a run on a guarded cluster would fail for, before anything is created there, and finds
+// its Istio. The error names everything that is missing.
+func (l *Lab) preflight(ctx context.Context, c guarded) (err error) {
 	done := l.timer.Step("preflight")
 	defer func() { done(err) }()
-	// What follows from a right that is missing would only hide which one it is.
-	if l.istio.Install {
-		if err := existing.Permitted(ctx, l.kube, existing.Everything()); err != nil {
-			return fmt.Errorf("--install-istio makes cluster-wide roles and webhooks, which takes an administrator: %w", err)
-		}
-	} else if err := existing.Permitted(ctx, l.kube, existing.Rules()); err != nil {
-		return fmt.Errorf("%w; canarylab rbac prints a manifest that grants them", err)
+	if err := c.Permitted(ctx, l.istio.Install); err != nil {
+		return err // what follows from a right that is missing would only hide which one it is
 	}
 	var errs []error
 	refs := []string{images.SampleApp, images.LoadGen, images.AccessLog}
 	found, err := mesh.Find(ctx, l.kube, l.istio.Revision, l.Labels())
 	switch {
 	case l.istio.Install && err == nil:
-		errs = append(errs, fmt.Errorf("there is an Istio already: revision %s (%s) in %s; leave --install-istio out to use it", found.Revision, found.Version, found.Namespace))
+		errs = append(errs, fmt.Errorf("there is an Istio already: revision %s (%s) in %s; leave --install-istio "+
+			"out to use it",
+			found.Revision, found.Version, found.Namespace))
 	case l.istio.Install && errors.Is(err, mesh.ErrNoIstio):
 		if !l.istio.released() {
 			refs = append(refs, images.Pilot, images.Proxy)

@@ -6,7 +6,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/images"
 )
 
@@ -15,16 +14,16 @@ const prometheusHub = "docker.io/prom"
 
 // A keeper is a cluster that knows which images it has.
 type keeper interface {
+	// ImagesAt is nil if pods can have the images.
 	ImagesAt(ctx context.Context, refs []string) error
 }
 
-var _ keeper = (*existing.Cluster)(nil)
-
-// Provide brings an image to where pods find it that only few scenarios need, and that Open therefore leaves out: images.Prometheus.
-// What the cluster has already is not brought again. The first time it is built, which takes minutes.
+// Provide brings an image to where pods find it that only few scenarios need, and that Open therefore leaves out:
+// images.Prometheus. What the cluster has already is not brought again. The first time the image is built, which takes
+// minutes.
 //
-// Where released images of Istio are used there is a registry: there the official image of the same release is fetched, and built only
-// if it can't be had. An existing cluster has it from where it has the lab's other images.
+// Where released images of Istio are used there is a registry: there Provide fetches the official image of the same
+// release, and builds it only if it can't be had. A borrowed cluster has it from where it has the lab's other images.
 func (l *Lab) Provide(ctx context.Context, ref string) error {
 	if ref != images.Prometheus {
 		return fmt.Errorf("image %s can't be provided: %s can", ref, images.Prometheus)
@@ -45,7 +44,7 @@ func (l *Lab) Provide(ctx context.Context, ref string) error {
 
 // prometheus finds the official image in the hub where that is wanted, or builds one.
 func (l *Lab) prometheus(ctx context.Context, hub string) (map[string]v1.Image, error) {
-	if l.istio.released() && l.provider.Name() != existing.Name {
+	if l.istio.released() && !l.Borrowed() {
 		done := l.timer.Step("look for Prometheus in " + hub)
 		set, err := images.ReleasedPrometheus(ctx, l.store, hub)
 		done(err)

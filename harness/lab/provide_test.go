@@ -66,21 +66,25 @@ func newBuilder(t *testing.T) *builder {
 func TestProvideBringsPrometheus(t *testing.T) {
 	b, c := newBuilder(t), &taker{}
 	l := &Lab{cluster: c, provider: &embedded.Provider{}, store: b, timer: newTimer(nil)}
-	if err := l.Provide(t.Context(), images.Prometheus); err != nil || len(c.loaded) != 1 || c.loaded[images.Prometheus] == nil || b.built != 1 {
+	if err := l.Provide(t.Context(), images.Prometheus); err != nil || len(c.loaded) != 1 ||
+		c.loaded[images.Prometheus] == nil || b.built != 1 {
 		t.Errorf("got %v loaded after %d builds (%v), want %s", c.loaded, b.built, err, images.Prometheus)
 	}
 	// Every other image is either there from the start or nobody's.
 	c.loaded = nil
-	if err := l.Provide(t.Context(), images.LoadGen); err == nil || !strings.Contains(err.Error(), images.LoadGen) || c.loaded != nil {
+	if err := l.Provide(t.Context(), images.LoadGen); err == nil || !strings.Contains(err.Error(), images.LoadGen) ||
+		c.loaded != nil {
 		t.Errorf("got %v loaded (%v), want an error that names %s", c.loaded, err, images.LoadGen)
 	}
 }
 
-// Where nothing is built, the cluster has the image or the scenario can't be played: it says so before anything is made.
+// Where nothing is built, the cluster has the image or the scenario can't be played: it says so before anything
+// is made.
 func TestProvideAsksAClusterThatNothingIsBuiltFor(t *testing.T) {
 	c := &taker{}
 	l := &Lab{cluster: c, provider: &existing.Provider{}, timer: newTimer(nil)}
-	if err := l.Provide(t.Context(), images.Prometheus); !errors.Is(err, errNotThere) || !slices.Equal(c.asked, []string{images.Prometheus}) || c.loaded != nil {
+	if err := l.Provide(t.Context(), images.Prometheus); !errors.Is(err, errNotThere) ||
+		!slices.Equal(c.asked, []string{images.Prometheus}) || c.loaded != nil {
 		t.Errorf("got %v, %q asked for and %v loaded, want the cluster's answer", err, c.asked, c.loaded)
 	}
 }

@@ -1,20 +1,17 @@
 package lab
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/prometheus/procfs"
+
 	"github.com/canarylab/canarylab/harness/artifacts"
-	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/reports"
@@ -32,8 +29,9 @@ func (l *Lab) Setup(ctx context.Context) (reports.Setup, error) {
 	}
 	return reports.Setup{
 		Provider: l.provider.Name(), Why: l.why, Cluster: l.cluster.Name(), Reused: l.cluster.Reused(),
-		Kubernetes: strings.TrimPrefix(server.GitVersion, "v"), Istio: l.istioVersion(), Canarylab: Version(), About: about,
-		CPUs: runtime.NumCPU(), Memory: memory(), Kernel: kernel(),
+		Kubernetes: strings.TrimPrefix(server.GitVersion, "v"), Istio: l.istioVersion(), Canarylab: Version(),
+		About: about,
+		CPUs:  runtime.NumCPU(), Memory: memory(), Kernel: kernel(),
 	}, nil
 }
 
@@ -47,11 +45,12 @@ func (l *Lab) istioVersion() string {
 	case l.ownIstio():
 		return fmt.Sprintf("%s (revision %s)", builtIstio(), l.mesh.Revision)
 	}
-	return fmt.Sprintf("%s (found there: revision %s in %s, image %s)", l.mesh.Version, l.mesh.Revision, l.mesh.Namespace, l.mesh.Image)
+	return fmt.Sprintf("%s (found there: revision %s in %s, image %s)", l.mesh.Version, l.mesh.Revision,
+		l.mesh.Namespace, l.mesh.Image)
 }
 
-// builtIstio is the Istio that the images are built from. The program of a test carries no module list; the source tree's go.mod is what it and the images
-// are made of.
+// builtIstio is the Istio that the images are built from. The program of a test carries no module list; it and
+// the images are made of what the source tree's go.mod says.
 func builtIstio() string {
 	source, err := Source()
 	if err != nil {
@@ -66,7 +65,7 @@ func builtIstio() string {
 
 // ownIstio tells whether the Istio is built from go.mod's.
 func (l *Lab) ownIstio() bool {
-	return !l.istio.released() && (l.provider.Name() != existing.Name || l.istio.Install || strings.HasPrefix(l.mesh.Image, images.Prefix))
+	return !l.istio.released() && (!l.Borrowed() || l.istio.Install || strings.HasPrefix(l.mesh.Image, images.Prefix))
 }
 
 // about says what is particular about the lab, as far as it can matter to what is measured.
@@ -77,10 +76,15 @@ func (l *Lab) about(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if !whole {
-		all = append(all, "Istio's analysis sees the scenario's namespace alone: this user may not read the whole cluster.")
+		all = append(all,
+			"Istio's analysis sees the scenario's namespace alone: this user may not read the whole cluster.")
 	}
 	if l.ownIstio() {
-		all = append(all, "Envoy is the upstream release, without Istio's own filters: istio_requests_total is missing; response flags, access logs and Envoy's statistics are there.")
+		all = append(
+			all,
+			"Envoy is the upstream release, without Istio's own filters: istio_requests_total is missing; response "+
+				"flags, access logs and Envoy's statistics are there.",
+		)
 	}
 	return all, nil
 }
@@ -103,31 +107,20 @@ func Version() string {
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		return strings.TrimPrefix(v, "v")
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
-		}
-	}
 	return "devel"
 }
 
 // memory is the machine's in bytes, 0 where it can't be told.
 func memory() uint64 {
-	raw, err := os.ReadFile("/proc/meminfo")
+	fs, err := procfs.NewDefaultFS()
 	if err != nil {
 		return 0
 	}
-	lines := bufio.NewScanner(bytes.NewReader(raw))
-	for lines.Scan() {
-		if rest, ok := strings.CutPrefix(lines.Text(), "MemTotal:"); ok {
-			kb, err := strconv.ParseUint(strings.Fields(rest)[0], 10, 64)
-			if err != nil {
-				return 0
-			}
-			return kb << 10
-		}
+	info, err := fs.Meminfo()
+	if err != nil || info.MemTotalBytes == nil {
+		return 0
 	}
-	return 0
+	return *info.MemTotalBytes
 }
 
 func kernel() string {

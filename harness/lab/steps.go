@@ -4,9 +4,54 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
+	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/progress"
 )
+
+// A timer is a Progress that remembers how long each step took, and passes everything on.
+type timer struct {
+	next progress.Progress
+
+	mu    sync.Mutex
+	began time.Time
+	steps []progress.Step
+}
+
+func newTimer(next progress.Progress) *timer { return &timer{next: next, began: time.Now()} }
+
+// restart forgets the steps so far and counts from now on.
+func (t *timer) restart() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.began, t.steps = time.Now(), nil
+}
+
+// Step implements progress.Progress.
+func (t *timer) Step(name string) func(error) {
+	start := time.Now()
+	done := progress.Begin(t.next, name)
+	return func(err error) {
+		t.mu.Lock()
+		if err == nil {
+			t.steps = append(t.steps, progress.Step{Name: name, Start: start.Sub(t.began), Took: time.Since(start)})
+		}
+		t.mu.Unlock()
+		done(err)
+	}
+}
+
+// Detail implements progress.Detailer.
+func (t *timer) Detail(step, text string) { progress.Detail(t.next, step, text) }
+
+// finished returns the steps that ended well, in the order in which they ended, and the whole as the last.
+func (t *timer) finished() []progress.Step {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append(append([]progress.Step(nil), t.steps...), progress.Step{Name: "all", Took: time.Since(t.began)})
+}
 
 // stepsFile lies beside the cluster's kubeconfig.
 const stepsFile = "bring-up.json"
@@ -18,7 +63,7 @@ func (l *Lab) rememberSteps() error {
 	if !l.cluster.Reused() {
 		return cluster.WriteState(file, l.steps)
 	}
-	var steps []cluster.Step
+	var steps []progress.Step
 	if err := cluster.ReadState(file, &steps); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

@@ -12,11 +12,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/embedded"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/lab/labtest"
+	"github.com/canarylab/canarylab/harness/progress"
 	"github.com/canarylab/canarylab/loadgen"
 )
 
@@ -88,7 +88,8 @@ func tryRequest(ctx context.Context, k *kube.Client) error {
 	in, end := io.Pipe() // stdin has to stay open for as long as the load is to go on
 	defer end.Close()
 	go func() { _, _ = end.Write(plan.Bytes()) }()
-	if err := k.Exec(ctx, "first", pods[0].Name, "loadgen", []string{"/loadgen", "attack"}, in, &answer, &stderr); err != nil {
+	attack := []string{"/loadgen", "attack"}
+	if err := k.Exec(ctx, "first", pods[0].Name, "loadgen", attack, in, &answer, &stderr); err != nil {
 		return fmt.Errorf("%w: %s", err, stderr.String())
 	}
 	answered := false
@@ -107,7 +108,7 @@ func tryRequest(ctx context.Context, k *kube.Client) error {
 const whole = "from nothing to the first request"
 
 // upToFirstRequest brings the lab up, deploys the app, and returns how long each step took.
-func upToFirstRequest(b *testing.B, name string) []cluster.Step {
+func upToFirstRequest(b *testing.B, name string) []progress.Step {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
 	defer cancel()
@@ -128,8 +129,8 @@ func upToFirstRequest(b *testing.B, name string) []cluster.Step {
 		b.Fatal(err)
 	}
 	return append(l.Steps(),
-		cluster.Step{Name: "app and first request", Took: ended.Sub(deployed)},
-		cluster.Step{Name: whole, Took: ended.Sub(began)})
+		progress.Step{Name: "app and first request", Took: ended.Sub(deployed)},
+		progress.Step{Name: whole, Took: ended.Sub(began)})
 }
 
 // BenchmarkUp measures from nothing to the first request through a sidecar, on a new cluster and on kept state, with
@@ -183,7 +184,8 @@ func printMedians(order []string, took map[string][]time.Duration) {
 	for _, name := range order {
 		d := took[name]
 		m := median(d)
-		fmt.Fprintf(t, "%.2f s\t%.2f s\t%.2f s\t%.0f %%\t  %s\n", m.Seconds(), slices.Min(d).Seconds(), slices.Max(d).Seconds(), 100*m.Seconds()/total.Seconds(), name)
+		fmt.Fprintf(t, "%.2f s\t%.2f s\t%.2f s\t%.0f %%\t  %s\n", m.Seconds(), slices.Min(d).Seconds(),
+			slices.Max(d).Seconds(), 100*m.Seconds()/total.Seconds(), name)
 	}
 	t.Flush()
 }

@@ -68,7 +68,7 @@ func disturb(step string, do func() error) *disturber {
 	return &disturber{step: step, do: do, done: make(chan error, 1)}
 }
 
-// Step implements cluster.Progress.
+// Step implements progress.Progress.
 func (d *disturber) Step(name string) func(error) {
 	if strings.Contains(name, d.step) {
 		d.once.Do(func() { go func() { d.done <- d.do() }() })

@@ -13,14 +13,13 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness"
-	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/lab/labtest"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/scenarios"
 )
 
-// A column is what one sort of cluster showed.
+// A column is what one kind of cluster showed.
 type column struct {
 	name string
 	rep  *reports.Report
@@ -28,8 +27,8 @@ type column struct {
 	memory uint64
 }
 
-// BenchmarkParity plays one scenario (PARITY, or label-mismatch) on every sort of cluster that can be had here, and on each once more as a
-// guest: what is the same, and what is not, is printed side by side. It compares, and judges nothing.
+// BenchmarkParity plays one scenario (PARITY, or label-mismatch) on every kind of cluster that can be had here, and on each
+// once more as on a borrowed one: it prints side by side what is the same and what is not. It compares, and judges nothing.
 func BenchmarkParity(b *testing.B) {
 	s, err := scenarios.Find(cmp.Or(os.Getenv("PARITY"), "label-mismatch"))
 	if err != nil {
@@ -45,7 +44,7 @@ func BenchmarkParity(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // how long it all took says nothing
 }
 
-// parityOf makes the columns of one sort of cluster: as its owner, and as a guest. There are none where it can't be had.
+// parityOf makes the columns of one kind of cluster: as its owner, and as its borrower. There are none where it can't be had.
 func parityOf(b *testing.B, s harness.Scenario, o lab.Options) []column {
 	host := labtest.Opener{Options: func() lab.Options { return o }}
 	l, err := host.Try(b.Context())
@@ -70,12 +69,11 @@ func parityOf(b *testing.B, s harness.Scenario, o lab.Options) []column {
 	}
 	memory := labtest.Memory(b, o)
 	own := column{o.Cluster, play(&host), memory}
-	access, leave := labtest.Invite(b, l)
-	defer leave()
-	guest := lab.Options{Cluster: existing.Name, Existing: access}
-	visitor := labtest.Opener{Options: func() lab.Options { return guest }}
-	theirs := column{"existing, on " + o.Cluster, play(&visitor), 0}
-	if err := lab.Down(b.Context(), guest, false); err != nil {
+	options, end := labtest.Lend(b, l)
+	defer end()
+	borrowed := labtest.Opener{Options: func() lab.Options { return options }}
+	theirs := column{"existing, on " + o.Cluster, play(&borrowed), 0}
+	if err := lab.Down(b.Context(), options, false); err != nil {
 		b.Error(err)
 	}
 	return []column{own, theirs}

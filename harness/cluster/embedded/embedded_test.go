@@ -79,7 +79,9 @@ func TestCertificatesVerify(t *testing.T) {
 		if tt.host != "" {
 			usage = x509.ExtKeyUsageServerAuth
 		}
-		if _, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: tt.host, Roots: roots, KeyUsages: []x509.ExtKeyUsage{usage}}); err != nil {
+		if _, err := pair.Leaf.Verify(x509.VerifyOptions{
+			DNSName: tt.host, Roots: roots, KeyUsages: []x509.ExtKeyUsage{usage},
+		}); err != nil {
 			t.Errorf("%s for %q: %v", tt.file, tt.host, err)
 		}
 		if got := pair.Leaf.Subject.CommonName; got != tt.user {
@@ -101,7 +103,9 @@ func TestAClientsCertificateServesNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}); err == nil {
+	if _, err := pair.Leaf.Verify(x509.VerifyOptions{
+		Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}); err == nil {
 		t.Error("the admin's certificate can pose as a server")
 	}
 }
@@ -122,7 +126,7 @@ func TestKubeconfigVerifiesTheServer(t *testing.T) {
 
 func TestSpecNamesWhatIsThere(t *testing.T) {
 	l := newLayout(t)
-	spec := l.spec("lab", "canarylab-lab", "node", "/bin-folder", nil)
+	spec := nodePlan{l, "node", "/bin-folder"}.spec("lab", "canarylab-lab", nil)
 	known := map[string]bool{}
 	for _, p := range spec.Processes {
 		known[p.Name] = true
@@ -149,7 +153,9 @@ func TestSpecNamesWhatIsThere(t *testing.T) {
 			}
 		}
 	}
-	api := spec.Processes[slices.IndexFunc(spec.Processes, func(p nodespec.Process) bool { return p.Name == "kube-apiserver" })]
+	api := spec.Processes[slices.IndexFunc(spec.Processes, func(p nodespec.Process) bool {
+		return p.Name == "kube-apiserver"
+	})]
 	if !slices.Contains(api.Args, "--anonymous-auth=false") {
 		t.Error("the API server answers strangers")
 	}

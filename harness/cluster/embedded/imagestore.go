@@ -1,29 +1,27 @@
 package embedded
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"golang.org/x/sys/unix"
 
-	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
 	"github.com/canarylab/canarylab/harness/cluster/nodeconf"
+	"github.com/canarylab/canarylab/harness/disk"
 	"github.com/canarylab/canarylab/harness/filelock"
 	"github.com/canarylab/canarylab/harness/images"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // keptStores is how many prepared image stores stay: the newest, and one to go back to.
@@ -32,15 +30,15 @@ const keptStores = 2
 // seed gives a new cluster a containerd store that has the images already. It is prepared once per set of images, by a
 // containerd in namespaces of its own, and then handed to each cluster as hard links: unpacking takes seconds, links
 // take milliseconds. Sharing is safe, because containerd never writes to a stored blob or a committed snapshot.
-func (p *Provider) seed(ctx context.Context, b *bringUp, set map[string]v1.Image) error {
-	digest, err := images.Digest(set)
+func (b *bringUp) seed(ctx context.Context) error {
+	digest, err := images.Digest(b.images)
 	if err != nil {
 		return err
 	}
-	stores := filepath.Join(p.Home, "imagestores")
+	stores := filepath.Join(b.provider.Home, "imagestores")
 	store := filepath.Join(stores, digest+"-"+filepath.Base(b.node))
 	if _, err := os.Stat(store); errors.Is(err, os.ErrNotExist) {
-		if err := p.prepareStore(ctx, b, set, stores, store); err != nil {
+		if err := b.prepareStore(ctx, stores, store); err != nil {
 			return err
 		}
 	} else if err != nil {
@@ -49,18 +47,18 @@ func (p *Provider) seed(ctx context.Context, b *bringUp, set map[string]v1.Image
 	if err := linkTree(filepath.Join(store, "containerd"), b.layout.path("containerd")); err != nil {
 		return fmt.Errorf("hand the prepared images to the cluster: %w", err)
 	}
-	b.meta.Images, err = images.Configs(set)
+	b.meta.Images, err = images.Configs(b.images)
 	return err
 }
 
 // prepareStore unpacks the images once.
-func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]v1.Image, stores, store string) (err error) {
-	done := cluster.Begin(b.progress, "unpack images, once")
+func (b *bringUp) prepareStore(ctx context.Context, stores, store string) (err error) {
+	done := progress.Begin(b.steps, "unpack images, once")
 	defer func() { done(err) }()
 	if err := os.MkdirAll(stores, 0o700); err != nil {
 		return err
 	}
-	unlock, err := filelock.Lock(ctx, filepath.Join(stores, ".lock"), "it is unpacking images", b.progress)
+	unlock, err := filelock.Lock(ctx, filepath.Join(stores, ".lock"), "it is unpacking images", b.steps)
 	if err != nil {
 		return err
 	}
@@ -68,7 +66,8 @@ func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]
 	if _, err := os.Stat(store); err == nil {
 		return nil // another canarylab prepared it
 	}
-	if err := pruneStores(stores); err != nil {
+	// No cluster will be made from older ones again, and those that were keep their links. This adds one.
+	if err := disk.KeepNewest(stores, keptStores-1); err != nil {
 		return err
 	}
 	tmp, err := os.MkdirTemp(stores, ".preparing-")
@@ -77,7 +76,8 @@ func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	l := layout(tmp)
-	if err := writeContainerdConfig(l.path("containerd.toml"), l.path("containerd"), l.path("cni"), b.node); err != nil {
+	err = writeContainerdConfig(l.path("containerd.toml"), l.path("containerd"), l.path("cni"), b.node)
+	if err != nil {
 		return err
 	}
 	listener, err := listen(0) // noded wants one; nothing listens behind it
@@ -85,10 +85,11 @@ func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]
 		return err
 	}
 	defer listener.Close()
-	cgroup := p.cgroup(filepath.Base(tmp))
-	full := l.spec("images", cgroup, "images", b.node, []string{b.node, b.programs})
-	full.Processes = slices.DeleteFunc(full.Processes, func(p nodespec.Process) bool { return p.Name != "containerd" })
-	node, err := startNode(full, filepath.Join(b.programs, "noded"), listener)
+	cgroup := b.provider.cgroup(filepath.Base(tmp))
+	plan := nodePlan{l, "images", b.node}
+	spec := plan.spec("images", cgroup, []string{b.node, b.programs})
+	spec.Processes = []nodespec.Process{plan.containerd()}
+	node, err := startNode(spec, filepath.Join(b.programs, "noded"), listener)
 	if err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]
 	if err := node.await(ctx, "containerd", nil); err != nil {
 		return err
 	}
-	if err := importImages(ctx, filepath.Join(b.node, "ctr"), node.process.Pid, set); err != nil {
+	if err := importImages(ctx, filepath.Join(b.node, "ctr"), node.process.Pid, b.images); err != nil {
 		return err
 	}
 	node.kill()
@@ -111,56 +112,15 @@ func (p *Provider) prepareStore(ctx context.Context, b *bringUp, set map[string]
 	return os.Rename(ready, store)
 }
 
-// pruneStores deletes what no cluster will be made from again, and what a killed canarylab left half done. Clusters keep
-// their links. The caller holds the stores' lock and is about to add one.
-func pruneStores(stores string) error {
-	entries, err := os.ReadDir(stores)
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int {
-		ai, aErr := a.Info()
-		bi, bErr := b.Info()
-		if aErr != nil || bErr != nil {
-			return 0
-		}
-		return bi.ModTime().Compare(ai.ModTime())
-	})
-	left := keptStores - 1
-	for _, e := range entries {
-		if !e.IsDir() {
-			continue
-		}
-		if half := strings.HasPrefix(e.Name(), "."); !half {
-			if left--; left >= 0 {
-				continue
-			}
-		}
-		if err := os.RemoveAll(filepath.Join(stores, e.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // LoadImages implements cluster.Cluster. Images that the node has already are not loaded again.
 func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error {
 	m, err := c.layout.readMeta()
 	if err != nil {
 		return err
 	}
-	want, err := images.Configs(set)
-	if err != nil {
+	missing, digests, err := images.Missing(set, m.Images)
+	if err != nil || len(missing) == 0 {
 		return err
-	}
-	missing := map[string]v1.Image{}
-	for ref, digest := range want {
-		if m.Images[ref] != digest {
-			missing[ref] = set[ref]
-		}
-	}
-	if len(missing) == 0 {
-		return nil
 	}
 	node, err := c.provider.Binaries.Node(ctx)
 	if err != nil {
@@ -172,35 +132,23 @@ func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error
 	if m.Images == nil {
 		m.Images = map[string]string{}
 	}
-	for ref := range missing {
-		m.Images[ref] = want[ref]
-	}
+	maps.Copy(m.Images, digests) // others are there still
 	return c.layout.writeMeta(m)
 }
 
 // importImages streams the images into the containerd of the node whose PID 1 is given. Its socket is in the node's own
 // /run, which the host reaches through /proc.
 func importImages(ctx context.Context, ctr string, pid int, set map[string]v1.Image) error {
-	tags := make(map[name.Tag]v1.Image, len(set))
-	for ref, image := range set {
-		// A name without a registry, such as canarylab/x:dev, is stored as docker.io's, and kubelet asks for the same.
-		tag, err := name.NewTag(ref)
-		if err != nil {
-			return fmt.Errorf("the reference %q: %w", ref, err)
-		}
-		tags[tag] = image
+	archive, err := images.Archive(ctx, set)
+	if err != nil {
+		return err
 	}
+	defer archive.Close()
 	socket := fmt.Sprintf("/proc/%d/root%s", pid, nodeconf.Socket)
 	cmd := exec.CommandContext(ctx, ctr, "--address", socket, "--namespace", "k8s.io", "images", "import", "-")
-	r, w := io.Pipe()
-	cmd.Stdin = r
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	go func() { w.CloseWithError(tarball.MultiWrite(tags, w)) }()
-	err := cmd.Run()
-	r.CloseWithError(errors.New("ctr ended"))
-	if err != nil {
-		return fmt.Errorf("import images into the node: %w: %s", err, strings.TrimSpace(out.String()))
+	cmd.Stdin = archive
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("import images into the node: %w: %s", err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }

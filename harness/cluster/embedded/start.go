@@ -7,21 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // namespaces that a node has to itself.
-const namespaces = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
+const namespaces = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS |
+	syscall.CLONE_NEWIPC
 
 // A startedNode is the creator's end of a node's PID 1.
 type startedNode struct {
@@ -97,15 +96,16 @@ func startNode(spec nodespec.Spec, noded string, listener *net.TCPListener) (*st
 	if err != nil {
 		eventsRead.Close()
 		controlWrite.Close()
-		return nil, fmt.Errorf("start the node in namespaces of its own (are they allowed here? a container needs --privileged): %w", err)
+		return nil, fmt.Errorf("start the node in namespaces of its own (are they allowed here? "+
+			"a container needs --privileged): %w", err)
 	}
 	return &startedNode{process: process, dir: spec.Dir, events: eventsRead, control: controlWrite}, nil
 }
 
 // await returns when the named process of the node is ready. Steps are reported for as long as the creator lives.
-func (n *startedNode) await(ctx context.Context, name string, progress cluster.Progress) error {
+func (n *startedNode) await(ctx context.Context, name string, steps progress.Progress) error {
 	ready := make(chan error, 1)
-	go n.follow(name, progress, ready)
+	go n.follow(name, steps, ready)
 	select {
 	case err := <-ready:
 		return err
@@ -115,7 +115,7 @@ func (n *startedNode) await(ctx context.Context, name string, progress cluster.P
 }
 
 // follow reads the node's events until the node ends. ready gets one value.
-func (n *startedNode) follow(name string, progress cluster.Progress, ready chan<- error) {
+func (n *startedNode) follow(name string, steps progress.Progress, ready chan<- error) {
 	open := map[string]func(error){}
 	failure := errors.New("it ended without a word")
 	events := json.NewDecoder(bufio.NewReader(n.events))
@@ -128,7 +128,7 @@ func (n *startedNode) follow(name string, progress cluster.Progress, ready chan<
 		case e.Error != "":
 			failure = errors.New(e.Error)
 		case !e.Done:
-			open[e.Step] = cluster.Begin(progress, e.Step)
+			open[e.Step] = progress.Begin(steps, e.Step)
 		default:
 			if done := open[e.Step]; done != nil {
 				done(nil)
@@ -164,49 +164,4 @@ func (n *startedNode) kill() {
 	_ = n.process.Kill()
 	_, _ = n.process.Wait()
 	n.control.Close()
-}
-
-// cgroupBusy is how long a cgroup may stay busy after its last process was killed.
-const cgroupBusy = 5 * time.Second
-
-// reapCgroups removes the folders of a dead cluster's pods, which the kernel leaves behind, in every hierarchy.
-func reapCgroups(name string) error {
-	tops, err := filepath.Glob(filepath.Join("/sys/fs/cgroup", "*", name))
-	if err != nil {
-		return err
-	}
-	tops = append(tops, filepath.Join("/sys/fs/cgroup", name))
-	var errs []error
-	for _, top := range tops {
-		errs = append(errs, removeCgroup(top))
-	}
-	return errors.Join(errs...)
-}
-
-// removeCgroup removes one tree of cgroups, leaves first.
-func removeCgroup(top string) error {
-	var dirs []string
-	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			dirs = append(dirs, path)
-		}
-		return nil // whatever vanishes meanwhile is what is wanted
-	})
-	if err != nil {
-		return err
-	}
-	deadline := time.Now().Add(cgroupBusy)
-	for i := len(dirs) - 1; i >= 0; i-- {
-		for {
-			err := unix.Rmdir(dirs[i])
-			if err == nil || errors.Is(err, unix.ENOENT) {
-				break
-			}
-			if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
-				return fmt.Errorf("remove the cgroup %s: %w", dirs[i], err)
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-	}
-	return nil
 }

@@ -14,8 +14,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ImagesAt tells whether the cluster's nodes can have the images: with a repository, whether that has them under the tag (or, where
-// they are pushed first, whether it can be reached at all is found out by pushing); without one, whether the nodes have them already.
+// ImagesAt tells whether the cluster's nodes can have the images: with a repository, whether that has them
+// under the tag (or, where they are pushed first, whether it can be reached at all is found out by pushing);
+// without one, whether the nodes have them already.
 func (c *Cluster) ImagesAt(ctx context.Context, refs []string) error {
 	if c.provider.Access.Repository != "" {
 		if c.provider.Access.Tag == "" {
@@ -26,8 +27,11 @@ func (c *Cluster) ImagesAt(ctx context.Context, refs []string) error {
 			if err != nil {
 				return fmt.Errorf("--image-repository: %w", err)
 			}
-			if _, err := remote.Head(at, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
-				return fmt.Errorf("the image %s can't be had: %w; leave --image-tag out, and it is built and pushed", at, err)
+			if _, err := remote.Head(at, remote.WithContext(ctx), remote.WithAuthFromKeychain(
+				authn.DefaultKeychain,
+			)); err != nil {
+				return fmt.Errorf("the image %s can't be had: %w; leave --image-tag out, and it is built and pushed",
+					at, err)
 			}
 		}
 		return nil
@@ -50,7 +54,8 @@ func (c *Cluster) ImagesAt(ctx context.Context, refs []string) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the nodes lack the lab's images: %s; --image-repository says where to push them, and where the nodes pull from",
+	return fmt.Errorf("the nodes lack the lab's images: %s; --image-repository says where to push them, and where "+
+		"the nodes pull from",
 		strings.Join(slices.Sorted(maps.Keys(missing)), ", "))
 }
 
@@ -61,8 +66,9 @@ func closed(node *corev1.Node) bool {
 	})
 }
 
-// has tells whether a node says that it has an image, under the names that runtimes give to one without a registry. Kubelet reports 50
-// images unless it is told otherwise, so that a full list may not be the whole one.
+// has tells whether a node says that it has an image, under the names that runtimes give to one without a
+// registry. Kubelet reports 50 images unless it is told otherwise, so that a full list may not be the whole
+// one.
 func has(node *corev1.Node, ref string) bool {
 	const reported = 50
 	for _, image := range node.Status.Images {

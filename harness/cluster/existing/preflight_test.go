@@ -25,7 +25,9 @@ var wanted = []string{images.SampleApp, images.LoadGen}
 func TestImagesThatTheNodesHaveOrLack(t *testing.T) {
 	full := node("full")
 	for i := range 50 {
-		full.Status.Images = append(full.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprint("example.com/other:", i)}})
+		full.Status.Images = append(full.Status.Images, corev1.ContainerImage{
+			Names: []string{fmt.Sprint("example.com/other:", i)},
+		})
 	}
 	closed := node("closed", "example.com/other:1")
 	closed.Spec.Unschedulable = true
@@ -35,14 +37,21 @@ func TestImagesThatTheNodesHaveOrLack(t *testing.T) {
 		want  string // "" for no error
 	}{
 		{"by their own names", []corev1.Node{node("a", images.SampleApp, images.LoadGen)}, ""},
-		{"as containerd names them", []corev1.Node{node("a", "docker.io/"+images.SampleApp, "docker.io/"+images.LoadGen)}, ""},
+		{
+			"as containerd names them",
+			[]corev1.Node{node("a", "docker.io/"+images.SampleApp, "docker.io/"+images.LoadGen)}, "",
+		},
 		{"one lacks one", []corev1.Node{node("a", images.SampleApp, images.LoadGen), node("b", images.SampleApp)},
 			"images: canarylab/loadgen:dev (node b);"},
 		{"none has any", []corev1.Node{node("a", "x:1"), node("b", "x:1")},
-			"canarylab/loadgen:dev (node a), canarylab/loadgen:dev (node b), canarylab/sampleapp:dev (node a), canarylab/sampleapp:dev (node b);"},
+			"canarylab/loadgen:dev (node a), canarylab/loadgen:dev (node b), canarylab/sampleapp:dev (node a), " +
+				"canarylab/sampleapp:dev (node b);"},
 		{"another of a like name", []corev1.Node{node("a", "docker.io/notcanarylab/sampleapp:dev", images.SampleApp+"2",
 			images.LoadGen)}, "canarylab/sampleapp:dev (node a)"},
-		{"another tag", []corev1.Node{node("a", "canarylab/sampleapp:prod", images.LoadGen)}, "canarylab/sampleapp:dev (node a)"},
+		{
+			"another tag", []corev1.Node{node("a", "canarylab/sampleapp:prod", images.LoadGen)},
+			"canarylab/sampleapp:dev (node a)",
+		},
 		// Kubelet reports 50: the rest may be there.
 		{"a node with many", []corev1.Node{full}, ""},
 		{"a node that takes no pods", []corev1.Node{closed, node("a", images.SampleApp, images.LoadGen)}, ""},
@@ -65,7 +74,8 @@ func TestNodesThatMayNotBeLookedAt(t *testing.T) {
 	a := &api{}
 	c := opened(t, use(t, a, Access{}))
 	a.broken = true
-	if err := c.ImagesAt(t.Context(), wanted); err == nil || !strings.Contains(err.Error(), "look for images on the nodes") {
+	if err := c.ImagesAt(t.Context(), wanted); err == nil ||
+		!strings.Contains(err.Error(), "look for images on the nodes") {
 		t.Errorf("got %v, want an error that says what was looked for", err)
 	}
 }

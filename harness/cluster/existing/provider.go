@@ -1,5 +1,5 @@
-// Package existing uses a cluster that was there before: any context of a kubeconfig. It makes and removes nothing but what carries the
-// lab's label.
+// Package existing borrows a cluster that was there before: any context of a kubeconfig. It makes and removes
+// nothing but what carries the lab's label.
 package existing
 
 import (
@@ -34,21 +34,15 @@ import (
 // Name is what CLUSTER= calls this provider.
 const Name = "existing"
 
-// ErrUsage is wrapped by errors about what has to be said before a cluster is touched.
-var ErrUsage = errors.New("an existing cluster has to be named and confirmed")
-
 const (
 	// answersWithin bounds the first question to the API server.
 	answersWithin = 15 * time.Second
 	// pushedSideBySide bounds the images that are pushed at once.
 	pushedSideBySide = 3
-	// guestLabel and its value are on everything that the lab makes on clusters that are not its own.
-	guestLabel, guestValue = "canarylab.io/cluster", Name
-	ownedBy                = guestLabel + "=" + guestValue
+	// label and its value are on everything that the lab makes on borrowed clusters.
+	label, labelValue = "canarylab.io/cluster", Name
+	ownedBy           = label + "=" + labelValue
 )
-
-// Labels are what tells the lab's namespaces, and its Istio, from everybody else's.
-func Labels() map[string]string { return map[string]string{guestLabel: guestValue} }
 
 // Access says which cluster to use, and how.
 type Access struct {
@@ -60,12 +54,16 @@ type Access struct {
 	Confirmed bool
 	// ExecPlugins allows the kubeconfig to run programs for its credentials.
 	ExecPlugins bool
-	// Repository is where the cluster's nodes pull the lab's images from, such as "registry.example.com/team": below it, each has
-	// a name of its own. Empty means that the nodes have them already, under the lab's own references.
+	// Repository is where the cluster's nodes pull the lab's images from, such as "registry.example.com/team":
+	// below it, each has a name of its own. Empty means that the nodes have them already, under the lab's own
+	// references.
 	Repository string
 	// Tag says that the images are in Repository already, under this tag. Empty means that they are built and pushed.
 	Tag string
 }
+
+// pushes tells whether the lab builds the images and pushes them to Repository.
+func (a Access) pushes() bool { return a.Repository != "" && a.Tag == "" }
 
 // A Provider remembers what was used below one folder.
 type Provider struct {
@@ -79,6 +77,13 @@ var _ cluster.Provider = (*Provider)(nil)
 
 // Name implements cluster.Provider.
 func (p *Provider) Name() string { return Name }
+
+// Traits implements cluster.Provider.
+func (p *Provider) Traits() cluster.Traits {
+	return cluster.Traits{
+		Borrowed: true, Labels: map[string]string{label: labelValue}, NeedsImages: p.Access.pushes(),
+	}
+}
 
 // Check implements cluster.Provider: the cluster is named, confirmed, and reached without surprises. It asks nobody.
 func (p *Provider) Check(context.Context) error {
@@ -95,42 +100,49 @@ func (p *Provider) load() (*clientcmdapi.Config, error) {
 	}
 	all, err := rules.Load()
 	if err != nil {
-		return nil, fmt.Errorf("%w: read the kubeconfig: %w", ErrUsage, err)
+		return nil, fmt.Errorf("%w: read the kubeconfig: %w", cluster.ErrUsage, err)
 	}
 	known := strings.Join(slices.Sorted(maps.Keys(all.Contexts)), ", ")
 	if known == "" {
 		known = "none (" + strings.Join(rules.GetLoadingPrecedence(), ", ") + ")"
 	}
 	if a.Context == "" {
-		return nil, fmt.Errorf("%w: say which with --context; the kubeconfig has: %s", ErrUsage, known)
+		return nil,
+			fmt.Errorf("%w: an existing cluster has to be named: say which with --context; the kubeconfig has: %s",
+				cluster.ErrUsage, known)
 	}
 	chosen := all.Contexts[a.Context]
 	if chosen == nil {
-		return nil, fmt.Errorf("%w: the kubeconfig has no context %q; it has: %s", ErrUsage, a.Context, known)
+		return nil, fmt.Errorf("%w: the kubeconfig has no context %q; it has: %s", cluster.ErrUsage, a.Context, known)
 	}
 	server, user := all.Clusters[chosen.Cluster], all.AuthInfos[chosen.AuthInfo]
 	if server == nil {
-		return nil, fmt.Errorf("%w: context %q names a cluster %q that the kubeconfig does not have", ErrUsage, a.Context, chosen.Cluster)
+		return nil, fmt.Errorf("%w: context %q names a cluster %q that the kubeconfig does not have", cluster.ErrUsage,
+			a.Context, chosen.Cluster)
 	}
 	if user != nil && (user.Exec != nil || user.AuthProvider != nil) && !a.ExecPlugins {
 		what := "an auth provider"
 		if user.Exec != nil {
 			what = "the program " + user.Exec.Command
 		}
-		return nil, fmt.Errorf("%w: context %q gets its credentials from %s; --allow-exec-plugins allows that", ErrUsage, a.Context, what)
+		return nil, fmt.Errorf("%w: context %q gets its credentials from %s; --allow-exec-plugins allows that",
+			cluster.ErrUsage, a.Context, what)
 	}
 	if !a.Confirmed {
-		return nil, fmt.Errorf("%w: on %s (context %s, user %s) it would make namespaces with the label %s, play scenarios in them with load of its own, and delete them again; --yes confirms",
-			ErrUsage, server.Server, a.Context, chosen.AuthInfo, ownedBy)
+		return nil,
+			fmt.Errorf("%w: an existing cluster has to be confirmed: on %s (context %s, user %s) canarylab would "+
+				"make namespaces "+
+				"with the label %s, play scenarios in them with load of its own, and delete them again; --yes confirms",
+				cluster.ErrUsage, server.Server, a.Context, chosen.AuthInfo, ownedBy)
 	}
 	one := all.DeepCopy()
 	one.CurrentContext = a.Context
 	if err := clientcmdapi.MinifyConfig(one); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+		return nil, fmt.Errorf("%w: %w", cluster.ErrUsage, err)
 	}
 	// The copy stands on its own, wherever the files were that it names.
 	if err := clientcmdapi.FlattenConfig(one); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+		return nil, fmt.Errorf("%w: %w", cluster.ErrUsage, err)
 	}
 	return one, nil
 }
@@ -143,7 +155,8 @@ var unsafe = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
 // dir is the folder of a server under the name of the context. Many people's contexts have the same name.
 func (p *Provider) dir(server string) string {
 	sum := sha256.Sum256([]byte(p.Access.Context + " " + server))
-	return filepath.Join(p.Home, "existing", unsafe.ReplaceAllString(p.Access.Context, "-")+"-"+hex.EncodeToString(sum[:4]))
+	return filepath.Join(p.Home, "existing",
+		unsafe.ReplaceAllString(p.Access.Context, "-")+"-"+hex.EncodeToString(sum[:4]))
 }
 
 const kubeconfigFile, metaFile = "kubeconfig", "meta.json"
@@ -185,18 +198,19 @@ func (p *Provider) open(ctx context.Context) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(cluster.WriteFile(filepath.Join(dir, kubeconfigFile), raw), cluster.WriteState(filepath.Join(dir, metaFile), meta{p.Access.Context, config.Host}))
+	err = errors.Join(cluster.WriteFile(filepath.Join(dir, kubeconfigFile), raw),
+		cluster.WriteState(filepath.Join(dir, metaFile), meta{p.Access.Context, config.Host}))
 	if err != nil {
 		return nil, fmt.Errorf("remember the cluster: %w", err)
 	}
 	return &Cluster{provider: p, dir: dir, config: config, kube: k, tag: p.Access.Tag}, nil
 }
 
-// Down implements cluster.Provider: it deletes the namespaces that carry the lab's label, whoever of the lab made them, and what is
-// remembered of the cluster. Nothing else in the cluster is touched.
+// Down implements cluster.Provider: it deletes the namespaces that carry the lab's label, whoever of the lab
+// made them, and what is remembered of the cluster. It touches nothing else in the cluster.
 func (p *Provider) Down(ctx context.Context, _ string, keepState bool) error {
 	if keepState {
-		return fmt.Errorf("%w: --keep-state is for clusters that the lab made", ErrUsage)
+		return fmt.Errorf("%w: --keep-state is for clusters that the lab made", cluster.ErrUsage)
 	}
 	c, err := p.open(ctx)
 	if err != nil {
@@ -229,11 +243,17 @@ func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 			return nil, err
 		}
 		infos = append(infos, cluster.Info{
-			Name: m.Context, Provider: Name, State: "in use", Kubeconfig: filepath.Join(filepath.Dir(file), kubeconfigFile),
-			Detail: m.Server + "; down --cluster existing --context " + m.Context + " --yes removes the lab's namespaces",
+			Name: m.Context, Provider: Name, State: "in use",
+			Kubeconfig: filepath.Join(filepath.Dir(file), kubeconfigFile),
+			Detail:     m.Server + "; " + downCommand(m.Context) + " removes the lab's namespaces",
 		})
 	}
 	return infos, nil
+}
+
+// downCommand is what removes the lab's part of the cluster of a context.
+func downCommand(context string) string {
+	return "canarylab down --cluster " + Name + " --context " + context + " --yes"
 }
 
 // A Cluster is one that was there before.
@@ -243,10 +263,10 @@ type Cluster struct {
 	dir    string
 	config *rest.Config
 	kube   *kube.Client
-	// tag is the images' in the repository: of those that are there already, or that were pushed first.
+	// tag is the images' tag in the repository, where they are already or were pushed first.
 	tag string
-	// pushed are the tags of all that were pushed, by the lab's own references: a set that is pushed later has another tag, and the
-	// first keeps its own.
+	// pushed are the tags of all that were pushed, by the lab's own references: a set that is pushed later has
+	// another tag, and the first keeps its own.
 	pushed map[string]string
 }
 
@@ -264,19 +284,30 @@ func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.config) }
 // Kubeconfig implements cluster.Cluster: a copy with this context alone.
 func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, kubeconfigFile) }
 
+// DownCommand is what removes the lab's part of the cluster.
+func (c *Cluster) DownCommand() string { return downCommand(c.Name()) }
+
 // Reused implements cluster.Cluster.
 func (c *Cluster) Reused() bool { return true }
 
-// Ready implements cluster.Cluster. Other people's nodes are not waited for: a scenario's pods say it if they find none.
+// Ready implements cluster.Cluster. It does not wait for other people's nodes: a scenario's pods say it if they
+// find none.
 func (c *Cluster) Ready(context.Context) error { return nil }
 
 // About implements cluster.Cluster.
 func (c *Cluster) About() []string {
-	about := []string{fmt.Sprintf("The cluster is somebody's own (%s): what else runs on it, and how its Istio is configured, is not the lab's doing.", c.config.Host)}
+	about := []string{fmt.Sprintf(
+		"The cluster is somebody's own (%s): what else runs on it, and how its Istio is configured, is not the "+
+			"lab's doing.",
+		c.config.Host,
+	)}
 	if c.provider.Access.Repository != "" {
 		tags := slices.AppendSeq([]string{c.tag}, maps.Values(c.pushed))
 		slices.Sort(tags)
-		about = append(about, fmt.Sprintf("The lab's images come from %s, tag %s.", c.provider.Access.Repository, strings.Join(slices.Compact(tags), " and ")))
+		about = append(about, fmt.Sprintf(
+			"The lab's images come from %s, tag %s.", c.provider.Access.Repository,
+			strings.Join(slices.Compact(tags), " and "),
+		))
 	}
 	return about
 }
@@ -297,10 +328,10 @@ func (c *Cluster) Reference(image string) string {
 	return strings.TrimSuffix(c.provider.Access.Repository, "/") + "/" + own + ":" + tag
 }
 
-// LoadImages implements cluster.Cluster: it pushes the images to the repository, with the credentials that Docker would use. Without
-// a repository there is nowhere to push to.
+// LoadImages implements cluster.Cluster: it pushes the images to the repository, with the credentials that
+// Docker would use. Without a repository there is nowhere to push to.
 func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error {
-	if c.provider.Access.Repository == "" || c.provider.Access.Tag != "" || len(set) == 0 {
+	if !c.provider.Access.pushes() || len(set) == 0 {
 		return nil
 	}
 	digest, err := images.Digest(set)

@@ -56,12 +56,16 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(v)
 	}
 	notFound := func() {
-		reply(404, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound"})
+		reply(404, map[string]any{
+			"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404, "reason": "NotFound",
+		})
 	}
 	ns, isNamespace := strings.CutPrefix(r.URL.Path, "/api/v1/namespaces/")
 	switch {
 	case a.broken:
-		reply(500, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 500, "message": "etcd is on fire"})
+		reply(500, map[string]any{
+			"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 500, "message": "etcd is on fire",
+		})
 	case r.URL.Path == "/version":
 		reply(200, map[string]any{"gitVersion": "v1.37.2"})
 	case r.URL.Path == "/api/v1/nodes":
@@ -116,7 +120,8 @@ func (a *api) serve(t *testing.T) string {
 	return s.URL
 }
 
-// kubeconfig is a file with the contexts prod and test, of two servers and users. prod's CA and test's program are files beside it.
+// kubeconfig is a file with the contexts prod and test, of two servers and users. prod's CA and test's program
+// are files beside it.
 func kubeconfig(t *testing.T, server string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -136,7 +141,8 @@ func kubeconfig(t *testing.T, server string) string {
 	}}
 	all.AuthInfos["provider"] = &clientcmdapi.AuthInfo{AuthProvider: &clientcmdapi.AuthProviderConfig{Name: "oidc"}}
 	for name, c := range map[string][2]string{
-		"prod": {"prod", "root"}, "test": {"test", "jane"}, "program": {"test", "program"}, "provider": {"test", "provider"},
+		"prod": {"prod", "root"}, "test": {"test", "jane"}, "program": {"test", "program"},
+		"provider":   {"test", "provider"},
 		"no-cluster": {"gone", "jane"}, "no-user": {"test", "gone"},
 	} {
 		all.Contexts[name] = &clientcmdapi.Context{Cluster: c[0], AuthInfo: c[1]}
@@ -147,7 +153,8 @@ func kubeconfig(t *testing.T, server string) string {
 	return file
 }
 
-// Nothing is done to a cluster that was not named and confirmed, and what is missing is said in words that can be acted on.
+// Nothing is done to a cluster that was not named and confirmed, and what is missing is said in words that can
+// be acted on.
 func TestAClusterHasToBeNamedAndConfirmed(t *testing.T) {
 	file := kubeconfig(t, "https://test.example.com")
 	for _, tc := range []struct {
@@ -155,13 +162,20 @@ func TestAClusterHasToBeNamedAndConfirmed(t *testing.T) {
 		access Access
 		want   []string
 	}{
-		{"no file", Access{Kubeconfig: file + "-not-there", Context: "test", Confirmed: true}, []string{file + "-not-there"}},
+		{
+			"no file", Access{Kubeconfig: file + "-not-there", Context: "test", Confirmed: true},
+			[]string{file + "-not-there"},
+		},
 		{"no context", Access{Kubeconfig: file, Confirmed: true}, []string{"--context",
 			"no-cluster, no-user, prod, program, provider, test"}},
-		{"unknown context", Access{Kubeconfig: file, Context: "tset", Confirmed: true}, []string{`no context "tset"`, "prod, program"}},
+		{"unknown context", Access{Kubeconfig: file, Context: "tset", Confirmed: true}, []string{
+			`no context "tset"`, "prod, program",
+		}},
 		{"no such cluster", Access{Kubeconfig: file, Context: "no-cluster", Confirmed: true}, []string{`"gone"`}},
 		{"no such user", Access{Kubeconfig: file, Context: "no-user", Confirmed: true}, []string{"gone"}},
-		{"program", Access{Kubeconfig: file, Context: "program", Confirmed: true}, []string{"/bin/get-a-token", "--allow-exec-plugins"}},
+		{"program", Access{Kubeconfig: file, Context: "program", Confirmed: true}, []string{
+			"/bin/get-a-token", "--allow-exec-plugins",
+		}},
 		{"provider", Access{Kubeconfig: file, Context: "provider", Confirmed: true}, []string{"an auth provider",
 			"--allow-exec-plugins"}},
 		{
@@ -173,7 +187,7 @@ func TestAClusterHasToBeNamedAndConfirmed(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			p := &Provider{Home: t.TempDir(), Access: tc.access}
 			err := p.Check(t.Context())
-			if !errors.Is(err, ErrUsage) {
+			if !errors.Is(err, cluster.ErrUsage) {
 				t.Fatalf("got %v, want it to wrap ErrUsage", err)
 			}
 			for _, want := range tc.want {
@@ -185,7 +199,7 @@ func TestAClusterHasToBeNamedAndConfirmed(t *testing.T) {
 				"Up":   second(p.Up(t.Context(), "", cluster.Options{})),
 				"Open": second(p.Open(t.Context(), "")), "Down": p.Down(t.Context(), "", false),
 			} {
-				if !errors.Is(got, ErrUsage) {
+				if !errors.Is(got, cluster.ErrUsage) {
 					t.Errorf("%s: got %v, want the same", what, got)
 				}
 			}
@@ -202,13 +216,31 @@ func TestAClusterHasToBeNamedAndConfirmed(t *testing.T) {
 	}
 }
 
+// Compilers are needed where the lab makes the images, and only there.
+func TestImagesAreNeededWhereTheyArePushed(t *testing.T) {
+	for _, tc := range []struct {
+		access Access
+		want   bool
+	}{
+		{Access{}, false},
+		{Access{Repository: "registry.example.com/team"}, true},
+		{Access{Repository: "registry.example.com/team", Tag: "1a2b"}, false},
+	} {
+		traits := (&Provider{Access: tc.access}).Traits()
+		if traits.NeedsImages != tc.want || !traits.Borrowed || traits.Labels[label] != labelValue {
+			t.Errorf("%+v: got %+v, want it borrowed, and images needed: %t", tc.access, traits, tc.want)
+		}
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 func TestTheKubeconfigIsWhereKubectlLooks(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty")
 	t.Setenv("KUBECONFIG", empty)
 	p := &Provider{Access: Access{Context: "test", Confirmed: true}}
-	if err := p.Check(t.Context()); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "none ("+empty+")") {
+	if err := p.Check(t.Context()); !errors.Is(err, cluster.ErrUsage) ||
+		!strings.Contains(err.Error(), "none ("+empty+")") {
 		t.Errorf("got %v, want an error that says where it looked", err)
 	}
 	t.Setenv("KUBECONFIG", empty+string(os.PathListSeparator)+kubeconfig(t, "https://test.example.com"))
@@ -229,9 +261,10 @@ func TestTheCopyOfTheKubeconfigHasTheContextAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(one.Contexts) != 1 || len(one.Clusters) != 1 || len(one.AuthInfos) != 1 || one.CurrentContext != context {
-			t.Errorf("%s: got %d contexts, %d clusters, %d users, current %s; want one of each", context, len(one.Contexts),
-				len(one.Clusters), len(one.AuthInfos), one.CurrentContext)
+		if len(one.Contexts) != 1 || len(one.Clusters) != 1 || len(one.AuthInfos) != 1 ||
+			one.CurrentContext != context {
+			t.Errorf("%s: got %d contexts, %d clusters, %d users, current %s; want one of each", context,
+				len(one.Contexts), len(one.Clusters), len(one.AuthInfos), one.CurrentContext)
 		}
 		raw, err := clientcmd.Write(*one)
 		if err != nil {
@@ -244,7 +277,8 @@ func TestTheCopyOfTheKubeconfigHasTheContextAlone(t *testing.T) {
 			continue
 		}
 		// The file that it names is beside the user's kubeconfig, and not beside the copy.
-		if c := one.Clusters["prod"]; string(c.CertificateAuthorityData) != "a certificate" || c.CertificateAuthority != "" {
+		if c := one.Clusters["prod"]; string(c.CertificateAuthorityData) != "a certificate" ||
+			c.CertificateAuthority != "" {
 			t.Errorf("got CA %q, file %q; want its content", c.CertificateAuthorityData, c.CertificateAuthority)
 		}
 	}
@@ -257,7 +291,8 @@ func TestEachContextHasAFolder(t *testing.T) {
 	home := t.TempDir()
 	seen := map[string]string{}
 	for _, context := range []string{
-		"prod", "PROD", "arn:aws:eks:eu-central-1:1:cluster/prod", "arn/aws/eks/eu-central-1/1/cluster:prod", "user@prod",
+		"prod", "PROD", "arn:aws:eks:eu-central-1:1:cluster/prod", "arn/aws/eks/eu-central-1/1/cluster:prod",
+		"user@prod",
 		"user-prod", "user prod", "..", "../prod", "/", ".",
 	} {
 		p := &Provider{Home: home, Access: Access{Context: context}}
@@ -307,7 +342,8 @@ func TestOpenRemembersTheCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Name() != "test" || c.Provider() != "existing" || !c.Reused() {
-		t.Errorf("got %s %s, reused %v; want the context as its name, and that it was there before", c.Provider(), c.Name(), c.Reused())
+		t.Errorf("got %s %s, reused %v; want the context as its name, and that it was there before", c.Provider(),
+			c.Name(), c.Reused())
 	}
 	if info, err := os.Stat(c.Kubeconfig()); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v (%v), want a file that nobody else may read", info, err)
@@ -331,7 +367,8 @@ func TestOpenRemembersTheCluster(t *testing.T) {
 func TestOpenSaysThatNobodyAnswers(t *testing.T) {
 	p := use(t, &api{broken: true}, Access{})
 	_, err := p.Open(t.Context(), "")
-	if err == nil || !strings.Contains(err.Error(), "the API server of context test") || errors.Is(err, ErrUsage) {
+	if err == nil || !strings.Contains(err.Error(), "the API server of context test") ||
+		errors.Is(err, cluster.ErrUsage) {
 		t.Errorf("got %v, want an error about the API server", err)
 	}
 	if found, err := filepath.Glob(filepath.Join(p.Home, "existing", "*")); err != nil || len(found) > 0 {
@@ -341,10 +378,10 @@ func TestOpenSaysThatNobodyAnswers(t *testing.T) {
 
 func TestDownDeletesNothingButTheLabs(t *testing.T) {
 	a := &api{namespaces: map[string]map[string]string{
-		"label-mismatch":  {guestLabel: guestValue, "app.kubernetes.io/managed-by": "canarylab"},
-		"weighted":        {guestLabel: guestValue},
+		"label-mismatch":  {label: labelValue, "app.kubernetes.io/managed-by": "canarylab"},
+		"weighted":        {label: labelValue},
 		"somebody-elses":  {"app.kubernetes.io/managed-by": "canarylab"},
-		"almost":          {guestLabel: "embedded"},
+		"almost":          {label: "embedded"},
 		"kube-system":     nil,
 		"without-a-label": {},
 	}}
@@ -379,9 +416,10 @@ func TestDownDeletesNothingButTheLabs(t *testing.T) {
 }
 
 func TestDownCantKeepState(t *testing.T) {
-	a := &api{namespaces: map[string]map[string]string{"label-mismatch": {guestLabel: guestValue}}}
+	a := &api{namespaces: map[string]map[string]string{"label-mismatch": {label: labelValue}}}
 	p := use(t, a, Access{})
-	if err := p.Down(t.Context(), "", true); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "--keep-state") {
+	if err := p.Down(t.Context(), "", true); !errors.Is(err, cluster.ErrUsage) ||
+		!strings.Contains(err.Error(), "--keep-state") {
 		t.Errorf("got %v, want an error about the flag", err)
 	}
 	if len(a.asked) > 0 || len(a.namespaces) != 1 {
@@ -486,7 +524,8 @@ func TestImagesArePushedUnderTheirDigest(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", at, got, want)
 		}
 	}
-	if about := strings.Join(c.aboutImages(), " "); !strings.Contains(about, repository) || !strings.Contains(about, tag) {
+	if about := strings.Join(c.aboutImages(), " "); !strings.Contains(about, repository) ||
+		!strings.Contains(about, tag) {
 		t.Errorf("got %q, want where they come from", about)
 	}
 	// The same again costs no upload, and has the same name; other images have another.
@@ -555,12 +594,14 @@ func TestImagesThatCantBePushed(t *testing.T) {
 	r.refuse = true
 	set := someImages(t, images.LoadGen)
 	c := &Cluster{provider: &Provider{Access: Access{Repository: repository}}}
-	if err := c.LoadImages(t.Context(), set); err == nil || !strings.Contains(err.Error(), "push "+repository+"/loadgen:") ||
+	if err := c.LoadImages(t.Context(), set); err == nil ||
+		!strings.Contains(err.Error(), "push "+repository+"/loadgen:") ||
 		!strings.Contains(err.Error(), "log in first") {
 		t.Errorf("got %v, want what was pushed where, and what the registry said", err)
 	}
 	c = &Cluster{provider: &Provider{Access: Access{Repository: "Not A Repository"}}}
-	if err := c.LoadImages(t.Context(), set); err == nil || !strings.Contains(err.Error(), "--image-repository Not A Repository") {
+	if err := c.LoadImages(t.Context(), set); err == nil ||
+		!strings.Contains(err.Error(), "--image-repository Not A Repository") {
 		t.Errorf("got %v, want an error about the flag", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())

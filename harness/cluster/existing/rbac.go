@@ -14,57 +14,65 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
 // askedSideBySide bounds the questions of a preflight that are under way at once.
 const askedSideBySide = 16
 
-// change are the verbs for what the lab makes: server-side apply is a patch, which creates what is not there.
-var change = []string{"get", "list", "watch", "create", "patch", "delete"}
+var (
+	// change are the verbs for what the lab makes: server-side apply is a patch, which creates what is not there.
+	change = []string{"get", "list", "watch", "create", "patch", "delete"}
+	watch  = []string{"get", "list", "watch"}
+	look   = []string{"get", "list"}
+)
 
-var read = []string{"get", "list", "watch"}
+func rule(group string, verbs []string, resources ...string) rbacv1.PolicyRule {
+	return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources, Verbs: verbs}
+}
 
-// Rules are all rights that a run needs, none more. They are cluster-wide because the namespaces that a run makes do not exist before
-// it, and RBAC can't speak of namespaces by label.
-func Rules() []rbacv1.PolicyRule {
+// rules are all rights that a run needs, none more. They are cluster-wide because the namespaces that a run
+// makes do not exist before it, and RBAC can't speak of namespaces by label.
+func rules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		// A scenario's namespace, made and removed again.
-		{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: change},
+		rule("", change, "namespaces"),
 		// What is in it: the app, its callers, the recorder.
-		{APIGroups: []string{""}, Resources: []string{"services", "configmaps", "serviceaccounts"}, Verbs: change},
-		{APIGroups: []string{"apps"}, Resources: []string{"deployments"}, Verbs: change},
-		{APIGroups: []string{"apps"}, Resources: []string{"deployments/scale"}, Verbs: []string{"patch"}},
-		{APIGroups: []string{"apps"}, Resources: []string{"replicasets"}, Verbs: read},
-		{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: change},
-		{APIGroups: []string{"networking.istio.io"}, Resources: []string{"virtualservices", "destinationrules", "gateways", "sidecars", "envoyfilters", "serviceentries"}, Verbs: change},
-		{APIGroups: []string{"security.istio.io"}, Resources: []string{"peerauthentications", "authorizationpolicies"}, Verbs: change},
+		rule("", change, "services", "configmaps", "serviceaccounts"),
+		rule("apps", change, "deployments"),
+		rule("apps", []string{"patch"}, "deployments/scale"),
+		rule("apps", watch, "replicasets"),
+		rule("batch", change, "jobs"),
+		rule("networking.istio.io", change,
+			"virtualservices", "destinationrules", "gateways", "sidecars", "envoyfilters", "serviceentries"),
+		rule("security.istio.io", change, "peerauthentications", "authorizationpolicies"),
 		// Pods are watched, asked for their counters and configuration, and told to send load.
-		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: read},
-		{APIGroups: []string{""}, Resources: []string{"pods/exec", "pods/portforward"}, Verbs: []string{"get", "create"}},
-		{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
-		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"get", "list"}},
+		rule("", watch, "pods"),
+		rule("", []string{"get", "create"}, "pods/exec", "pods/portforward"),
+		rule("", []string{"get"}, "pods/log"),
+		rule("", look, "events"),
 		// Which Istio there is, and whether its injection reaches a namespace.
-		{APIGroups: []string{"admissionregistration.k8s.io"}, Resources: []string{"mutatingwebhookconfigurations"}, Verbs: []string{"get", "list"}},
-		{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list"}},
+		rule("admissionregistration.k8s.io", look, "mutatingwebhookconfigurations"),
+		rule("", look, "nodes"),
 	}
 }
 
-// Everything is the right to do anything, which installing Istio needs: it makes cluster-wide roles.
-func Everything() []rbacv1.PolicyRule {
-	return []rbacv1.PolicyRule{{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}}
-}
+// everything is the right to do anything, which installing Istio needs: it makes cluster-wide roles.
+func everything() []rbacv1.PolicyRule { return []rbacv1.PolicyRule{rule("*", []string{"*"}, "*")} }
 
-// Role is the name of RBAC's ClusterRole and of its binding.
-const Role = "canarylab"
+// role is the name of RBAC's ClusterRole and of its binding.
+const role = "canarylab"
 
-// RBAC is a manifest that gives a user (or, by "system:serviceaccount:NAMESPACE:NAME", a service account) just those rights.
+// RBAC is a manifest that gives a user (or, by "system:serviceaccount:NAMESPACE:NAME", a service account) just
+// those rights.
 func RBAC(user string) ([]byte, error) {
 	subject := rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}
 	if rest, ok := strings.CutPrefix(user, "system:serviceaccount:"); ok {
 		ns, name, found := strings.Cut(rest, ":")
 		if !found || ns == "" || name == "" || strings.Contains(name, ":") {
-			return nil, fmt.Errorf("%w: user %q: a service account is system:serviceaccount:NAMESPACE:NAME", ErrUsage, user)
+			return nil, fmt.Errorf("%w: user %q: a service account is system:serviceaccount:NAMESPACE:NAME",
+				cluster.ErrUsage, user)
 		}
 		subject = rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: ns, Name: name}
 	}
@@ -72,12 +80,12 @@ func RBAC(user string) ([]byte, error) {
 	for _, o := range []any{
 		&rbacv1.ClusterRole{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"},
-			ObjectMeta: metav1.ObjectMeta{Name: Role}, Rules: Rules(),
+			ObjectMeta: metav1.ObjectMeta{Name: role}, Rules: rules(),
 		},
 		&rbacv1.ClusterRoleBinding{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRoleBinding"},
-			ObjectMeta: metav1.ObjectMeta{Name: Role}, Subjects: []rbacv1.Subject{subject},
-			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: Role},
+			ObjectMeta: metav1.ObjectMeta{Name: role}, Subjects: []rbacv1.Subject{subject},
+			RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		},
 	} {
 		raw, err := yaml.Marshal(o)
@@ -86,14 +94,33 @@ func RBAC(user string) ([]byte, error) {
 		}
 		docs = append(docs, strings.ReplaceAll(string(raw), "  creationTimestamp: null\n", ""))
 	}
-	return []byte("# What canarylab needs in a cluster that is not its own, and nothing else.\n" + strings.Join(docs, "---\n")), nil
+	return []byte(
+		"# What canarylab needs in a cluster that is not its own, and nothing else.\n" + strings.Join(docs, "---\n"),
+	), nil
 }
 
-// ErrForbidden is wrapped by the error that names the rights that are missing.
-var ErrForbidden = errors.New("rights are missing")
+// Permitted is nil if the user has all rights that a run takes or, with install, those that installing Istio takes. The
+// error says how to get those that are missing.
+func (c *Cluster) Permitted(ctx context.Context, install bool) error {
+	if install {
+		if err := permitted(ctx, c.kube, everything()); err != nil {
+			return fmt.Errorf("--install-istio makes cluster-wide roles and webhooks, which takes an administrator: %w",
+				err)
+		}
+		return nil
+	}
+	if err := permitted(ctx, c.kube, rules()); err != nil {
+		return fmt.Errorf("%w; canarylab rbac prints a manifest that grants them", err)
+	}
+	return nil
+}
 
-// Permitted asks the API server whether this user has the rights of rules, in every namespace. Nothing is created to find out.
-func Permitted(ctx context.Context, k *kube.Client, rules []rbacv1.PolicyRule) error {
+// errForbidden is wrapped by the error that names the rights that are missing.
+var errForbidden = errors.New("rights are missing")
+
+// permitted asks the API server whether this user has the rights of rules, in every namespace. It creates nothing
+// to find out.
+func permitted(ctx context.Context, k *kube.Client, rules []rbacv1.PolicyRule) error {
 	var (
 		mu     sync.Mutex
 		denied = map[string][]string{} // verbs by resource
@@ -131,5 +158,5 @@ func Permitted(ctx context.Context, k *kube.Client, rules []rbacv1.PolicyRule) e
 		}
 		missing = append(missing, what+" ("+strings.Join(denied[what], ", ")+")")
 	}
-	return fmt.Errorf("%w: %s", ErrForbidden, strings.Join(missing, ", "))
+	return fmt.Errorf("%w: %s", errForbidden, strings.Join(missing, ", "))
 }

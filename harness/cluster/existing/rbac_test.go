@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
@@ -23,7 +24,9 @@ func TestRBACGrantsWhatTheRulesSay(t *testing.T) {
 		want rbacv1.Subject
 	}{
 		{"jane", rbacv1.Subject{Kind: "User", APIGroup: "rbac.authorization.k8s.io", Name: "jane"}},
-		{"jane@example.com", rbacv1.Subject{Kind: "User", APIGroup: "rbac.authorization.k8s.io", Name: "jane@example.com"}},
+		{"jane@example.com", rbacv1.Subject{
+			Kind: "User", APIGroup: "rbac.authorization.k8s.io", Name: "jane@example.com",
+		}},
 		// A service account is of the core group.
 		{"system:serviceaccount:ci:runner", rbacv1.Subject{Kind: "ServiceAccount", Namespace: "ci", Name: "runner"}},
 	} {
@@ -37,25 +40,29 @@ func TestRBACGrantsWhatTheRulesSay(t *testing.T) {
 		}
 		var role rbacv1.ClusterRole
 		var binding rbacv1.ClusterRoleBinding
-		if err := errors.Join(yaml.UnmarshalStrict(docs[0], &role), yaml.UnmarshalStrict(docs[1], &binding)); err != nil {
+		err = errors.Join(yaml.UnmarshalStrict(docs[0], &role), yaml.UnmarshalStrict(docs[1], &binding))
+		if err != nil {
 			t.Fatalf("%s: got %v:\n%s", tc.user, err, manifest)
 		}
-		if role.Kind != "ClusterRole" || role.APIVersion != "rbac.authorization.k8s.io/v1" || !reflect.DeepEqual(role.Rules, Rules()) {
+		if role.Kind != "ClusterRole" || role.APIVersion != "rbac.authorization.k8s.io/v1" ||
+			!reflect.DeepEqual(role.Rules, rules()) {
 			t.Errorf("%s: got %+v, want the rules", tc.user, role)
 		}
 		if len(binding.Subjects) != 1 || binding.Subjects[0] != tc.want || binding.Kind != "ClusterRoleBinding" {
 			t.Errorf("%s: got %+v, want it bound to %+v", tc.user, binding, tc.want)
 		}
-		if ref := binding.RoleRef; ref.Name != role.Name || ref.Kind != role.Kind || ref.APIGroup != "rbac.authorization.k8s.io" {
+		if ref := binding.RoleRef; ref.Name != role.Name || ref.Kind != role.Kind ||
+			ref.APIGroup != "rbac.authorization.k8s.io" {
 			t.Errorf("%s: got a binding of %+v, want of the role %s", tc.user, ref, role.Name)
 		}
 		if bytes.Contains(manifest, []byte("creationTimestamp")) || !bytes.HasPrefix(manifest, []byte("# ")) {
-			t.Errorf("%s: got\n%s\nwant a line that says what it is, and no field that means nothing", tc.user, manifest)
+			t.Errorf("%s: got\n%s\nwant a line that says what it is, and no field that means nothing", tc.user,
+				manifest)
 		}
 	}
 	for _, bad := range []string{"system:serviceaccount:", "system:serviceaccount:ci", "system:serviceaccount::runner",
 		"system:serviceaccount:ci:"} {
-		if _, err := RBAC(bad); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), bad) {
+		if _, err := RBAC(bad); !errors.Is(err, cluster.ErrUsage) || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%s: got %v, want an error that says how a service account is written", bad, err)
 		}
 	}
@@ -64,8 +71,9 @@ func TestRBACGrantsWhatTheRulesSay(t *testing.T) {
 // resources are the plurals of the kinds that are in the lab's manifests. A kind that is not in here has to be added.
 var resources = map[string]string{
 	"Namespace": "namespaces", "Service": "services", "Deployment": "deployments", "Job": "jobs",
-	"VirtualService": "virtualservices", "DestinationRule": "destinationrules", "Gateway": "gateways", "EnvoyFilter": "envoyfilters",
-	"Sidecar": "sidecars", "ServiceEntry": "serviceentries", "PeerAuthentication": "peerauthentications",
+	"VirtualService": "virtualservices", "DestinationRule": "destinationrules", "Gateway": "gateways",
+	"EnvoyFilter": "envoyfilters",
+	"Sidecar":     "sidecars", "ServiceEntry": "serviceentries", "PeerAuthentication": "peerauthentications",
 	"AuthorizationPolicy": "authorizationpolicies",
 	"ConfigMap":           "configmaps", "ServiceAccount": "serviceaccounts",
 }
@@ -81,8 +89,9 @@ func TestRulesReachForEveryManifest(t *testing.T) {
 		files = append(files, found...)
 	}
 	may := func(verb, group, resource string) bool {
-		return slices.ContainsFunc(Rules(), func(r rbacv1.PolicyRule) bool {
-			return slices.Contains(r.APIGroups, group) && slices.Contains(r.Resources, resource) && slices.Contains(r.Verbs, verb)
+		return slices.ContainsFunc(rules(), func(r rbacv1.PolicyRule) bool {
+			return slices.Contains(r.APIGroups, group) && slices.Contains(r.Resources, resource) &&
+				slices.Contains(r.Verbs, verb)
 		})
 	}
 	for _, file := range files {
@@ -103,22 +112,26 @@ func TestRulesReachForEveryManifest(t *testing.T) {
 			}
 		}
 	}
-	// What is not in a manifest: the agents of a load that is shared, their streams, and what is read to explain a failure.
+	// What is not in a manifest: the agents of a load that is shared, their streams, and what is read to
+	// explain a failure.
 	for _, c := range []struct{ verb, group, resource string }{
 		{"create", "batch", "jobs"}, {"patch", "batch", "jobs"}, {"list", "batch", "jobs"},
-		{"get", "", "pods/exec"}, {"create", "", "pods/exec"}, {"get", "", "pods/portforward"}, {"create", "", "pods/portforward"},
-		{"get", "", "pods/log"}, {"list", "", "pods"}, {"watch", "", "pods"}, {"list", "", "events"}, {"watch", "", "namespaces"},
+		{"get", "", "pods/exec"}, {"create", "", "pods/exec"}, {"get", "", "pods/portforward"},
+		{"create", "", "pods/portforward"},
+		{"get", "", "pods/log"}, {"list", "", "pods"}, {"watch", "", "pods"}, {"list", "", "events"},
+		{"watch", "", "namespaces"},
 		{"patch", "apps", "deployments/scale"}, {"list", "apps", "replicasets"}, {"get", "", "configmaps"},
 		{"list", "networking.istio.io", "sidecars"}, {"list", "networking.istio.io", "gateways"},
-		{"list", "networking.istio.io", "serviceentries"}, {"list", "security.istio.io", "peerauthentications"}, {"list",
+		{"list", "networking.istio.io", "serviceentries"},
+		{"list", "security.istio.io", "peerauthentications"}, {"list",
 			"admissionregistration.k8s.io", "mutatingwebhookconfigurations"}, {"list", "", "nodes"},
 	} {
 		if !may(c.verb, c.group, c.resource) {
 			t.Errorf("got no rule for %s of %s in %q, want one", c.verb, c.resource, c.group)
 		}
 	}
-	for _, r := range Rules() {
-		// Permitted looks at one group, and "*" is more than anybody needs.
+	for _, r := range rules() {
+		// permitted looks at one group, and "*" is more than anybody needs.
 		if len(r.APIGroups) != 1 || slices.Contains(slices.Concat(r.APIGroups, r.Resources, r.Verbs), "*") {
 			t.Errorf("got the rule %+v, want one group, and no asterisk", r)
 		}
@@ -139,11 +152,11 @@ func client(t *testing.T, a *api) *kube.Client {
 
 func TestRightsAreAskedForBeforeAnythingIsMade(t *testing.T) {
 	a := &api{}
-	if err := Permitted(t.Context(), client(t, a), Rules()); err != nil {
+	if err := permitted(t.Context(), client(t, a), rules()); err != nil {
 		t.Errorf("got %v, want none", err)
 	}
 	var want []string
-	for _, r := range Rules() {
+	for _, r := range rules() {
 		for _, resource := range r.Resources {
 			for _, verb := range r.Verbs {
 				want = append(want, verb+" "+r.APIGroups[0]+"/"+resource)
@@ -165,25 +178,27 @@ func TestRightsAreAskedForBeforeAnythingIsMade(t *testing.T) {
 
 func TestRightsThatAreMissingAreNamed(t *testing.T) {
 	a := &api{denied: map[string]bool{
-		"patch /namespaces": true, "create /namespaces": true, "get /pods/exec": true, "watch networking.istio.io/sidecars": true,
+		"patch /namespaces": true, "create /namespaces": true, "get /pods/exec": true,
+		"watch networking.istio.io/sidecars": true,
 	}}
-	err := Permitted(t.Context(), client(t, a), Rules())
-	if !errors.Is(err, ErrForbidden) {
-		t.Fatalf("got %v, want ErrForbidden", err)
+	err := permitted(t.Context(), client(t, a), rules())
+	if !errors.Is(err, errForbidden) {
+		t.Fatalf("got %v, want errForbidden", err)
 	}
-	if want := ": namespaces (create, patch), pods/exec (get), sidecars.networking.istio.io (watch)"; !strings.HasSuffix(err.Error(), want) {
+	const want = ": namespaces (create, patch), pods/exec (get), sidecars.networking.istio.io (watch)"
+	if !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %q, want %q", err, want)
 	}
-	err = Permitted(t.Context(), client(t, &api{denied: map[string]bool{"* */*": true}}), Everything())
-	if !errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), "anything") {
+	err = permitted(t.Context(), client(t, &api{denied: map[string]bool{"* */*": true}}), everything())
+	if !errors.Is(err, errForbidden) || !strings.Contains(err.Error(), "anything") {
 		t.Errorf("got %v, want it found out who may not do everything", err)
 	}
 }
 
 // Not to know is not to be allowed.
 func TestRightsThatCantBeAskedFor(t *testing.T) {
-	err := Permitted(t.Context(), client(t, &api{broken: true}), Rules())
-	if err == nil || errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), "is allowed") {
+	err := permitted(t.Context(), client(t, &api{broken: true}), rules())
+	if err == nil || errors.Is(err, errForbidden) || !strings.Contains(err.Error(), "is allowed") {
 		t.Errorf("got %v, want an error that says what was asked", err)
 	}
 }

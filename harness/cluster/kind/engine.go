@@ -30,8 +30,8 @@ const (
 // answersWithin bounds the question whether a daemon answers. One that is busy pulling answers in a second or two.
 const answersWithin = 5 * time.Second
 
-// Engine returns the name of the first of docker, podman and nerdctl whose daemon answers, with the daemon's version. The error
-// says what each of them said.
+// Engine returns the name of the first of docker, podman and nerdctl whose daemon answers, with the daemon's
+// version. The error says what each of them said.
 func Engine(ctx context.Context) (name, version string, err error) {
 	var errs []error
 	for _, e := range []engine{docker, podman, nerdctl} {
@@ -106,7 +106,8 @@ func (e engine) pid(ctx context.Context, container string) (int, error) {
 
 // label is the value of an image's label; empty if it has none.
 func (e engine) label(ctx context.Context, image, label string) (string, error) {
-	out, err := e.output(ctx, "image", "inspect", "--format", fmt.Sprintf("{{ index .Config.Labels %q }}", label), image)
+	out, err := e.output(ctx, "image", "inspect", "--format", fmt.Sprintf("{{ index .Config.Labels %q }}", label),
+		image)
 	if err != nil {
 		return "", err
 	}
@@ -119,7 +120,8 @@ func (e engine) label(ctx context.Context, image, label string) (string, error) 
 
 // ownImages are the references of the node images of ours that the engine has.
 func (e engine) ownImages(ctx context.Context) ([]string, error) {
-	out, err := e.output(ctx, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "label="+images.NodeLabel)
+	out, err := e.output(ctx, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter",
+		"label="+images.NodeLabel)
 	if err != nil {
 		return nil, err
 	}
@@ -167,8 +169,8 @@ func (e engine) failure(ctx context.Context, cmd *exec.Cmd, err error, out []byt
 	return fmt.Errorf("%s: %w%s", strings.Join(cmd.Args, " "), err, said)
 }
 
-// command is one call of the engine's program. It has a process group of its own, so that a Ctrl-C is for canarylab alone, which
-// then ends things in order.
+// command is one call of the engine's program. It has a process group of its own, so that a Ctrl-C is for
+// canarylab alone, which then ends things in order.
 func (e engine) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, string(e), args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

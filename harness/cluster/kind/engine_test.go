@@ -14,8 +14,8 @@ import (
 	"github.com/canarylab/canarylab/harness/images"
 )
 
-// Nothing here may reach a registry: what is asked for over HTTPS goes to a port of this machine that nobody listens on. Go reads the
-// variable once, so that it is set before any test.
+// Nothing here may reach a registry: what is asked for over HTTPS goes to a port of this machine that nobody
+// listens on. Go reads the variable once, so that it is set before any test.
 func TestMain(m *testing.M) {
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
 		if err := os.Setenv(name, "http://127.0.0.1:1"); err != nil {
@@ -44,7 +44,8 @@ func newFake(t *testing.T) *fake {
 	return f
 }
 
-// program makes a program that notes how it is called, and answers by cases: those of a shell's case over its arguments.
+// program makes a program that notes how it is called, and answers by cases: those of a shell's case over its
+// arguments.
 func (f *fake) program(name, cases string) {
 	f.t.Helper()
 	script := "#!/bin/sh\ncd " + f.dir + "\necho \"" + name + " $*\" >> calls\ncase \"$*\" in\n" + cases +
@@ -90,8 +91,9 @@ func (f *fake) get(file string) string {
 	return strings.TrimSpace(string(raw))
 }
 
-// docker makes a docker whose world is in files: the ids of a cluster's nodes in "nodes", the first process of each in "pid", what
-// there is of networks in "networks", who is in the lab's in "users", the images in "images", what each is labelled with in "label".
+// docker makes a docker whose world is in files: the ids of a cluster's nodes in "nodes", the first process of
+// each in "pid", what there is of networks in "networks", who is in the lab's in "users", the images in
+// "images", what each is labelled with in "label".
 func (f *fake) docker() {
 	f.t.Helper()
 	for _, file := range []string{"nodes", "networks", "users", "images", "own", "label"} {
@@ -192,7 +194,8 @@ func TestCgroupsOfTheOldVersionAreTold(t *testing.T) {
 func TestLabelOfAnImage(t *testing.T) {
 	f := newFake(t)
 	for says, want := range map[string]string{"true": "true", "<no value>": "", "": ""} {
-		f.program("docker", `'image inspect --format {{ index .Config.Labels "io.canarylab.node" }} some/image:1') echo '`+says+`';;`)
+		f.program("docker",
+			`'image inspect --format {{ index .Config.Labels "io.canarylab.node" }} some/image:1') echo '`+says+`';;`)
 		if got, err := docker.label(t.Context(), "some/image:1", images.NodeLabel); err != nil || got != want {
 			t.Errorf("docker says %q: got %q (%v), want %q", says, got, err, want)
 		}

@@ -7,31 +7,20 @@ import (
 
 	kindlog "sigs.k8s.io/kind/pkg/log"
 
-	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
-// A logger makes steps of what kind logs: " • Preparing nodes 📦 ..." begins one, " ✓ Preparing nodes 📦" ends it. Everything else is
-// dropped: errors come back as errors.
+// A logger makes steps of what kind logs: " • Preparing nodes 📦 ..." begins one, " ✓ Preparing nodes 📦" ends
+// it. It drops everything else: errors come back as errors.
 type logger struct {
-	progress cluster.Progress
+	kindlog.NoopLogger
+	steps progress.Progress
 
 	mu   sync.Mutex
 	done func(error)
 }
 
 var _ kindlog.Logger = (*logger)(nil)
-
-// Warn implements kind's Logger.
-func (l *logger) Warn(string) {}
-
-// Warnf implements kind's Logger.
-func (l *logger) Warnf(string, ...any) {}
-
-// Error implements kind's Logger.
-func (l *logger) Error(string) {}
-
-// Errorf implements kind's Logger.
-func (l *logger) Errorf(string, ...any) {}
 
 // V implements kind's Logger.
 func (l *logger) V(level kindlog.Level) kindlog.InfoLogger {
@@ -64,7 +53,7 @@ func (l *logger) begin(step string) {
 	l.end(nil)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.done = cluster.Begin(l.progress, step)
+	l.done = progress.Begin(l.steps, step)
 }
 
 // end ends the step that goes on, if one does.

@@ -52,13 +52,17 @@ func TestStepsAreMadeOfWhatKindLogs(t *testing.T) {
 			},
 			[]string{
 				"begin kind: starting control-plane", "end kind: starting control-plane: <nil>",
-				"begin kind: ensuring node image (kindest/node:v1.37.0)", "end kind: ensuring node image (kindest/node:v1.37.0): <nil>",
+				"begin kind: ensuring node image (kindest/node:v1.37.0)",
+				"end kind: ensuring node image (kindest/node:v1.37.0): <nil>",
 				"begin kind: installing CNI",
 			},
 		},
 		{
-			"a step that fails", func(l *logger) { begin(l, "Writing configuration 📜"); bad(l, "Writing configuration 📜") },
-			[]string{"begin kind: writing configuration", "end kind: writing configuration: writing configuration failed"},
+			"a step that fails",
+			func(l *logger) { begin(l, "Writing configuration 📜"); bad(l, "Writing configuration 📜") },
+			[]string{
+				"begin kind: writing configuration", "end kind: writing configuration: writing configuration failed",
+			},
 		},
 		{
 			// As it is when kind is interrupted: whoever made the logger ends the step.
@@ -86,7 +90,7 @@ func TestStepsAreMadeOfWhatKindLogs(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := &steps{}
-			tc.log(&logger{progress: s})
+			tc.log(&logger{steps: s})
 			if !slices.Equal(s.all, tc.want) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(s.all, "\n"), strings.Join(tc.want, "\n"))
 			}
@@ -107,7 +111,9 @@ func TestErrorsHaveWhatTheCommandPrinted(t *testing.T) {
 		lines = append(lines, fmt.Sprint("line ", i))
 	}
 	run := func(output string) error {
-		return &kindexec.RunError{Command: []string{"docker", "run"}, Output: []byte(output), Inner: errors.New("exit status 1")}
+		return &kindexec.RunError{
+			Command: []string{"docker", "run"}, Output: []byte(output), Inner: errors.New("exit status 1"),
+		}
 	}
 	for _, tc := range []struct {
 		name string

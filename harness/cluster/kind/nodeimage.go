@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -12,12 +11,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 
 	"github.com/canarylab/canarylab/harness/artifacts"
-	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/images"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // registryAnswers bounds the question whether kind's own node image can be pulled.
@@ -32,12 +30,12 @@ type nodeImage struct {
 	why string
 }
 
-// nodeImage decides on the node image and makes sure that the engine has it: the one that was asked for, kind's own if it is there,
-// ours if it was built, kind's own if it can be pulled, or ours.
-func (p *Provider) nodeImage(ctx context.Context, e engine, progress cluster.Progress) (nodeImage, error) {
+// nodeImage decides on the node image and makes sure that the engine has it: the one that was asked for, kind's
+// own if it is there, ours if it was built, kind's own if it can be pulled, or ours.
+func (p *Provider) nodeImage(ctx context.Context, e engine, steps progress.Progress) (nodeImage, error) {
 	if p.NodeImage != "" {
 		if !e.hasImage(ctx, p.NodeImage) {
-			if err := pull(ctx, e, p.NodeImage, progress); err != nil {
+			if err := pull(ctx, e, p.NodeImage, steps); err != nil {
 				return nodeImage{}, fmt.Errorf("--node-image: %w", err)
 			}
 		}
@@ -51,11 +49,15 @@ func (p *Provider) nodeImage(ctx context.Context, e engine, progress cluster.Pro
 	if built, err := p.built(ctx, e); err != nil {
 		return nodeImage{}, err
 	} else if built != "" {
-		return nodeImage{built, true, "built here from the binaries that an embedded node has, because kind's own (" + official + ") is not there"}, nil
+		return nodeImage{
+			built, true,
+			"built here from the binaries that an embedded node has, because kind's own (" + official +
+				") is not there",
+		}, nil
 	}
 	unreachable := reachable(ctx, official)
 	if unreachable == nil {
-		unreachable = pull(ctx, e, official, progress)
+		unreachable = pull(ctx, e, official, steps)
 		if unreachable == nil {
 			return nodeImage{official, false, "kind's own"}, nil
 		}
@@ -63,7 +65,7 @@ func (p *Provider) nodeImage(ctx context.Context, e engine, progress cluster.Pro
 	if ctx.Err() != nil {
 		return nodeImage{}, ctx.Err()
 	}
-	ref, err := p.BuildNodeImage(ctx, progress)
+	ref, err := p.BuildNodeImage(ctx, steps)
 	if err != nil {
 		return nodeImage{}, fmt.Errorf("%w (and kind's own can't be had: %w)", err, unreachable)
 	}
@@ -75,8 +77,8 @@ func firstLine(err error) string {
 	return line
 }
 
-// BuildsNodeImage tells whether Prepare has to build a node image: none is there, and kind's own can't be pulled. It is false where no
-// engine answers.
+// BuildsNodeImage tells whether Prepare has to build a node image: none is there, and kind's own can't be
+// pulled. It is false where no engine answers.
 func (p *Provider) BuildsNodeImage(ctx context.Context) bool {
 	e, err := p.engine(ctx)
 	if err != nil || p.NodeImage != "" || e.hasImage(ctx, defaults.Image) {
@@ -88,8 +90,8 @@ func (p *Provider) BuildsNodeImage(ctx context.Context) bool {
 	return reachable(ctx, defaults.Image) != nil
 }
 
-// built is the newest node image of ours that the engine has and whose every part is what it would be built of now; empty if there
-// is none. Nothing is built to find out.
+// built is the node image that would be built now, if the engine has it; empty if it has not. It builds nothing to
+// find out.
 func (p *Provider) built(ctx context.Context, e engine) (string, error) {
 	if own, err := e.ownImages(ctx); err != nil || len(own) == 0 {
 		return "", err
@@ -115,22 +117,25 @@ func reachable(ctx context.Context, image string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, registryAnswers)
 	defer cancel()
-	if _, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
+	if _, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(
+		authn.DefaultKeychain,
+	)); err != nil {
 		return fmt.Errorf("ask the registry for %s: %w", image, err)
 	}
 	return nil
 }
 
-func pull(ctx context.Context, e engine, image string, progress cluster.Progress) (err error) {
-	done := cluster.Begin(progress, "pull "+image)
+func pull(ctx context.Context, e engine, image string, steps progress.Progress) (err error) {
+	done := progress.Begin(steps, "pull "+image)
 	defer func() { done(err) }()
 	_, err = e.output(ctx, "pull", "--quiet", image)
 	return err
 }
 
-// BuildNodeImage builds the node image that kind uses where its own can't be had, loads it into the engine, and returns its
-// reference. One that is there already is not built again; older ones that no container uses are removed.
-func (p *Provider) BuildNodeImage(ctx context.Context, progress cluster.Progress) (_ string, err error) {
+// BuildNodeImage builds the node image that kind uses where its own can't be had, loads it into the engine, and
+// returns its reference. It does not build again what is there already, and removes older images that no container
+// uses.
+func (p *Provider) BuildNodeImage(ctx context.Context, steps progress.Progress) (_ string, err error) {
 	e, err := p.engine(ctx)
 	if err != nil {
 		return "", err
@@ -142,29 +147,26 @@ func (p *Provider) BuildNodeImage(ctx context.Context, progress cluster.Progress
 	if e.hasImage(ctx, node.Ref) {
 		return node.Ref, nil
 	}
-	done := cluster.Begin(progress, "load the node image into "+string(e))
+	done := progress.Begin(steps, "load the node image into "+string(e))
 	defer func() { done(err) }()
 	image, err := node.Image()
 	if err != nil {
 		return "", err
 	}
-	tag, err := name.NewTag(node.Ref)
+	archive, err := images.Archive(ctx, map[string]v1.Image{node.Ref: image})
 	if err != nil {
 		return "", err
 	}
-	r, w := io.Pipe()
-	go func() { w.CloseWithError(tarball.MultiWrite(map[name.Tag]v1.Image{tag: image}, w)) }()
-	err = e.load(ctx, r)
-	r.CloseWithError(errors.New("the load ended"))
-	if err != nil {
+	defer archive.Close()
+	if err := e.load(ctx, archive); err != nil {
 		return "", fmt.Errorf("load the node image: %w", err)
 	}
 	p.prune(ctx, e, node.Ref)
 	return node.Ref, nil
 }
 
-// prune removes node images of ours but for the newest. One that a container uses stays, and so does one that can't be removed for
-// another reason: an image too many is no harm.
+// prune removes node images of ours but for the newest. One that a container uses stays, and so does one that
+// can't be removed for another reason: an image too many is no harm.
 func (p *Provider) prune(ctx context.Context, e engine, newest string) {
 	own, err := e.ownImages(ctx)
 	if err != nil {

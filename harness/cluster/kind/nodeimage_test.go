@@ -58,13 +58,16 @@ func newStore(t *testing.T) *store {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "ctr", "runc", "kube", "host-local", "loopback", "ptp",
-		"pause", "coredns"} {
+	for _, name := range []string{
+		"containerd", "containerd-shim-runc-v2", "ctr", "runc", "kube", "host-local", "loopback", "ptp",
+		"pause", "coredns",
+	} {
 		write(name, name)
 	}
 	const r = "registry.k8s.io/"
-	write("kubeadm", "#!/bin/sh\necho "+r+"kube-apiserver:v1.37.2 "+r+"kube-controller-manager:v1.37.2 "+r+"kube-scheduler:v1.37.2 "+
-		r+"kube-proxy:v1.37.2 "+r+"coredns/coredns:v1.14.0 "+r+"pause:3.11 "+r+"etcd:3.7.0-0\n")
+	write("kubeadm", "#!/bin/sh\necho "+r+"kube-apiserver:v1.37.2 "+r+"kube-controller-manager:v1.37.2 "+
+		r+"kube-scheduler:v1.37.2 "+r+"kube-proxy:v1.37.2 "+r+"coredns/coredns:v1.14.0 "+r+"pause:3.11 "+
+		r+"etcd:3.7.0-0\n")
 	root, err := os.Create(filepath.Join(s.dir, "root.tar"))
 	if err != nil {
 		t.Fatal(err)
@@ -110,13 +113,15 @@ func TestTheNodeImageThatWasAskedForIsPulled(t *testing.T) {
 	if err != nil || got.ref != p.NodeImage || !f.called("docker pull --quiet example.com/node:v1") {
 		t.Errorf("got %+v (%v), calls %q, want it pulled", got, err, f.calls())
 	}
-	if steps := strings.Join(s.all, ", "); steps != "begin pull example.com/node:v1, end pull example.com/node:v1: <nil>" {
+	if steps := strings.Join(s.all, ", "); steps != "begin pull example.com/node:v1, end pull example.com/node:v1: "+
+		"<nil>" {
 		t.Errorf("got steps %q, want the pull", steps)
 	}
 	f.program("docker", `"pull "*) echo "manifest unknown" >&2; exit 1;;
 "image inspect "*) exit 1;;`)
 	_, err = p.nodeImage(t.Context(), docker, nil)
-	if err == nil || !strings.HasPrefix(err.Error(), "--node-image: docker pull") || !strings.HasSuffix(err.Error(), "manifest unknown") {
+	if err == nil || !strings.HasPrefix(err.Error(), "--node-image: docker pull") ||
+		!strings.HasSuffix(err.Error(), "manifest unknown") {
 		t.Errorf("got %v, want an error that names the flag and what docker said", err)
 	}
 }
@@ -184,7 +189,9 @@ func TestANodeImageIsBuiltWhereKindsCantBeHad(t *testing.T) {
 		t.Errorf("got nothing loaded (%v), want the image", err)
 	}
 	// Those that are of no use any more go; whatever the engine shows before their name.
-	for _, old := range []string{"docker image rm canarylab/node:old", "docker image rm docker.io/canarylab/node:older"} {
+	for _, old := range []string{
+		"docker image rm canarylab/node:old", "docker image rm docker.io/canarylab/node:older",
+	} {
 		if !f.called(old) {
 			t.Errorf("got calls %q, want %q", f.calls(), old)
 		}
@@ -197,7 +204,8 @@ func TestNoNodeImageCanBeHad(t *testing.T) {
 	s.err = artifacts.ErrNoDebian
 	p.Store = s
 	_, err := p.nodeImage(t.Context(), docker, nil)
-	if !errors.Is(err, artifacts.ErrNoDebian) || !strings.Contains(err.Error(), "kind's own can't be had: ask the registry") {
+	if !errors.Is(err, artifacts.ErrNoDebian) ||
+		!strings.Contains(err.Error(), "kind's own can't be had: ask the registry") {
 		t.Errorf("got %v, want why none can be built, and why kind's can't be had", err)
 	}
 }
@@ -209,7 +217,8 @@ func TestALoadThatFails(t *testing.T) {
 load) echo "no space left on device" >&2; exit 1;;`)
 	// It ends, though the other side of the pipe has much more to say.
 	_, err := p.BuildNodeImage(t.Context(), nil)
-	if err == nil || !strings.Contains(err.Error(), "load the node image: docker load: exit status 1: no space left on device") {
+	if err == nil ||
+		!strings.Contains(err.Error(), "load the node image: docker load: exit status 1: no space left on device") {
 		t.Errorf("got %v, want what docker said", err)
 	}
 }

@@ -1,36 +1,21 @@
-// Package kind runs clusters by sigs.k8s.io/kind: nodes are containers of Docker, podman or nerdctl. What kind does not do by
-// itself is done here: an interrupted or failed bring-up leaves nothing behind, the network goes with the last cluster, and where
-// no node image can be had one is built.
+// Package kind runs clusters by sigs.k8s.io/kind: nodes are containers of Docker, podman or nerdctl. What kind
+// does not do by itself is done here: an interrupted or failed bring-up leaves nothing behind, the network goes
+// with the last cluster, and where no node image can be had one is built.
 package kind
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
-	kindcluster "sigs.k8s.io/kind/pkg/cluster"
-	"sigs.k8s.io/kind/pkg/cluster/nodes"
-	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
-	kindexec "sigs.k8s.io/kind/pkg/exec"
 
 	"github.com/canarylab/canarylab/harness/cluster"
-	"github.com/canarylab/canarylab/harness/filelock"
 	"github.com/canarylab/canarylab/harness/images"
-	"github.com/canarylab/canarylab/harness/kube"
 )
 
 // Name is what CLUSTER= calls this provider.
@@ -53,8 +38,8 @@ type Provider struct {
 	Home string
 	// Engine is docker, podman or nerdctl. Empty means the first that answers.
 	Engine string
-	// NodeImage is the node image to use, as a reference that the engine has or can pull. Empty means kind's own where that can
-	// be had, and otherwise one that is built.
+	// NodeImage is the node image to use, as a reference that the engine has or can pull. Empty means kind's
+	// own where that can be had, and otherwise one that is built.
 	NodeImage string
 	// Store builds what a node image is made of.
 	Store images.NodeStore
@@ -67,23 +52,8 @@ var _ cluster.Provider = (*Provider)(nil)
 // Name implements cluster.Provider.
 func (p *Provider) Name() string { return Name }
 
-// meta is what is remembered of a cluster.
-type meta struct {
-	Schema int `json:"schema"`
-	// Engine runs its containers.
-	Engine engine `json:"engine"`
-	// NodeImage is what its node was made of, Own tells that it was built here, and Why says why it was taken.
-	NodeImage string `json:"nodeImage"`
-	Own       bool   `json:"own"`
-	Why       string `json:"why"`
-	// Container is the node's, which tells a cluster from another of the same name that somebody made later.
-	Container string `json:"container"`
-	// Images are the references and digests that the node has.
-	Images map[string]string `json:"images,omitempty"`
-}
-
-// dir is the folder of one cluster.
-func (p *Provider) dir(name string) string { return filepath.Join(p.Home, "kind", name) }
+// Traits implements cluster.Provider.
+func (p *Provider) Traits() cluster.Traits { return cluster.Traits{NeedsImages: true} }
 
 // engine is the one to make new clusters with.
 func (p *Provider) engine(ctx context.Context) (engine, error) {
@@ -103,7 +73,8 @@ func (p *Provider) Check(ctx context.Context) error {
 		return nil
 	}
 	if _, _, err := Engine(ctx); err != nil {
-		return fmt.Errorf("a kind cluster needs Docker, podman or nerdctl: %w; start a daemon, or use CLUSTER=embedded, which needs none", err)
+		return fmt.Errorf("a kind cluster needs Docker, podman or nerdctl: %w; start a daemon, or use "+
+			"CLUSTER=embedded, which needs none", err)
 	}
 	return nil
 }
@@ -116,171 +87,6 @@ func (p *Provider) Prepare(ctx context.Context) error {
 	}
 	_, err = p.nodeImage(ctx, e, nil)
 	return err
-}
-
-// Up implements cluster.Provider.
-func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cluster.Cluster, err error) {
-	if err := cluster.CheckName(name); err != nil {
-		return nil, err
-	}
-	e, err := p.engine(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Dir(p.dir(name)), 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder for clusters: %w", err)
-	}
-	unlock, err := p.lock(ctx, name, o.Progress)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	switch c, err := p.find(ctx, name); {
-	case err == nil:
-		return c, nil
-	case !errors.Is(err, cluster.ErrNotFound):
-		return nil, err
-	}
-	// What is there of that name is dead, or half made, maybe by another engine.
-	old, err := p.readMeta(name)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	if old.Engine == "" {
-		old.Engine = e
-	}
-	if err := p.remove(ctx, old, name); err != nil {
-		return nil, err
-	}
-	image, err := p.nodeImage(ctx, e, o.Progress)
-	if err != nil {
-		return nil, err
-	}
-	// That may have taken minutes. From here on, what is found under this name was made here.
-	if container, err := p.container(ctx, e, name); err != nil || container != "" {
-		return nil, errors.Join(err, p.foreign(container, name))
-	}
-	m := meta{Schema: schema, Engine: e, NodeImage: image.ref, Own: image.own, Why: image.why}
-	if err := p.writeMeta(name, m); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err == nil || p.Retain && ctx.Err() == nil {
-			return
-		}
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		err = errors.Join(err, p.remove(undo, m, name))
-	}()
-	if err := p.create(ctx, e, name, image, o.Progress); err != nil {
-		if p.Retain && ctx.Err() == nil {
-			err = fmt.Errorf("%w\nthe node was kept: canarylab logs shows what it logged, canarylab down --name %s removes it", err, name)
-		}
-		return nil, err
-	}
-	if m.Container, err = p.container(ctx, e, name); err != nil {
-		return nil, err
-	}
-	if err := p.writeMeta(name, m); err != nil {
-		return nil, err
-	}
-	return p.open(name, m)
-}
-
-// create has kind make the cluster. When ctx ends, so does it, and nothing is left.
-func (p *Provider) create(ctx context.Context, e engine, name string, image nodeImage, progress cluster.Progress) error {
-	v1, err := e.cgroupV1(ctx)
-	if err != nil {
-		return err
-	}
-	// Whoever removes the network waits for those that are about to use it.
-	release, err := p.useNetwork(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	log := &logger{progress: progress}
-	k := e.provider(log)
-	made := make(chan error, 1)
-	go func() {
-		made <- k.Create(prefix+name,
-			kindcluster.CreateWithV1Alpha4Config(config(image, v1)),
-			kindcluster.CreateWithNodeImage(image.ref),
-			kindcluster.CreateWithKubeconfigPath(filepath.Join(p.dir(name), kubeconfigFile)),
-			kindcluster.CreateWithRetain(true), // whether it stays is decided above
-		)
-	}()
-	select {
-	case err = <-made:
-	case <-ctx.Done():
-		// kind can't be told to stop. Without its node it ends by itself.
-		for again := true; again; {
-			_ = k.Delete(prefix+name, filepath.Join(p.dir(name), kubeconfigFile))
-			select {
-			case <-made:
-				again = false
-			case <-time.After(deleteAgain):
-			}
-		}
-		err = ctx.Err()
-	}
-	log.end(err)
-	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("kind: %w%s", err, output(err))
-	}
-	return err
-}
-
-// outputLines of a command that failed go into the error about it.
-const outputLines = 12
-
-// output is what the command printed that kind's error is about.
-func output(err error) string {
-	run := kindexec.RunErrorForError(err)
-	if run == nil {
-		return ""
-	}
-	lines := strings.Split(strings.TrimSpace(string(run.Output)), "\n")
-	text := strings.Join(lines[max(0, len(lines)-outputLines):], "\n")
-	if text == "" {
-		return ""
-	}
-	return "; it ended with:\n" + text
-}
-
-// config is the cluster's. What differs from kind's defaults is what makes it the same cluster as the embedded one.
-func config(image nodeImage, cgroupV1 bool) *v1alpha4.Cluster {
-	kubelet := []string{
-		"kind: KubeletConfiguration",
-		"kubeAPIQPS: 200", "kubeAPIBurst: 400", "eventRecordQPS: 0", "serializeImagePulls: false", "syncFrequency: 2s",
-		"containerLogMaxSize: 1Gi", "containerLogMaxFiles: 2", // rotation would cut a log that is being followed
-	}
-	if cgroupV1 {
-		kubelet = append(kubelet, "failCgroupV1: false")
-	}
-	if image.own {
-		// It has no systemd. Its init writes the file with the name server that pods get.
-		kubelet = append(kubelet, "cgroupDriver: cgroupfs", "resolvConf: /kind/resolv.conf")
-	}
-	c := &v1alpha4.Cluster{
-		Nodes: []v1alpha4.Node{{Role: v1alpha4.ControlPlaneRole, Image: image.ref}},
-		Networking: v1alpha4.Networking{
-			APIServerAddress: "127.0.0.1",
-			KubeProxyMode:    v1alpha4.NFTablesProxyMode,
-			// Our own node brings its network along; kind's image needs kind's.
-			DisableDefaultCNI: image.own,
-		},
-		KubeadmConfigPatches: []string{
-			strings.Join(kubelet, "\n"),
-			// The default of a second is for thousands of Services.
-			"kind: KubeProxyConfiguration\nnftables:\n  minSyncPeriod: 20ms",
-		},
-	}
-	v1alpha4.SetDefaultsCluster(c)
-	if image.own {
-		c.KubeadmConfigPatches = append(c.KubeadmConfigPatches, "kind: InitConfiguration\npatches:\n  directory: "+images.NodePatches)
-	}
-	return c
 }
 
 // Open implements cluster.Provider.
@@ -301,7 +107,8 @@ func (p *Provider) find(ctx context.Context, name string) (*Cluster, error) {
 		return nil, err
 	}
 	if m.Schema != schema {
-		return nil, fmt.Errorf("kind cluster %q was made by another version of canarylab: run canarylab down --cluster kind --name %s and try again", name, name)
+		return nil, fmt.Errorf("kind cluster %q was made by another version of canarylab: run canarylab down "+
+			"--cluster kind --name %s and try again", name, name)
 	}
 	container, err := p.container(ctx, m.Engine, name)
 	if err != nil {
@@ -325,9 +132,6 @@ func (p *Provider) find(ctx context.Context, name string) (*Cluster, error) {
 	return c, nil
 }
 
-// kubeconfigFile is the kubeconfig's in a cluster's folder.
-const kubeconfigFile = "kubeconfig"
-
 func (p *Provider) open(name string, m meta) (*Cluster, error) {
 	file := filepath.Join(p.dir(name), kubeconfigFile)
 	config, err := clientcmd.BuildConfigFromFlags("", file)
@@ -339,7 +143,8 @@ func (p *Provider) open(name string, m meta) (*Cluster, error) {
 
 // container is the id of the node's container; empty if there is none.
 func (p *Provider) container(ctx context.Context, e engine, name string) (string, error) {
-	out, err := e.output(ctx, "ps", "--all", "--no-trunc", "--quiet", "--filter", "label=io.x-k8s.kind.cluster="+prefix+name)
+	out, err := e.output(ctx, "ps", "--all", "--no-trunc", "--quiet", "--filter",
+		"label=io.x-k8s.kind.cluster="+prefix+name)
 	if err != nil {
 		return "", fmt.Errorf("look for the node of cluster %q: %w", name, err)
 	}
@@ -350,10 +155,12 @@ func (p *Provider) container(ctx context.Context, e engine, name string) (string
 	return strings.Join(ids, ""), nil
 }
 
-// Down implements cluster.Provider. A node image stays: it takes minutes to make. The state of a kind cluster can't be kept.
+// Down implements cluster.Provider. A node image stays: it takes minutes to make. The state of a kind cluster
+// can't be kept.
 func (p *Provider) Down(ctx context.Context, name string, keepState bool) error {
 	if keepState {
-		return errors.New("the state of a kind cluster can't be kept: its node is a container with addresses of its own; leave --keep-state out")
+		return errors.New("the state of a kind cluster can't be kept: its node is a container with addresses of its " +
+			"own; leave --keep-state out")
 	}
 	if cluster.CheckName(name) != nil {
 		return fmt.Errorf("cluster name %q: %w", name, cluster.ErrNotFound)
@@ -387,11 +194,12 @@ func (p *Provider) foreign(container, name string) error {
 	if container == "" {
 		return nil
 	}
-	return fmt.Errorf("there is a kind cluster %q that was not made from here (%s): kind delete cluster --name %s removes it, or use another --name", prefix+name, p.Home, prefix+name)
+	return fmt.Errorf("there is a kind cluster %q that was not made from here (%s): kind delete cluster --name %s "+
+		"removes it, or use another --name", prefix+name, p.Home, prefix+name)
 }
 
-// remove deletes the node, its volumes, the network if nobody uses it any more, and the cluster's folder. A node that is another than m
-// knows is somebody else's, and stays. The caller holds the cluster's lock.
+// remove deletes the node, its volumes, the network if nobody uses it any more, and the cluster's folder. A
+// node that is another than m knows is somebody else's, and stays. The caller holds the cluster's lock.
 func (p *Provider) remove(ctx context.Context, m meta, name string) error {
 	e := m.Engine
 	container, err := p.container(ctx, e, name)
@@ -420,50 +228,6 @@ func (p *Provider) remove(ctx context.Context, m meta, name string) error {
 	return nil
 }
 
-// networkLock is the file whose lock is held, shared, by those who are about to put a node into the network.
-func (p *Provider) networkLock() string { return filepath.Join(p.Home, "kind", ".network.lock") }
-
-// setNetwork tells kind which network to use, which goes by the environment only.
-var setNetwork = sync.OnceValue(func() error {
-	return errors.Join(os.Setenv("KIND_EXPERIMENTAL_DOCKER_NETWORK", network), os.Setenv("KIND_EXPERIMENTAL_PODMAN_NETWORK", network))
-})
-
-// useNetwork keeps the network from being removed until release is called.
-func (p *Provider) useNetwork(ctx context.Context) (release func(), err error) {
-	if err := setNetwork(); err != nil {
-		return nil, err
-	}
-	return filelock.Share(ctx, p.networkLock())
-}
-
-// dropNetwork removes the network unless a node is in it or about to be. With nerdctl there is none of the lab's own: kind knows but one
-// there, which may be the user's.
-func (p *Provider) dropNetwork(ctx context.Context, e engine) error {
-	if e == nerdctl {
-		return nil
-	}
-	release, free, err := filelock.Try(p.networkLock())
-	if err != nil || !free {
-		return err // whoever uses it removes it
-	}
-	defer release()
-	out, err := e.output(ctx, "network", "ls", "--format", "{{.Name}}")
-	if err != nil {
-		return err
-	}
-	if !slices.Contains(strings.Fields(out), network) {
-		return nil
-	}
-	out, err = e.output(ctx, "ps", "--all", "--quiet", "--filter", "network="+network)
-	if err != nil || strings.TrimSpace(out) != "" {
-		return err
-	}
-	if _, err := e.output(ctx, "network", "rm", network); err != nil {
-		return fmt.Errorf("remove the network of the lab's clusters: %w", err)
-	}
-	return nil
-}
-
 // List implements cluster.Provider.
 func (p *Provider) List(ctx context.Context) ([]cluster.Info, error) {
 	entries, err := os.ReadDir(filepath.Join(p.Home, "kind"))
@@ -481,7 +245,8 @@ func (p *Provider) List(ctx context.Context) ([]cluster.Info, error) {
 		case err == nil:
 			info.State, info.Kubeconfig = "running", c.Kubeconfig()
 			info.PID, _ = c.meta.Engine.pid(ctx, c.meta.Container) // it ran a moment ago
-			info.Detail = fmt.Sprintf("%s container %s%s-control-plane of %s", c.meta.Engine, prefix, e.Name(), c.meta.NodeImage)
+			info.Detail = fmt.Sprintf("%s container %s%s-control-plane of %s", c.meta.Engine, prefix, e.Name(),
+				c.meta.NodeImage)
 		case errors.Is(err, cluster.ErrNotFound):
 			info.Detail = err.Error() + "; up makes it anew, down removes what is left"
 		default:
@@ -490,138 +255,6 @@ func (p *Provider) List(ctx context.Context) ([]cluster.Info, error) {
 		infos = append(infos, info)
 	}
 	return infos, nil
-}
-
-// lock keeps two canarylabs from changing one cluster at once. The second waits.
-func (p *Provider) lock(ctx context.Context, name string, progress cluster.Progress) (func(), error) {
-	return filelock.Lock(ctx, filepath.Join(p.Home, "kind", "."+name+".lock"), fmt.Sprintf("it is changing cluster %q", name), progress)
-}
-
-func (p *Provider) metaFile(name string) string { return filepath.Join(p.dir(name), "meta.json") }
-
-func (p *Provider) readMeta(name string) (meta, error) {
-	var m meta
-	return m, cluster.ReadState(p.metaFile(name), &m)
-}
-
-func (p *Provider) writeMeta(name string, m meta) error {
-	return cluster.WriteState(p.metaFile(name), m)
-}
-
-// A Cluster is a running kind cluster of one node.
-type Cluster struct {
-	provider *Provider
-	name     string
-	meta     meta
-	config   *rest.Config
-	reused   bool
-}
-
-var (
-	_ cluster.Cluster = (*Cluster)(nil)
-	_ cluster.Logger  = (*Cluster)(nil)
-)
-
-// Name implements cluster.Cluster.
-func (c *Cluster) Name() string { return c.name }
-
-// Provider implements cluster.Cluster.
-func (c *Cluster) Provider() string { return Name }
-
-// Config implements cluster.Cluster.
-func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.config) }
-
-// Kubeconfig implements cluster.Cluster. It is a file of the cluster's own: the user's is never touched.
-func (c *Cluster) Kubeconfig() string { return filepath.Join(c.provider.dir(c.name), kubeconfigFile) }
-
-// Reused implements cluster.Cluster.
-func (c *Cluster) Reused() bool { return c.reused }
-
-// Reference implements cluster.Cluster.
-func (c *Cluster) Reference(image string) string { return image }
-
-// About implements cluster.Cluster.
-func (c *Cluster) About() []string {
-	about := []string{
-		fmt.Sprintf("The node is a %s container of %s: %s.", c.meta.Engine, c.meta.NodeImage, c.meta.Why),
-		"CoreDNS runs as pods; on an embedded cluster it is a process of the node.",
-	}
-	if !c.meta.Own {
-		about = append(about, "Pods are connected by kind's own network plugin, and can reach what the container can.")
-	}
-	return about
-}
-
-// Ready implements cluster.Cluster: the node takes pods, and names can be looked up.
-func (c *Cluster) Ready(ctx context.Context) error {
-	k, err := kube.New(c.Config())
-	if err != nil {
-		return err
-	}
-	if err := k.WaitNodes(ctx); err != nil {
-		return fmt.Errorf("%w; canarylab logs has the node's logs", err)
-	}
-	return k.WaitWorkloads(ctx, "kube-system")
-}
-
-// LoadImages implements cluster.Cluster. Images that the node has already are not loaded again.
-func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error {
-	want, err := images.Configs(set)
-	if err != nil {
-		return err
-	}
-	tags := map[name.Tag]v1.Image{}
-	for ref, digest := range want {
-		if c.meta.Images[ref] == digest {
-			continue
-		}
-		// A name without a registry, such as canarylab/x:dev, is stored as docker.io's, and kubelet asks for the same.
-		tag, err := name.NewTag(ref)
-		if err != nil {
-			return fmt.Errorf("the reference %q: %w", ref, err)
-		}
-		tags[tag] = set[ref]
-	}
-	if len(tags) == 0 {
-		return nil
-	}
-	node, err := c.node()
-	if err != nil {
-		return err
-	}
-	r, w := io.Pipe()
-	go func() { w.CloseWithError(tarball.MultiWrite(tags, w)) }()
-	stop := context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
-	defer stop()
-	err = nodeutils.LoadImageArchive(node, r)
-	r.CloseWithError(errors.New("the import ended"))
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		return fmt.Errorf("import images into the node: %w%s", err, output(err))
-	}
-	if c.meta.Images == nil {
-		c.meta.Images = map[string]string{}
-	}
-	maps.Copy(c.meta.Images, want) // others are there still
-	return c.provider.writeMeta(c.name, c.meta)
-}
-
-func (c *Cluster) node() (nodes.Node, error) {
-	all, err := c.meta.Engine.provider(&logger{}).ListInternalNodes(prefix + c.name)
-	if err != nil {
-		return nil, fmt.Errorf("find the node of cluster %q: %w", c.name, err)
-	}
-	if len(all) != 1 {
-		return nil, fmt.Errorf("cluster %q has %d nodes, want 1", c.name, len(all))
-	}
-	return all[0], nil
-}
-
-// Logs implements cluster.Logger: what kind exports.
-func (c *Cluster) Logs(ctx context.Context, dir string) error {
-	return c.provider.Logs(ctx, c.name, dir)
 }
 
 // Logs copies what the node of a cluster logged into dir, also of one that could not be brought up and was retained.

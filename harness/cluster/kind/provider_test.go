@@ -38,7 +38,8 @@ func patches(t *testing.T, c *v1alpha4.Cluster, kind string) map[string]any {
 	return all
 }
 
-// What the scenarios measure depends on these: without them a kind cluster is slower than an embedded one, and its logs are cut.
+// What the scenarios measure depends on these: without them a kind cluster is slower than an embedded one, and
+// its logs are cut.
 func TestAClusterIsLikeTheEmbeddedOne(t *testing.T) {
 	c := config(nodeImage{ref: "kindest/node:v1"}, false)
 	if len(c.Nodes) != 1 || c.Nodes[0].Role != v1alpha4.ControlPlaneRole || c.Nodes[0].Image != "kindest/node:v1" {
@@ -46,11 +47,13 @@ func TestAClusterIsLikeTheEmbeddedOne(t *testing.T) {
 	}
 	if c.Networking.APIServerAddress != "127.0.0.1" || c.Networking.KubeProxyMode != v1alpha4.NFTablesProxyMode ||
 		c.Networking.DisableDefaultCNI {
-		t.Errorf("got %+v, want the API on this machine alone, nftables, and kind's network for kind's image", c.Networking)
+		t.Errorf("got %+v, want the API on this machine alone, nftables, and kind's network for kind's image",
+			c.Networking)
 	}
 	kubelet := patches(t, c, "KubeletConfiguration")
 	for name, want := range map[string]any{
-		"kubeAPIQPS": 200.0, "kubeAPIBurst": 400.0, "eventRecordQPS": 0.0, "serializeImagePulls": false, "syncFrequency": "2s",
+		"kubeAPIQPS": 200.0, "kubeAPIBurst": 400.0, "eventRecordQPS": 0.0, "serializeImagePulls": false,
+		"syncFrequency":       "2s",
 		"containerLogMaxSize": "1Gi", "containerLogMaxFiles": 2.0,
 	} {
 		if got := kubelet[name]; got != want {
@@ -69,7 +72,8 @@ func TestAClusterIsLikeTheEmbeddedOne(t *testing.T) {
 }
 
 func TestANodeOnOldCgroupsMayStart(t *testing.T) {
-	if got, set := patches(t, config(nodeImage{ref: "x"}, true), "KubeletConfiguration")["failCgroupV1"]; !set || got != false {
+	if got, set := patches(t, config(nodeImage{ref: "x"}, true), "KubeletConfiguration")["failCgroupV1"]; !set ||
+		got != false {
 		t.Errorf("got failCgroupV1 %v, want false: kubelet would end", got)
 	}
 }
@@ -89,7 +93,8 @@ func TestANodeOfOurOwnHasItsOwnNetwork(t *testing.T) {
 	}
 }
 
-const kubeconfig = `{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: c, user: u}}],
+const kubeconfig = `{apiVersion: v1, kind: Config, current-context: c,
+contexts: [{name: c, context: {cluster: c, user: u}}],
 clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}], users: [{name: u, user: {token: t}}]}`
 
 // newProvider has a home of its own, and a docker.
@@ -127,12 +132,14 @@ func TestOpenFindsWhatRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !c.Reused() || c.Name() != "lab" || c.Provider() != "kind" || c.Config().Host != "https://127.0.0.1:1" {
-		t.Errorf("got %s %s at %s, reused %v; want what was brought up before", c.Provider(), c.Name(), c.Config().Host, c.Reused())
+		t.Errorf("got %s %s at %s, reused %v; want what was brought up before", c.Provider(), c.Name(), c.Config().Host,
+			c.Reused())
 	}
 	if want := filepath.Join(p.Home, "kind", "lab", "kubeconfig"); c.Kubeconfig() != want {
 		t.Errorf("got kubeconfig %s, want %s: the user's is never touched", c.Kubeconfig(), want)
 	}
-	if about := strings.Join(c.About(), " "); !strings.Contains(about, "docker container of kindest/node:v1: kind's own.") ||
+	if about := strings.Join(c.About(), " "); !strings.Contains(about,
+		"docker container of kindest/node:v1: kind's own.") ||
 		!strings.Contains(about, "kind's own network plugin") {
 		t.Errorf("got %q, want the image, why, and whose network", about)
 	}
@@ -154,7 +161,10 @@ func TestOpenWithoutARunningCluster(t *testing.T) {
 			f.set("nodes", "c0ffee")
 			f.set("pid", "0")
 		}, "has stopped", false},
-		{"its container is gone", func(p *Provider, _ *fake) { p.remember(t, whole) }, "not brought up to its end", false},
+		{
+			"its container is gone", func(p *Provider, _ *fake) { p.remember(t, whole) }, "not brought up to its end",
+			false,
+		},
 		{"it is half made", func(p *Provider, f *fake) {
 			m := whole
 			m.Container = ""
@@ -199,7 +209,8 @@ func TestOpenWithoutARunningCluster(t *testing.T) {
 func TestNamesAreChecked(t *testing.T) {
 	p, f := newProvider(t)
 	for _, name := range []string{"", "-a", "a-", "A", "a_b", "a.b", "../a", "a b", strings.Repeat("a", 33)} {
-		if _, err := p.Up(t.Context(), name, cluster.Options{}); err == nil || !strings.Contains(err.Error(), "lower-case letters") {
+		if _, err := p.Up(t.Context(), name, cluster.Options{}); err == nil ||
+			!strings.Contains(err.Error(), "lower-case letters") {
 			t.Errorf("Up %q: got %v, want an error that says which names there are", name, err)
 		}
 		if _, err := p.Open(t.Context(), name); !errors.Is(err, cluster.ErrNotFound) {
@@ -280,7 +291,8 @@ func TestDownThatFailsRemembersTheCluster(t *testing.T) {
 	p.remember(t, whole)
 	f.program("docker", `"ps "*label=*) echo c0ffee;;
 "rm "*) echo "device or resource busy" >&2; exit 1;;`)
-	want := `remove the node of cluster "lab": docker rm --force --volumes c0ffee: exit status 1: device or resource busy`
+	want := `remove the node of cluster "lab": docker rm --force --volumes c0ffee: exit status 1: ` +
+		"device or resource busy"
 	if err := p.Down(t.Context(), "lab", false); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want what docker said, and about what", err)
 	}
@@ -341,7 +353,8 @@ func TestUpRemovesADeadClusterByItsOwnEngine(t *testing.T) {
 	f.program("podman", `"ps "*label=*) echo c0ffee;;
 "inspect "*) echo 0;;
 "rm "*) echo; exit 1;;`)
-	if _, err := p.Up(t.Context(), "lab", cluster.Options{}); err == nil || !strings.Contains(err.Error(), "podman rm --force --volumes c0ffee") {
+	if _, err := p.Up(t.Context(), "lab", cluster.Options{}); err == nil ||
+		!strings.Contains(err.Error(), "podman rm --force --volumes c0ffee") {
 		t.Errorf("got %v, want podman's refusal to remove the old node", err)
 	}
 	if !exists(p.metaFile("lab")) {
@@ -454,7 +467,8 @@ func TestList(t *testing.T) {
 	}
 	broken := func(what, want string) {
 		t.Helper()
-		if got := info(); got.State != "broken" || got.Kubeconfig != "" || got.PID != 0 || !strings.Contains(got.Detail, want) ||
+		if got := info(); got.State != "broken" || got.Kubeconfig != "" || got.PID != 0 ||
+			!strings.Contains(got.Detail, want) ||
 			!strings.Contains(got.Detail, "down removes") {
 			t.Errorf("%s: got %+v, want it broken, with %q and what to do", what, got, want)
 		}
@@ -532,7 +546,8 @@ func TestImagesThatAreThereAreNotLoadedAgain(t *testing.T) {
 	}
 	// Another image of that name is: here it fails, for there is no node.
 	f.program("docker", `*) echo "no such thing" >&2; exit 1;;`)
-	if err := c.LoadImages(t.Context(), randomImages(t, "canarylab/loadgen:dev")); err == nil || len(f.calls()) == before {
+	if err := c.LoadImages(t.Context(), randomImages(t, "canarylab/loadgen:dev")); err == nil ||
+		len(f.calls()) == before {
 		t.Errorf("got calls %q (%v), want the node asked for and an error", f.calls()[before:], err)
 	}
 }
@@ -548,7 +563,8 @@ func TestFurtherImagesAreRememberedBesideTheOthers(t *testing.T) {
 	}
 	f.program("docker", `"ps "*) echo canarylab-lab-control-plane;;
 *"kind.role"*) echo control-plane;;
-*"containerd config dump") echo 'version = 3'; echo '[plugins."io.containerd.cri.v1.images"]'; echo 'snapshotter = "overlayfs"';;
+*"containerd config dump") echo 'version = 3'; echo '[plugins."io.containerd.cri.v1.images"]'
+  echo 'snapshotter = "overlayfs"';;
 *" images import "*) /bin/cat >/dev/null;;`)
 	usual, further := randomImages(t, "canarylab/loadgen:dev"), randomImages(t, "canarylab/prometheus:dev")
 	if err := errors.Join(c.LoadImages(t.Context(), usual), c.LoadImages(t.Context(), further)); err != nil {

@@ -1,5 +1,5 @@
-// Package nodeconf has the configuration that every node of the lab's own needs, whatever it is started in: containerd's
-// and the CNI plugins'.
+// Package nodeconf has the configuration that every node of the lab's own needs, whatever it is started in:
+// containerd's and the CNI plugins'.
 package nodeconf
 
 import (
@@ -36,7 +36,8 @@ func (c Containerd) TOML() []byte {
 	p("state = %q", filepath.Dir(Socket))
 	// What the lab does not use, or what probes the host at start.
 	p("disabled_plugins = [%q, %q, %q, %q, %q, %q]",
-		"io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs",
+		"io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
+		"io.containerd.snapshotter.v1.zfs",
 		"io.containerd.snapshotter.v1.blockfile", "io.containerd.snapshotter.v1.erofs", "io.containerd.nri.v1.nri")
 	p("[grpc]")
 	p("address = %q", Socket)
@@ -62,8 +63,8 @@ func (c Containerd) TOML() []byte {
 	return []byte(b.String())
 }
 
-// Pods is the CNI configuration of the pods' network: a pair of interfaces for each pod, and no way out of the node. The name
-// of its file is CNIFile.
+// Pods is the CNI configuration of the pods' network: a pair of interfaces for each pod, and no way out of the
+// node. The name of its file is CNIFile.
 func Pods() []byte {
 	raw, err := json.MarshalIndent(map[string]any{
 		"cniVersion": "1.0.0", "name": "pods",

@@ -37,7 +37,9 @@ func parse(t *testing.T, c Containerd) map[string]any {
 func TestContainerdConfiguration(t *testing.T) {
 	// A path that has to be quoted, as a user's home may have it.
 	odd := `/home/a "b"\c/bin`
-	c := Containerd{Root: "/var/lib/containerd", Bin: odd, CNI: "/etc/cni/net.d", Sandbox: "docker.io/canarylab/pause:dev"}
+	c := Containerd{
+		Root: "/var/lib/containerd", Bin: odd, CNI: "/etc/cni/net.d", Sandbox: "docker.io/canarylab/pause:dev",
+	}
 	table := parse(t, c)
 	const runtime, images = "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images"
 	for _, tc := range []struct {
@@ -78,7 +80,9 @@ func TestContainerdConfiguration(t *testing.T) {
 
 func TestContainerdConfigurationWithRegistries(t *testing.T) {
 	table := parse(t, Containerd{Root: "/r", Bin: "/b", CNI: "/c", Sandbox: "s", Registries: "/etc/containerd/certs.d"})
-	if got := at(t, table, "plugins", "io.containerd.cri.v1.images", "registry", "config_path"); got != "/etc/containerd/certs.d" {
+	if got := at(
+		t, table, "plugins", "io.containerd.cri.v1.images", "registry", "config_path",
+	); got != "/etc/containerd/certs.d" {
 		t.Errorf("got registries in %v, want /etc/containerd/certs.d", got)
 	}
 	// The table must not swallow what is said after it.

@@ -12,8 +12,9 @@ import (
 	"github.com/canarylab/canarylab/harness/lab"
 )
 
-// Memory is the physical memory, in bytes, of every process of a running cluster: proportional set sizes, in which a page that several
-// processes share counts once (Pss in https://docs.kernel.org/filesystems/proc.html). It is what Down gives back.
+// Memory is the physical memory, in bytes, of every process of a running cluster: proportional set sizes, in
+// which a page that several processes share counts once (Pss in https://docs.kernel.org/filesystems/proc.html).
+// It is what Down gives back.
 func Memory(t testing.TB, o lab.Options) uint64 {
 	t.Helper()
 	infos, err := lab.List(t.Context(), o)
@@ -33,8 +34,8 @@ func Memory(t testing.TB, o lab.Options) uint64 {
 	return 0
 }
 
-// memoryBelow is the memory of a process and of all that descend from it. What its parent left behind, the first process of a PID
-// namespace adopts, so that none of a node's is missing.
+// memoryBelow is the memory of a process and of all that descend from it. The first process of a PID namespace
+// adopts those whose parent ended, so that none of a node's is missing.
 func memoryBelow(pid int) (uint64, error) {
 	all, err := procfs.AllProcs()
 	if err != nil {

@@ -12,8 +12,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/lab"
-	"github.com/canarylab/canarylab/harness/live"
-	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/harness/lab/labrun"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/render"
@@ -63,21 +62,17 @@ func (o *Opener) Try(ctx context.Context) (*lab.Lab, error) {
 // Opened tells whether the lab is open.
 func (o *Opener) Opened() bool { return o.lab != nil }
 
-// Play plays s in the lab once, and leaves its folder with the other runs', with the report in every format. Of the options, those that say where the
-// run is kept are set here, and so is its progress where there is none.
-func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (*reports.Report, error) {
+// Play plays s in the lab once, and leaves its folder with the other runs', with the report in every format.
+// Play prints the progress where options have none.
+func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, options harness.Options) (
+	*reports.Report, error,
+) {
 	t.Helper()
 	l := o.Open(ctx, t)
-	setup, err := l.Setup(ctx)
+	out, err := lab.Runs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := lab.Source()
-	if err != nil {
-		t.Fatal(err)
-	}
-	options.ID, options.Setup, options.BringUp = loadgen.RunID(), setup, l.BringUp()
-	options.Dir = harness.RunDir(filepath.Join(source, "reports", "out"), s.Name, options.ID, time.Now())
 	if options.Progress == nil {
 		options.Progress = Steps{}
 	}
@@ -86,20 +81,17 @@ func (o *Opener) Play(ctx context.Context, t testing.TB, s harness.Scenario, opt
 		t.Fatal(err)
 	}
 	defer release()
-	t.Logf("report: file://%s", filepath.Join(options.Dir, html.File))
-	env, disconnect := live.New(live.Cluster{
-		Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide,
-	})
-	defer disconnect()
-	rep, err := harness.Run(ctx, env, s, options)
-	if rep != nil {
-		b, unread := os.ReadFile(filepath.Join(options.Dir, reports.ReportFile))
-		_, _, unrendered := render.All(options.Dir)
-		if err := errors.Join(unread, unrendered); err != nil {
-			t.Error(err)
-		} else if err := schema.Check(b); err != nil {
-			t.Error(err)
-		}
+	rep, dir, err := labrun.Play(ctx, l, s, out, options)
+	if rep == nil {
+		return nil, err
+	}
+	t.Logf("report: file://%s", filepath.Join(dir, html.File))
+	b, unread := os.ReadFile(filepath.Join(dir, reports.ReportFile))
+	_, _, unrendered := render.All(dir)
+	if err := errors.Join(unread, unrendered); err != nil {
+		t.Error(err)
+	} else if err := schema.Check(b); err != nil {
+		t.Error(err)
 	}
 	return rep, err
 }
@@ -128,7 +120,7 @@ func (o *Opener) Close() error {
 // Steps prints progress to the standard error: a line for each step that ended.
 type Steps struct{}
 
-// Step implements cluster.Progress.
+// Step implements progress.Progress.
 func (Steps) Step(name string) func(error) {
 	start := time.Now()
 	return func(err error) {
@@ -146,7 +138,8 @@ func Passed(t testing.TB, rep *reports.Report) {
 	if rep.Outcome == reports.Pass {
 		return
 	}
-	t.Errorf("got %s, want %s: %q, %+v, unexplained %+v", rep.Outcome, reports.Pass, rep.Books.Problems, rep.Books.Troubles, rep.Books.Unexplained)
+	t.Errorf("got %s, want %s: %q, %+v, unexplained %+v", rep.Outcome, reports.Pass, rep.Books.Problems,
+		rep.Books.Troubles, rep.Books.Unexplained)
 	for _, p := range rep.Phases {
 		for _, v := range p.Verdicts {
 			if v.Outcome != reports.Pass {

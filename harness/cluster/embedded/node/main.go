@@ -1,6 +1,6 @@
-// Command node is every Kubernetes program that a cluster of the lab's own runs, in one multi-call binary: the name it is
-// called by picks the program. One binary links the packages that the eight programs share once, which saves
-// minutes of build time and about 400 MB of disk against seven binaries.
+// Command node is every Kubernetes program that a cluster of the lab's own runs, in one multi-call binary: the
+// name it is called by picks the program. One binary links the packages that the eight programs share once,
+// which saves minutes of build time and about 400 MB of disk against seven binaries.
 package main
 
 import (
@@ -43,7 +43,12 @@ func main() {
 	case "kubectl":
 		os.Exit(cli.Run(kubectl.NewDefaultKubectlCommand()))
 	default:
-		fmt.Fprintf(os.Stderr, "node: called as %q; link it as etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kube-proxy, kubelet, kubeadm or kubectl\n", name)
+		fmt.Fprintf(
+			os.Stderr,
+			"node: called as %q; link it as etcd, kube-apiserver, kube-controller-manager, kube-scheduler, "+
+				"kube-proxy, kubelet, kubeadm or kubectl\n",
+			name,
+		)
 		os.Exit(64)
 	}
 }

@@ -13,9 +13,9 @@ import (
 
 const cgroupRoot = "/sys/fs/cgroup"
 
-// The weight of a cluster's pods beside everything else on the machine, 8 times the default, for cgroup v1 (cpu.shares) and v2
-// (cpu.weight). A group without one counts as much as a single thread outside of all groups: a compiler that runs beside a scenario then
-// has the load agent wait for a processor half of its time.
+// The weight of a cluster's pods beside everything else on the machine, 8 times the default, for cgroup v1
+// (cpu.shares) and v2 (cpu.weight). A group without one counts as much as a single thread outside of all
+// groups: a compiler that runs beside a scenario then has the load agent wait for a processor half of its time.
 const podShares, podWeight = "8192", "800"
 
 // makeCgroups makes the folder below which kubelet keeps the cluster's pods, in every hierarchy of the host, so that
@@ -91,7 +91,8 @@ func makeCgroupV2(name string) error {
 		case "cpu", "cpuset", "memory", "pids", "hugetlb", "io":
 			file := filepath.Join(cgroupRoot, "cgroup.subtree_control")
 			if err := os.WriteFile(file, []byte("+"+c), 0o644); err != nil {
-				return fmt.Errorf("hand the %s controller to the cluster's cgroup (a container needs its own cgroup namespace with no process at its root): %w", c, err)
+				return fmt.Errorf("hand the %s controller to the cluster's cgroup (a container needs its own cgroup "+
+					"namespace with no process at its root): %w", c, err)
 			}
 			if c != "cpu" {
 				continue

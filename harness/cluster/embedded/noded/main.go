@@ -21,7 +21,8 @@ import (
 
 func main() {
 	if len(os.Args) != 2 || os.Getpid() != 1 {
-		fmt.Fprintln(os.Stderr, "noded: this program is started by canarylab, as PID 1 of a cluster's namespaces: run canarylab up")
+		fmt.Fprintln(os.Stderr,
+			"noded: this program is started by canarylab, as PID 1 of a cluster's namespaces: run canarylab up")
 		os.Exit(64)
 	}
 	for fd := nodespec.ListenerFD; fd <= nodespec.LockFD; fd++ {

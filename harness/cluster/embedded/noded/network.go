@@ -40,7 +40,8 @@ func makeNetwork(nodeIP string) error {
 		}
 	}
 	everywhere := &net.IPNet{IP: net.IPv4zero, Mask: net.CIDRMask(0, 32)}
-	if err := netlink.RouteAdd(&netlink.Route{LinkIndex: veth.Attrs().Index, Scope: netlink.SCOPE_LINK, Dst: everywhere}); err != nil {
+	route := &netlink.Route{LinkIndex: veth.Attrs().Index, Scope: netlink.SCOPE_LINK, Dst: everywhere}
+	if err := netlink.RouteAdd(route); err != nil {
 		return fmt.Errorf("add the node's default route: %w", err)
 	}
 	// Pods talk to each other through the node.

@@ -47,7 +47,8 @@ func makeRoot(spec nodespec.Spec) error {
 	}{
 		{"/dev", in("dev"), "", unix.MS_BIND | unix.MS_REC},
 		{"proc", in("proc"), "proc", unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC},
-		// A new sysfs shows the devices of the node's own network namespace. Read-only: kernel-wide knobs are the host's.
+		// A new sysfs shows the devices of the node's own network namespace. Read-only: kernel-wide knobs are
+		// the host's.
 		{"sysfs", in("sys"), "sysfs", unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_RDONLY},
 		{"/sys/fs/cgroup", in("sys/fs/cgroup"), "", unix.MS_BIND | unix.MS_REC},
 		{spec.Dir, in(spec.Dir), "", unix.MS_BIND},

@@ -44,7 +44,9 @@ type supervisor struct {
 }
 
 func newSupervisor(spec nodespec.Spec, events *eventWriter) *supervisor {
-	s := &supervisor{spec: spec, events: events, ready: map[string]chan struct{}{}, exits: map[int]chan unix.WaitStatus{}}
+	s := &supervisor{
+		spec: spec, events: events, ready: map[string]chan struct{}{}, exits: map[int]chan unix.WaitStatus{},
+	}
 	for _, p := range spec.Processes {
 		s.ready[p.Name] = make(chan struct{})
 	}

@@ -7,35 +7,34 @@ import (
 	"testing"
 
 	"github.com/canarylab/canarylab/harness"
-	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/lab/labtest"
 	"github.com/canarylab/canarylab/harness/mesh"
 )
 
-// TestScenariosAsGuest plays the catalogue on a cluster that is somebody else's: the same one, through a kubeconfig whose user has just
-// the rights that `canarylab rbac` prints. Each turn plays a third of the scenarios.
-func TestScenariosAsGuest(t *testing.T) {
+// TestScenariosOnABorrowedCluster plays the catalogue on a cluster that is somebody else's: the same one, through a
+// kubeconfig whose user has just the rights that `canarylab rbac` prints. Each turn plays a third of the scenarios.
+func TestScenariosOnABorrowedCluster(t *testing.T) {
 	ctx := t.Context()
 	host := theLab.Open(ctx, t)
-	if host.Cluster().Provider() == existing.Name {
-		t.Skip("the cluster under test is not ours: nobody can be invited to it")
+	if host.Borrowed() {
+		t.Skip("the cluster under test is not ours to lend")
 	}
-	options := lab.Options{Cluster: existing.Name, Existing: labtest.Guest(t, host)}
-	guest := labtest.Opener{Options: func() lab.Options { return options }}
+	options := labtest.Borrow(t, host)
+	borrowed := labtest.Opener{Options: func() lab.Options { return options }}
 	before := labtest.Namespaces(t, host.Kube())
 	for _, s := range labtest.Share(labtest.TheTurn(t), some(t)) {
 		t.Run(s.Name, func(t *testing.T) {
 			if s.OwnIstioOnly() {
-				t.Skip("it takes istiod away, and this one is the host's")
+				t.Skip("it takes istiod away, and this one is the owner's")
 			}
-			rep, err := guest.Steady(t.Context(), t, s, harness.Options{})
+			rep, err := borrowed.Steady(t.Context(), t, s, harness.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if rep.Setup.Provider != existing.Name {
-				t.Errorf("got a report of %s, want %s", rep.Setup.Provider, existing.Name)
+			if rep.Setup.Provider != options.Cluster {
+				t.Errorf("got a report of %s, want %s", rep.Setup.Provider, options.Cluster)
 			}
 			labtest.Passed(t, rep)
 		})
@@ -44,16 +43,16 @@ func TestScenariosAsGuest(t *testing.T) {
 		t.Error(err)
 	}
 	if after := labtest.Namespaces(t, host.Kube()); !slices.Equal(before, after) {
-		t.Errorf("the guest left namespaces: got %q, want %q", after, before)
+		t.Errorf("left on the borrowed cluster are namespaces: got %q, want %q", after, before)
 	}
 }
 
-// A cluster has two revisions of Istio, and the guest asks for the one that is not the default.
-func TestRevisionAsGuest(t *testing.T) {
+// A cluster has two revisions of Istio, and its borrower asks for the one that is not the default.
+func TestRevisionOfABorrowedCluster(t *testing.T) {
 	labtest.ByTurns(t, turnOfRevision)
 	ctx := t.Context()
 	host := theLab.Open(ctx, t)
-	if host.Cluster().Provider() == existing.Name {
+	if host.Borrowed() {
 		t.Skip("the cluster under test is not ours to put another Istio into")
 	}
 	const revision = "second"
@@ -79,12 +78,11 @@ func TestRevisionAsGuest(t *testing.T) {
 	}
 	settleAfter(ctx, t, host.Kube())
 
-	access := labtest.Guest(t, host)
-	guest := labtest.Opener{Options: func() lab.Options {
-		return lab.Options{Cluster: existing.Name, Existing: access, Istio: lab.Istio{Revision: revision}}
-	}}
+	second := labtest.Borrow(t, host)
+	second.Istio.Revision = revision
+	borrowed := labtest.Opener{Options: func() lab.Options { return second }}
 	var injected []string
-	rep, err := guest.Steady(ctx, t, quietStory(t), harness.Options{Progress: onStep{step: "phase 2 of 2", do: func() {
+	rep, err := borrowed.Steady(ctx, t, quietStory(t), harness.Options{Progress: onStep{step: "phase 2 of 2", do: func() {
 		pods, err := host.Kube().Pods(ctx, "undisturbed", "app=my-service")
 		if err != nil {
 			t.Error(err)
@@ -113,7 +111,7 @@ type onStep struct {
 	do   func()
 }
 
-// Step implements cluster.Progress.
+// Step implements progress.Progress.
 func (o onStep) Step(name string) func(error) {
 	if strings.Contains(name, o.step) {
 		o.do()

@@ -7,14 +7,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/canarylab/canarylab/harness/cluster/existing"
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/lab"
 )
 
 func TestClustersThatCantBeHad(t *testing.T) {
 	t.Setenv("CANARYLAB_HOME", t.TempDir())
 	t.Setenv("PATH", t.TempDir()) // no docker, podman or nerdctl, whatever this machine has
-	for kind, want := range map[string]error{"docker": lab.ErrUnknownCluster, "kind": lab.ErrUnavailable, "existing": existing.ErrUsage} {
+	for kind, want := range map[string]error{
+		"docker": cluster.ErrUsage, "kind": lab.ErrUnavailable, "existing": cluster.ErrUsage,
+	} {
 		if _, err := lab.Open(t.Context(), lab.Options{Cluster: kind}); !errors.Is(err, want) {
 			t.Errorf("Open %s: got %v, want %v", kind, err, want)
 		}

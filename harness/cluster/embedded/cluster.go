@@ -9,7 +9,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
 
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
@@ -40,7 +42,8 @@ func (c *Cluster) Ready(ctx context.Context) error {
 		return false, nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait until node %s is ready: %w; last seen: %s; its log is %s", hostname(c.name), err, last, c.layout.path("log", "kubelet.log"))
+		return fmt.Errorf("wait until node %s is ready: %w; last seen: %s; its log is %s", hostname(c.name), err, last,
+			c.layout.path("log", "kubelet.log"))
 	}
 	return nil
 }
@@ -51,4 +54,47 @@ func (c *Cluster) Logs(_ context.Context, dir string) error {
 		return fmt.Errorf("copy the logs of cluster %q: %w", c.name, err)
 	}
 	return nil
+}
+
+// A Cluster is a running embedded cluster.
+type Cluster struct {
+	provider *Provider
+	name     string
+	layout   layout
+	config   *rest.Config
+	reused   bool
+	resumed  bool      // continued from kept state
+	opened   time.Time // heartbeats from before are of the last run
+}
+
+var (
+	_ cluster.Cluster = (*Cluster)(nil)
+	_ cluster.Logger  = (*Cluster)(nil)
+)
+
+// Name implements cluster.Cluster.
+func (c *Cluster) Name() string { return c.name }
+
+// Provider implements cluster.Cluster.
+func (c *Cluster) Provider() string { return Name }
+
+// Config implements cluster.Cluster.
+func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.config) }
+
+// Kubeconfig implements cluster.Cluster.
+func (c *Cluster) Kubeconfig() string { return c.layout.kubeconfig() }
+
+// Reused implements cluster.Cluster.
+func (c *Cluster) Reused() bool { return c.reused }
+
+// Reference implements cluster.Cluster.
+func (c *Cluster) Reference(image string) string { return image }
+
+// About implements cluster.Cluster.
+func (c *Cluster) About() []string {
+	return []string{
+		"The node is made of namespaces of this machine. CoreDNS is a process of the node; on a kind cluster it " +
+			"runs as pods.",
+		"The node has no way out: nothing in it reaches anything but itself.",
+	}
 }

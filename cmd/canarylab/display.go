@@ -11,16 +11,16 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
-	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/progress"
 	"github.com/canarylab/canarylab/reports"
 )
 
 // stillEvery is how often a log file is told that a long step goes on.
 const stillEvery = 15 * time.Second
 
-// A progress shows steps on stderr: a line each when it has ended, and in between a live line on a terminal, or now and
+// A display shows steps on stderr: a line each when it has ended, and in between a live line on a terminal, or now and
 // then a word about what is going on where nobody watches live.
-type progress struct {
+type display struct {
 	began time.Time
 	out   io.Writer
 	bars  *mpb.Progress // nil where the output is no terminal
@@ -38,13 +38,13 @@ type openStep struct {
 }
 
 var (
-	_ cluster.Progress = (*progress)(nil)
-	_ cluster.Detailer = (*progress)(nil)
+	_ progress.Progress = (*display)(nil)
+	_ progress.Detailer = (*display)(nil)
 )
 
-// newProgress starts the display. Its Close must be called before anything else is written to the terminal.
-func newProgress(f *os.File) *progress {
-	p := &progress{began: time.Now(), out: f, stop: make(chan struct{}), open: map[string]*openStep{}}
+// newDisplay starts the display. Its Close must be called before anything else is written to the terminal.
+func newDisplay(f *os.File) *display {
+	p := &display{began: time.Now(), out: f, stop: make(chan struct{}), open: map[string]*openStep{}}
 	if isTerminal(f) {
 		p.width = liveWidth(f)
 		p.bars = mpb.New(mpb.WithOutput(f), mpb.WithRefreshRate(100*time.Millisecond))
@@ -55,8 +55,8 @@ func newProgress(f *os.File) *progress {
 	return p
 }
 
-// Step implements cluster.Progress.
-func (p *progress) Step(name string) func(error) {
+// Step implements progress.Progress.
+func (p *display) Step(name string) func(error) {
 	s := &openStep{began: time.Now()}
 	if p.bars != nil {
 		s.bar = p.bars.New(0, mpb.NopStyle(), mpb.BarRemoveOnComplete(), mpb.PrependDecorators(
@@ -82,8 +82,8 @@ func (p *progress) Step(name string) func(error) {
 	}
 }
 
-// Detail implements cluster.Detailer.
-func (p *progress) Detail(step, text string) {
+// Detail implements progress.Detailer.
+func (p *display) Detail(step, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s := p.open[step]; s != nil {
@@ -92,7 +92,7 @@ func (p *progress) Detail(step, text string) {
 }
 
 // Close ends the display. Steps that are still open vanish from the terminal.
-func (p *progress) Close() {
+func (p *display) Close() {
 	close(p.stop)
 	if p.bars == nil {
 		return
@@ -105,8 +105,8 @@ func (p *progress) Close() {
 	p.bars.Wait()
 }
 
-// liveWidth keeps a live line on one line of the terminal, beside the spinner. It is that of a usual terminal where the terminal
-// does not say how wide it is.
+// liveWidth keeps a live line on one line of the terminal, beside the spinner. It is that of a usual terminal
+// where the terminal does not say how wide it is.
 func liveWidth(f *os.File) int {
 	width, _, err := term.GetSize(int(f.Fd()))
 	if err != nil || width < 40 {
@@ -116,7 +116,7 @@ func liveWidth(f *os.File) int {
 }
 
 // live is a step's line while it lasts.
-func (p *progress) live(name string, s *openStep) string {
+func (p *display) live(name string, s *openStep) string {
 	p.mu.Lock()
 	detail := s.detail
 	p.mu.Unlock()
@@ -131,7 +131,7 @@ func (p *progress) live(name string, s *openStep) string {
 }
 
 // still tells a log file what takes so long.
-func (p *progress) still() {
+func (p *display) still() {
 	tick := time.NewTicker(stillEvery)
 	defer tick.Stop()
 	for {
@@ -155,6 +155,6 @@ func (p *progress) still() {
 }
 
 // Say prints one line among the steps.
-func (p *progress) Say(format string, args ...any) {
+func (p *display) Say(format string, args ...any) {
 	fmt.Fprintf(p.out, "          %s\n", reports.Printable(fmt.Sprintf(format, args...)))
 }

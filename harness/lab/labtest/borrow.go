@@ -13,89 +13,92 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/lab"
 )
 
-// The guest's own names.
-const (
-	// GuestNamespace has the guest's service account. It is the host's, and no business of the guest's.
-	GuestNamespace = "guests"
-	guest          = "guest"
-)
+// borrower is the name of the user, and of the namespace with the user's service account. The namespace is the
+// owner's, and no business of the borrower's.
+const borrower = "borrower"
 
 const (
-	// removedWithin bounds the removal of a guest. The namespace takes Kubernetes 5 s.
+	// removedWithin bounds the removal of a borrower. The namespace takes Kubernetes 5 s.
 	removedWithin = time.Minute
 	// knownWithin is several times kubelet's 10 s between two reports of a node's state (nodeStatusUpdateFrequency).
 	knownWithin = time.Minute
 )
 
-// Guest is Invite for a test: the guest leaves when it ends.
-func Guest(t testing.TB, host *lab.Lab) existing.Access {
+// Borrow is Lend for a test: the loan ends with it.
+func Borrow(t testing.TB, owner *lab.Lab) lab.Options {
 	t.Helper()
-	access, leave := Invite(t, host)
-	t.Cleanup(leave)
-	return access
+	o, end := Lend(t, owner)
+	t.Cleanup(end)
+	return o
 }
 
-// Invite makes a user of host's cluster that has just the rights that `canarylab rbac` prints, and says how that user gets in: through
-// a kubeconfig of its own. After leave there is no such user any more.
-func Invite(t testing.TB, host *lab.Lab) (access existing.Access, leave func()) {
+// Lend makes a user of owner's cluster that has just the rights that `canarylab rbac` prints, and returns the
+// options to open the cluster as that user: as a borrowed one, through a kubeconfig of its own. After end there
+// is no such user.
+func Lend(t testing.TB, owner *lab.Lab) (o lab.Options, end func()) {
 	t.Helper()
-	ctx, k := t.Context(), host.Kube()
+	ctx, k := t.Context(), owner.Kube()
 	must := func(err error) {
 		t.Helper()
 		if err != nil && !apierrors.IsAlreadyExists(err) {
 			t.Fatal(err)
 		}
 	}
-	leave = func() {
+	manifest, err := lab.RBAC("system:serviceaccount:" + borrower + ":" + borrower)
+	must(err)
+	end = func() {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removedWithin)
 		defer cancel()
-		roles := rbacv1.SchemeGroupVersion
-		err := k.Delete(ctx, kube.Ref{GroupVersionKind: roles.WithKind("ClusterRoleBinding"), Name: existing.Role},
-			kube.Ref{GroupVersionKind: roles.WithKind("ClusterRole"), Name: existing.Role})
-		if err := errors.Join(err, k.DeleteNamespace(ctx, GuestNamespace)); err != nil {
+		objects, err := kube.Objects(manifest)
+		for _, o := range objects {
+			err = errors.Join(err, k.Delete(ctx, kube.Ref{GroupVersionKind: o.GroupVersionKind(), Name: o.GetName()}))
+		}
+		if err := errors.Join(err, k.DeleteNamespace(ctx, borrower)); err != nil {
 			t.Error(err)
 		}
 	}
-	core := k.Kubernetes().CoreV1()
-	_, err := core.Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: GuestNamespace}}, metav1.CreateOptions{})
+	core, named := k.Kubernetes().CoreV1(), metav1.ObjectMeta{Name: borrower}
+	_, err = core.Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: named}, metav1.CreateOptions{})
 	must(err)
-	_, err = core.ServiceAccounts(GuestNamespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: guest}}, metav1.CreateOptions{})
-	must(err)
-	manifest, err := existing.RBAC("system:serviceaccount:" + GuestNamespace + ":" + guest)
+	_, err = core.ServiceAccounts(borrower).Create(ctx, &corev1.ServiceAccount{ObjectMeta: named},
+		metav1.CreateOptions{})
 	must(err)
 	_, err = k.Apply(ctx, manifest)
 	must(err)
 	hour := int64(3600)
-	token, err := core.ServiceAccounts(GuestNamespace).CreateToken(ctx, guest,
-		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &hour}}, metav1.CreateOptions{})
+	token, err := core.ServiceAccounts(borrower).CreateToken(ctx, borrower,
+		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
+			ExpirationSeconds: &hour,
+		}}, metav1.CreateOptions{})
 	must(err)
 	must(imagesKnown(ctx, k))
 
-	server := host.Cluster().Config()
+	server := owner.Cluster().Config()
 	config := clientcmdapi.NewConfig()
 	config.Clusters["theirs"] = &clientcmdapi.Cluster{Server: server.Host, CertificateAuthorityData: server.CAData}
-	config.AuthInfos[guest] = &clientcmdapi.AuthInfo{Token: token.Status.Token}
-	config.Contexts[guest] = &clientcmdapi.Context{Cluster: "theirs", AuthInfo: guest}
+	config.AuthInfos[borrower] = &clientcmdapi.AuthInfo{Token: token.Status.Token}
+	config.Contexts[borrower] = &clientcmdapi.Context{Cluster: "theirs", AuthInfo: borrower}
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	must(clientcmd.WriteToFile(*config, file))
-	return existing.Access{Kubeconfig: file, Context: guest, Confirmed: true}, leave
+	o = lab.Options{Cluster: "existing"}
+	o.Existing.Kubeconfig, o.Existing.Context, o.Existing.Confirmed = file, borrower, true
+	return o, end
 }
 
-// imagesKnown waits until the host's node tells that it has the lab's images: kubelet looks at them every now and then.
+// imagesKnown waits until the owner's node tells that it has the lab's images: kubelet looks at them every now
+// and then.
 func imagesKnown(ctx context.Context, k *kube.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, knownWithin)
 	defer cancel()
@@ -106,7 +109,9 @@ func imagesKnown(ctx context.Context, k *kube.Client) error {
 		}
 		for _, node := range nodes.Items {
 			for _, image := range node.Status.Images {
-				if slices.ContainsFunc(image.Names, func(name string) bool { return strings.HasSuffix(name, images.LoadGen) }) {
+				if slices.ContainsFunc(image.Names, func(name string) bool {
+					return strings.HasSuffix(name, images.LoadGen)
+				}) {
 					return true, nil
 				}
 			}

@@ -1,0 +1,49 @@
+package kind
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/filelock"
+	"github.com/canarylab/canarylab/harness/progress"
+)
+
+// meta is what is remembered of a cluster.
+type meta struct {
+	Schema int `json:"schema"`
+	// Engine runs its containers.
+	Engine engine `json:"engine"`
+	// NodeImage is what its node was made of, Own tells that it was built here, and Why says why it was taken.
+	NodeImage string `json:"nodeImage"`
+	Own       bool   `json:"own"`
+	Why       string `json:"why"`
+	// Container is the node's, which tells a cluster from another of the same name that somebody made later.
+	Container string `json:"container"`
+	// Images are the references and digests that the node has.
+	Images map[string]string `json:"images,omitempty"`
+}
+
+// dir is the folder of one cluster.
+func (p *Provider) dir(name string) string { return filepath.Join(p.Home, "kind", name) }
+
+// kubeconfigFile is the kubeconfig's in a cluster's folder.
+const kubeconfigFile = "kubeconfig"
+
+func (p *Provider) metaFile(name string) string { return filepath.Join(p.dir(name), "meta.json") }
+
+func (p *Provider) readMeta(name string) (meta, error) {
+	var m meta
+	return m, cluster.ReadState(p.metaFile(name), &m)
+}
+
+func (p *Provider) writeMeta(name string, m meta) error {
+	return cluster.WriteState(p.metaFile(name), m)
+}
+
+// lock keeps two canarylabs from changing one cluster at once. The second waits.
+func (p *Provider) lock(ctx context.Context, name string, steps progress.Progress) (func(), error) {
+	return filelock.Lock(ctx, filepath.Join(p.Home, "kind", "."+name+".lock"),
+		fmt.Sprintf("it is changing cluster %q", name), steps)
+}
