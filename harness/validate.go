@@ -3,16 +3,14 @@ package harness
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/internal/kebab"
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// kebab is also what Kubernetes takes as the name of a namespace.
-var kebab = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
 // Validate returns nil, or all that is wrong with the scenario and its manifests. It needs no cluster.
 func (s Scenario) Validate() error {
@@ -46,7 +44,7 @@ func (s Scenario) wrong(format string, args ...any) error {
 // checkWords finds what is wrong with the scenario's name, labels and texts.
 func (s Scenario) checkWords() (errs []error) {
 	wrong := func(format string, args ...any) { errs = append(errs, s.wrong(format, args...)) }
-	if !kebab.MatchString(s.Name) || len(s.Name) > 40 {
+	if !kebab.IsLabel(s.Name) || len(s.Name) > 40 {
 		wrong("%q is not a kebab-case name of up to 40 letters", s.Name)
 	}
 	if s.Title == "" {

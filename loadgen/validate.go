@@ -5,19 +5,17 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
+	"github.com/canarylab/canarylab/internal/kebab"
 	"golang.org/x/net/http/httpguts"
 )
 
 // maxName is the longest name of a run or cohort. It is the length of a DNS label, as for most names in Kubernetes.
 const maxName = 63
 
-var kebab = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-
 func checkName(name string) error {
-	if len(name) > maxName || !kebab.MatchString(name) {
+	if len(name) > maxName || !kebab.Is(name) {
 		return fmt.Errorf("%q is not a kebab-case name of up to %d letters, such as beta-users", name, maxName)
 	}
 	return nil

@@ -14,11 +14,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"text/template"
 
 	"github.com/canarylab/canarylab/harness/describe"
+	"github.com/canarylab/canarylab/internal/kebab"
 )
 
 // DefaultTitle is the title of a skeleton.
@@ -83,7 +83,7 @@ func New(root, name, title string) (written []string, err error) {
 
 // Exists tells whether the source tree has a scenario of that name, built in or not.
 func Exists(root, name string) bool {
-	if !kebab.MatchString(name) {
+	if !kebab.IsLabel(name) {
 		return false
 	}
 	for _, path := range []string{name, GoFile(name)} {
@@ -94,12 +94,10 @@ func Exists(root, name string) bool {
 	return true
 }
 
-// kebab is what the harness and Kubernetes take.
-var kebab = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
 // checkName refuses names that can't be those of a scenario, of its namespace and of its Go file.
 func checkName(name string) error {
-	if !kebab.MatchString(name) || len(name) > 40 {
+	if !kebab.IsLabel(name) || len(name) > 40 {
 		return fmt.Errorf("%w: %q is not in kebab case, with up to 40 letters, such as label-mismatch", ErrName, name)
 	}
 	// some_linux.go and some_test.go are special to Go.

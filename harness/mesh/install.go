@@ -17,8 +17,8 @@ import (
 	apilabels "k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 const (
@@ -35,14 +35,14 @@ const (
 // waits.
 //
 // When ctx ends, the error has what was seen last, and istiod's state, events and last log lines.
-func InstallCore(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progress) error {
+func InstallCore(ctx context.Context, k *kube.Client, m Manifests, p progress.Progress) error {
 	if err := install(ctx, k, m, p); err != nil {
 		return fmt.Errorf("install Istio: %w", err)
 	}
 	return nil
 }
 
-func install(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progress) error {
+func install(ctx context.Context, k *kube.Client, m Manifests, p progress.Progress) error {
 	if err := applyOnce(ctx, k, m, p); err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func install(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progres
 		{"istio: webhooks", webhooksTrusted},
 		{"istio: injection", podInjected},
 	} {
-		done := cluster.Begin(p, s.step)
+		done := progress.Begin(p, s.step)
 		err := waitFor(ctx, k, s.step, s.check)
 		done(err)
 		if err != nil {
@@ -64,7 +64,7 @@ func install(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progres
 	return nil
 }
 
-func applyOnce(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progress) (err error) {
+func applyOnce(ctx context.Context, k *kube.Client, m Manifests, p progress.Progress) (err error) {
 	namespaces := k.Kubernetes().CoreV1().Namespaces()
 	lab, err := namespaces.Get(ctx, LabNamespace, metav1.GetOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -73,7 +73,7 @@ func applyOnce(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progr
 	if err == nil && lab.Annotations[appliedSum] == m.Sum {
 		return nil
 	}
-	done := cluster.Begin(p, "istio: apply")
+	done := progress.Begin(p, "istio: apply")
 	defer func() { done(err) }()
 	if err := checkForeign(ctx, k, m); err != nil {
 		return err
@@ -246,11 +246,11 @@ func podInjected(ctx context.Context, k *kube.Client) error {
 
 // InstallGateway applies the ingress gateway, if m has one, and waits until it is ready. It needs a
 // working istiod, and can run while an app starts.
-func InstallGateway(ctx context.Context, k *kube.Client, m Manifests, p cluster.Progress) (err error) {
+func InstallGateway(ctx context.Context, k *kube.Client, m Manifests, p progress.Progress) (err error) {
 	if len(m.Gateway) == 0 {
 		return nil
 	}
-	done := cluster.Begin(p, "istio: ingress gateway")
+	done := progress.Begin(p, "istio: ingress gateway")
 	defer func() { done(err) }()
 	if err := k.ApplyObjects(ctx, m.Gateway); err != nil {
 		return fmt.Errorf("install the ingress gateway: %w", err)

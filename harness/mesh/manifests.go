@@ -9,12 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarylab/canarylab/harness/progress"
 	"istio.io/istio/operator/pkg/component"
 	"istio.io/istio/operator/pkg/manifest"
 	"istio.io/istio/operator/pkg/render"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
-	"github.com/canarylab/canarylab/harness/cluster"
 )
 
 // Options say which Istio is rendered.
@@ -32,7 +31,7 @@ type Options struct {
 	// Values are more settings in the form of istioctl's --set. They come last and win.
 	Values []string
 	// Progress is told of the rendering. It may be nil.
-	Progress cluster.Progress
+	Progress progress.Progress
 }
 
 // Manifests are Istio's objects, ready to be applied.
@@ -60,7 +59,7 @@ func withLabels(labels, more map[string]string) map[string]string {
 
 // Render renders Istio with Istio's own charts and operator code. It needs no cluster and takes about 0.2 s.
 func Render(o Options) (_ Manifests, err error) {
-	done := cluster.Begin(o.Progress, "istio: render")
+	done := progress.Begin(o.Progress, "istio: render")
 	defer func() { done(err) }()
 	silenceIstio()
 	sets, _, err := render.GenerateManifest(nil, settings(o), false, nil, nil)
