@@ -11,7 +11,6 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-
 // Validate returns nil, or all that is wrong with the scenario and its manifests. It needs no cluster.
 func (s Scenario) Validate() error {
 	errs := s.checkWords()

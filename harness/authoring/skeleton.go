@@ -94,7 +94,6 @@ func Exists(root, name string) bool {
 	return true
 }
 
-
 // checkName refuses names that can't be those of a scenario, of its namespace and of its Go file.
 func checkName(name string) error {
 	if !kebab.IsLabel(name) || len(name) > 40 {
