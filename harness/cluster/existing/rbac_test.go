@@ -81,7 +81,7 @@ var resources = map[string]string{
 // A scenario that needs a right which nobody is asked for fails in the middle of a run.
 func TestRulesReachForEveryManifest(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"../../../scenarios/*/*.yaml", "../../manifests/*.yaml"} {
+	for _, pattern := range []string{"../../../scenarios/*/*.yaml", "../../addons/manifests/*.yaml"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatalf("got %q (%v) for %s, want manifests", found, err, pattern)
