@@ -16,6 +16,7 @@ import (
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // parsed is the object of one document.
@@ -227,8 +228,8 @@ func TestCallersOfASharedLoadAreJobs(t *testing.T) {
 }
 
 func TestOtherClocks(t *testing.T) {
-	pod := func(name, node string, role reports.Role) podNews {
-		return podNews{Pod: reports.Pod{Name: name, Node: node, Role: role}}
+	pod := func(name, node string, role trace.Role) podNews {
+		return podNews{Pod: trace.Pod{Name: name, Node: node, Role: role}}
 	}
 	here, there := loadgen.Clock{Boot: "lab"}, loadgen.Clock{Boot: "other", Offset: -3 * time.Millisecond, Error: 400 * time.Microsecond}
 	for _, tc := range []struct {
@@ -237,19 +238,19 @@ func TestOtherClocks(t *testing.T) {
 		clocks map[string]loadgen.Clock
 		want   []string
 	}{
-		{"the lab's own machine", []podNews{pod("c", "a", reports.CallerRole), pod("v1", "a", reports.AppRole)}, map[string]loadgen.Clock{"c": here}, nil},
+		{"the lab's own machine", []podNews{pod("c", "a", trace.CallerRole), pod("v1", "a", trace.AppRole)}, map[string]loadgen.Clock{"c": here}, nil},
 		{
-			"one other machine", []podNews{pod("c", "a", reports.CallerRole), pod("v1", "a", reports.AppRole)}, map[string]loadgen.Clock{"c": there},
+			"one other machine", []podNews{pod("c", "a", trace.CallerRole), pod("v1", "a", trace.AppRole)}, map[string]loadgen.Clock{"c": there},
 			[]string{"a (off by 3ms, to within 400µs)"},
 		},
 		{
 			"two without an agent", []podNews{
-				pod("c", "a", reports.CallerRole), pod("v1", "z", reports.AppRole), pod("v2", "b", reports.AppRole), pod("v3", "b", reports.AppRole),
+				pod("c", "a", trace.CallerRole), pod("v1", "z", trace.AppRole), pod("v2", "b", trace.AppRole), pod("v3", "b", trace.AppRole),
 			}, map[string]loadgen.Clock{"c": here}, []string{"b (not measured)", "z (not measured)"},
 		},
-		{"not on a machine yet", []podNews{pod("c", "a", reports.CallerRole), pod("v1", "", reports.AppRole)}, map[string]loadgen.Clock{"c": here}, nil},
+		{"not on a machine yet", []podNews{pod("c", "a", trace.CallerRole), pod("v1", "", trace.AppRole)}, map[string]loadgen.Clock{"c": here}, nil},
 		{
-			"gone", []podNews{pod("c", "a", reports.CallerRole), pod("v1", "b", reports.AppRole), {Pod: reports.Pod{Name: "v1"}, Gone: true}},
+			"gone", []podNews{pod("c", "a", trace.CallerRole), pod("v1", "b", trace.AppRole), {Pod: trace.Pod{Name: "v1"}, Gone: true}},
 			map[string]loadgen.Clock{"c": here}, []string{"b (not measured)"},
 		},
 	} {

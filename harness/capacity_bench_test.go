@@ -17,7 +17,8 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 	lablib "github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // benchNamespace is where benchmarks put the app and its callers.
@@ -85,12 +86,12 @@ func newBench(b *testing.B, recorded bool) *bench {
 }
 
 // load sends at a rate for a time, and returns the books of it.
-func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, reports.Observation) {
+func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounting, analysis.Observation) {
 	b.Helper()
 	ctx := b.Context()
 	plan := loadgen.Plan{Run: loadgen.RunID(), URL: "http://my-service/", Duration: d, Cohorts: []loadgen.Cohort{{Name: "all", Rate: rate}}}
 	file := filepath.Join(b.TempDir(), plan.Run+".jsonl")
-	trace, err := reports.CreateTrace(file)
+	trace, err := trace.Create(file)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -118,12 +119,12 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, re
 		}()
 	}
 	begun := time.Now()
-	rec.event(reports.Event{At: begun, Kind: reports.PhaseStart, Phase: "load"})
-	rec.event(reports.Event{At: begun, Kind: reports.Settled, Phase: "load"})
+	rec.event(trace.Event{At: begun, Kind: trace.PhaseStart, Phase: "load"})
+	rec.event(trace.Event{At: begun, Kind: trace.Settled, Phase: "load"})
 	if _, err := x.lab.Callers.Attack(ctx, benchNamespace, loadgen.Sidecar, plan, nil, loadgen.Handler{Begin: rec.begin, Samples: rec.samples, Health: rec.health}); err != nil {
 		b.Fatal(err)
 	}
-	rec.event(reports.Event{At: time.Now(), Kind: reports.PhaseEnd, Phase: "load"})
+	rec.event(trace.Event{At: time.Now(), Kind: trace.PhaseEnd, Phase: "load"})
 	if x.recorded {
 		for end := time.Now().Add(drainWithin); rec.missing() > 0 && time.Now().Before(end); {
 			select {
@@ -149,18 +150,18 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, re
 		// Nobody but the caller and the app has anything to say.
 		plan.Cohorts[0].Entry = loadgen.Plain
 	}
-	a, err := reports.Analyze(reports.FileSource(file), reports.Spec{Plan: plan, Phases: []reports.PhaseSpec{{Name: "load"}}})
+	a, err := analysis.Analyze(trace.FileSource(file), analysis.Spec{Plan: plan, Phases: []analysis.PhaseSpec{{Name: "load"}}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	if err := os.Remove(file); err != nil {
 		b.Fatal(err)
 	}
-	return a.Books, a.Observations[0]
+	return a.Accounting, a.Observations[0]
 }
 
 // honest tells whether a load was carried: in time, answered, and with books that balance where they are kept.
-func (x *bench) honest(books reports.Books, o reports.Observation) (why string, ok bool) {
+func (x *bench) honest(books analysis.Accounting, o analysis.Observation) (why string, ok bool) {
 	for _, p := range books.Problems {
 		// What was not recorded can't balance.
 		if x.recorded || strings.HasPrefix(p, "void:") {

@@ -7,7 +7,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // A Detector watches the canary while it has its share, and decides whether it is bad or good. The set is closed: SequentialTest and
@@ -18,7 +18,7 @@ type Detector interface {
 	// check finds what is wrong with the detector without a cluster.
 	check(s Scenario) error
 	// decide watches until it knows, or until ctx ends. f has the requests that were sent since the phase's change began.
-	decide(ctx context.Context, s Scenario, l lab, f *feed) (reports.Decision, error)
+	decide(ctx context.Context, s Scenario, l lab, f *feed) (trace.Decision, error)
 }
 
 // SequentialTest is Wald's sequential probability ratio test on the canary's answers, one after the other (A. Wald, "Sequential Tests of
@@ -68,12 +68,12 @@ func (t SequentialTest) check(s Scenario) error {
 	return nil
 }
 
-func (t SequentialTest) decide(ctx context.Context, s Scenario, _ lab, f *feed) (reports.Decision, error) {
+func (t SequentialTest) decide(ctx context.Context, s Scenario, _ lab, f *feed) (trace.Decision, error) {
 	w := t.start()
 	for {
 		batch, err := f.next(ctx)
 		if err != nil {
-			return reports.Decision{}, err
+			return trace.Decision{}, err
 		}
 		for i := range batch {
 			q := &batch[i]
@@ -81,7 +81,7 @@ func (t SequentialTest) decide(ctx context.Context, s Scenario, _ lab, f *feed) 
 				continue
 			}
 			if w.add(q.Failed()) {
-				return reports.Decision{
+				return trace.Decision{
 					By: t.String(), Bad: true, Seen: q.Done,
 					Text: fmt.Sprintf("%d of the last %d answers of %s failed", w.bad, w.n, s.Canary),
 				}, nil

@@ -75,7 +75,7 @@ func TestAPhaseEndsWithItsDecision(t *testing.T) {
 			t.Fatal(err)
 		}
 		if rep.Outcome != reports.Pass {
-			t.Fatalf("got outcome %s, want pass: %+v %q", rep.Outcome, verdicts(rep), rep.Books.Problems)
+			t.Fatalf("got outcome %s, want pass: %+v %q", rep.Outcome, verdicts(rep), rep.Accounting.Problems)
 		}
 		o := rep.Phases[2].Observation
 		d := o.Detection
@@ -121,7 +121,7 @@ func TestIstiodComesBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			if rep.Outcome != reports.Pass {
-				t.Errorf("got %s: %+v %q %+v", rep.Outcome, verdicts(rep), rep.Books.Problems, rep.Books.Troubles)
+				t.Errorf("got %s: %+v %q %+v", rep.Outcome, verdicts(rep), rep.Accounting.Problems, rep.Accounting.Troubles)
 			}
 			if f.stopped || !f.called("start istiod") {
 				t.Error("istiod is still away")

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // A Gate is the rule that rollout controllers have: at intervals it asks Prometheus some questions about the canary, and takes it back
@@ -108,7 +108,7 @@ func (g Gate) check(Scenario) error {
 	return nil
 }
 
-func (g Gate) decide(ctx context.Context, s Scenario, l lab, _ *feed) (reports.Decision, error) {
+func (g Gate) decide(ctx context.Context, s Scenario, l lab, _ *feed) (trace.Decision, error) {
 	tick := time.NewTicker(g.every())
 	defer tick.Stop()
 	bad, good := g.row()
@@ -117,12 +117,12 @@ func (g Gate) decide(ctx context.Context, s Scenario, l lab, _ *feed) (reports.D
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return reports.Decision{}, context.Cause(ctx)
+			return trace.Decision{}, context.Cause(ctx)
 		}
 		asked := time.Now()
 		text, verdict, seen, err := g.ask(ctx, s.Name, l)
 		if err != nil {
-			return reports.Decision{}, err
+			return trace.Decision{}, err
 		}
 		switch verdict {
 		case over:
@@ -133,7 +133,7 @@ func (g Gate) decide(ctx context.Context, s Scenario, l lab, _ *feed) (reports.D
 			badRow, goodRow = 0, 0
 		}
 		if badRow >= bad || goodRow >= good {
-			return reports.Decision{By: g.String(), Bad: badRow >= bad, Text: text, Seen: seen, Asked: asked}, nil
+			return trace.Decision{By: g.String(), Bad: badRow >= bad, Text: text, Seen: seen, Asked: asked}, nil
 		}
 	}
 }

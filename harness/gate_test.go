@@ -98,7 +98,7 @@ func TestRunWithAGate(t *testing.T) {
 		l.Metrics = &fakePrometheus{map[string][]float64{g.Checks[0].Query: {0}, g.Checks[1].Query: {20}}, map[string]int{}, nil}
 		rep, err := play(t.Context(), l, reports.Setup{}, s, Options{Dir: t.TempDir() + "/run"})
 		if err != nil || rep.Outcome != reports.Pass {
-			t.Fatalf("got %v, %v, want pass: %+v %q", rep.Outcome, err, verdicts(rep), rep.Books.Problems)
+			t.Fatalf("got %v, %v, want pass: %+v %q", rep.Outcome, err, verdicts(rep), rep.Accounting.Problems)
 		}
 		if provided != prometheusImage || !f.called("apply Deployment/load-client Service/canarylab-prometheus Service/canarylab-callers ConfigMap/canarylab-prometheus Deployment/canarylab-prometheus") {
 			t.Errorf("got image %q and calls %q, want a Prometheus", provided, f.calls)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -131,12 +131,12 @@ type witnesses interface {
 	// Pods tells of every pod of ns, and of all that becomes of it.
 	Pods(ctx context.Context, ns string, sink func(podNews)) error
 	// ControlPlane hands over what istiod did about objects of ns: Noticed, Pushed, Refused and Trouble, without a phase.
-	ControlPlane(ctx context.Context, ns string, sink func(reports.Event)) error
+	ControlPlane(ctx context.Context, ns string, sink func(trace.Event)) error
 }
 
 // A logSink takes what a collector of access logs has to tell. Its functions are called one at a time.
 type logSink struct {
-	Entries func([]reports.LogEntry)
+	Entries func([]trace.LogEntry)
 	// Cut is a proxy's stream that ended at a moment, and why, if that is known.
 	Cut func(proxy string, at time.Time, why string)
 	// Trouble is anything else that may have cost entries.

@@ -13,7 +13,7 @@ import (
 	"github.com/canarylab/canarylab/harness/accesslog"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -35,7 +35,7 @@ func (l liveWitnesses) AccessLog(ctx context.Context, ns string, sink logSink) e
 	}
 	return accesslog.Follow(ctx, connect, accesslog.Sink{
 		Entries: func(all []accesslog.Entry) {
-			entries := make([]reports.LogEntry, len(all))
+			entries := make([]trace.LogEntry, len(all))
 			for i, e := range all {
 				entries[i] = logEntry(e)
 			}
@@ -51,12 +51,12 @@ func (l liveWitnesses) AccessLog(ctx context.Context, ns string, sink logSink) e
 }
 
 // sides are where the proxies are whose loggers have these names.
-var sides = map[string]reports.Side{
-	mesh.ClientLog: reports.ClientSide, mesh.ServerLog: reports.ServerSide, mesh.GatewayLog: reports.GatewaySide,
+var sides = map[string]trace.Side{
+	mesh.ClientLog: trace.ClientSide, mesh.ServerLog: trace.ServerSide, mesh.GatewayLog: trace.GatewaySide,
 }
 
-func logEntry(e accesslog.Entry) reports.LogEntry {
-	out := reports.LogEntry{
+func logEntry(e accesslog.Entry) trace.LogEntry {
+	out := trace.LogEntry{
 		ID: e.ID, Proxy: e.Proxy, Side: sides[e.Log], Start: time.Unix(0, e.Start).UTC(), Took: e.Took, Reached: e.Reached, Code: e.Code,
 		Flags: e.Flags, Details: e.Details, Failure: e.Failure, Cluster: e.Cluster, Upstream: e.Upstream, Attempts: e.Attempts,
 		Version: e.Header[versionHeader], Serial: e.Header[serialHeader],
@@ -69,15 +69,15 @@ func (l liveWitnesses) Pods(ctx context.Context, ns string, sink func(podNews)) 
 }
 
 // roles are what the pods with a label app do.
-var roles = map[string]reports.Role{
-	Service: reports.AppRole, insideClient: reports.CallerRole, plainClient: reports.CallerRole, gateway: reports.GatewayRole,
+var roles = map[string]trace.Role{
+	Service: trace.AppRole, insideClient: trace.CallerRole, plainClient: trace.CallerRole, gateway: trace.GatewayRole,
 }
 
 // newsOf says what a change of a pod means for a run.
 func newsOf(c kube.PodChange) podNews {
 	pod := c.Pod
 	n := podNews{
-		Pod: reports.Pod{
+		Pod: trace.Pod{
 			Name: pod.Name, Role: roles[pod.Labels["app"]], IP: pod.Status.PodIP, Version: pod.Labels["version"], Sidecar: mesh.HasProxy(pod),
 			Node: pod.Spec.NodeName,
 		},
@@ -101,7 +101,7 @@ func newsOf(c kube.PodChange) podNews {
 	return n
 }
 
-func (l liveWitnesses) ControlPlane(ctx context.Context, ns string, sink func(reports.Event)) error {
+func (l liveWitnesses) ControlPlane(ctx context.Context, ns string, sink func(trace.Event)) error {
 	watched := make(chan error, 1)
 	go func() {
 		watched <- l.k.WatchPods(ctx, l.mesh.Namespace, l.mesh.Selector(), func(c kube.PodChange) {
@@ -110,7 +110,7 @@ func (l liveWitnesses) ControlPlane(ctx context.Context, ns string, sink func(re
 				n.Trouble = "pod " + c.Pod.Name + " was taken away"
 			}
 			if n.Trouble != "" {
-				sink(reports.Event{At: c.At, Kind: reports.Trouble, Text: "istiod: " + n.Trouble})
+				sink(trace.Event{At: c.At, Kind: trace.Trouble, Text: "istiod: " + n.Trouble})
 			}
 		})
 	}()
@@ -119,15 +119,15 @@ func (l liveWitnesses) ControlPlane(ctx context.Context, ns string, sink func(re
 		case mesh.Debounced:
 			// A notice names one object. That it is another's does not say that ours was not among those that came with it.
 			if strings.Contains(n.Config, "/"+ns+"/") || strings.HasSuffix(n.Config, "."+ns) || strings.Contains(n.Config, "."+ns+".") || n.More {
-				sink(reports.Event{At: n.At, Kind: reports.Noticed, Text: n.Config})
+				sink(trace.Event{At: n.At, Kind: trace.Noticed, Text: n.Config})
 			}
 		case mesh.Pushed:
 			if n.Proxy.Namespace == ns {
-				sink(reports.Event{At: n.At, Kind: reports.Pushed, Proxy: n.Proxy.Pod, Text: n.Type})
+				sink(trace.Event{At: n.At, Kind: trace.Pushed, Proxy: n.Proxy.Pod, Text: n.Type})
 			}
 		case mesh.Rejected:
 			if n.Proxy.Namespace == ns {
-				sink(reports.Event{At: n.At, Kind: reports.Refused, Proxy: n.Proxy.Pod, Text: n.Type + ": " + n.Text})
+				sink(trace.Event{At: n.At, Kind: trace.Rejected, Proxy: n.Proxy.Pod, Text: n.Type + ": " + n.Text})
 			}
 		}
 	})

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // A meter is what a watcher reads while a run lasts: the same figures that the report will have, of what came so far. It is
@@ -42,7 +44,7 @@ func (m *meter) begin(from time.Time) {
 }
 
 // add counts one request. Its flag is known once the proxy's log entry has come.
-func (m *meter) add(q reports.Request) {
+func (m *meter) add(q trace.Request) {
 	s := q.Sample
 	if s == nil || m.from.IsZero() || s.Sent.Before(m.from) {
 		return
@@ -52,9 +54,9 @@ func (m *meter) add(q reports.Request) {
 		m.versions[s.Version]++
 	}
 	if s.Failed() {
-		flag := reports.NotLogged
+		flag := analysis.NotLogged
 		if r := q.Router(); r != nil {
-			flag = reports.FlagSet(r.Flags)
+			flag = analysis.FlagSet(r.Flags)
 		}
 		m.failures[fmt.Sprintf("%d %s", s.Code, flag)]++
 	}
@@ -71,15 +73,15 @@ func (m *meter) read(now time.Time) string {
 		parts = append(parts, fmt.Sprintf("%.0f/s", float64(m.all-m.ticks[0].all)/took.Seconds()))
 	}
 	for _, v := range slices.Sorted(maps.Keys(m.versions)) {
-		s := reports.NewShare(m.versions[v], m.requests)
-		parts = append(parts, fmt.Sprintf("%s %s %% [%s–%s]", v, reports.Percent(s.Percent), reports.Percent(s.Low), reports.Percent(s.High)))
+		s := analysis.NewShare(m.versions[v], m.requests)
+		parts = append(parts, fmt.Sprintf("%s %s %% [%s–%s]", v, format.Percent(s.Percent), format.Percent(s.Low), format.Percent(s.High)))
 	}
 	kinds := slices.Collect(maps.Keys(m.failures))
 	slices.SortFunc(kinds, func(a, b string) int {
 		return cmp.Or(m.failures[b]-m.failures[a], strings.Compare(a, b))
 	})
 	for _, k := range kinds {
-		parts = append(parts, fmt.Sprintf("%s × %s", k, reports.Number(m.failures[k])))
+		parts = append(parts, fmt.Sprintf("%s × %s", k, format.Number(m.failures[k])))
 	}
 	if m.change != "" {
 		parts = append(parts, m.change)

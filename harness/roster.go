@@ -4,14 +4,14 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
 // A roster knows the pods of a run, and what those of the app counted. Pods come and go, and with them their counters: of a
 // pod that is gone its last words count, or what was read last. It is not safe for concurrent use.
 type roster struct {
-	pods map[string]*reports.Pod
+	pods map[string]*trace.Pod
 	// leaves has the pods that were told to end, false for those that have ended.
 	leaves map[string]bool
 }
@@ -19,7 +19,7 @@ type roster struct {
 // A podNews is what was seen of a pod.
 type podNews struct {
 	// Pod has no Instances. Its Name may be all that is known of a pod that is Gone.
-	Pod reports.Pod
+	Pod trace.Pod
 	// Leaving tells that the pod was told to end, Gone that it has.
 	Leaving, Gone bool
 	// LastWords are what an app's container left when it ended.
@@ -28,7 +28,7 @@ type podNews struct {
 	Trouble string
 }
 
-func newRoster() *roster { return &roster{pods: map[string]*reports.Pod{}, leaves: map[string]bool{}} }
+func newRoster() *roster { return &roster{pods: map[string]*trace.Pod{}, leaves: map[string]bool{}} }
 
 // open takes what was received so far as the beginning.
 func (r *roster) open(all []sampleapp.Counters) {
@@ -41,7 +41,7 @@ func (r *roster) open(all []sampleapp.Counters) {
 }
 
 // hear takes news, and returns the pod as it is now.
-func (r *roster) hear(n podNews) reports.Pod {
+func (r *roster) hear(n podNews) trace.Pod {
 	p := r.pod(n.Pod.Name)
 	if n.Pod.Role != "" {
 		known := *p
@@ -74,8 +74,8 @@ func (r *roster) leaving() []string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(r.pods)) {
 		p := r.pods[name]
-		final := !slices.ContainsFunc(p.Instances, func(i reports.Instance) bool { return !i.Final })
-		if r.leaves[name] && p.Role == reports.AppRole && !final {
+		final := !slices.ContainsFunc(p.Instances, func(i trace.Instance) bool { return !i.Final })
+		if r.leaves[name] && p.Role == trace.AppRole && !final {
 			all = append(all, name)
 		}
 	}
@@ -96,23 +96,23 @@ func (r *roster) settle(all []sampleapp.Counters) {
 	}
 }
 
-func (r *roster) pod(name string) *reports.Pod {
+func (r *roster) pod(name string) *trace.Pod {
 	p, ok := r.pods[name]
 	if !ok {
-		p = &reports.Pod{Name: name}
+		p = &trace.Pod{Name: name}
 		r.pods[name] = p
 	}
 	return p
 }
 
 // count is the life of p's container that c belongs to, with c taken in.
-func (r *roster) count(p *reports.Pod, c sampleapp.Counters) *reports.Instance {
+func (r *roster) count(p *trace.Pod, c sampleapp.Counters) *trace.Instance {
 	// What the app itself says is what its answers carry, whatever its label is.
-	p.Role, p.Version = reports.AppRole, c.Version
-	i := slices.IndexFunc(p.Instances, func(i reports.Instance) bool { return i.Name == c.Instance })
+	p.Role, p.Version = trace.AppRole, c.Version
+	i := slices.IndexFunc(p.Instances, func(i trace.Instance) bool { return i.Name == c.Instance })
 	if i < 0 {
 		i = len(p.Instances)
-		p.Instances = append(p.Instances, reports.Instance{Name: c.Instance})
+		p.Instances = append(p.Instances, trace.Instance{Name: c.Instance})
 	}
 	// Readings that overlap may come in either order.
 	p.Instances[i].Received = max(p.Instances[i].Received, c.Received)
@@ -120,8 +120,8 @@ func (r *roster) count(p *reports.Pod, c sampleapp.Counters) *reports.Instance {
 }
 
 // all are the pods as they are now, in the order of their names.
-func (r *roster) all() []reports.Pod {
-	var all []reports.Pod
+func (r *roster) all() []trace.Pod {
+	var all []trace.Pod
 	for _, name := range slices.Sorted(maps.Keys(r.pods)) {
 		all = append(all, clonePod(r.pods[name]))
 	}
@@ -143,7 +143,7 @@ func (r *roster) received() map[string]uint64 {
 	return sum
 }
 
-func clonePod(p *reports.Pod) reports.Pod {
+func clonePod(p *trace.Pod) trace.Pod {
 	out := *p
 	out.Instances = slices.Clone(p.Instances)
 	return out

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -47,12 +47,12 @@ func TestRosterCounts(t *testing.T) {
 // What a pod says when it ends is its final count; a life of which nothing is final was lost.
 func TestRosterKeepsLastWords(t *testing.T) {
 	r := newRoster()
-	pod := reports.Pod{Name: "a", Role: reports.AppRole, Version: "label", IP: "10.0.0.1", Sidecar: true}
+	pod := trace.Pod{Name: "a", Role: trace.AppRole, Version: "label", IP: "10.0.0.1", Sidecar: true}
 	r.hear(podNews{Pod: pod})
 	r.open([]sampleapp.Counters{{Version: "v1", Pod: "a", Instance: "x", Received: 7}})
 	r.hear(podNews{Pod: pod, Leaving: true, LastWords: []sampleapp.Counters{{Version: "v1", Pod: "a", Instance: "x", Received: 50}}})
-	got := r.hear(podNews{Pod: reports.Pod{Name: "a"}, Gone: true})
-	if len(got.Instances) != 1 || got.Instances[0] != (reports.Instance{Name: "x", Base: 7, Received: 50, Final: true}) {
+	got := r.hear(podNews{Pod: trace.Pod{Name: "a"}, Gone: true})
+	if len(got.Instances) != 1 || got.Instances[0] != (trace.Instance{Name: "x", Base: 7, Received: 50, Final: true}) {
 		t.Errorf("got instances %+v, want one with 7 to 50, final", got.Instances)
 	}
 	if got.Version != "v1" || got.IP != "10.0.0.1" || !got.Sidecar || !r.left("a") {

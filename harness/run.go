@@ -20,6 +20,9 @@ import (
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -120,7 +123,7 @@ type run struct {
 	setup    reports.Setup
 	started  time.Time
 
-	trace *reports.Writer
+	trace *trace.Writer
 	rec   *recorder
 	parts parts
 	// owned tells that the namespace is this run's to delete.
@@ -191,12 +194,12 @@ func (r *run) open() error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the run's folder: %w", err)
 	}
-	trace, err := reports.CreateTrace(filepath.Join(r.options.Dir, reports.TraceFile))
+	trace, err := trace.Create(filepath.Join(r.options.Dir, trace.File))
 	if err != nil {
 		return err
 	}
 	r.trace, r.rec = trace, newRecorder(trace, r.setup.Load)
-	r.files = []reports.File{{Path: reports.TraceFile, What: "every event, request and access log entry"}}
+	r.files = []reports.File{{Path: trace.File, What: "every event, request and access log entry"}}
 	if r.parts, err = newParts(r.scenario.Name, r.setup.Load, r.scenario.gates()); err != nil {
 		return errors.Join(err, trace.Close())
 	}
@@ -252,7 +255,7 @@ func (r *run) live(ctx context.Context) error {
 }
 
 func (r *run) broken(err error) {
-	r.rec.event(reports.Event{At: time.Now(), Kind: reports.Broken, Text: err.Error()})
+	r.rec.event(trace.Event{At: time.Now(), Kind: trace.Broken, Text: err.Error()})
 }
 
 // vacate removes what an earlier run of the scenario left, if it is certain that it was one, and brings an istiod back that an earlier run
@@ -352,7 +355,7 @@ func (r *run) warmUp(ctx context.Context) error {
 		return fmt.Errorf("warm up: none of %d requests was answered; the last one: %s", sent, last.Err)
 	}
 	r.note("The same callers sent for %s before the load began, so that proxies and connections are warm; these %s requests are not counted.",
-		warmFor, reports.Number(int(sent)))
+		warmFor, format.Number(int(sent)))
 	if r.setup.Envoy == "" {
 		v, err := r.lab.Proxies.Version(ctx, r.scenario.Name)
 		if err != nil {
@@ -431,7 +434,7 @@ func (r *run) measure(ctx context.Context) error {
 	if err != nil {
 		r.broken(err)
 	}
-	r.rec.event(reports.Event{At: time.Now(), Kind: reports.LoadStop})
+	r.rec.event(trace.Event{At: time.Now(), Kind: trace.LoadStop})
 	close(stop)
 	collected := r.step("collect", func() error {
 		return r.collect(background, err == nil, loadDone, dropLoad, logDone, dropLog)
@@ -468,7 +471,7 @@ func (r *run) collect(ctx context.Context, whole bool, loadDone <-chan error, dr
 	drain, cancel := context.WithTimeout(ctx, drainWithin)
 	defer cancel()
 	if err := r.until(drain, func() bool { return r.rec.missing() == 0 }); err != nil {
-		r.note("The records of %s requests were not complete %s after the load.", reports.Number(r.rec.missing()), drainWithin)
+		r.note("The records of %s requests were not complete %s after the load.", format.Number(r.rec.missing()), drainWithin)
 	}
 	// Of a request that got no answer nobody knows how many entries there are to come.
 	late, cancel := context.WithTimeout(ctx, lateWithin)
@@ -571,7 +574,7 @@ func (r *run) phases(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	r.rec.event(reports.Event{At: at, Kind: reports.LoadStart})
+	r.rec.event(trace.Event{At: at, Kind: trace.LoadStart})
 	for i, p := range r.scenario.Phases {
 		name := fmt.Sprintf("phase %d of %d: %s", i+1, len(r.scenario.Phases), p.Name)
 		err := r.step(name, func() (err error) {
@@ -588,14 +591,14 @@ func (r *run) phases(ctx context.Context) error {
 // phase plays one phase from start on, and returns when it ended: there the next begins, so that no request falls between.
 func (r *run) phase(ctx context.Context, i int, start time.Time) (end time.Time, err error) {
 	p := r.scenario.Phases[i]
-	event := func(e reports.Event) {
+	event := func(e trace.Event) {
 		e.Phase = p.Name
 		if e.At.IsZero() {
 			e.At = time.Now()
 		}
 		r.rec.event(e)
 	}
-	event(reports.Event{At: start, Kind: reports.PhaseStart, Text: p.did()})
+	event(trace.Event{At: start, Kind: trace.PhaseStart, Text: p.did()})
 	decided := r.detect(ctx, p, event)
 	defer decided.stop()
 	settled, err := r.change(ctx, i, event)
@@ -606,7 +609,7 @@ func (r *run) phase(ctx context.Context, i int, start time.Time) (end time.Time,
 		reading := time.Now()
 		counters := r.received(ctx)
 		at := time.Now()
-		event(reports.Event{At: at, Kind: reports.Settled, Counters: counters, Reading: reading})
+		event(trace.Event{At: at, Kind: trace.Settled, Counters: counters, Reading: reading})
 		r.rec.watch(at)
 		if err := r.watch(ctx, i, decided); err != nil {
 			return end, fmt.Errorf("phase %s: %w", p.Name, err)
@@ -617,13 +620,13 @@ func (r *run) phase(ctx context.Context, i int, start time.Time) (end time.Time,
 		return end, fmt.Errorf("phase %s: %w", p.Name, context.Cause(ctx))
 	}
 	end = time.Now()
-	event(reports.Event{At: end, Kind: reports.PhaseEnd, Counters: counters})
+	event(trace.Event{At: end, Kind: trace.PhaseEnd, Counters: counters})
 	return end, nil
 }
 
 // change does the phase's step and waits until it has settled. It is not an error if that takes too long: then the phase has
 // nothing to be judged by.
-func (r *run) change(ctx context.Context, i int, event func(reports.Event)) (settled bool, err error) {
+func (r *run) change(ctx context.Context, i int, event func(trace.Event)) (settled bool, err error) {
 	p := r.scenario.Phases[i]
 	t := touch{}
 	var writing time.Time
@@ -642,11 +645,11 @@ func (r *run) change(ctx context.Context, i int, event func(reports.Event)) (set
 		defer cancel()
 		writing = time.Now()
 		r.changing(p.Name, writing, t.Workloads)
-		event(reports.Event{At: writing, Kind: reports.Writing, Text: p.did()})
+		event(trace.Event{At: writing, Kind: trace.Writing, Text: p.did()})
 		if err := p.Do.do(stepCtx, r.scenario, r.lab); err != nil {
 			return false, interrupted(ctx, fmt.Errorf("%s: %w", p.did(), err))
 		}
-		event(reports.Event{Kind: reports.Written, Text: p.did()})
+		event(trace.Event{Kind: trace.Written, Text: p.did()})
 		if t.Workloads {
 			if err := r.lab.Objects.Ready(stepCtx, r.scenario.Name); err != nil {
 				return false, interrupted(ctx, err)
@@ -701,7 +704,7 @@ func (r *run) come(ctx context.Context, i int) (bool, error) {
 }
 
 // arrive waits until every proxy holds the phase's change.
-func (r *run) arrive(ctx context.Context, p Phase, writing time.Time, event func(reports.Event)) (settled bool, err error) {
+func (r *run) arrive(ctx context.Context, p Phase, writing time.Time, event func(trace.Event)) (settled bool, err error) {
 	settle, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
 	err = r.lab.Proxies.Await(settle, r.scenario.Name, func(h holding) {
@@ -712,17 +715,17 @@ func (r *run) arrive(ctx context.Context, p Phase, writing time.Time, event func
 		switch {
 		case h.At.Before(writing):
 			// There was nothing new for this proxy, or it leaves no date. It has held the change by now: that is all that is known.
-			h.At, text = time.Now(), reports.AtTheLatest
+			h.At, text = time.Now(), trace.AtTheLatest
 		case !h.Exact:
 			// Only endpoints changed, or something went away.
-			text = reports.AtTheLatest
+			text = trace.AtTheLatest
 		}
-		event(reports.Event{At: h.At, Kind: reports.Held, Proxy: h.Proxy, Text: text})
+		event(trace.Event{At: h.At, Kind: trace.Synced, Proxy: h.Proxy, Text: text})
 		r.rec.held(h.At.Sub(writing))
 	})
 	var refused refusal
 	if errors.As(err, &refused) && ctx.Err() == nil {
-		event(reports.Event{Kind: reports.Refused, Proxy: refused.Proxy, Text: refused.Reason})
+		event(trace.Event{Kind: trace.Rejected, Proxy: refused.Proxy, Text: refused.Reason})
 		r.note("Phase %s: %v", p.Name, refused)
 		return false, nil
 	}
@@ -770,7 +773,7 @@ type deciding struct {
 }
 
 // detect begins to watch the canary of a phase, if the phase wants that.
-func (r *run) detect(ctx context.Context, p Phase, event func(reports.Event)) *deciding {
+func (r *run) detect(ctx context.Context, p Phase, event func(trace.Event)) *deciding {
 	d := &deciding{stop: func() {}}
 	if p.Until == nil {
 		return d
@@ -783,7 +786,7 @@ func (r *run) detect(ctx context.Context, p Phase, event func(reports.Event)) *d
 		defer close(d.done)
 		decision, err := p.Until.decide(ctx, r.scenario, r.lab, f)
 		if d.err = err; err == nil {
-			event(reports.Event{Kind: reports.Decided, Decision: &decision, Text: decision.Text})
+			event(trace.Event{Kind: trace.Decided, Decision: &decision, Text: decision.Text})
 		}
 	}()
 	d.stop = func() {
@@ -855,13 +858,13 @@ func (r *run) report(broke error) (*reports.Report, error) {
 			"Requests are not: their times were corrected.", strings.Join(others, ", "))
 	}
 	err := r.trace.Close()
-	analysis, unread := reports.Analyze(reports.FileSource(filepath.Join(r.options.Dir, reports.TraceFile)), reports.Spec{Plan: r.setup.Load, Phases: s.specs()})
+	analysis, unread := analysis.Analyze(trace.FileSource(filepath.Join(r.options.Dir, trace.File)), analysis.Spec{Plan: r.setup.Load, Phases: s.specs()})
 	if err = errors.Join(err, unread); err != nil {
 		rep.Broken = errors.Join(broke, err).Error()
 	}
 	if analysis == nil {
 		// What can be said without a trace.
-		analysis, _ = reports.Analyze(&reports.Trace{}, reports.Spec{Plan: r.setup.Load, Phases: s.specs()})
+		analysis, _ = analysis.Analyze(&trace.Trace{}, analysis.Spec{Plan: r.setup.Load, Phases: s.specs()})
 	}
 	for i, p := range s.Phases {
 		o := analysis.Observations[i]
@@ -869,7 +872,7 @@ func (r *run) report(broke error) (*reports.Report, error) {
 			Name: p.Name, Did: p.did(), Observation: o, Verdicts: r.judge(p, o), Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat,
 		})
 	}
-	rep.Books, rep.Timeline, rep.Curves = analysis.Books, analysis.Timeline, analysis.Curves
+	rep.Accounting, rep.Timeline, rep.Curves = analysis.Accounting, analysis.Timeline, analysis.Curves
 	rep.Notes = r.notes
 	rep.Took = time.Since(r.started)
 	rep.Conclude()
@@ -902,7 +905,7 @@ func (r *run) otherClocks() []string {
 }
 
 // judge is a phase's proofs and expectations, each with a verdict.
-func (r *run) judge(p Phase, o reports.Observation) []reports.Verdict {
+func (r *run) judge(p Phase, o analysis.Observation) []reports.Verdict {
 	all := slices.Clone(r.proved[p.Name])
 	for _, missed := range p.Prove[len(all):] {
 		all = append(all, reports.Verdict{

@@ -16,7 +16,7 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // The names that every scenario's manifests share.
@@ -106,15 +106,15 @@ func (p Phase) did() string {
 	return p.Do.String()
 }
 
-// spec is what reports.Analyze has to know of phase i.
-func (s Scenario) spec(i int) reports.PhaseSpec {
+// spec is what analysis.Analyze has to know of phase i.
+func (s Scenario) spec(i int) analysis.PhaseSpec {
 	p := s.Phases[i]
 	_, back := p.Do.(Rollback)
-	return reports.PhaseSpec{Name: p.Name, Rollback: back, Method: p.did(), Canary: s.Canary, Cohort: cmp.Or(p.Cohort, s.CanaryCohort)}
+	return analysis.PhaseSpec{Name: p.Name, Rollback: back, Method: p.did(), Canary: s.Canary, Cohort: cmp.Or(p.Cohort, s.CanaryCohort)}
 }
 
-func (s Scenario) specs() []reports.PhaseSpec {
-	all := make([]reports.PhaseSpec, len(s.Phases))
+func (s Scenario) specs() []analysis.PhaseSpec {
+	all := make([]analysis.PhaseSpec, len(s.Phases))
 	for i := range all {
 		all[i] = s.spec(i)
 	}

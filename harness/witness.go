@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // A cut is the stream of one proxy's access log that ended.
@@ -43,7 +44,7 @@ func (r *run) hear(n podNews) {
 	pod := r.roster.hear(n)
 	moving := r.moving
 	r.mu.Unlock()
-	r.rec.pods([]reports.Pod{pod})
+	r.rec.pods([]trace.Pod{pod})
 	if n.Trouble != "" {
 		r.trouble(n.Trouble)
 	}
@@ -56,15 +57,15 @@ func (r *run) hear(n podNews) {
 func (r *run) trouble(text string) { r.troubleAt(time.Now(), text) }
 
 func (r *run) troubleAt(at time.Time, text string) {
-	r.rec.event(reports.Event{At: at, Kind: reports.Trouble, Phase: r.phaseAt(at), Text: text})
+	r.rec.event(trace.Event{At: at, Kind: trace.Trouble, Phase: r.phaseAt(at), Text: text})
 }
 
 // controlPlane takes an event from istiod, which does not know about phases.
-func (r *run) controlPlane(e reports.Event) {
+func (r *run) controlPlane(e trace.Event) {
 	r.mu.Lock()
 	away := r.down
 	r.mu.Unlock()
-	if e.Phase = r.phaseAt(e.At); e.Phase == "" && e.Kind != reports.Trouble || e.Kind == reports.Trouble && away {
+	if e.Phase = r.phaseAt(e.At); e.Phase == "" && e.Kind != trace.Trouble || e.Kind == trace.Trouble && away {
 		// Of the deployment, or what a step did.
 		return
 	}
@@ -139,8 +140,8 @@ func (r *run) watchClock(ctx context.Context) {
 		now := time.Now()
 		// Round(0) takes the monotonic reading away.
 		moved := now.Round(0).Sub(begin.Round(0)) - now.Sub(begin)
-		if step := moved - off; step.Abs() > reports.MaxClockStep {
-			r.rec.event(reports.Event{At: now, Kind: reports.ClockStep, Phase: r.phaseAt(now), By: step})
+		if step := moved - off; step.Abs() > analysis.MaxClockStep {
+			r.rec.event(trace.Event{At: now, Kind: trace.ClockStep, Phase: r.phaseAt(now), By: step})
 			off = moved
 		}
 	}

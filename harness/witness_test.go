@@ -13,6 +13,7 @@ import (
 	"github.com/canarylab/canarylab/harness/accesslog"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // What happens to the lab and is no step of the scenario is in the report, in the phase in which it happened, and no such run
@@ -28,7 +29,7 @@ func TestTroubleIsReported(t *testing.T) {
 		}, "OOMKilled"},
 		{"pod is taken away", func(f *fakeMesh) { f.news <- podNews{Pod: fakePod("v2"), Leaving: true} }, "pod v2-pod was taken away, and not by a step"},
 		{"istiod restarts", func(f *fakeMesh) {
-			f.pushes <- reports.Event{At: time.Now(), Kind: reports.Trouble, Text: "istiod: it was taken away"}
+			f.pushes <- trace.Event{At: time.Now(), Kind: trace.Trouble, Text: "istiod: it was taken away"}
 		}, "istiod: it was taken away"},
 		{"log stream is cut", func(f *fakeMesh) { f.cuts = append(f.cuts, "client") }, "the access log stream of client was cut: reset by peer"},
 	} {
@@ -47,8 +48,8 @@ func TestTroubleIsReported(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				all := rep.Books.Troubles
-				if !slices.ContainsFunc(all, func(e reports.Event) bool { return strings.Contains(e.Text, test.want) && e.Phase == "half" }) {
+				all := rep.Accounting.Troubles
+				if !slices.ContainsFunc(all, func(e trace.Event) bool { return strings.Contains(e.Text, test.want) && e.Phase == "half" }) {
 					t.Errorf("got troubles %+v, want %q in phase half", all, test.want)
 				}
 				if rep.Outcome == reports.Pass {
@@ -74,8 +75,8 @@ func TestAStepsOwnPodsAreNoTrouble(t *testing.T) {
 			return nil
 		}
 		rep, _, err := playFake(t, t.Context(), f, s)
-		if err != nil || rep.Outcome != reports.Pass || len(rep.Books.Troubles) > 0 {
-			t.Errorf("got %s, %v, troubles %+v, %q, want a pass", rep.Outcome, err, rep.Books.Troubles, rep.Books.Problems)
+		if err != nil || rep.Outcome != reports.Pass || len(rep.Accounting.Troubles) > 0 {
+			t.Errorf("got %s, %v, troubles %+v, %q, want a pass", rep.Outcome, err, rep.Accounting.Troubles, rep.Accounting.Problems)
 		}
 	})
 }
@@ -104,8 +105,8 @@ func TestControlPlaneEvents(t *testing.T) {
 				// Its own log comes late.
 				now := time.Now().Add(100 * time.Millisecond)
 				time.AfterFunc(2*time.Second, func() {
-					f.pushes <- reports.Event{At: now, Kind: reports.Noticed, Text: "VirtualService/story/my-service"}
-					f.pushes <- reports.Event{At: now.Add(time.Millisecond), Kind: reports.Pushed, Proxy: "client", Text: "RDS"}
+					f.pushes <- trace.Event{At: now, Kind: trace.Noticed, Text: "VirtualService/story/my-service"}
+					f.pushes <- trace.Event{At: now.Add(time.Millisecond), Kind: trace.Pushed, Proxy: "client", Text: "RDS"}
 				})
 			}
 			return nil
@@ -139,7 +140,7 @@ func TestNewsOfPods(t *testing.T) {
 		}}}}
 	}
 	n := newsOf(kube.PodChange{Pod: pod(func(*corev1.Pod) {})})
-	if n.Pod.Role != reports.AppRole || n.Pod.Version != "v1" || n.Pod.IP != "10.0.0.1" || !n.Pod.Sidecar || n.Leaving || n.Trouble != "" {
+	if n.Pod.Role != trace.AppRole || n.Pod.Version != "v1" || n.Pod.IP != "10.0.0.1" || !n.Pod.Sidecar || n.Leaving || n.Trouble != "" {
 		t.Errorf("got %+v, want v1's pod with a sidecar", n)
 	}
 	n = newsOf(kube.PodChange{Pod: pod(func(p *corev1.Pod) {
@@ -166,8 +167,8 @@ func TestLogEntry(t *testing.T) {
 		ID: "id", Proxy: "p", Log: "canarylab.server", Start: 1_000_000_007, Took: 2, Reached: 3, Code: 503, Flags: []string{"UF"}, Details: "d",
 		Failure: "f", Cluster: "c", Upstream: "u", Attempts: 4, Header: map[string]string{"x-app-version": "v1", "x-app-serial": "a-1"},
 	})
-	want := reports.LogEntry{
-		ID: "id", Proxy: "p", Side: reports.ServerSide, Start: time.Unix(1, 7).UTC(), Took: 2, Reached: 3, Code: 503, Flags: []string{"UF"}, Details: "d",
+	want := trace.LogEntry{
+		ID: "id", Proxy: "p", Side: trace.ServerSide, Start: time.Unix(1, 7).UTC(), Took: 2, Reached: 3, Code: 503, Flags: []string{"UF"}, Details: "d",
 		Failure: "f", Cluster: "c", Upstream: "u", Attempts: 4, Version: "v1", Serial: "a-1",
 	}
 	if got.Flags[0] != want.Flags[0] {

@@ -6,6 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // Load reads the report.json in dir. One of an older schema is brought into the form of this one; its Notes say what it lacks. For one of a newer
@@ -87,7 +90,7 @@ type (
 				Rollback *rollback1 `json:"rollback"`
 			} `json:"observation"`
 		} `json:"phases"`
-		Books struct {
+		Accounting struct {
 			Rows   *json.RawMessage `json:"rows"`
 			Logged int              `json:"logged"`
 		} `json:"books"`
@@ -106,7 +109,7 @@ func fromSchema1(r *Report, b []byte) error {
 		return fmt.Errorf("it does not keep to schema 1: %w", err)
 	}
 	notes := []string{fmt.Sprintf("This report was written in schema 1%s, and is shown in the form of schema %d. Its verdicts are those of then.",
-		when(r.Setup.Canarylab != "", " by canarylab "+r.Setup.Canarylab), Schema)}
+		format.When(r.Setup.Canarylab != "", " by canarylab "+r.Setup.Canarylab), Schema)}
 	for i := range old.Phases {
 		was, o := old.Phases[i].Observation.Rollback, &r.Phases[i].Observation
 		if was == nil || was.Bound == nil {
@@ -115,20 +118,20 @@ func fromSchema1(r *Report, b []byte) error {
 		// Without a bracket it would read as one that never closed.
 		if b := o.Rollback; b.Known() {
 			notes = append(notes, fmt.Sprintf("Phase %s: the last affected request was sent %s after the write was accepted, and done after %s; it cost %s. Schema 1 has no bracket of the "+
-				"switch: it bounds it by %s, at 95 %% and only if requests came at random.", r.Phases[i].Name, short(b.Route), short(b.Drain), b.cost(), short(*was.Bound)))
+				"switch: it bounds it by %s, at 95 %% and only if requests came at random.", r.Phases[i].Name, format.Short(b.Route), format.Short(b.Drain), b.Cost(), format.Short(*was.Bound)))
 		} else {
 			notes = append(notes, fmt.Sprintf("Phase %s: %s.", r.Phases[i].Name, b))
 		}
 		o.Rollback = nil
 	}
-	if old.Books.Rows == nil {
+	if old.Accounting.Rows == nil {
 		notes = append(notes, fmt.Sprintf("Its books know the caller, the caller's proxy (which logged %s) and the app as a whole; they have no rows by phase and hop, nothing about "+
-			"the load agent itself, and no list of troubles.", plural(old.Books.Logged, "request", "requests")))
+			"the load agent itself, and no list of troubles.", format.Plural(old.Accounting.Logged, "request", "requests")))
 	}
 	bare := false
 	for i := range r.Phases {
 		o := &r.Phases[i].Observation
-		for _, w := range []*Window{&o.Settled, &o.Transition} {
+		for _, w := range []*analysis.Window{&o.Settled, &o.Transition} {
 			bare = locate(w.Total.Failures) || bare
 			for _, c := range w.Cohorts {
 				locate(c.Failures)
@@ -145,10 +148,10 @@ func fromSchema1(r *Report, b []byte) error {
 }
 
 // behind is the hop of a failure that came from the pod, where nobody says whether from its proxy or from the app.
-const behind Hop = "pod"
+const behind analysis.Hop = "pod"
 
 // locate gives failures of schema 1 the hop that their flag tells, and reports whether any lacked it.
-func locate(failures []Failure) bool {
+func locate(failures []analysis.Failure) bool {
 	lacked := false
 	for i := range failures {
 		f := &failures[i]
@@ -156,14 +159,14 @@ func locate(failures []Failure) bool {
 			continue
 		}
 		lacked = true
-		f.Origin, f.Cause = f.Flag, meaning(flagMeanings, f.Flag)
+		f.Origin, f.Cause = f.Flag, analysis.Meaning(f.Flag)
 		switch f.Flag {
-		case NoFlag:
+		case analysis.NoFlag:
 			f.Hop = behind
-		case NotLogged:
-			f.Hop = CallerHop
+		case analysis.NotLogged:
+			f.Hop = analysis.CallerHop
 		default:
-			f.Hop = ClientHop
+			f.Hop = analysis.ClientHop
 		}
 	}
 	return lacked

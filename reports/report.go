@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // Schema is the version of report.json. A change that a reader of the older form would misread raises it; one that it would only not see does
@@ -26,11 +27,8 @@ const Schema = 2
 // The JSON Schema is made from the types here and their comments, and the runs in testdata are written with them.
 //go:generate go test -run=TestJSONSchemaIsCurrent|TestRunsInTestdata -update .
 
-// The names of a run's files in its folder.
-const (
-	ReportFile = "report.json"
-	TraceFile  = "trace.jsonl"
-)
+// ReportFile is the report's name in a run's folder.
+const ReportFile = "report.json"
 
 // An Outcome is what became of one expectation, one phase or a whole run.
 type Outcome string
@@ -83,10 +81,10 @@ type Claim struct {
 	// Percent is what was claimed. Seen passes with a count from Low to High.
 	Percent float64 `json:"percent"`
 	// Bound tells that Percent or more, or Percent or less, was claimed. Empty is Percent itself.
-	Bound Bound `json:"bound,omitempty"`
-	Seen  Share `json:"seen"`
-	Low   int   `json:"low"`
-	High  int   `json:"high"`
+	Bound Bound          `json:"bound,omitempty"`
+	Seen  analysis.Share `json:"seen"`
+	Low   int            `json:"low"`
+	High  int            `json:"high"`
 }
 
 // A Bound says which shares a Claim allows beside its own.
@@ -98,8 +96,8 @@ const (
 	AtMost  Bound = "at most"
 )
 
-// asked is the claimed share for a table.
-func (c Claim) asked() string {
+// Asked is the claimed share for a table.
+func (c Claim) Asked() string {
 	sign := map[Bound]string{AtLeast: "≥ ", AtMost: "≤ "}[c.Bound]
 	return sign + strconv.FormatFloat(c.Percent, 'f', -1, 64) + " %"
 }
@@ -117,13 +115,13 @@ type Report struct {
 	Took    time.Duration `json:"tookNs"`
 	Setup   Setup         `json:"setup"`
 	// BringUp is how the cluster came up. Empty where it was running already.
-	BringUp []Step  `json:"bringUp,omitempty"`
-	Phases  []Phase `json:"phases"`
-	Books   Books   `json:"books"`
+	BringUp    []Step              `json:"bringUp,omitempty"`
+	Phases     []Phase             `json:"phases"`
+	Accounting analysis.Accounting `json:"books"`
 	// Timeline is of the whole run, nil without a request; Curves are by version, of the settled parts of all phases. Reports of before
 	// these were kept have neither: OpenRun makes them from the trace.
-	Timeline *Timeline `json:"timeline,omitempty"`
-	Curves   []Curve   `json:"curves,omitempty"`
+	Timeline *analysis.Timeline `json:"timeline,omitempty"`
+	Curves   []analysis.Curve   `json:"curves,omitempty"`
 	// Cause says in plain words why the scenario goes as it does, Source where that is decided; See has everyday commands that show it;
 	// Fix says how to get out of it, and Back how a rollback behaves.
 	Cause  string   `json:"cause,omitempty"`
@@ -177,9 +175,9 @@ type Step struct {
 type Phase struct {
 	Name string `json:"name"`
 	// Did says what was changed, such as "kubectl apply -f 2-canary.yaml". Empty where nothing was.
-	Did         string      `json:"did,omitempty"`
-	Observation Observation `json:"observation"`
-	Verdicts    []Verdict   `json:"verdicts"`
+	Did         string               `json:"did,omitempty"`
+	Observation analysis.Observation `json:"observation"`
+	Verdicts    []Verdict            `json:"verdicts"`
 	// Breaks marks the change that the story is about, Fixes the one that mends it, Point the phase whose first claim is what the story comes
 	// to, and Repeat a phase that does once more what another one did.
 	Breaks bool `json:"breaks,omitempty"`
@@ -217,10 +215,10 @@ func (r *Report) Conclude() Outcome {
 		verdicts += len(p.Verdicts)
 		worst = worst.Worse(p.Outcome())
 	}
-	if r.Broken != "" || verdicts == 0 || r.Books.Requests == 0 || len(r.Books.Troubles) > 0 {
+	if r.Broken != "" || verdicts == 0 || r.Accounting.Requests == 0 || len(r.Accounting.Troubles) > 0 {
 		worst = worst.Worse(Inconclusive)
 	}
-	if !r.Books.Balance() {
+	if !r.Accounting.Balanced() {
 		worst = Invalid
 	}
 	r.Outcome = worst

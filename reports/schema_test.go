@@ -15,6 +15,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/internal/golden"
 	"github.com/canarylab/canarylab/reports/schema"
 )
@@ -25,6 +26,30 @@ const module = "github.com/canarylab/canarylab"
 // unit marks what is a time in the schema, in words of our own.
 const unit = "x-unit"
 
+// latencyJSON is an analysis.Latency in a file, which is written by a method of its own.
+type latencyJSON struct {
+	N    int     `json:"n"`
+	P50  float64 `json:"p50Ms"`
+	P90  float64 `json:"p90Ms"`
+	P99  float64 `json:"p99Ms"`
+	P999 float64 `json:"p999Ms"`
+	Max  float64 `json:"maxMs"`
+}
+
+func TestLatencyIsWrittenAsTheSchemaSays(t *testing.T) {
+	got, err := json.Marshal(analysis.Latency{N: 1, P50: 2e6, P90: 3e6, P99: 4e6, P999: 5e6, Max: 6e6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := json.Marshal(latencyJSON{1, 2, 3, 4, 5, 6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // reflectSchema makes the JSON Schema of a Report from the Go types. Strict allows no field that the types do not have; the published one does,
 // because a field that an older reader does not miss is no reason for a new schema.
 func reflectSchema(t *testing.T, strict bool) []byte {
@@ -34,7 +59,7 @@ func reflectSchema(t *testing.T, strict bool) []byte {
 		switch of {
 		case reflect.TypeFor[time.Duration]():
 			return &jsonschema.Schema{Type: "integer", Extras: map[string]any{unit: "ns"}}
-		case reflect.TypeFor[Latency]():
+		case reflect.TypeFor[analysis.Latency]():
 			s := r.Reflect(latencyJSON{})
 			s.Version, s.Definitions = "", nil
 			s.Description = "Percentiles of the latency of n requests, in milliseconds."

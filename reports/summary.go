@@ -1,11 +1,12 @@
 package reports
 
 import (
-	"cmp"
 	"fmt"
-	"io"
 	"strings"
 	"time"
+
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A Summary is a run in one line.
@@ -32,8 +33,8 @@ func Summarize(r *Report) Summary {
 	s.Claimed, s.Seen = v.Want, v.Saw
 	if r.Broken != "" {
 		s.Seen = r.Broken
-	} else if r.Outcome == Invalid && len(r.Books.Problems) > 0 {
-		s.Claimed, s.Seen = "the books balance", r.Books.Problems[0]
+	} else if r.Outcome == Invalid && len(r.Accounting.Problems) > 0 {
+		s.Claimed, s.Seen = "the books balance", r.Accounting.Problems[0]
 	}
 	for _, p := range r.Phases {
 		o := p.Observation
@@ -89,29 +90,11 @@ func Point(r *Report) (phase string, v Verdict, ok bool) {
 func (s Summary) RollbackTimes() string {
 	var all []string
 	for _, d := range s.Rollbacks {
-		all = append(all, short(d))
+		all = append(all, format.Short(d))
 	}
 	if len(all) > 3 {
-		low, middle, high := Spread(s.Rollbacks)
-		return fmt.Sprintf("%s (%s – %s)", short(middle), short(low), short(high))
+		low, middle, high := analysis.Spread(s.Rollbacks)
+		return fmt.Sprintf("%s (%s – %s)", format.Short(middle), format.Short(low), format.Short(high))
 	}
 	return strings.Join(all, ", ")
-}
-
-// SummaryText prints runs for a terminal, width columns wide (0 means 100).
-func SummaryText(w io.Writer, all []Summary, o TextOptions) error {
-	p, all := newPage(o), printable(all)
-	name := 0
-	for _, s := range all {
-		name = max(name, cells(s.Scenario))
-	}
-	for _, s := range all {
-		sign := signs[s.Outcome]
-		p.line("%s %s  %s", p.paint(sign.color, cmp.Or(sign.mark, "!")), p.paint(bold, pad(s.Scenario, name)),
-			join(" · ", string(s.Outcome), named("rollback", s.RollbackTimes()), plural(s.Burned, "failed request", "failed requests"), short(s.Took)))
-		p.para("    claimed  ", "", s.Claimed)
-		p.para("    seen     ", "", s.Seen)
-	}
-	_, err := w.Write(p.Bytes())
-	return err
 }

@@ -1,29 +1,30 @@
 package reports
 
 import (
-	"cmp"
 	"slices"
 	"time"
+
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
-// A Way is a way back, and what came of each time that a run went it.
-type Way struct {
+// A RollbackMethod is a way back, and what came of each time that a run went it.
+type RollbackMethod struct {
 	// Method is how, such as "kubectl apply the VirtualService of 1-baseline.yaml".
 	Method    string
-	Rollbacks []*Rollback
+	Rollbacks []*analysis.Rollback
 }
 
-// Ways are the ways back of a run, in the order in which it went them first, and n is how many rollbacks there are in all.
-func Ways(phases []Phase) (ways []Way, n int) {
+// RollbackMethods are the ways back of a run, in the order in which it went them first, and n is how many rollbacks there are in all.
+func RollbackMethods(phases []Phase) (ways []RollbackMethod, n int) {
 	for _, phase := range phases {
 		r := phase.Observation.Rollback
 		if r == nil {
 			continue
 		}
 		n++
-		i := slices.IndexFunc(ways, func(w Way) bool { return w.Method == r.Method })
+		i := slices.IndexFunc(ways, func(w RollbackMethod) bool { return w.Method == r.Method })
 		if i < 0 {
-			i, ways = len(ways), append(ways, Way{Method: r.Method})
+			i, ways = len(ways), append(ways, RollbackMethod{Method: r.Method})
 		}
 		ways[i].Rollbacks = append(ways[i].Rollbacks, r)
 	}
@@ -32,7 +33,7 @@ func Ways(phases []Phase) (ways []Way, n int) {
 
 // Routes are the times until the last affected request was sent, of the rollbacks that were effective. One that was not has no time: affected
 // requests went on to the end of its phase.
-func (w Way) Routes() []time.Duration {
+func (w RollbackMethod) Routes() []time.Duration {
 	var all []time.Duration
 	for _, r := range w.Rollbacks {
 		if r.Recovered() {
@@ -43,21 +44,19 @@ func (w Way) Routes() []time.Duration {
 }
 
 // Failed counts the requests that failed, for each rollback.
-func (w Way) Failed() []int { return w.each(func(r *Rollback) int { return r.Failed }) }
+func (w RollbackMethod) Failed() []int {
+	return w.each(func(r *analysis.Rollback) int { return r.Failed })
+}
 
 // Canaries counts the canary's good answers, for each rollback.
-func (w Way) Canaries() []int { return w.each(func(r *Rollback) int { return r.Canaries }) }
+func (w RollbackMethod) Canaries() []int {
+	return w.each(func(r *analysis.Rollback) int { return r.Canaries })
+}
 
-func (w Way) each(count func(*Rollback) int) []int {
+func (w RollbackMethod) each(count func(*analysis.Rollback) int) []int {
 	all := make([]int, len(w.Rollbacks))
 	for i, r := range w.Rollbacks {
 		all[i] = count(r)
 	}
 	return all
-}
-
-// Spread is the least, the median (of an even number the lower of the two in the middle) and the greatest of at least one.
-func Spread[T cmp.Ordered](all []T) (low, middle, high T) {
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[0], sorted[(len(sorted)-1)/2], sorted[len(sorted)-1]
 }

@@ -16,14 +16,15 @@ import (
 	"github.com/canarylab/canarylab/reports/compare"
 	"github.com/canarylab/canarylab/reports/github"
 	"github.com/canarylab/canarylab/reports/render"
+	"github.com/canarylab/canarylab/reports/text"
 )
 
 // comparisonFormats are what a comparison can be written as.
-var comparisonFormats = map[string]func(io.Writer, *compare.Comparison, reports.TextOptions) error{
+var comparisonFormats = map[string]func(io.Writer, *compare.Comparison, text.Options) error{
 	"text": compare.Text,
-	"md":   func(w io.Writer, c *compare.Comparison, _ reports.TextOptions) error { return compare.Markdown(w, c) },
-	"html": func(w io.Writer, c *compare.Comparison, _ reports.TextOptions) error { return compare.HTML(w, c) },
-	"json": func(w io.Writer, c *compare.Comparison, _ reports.TextOptions) error {
+	"md":   func(w io.Writer, c *compare.Comparison, _ text.Options) error { return compare.Markdown(w, c) },
+	"html": func(w io.Writer, c *compare.Comparison, _ text.Options) error { return compare.HTML(w, c) },
+	"json": func(w io.Writer, c *compare.Comparison, _ text.Options) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(c)
@@ -90,7 +91,7 @@ of them can't be read; what can be shown is shown.`,
 		}
 		if to == "" {
 			err = write(github.Calm(cmd.OutOrStdout(), os.Getenv), c, textOptions())
-		} else if err = render.ToFile(to, func(w io.Writer) error { return write(w, c, reports.TextOptions{}) }); err != nil {
+		} else if err = render.ToFile(to, func(w io.Writer) error { return write(w, c, text.Options{}) }); err != nil {
 			err = fmt.Errorf("write the comparison to %s: %w", to, err)
 		}
 		if err != nil {

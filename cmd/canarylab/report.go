@@ -13,9 +13,11 @@ import (
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/bundle"
+	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/github"
 	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/render"
+	"github.com/canarylab/canarylab/reports/text"
 )
 
 func newReport() *cobra.Command {
@@ -59,12 +61,12 @@ is left out, and said to be; --full prints it. What of the folder is missing or 
 				write = func(w io.Writer) error { return printRun(w, run, full) }
 				if to != "" {
 					write = func(w io.Writer) error {
-						return reports.Text(w, run.Report, reports.TextOptions{Full: full, Dir: nearby(run.Dir), Problems: run.Problems})
+						return text.Write(w, run.Report, text.Options{Full: full, Dir: nearby(run.Dir), Problems: run.Problems})
 					}
 				}
 			} else {
 				for _, problem := range run.Problems {
-					fmt.Fprintln(cmd.ErrOrStderr(), "canarylab:", reports.Printable(problem))
+					fmt.Fprintln(cmd.ErrOrStderr(), "canarylab:", format.Printable(problem))
 				}
 			}
 			if to == "" {
@@ -146,7 +148,7 @@ func unreadable(w io.Writer, err error) error {
 		{"scenario", newer.Scenario}, {"title", newer.Title}, {"outcome", string(newer.Outcome)}, {"run", newer.Run}, {"started", started}, {"canarylab", newer.Canarylab}, {"broken", newer.Broken},
 	} {
 		if f.value != "" {
-			fmt.Fprintf(w, "%-10s %s\n", f.name, reports.Printable(f.value))
+			fmt.Fprintf(w, "%-10s %s\n", f.name, format.Printable(f.value))
 		}
 	}
 	return err
@@ -164,7 +166,7 @@ func printRun(w io.Writer, run *reports.Run, full bool) error {
 	if page := filepath.Join(o.Dir, html.File); isFile(page) {
 		o.Page = page
 	}
-	return reports.Text(github.Calm(w, os.Getenv), run.Report, o)
+	return text.Write(github.Calm(w, os.Getenv), run.Report, o)
 }
 
 func isFile(path string) bool {

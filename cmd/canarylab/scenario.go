@@ -22,11 +22,13 @@ import (
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/github"
 	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/junit"
 	"github.com/canarylab/canarylab/reports/markdown"
 	"github.com/canarylab/canarylab/reports/render"
+	"github.com/canarylab/canarylab/reports/text"
 	"github.com/canarylab/canarylab/scenarios"
 )
 
@@ -259,7 +261,7 @@ func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, ou
 	})
 	if len(all) > 0 {
 		printErr := o.print(cmd.OutOrStdout(), all, func(w io.Writer) error {
-			return reports.SummaryText(github.Calm(w, os.Getenv), all, textOptions())
+			return text.WriteSummaries(github.Calm(w, os.Getenv), all, textOptions())
 		})
 		files, keepErr := keepSummary(out, begun, runs, all)
 		err = errors.Join(err, printErr, keepErr)
@@ -280,7 +282,7 @@ func runAll(cmd *cobra.Command, g *global, o output, list []harness.Scenario, ou
 // publish shows a run on the pages of a CI job. A page that has no room for it is no reason to call the run broken.
 func publish(run *reports.Run) {
 	if err := github.Publish(os.Stderr, os.Getenv, run); err != nil {
-		fmt.Fprintln(os.Stderr, "canarylab:", reports.Printable(err.Error()))
+		fmt.Fprintln(os.Stderr, "canarylab:", format.Printable(err.Error()))
 	}
 }
 
@@ -363,8 +365,8 @@ func play(ctx context.Context, l *lab.Lab, p *progress, s harness.Scenario, out 
 }
 
 // textOptions are those of the terminal. What is no terminal gets the same text everywhere: in UTF-8, without colors, 100 columns wide.
-func textOptions() reports.TextOptions {
-	o := reports.TextOptions{Color: colored(os.Stdout)}
+func textOptions() text.Options {
+	o := text.Options{Color: colored(os.Stdout)}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		o.Width, o.ASCII = width, !utf8Locale(os.Getenv)
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -102,12 +102,12 @@ func (w *truth) set(cohort string, change func(*rule)) {
 }
 
 // pods are the apps' as the lab would have found them: without sidecars, counted to the last request.
-func (w *truth) pods() []reports.Pod {
+func (w *truth) pods() []trace.Pod {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var all []reports.Pod
+	var all []trace.Pod
 	for _, v := range []string{"v1", "v2"} {
-		all = append(all, reports.Pod{Name: v + "-pod", Role: reports.AppRole, Version: v, Instances: []reports.Instance{
+		all = append(all, trace.Pod{Name: v + "-pod", Role: trace.AppRole, Version: v, Instances: []trace.Instance{
 			{Name: "life" + v, Received: w.received[v], Final: true},
 		}})
 	}

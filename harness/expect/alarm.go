@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // An Alarm claims what whoever watches the phase decides about the canary. Make it with TakenBackWithin or LetOn.
@@ -42,7 +43,7 @@ func (a Alarm) Validate() error {
 }
 
 // Check implements Expectation.
-func (a Alarm) Check(o reports.Observation) reports.Verdict {
+func (a Alarm) Check(o analysis.Observation) reports.Verdict {
 	v := reports.Verdict{Want: a.String()}
 	d := o.Detection
 	if d == nil {

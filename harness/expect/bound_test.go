@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // failing is a settled phase in which count of n requests got 503 from the app.
-func failing(count, n int) reports.Observation {
-	return settled(counts(map[string]int{"v1": n - count}, reports.Failure{Code: 503, Flag: "-", Version: "v2", Count: count}))
+func failing(count, n int) analysis.Observation {
+	return settled(counts(map[string]int{"v1": n - count}, analysis.Failure{Code: 503, Flag: "-", Version: "v2", Count: count}))
 }
 
 // A bound passes only if every share on its other side is contradicted.
@@ -82,12 +84,12 @@ func TestBoundsHoldWhatTheyPromise(t *testing.T) {
 }
 
 func TestAlarm(t *testing.T) {
-	bad := &reports.Detection{Decision: reports.Decision{Bad: true}, FirstBad: time.Second, After: 3 * time.Second, BadOnes: 4, Answers: 9}
-	good := &reports.Detection{Decision: reports.Decision{}, After: 3 * time.Second, Answers: 9}
-	hasty := &reports.Detection{Decision: reports.Decision{Bad: true}, After: 3 * time.Second, Answers: 9}
+	bad := &analysis.Detection{Decision: trace.Decision{Bad: true}, FirstBad: time.Second, After: 3 * time.Second, BadOnes: 4, Answers: 9}
+	good := &analysis.Detection{Decision: trace.Decision{}, After: 3 * time.Second, Answers: 9}
+	hasty := &analysis.Detection{Decision: trace.Decision{Bad: true}, After: 3 * time.Second, Answers: 9}
 	for _, test := range []struct {
 		claim Alarm
-		seen  *reports.Detection
+		seen  *analysis.Detection
 		want  reports.Outcome
 		why   string
 	}{
@@ -100,7 +102,7 @@ func TestAlarm(t *testing.T) {
 		{LetOn(), bad, reports.Fail, "the other way"},
 		{LetOn(), nil, reports.Inconclusive, "nothing was decided"},
 	} {
-		v := test.claim.Check(reports.Observation{Detection: test.seen})
+		v := test.claim.Check(analysis.Observation{Detection: test.seen})
 		if v.Outcome != test.want || !strings.Contains(v.Why, test.why) {
 			t.Errorf("%s: got %s (%s), want %s (%s)", test.claim, v.Outcome, v.Why, test.want, test.why)
 		}
@@ -108,29 +110,29 @@ func TestAlarm(t *testing.T) {
 }
 
 func TestLingering(t *testing.T) {
-	recovered := reports.Rollback{Resolution: time.Millisecond, High: 200 * time.Millisecond, Chance: 1e-9}
+	recovered := analysis.Rollback{Resolution: time.Millisecond, High: 200 * time.Millisecond, Chance: 1e-9}
 	slow, quick, unsure := recovered, recovered, recovered
 	slow.Drain, quick.Drain = 2*time.Second, 100*time.Millisecond
 	unsure.Drain, unsure.Chance = 2*time.Second, 0.5
 	for _, test := range []struct {
-		seen *reports.Rollback
+		seen *analysis.Rollback
 		want reports.Outcome
-	}{{&slow, reports.Pass}, {&quick, reports.Fail}, {&unsure, reports.Inconclusive}, {&reports.Rollback{}, reports.Inconclusive}, {nil, reports.Inconclusive}} {
-		if v := LingersFor(time.Second).Check(reports.Observation{Rollback: test.seen}); v.Outcome != test.want {
+	}{{&slow, reports.Pass}, {&quick, reports.Fail}, {&unsure, reports.Inconclusive}, {&analysis.Rollback{}, reports.Inconclusive}, {nil, reports.Inconclusive}} {
+		if v := LingersFor(time.Second).Check(analysis.Observation{Rollback: test.seen}); v.Outcome != test.want {
 			t.Errorf("%+v: got %s (%s), want %s", test.seen, v.Outcome, v.Why, test.want)
 		}
 		opposite := map[reports.Outcome]reports.Outcome{reports.Pass: reports.Fail, reports.Fail: reports.Pass, reports.Inconclusive: reports.Inconclusive}[test.want]
 		if test.seen == &unsure {
 			opposite = reports.Fail // that it took longer is certain
 		}
-		if v := DrainedWithin(time.Second).Check(reports.Observation{Rollback: test.seen}); v.Outcome != opposite {
+		if v := DrainedWithin(time.Second).Check(analysis.Observation{Rollback: test.seen}); v.Outcome != opposite {
 			t.Errorf("%+v, drained: got %s (%s), want %s", test.seen, v.Outcome, v.Why, opposite)
 		}
 	}
 }
 
 func TestThroughput(t *testing.T) {
-	phase := func(n int, took time.Duration) reports.Observation {
+	phase := func(n int, took time.Duration) analysis.Observation {
 		c := counts(map[string]int{"v1": 900, "v2": n})
 		o := settled(c)
 		o.Settled.Start, o.Settled.End = began, began.Add(took)
@@ -149,7 +151,7 @@ func TestThroughput(t *testing.T) {
 			t.Errorf("%d in %s: got %s (%s), want %s", test.n, test.took, v.Outcome, v.Why, test.want)
 		}
 	}
-	if v := claim.Check(reports.Observation{}); v.Outcome != reports.Inconclusive {
+	if v := claim.Check(analysis.Observation{}); v.Outcome != reports.Inconclusive {
 		t.Errorf("no data: got %s, want inconclusive", v.Outcome)
 	}
 }

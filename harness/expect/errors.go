@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // An Errors claims which errors requests may meet. Make it with NoErrors or OnlyErrors. An error is a request without an
@@ -51,7 +53,7 @@ func (e Errors) Validate() error {
 }
 
 // Check implements Expectation.
-func (e Errors) Check(o reports.Observation) reports.Verdict {
+func (e Errors) Check(o analysis.Observation) reports.Verdict {
 	counts := o.Settled.Of(e.cohort)
 	failed, wanted, unknown := 0, 0, 0
 	for code, n := range counts.Codes {
@@ -64,20 +66,20 @@ func (e Errors) Check(o reports.Observation) reports.Verdict {
 		switch {
 		case f.Code != 0 && f.Code < 400:
 		case e.flag == "":
-			others = append(others, fmt.Sprintf("%s × %s", f.Key(), reports.Number(f.Count)))
+			others = append(others, fmt.Sprintf("%s × %s", f.Key(), format.Number(f.Count)))
 		case f.Code == e.code && hasFlags(f.Flag, e.flag):
 			wanted += f.Count
-		case f.Code == e.code && f.Flag == reports.NotLogged:
+		case f.Code == e.code && f.Flag == analysis.NotLogged:
 			unknown += f.Count
 		default:
-			others = append(others, fmt.Sprintf("%s × %s", f.Key(), reports.Number(f.Count)))
+			others = append(others, fmt.Sprintf("%s × %s", f.Key(), format.Number(f.Count)))
 		}
 	}
 	v := reports.Verdict{Want: e.String()}
-	v.Saw = reports.NewShare(failed, counts.Requests).String()
+	v.Saw = analysis.NewShare(failed, counts.Requests).String()
 	if e.flag != "" && counts.Requests > 0 {
-		v.Saw = fmt.Sprintf("%s of %s errors, in %s requests", reports.Number(wanted), reports.Number(failed),
-			reports.Number(counts.Requests))
+		v.Saw = fmt.Sprintf("%s of %s errors, in %s requests", format.Number(wanted), format.Number(failed),
+			format.Number(counts.Requests))
 	}
 	why, few := tooFew(o, counts.Requests, e.Need())
 	switch {
@@ -88,7 +90,7 @@ func (e Errors) Check(o reports.Observation) reports.Verdict {
 		v.Outcome, v.Why = reports.Inconclusive, why
 	case unknown > 0:
 		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("the access log has no entry for %s of the errors, so that their flag is not known", reports.Number(unknown))
+		v.Why = fmt.Sprintf("the access log has no entry for %s of the errors, so that their flag is not known", format.Number(unknown))
 	case e.flag != "" && failed == 0:
 		v.Outcome, v.Why = reports.Inconclusive, "no request met an error, so there is nothing to tell from"
 	default:

@@ -11,6 +11,8 @@ import (
 	"fmt"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // An Expectation is a claim about one phase.
@@ -18,7 +20,7 @@ type Expectation interface {
 	// String says what is claimed, for people.
 	fmt.Stringer
 	// Check judges the phase.
-	Check(o reports.Observation) reports.Verdict
+	Check(o analysis.Observation) reports.Verdict
 	// Cohort names whose requests the claim is about, "" for all.
 	Cohort() string
 	// Need is how many requests of Cohort, sent while the phase is settled, the claim takes to be conclusive.
@@ -55,7 +57,7 @@ func whose(cohort string) string {
 }
 
 // tooFew judges what rests on fewer requests than it needs. ok is false where there are enough.
-func tooFew(o reports.Observation, n, need int) (why string, ok bool) {
+func tooFew(o analysis.Observation, n, need int) (why string, ok bool) {
 	switch {
 	case n >= need:
 		return "", false
@@ -64,6 +66,6 @@ func tooFew(o reports.Observation, n, need int) (why string, ok bool) {
 	case o.SettledAt.IsZero():
 		return "the change was not seen to arrive at every proxy", true
 	default:
-		return fmt.Sprintf("%s requests are too few: this takes %s", reports.Number(n), reports.Number(need)), true
+		return fmt.Sprintf("%s requests are too few: this takes %s", format.Number(n), format.Number(need)), true
 	}
 }

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 var began = time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC)
 
 // counts are those of requests with the given answers by version; errors are of no version unless they say so.
-func counts(versions map[string]int, failures ...reports.Failure) reports.Counts {
-	c := reports.Counts{Versions: maps.Clone(versions), Codes: map[int]int{}, Flags: map[string]int{}}
+func counts(versions map[string]int, failures ...analysis.Failure) analysis.Counts {
+	c := analysis.Counts{Versions: maps.Clone(versions), Codes: map[int]int{}, Flags: map[string]int{}}
 	for _, n := range versions {
 		c.Requests += n
 		c.Codes[200] += n
@@ -27,34 +28,34 @@ func counts(versions map[string]int, failures ...reports.Failure) reports.Counts
 		failed += f.Count
 		c.Failures = append(c.Failures, f)
 	}
-	c.Failed = reports.NewShare(failed, c.Requests)
+	c.Failed = analysis.NewShare(failed, c.Requests)
 	return c
 }
 
 // settled is a phase that settled and met c, all of it from the cohort beta, while nobody else sent anything.
-func settled(c reports.Counts) reports.Observation {
-	return reports.Observation{
+func settled(c analysis.Counts) analysis.Observation {
+	return analysis.Observation{
 		Start: began, SettledAt: began.Add(time.Second), End: began.Add(time.Minute),
-		Settled: reports.Window{Total: c, Cohorts: map[string]reports.Counts{"beta": c}},
+		Settled: analysis.Window{Total: c, Cohorts: map[string]analysis.Counts{"beta": c}},
 	}
 }
 
 func TestCheck(t *testing.T) {
-	uh := func(n int) reports.Failure { return reports.Failure{Code: 503, Flag: "UH", Count: n} }
-	app := func(n int) reports.Failure { return reports.Failure{Code: 503, Flag: "-", Version: "v2", Count: n} }
-	unlogged := func(n int) reports.Failure { return reports.Failure{Code: 503, Flag: "?", Count: n} }
-	refused := func(n int) reports.Failure { return reports.Failure{Code: 503, Flag: "UF,URX", Count: n} }
-	noRoute := func(n int) reports.Failure { return reports.Failure{Code: 404, Flag: "NR", Count: n} }
-	delayed := func(n int) reports.Failure { return reports.Failure{Code: 200, Flag: "DI", Version: "v1", Count: n} }
-	split := func(v1, v2 int) reports.Observation { return settled(counts(map[string]int{"v1": v1, "v2": v2})) }
-	v1 := func(n int, failures ...reports.Failure) reports.Observation {
+	uh := func(n int) analysis.Failure { return analysis.Failure{Code: 503, Flag: "UH", Count: n} }
+	app := func(n int) analysis.Failure { return analysis.Failure{Code: 503, Flag: "-", Version: "v2", Count: n} }
+	unlogged := func(n int) analysis.Failure { return analysis.Failure{Code: 503, Flag: "?", Count: n} }
+	refused := func(n int) analysis.Failure { return analysis.Failure{Code: 503, Flag: "UF,URX", Count: n} }
+	noRoute := func(n int) analysis.Failure { return analysis.Failure{Code: 404, Flag: "NR", Count: n} }
+	delayed := func(n int) analysis.Failure { return analysis.Failure{Code: 200, Flag: "DI", Version: "v1", Count: n} }
+	split := func(v1, v2 int) analysis.Observation { return settled(counts(map[string]int{"v1": v1, "v2": v2})) }
+	v1 := func(n int, failures ...analysis.Failure) analysis.Observation {
 		return settled(counts(map[string]int{"v1": n}, failures...))
 	}
-	underWay := func(o reports.Observation, v2 int) reports.Observation {
+	underWay := func(o analysis.Observation, v2 int) analysis.Observation {
 		o.UnderWay = map[string]int{"v2": v2}
 		return o
 	}
-	received := func(o reports.Observation, v2 uint64) reports.Observation {
+	received := func(o analysis.Observation, v2 uint64) analysis.Observation {
 		o.Received = map[string]uint64{"v2": v2}
 		return o
 	}
@@ -65,7 +66,7 @@ func TestCheck(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		e    Expectation
-		o    reports.Observation
+		o    analysis.Observation
 		want reports.Outcome
 		why  string
 	}{
@@ -76,7 +77,7 @@ func TestCheck(t *testing.T) {
 		{"share, few requests that contradict", Share("v2", 5), split(50, 50), fail, "of 100 requests"},
 		{"share, no data", Share("v2", 5), split(0, 0), inconclusive, "0 requests are too few"},
 		{"share, never settled", Share("v2", 5), unsettled, inconclusive, "not seen to arrive"},
-		{"share, never began", Share("v2", 5), reports.Observation{}, inconclusive, "never began"},
+		{"share, never began", Share("v2", 5), analysis.Observation{}, inconclusive, "never began"},
 		{"share, errors of Envoy count among all", Share("v1", 95), v1(4750, uh(250)), pass, ""},
 		{"share, errors of Envoy are not v2's", Share("v2", 5), v1(4750, uh(250)), fail, ""},
 		{"share, errors of the app are v2's", Share("v2", 5), v1(4750, app(250)), pass, ""},
@@ -95,7 +96,7 @@ func TestCheck(t *testing.T) {
 		{"status", Status(503, 10), v1(1800, uh(200)), pass, ""},
 		{"status, whoever answered", Status(503, 10), v1(1800, uh(100), app(100)), pass, ""},
 		{"status, other", Status(503, 10), split(2000, 0), fail, ""},
-		{"no answer", Status(0, 0), v1(2000, reports.Failure{Flag: "DC", Count: 1}), fail, "not one"},
+		{"no answer", Status(0, 0), v1(2000, analysis.Failure{Flag: "DC", Count: 1}), fail, "not one"},
 
 		{"flag", Flag(503, "UH", 10), v1(1800, uh(200)), pass, ""},
 		{"flag, one of two", Flag(503, "UF", 10), v1(1800, refused(200)), pass, ""},
@@ -152,11 +153,11 @@ func TestCheck(t *testing.T) {
 
 func TestRecoveredWithin(t *testing.T) {
 	const ms = time.Millisecond
-	good := reports.Rollback{
-		Before: reports.NewShare(100, 1000), Rate: 500, Resolution: 20 * ms, Route: 131 * ms, Low: 131 * ms, High: 191 * ms,
+	good := analysis.Rollback{
+		Before: analysis.NewShare(100, 1000), Rate: 500, Resolution: 20 * ms, Route: 131 * ms, Low: 131 * ms, High: 191 * ms,
 		Unaffected: 500, Chance: 1e-20,
 	}
-	with := func(change func(*reports.Rollback)) *reports.Rollback {
+	with := func(change func(*analysis.Rollback)) *analysis.Rollback {
 		r := good
 		change(&r)
 		return &r
@@ -164,7 +165,7 @@ func TestRecoveredWithin(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		within time.Duration
-		r      *reports.Rollback
+		r      *analysis.Rollback
 		want   reports.Outcome
 		why    string
 	}{
@@ -172,10 +173,10 @@ func TestRecoveredWithin(t *testing.T) {
 		{"bound on the dot", 191 * ms, &good, reports.Pass, ""},
 		{"bound too late", 190 * ms, &good, reports.Inconclusive, "too rare"},
 		{"too late", 130 * ms, &good, reports.Fail, "131ms after the write"},
-		{"nothing before", time.Second, with(func(r *reports.Rollback) { r.Resolution, r.High, r.Route = 0, 0, 0 }), reports.Inconclusive, "affected before"},
-		{"ends too soon", time.Second, with(func(r *reports.Rollback) { r.Chance = 2e-4 }), reports.Inconclusive, "too few requests followed"},
-		{"no bracket", time.Second, with(func(r *reports.Rollback) { r.High = 0 }), reports.Inconclusive, "too few requests followed"},
-		{"never ends", 100 * ms, with(func(r *reports.Rollback) { r.Chance = 1 }), reports.Fail, ""},
+		{"nothing before", time.Second, with(func(r *analysis.Rollback) { r.Resolution, r.High, r.Route = 0, 0, 0 }), reports.Inconclusive, "affected before"},
+		{"ends too soon", time.Second, with(func(r *analysis.Rollback) { r.Chance = 2e-4 }), reports.Inconclusive, "too few requests followed"},
+		{"no bracket", time.Second, with(func(r *analysis.Rollback) { r.High = 0 }), reports.Inconclusive, "too few requests followed"},
+		{"never ends", 100 * ms, with(func(r *analysis.Rollback) { r.Chance = 1 }), reports.Fail, ""},
 		{"no rollback", time.Second, nil, reports.Inconclusive, "did not roll back"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -199,7 +200,7 @@ func TestNoDataIsNoPass(t *testing.T) {
 		Share("v1", 0), Share("v1", 5), Share("v1", 100), Status(200, 100), Status(503, 0), Flag(503, "UH", 0), Flag(503, "UH", 5),
 		NoErrors(), OnlyErrors(503, "UH"), RecoveredWithin(time.Hour), Untouched("v2"),
 	} {
-		for _, o := range []reports.Observation{{}, settled(reports.Counts{})} {
+		for _, o := range []analysis.Observation{{}, settled(analysis.Counts{})} {
 			if v := e.Check(o); v.Outcome != reports.Inconclusive || v.Why == "" {
 				t.Errorf("%s: got %s (%s), want inconclusive and a reason", e, v.Outcome, v.Why)
 			}
@@ -229,7 +230,7 @@ func TestString(t *testing.T) {
 }
 
 func TestClaim(t *testing.T) {
-	o := settled(counts(map[string]int{"v1": 1800}, reports.Failure{Code: 503, Flag: "UF,URX", Count: 200}))
+	o := settled(counts(map[string]int{"v1": 1800}, analysis.Failure{Code: 503, Flag: "UF,URX", Count: 200}))
 	for subject, p := range map[string]Proportion{
 		"v1": Share("v1", 90), "503": Status(503, 10), "503 UF,URX": Flag(503, "URX,UF", 10),
 	} {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A Lingering claims how long requests that the canary has already go on there after a rollback. Make it with LingersFor or DrainedWithin.
@@ -43,7 +45,7 @@ func (l Lingering) Validate() error {
 }
 
 // Check implements Expectation.
-func (l Lingering) Check(o reports.Observation) reports.Verdict {
+func (l Lingering) Check(o analysis.Observation) reports.Verdict {
 	v := reports.Verdict{Want: l.String(), Outcome: reports.Inconclusive}
 	r := o.Rollback
 	switch {
@@ -55,7 +57,7 @@ func (l Lingering) Check(o reports.Observation) reports.Verdict {
 		return v
 	}
 	v.Saw = fmt.Sprintf("the last affected request was sent %s and done %s after the write was accepted; %s were under way then",
-		r.Route.Round(time.Millisecond), r.Drain.Round(time.Millisecond), reports.Number(r.UnderWay))
+		r.Route.Round(time.Millisecond), r.Drain.Round(time.Millisecond), format.Number(r.UnderWay))
 	switch {
 	case r.Drain < l.least:
 		v.Outcome, v.Why = reports.Fail, "all were done sooner"

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A Proportion claims that a share of the requests met one thing. Make it with Share, Status or Flag.
@@ -107,11 +109,11 @@ func (p Proportion) String() string {
 }
 
 // Check implements Expectation.
-func (p Proportion) Check(o reports.Observation) reports.Verdict {
+func (p Proportion) Check(o analysis.Observation) reports.Verdict {
 	counts := o.Settled.Of(p.cohort)
 	n := counts.Requests
 	count, unknown := p.count(counts)
-	seen := reports.NewShare(count, n)
+	seen := analysis.NewShare(count, n)
 	low, high := Region(n, p.percent/100)
 	v := reports.Verdict{Want: p.String(), Saw: seen.String(), Claim: &reports.Claim{
 		Cohort: p.cohort, Subject: p.subject(), Percent: p.percent, Seen: seen, Low: low, High: high,
@@ -123,7 +125,7 @@ func (p Proportion) Check(o reports.Observation) reports.Verdict {
 	moved, known := counts.Dispersion[p.subject()]
 	if known && moved.Moved() {
 		// What follows from a binomial distribution is not to be said of it.
-		v.Saw = fmt.Sprintf("%s of %s (%s %% on the whole, and it moved)", reports.Number(count), reports.Number(n), reports.Percent(seen.Percent))
+		v.Saw = fmt.Sprintf("%s of %s (%s %% on the whole, and it moved)", format.Number(count), format.Number(n), format.Percent(seen.Percent))
 	}
 	why, few := tooFew(o, n, p.Need())
 	switch {
@@ -135,7 +137,7 @@ func (p Proportion) Check(o reports.Observation) reports.Verdict {
 	case count < low || count+unknown > high:
 		v.Outcome = reports.Inconclusive
 		v.Why = fmt.Sprintf("the access log has no entry for %s requests with status %d, so that their flag is not known",
-			reports.Number(unknown), p.code)
+			format.Number(unknown), p.code)
 	case known && moved.Moved():
 		v.Outcome = reports.Inconclusive
 		v.Why = fmt.Sprintf("the share did not keep still: its ups and downs have a chi-square of %.0f with %d degrees of freedom, which chance gives once in %.1g cases",
@@ -147,7 +149,7 @@ func (p Proportion) Check(o reports.Observation) reports.Verdict {
 }
 
 // checkBound judges a claim of a bound. Whether the share kept still does not matter to it.
-func (p Proportion) checkBound(v *reports.Verdict, o reports.Observation, unknown int) {
+func (p Proportion) checkBound(v *reports.Verdict, o analysis.Observation, unknown int) {
 	c := v.Claim
 	n, count, low, high := c.Seen.Of, c.Seen.Count, c.Low, c.High
 	amount := strconv.FormatFloat(p.percent, 'f', -1, 64)
@@ -164,7 +166,7 @@ func (p Proportion) checkBound(v *reports.Verdict, o reports.Observation, unknow
 	switch {
 	case n > 0 && contradicts:
 		v.Outcome = reports.Fail
-		v.Why = fmt.Sprintf("a true share of %s %% gives %s to %s of %s requests in 19,999 of 20,000 runs", amount, reports.Number(low), reports.Number(high), reports.Number(n))
+		v.Why = fmt.Sprintf("a true share of %s %% gives %s to %s of %s requests in 19,999 of 20,000 runs", amount, format.Number(low), format.Number(high), format.Number(n))
 	case few:
 		v.Outcome, v.Why = reports.Inconclusive, why
 	case count < c.Low || count+unknown > c.High:
@@ -199,7 +201,7 @@ func (p Proportion) contradiction(n, low, high int) string {
 		return "every one was wanted"
 	}
 	return fmt.Sprintf("a true share of %s %% gives %s to %s of %s requests in 19,999 of 20,000 runs",
-		strconv.FormatFloat(p.percent, 'f', -1, 64), reports.Number(low), reports.Number(high), reports.Number(n))
+		strconv.FormatFloat(p.percent, 'f', -1, 64), format.Number(low), format.Number(high), format.Number(n))
 }
 
 // subject is the claim's key among Counts.
@@ -210,12 +212,12 @@ func (p Proportion) subject() string {
 	case byStatus:
 		return strconv.Itoa(p.code)
 	default:
-		return fmt.Sprintf("%d %s", p.code, reports.FlagSet(flagList(p.flag)))
+		return fmt.Sprintf("%d %s", p.code, analysis.FlagSet(flagList(p.flag)))
 	}
 }
 
 // count is how many requests met what is claimed, and how many may have: those whose flag is not known.
-func (p Proportion) count(c reports.Counts) (count, unknown int) {
+func (p Proportion) count(c analysis.Counts) (count, unknown int) {
 	switch p.kind {
 	case byVersion:
 		return c.Versions[p.version], 0
@@ -227,7 +229,7 @@ func (p Proportion) count(c reports.Counts) (count, unknown int) {
 		case f.Code != p.code:
 		case hasFlags(f.Flag, p.flag):
 			count += f.Count
-		case f.Flag == reports.NotLogged:
+		case f.Flag == analysis.NotLogged:
 			unknown += f.Count
 		}
 	}

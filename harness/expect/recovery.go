@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // A Recovery claims that a rollback takes effect in time. Make it with RecoveredWithin.
 type Recovery struct{ within time.Duration }
 
 // RecoveredWithin claims that d after the API server accepted a rollback at the latest, no request is routed the old way
-// any more. It is judged by the upper end of the bracket of the route time (see reports.Rollback), so that a coarse clock can't
+// any more. It is judged by the upper end of the bracket of the route time (see analysis.Rollback), so that a coarse clock can't
 // pass it by luck.
 func RecoveredWithin(d time.Duration) Recovery { return Recovery{within: d} }
 
@@ -34,7 +35,7 @@ func (r Recovery) Validate() error {
 }
 
 // Check implements Expectation.
-func (r Recovery) Check(o reports.Observation) reports.Verdict {
+func (r Recovery) Check(o analysis.Observation) reports.Verdict {
 	v := reports.Verdict{Want: r.String(), Outcome: reports.Inconclusive}
 	b := o.Rollback
 	if b == nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A Silence claims that a version is left alone. Make it with Untouched.
@@ -24,18 +26,18 @@ func (Silence) Need() int { return requests(0) }
 func (s Silence) String() string { return "no request reaches " + s.version }
 
 // Check implements Expectation.
-func (s Silence) Check(o reports.Observation) reports.Verdict {
+func (s Silence) Check(o analysis.Observation) reports.Verdict {
 	counts := o.Settled.Total
 	answers := counts.Versions[s.version]
 	received, read := o.Received[s.version]
 	v := reports.Verdict{Want: s.String()}
-	v.Saw = fmt.Sprintf("%s answers from it to %s requests", reports.Number(answers), reports.Number(counts.Requests))
+	v.Saw = fmt.Sprintf("%s answers from it to %s requests", format.Number(answers), format.Number(counts.Requests))
 	if read {
-		v.Saw += fmt.Sprintf(", its own counter moved by %s", reports.Number(int(received)))
+		v.Saw += fmt.Sprintf(", its own counter moved by %s", format.Number(int(received)))
 	}
 	underWay := o.UnderWay[s.version]
 	if underWay > 0 {
-		v.Saw += fmt.Sprintf(" (%s sent before were not done when it was read)", reports.Number(underWay))
+		v.Saw += fmt.Sprintf(" (%s sent before were not done when it was read)", format.Number(underWay))
 	}
 	why, few := tooFew(o, counts.Requests, s.Need())
 	switch {

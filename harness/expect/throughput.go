@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // throughputSpan is how long a Throughput is watched at least, and throughputSlack by how much of it the count may be off: a bucket that is filled
@@ -45,9 +47,9 @@ func (t Throughput) Validate() error {
 }
 
 // Check implements Expectation.
-func (t Throughput) Check(o reports.Observation) reports.Verdict {
+func (t Throughput) Check(o analysis.Observation) reports.Verdict {
 	n, took := o.Settled.Total.Versions[t.version], o.Settled.Took().Seconds()
-	v := reports.Verdict{Want: t.String(), Saw: fmt.Sprintf("%s in %.1f s", reports.Number(n), took)}
+	v := reports.Verdict{Want: t.String(), Saw: fmt.Sprintf("%s in %.1f s", format.Number(n), took)}
 	if took > 0 {
 		v.Saw += fmt.Sprintf(" (%.1f a second)", float64(n)/took)
 	}

@@ -38,8 +38,8 @@ func TestScenariosCanFail(t *testing.T) {
 					// A step that the API server refuses is how a missing fix shows too.
 					t.Logf("broken: %s", rep.Broken)
 				}
-				if rep.Books.Void() {
-					t.Fatalf("the machine did not carry the load, so that nothing is shown: %q", rep.Books.Problems)
+				if rep.Accounting.Void() {
+					t.Fatalf("the machine did not carry the load, so that nothing is shown: %q", rep.Accounting.Problems)
 				}
 				if rep.Outcome == reports.Pass {
 					t.Errorf("phase %s was left out (%s), and the scenario passes", p.Name, p.Do)

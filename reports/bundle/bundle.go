@@ -12,6 +12,7 @@ import (
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/render"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // Ext is the end of a bundle's name.
@@ -35,7 +36,7 @@ var ErrNoBundle = errors.New("neither a run's folder nor a bundle of one")
 // is last.
 func members(r *reports.Report) (all []string) {
 	all = append(all, reports.ReportFile)
-	seen := map[string]bool{reports.ReportFile: true, reports.TraceFile: true}
+	seen := map[string]bool{reports.ReportFile: true, trace.File: true}
 	add := func(name string) {
 		name = path.Clean(filepath.ToSlash(name))
 		if !seen[name] {
@@ -51,7 +52,7 @@ func members(r *reports.Report) (all []string) {
 			add(f.File)
 		}
 	}
-	return append(all, reports.TraceFile)
+	return append(all, trace.File)
 }
 
 // Size prints bytes: "85 kB", "18.4 MB".

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // tenMinutes writes a run of ten minutes at 1,000 requests a second, with a timeline such as it has, and returns its folder.
@@ -17,9 +18,9 @@ func tenMinutes(b *testing.B, seed uint64) string {
 	w := alike(seed)
 	w.requests = 150_000
 	r := w.run().Report
-	t := &reports.Timeline{Start: day, BinMS: 100, Bins: 6000}
+	t := &analysis.Timeline{Start: day, BinMS: 100, Bins: 6000}
 	for _, version := range []string{"v1", "v2"} {
-		s := reports.Series{Version: version}
+		s := analysis.Series{Version: version}
 		for i := range t.Bins {
 			s.Counts = append(s.Counts, 50+i%7)
 		}

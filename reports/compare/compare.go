@@ -135,12 +135,12 @@ func New(sides ...Side) (*Comparison, error) {
 func newRun(side string, r *reports.Run) Run {
 	rep := r.Report
 	out := Run{Side: side, Name: name(r), Run: rep.Run, Scenario: rep.Scenario, Started: rep.Started, TookMS: milliseconds(rep.Took), Outcome: rep.Outcome,
-		Requests: rep.Books.Requests, Failed: reports.Summarize(rep).Burned, Unexplained: rep.Books.UnexplainedTotal}
-	for _, p := range rep.Books.Pace {
+		Requests: rep.Accounting.Requests, Failed: reports.Summarize(rep).Burned, Unexplained: rep.Accounting.UnexplainedTotal}
+	for _, p := range rep.Accounting.Pace {
 		out.LagP99MS = max(out.LagP99MS, milliseconds(p.LagP99))
 	}
-	if rep.Books.Generator.Known {
-		out.CPU = &rep.Books.Generator.CPU
+	if rep.Accounting.Generator.Known {
+		out.CPU = &rep.Accounting.Generator.CPU
 	}
 	return out
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/internal/golden"
+	"github.com/canarylab/canarylab/reports/text"
 )
 
 // cases are comparisons of made-up runs, by name. No test changes them.
@@ -46,7 +47,7 @@ var made = sync.OnceValues(func() (map[string]*Comparison, error) {
 	oldRun.Report.Phases[3].Name, oldRun.Report.Phases[3].Observation.Phase = "again", "again"
 	oldRun.Problems = []string{"The run's folder has no trace.jsonl: there is no timeline and no percentile curve. The numbers are those of report.json."}
 	oldRun.Report.Broken = "interrupted by Ctrl-C"
-	oldRun.Report.Books.Problems = []string{"3 things are not explained"}
+	oldRun.Report.Accounting.Problems = []string{"3 things are not explained"}
 	oldRun.Report.Phases[1].Verdicts[0].Outcome = reports.Fail
 	oldRun.Report.Conclude()
 	foreign := alike(5)
@@ -110,7 +111,7 @@ func TestTextGolden(t *testing.T) {
 	for name, c := range cases(t) {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := Text(&b, c, reports.TextOptions{}); err != nil {
+			if err := Text(&b, c, text.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			golden.Check(t, name+".txt", b.Bytes())
@@ -122,7 +123,7 @@ func TestTextFitsItsWidth(t *testing.T) {
 	for name, c := range cases(t) {
 		for _, width := range []int{72, 100} {
 			var b bytes.Buffer
-			if err := Text(&b, c, reports.TextOptions{Width: width, Color: true}); err != nil {
+			if err := Text(&b, c, text.Options{Width: width, Color: true}); err != nil {
 				t.Fatal(err)
 			}
 			plain := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(b.String(), "")
@@ -314,7 +315,7 @@ func TestNumbersThatMakeNoSense(t *testing.T) {
 				continue
 			}
 			var b bytes.Buffer
-			if err := errors.Join(err, Text(&b, c, reports.TextOptions{}), Markdown(&b, c), HTML(&b, c)); err != nil {
+			if err := errors.Join(err, Text(&b, c, text.Options{}), Markdown(&b, c), HTML(&b, c)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := json.Marshal(c); err != nil {

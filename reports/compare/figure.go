@@ -3,7 +3,7 @@ package compare
 import (
 	"math"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // A Judgement is what the data say about a difference.
@@ -188,7 +188,7 @@ func shareValue(s sample) Value {
 		low, high = min(low, 100*run.share()), max(high, 100*run.share())
 	}
 	if len(s) == 1 {
-		share := reports.NewShare(t.count, t.of)
+		share := analysis.NewShare(t.count, t.of)
 		low, high = share.Low, share.High
 	}
 	v.Low, v.High = &low, &high

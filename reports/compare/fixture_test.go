@@ -16,6 +16,8 @@ import (
 
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // A truth is what a made-up run is drawn from: the numbers of its report come by chance, as those of a real one do.
@@ -60,13 +62,13 @@ func (w truth) run() *reports.Run {
 	phase := func(name string, canary, broken float64) *reports.Phase {
 		drawn := int(distuv.Binomial{N: float64(w.requests), P: max(canary, broken), Src: random}.Rand())
 		n := w.requests
-		c := reports.Counts{Requests: n, Versions: map[string]int{"v1": n - drawn}, Codes: map[int]int{200: n}, Flags: map[string]int{}}
+		c := analysis.Counts{Requests: n, Versions: map[string]int{"v1": n - drawn}, Codes: map[int]int{200: n}, Flags: map[string]int{}}
 		v2 := "v2"
 		if broken > 0 {
 			v2 = ""
 			c.Codes = map[int]int{200: n - drawn, 503: drawn}
 			c.Flags["503 UH"] = drawn
-			c.Failed = reports.NewShare(drawn, n)
+			c.Failed = analysis.NewShare(drawn, n)
 		}
 		if drawn > 0 {
 			c.Versions[v2] = drawn
@@ -81,11 +83,11 @@ func (w truth) run() *reports.Run {
 			}
 		}
 		if w.moved && broken > 0 {
-			c.Dispersion = map[string]reports.Dispersion{"503 UH": {ChiSquare: 90, Degrees: 9, P: 1e-9}}
+			c.Dispersion = map[string]analysis.Dispersion{"503 UH": {ChiSquare: 90, Degrees: 9, P: 1e-9}}
 		}
-		p := reports.Phase{Name: name, Observation: reports.Observation{Phase: name, Start: day, Settled: reports.Window{Start: day, End: day.Add(4 * time.Second), Total: c}}}
+		p := reports.Phase{Name: name, Observation: analysis.Observation{Phase: name, Start: day, Settled: analysis.Window{Start: day, End: day.Add(4 * time.Second), Total: c}}}
 		claim := func(subject string, percent float64, count int) {
-			s := reports.NewShare(count, n)
+			s := analysis.NewShare(count, n)
 			p.Verdicts = append(p.Verdicts, reports.Verdict{Want: fmt.Sprintf("%g %% of all requests: %s", percent, subject), Saw: s.String(), Outcome: reports.Pass,
 				Claim: &reports.Claim{Subject: subject, Percent: percent, Seen: s}})
 		}
@@ -100,11 +102,11 @@ func (w truth) run() *reports.Run {
 		r.Phases = append(r.Phases, p)
 		return &r.Phases[len(r.Phases)-1]
 	}
-	rollback := func(at, before float64, method string) *reports.Rollback {
+	rollback := func(at, before float64, method string) *analysis.Rollback {
 		gap := 2 / before // 500 requests a second, one every 2 ms
 		last := max(at-gap*random.ExpFloat64(), 0)
-		return &reports.Rollback{
-			Method: method, Canary: "v2", Before: reports.NewShare(int(before*float64(w.requests)), w.requests), Rate: 500, Resolution: fromMS(gap),
+		return &analysis.Rollback{
+			Method: method, Canary: "v2", Before: analysis.NewShare(int(before*float64(w.requests)), w.requests), Rate: 500, Resolution: fromMS(gap),
 			Route: fromMS(last), Drain: fromMS(last + 2), Low: fromMS(last), High: fromMS(last + 7*gap), Unaffected: 1000, Failed: int(last / gap), Kinds: map[string]int{"503": int(last / gap)},
 		}
 	}
@@ -122,7 +124,7 @@ func (w truth) run() *reports.Run {
 		canary := phase("canary at 10 %", 0, w.broken)
 		if w.decides > 0 {
 			first := 100 * time.Millisecond
-			canary.Observation.Detection = &reports.Detection{FirstBad: first, After: first + fromMS(w.decides*math.Exp(0.1*random.NormFloat64())), BadOnes: 5, Answers: 20}
+			canary.Observation.Detection = &analysis.Detection{FirstBad: first, After: first + fromMS(w.decides*math.Exp(0.1*random.NormFloat64())), BadOnes: 5, Answers: 20}
 		}
 		phase("rollback", 0, 0).Observation.Rollback = rollback(w.rollback, w.broken, "kubectl apply the VirtualService of 1-baseline.yaml")
 		phase("canary at 10 % again", w.canary, 0)
@@ -132,16 +134,16 @@ func (w truth) run() *reports.Run {
 			r.Curves = append(r.Curves, curve(v, latencies[v]))
 		}
 	}
-	r.Books = reports.Books{Requests: len(r.Phases) * w.requests, Pace: []reports.Pace{{Cohort: "everyone", Planned: 500, Achieved: 500, LagP99: 700 * time.Microsecond}},
-		Generator: reports.Generator{Known: true, CPU: 0.15}}
+	r.Accounting = analysis.Accounting{Requests: len(r.Phases) * w.requests, Pace: []analysis.Pace{{Cohort: "everyone", Planned: 500, Achieved: 500, LagP99: 700 * time.Microsecond}},
+		Generator: analysis.Generator{Known: true, CPU: 0.15}}
 	r.Conclude()
 	return &reports.Run{Dir: filepath.Join("/out", r.Started.Format("20060102-150405")+"-"+w.scenario+"-"+id), Report: r}
 }
 
-func curve(version string, all []float64) reports.Curve {
+func curve(version string, all []float64) analysis.Curve {
 	slices.Sort(all)
 	n := float64(len(all))
-	c := reports.Curve{Version: version, N: len(all)}
+	c := analysis.Curve{Version: version, N: len(all)}
 	for k := 0; math.Pow(10, -float64(k)/20)*n >= 1; k++ {
 		p := 100 * (1 - math.Pow(10, -float64(k)/20))
 		c.Percents = append(c.Percents, p)
@@ -175,12 +177,12 @@ func saved(t *testing.T, w truth, manifest string) *reports.Run {
 		t.Fatal(err)
 	}
 	r.Report.Files = []reports.File{{Path: "manifests/1-baseline.yaml"}}
-	r.Report.Timeline = &reports.Timeline{}
+	r.Report.Timeline = &analysis.Timeline{}
 	if err := r.Report.Save(dir); err != nil {
 		t.Fatal(err)
 	}
 	sample := `{"sample":{"cohort":"everyone","seq":0,"id":` + strconv.Quote(r.Report.Setup.Load.Run+"-everyone-0") + `,"code":200}}` + "\n"
-	if err := os.WriteFile(filepath.Join(dir, reports.TraceFile), []byte(sample), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, trace.File), []byte(sample), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	out, err := reports.OpenRun(dir)

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // percents are the percentiles that are compared.
@@ -48,11 +48,11 @@ func (s Side) versions() (all []string) {
 }
 
 // usable tells that a curve is neither empty nor damaged.
-func usable(c reports.Curve) bool {
+func usable(c analysis.Curve) bool {
 	return c.N > 0 && len(c.Percents) > 0 && len(c.Percents) == len(c.LatencyMS) && slices.IsSorted(c.Percents)
 }
 
-func (s Side) curves(version string) (all []reports.Curve) {
+func (s Side) curves(version string) (all []analysis.Curve) {
 	for _, r := range s {
 		for _, c := range r.Report.Curves {
 			if c.Version == version && usable(c) {

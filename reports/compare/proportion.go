@@ -5,7 +5,7 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // A sample is what each run of a side saw of one share: how many requests were of a kind, out of how many.
@@ -89,8 +89,8 @@ func (d shareDifference) interval(confidence float64) (low, high float64) {
 		// Both intervals hold together as often as the sum of them has to.
 		confidence = math.Sqrt(confidence)
 	}
-	lowB, highB := reports.IntervalAt(b.count, b.of, confidence)
-	lowO, highO := reports.IntervalAt(o.count, o.of, confidence)
+	lowB, highB := analysis.IntervalAt(b.count, b.of, confidence)
+	lowO, highO := analysis.IntervalAt(o.count, o.of, confidence)
 	low = d.estimate() - stretch*join(o.share()-lowO, highB-b.share())
 	high = d.estimate() + stretch*join(highO-o.share(), b.share()-lowB)
 	return max(low, -1), min(high, 1)

@@ -12,10 +12,13 @@ import (
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
+
+	"github.com/canarylab/canarylab/reports/text"
+
 	renderhtml "github.com/yuin/goldmark/renderer/html"
+
 	xhtml "golang.org/x/net/html"
 
-	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/internal/golden"
 )
@@ -56,8 +59,8 @@ func TestHTMLGolden(t *testing.T) {
 // TestHostileTextsStayTexts looks at the elements and attributes that a parser finds, in the page and in what Markdown is rendered to.
 func TestHostileTextsStayTexts(t *testing.T) {
 	c := cases(t)["hostile"]
-	var page, source, markdown, text bytes.Buffer
-	if err := errors.Join(HTML(&page, c), Markdown(&source, c), Text(&text, c, reports.TextOptions{})); err != nil {
+	var page, source, markdown, plain bytes.Buffer
+	if err := errors.Join(HTML(&page, c), Markdown(&source, c), Text(&plain, c, text.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	if err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(renderhtml.WithUnsafe())).Convert(source.Bytes(), &markdown); err != nil {
@@ -91,7 +94,7 @@ func TestHostileTextsStayTexts(t *testing.T) {
 			t.Errorf("%s: the hostile text is not there at all", name)
 		}
 	}
-	if strings.ContainsRune(text.String(), 0x1b) {
+	if strings.ContainsRune(plain.String(), 0x1b) {
 		t.Error("a control character of a run reaches the terminal")
 	}
 }

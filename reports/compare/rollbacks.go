@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // rollbackKey tells which rollbacks of both sides are held against each other: those of one phase, or all that were done in the same way where a
@@ -14,8 +15,8 @@ import (
 type rollbackKey struct{ phase, method string }
 
 // rollbacks has the side's rollbacks by key, a list for each run.
-func (s Side) rollbacks() (keys []rollbackKey, by map[rollbackKey][][]*reports.Rollback) {
-	by = map[rollbackKey][][]*reports.Rollback{}
+func (s Side) rollbacks() (keys []rollbackKey, by map[rollbackKey][][]*analysis.Rollback) {
+	by = map[rollbackKey][][]*analysis.Rollback{}
 	for i, r := range s {
 		repeated := slices.ContainsFunc(r.Report.Phases, func(p reports.Phase) bool { return p.Repeat && p.Observation.Rollback != nil })
 		for _, p := range r.Report.Phases {
@@ -29,7 +30,7 @@ func (s Side) rollbacks() (keys []rollbackKey, by map[rollbackKey][][]*reports.R
 			}
 			if by[key] == nil {
 				keys = append(keys, key)
-				by[key] = make([][]*reports.Rollback, len(s))
+				by[key] = make([][]*analysis.Rollback, len(s))
 			}
 			by[key][i] = append(by[key][i], b)
 		}
@@ -54,7 +55,7 @@ type times struct {
 	// values has a time for each rollback, or the median of each run where there are several of both.
 	values []float64
 	// only is the rollback of a side that has one.
-	only *reports.Rollback
+	only *analysis.Rollback
 	// resolution is the mean of how far apart affected requests were.
 	resolution float64
 	n, runs    int
@@ -62,7 +63,7 @@ type times struct {
 	blank string
 }
 
-func newTimes(runs [][]*reports.Rollback) (t times) {
+func newTimes(runs [][]*analysis.Rollback) (t times) {
 	endless := 0
 	var perRun [][]float64
 	for _, run := range runs {
@@ -120,7 +121,7 @@ func (t times) value() Value {
 }
 
 // cost is what callers paid for a rollback.
-func cost(r *reports.Rollback) string {
+func cost(r *analysis.Rollback) string {
 	text := plural(r.Failed, "failed request", "failed requests")
 	if r.Canary != "" {
 		text += fmt.Sprintf(" and %s of %s", plural(r.Canaries, "good answer", "good answers"), r.Canary)
@@ -128,7 +129,7 @@ func cost(r *reports.Rollback) string {
 	return text
 }
 
-func rollback(key rollbackKey, base, other [][]*reports.Rollback) *Figure {
+func rollback(key rollbackKey, base, other [][]*analysis.Rollback) *Figure {
 	b, o := newTimes(base), newTimes(other)
 	f := &Figure{Kind: RollbackKind, Phase: key.phase, Name: key.method, Unit: Milliseconds, Base: b.value(), Other: o.value()}
 	if key.phase != "" {

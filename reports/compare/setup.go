@@ -125,7 +125,7 @@ func (c *Comparison) notes(sides []Side) {
 			switch r.Report.Outcome {
 			case reports.Invalid:
 				why := "its books do not balance"
-				if r.Report.Books.Void() {
+				if r.Report.Accounting.Void() {
 					why = "the machine did not keep up or its clock moved"
 				}
 				warn("%s is invalid, as %s: its figures are not to be trusted, nor are differences from them.", who, why)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // shares are the figures of a pair's claims about shares, and of failures that no claim is about.
@@ -101,11 +102,11 @@ func (s subject) String() string {
 }
 
 // tally is how many of the counted requests are of the subject. A damaged report must not have more of them than there are.
-func (s subject) tally(c reports.Counts) tally {
+func (s subject) tally(c analysis.Counts) tally {
 	return tally{min(max(s.count(c), 0), c.Requests), c.Requests}
 }
 
-func (s subject) count(c reports.Counts) int {
+func (s subject) count(c analysis.Counts) int {
 	if n, ok := c.Versions[s.of]; ok {
 		return n
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // A Side is a run, or several of the same scenario that count as repetitions of each other.
@@ -88,7 +89,7 @@ func (s Side) phases() (names []string) {
 }
 
 // counts are those of a phase's settled part, of one cohort or of all, in each run that has any requests there.
-func (s Side) counts(phase, cohort string) (all []reports.Counts) {
+func (s Side) counts(phase, cohort string) (all []analysis.Counts) {
 	for _, p := range s.phase(phase) {
 		if p == nil {
 			continue

@@ -8,7 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // TestShareDifferenceCoversExactly adds up, over all outcomes of two runs, the probability of those whose interval has the true
@@ -206,7 +206,7 @@ func TestPercentileCovers(t *testing.T) {
 				all[i] = random.ExpFloat64()
 			}
 			slices.Sort(all)
-			c := reports.Curve{N: n}
+			c := analysis.Curve{N: n}
 			for k := 0; ; k++ {
 				beyond := math.Pow(10, -float64(k)/20)
 				if beyond*n < 1 {
@@ -231,7 +231,7 @@ func TestPercentileCovers(t *testing.T) {
 }
 
 func TestPercentileOfFewIsOpen(t *testing.T) {
-	c := reports.Curve{N: 20, Percents: []float64{0, 50, 90, 100}, LatencyMS: []float64{1, 2, 3, 9}}
+	c := analysis.Curve{N: 20, Percents: []float64{0, 50, 90, 100}, LatencyMS: []float64{1, 2, 3, 9}}
 	if value, low, high := percentile(c, 99); !math.IsInf(high, 1) || low < 1 || value < 3 {
 		t.Errorf("got %g from %g to %g, want no upper end: 20 latencies do not bound p99", value, low, high)
 	}

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/terminal"
+	"github.com/canarylab/canarylab/reports/text"
 )
 
 // ANSI colors.
@@ -26,7 +27,7 @@ type page struct {
 }
 
 // Text prints a comparison for a terminal.
-func Text(w io.Writer, c *Comparison, o reports.TextOptions) error {
+func Text(w io.Writer, c *Comparison, o text.Options) error {
 	if o.Width == 0 {
 		o.Width = 100
 	}
@@ -78,7 +79,7 @@ func Text(w io.Writer, c *Comparison, o reports.TextOptions) error {
 	}
 	text := p.String()
 	if o.ASCII {
-		text = reports.ASCII(text)
+		text = terminal.ASCII(text)
 	}
 	if _, err := io.WriteString(w, text); err != nil {
 		return fmt.Errorf("print comparison: %w", err)
@@ -98,7 +99,7 @@ func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", ar
 // para prints text wrapped, its first line after lead, the others indented as deep.
 func (p *page) para(lead, color, text string) {
 	indent := utf8.RuneCountInString(lead)
-	for i, line := range reports.Wrap(text, p.width-indent) {
+	for i, line := range terminal.Wrap(text, p.width-indent) {
 		if i > 0 {
 			lead = strings.Repeat(" ", indent)
 		}

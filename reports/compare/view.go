@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A view is a comparison in words, as all renderers show it. It is not escaped.
@@ -92,7 +93,7 @@ func newView(c *Comparison) view {
 			cpu = fmt.Sprintf("%.0f %%", 100*(*r.CPU))
 		}
 		v.runs.rows = append(v.runs.rows, []string{
-			r.Side, clean(r.Name), clean(string(r.Outcome)), reports.Number(r.Requests), reports.Number(r.Failed), reports.Number(r.Unexplained),
+			r.Side, clean(r.Name), clean(string(r.Outcome)), format.Number(r.Requests), format.Number(r.Failed), format.Number(r.Unexplained),
 			duration(r.LagP99MS), cpu, duration(r.TookMS),
 		})
 	}
@@ -124,7 +125,7 @@ func newView(c *Comparison) view {
 }
 
 // clean makes a text of one line out of one that may come from outside.
-func clean(text string) string { return strings.Join(strings.Fields(reports.Printable(text)), " ") }
+func clean(text string) string { return strings.Join(strings.Fields(format.Printable(text)), " ") }
 
 func cleaned(texts []string) []string {
 	out := make([]string, len(texts))

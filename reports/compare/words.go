@@ -10,7 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // join joins the texts that are not empty.
@@ -23,7 +23,7 @@ func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return reports.Number(n) + " " + many
+	return format.Number(n) + " " + many
 }
 
 // trimmed prints a number with two digits that matter.
@@ -38,7 +38,7 @@ func upper(text string) string {
 // duration prints milliseconds.
 func duration(ms float64) string {
 	const century = 3e12
-	return reports.Short(time.Duration(math.Round(min(max(ms, -century), century) * float64(time.Millisecond))))
+	return format.Short(time.Duration(math.Round(min(max(ms, -century), century) * float64(time.Millisecond))))
 }
 
 // signed prints a difference.
@@ -87,7 +87,7 @@ func (f *Figure) valueText(v Value) string {
 	}
 	switch f.Kind {
 	case ShareKind, FailureKind:
-		return reports.Percent(*v.Number) + " % of " + reports.Number(v.N)
+		return format.Percent(*v.Number) + " % of " + format.Number(v.N)
 	}
 	return duration(*v.Number)
 }
@@ -102,7 +102,7 @@ func (f *Figure) rangeText(v Value) string {
 		case x == nil:
 			return "open"
 		case f.Kind == ShareKind || f.Kind == FailureKind:
-			return reports.Percent(*x)
+			return format.Percent(*x)
 		}
 		return duration(*x)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/markdown"
 )
 
@@ -84,10 +85,10 @@ func Annotate(w io.Writer, run *reports.Run) error {
 	if r.Broken != "" {
 		add("error", r.Scenario+": broken", r.Broken)
 	}
-	for _, problem := range r.Books.Problems {
+	for _, problem := range r.Accounting.Problems {
 		add("error", r.Scenario+": invalid", problem)
 	}
-	for _, e := range r.Books.Troubles {
+	for _, e := range r.Accounting.Troubles {
 		add("warning", r.Scenario+": trouble", strings.TrimSpace(e.Proxy+" "+e.Text))
 	}
 	for _, p := range r.Phases {
@@ -123,5 +124,5 @@ var (
 	inProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-func data(s string) string     { return inData.Replace(reports.Printable(s)) }
-func property(s string) string { return inProperty.Replace(reports.Printable(s)) }
+func data(s string) string     { return inData.Replace(format.Printable(s)) }
+func property(s string) string { return inProperty.Replace(format.Printable(s)) }

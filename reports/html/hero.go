@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A hero is the head of the page: what somebody learns who looks for ten seconds.
@@ -38,13 +40,13 @@ func newHero(r *reports.Report) hero {
 	if s, ok := says[r.Outcome]; ok {
 		h.Badge, h.Says = s[0], s[1]
 	}
-	if r.Broken != "" || r.Books.Requests == 0 || !r.Books.Balance() {
+	if r.Broken != "" || r.Accounting.Requests == 0 || !r.Accounting.Balanced() {
 		h.Trouble = append(h.Trouble, reports.Sentence(r))
-		if r.Books.Void() {
+		if r.Accounting.Void() {
 			h.Trouble = append(h.Trouble, "That is the machine's doing: it was measured, and not the mesh. Play the scenario again, with nothing else running.")
 		}
-		problems := r.Books.Problems
-		if r.Broken == "" && r.Books.Requests > 0 {
+		problems := r.Accounting.Problems
+		if r.Broken == "" && r.Accounting.Requests > 0 {
 			problems = problems[1:] // the sentence has the first
 		}
 		h.Trouble = append(h.Trouble, problems...)
@@ -59,7 +61,7 @@ func newHero(r *reports.Report) hero {
 		}
 		h.Cards = append(h.Cards, card{"Claimed", upper(verdict.Want), fmt.Sprintf("in phase “%s”", phase)}, card{"Seen", upper(verdict.Saw), note})
 	}
-	if r.Books.Requests > 0 {
+	if r.Accounting.Requests > 0 {
 		h.Cards = append(h.Cards, requestsCard(r))
 	}
 	if c, ok := wayBack(r); ok {
@@ -70,7 +72,7 @@ func newHero(r *reports.Report) hero {
 
 // sentence is the verdict for a newcomer, empty where there is none but what Trouble says.
 func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, ok bool) string {
-	if !ok || r.Books.Requests == 0 {
+	if !ok || r.Accounting.Requests == 0 {
 		return when(!trouble, reports.Sentence(r))
 	}
 	passed, all := 0, 0
@@ -88,8 +90,8 @@ func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, 
 		if c.Cohort != "" {
 			whose = "the requests of " + c.Cohort
 		}
-		saw = fmt.Sprintf("in phase “%s”, %s %% of %s %s (%s of %s), where %s was claimed", phase, reports.Percent(c.Seen.Percent), whose, did(c.Subject),
-			reports.Number(c.Seen.Count), reports.Number(c.Seen.Of), asked(c))
+		saw = fmt.Sprintf("in phase “%s”, %s %% of %s %s (%s of %s), where %s was claimed", phase, format.Percent(c.Seen.Percent), whose, did(c.Subject),
+			format.Number(c.Seen.Count), format.Number(c.Seen.Of), asked(c))
 	}
 	switch {
 	case trouble:
@@ -107,7 +109,7 @@ func did(subject string) string {
 	if subject == "" || subject[0] < '0' || subject[0] > '9' {
 		return "were answered by " + answerer(subject)
 	}
-	if code, flag, ok := strings.Cut(subject, " "); ok && flag == reports.NoFlag {
+	if code, flag, ok := strings.Cut(subject, " "); ok && flag == analysis.NoFlag {
 		return "got " + code + " from the app itself"
 	}
 	return "got " + subject
@@ -150,7 +152,7 @@ func upper(text string) string {
 func requestsCard(r *reports.Report) card {
 	failed, flags := 0, map[string]int{}
 	for _, p := range r.Phases {
-		for _, w := range []reports.Window{p.Observation.Transition, p.Observation.Settled} {
+		for _, w := range []analysis.Window{p.Observation.Transition, p.Observation.Settled} {
 			failed += w.Total.Failed.Count
 			for f, n := range w.Total.Flags {
 				flags[f] += n
@@ -159,17 +161,17 @@ func requestsCard(r *reports.Report) card {
 	}
 	note := "none failed"
 	if failed > 0 {
-		note = reports.Number(failed) + " failed"
+		note = format.Number(failed) + " failed"
 	}
-	if books := r.Books; books.Balance() {
+	if books := r.Accounting; books.Balanced() {
 		note += "; every one is accounted for"
 	}
-	return card{"Requests", reports.Number(r.Books.Requests), note}
+	return card{"Requests", format.Number(r.Accounting.Requests), note}
 }
 
 // wayBack is the run's rollback, the slowest where there are several.
 func wayBack(r *reports.Report) (card, bool) {
-	var worst *reports.Rollback
+	var worst *analysis.Rollback
 	n := 0
 	for _, p := range r.Phases {
 		b := p.Observation.Rollback
@@ -184,13 +186,13 @@ func wayBack(r *reports.Report) (card, bool) {
 	if worst == nil {
 		return card{}, false
 	}
-	c := card{Name: "Way back", Value: reports.Short(worst.Route), Note: "until the last affected request was sent"}
+	c := card{Name: "Way back", Value: format.Short(worst.Route), Note: "until the last affected request was sent"}
 	if n > 1 {
 		c.Name = fmt.Sprintf("Slowest of %d ways back", n)
 	}
 	switch {
 	case worst.High > 0:
-		c.Note += fmt.Sprintf(" (99 %% bracket %s – %s)", reports.Short(worst.Low), reports.Short(worst.High))
+		c.Note += fmt.Sprintf(" (99 %% bracket %s – %s)", format.Short(worst.Low), format.Short(worst.High))
 	default:
 		c.Note += "; too few requests followed to bracket it"
 	}

@@ -6,15 +6,19 @@ package html
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed" // the page's parts
+
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
+
+	_ "embed"
 	"encoding/base64"
 	"fmt"
 	"html/template"
 	"io"
 	"strings"
-
-	"github.com/canarylab/canarylab/reports"
 )
+
+// the page's parts
 
 // File is the usual name of the page in a run's folder.
 const File = "report.html"
@@ -30,9 +34,9 @@ var (
 
 // document is parsed once: a mistake in it is one of this package's.
 var document = template.Must(template.New("page").Funcs(template.FuncMap{
-	"percent": reports.Percent,
-	"number":  reports.Number,
-	"short":   reports.Short,
+	"percent": format.Percent,
+	"number":  format.Number,
+	"short":   format.Short,
 	"mark":    func(o reports.Outcome) string { return marks[o] },
 }).Parse(pageTemplate))
 

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/internal/golden"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // draw is the page of a run.
@@ -38,12 +40,12 @@ func TestGolden(t *testing.T) {
 func runs(t testing.TB) map[string]*reports.Run {
 	broken := story(t)
 	broken.Phases = broken.Phases[:2]
-	broken.Phases[1].Observation = reports.Observation{Phase: "canary at 20 %"}
+	broken.Phases[1].Observation = analysis.Observation{Phase: "canary at 20 %"}
 	broken.Phases[1].Verdicts = []reports.Verdict{{Want: "20 % of all requests: 503 UH", Saw: "no requests", Outcome: reports.Inconclusive, Why: "the phase never began"}}
 	broken.Broken = "interrupted by Ctrl-C"
-	broken.Books.Problems = []string{"1 thing is not explained"}
-	broken.Books.Unexplained, broken.Books.UnexplainedTotal = []reports.Unexplained{{ID: "r1-everyone-7", Phase: "baseline", Why: "no log entry"}}, 1
-	broken.Books.Troubles = []reports.Event{{At: at(700), Kind: reports.Trouble, Phase: "baseline", Text: "a pod was evicted"}}
+	broken.Accounting.Problems = []string{"1 thing is not explained"}
+	broken.Accounting.Unexplained, broken.Accounting.UnexplainedTotal = []analysis.Unexplained{{ID: "r1-everyone-7", Phase: "baseline", Why: "no log entry"}}, 1
+	broken.Accounting.Troubles = []trace.Event{{At: at(700), Kind: trace.Trouble, Phase: "baseline", Text: "a pod was evicted"}}
 	broken.Conclude()
 	old := story(t)
 	old.Timeline, old.Curves = nil, nil

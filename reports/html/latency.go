@@ -7,7 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // latencyHeight is that of the chart, in pixels.
@@ -48,8 +49,8 @@ func (p *page) latency() latencyView {
 		for _, version := range sortedVersions(c.Latency) {
 			l := c.Latency[version]
 			v.Rows = append(v.Rows, latencyRow{
-				name, answerer(version), p.colors.version(version), l.N, reports.Short(l.P50), reports.Short(l.P90), reports.Short(l.P99),
-				reports.Short(l.P999), reports.Short(l.Max),
+				name, answerer(version), p.colors.version(version), l.N, format.Short(l.P50), format.Short(l.P90), format.Short(l.P99),
+				format.Short(l.P999), format.Short(l.Max),
 			})
 			name = ""
 		}
@@ -149,7 +150,7 @@ func milli(ms float64) string {
 	return strconv.FormatFloat(ms, 'g', 3, 64) + " ms"
 }
 
-func sortedVersions(of map[string]reports.Latency) []string {
+func sortedVersions(of map[string]analysis.Latency) []string {
 	var all []string
 	none := false
 	for v := range of {

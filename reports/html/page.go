@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // marks are what outcomes look like beside their color.
@@ -30,12 +32,12 @@ type page struct {
 	NoTimeline string
 	Phases     []phaseView
 	// Repeats are phases that repeat others, and passed.
-	Repeats  []phaseView
-	Failures failuresView
-	Latency  latencyView
-	Books    booksView
-	Changes  changesView
-	Proofs   []proofView
+	Repeats    []phaseView
+	Failures   failuresView
+	Latency    latencyView
+	Accounting accountingView
+	Changes    changesView
+	Proofs     []proofView
 	// Analysis is what istioctl analyze said.
 	Analysis  []string
 	Notes     []string
@@ -66,7 +68,7 @@ func newPage(run *reports.Run) *page {
 	}
 	p.Failures = p.failures()
 	p.Latency = p.latency()
-	p.Books = newBooks(r.Books)
+	p.Accounting = newAccounting(r.Accounting)
 	p.Changes = p.changes()
 	p.proofs()
 	p.Manifests = newManifests(run)
@@ -113,7 +115,7 @@ func (p *page) phase(i int, phase reports.Phase, s scale) phaseView {
 		Number: i + 1, Anchor: anchor(i), Name: phase.Name, Outcome: phase.Outcome(), Judged: len(phase.Verdicts) > 0, Did: phase.Did, Reach: number(s.reach, 2),
 	}
 	if o.Change != nil {
-		v.Refused = o.Change.Refused
+		v.Refused = o.Change.Rejections
 	}
 	if d := o.Detection; d != nil {
 		v.Small = append(v.Small, fmt.Sprintf("Decided by %s: %s.", d.By, d.String()))
@@ -154,7 +156,7 @@ func (p *page) phase(i int, phase reports.Phase, s scale) phaseView {
 }
 
 // meanwhile sums up what happened before the phase settled.
-func meanwhile(w reports.Window) string {
+func meanwhile(w analysis.Window) string {
 	c := w.Total
 	if c.Requests == 0 {
 		return ""
@@ -162,13 +164,13 @@ func meanwhile(w reports.Window) string {
 	var parts []string
 	for _, version := range slices.Sorted(maps.Keys(c.Versions)) {
 		if version != "" {
-			parts = append(parts, reports.Number(c.Versions[version])+" answered by "+version)
+			parts = append(parts, format.Number(c.Versions[version])+" answered by "+version)
 		}
 	}
 	for _, flag := range slices.Sorted(maps.Keys(c.Flags)) {
-		parts = append(parts, fmt.Sprintf("%s × %s", flag, reports.Number(c.Flags[flag])))
+		parts = append(parts, fmt.Sprintf("%s × %s", flag, format.Number(c.Flags[flag])))
 	}
-	return fmt.Sprintf("While the change was on its way, %s of %s: %s.", plural(c.Requests, "request", "requests"), reports.Short(w.Took()), strings.Join(parts, ", "))
+	return fmt.Sprintf("While the change was on its way, %s of %s: %s.", plural(c.Requests, "request", "requests"), format.Short(w.Took()), strings.Join(parts, ", "))
 }
 
 // answerer names who answered.
@@ -179,7 +181,7 @@ func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return reports.Number(n) + " " + many
+	return format.Number(n) + " " + many
 }
 
 // join joins the texts that are not empty.
@@ -237,7 +239,7 @@ func (p *page) environment() {
 		add("Started", r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
 	if r.Took > 0 {
-		add("Took", reports.Short(r.Took))
+		add("Took", format.Short(r.Took))
 	}
 	if s.Cluster != "" {
 		add("Cluster", fmt.Sprintf("%s (%s)", s.Cluster, join(", ", s.Provider, s.Why, when(s.Reused, "was running already"))))
@@ -263,7 +265,7 @@ func (p *page) environment() {
 		for _, step := range r.BringUp {
 			end = max(end, step.Start+step.Took)
 		}
-		add("Bring-up", fmt.Sprintf("%s, in %s", reports.Short(end), plural(len(r.BringUp), "step", "steps")))
+		add("Bring-up", fmt.Sprintf("%s, in %s", format.Short(end), plural(len(r.BringUp), "step", "steps")))
 	}
 	add("About the cluster", strings.Join(s.About, " "))
 	p.Commands = commands(r)
@@ -293,9 +295,9 @@ func plain(name string) bool {
 	return name != "" && !strings.HasPrefix(name, "-") && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
-// A booksView is the books as a table.
-type booksView struct {
-	reports.Books
+// A accountingView is the books as a table.
+type accountingView struct {
+	analysis.Accounting
 	Rows  [][]string
 	Apps  []string
 	Pace  []string
@@ -310,9 +312,9 @@ type booksView struct {
 // listedUnexplained is how many are listed.
 const listedUnexplained = 10
 
-func newBooks(b reports.Books) booksView {
-	v := booksView{Books: b}
-	sum := reports.Row{Phase: "all"}
+func newAccounting(b analysis.Accounting) accountingView {
+	v := accountingView{Accounting: b}
+	sum := analysis.Row{Phase: "all"}
 	for _, r := range b.Rows {
 		sum.Sent, sum.Routed, sum.Exempt, sum.Unsent, sum.Served = sum.Sent+r.Sent, sum.Routed+r.Routed, sum.Exempt+r.Exempt, sum.Unsent+r.Unsent, sum.Served+r.Served
 		sum.Bare, sum.App, sum.Answered, sum.Unexplained = sum.Bare+r.Bare, sum.App+r.App, sum.Answered+r.Answered, sum.Unexplained+r.Unexplained
@@ -323,13 +325,13 @@ func newBooks(b reports.Books) booksView {
 	}
 	for _, r := range rows {
 		with := func(n int, extra ...string) string {
-			return join(" + ", append([]string{reports.Number(n)}, extra...)...)
+			return join(" + ", append([]string{format.Number(n)}, extra...)...)
 		}
 		v.Rows = append(v.Rows, []string{
-			cmp.Or(r.Phase, "(between)"), reports.Number(r.Sent),
-			with(r.Routed, when(r.Exempt > 0, reports.Number(r.Exempt)+" plain"), when(r.Unsent > 0, reports.Number(r.Unsent)+" unsent")),
-			with(r.Served, when(r.Bare > 0, reports.Number(r.Bare)+" bare")),
-			reports.Number(r.App), reports.Number(r.Answered), reports.Number(r.Unexplained),
+			cmp.Or(r.Phase, "(between)"), format.Number(r.Sent),
+			with(r.Routed, when(r.Exempt > 0, format.Number(r.Exempt)+" plain"), when(r.Unsent > 0, format.Number(r.Unsent)+" unsent")),
+			with(r.Served, when(r.Bare > 0, format.Number(r.Bare)+" bare")),
+			format.Number(r.App), format.Number(r.Answered), format.Number(r.Unexplained),
 		})
 	}
 	versions := map[string]bool{}
@@ -342,16 +344,16 @@ func newBooks(b reports.Books) booksView {
 	for _, version := range slices.SortedFunc(maps.Keys(versions), byNumber) {
 		counter := "was never read"
 		if n, ok := b.Received[version]; ok {
-			counter = "says " + reports.Number(int(min(n, math.MaxInt64)))
+			counter = "says " + format.Number(int(min(n, math.MaxInt64)))
 		}
-		v.Apps = append(v.Apps, fmt.Sprintf("%s answered %s, its own counter %s", answerer(version), reports.Number(b.Answered[version]), counter))
+		v.Apps = append(v.Apps, fmt.Sprintf("%s answered %s, its own counter %s", answerer(version), format.Number(b.Answered[version]), counter))
 	}
 	if b.Aborted > 0 {
-		v.Apps = append(v.Apps, reports.Number(b.Aborted)+" reached an app and got no answer")
+		v.Apps = append(v.Apps, format.Number(b.Aborted)+" reached an app and got no answer")
 	}
 	for _, c := range b.Pace {
 		v.Pace = append(v.Pace, fmt.Sprintf("%s: %.1f of %.1f requests a second (limit %g %%); sent late by %s at p99 (limit %s), %s at most",
-			c.Cohort, c.Achieved, c.Planned, 100*reports.MaxRateError, reports.Short(c.LagP99), reports.Short(reports.MaxLagP99), reports.Short(c.LagMax)))
+			c.Cohort, c.Achieved, c.Planned, 100*analysis.MaxRateError, format.Short(c.LagP99), format.Short(analysis.MaxLagP99), format.Short(c.LagMax)))
 	}
 	if g := b.Generator; g.Known {
 		agent := "Load agent"
@@ -359,13 +361,13 @@ func newBooks(b reports.Books) booksView {
 			agent = "The busiest of " + plural(g.Agents, "load agent", "load agents")
 		}
 		v.Agent = fmt.Sprintf("%s: %.0f %% of its processors (limit %.0f %%), its threads waited %.1f %% of the time for one; longest standstill %s; clock moved %s (limit %s).",
-			agent, 100*g.CPU, 100*reports.MaxCPU, 100*g.RunDelay, reports.Short(g.Stall), reports.Short(g.ClockStep), reports.Short(reports.MaxClockStep))
+			agent, 100*g.CPU, 100*analysis.MaxCPU, 100*g.RunDelay, format.Short(g.Stall), format.Short(g.ClockStep), format.Short(analysis.MaxClockStep))
 		if g.ClockError > 0 {
-			v.Agent += fmt.Sprintf(" Its clock is on another machine and known to within %s, by which brackets are wider.", reports.Short(g.ClockError))
+			v.Agent += fmt.Sprintf(" Its clock is on another machine and known to within %s, by which brackets are wider.", format.Short(g.ClockError))
 		}
 		if g.Stalls > 0 {
 			v.Stall = fmt.Sprintf("The load agent stood still %s for more than %s, the longest until %s: requests of that time were sent late.",
-				plural(g.Stalls, "time", "times"), reports.Short(reports.MaxStall), g.StallAt.UTC().Format("15:04:05.000"))
+				plural(g.Stalls, "time", "times"), format.Short(analysis.MaxStall), g.StallAt.UTC().Format("15:04:05.000"))
 		}
 	}
 	for i, u := range b.Unexplained {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // The style sheet has so many colors for versions and patterns for failures. What is more shares the last of them.
@@ -29,7 +30,7 @@ func newPalette(r *reports.Report) *palette {
 	versions, flags := map[string]bool{}, map[string]int{}
 	for _, phase := range r.Phases {
 		o := phase.Observation
-		for _, w := range []reports.Window{o.Transition, o.Settled} {
+		for _, w := range []analysis.Window{o.Transition, o.Settled} {
 			for v := range w.Total.Versions {
 				versions[v] = true
 			}
@@ -84,7 +85,7 @@ func (p *palette) subject(row reports.SplitRow) string {
 }
 
 // series is the class of a timeline's series.
-func (p *palette) series(s reports.Series) string {
+func (p *palette) series(s analysis.Series) string {
 	if s.Flag == "" {
 		return p.version(s.Version)
 	}

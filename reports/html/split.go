@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // A scale is what all dot plots of a page share: how far from what was asked, in percentage points, their edges are.
@@ -40,7 +41,7 @@ func ticksFloat(most float64, n int) (step, top float64) {
 // A splitView is one row: what was asked, what was observed, and a dot with its interval around what was asked.
 type splitView struct {
 	Cohort, Subject, Class string
-	Seen                   reports.Share
+	Seen                   analysis.Share
 	Asked                  string
 	Outcome                reports.Outcome
 	Moved                  bool

@@ -11,7 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 const (
@@ -63,7 +64,7 @@ type tick struct {
 
 // newStack draws the part of t from a moment to another, nil where there is nothing in it. zero is what the times at the axis are counted
 // from; there are as many labels or so.
-func newStack(t *reports.Timeline, from, to, zero time.Time, height, labels int, p *palette) *stack {
+func newStack(t *analysis.Timeline, from, to, zero time.Time, height, labels int, p *palette) *stack {
 	bin := t.Bin()
 	if bin <= 0 || t.Bins <= 0 || !from.Before(to) {
 		return nil
@@ -192,7 +193,7 @@ func (s *stack) yMax() float64 {
 func (s *stack) ticks(zero time.Time, labels int) {
 	step, top := ticksUpTo(float64(s.Max), 4)
 	for v := 0.0; v <= top+step/2; v += step {
-		s.YTicks = append(s.YTicks, tick{At: number(float64(s.Height)*(1-v/top), 1), Text: reports.Number(int(math.Round(v)))})
+		s.YTicks = append(s.YTicks, tick{At: number(float64(s.Height)*(1-v/top), 1), Text: format.Number(int(math.Round(v)))})
 	}
 	s.XTicks = timeTicks(s.From, s.To, zero, labels)
 }

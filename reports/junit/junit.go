@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // The elements. Control characters that XML 1.0 forbids, and bytes that are no UTF-8, encoding/xml writes as U+FFFD.
@@ -144,17 +145,17 @@ func whole(r *reports.Report, class string) []testCase {
 	}
 	books := testCase{Name: "every request is accounted for", Class: class, Time: seconds(0)}
 	switch {
-	case !r.Books.Balance():
-		books.set(reports.Invalid, books.Name, r.Books.Problems[0], strings.Join(r.Books.Problems[1:], "\n"))
-	case r.Books.Requests == 0:
+	case !r.Accounting.Balanced():
+		books.set(reports.Invalid, books.Name, r.Accounting.Problems[0], strings.Join(r.Accounting.Problems[1:], "\n"))
+	case r.Accounting.Requests == 0:
 		books.set(reports.Inconclusive, books.Name, "no request was sent", "without requests nothing is shown")
 	default:
-		books.saw = reports.Number(r.Books.Requests) + " requests"
+		books.saw = format.Number(r.Accounting.Requests) + " requests"
 	}
 	calm := testCase{Name: "nothing else happens to the lab", Class: class, Time: seconds(0)}
-	if n := len(r.Books.Troubles); n > 0 {
+	if n := len(r.Accounting.Troubles); n > 0 {
 		var all []string
-		for _, e := range r.Books.Troubles {
+		for _, e := range r.Accounting.Troubles {
 			all = append(all, strings.Join([]string{e.At.UTC().Format(time.RFC3339Nano), e.Phase, e.Proxy, e.Text}, " "))
 		}
 		calm.set(reports.Inconclusive, calm.Name, all[0], strings.Join(all[1:], "\n"))
@@ -226,9 +227,9 @@ func facts(r *reports.Report) []property {
 	}
 	add("load.seed", strconv.FormatUint(s.Load.Seed, 10))
 	count("load.agents", max(s.Load.Agents, 1))
-	count("requests", r.Books.Requests)
+	count("requests", r.Accounting.Requests)
 	count("requests.failed", reports.Summarize(r).Burned)
-	count("requests.unexplained", r.Books.UnexplainedTotal)
+	count("requests.unexplained", r.Accounting.UnexplainedTotal)
 	for _, p := range r.Phases {
 		if b := p.Observation.Rollback; b != nil && b.Known() {
 			name := "rollback." + p.Name

@@ -7,9 +7,11 @@ import (
 	"testing"
 
 	"github.com/jacoelho/xsd"
-	parser "github.com/joshdk/go-junit"
 
 	"github.com/canarylab/canarylab/reports"
+
+	parser "github.com/joshdk/go-junit"
+
 	"github.com/canarylab/canarylab/reports/internal/fixture"
 	"github.com/canarylab/canarylab/reports/internal/golden"
 )

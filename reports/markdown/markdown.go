@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // MaxComment is how long a comment on GitHub may be, in characters.
@@ -95,7 +97,7 @@ func Verdict(run *reports.Run) string {
 		fmt.Fprintf(b, "%s\n\n", head(r.Title))
 	}
 	s := reports.Summarize(r)
-	facts := []string{fmt.Sprintf("%s requests, %s failed", reports.Number(r.Books.Requests), reports.Number(s.Burned))}
+	facts := []string{fmt.Sprintf("%s requests, %s failed", format.Number(r.Accounting.Requests), format.Number(s.Burned))}
 	for _, f := range []struct{ name, value string }{
 		{"", r.Setup.Provider}, {"Istio ", r.Setup.Istio}, {"Kubernetes ", r.Setup.Kubernetes}, {"Envoy ", r.Setup.Envoy}, {"run ", r.Run},
 	} {
@@ -104,12 +106,12 @@ func Verdict(run *reports.Run) string {
 		}
 	}
 	if r.Took > 0 {
-		facts = append(facts, reports.Short(r.Took))
+		facts = append(facts, format.Short(r.Took))
 	}
 	b.WriteString(strings.Join(facts, " · ") + "\n")
 	var bad []string
-	bad = append(bad, r.Books.Problems...)
-	for _, e := range r.Books.Troubles {
+	bad = append(bad, r.Accounting.Problems...)
+	for _, e := range r.Accounting.Troubles {
 		bad = append(bad, strings.TrimSpace(e.At.UTC().Format("15:04:05.000")+" "+e.Proxy+" "+e.Text))
 	}
 	bad = append(bad, run.Problems...)
@@ -182,9 +184,9 @@ func verdicts(b *strings.Builder, r *reports.Report) {
 	if n := all - len(rows); n > 0 {
 		which := "all of them passed"
 		if hidden := len(bad) - len(rows); hidden > 0 {
-			which = fmt.Sprintf("%s of them did not pass", reports.Number(hidden))
+			which = fmt.Sprintf("%s of them did not pass", format.Number(hidden))
 		}
-		fmt.Fprintf(b, "\n%s more verdicts are in %s: %s.\n", reports.Number(n), reports.ReportFile, which)
+		fmt.Fprintf(b, "\n%s more verdicts are in %s: %s.\n", format.Number(n), reports.ReportFile, which)
 	}
 	if repeats > 0 {
 		fmt.Fprintf(b, "\n%d more phases repeat others, and passed.\n", repeats)
@@ -200,18 +202,18 @@ func rollbacks(b *strings.Builder, r *reports.Report) {
 		}
 		last, bracket := "nothing to time", ""
 		if k.Known() {
-			last, bracket = reports.Short(k.Route), "open: too few requests followed"
+			last, bracket = format.Short(k.Route), "open: too few requests followed"
 			if k.High > 0 {
-				bracket = reports.Short(k.Low) + " – " + reports.Short(k.High)
+				bracket = format.Short(k.Low) + " – " + format.Short(k.High)
 			}
 			if !k.Recovered() {
 				last += ", and nothing shows that it was the last"
 			}
 		}
-		rows = append(rows, []string{cell(p.Name), cell(cmp.Or(k.Method, p.Did)), last, bracket, reports.Number(k.Failed), reports.Number(k.Canaries)})
+		rows = append(rows, []string{cell(p.Name), cell(cmp.Or(k.Method, p.Did)), last, bracket, format.Number(k.Failed), format.Number(k.Canaries)})
 	}
 	// Each by itself, or each way by its median where it was gone several times.
-	ways, n := reports.Ways(r.Phases)
+	ways, n := reports.RollbackMethods(r.Phases)
 	if n < 3*max(len(ways), 2) {
 		table(b, []string{"rollback", "by", "last affected request sent after", "99 % bracket of the switch", "failed", "canary's answers"}, rows)
 		return
@@ -220,12 +222,12 @@ func rollbacks(b *strings.Builder, r *reports.Report) {
 	for _, way := range ways {
 		route, last := way.Routes(), "never seen to end"
 		if len(route) > 0 {
-			low, middle, high := reports.Spread(route)
-			last = fmt.Sprintf("%s (%s – %s)", reports.Short(middle), reports.Short(low), reports.Short(high))
+			low, middle, high := analysis.Spread(route)
+			last = fmt.Sprintf("%s (%s – %s)", format.Short(middle), format.Short(low), format.Short(high))
 		}
 		counts := func(all []int) string {
-			low, middle, high := reports.Spread(all)
-			return fmt.Sprintf("%s (%s – %s)", reports.Number(middle), reports.Number(low), reports.Number(high))
+			low, middle, high := analysis.Spread(all)
+			return fmt.Sprintf("%s (%s – %s)", format.Number(middle), format.Number(low), format.Number(high))
 		}
 		rows = append(rows, []string{cell(cmp.Or(way.Method, "not said")), fmt.Sprint(len(way.Rollbacks)), fmt.Sprint(len(route)), last, counts(way.Failed()), counts(way.Canaries())})
 	}
@@ -238,7 +240,7 @@ func failures(b *strings.Builder, r *reports.Report) {
 	counts := map[key]int{}
 	phases := map[key][]string{}
 	for _, p := range r.Phases {
-		for _, w := range []reports.Window{p.Observation.Transition, p.Observation.Settled} {
+		for _, w := range []analysis.Window{p.Observation.Transition, p.Observation.Settled} {
 			for _, f := range w.Total.Failures {
 				k := key{f.Key(), string(f.Hop), f.Origin, f.Cause}
 				counts[k] += f.Count
@@ -259,10 +261,10 @@ func failures(b *strings.Builder, r *reports.Report) {
 			break
 		}
 		where := cell(k.hop)
-		if k.hop == string(reports.ServerHop) && k.name[strings.LastIndex(k.name, " ")+1:] != k.origin {
+		if k.hop == string(analysis.ServerHop) && k.name[strings.LastIndex(k.name, " ")+1:] != k.origin {
 			where += ", flagged " + code(k.origin, true)
 		}
-		rows = append(rows, []string{code(k.name, true), reports.Number(counts[k]), where, cell(k.cause), cell(strings.Join(phases[k], ", "))})
+		rows = append(rows, []string{code(k.name, true), format.Number(counts[k]), where, cell(k.cause), cell(strings.Join(phases[k], ", "))})
 	}
 	table(b, []string{"failure", "requests", "arose at", "cause", "in"}, rows)
 }
@@ -276,7 +278,7 @@ func split(b *strings.Builder, r *reports.Report) {
 			}
 			name := cell(p.Name)
 			for _, s := range reports.SplitRows(p.Observation.Settled, p.Verdicts, r.Setup.Load) {
-				asked, interval := "", reports.Percent(s.Seen.Low)+" – "+reports.Percent(s.Seen.High)
+				asked, interval := "", format.Percent(s.Seen.Low)+" – "+format.Percent(s.Seen.High)
 				if s.Claim != nil {
 					asked = s.Claim.Asked()
 				}
@@ -287,7 +289,7 @@ func split(b *strings.Builder, r *reports.Report) {
 					interval = "it moved"
 				}
 				rows = append(rows, []string{name, cell(cmp.Or(s.Cohort, "all")), cell(cmp.Or(s.Subject, "no version")), asked,
-					reports.Percent(s.Seen.Percent) + " %", interval, reports.Number(s.Seen.Count) + " of " + reports.Number(s.Seen.Of)})
+					format.Percent(s.Seen.Percent) + " %", interval, format.Number(s.Seen.Count) + " of " + format.Number(s.Seen.Of)})
 				name = ""
 			}
 		}
@@ -306,8 +308,8 @@ func latency(b *strings.Builder, r *reports.Report) {
 			all := p.Observation.Settled.Total.Latency
 			for _, version := range slices.Sorted(maps.Keys(all)) {
 				l := all[version]
-				rows = append(rows, []string{name, cell(cmp.Or(version, "no version")), reports.Short(l.P50), reports.Short(l.P90), reports.Short(l.P99),
-					reports.Short(l.P999), reports.Short(l.Max), reports.Number(l.N)})
+				rows = append(rows, []string{name, cell(cmp.Or(version, "no version")), format.Short(l.P50), format.Short(l.P90), format.Short(l.P99),
+					format.Short(l.P999), format.Short(l.Max), format.Number(l.N)})
 				name = ""
 			}
 		}
@@ -333,30 +335,30 @@ func changes(b *strings.Builder, r *reports.Report) {
 }
 
 func books(b *strings.Builder, r *reports.Report) {
-	title := fmt.Sprintf("Books: %d things are not explained", r.Books.UnexplainedTotal)
+	title := fmt.Sprintf("Accounting: %d things are not explained", r.Accounting.UnexplainedTotal)
 	switch {
-	case r.Books.Requests == 0:
-		title = "Books: no request was sent"
-	case r.Books.Balance():
-		title = "Books: every request is accounted for"
-	case r.Books.UnexplainedTotal == 0:
-		title = "Books: the numbers can't be trusted"
+	case r.Accounting.Requests == 0:
+		title = "Accounting: no request was sent"
+	case r.Accounting.Balanced():
+		title = "Accounting: every request is accounted for"
+	case r.Accounting.UnexplainedTotal == 0:
+		title = "Accounting: the numbers can't be trusted"
 	}
 	fold(b, title, func(b *strings.Builder) {
 		var rows [][]string
-		for _, row := range r.Books.Rows {
-			rows = append(rows, []string{cell(cmp.Or(row.Phase, "(between)")), reports.Number(row.Sent), reports.Number(row.Routed), reports.Number(row.Served),
-				reports.Number(row.App), reports.Number(row.Answered), reports.Number(row.Unexplained)})
+		for _, row := range r.Accounting.Rows {
+			rows = append(rows, []string{cell(cmp.Or(row.Phase, "(between)")), format.Number(row.Sent), format.Number(row.Routed), format.Number(row.Served),
+				format.Number(row.App), format.Number(row.Answered), format.Number(row.Unexplained)})
 		}
 		table(b, []string{"sent in", "caller", "routed", "served", "app", "answered", "unexplained"}, rows)
 		rows = nil
-		for _, c := range r.Books.Pace {
-			rows = append(rows, []string{cell(c.Cohort), fmt.Sprintf("%.1f", c.Planned), fmt.Sprintf("%.1f", c.Achieved), reports.Short(c.LagP99), reports.Short(c.LagMax)})
+		for _, c := range r.Accounting.Pace {
+			rows = append(rows, []string{cell(c.Cohort), fmt.Sprintf("%.1f", c.Planned), fmt.Sprintf("%.1f", c.Achieved), format.Short(c.LagP99), format.Short(c.LagMax)})
 		}
 		table(b, []string{"cohort", "planned, 1/s", "achieved, 1/s", "sent late, p99", "at most"}, rows)
 		rows = nil
 		const shown = 20
-		for i, u := range r.Books.Unexplained {
+		for i, u := range r.Accounting.Unexplained {
 			if i == shown {
 				break
 			}

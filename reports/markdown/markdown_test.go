@@ -12,10 +12,13 @@ import (
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
+
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+
 	unsafe "github.com/yuin/goldmark/renderer/html"
 	"golang.org/x/net/html"
 
-	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/internal/fixture"
 	"github.com/canarylab/canarylab/reports/internal/golden"
 )
@@ -152,7 +155,7 @@ func TestFitsAComment(t *testing.T) {
 		func() { r.Title, r.Scenario = strings.Repeat("|", 1<<20), strings.Repeat("@", 1<<20) },
 		func() {
 			for i := range 1000 {
-				r.Books.Problems = append(r.Books.Problems, fmt.Sprint(i, strings.Repeat("<", 1<<16)))
+				r.Accounting.Problems = append(r.Accounting.Problems, fmt.Sprint(i, strings.Repeat("<", 1<<16)))
 			}
 		},
 	} {
@@ -201,7 +204,7 @@ func TestManyRollbacks(t *testing.T) {
 			// This one is not effective.
 			k.Method, k.Chance, k.Failed = "by deleting it", 1, i
 		}
-		r.Phases = append(r.Phases, reports.Phase{Name: fmt.Sprint("back ", i), Observation: reports.Observation{Rollback: &k}})
+		r.Phases = append(r.Phases, reports.Phase{Name: fmt.Sprint("back ", i), Observation: analysis.Observation{Rollback: &k}})
 	}
 	page := write(t, run)
 	for _, want := range []string{"| by the route | 5 | 5 | 30.0 ms (10.0 ms – 50.0 ms) | 5 (5 – 5) | 0 (0 – 0) |", "| by deleting it | 5 | 0 | never seen to end | 7 (5 – 9) |"} {

@@ -16,11 +16,12 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/canarylab/canarylab/reports"
 )
 
 // Write writes a run.
@@ -31,7 +32,7 @@ func Write(w io.Writer, run *reports.Run) error {
 	for _, p := range run.Report.Phases {
 		m.phase(p)
 	}
-	m.books(run.Report.Books)
+	m.books(run.Report.Accounting)
 	// The library writes thousands of small pieces.
 	b := bufio.NewWriter(w)
 	for _, f := range m.families {
@@ -159,7 +160,7 @@ func (m *metrics) phase(p reports.Phase) {
 	o := p.Observation
 	for _, w := range []struct {
 		name string
-		reports.Window
+		analysis.Window
 	}{{"transition", o.Transition}, {"settled", o.Settled}} {
 		m.window(phase, label{"window", w.name}, w.Window)
 	}
@@ -187,8 +188,8 @@ func (m *metrics) phase(p reports.Phase) {
 		at("noticed", c.Noticed, c.Noticed != 0)
 		at("first pushed", c.FirstPushed, c.FirstPushed != 0)
 		at("last pushed", c.LastPushed, c.LastPushed != 0)
-		at("first held", c.FirstHeld, c.Proxies > 0)
-		at("last held", c.LastHeld, c.Proxies > 0)
+		at("first held", c.FirstSynced, c.Proxies > 0)
+		at("last held", c.LastSynced, c.Proxies > 0)
 	}
 	if r := o.Rollback; r != nil {
 		m.rollback(phase, r)
@@ -203,10 +204,10 @@ func (m *metrics) phase(p reports.Phase) {
 }
 
 // window counts the requests of a part of a phase. Cohorts are counted, not their sum: adding up over all labels gives each request once.
-func (m *metrics) window(phase, window label, w reports.Window) {
+func (m *metrics) window(phase, window label, w analysis.Window) {
 	cohorts := w.Cohorts
 	if len(cohorts) == 0 && w.Total.Requests > 0 {
-		cohorts = map[string]reports.Counts{"": w.Total}
+		cohorts = map[string]analysis.Counts{"": w.Total}
 	}
 	for _, cohort := range slices.Sorted(maps.Keys(cohorts)) {
 		c := cohorts[cohort]
@@ -234,8 +235,8 @@ func (m *metrics) window(phase, window label, w reports.Window) {
 }
 
 // shares are a cohort's, or those of all for an empty one.
-func (m *metrics) shares(phase label, cohort string, c reports.Counts) {
-	share := func(s reports.Share, subject string) {
+func (m *metrics) shares(phase label, cohort string, c analysis.Counts) {
+	share := func(s analysis.Share, subject string) {
 		if s.Of == 0 {
 			return
 		}
@@ -250,7 +251,7 @@ func (m *metrics) shares(phase label, cohort string, c reports.Counts) {
 	share(c.Failed, "failed")
 }
 
-func (m *metrics) rollback(phase label, r *reports.Rollback) {
+func (m *metrics) rollback(phase label, r *analysis.Rollback) {
 	labels := []label{phase, {"method", r.Method}}
 	m.gauge("canarylab_rollback_effective", "1 where so many unaffected requests followed the last affected one that it was the last.", truth(r.Recovered()), labels...)
 	m.count("canarylab_rollback_failed_requests_total", "Requests that failed after the write was accepted, to the end of the phase.", r.Failed, labels...)
@@ -275,8 +276,8 @@ func (m *metrics) rollback(phase label, r *reports.Rollback) {
 	}
 }
 
-func (m *metrics) books(b reports.Books) {
-	m.gauge("canarylab_books_balanced", "1 where every request is accounted for and the load kept its plan.", truth(b.Balance() && b.Requests > 0))
+func (m *metrics) books(b analysis.Accounting) {
+	m.gauge("canarylab_books_balanced", "1 where every request is accounted for and the load kept its plan.", truth(b.Balanced() && b.Requests > 0))
 	m.count("canarylab_books_unexplained_total", "Things that the books can't explain.", b.UnexplainedTotal)
 	m.count("canarylab_troubles_total", "What happened to the lab that no step called for.", len(b.Troubles))
 	for _, row := range b.Rows {

@@ -127,7 +127,7 @@ func TestFiguresAreTheRuns(t *testing.T) {
 		}
 		return total, n
 	}
-	books := run.Report.Books
+	books := run.Report.Accounting
 	back := run.Report.Phases[2].Observation.Rollback
 	for _, test := range []struct {
 		metric string

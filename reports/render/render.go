@@ -15,6 +15,7 @@ import (
 	"github.com/canarylab/canarylab/reports/junit"
 	"github.com/canarylab/canarylab/reports/markdown"
 	"github.com/canarylab/canarylab/reports/openmetrics"
+	"github.com/canarylab/canarylab/reports/text"
 )
 
 // A Format is one way to show a run.
@@ -32,7 +33,7 @@ type Format struct {
 // Formats are all, in the order in which people are told of them.
 func Formats() []Format {
 	return []Format{
-		{"text", "report.txt", "people at a terminal: everything, with --full", text},
+		{"text", "report.txt", "people at a terminal: everything, with --full", writeText},
 		{"json", "", "programs", func(w io.Writer, run *reports.Run) error { return run.Report.WriteJSON(w) }},
 		{"md", "report.md", "a comment on a pull request", markdown.Write},
 		{"html", html.File, "people with a browser: everything on one page", html.Write},
@@ -41,8 +42,8 @@ func Formats() []Format {
 	}
 }
 
-func text(w io.Writer, run *reports.Run) error {
-	return reports.Text(w, run.Report, reports.TextOptions{Full: true})
+func writeText(w io.Writer, run *reports.Run) error {
+	return text.Write(w, run.Report, text.Options{Full: true})
 }
 
 // Names are those of all formats, for people: "text, json or md".

@@ -111,10 +111,10 @@ func (o *Opener) Steady(ctx context.Context, t testing.TB, s harness.Scenario, o
 	t.Helper()
 	for try := 1; ; try++ {
 		rep, err := o.Play(ctx, t, s, options)
-		if err != nil || !rep.Books.Void() || try == steadyTries {
+		if err != nil || !rep.Accounting.Void() || try == steadyTries {
 			return rep, err
 		}
-		t.Logf("run %d of at most %d was void: %q", try, steadyTries, rep.Books.Problems)
+		t.Logf("run %d of at most %d was void: %q", try, steadyTries, rep.Accounting.Problems)
 	}
 }
 
@@ -149,7 +149,7 @@ func Passed(t testing.TB, rep *reports.Report) {
 	if rep.Outcome == reports.Pass {
 		return
 	}
-	t.Errorf("got %s, want %s: %q, %+v, unexplained %+v", rep.Outcome, reports.Pass, rep.Books.Problems, rep.Books.Troubles, rep.Books.Unexplained)
+	t.Errorf("got %s, want %s: %q, %+v, unexplained %+v", rep.Outcome, reports.Pass, rep.Accounting.Problems, rep.Accounting.Troubles, rep.Accounting.Unexplained)
 	for _, p := range rep.Phases {
 		for _, v := range p.Verdicts {
 			if v.Outcome != reports.Pass {

@@ -15,8 +15,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
 	"golang.org/x/sys/unix"
+
+	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
 )
 
 func main() {

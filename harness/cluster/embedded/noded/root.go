@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
 	"golang.org/x/sys/unix"
+
+	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
 )
 
 // hostFolders is what the node sees of the host: its programs and libraries, read-only.

@@ -16,8 +16,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
 	"golang.org/x/sys/unix"
+
+	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
 )
 
 const (
