@@ -91,11 +91,11 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounti
 	ctx := b.Context()
 	plan := loadgen.Plan{Run: loadgen.RunID(), URL: "http://my-service/", Duration: d, Cohorts: []loadgen.Cohort{{Name: "all", Rate: rate}}}
 	file := filepath.Join(b.TempDir(), plan.Run+".jsonl")
-	trace, err := trace.Create(file)
+	record, err := trace.Create(file)
 	if err != nil {
 		b.Fatal(err)
 	}
-	rec := newRecorder(trace, plan)
+	rec := newRecorder(record, plan)
 	before := newRoster()
 	counted, err := x.lab.Apps.Counters(ctx, benchNamespace)
 	if err != nil {
@@ -143,7 +143,7 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounti
 	}
 	before.settle(counted)
 	rec.pods(before.all())
-	if err := trace.Close(); err != nil {
+	if err := record.Close(); err != nil {
 		b.Fatal(err)
 	}
 	if !x.recorded {

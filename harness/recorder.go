@@ -42,9 +42,9 @@ type recorder struct {
 	err error
 }
 
-func newRecorder(trace *trace.Writer, plan loadgen.Plan) *recorder {
+func newRecorder(record *trace.Writer, plan loadgen.Plan) *recorder {
 	r := &recorder{
-		trace: trace, run: plan.Run, agents: len(entries(plan)) * max(plan.Agents, 1), news: make(chan struct{}, 1), sent: map[string]int{},
+		trace: record, run: plan.Run, agents: len(entries(plan)) * max(plan.Agents, 1), news: make(chan struct{}, 1), sent: map[string]int{},
 		known: map[string]trace.Pod{}, clocks: map[string]loadgen.Clock{},
 	}
 	r.joiner = trace.NewJoiner(plan, joinWithin, r.meter.add)

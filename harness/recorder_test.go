@@ -11,11 +11,11 @@ import (
 
 func TestRecorder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), trace.File)
-	trace, err := trace.Create(file)
+	record, err := trace.Create(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRecorder(trace, loadgen.Plan{Run: "id", Cohorts: []loadgen.Cohort{{Name: "a"}, {Name: "b"}}})
+	r := newRecorder(record, loadgen.Plan{Run: "id", Cohorts: []loadgen.Cohort{{Name: "a"}, {Name: "b"}}})
 	begin := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	sample := func(id, cohort string, after time.Duration) loadgen.Sample {
 		return loadgen.Sample{ID: id, Cohort: cohort, Sent: begin.Add(after), Done: begin.Add(after)}
@@ -64,7 +64,7 @@ func TestRecorder(t *testing.T) {
 	if got := r.missing(); got != 0 {
 		t.Errorf("got %d requests that lack something, want none", got)
 	}
-	if err := trace.Close(); err != nil {
+	if err := record.Close(); err != nil {
 		t.Fatal(err)
 	}
 	got, err := trace.Load(file)

@@ -194,14 +194,14 @@ func (r *run) open() error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the run's folder: %w", err)
 	}
-	trace, err := trace.Create(filepath.Join(r.options.Dir, trace.File))
+	record, err := trace.Create(filepath.Join(r.options.Dir, trace.File))
 	if err != nil {
 		return err
 	}
-	r.trace, r.rec = trace, newRecorder(trace, r.setup.Load)
+	r.trace, r.rec = record, newRecorder(record, r.setup.Load)
 	r.files = []reports.File{{Path: trace.File, What: "every event, request and access log entry"}}
 	if r.parts, err = newParts(r.scenario.Name, r.setup.Load, r.scenario.gates()); err != nil {
-		return errors.Join(err, trace.Close())
+		return errors.Join(err, record.Close())
 	}
 	kept := map[string][]byte{"recorder.yaml": r.parts.recorder, "callers.yaml": r.parts.callers}
 	names := []string{"recorder.yaml", "callers.yaml"}
@@ -211,13 +211,13 @@ func (r *run) open() error {
 			continue
 		}
 		if kept[file], err = r.scenario.manifest(file); err != nil {
-			return errors.Join(err, trace.Close())
+			return errors.Join(err, record.Close())
 		}
 		names = append(names, file)
 	}
 	for _, name := range names {
 		if err := os.WriteFile(filepath.Join(dir, name), kept[name], 0o644); err != nil {
-			return errors.Join(fmt.Errorf("keep a manifest: %w", err), trace.Close())
+			return errors.Join(fmt.Errorf("keep a manifest: %w", err), record.Close())
 		}
 		what := "applied as it is"
 		if r.lab.Adapts {
@@ -858,21 +858,21 @@ func (r *run) report(broke error) (*reports.Report, error) {
 			"Requests are not: their times were corrected.", strings.Join(others, ", "))
 	}
 	err := r.trace.Close()
-	analysis, unread := analysis.Analyze(trace.FileSource(filepath.Join(r.options.Dir, trace.File)), analysis.Spec{Plan: r.setup.Load, Phases: s.specs()})
+	result, unread := analysis.Analyze(trace.FileSource(filepath.Join(r.options.Dir, trace.File)), analysis.Spec{Plan: r.setup.Load, Phases: s.specs()})
 	if err = errors.Join(err, unread); err != nil {
 		rep.Broken = errors.Join(broke, err).Error()
 	}
-	if analysis == nil {
+	if result == nil {
 		// What can be said without a trace.
-		analysis, _ = analysis.Analyze(&trace.Trace{}, analysis.Spec{Plan: r.setup.Load, Phases: s.specs()})
+		result, _ = analysis.Analyze(&trace.Trace{}, analysis.Spec{Plan: r.setup.Load, Phases: s.specs()})
 	}
 	for i, p := range s.Phases {
-		o := analysis.Observations[i]
+		o := result.Observations[i]
 		rep.Phases = append(rep.Phases, reports.Phase{
 			Name: p.Name, Did: p.did(), Observation: o, Verdicts: r.judge(p, o), Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat,
 		})
 	}
-	rep.Accounting, rep.Timeline, rep.Curves = analysis.Accounting, analysis.Timeline, analysis.Curves
+	rep.Accounting, rep.Timeline, rep.Curves = result.Accounting, result.Timeline, result.Curves
 	rep.Notes = r.notes
 	rep.Took = time.Since(r.started)
 	rep.Conclude()

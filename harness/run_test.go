@@ -33,12 +33,12 @@ func playFake(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario) (*repo
 // kinds are a trace's events, but for those of proxies.
 func kinds(t *testing.T, dir string) []string {
 	t.Helper()
-	trace, err := trace.Load(filepath.Join(dir, trace.File))
+	record, err := trace.Load(filepath.Join(dir, trace.File))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all []string
-	for _, e := range trace.Events {
+	for _, e := range record.Events {
 		all = append(all, strings.TrimSpace(e.Phase+" "+string(e.Kind)))
 	}
 	return all

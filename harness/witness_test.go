@@ -90,7 +90,7 @@ func TestRefusedChangeIsReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := rep.Phases[1].Observation
-		if o.Change == nil || !slices.Contains(o.Change.Refused, "ns/client: no such filter") || !o.SettledAt.IsZero() || rep.Outcome == reports.Pass {
+		if o.Change == nil || !slices.Contains(o.Change.Rejections, "ns/client: no such filter") || !o.SettledAt.IsZero() || rep.Outcome == reports.Pass {
 			t.Errorf("got change %+v, settled %s, outcome %s, want a refusal, never settled, no pass", o.Change, o.SettledAt, rep.Outcome)
 		}
 	})

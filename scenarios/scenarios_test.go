@@ -113,9 +113,9 @@ var failures []string
 // fail fails a test of a scenario, and has it told at the end once more.
 func fail(t *testing.T, s harness.Scenario, format string, args ...any) {
 	t.Helper()
-	text := fmt.Sprintf(format, args...)
-	failures = append(failures, s.Name+": "+text)
-	t.Error(text)
+	shown := fmt.Sprintf(format, args...)
+	failures = append(failures, s.Name+": "+shown)
+	t.Error(shown)
 }
 
 // feature plays s once and holds each proof and expectation as an assessment of its own.

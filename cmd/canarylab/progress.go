@@ -155,6 +155,6 @@ func (p *progress) still() {
 }
 
 // Say prints one line among the steps.
-func (p *progress) Say(format string, args ...any) {
-	fmt.Fprintf(p.out, "          %s\n", format.Printable(fmt.Sprintf(format, args...)))
+func (p *progress) Say(layout string, args ...any) {
+	fmt.Fprintf(p.out, "          %s\n", format.Printable(fmt.Sprintf(layout, args...)))
 }

@@ -21,7 +21,7 @@ import (
 )
 
 func newReport() *cobra.Command {
-	var format, to, out string
+	var layout, to, out string
 	var full bool
 	cmd := &cobra.Command{
 		Use: "report [RUN]", Short: "Show a run again, in any format, without a cluster",
@@ -36,7 +36,7 @@ is left out, and said to be; --full prints it. What of the folder is missing or 
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			f, err := render.Find(format)
+			f, err := render.Find(layout)
 			if err != nil {
 				return usage("%w", err)
 			}
@@ -78,7 +78,7 @@ is left out, and said to be; --full prints it. What of the folder is missing or 
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "output format: "+render.Names())
+	cmd.Flags().StringVarP(&layout, "output", "o", "text", "output format: "+render.Names())
 	cmd.Flags().StringVar(&to, "to", "", "file to write to, in place of stdout")
 	cmd.Flags().StringVar(&out, "out", "", "folder with the runs' folders (default: reports/out of the source tree)")
 	fullFlag(cmd, &full)
@@ -87,11 +87,11 @@ is left out, and said to be; --full prints it. What of the folder is missing or 
 
 // formatHelp lists the formats with their use and their file in a run's folder.
 func formatHelp() string {
-	text := "Formats, and the file in which a run's folder has each from the start:\n"
+	shown := "Formats, and the file in which a run's folder has each from the start:\n"
 	for _, f := range render.Formats() {
-		text += fmt.Sprintf("  %-12s %-12s for %s\n", f.Name, cmp.Or(f.File, reports.ReportFile), f.What)
+		shown += fmt.Sprintf("  %-12s %-12s for %s\n", f.Name, cmp.Or(f.File, reports.ReportFile), f.What)
 	}
-	return text
+	return shown
 }
 
 // runDir is the folder that was named, itself or by its report.json, or that of the newest run in out.

@@ -192,7 +192,7 @@ spec:
 		t.Fatal(err)
 	}
 	c := rep.Phases[1].Observation.Change
-	if c == nil || len(c.Refused) == 0 || !strings.Contains(c.Refused[0], "load-client") || rep.Outcome == reports.Pass {
+	if c == nil || len(c.Rejections) == 0 || !strings.Contains(c.Rejections[0], "load-client") || rep.Outcome == reports.Pass {
 		t.Errorf("got change %+v and outcome %s, want the load client's refusal and no pass", c, rep.Outcome)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/canarylab/canarylab/harness/lab/labtest"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/text"
 )
 
 // Every way back is timed in one run, on one canary that has all requests, and the report compares them.
@@ -66,11 +67,11 @@ func TestWaysBackAreCompared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text bytes.Buffer
-	if err := text.Write(&text, rep, text.Options{Full: true}); err != nil {
+	var shown bytes.Buffer
+	if err := text.Write(&shown, rep, text.Options{Full: true}); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s", text.String()[strings.Index(text.String(), "rollbacks ─"):])
+	t.Logf("%s", shown.String()[strings.Index(shown.String(), "rollbacks ─"):])
 	labtest.Passed(t, rep)
 	clocks := map[string]*analysis.Rollback{}
 	for _, p := range rep.Phases {

@@ -6,12 +6,11 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
+	"github.com/canarylab/canarylab/harness/cluster/nodeconf"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
-
-	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
-	"github.com/canarylab/canarylab/harness/cluster/nodeconf"
 )
 
 // Addresses inside the node. Each cluster has its own network namespace, so every cluster can have the same.

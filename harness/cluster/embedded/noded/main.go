@@ -15,9 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
+	"golang.org/x/sys/unix"
 )
 
 func main() {

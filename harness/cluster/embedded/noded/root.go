@@ -6,9 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
+	"golang.org/x/sys/unix"
 )
 
 // hostFolders is what the node sees of the host: its programs and libraries, read-only.

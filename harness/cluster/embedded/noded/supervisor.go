@@ -16,9 +16,8 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
+	"golang.org/x/sys/unix"
 )
 
 const (
