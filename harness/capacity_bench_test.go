@@ -164,8 +164,8 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounti
 func (x *bench) honest(books analysis.Accounting, o analysis.Observation) (why string, ok bool) {
 	for _, p := range books.Problems {
 		// What was not recorded can't balance.
-		if x.recorded || strings.HasPrefix(p, "void:") {
-			return p, false
+		if x.recorded || p.Void {
+			return p.String(), false
 		}
 	}
 	if n := o.Settled.Total.Failed.Count; n > 0 {

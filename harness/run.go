@@ -711,16 +711,12 @@ func (r *run) arrive(ctx context.Context, p Phase, writing time.Time, event func
 		if writing.IsZero() {
 			return
 		}
-		text := ""
-		switch {
-		case h.At.Before(writing):
+		late := !h.Exact // only endpoints changed, or something went away
+		if h.At.Before(writing) {
 			// There was nothing new for this proxy, or it leaves no date. It has held the change by now: that is all that is known.
-			h.At, text = time.Now(), trace.AtTheLatest
-		case !h.Exact:
-			// Only endpoints changed, or something went away.
-			text = trace.AtTheLatest
+			h.At, late = time.Now(), true
 		}
-		event(trace.Event{At: h.At, Kind: trace.Synced, Proxy: h.Proxy, Text: text})
+		event(trace.Event{At: h.At, Kind: trace.Synced, Proxy: h.Proxy, Late: late})
 		r.rec.held(h.At.Sub(writing))
 	})
 	var refused refusal

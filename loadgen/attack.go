@@ -159,6 +159,8 @@ type attack struct {
 	attacker *vegeta.Attacker
 	out      *outbox
 	trim     string
+	// unsent is the sender's.
+	unsent *sync.Map
 
 	count  Count
 	maxLag time.Duration
@@ -166,7 +168,10 @@ type attack struct {
 }
 
 func newAttack(p Plan, c Cohort, transport http.RoundTripper, out *outbox, pace *pacer) *attack {
-	var sends http.RoundTripper = &sender{next: transport, run: p.Run, cohort: c, share: p.share(), timeout: p.timeout(), body: p.Body.bytes(p.Seed)}
+	unsent := &sync.Map{}
+	var sends http.RoundTripper = &sender{
+		next: transport, run: p.Run, cohort: c, share: p.share(), timeout: p.timeout(), body: p.Body.bytes(p.Seed), unsent: unsent,
+	}
 	if c.Socket {
 		sends = &socket{next: sends, timeout: p.timeout()}
 	}
@@ -176,7 +181,7 @@ func newAttack(p Plan, c Cohort, transport http.RoundTripper, out *outbox, pace 
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &attack{
-		plan: p, pacer: pace, out: out, count: Count{Cohort: c.Name}, lags: newLags(),
+		plan: p, pacer: pace, out: out, count: Count{Cohort: c.Name}, lags: newLags(), unsent: unsent,
 		// net/http opens each error with it, and a sample's reader knows it anyway.
 		trim: fmt.Sprintf("%s %q: ", verb(p.method()), p.URL),
 		attacker: vegeta.NewAttacker(
@@ -228,6 +233,7 @@ func (a *attack) sample(res *vegeta.Result) Sample {
 	}
 	if s.Code == 0 {
 		s.Err = clip(strings.TrimPrefix(res.Error, a.trim))
+		_, s.Unsent = a.unsent.LoadAndDelete(res.Seq)
 		return s
 	}
 	// For an answer of 400 or more, Vegeta's Error is the status once more.

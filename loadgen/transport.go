@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -82,6 +83,8 @@ type sender struct {
 	timeout time.Duration
 	// body is every request's, empty for none.
 	body []byte
+	// unsent has the numbers of the requests whose dialing failed, as Vegeta counts. It passes them on beside Vegeta, of whose errors only the text arrives.
+	unsent *sync.Map
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -137,6 +140,9 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 	res, err := s.next.RoundTrip(req)
 	if err != nil {
 		cancel()
+		if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
+			s.unsent.Store(n, true)
+		}
 		return nil, err
 	}
 	ends := body{ReadCloser: res.Body, cancel: cancel}

@@ -129,7 +129,7 @@ func TestDecode(t *testing.T) {
 
 func TestSamplesSurviveTheWire(t *testing.T) {
 	batch := aBatch()
-	batch[7] = Sample{Cohort: "everyone", Seq: 7, ID: "x", Err: "dial tcp: lookup <my-service>: \"no\nsuch host\" \x00 é"}
+	batch[7] = Sample{Cohort: "everyone", Seq: 7, ID: "x", Unsent: true, Err: "dial tcp: lookup <my-service>: \"no\nsuch host\" \x00 é"}
 	in := streamOf(t, line{Begin: &Begin{Run: "abc"}}, line{Samples: batch}, line{End: &End{Cohorts: []Count{{"everyone", batchSize, batchSize - 1}}}})
 	var got []Sample
 	if _, err := Decode(strings.NewReader(in), Handler{Samples: func(b []Sample) { got = append(got, b...) }}); err != nil {

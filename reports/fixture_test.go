@@ -27,7 +27,7 @@ func fixtures() map[string]*Report {
 	broken.Phases[1].Observation = analysis.Observation{Phase: "canary"}
 	broken.Phases[1].Verdicts = []Verdict{{Want: "5 % of all requests answered by v2", Saw: "no requests", Outcome: Inconclusive, Why: "the phase never began"}}
 	broken.Broken = "interrupted by Ctrl-C"
-	broken.Accounting.Problems = []string{"3 things are not explained: the first is r1-plain-7 (the caller's proxy has no log entry of it)"}
+	broken.Accounting.Problems = []analysis.Problem{{Text: "3 things are not explained: the first is r1-plain-7 (the caller's proxy has no log entry of it)"}}
 	broken.Accounting.Unexplained = []analysis.Unexplained{{ID: "r1-plain-7", Phase: "canary", Why: "the caller's proxy has no log entry of it"}}
 	broken.Accounting.UnexplainedTotal = 3
 	broken.Accounting.Troubles = []trace.Event{{At: labtrace.At(7000), Kind: trace.Trouble, Phase: "canary", Text: "istiod: pod istiod-1 was taken away"}}
@@ -92,11 +92,25 @@ func hostileReport() *Report {
 		panic(err)
 	}
 	r.Timeline, r.Curves = nil, nil
+	for i := range r.Phases {
+		r.Phases[i].Action = nil
+	}
 	r.Broken, r.See, r.Back, r.Source = "x", []string{"x"}, "x", "x"
-	r.Accounting.Problems, r.Accounting.Troubles = []string{"x"}, []trace.Event{{At: labtrace.At(7000), Kind: trace.Trouble, Phase: "canary", Proxy: "p", Text: "t"}}
+	r.Accounting.Problems, r.Accounting.Troubles = []analysis.Problem{{Text: "x"}}, []trace.Event{{At: labtrace.At(7000), Kind: trace.Trouble, Phase: "canary", Proxy: "p", Text: "t"}}
 	r.Accounting.Unexplained = []analysis.Unexplained{{ID: "id", Phase: "canary", Why: "why"}}
 	n := 0
 	spoil(reflect.ValueOf(r).Elem(), &n)
+	// What came later is spoiled last, so that the goldens of before stay as they are.
+	for i := range r.Phases {
+		p := &r.Phases[i]
+		p.Action = &Action{Kind: "apply", Brief: "apply", File: "1-baseline.yaml", Only: []string{"VirtualService"}}
+		spoil(reflect.ValueOf(p.Action), &n)
+		for j := range p.Verdicts {
+			p.Verdicts[j].Kind = "share"
+			spoil(reflect.ValueOf(&p.Verdicts[j].Kind), &n)
+		}
+	}
+	r.Findings = []string{r.Notes[0]}
 	r.Outcome = Invalid
 	for i := range r.Phases {
 		for j := range r.Phases[i].Verdicts {
@@ -123,6 +137,9 @@ func spoil(v reflect.Value, n *int) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if field := v.Type().Field(i); field.Name == "Kind" && v.Type() == reflect.TypeFor[Verdict]() {
+				continue
+			}
 			if v.Type().Field(i).IsExported() && v.Type() != reflect.TypeFor[time.Time]() {
 				spoil(v.Field(i), n)
 			}

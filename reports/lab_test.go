@@ -46,15 +46,19 @@ func labReport() *Report {
 	}
 	did := []string{"kubectl apply -f 1-baseline.yaml", "kubectl apply -f 2-canary.yaml", "kubectl apply -f 1-baseline.yaml (rollback)",
 		"kubectl apply -f 3-fixed.yaml"}
+	actions := []Action{
+		{Kind: "apply", Brief: "apply 1-baseline", File: "1-baseline.yaml"}, {Kind: "apply", Brief: "apply 2-canary", File: "2-canary.yaml"},
+		{Kind: "apply", Brief: "apply 1-baseline (rollback)", File: "1-baseline.yaml"}, {Kind: "apply", Brief: "apply 3-fixed", File: "3-fixed.yaml"},
+	}
 	claim := func(o analysis.Observation, cohort, subject string, percent float64, count int, outcome Outcome, why string) Verdict {
 		s := analysis.NewShare(count, o.Settled.Of(cohort).Requests)
 		return Verdict{
-			Want: fmt.Sprintf("%g %% of requests: %s", percent, subject), Saw: s.String(), Outcome: outcome, Why: why,
+			Want: fmt.Sprintf("%g %% of requests: %s", percent, subject), Saw: s.String(), Outcome: outcome, Why: why, Kind: "share",
 			Claim: &Claim{Cohort: cohort, Subject: subject, Percent: percent, Seen: s},
 		}
 	}
 	for i, o := range obs {
-		p := Phase{Name: o.Phase, Did: did[i], Observation: o}
+		p := Phase{Name: o.Phase, Did: did[i], Action: &actions[i], Observation: o}
 		c := o.Settled.Total
 		switch i {
 		case 1:

@@ -5,6 +5,7 @@ package reports
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,9 +69,14 @@ type Verdict struct {
 	Why string `json:"why,omitempty"`
 	// Proof marks what was looked at beside requests, such as endpoints or pods.
 	Proof bool `json:"proof,omitempty"`
+	// Kind names the sort of expectation or proof in kebab case, such as "share" or KindAnalysis. Empty in older reports.
+	Kind string `json:"kind,omitempty"`
 	// Claim is the same in numbers, for an expectation about a share.
 	Claim *Claim `json:"claim,omitempty"`
 }
+
+// KindAnalysis is the Kind of a verdict on what istioctl analyze finds.
+const KindAnalysis = "analysis"
 
 // A Claim says which share of a cohort's requests should be of one kind, and which was.
 type Claim struct {
@@ -134,6 +140,8 @@ type Report struct {
 	// Broken says why the lab broke or who interrupted it. Empty where the run came to its end.
 	Broken string   `json:"broken,omitempty"`
 	Notes  []string `json:"notes,omitempty"`
+	// Findings are those of the Notes that have a finding of istioctl analyze, word for word.
+	Findings []string `json:"findings,omitempty"`
 	// Files are what the run left, with paths relative to the report's folder.
 	Files []File `json:"files,omitempty"`
 
@@ -175,7 +183,9 @@ type Step struct {
 type Phase struct {
 	Name string `json:"name"`
 	// Did says what was changed, such as "kubectl apply -f 2-canary.yaml". Empty where nothing was.
-	Did         string               `json:"did,omitempty"`
+	Did string `json:"did,omitempty"`
+	// Action is the same as data, nil where nothing was changed.
+	Action      *Action              `json:"action,omitempty"`
 	Observation analysis.Observation `json:"observation"`
 	Verdicts    []Verdict            `json:"verdicts"`
 	// Breaks marks the change that the story is about, Fixes the one that mends it, Point the phase whose first claim is what the story comes
@@ -184,6 +194,29 @@ type Phase struct {
 	Fixes  bool `json:"fixes,omitempty"`
 	Point  bool `json:"point,omitempty"`
 	Repeat bool `json:"repeat,omitempty"`
+}
+
+// An Action is the change of a phase as data. Phase.Did says the same for people.
+type Action struct {
+	// Kind is the step's kind in kebab case: apply, delete, revert, scale, undo, restart, inject, stop-istiod, start-istiod, or a later step's.
+	Kind string `json:"kind"`
+	// Brief is the change in a few words, for a row of a table: "apply 2-canary".
+	Brief string `json:"brief,omitempty"`
+	// File is the scenario's file that is applied or deleted, Only the kinds of its objects that are concerned (empty: all).
+	File string   `json:"file,omitempty"`
+	Only []string `json:"only,omitempty"`
+	// Deletes tells that the objects of File are deleted.
+	Deletes bool `json:"deletes,omitempty"`
+	// Skipped tells that the change was left out.
+	Skipped bool `json:"skipped,omitempty"`
+}
+
+// Brief is the phase's change in a few words, empty where nothing was changed.
+func (p Phase) Brief() string {
+	if p.Action == nil {
+		return p.Did
+	}
+	return cmp.Or(p.Action.Brief, p.Did)
 }
 
 // Outcome is the worst of the phase's verdicts. A phase that claims nothing can't fail: it passes.

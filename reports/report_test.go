@@ -81,7 +81,7 @@ func TestConclude(t *testing.T) {
 		}
 		return p
 	}
-	good, bad := analysis.Accounting{Requests: 1}, analysis.Accounting{Requests: 1, Problems: []string{"x"}}
+	good, bad := analysis.Accounting{Requests: 1}, analysis.Accounting{Requests: 1, Problems: []analysis.Problem{{Text: "x"}}}
 	for _, test := range []struct {
 		name string
 		r    Report

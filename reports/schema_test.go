@@ -93,6 +93,7 @@ func reflectSchema(t *testing.T, strict bool) []byte {
 	for _, def := range s.Definitions {
 		nullable(def)
 	}
+	problems(s.Definitions["Accounting"])
 	version, _ := s.Properties.Get("schema")
 	version.Const = Schema
 	b, err := json.MarshalIndent(s, "", "  ")
@@ -100,6 +101,23 @@ func reflectSchema(t *testing.T, strict bool) []byte {
 		t.Fatal(err)
 	}
 	return append(b, '\n')
+}
+
+// problems adds what Accounting writes by a method of its own.
+func problems(accounting *jsonschema.Schema) {
+	for _, p := range []struct {
+		name, of, about string
+	}{
+		{"problems", "string", "Problems say in one sentence each what does not balance, or which limit was broken."},
+		{"voids", "", "Voids counts those of the Problems that are the machine's: the generator could not keep its plan, or a clock moved."},
+		{"voidProblems", "integer", "VoidProblems are the places of those in Problems, counted from 0."},
+	} {
+		s := &jsonschema.Schema{Type: "integer", Description: p.about}
+		if p.of != "" {
+			s.Type, s.Items = "array", &jsonschema.Schema{Type: p.of}
+		}
+		accounting.Properties.Set(p.name, s)
+	}
 }
 
 // nullable lets lists and maps be null that are always written: Go writes so what has nothing in it.

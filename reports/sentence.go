@@ -5,8 +5,17 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 )
+
+// Unsaid are the problems that Sentence does not tell of.
+func Unsaid(r *Report) []analysis.Problem {
+	if r.Broken == "" && r.Accounting.Requests > 0 && !r.Accounting.Balanced() {
+		return r.Accounting.Problems[1:]
+	}
+	return r.Accounting.Problems
+}
 
 // Sentence is the run's verdict for people, in one sentence or two: what the story comes to, or what stands in the way of it.
 func Sentence(r *Report) string {
@@ -33,7 +42,7 @@ func Sentence(r *Report) string {
 	case r.Accounting.Requests == 0:
 		return "No request was sent, so that nothing is shown."
 	case !r.Accounting.Balanced():
-		return fmt.Sprintf("The numbers can't be trusted, whatever they say of the %s: %s%s.", claims, strings.TrimPrefix(r.Accounting.Problems[0], "void: "),
+		return fmt.Sprintf("The numbers can't be trusted, whatever they say of the %s: %s%s.", claims, r.Accounting.Problems[0].Text,
 			format.When(len(r.Accounting.Problems) > 1, "; and "+format.Plural(len(r.Accounting.Problems)-1, "more problem", "more problems")))
 	case all == 0:
 		return "Nothing was claimed, so that nothing is shown."

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -10,7 +11,9 @@ import (
 // A RollbackMethod is a way back, and what came of each time that a run went it.
 type RollbackMethod struct {
 	// Method is how, such as "kubectl apply the VirtualService of 1-baseline.yaml".
-	Method    string
+	Method string
+	// Brief says the same in a few words: "apply route of 1-baseline".
+	Brief     string
 	Rollbacks []*analysis.Rollback
 }
 
@@ -24,11 +27,23 @@ func RollbackMethods(phases []Phase) (ways []RollbackMethod, n int) {
 		n++
 		i := slices.IndexFunc(ways, func(w RollbackMethod) bool { return w.Method == r.Method })
 		if i < 0 {
-			i, ways = len(ways), append(ways, RollbackMethod{Method: r.Method})
+			i, ways = len(ways), append(ways, RollbackMethod{Method: r.Method, Brief: phase.RollbackBrief()})
 		}
 		ways[i].Rollbacks = append(ways[i].Rollbacks, r)
 	}
 	return ways, n
+}
+
+// RollbackBrief is how the phase rolled back, in a few words. It is empty where it did not, or where nobody says how.
+func (p Phase) RollbackBrief() string {
+	r := p.Observation.Rollback
+	switch {
+	case r == nil || r.Method == "":
+		return ""
+	case p.Action == nil:
+		return r.Method
+	}
+	return cmp.Or(p.Action.Brief, r.Method)
 }
 
 // Routes are the times until the last affected request was sent, of the rollbacks that were effective. One that was not has no time: affected

@@ -47,10 +47,8 @@ type Accounting struct {
 	Generator Generator `json:"generator"`
 	// Troubles are what happened to the lab that no step of the scenario called for.
 	Troubles []trace.Event `json:"troubles,omitempty"`
-	// Problems says in one sentence each what does not balance, or which limit was broken.
-	Problems []string `json:"problems,omitempty"`
-	// Voids counts those of the Problems that are the machine's: the generator could not keep its plan, or a clock moved.
-	Voids int `json:"voids,omitempty"`
+	// Problems are why the numbers can't be trusted.
+	Problems []Problem `json:"-"`
 }
 
 // ListedUnexplained bounds Books.Unexplained.
@@ -59,8 +57,10 @@ const ListedUnexplained = 100
 // Balanced tells whether the numbers can be trusted.
 func (b Accounting) Balanced() bool { return len(b.Problems) == 0 }
 
-// Void tells whether all that is wrong with the numbers is the machine's doing, see Voids: then the machine was measured, not the mesh.
-func (b Accounting) Void() bool { return b.Voids > 0 && b.Voids == len(b.Problems) }
+// Void tells whether all that is wrong with the numbers is the machine's doing: then the machine was measured, not the mesh.
+func (b Accounting) Void() bool {
+	return len(b.Problems) > 0 && !slices.ContainsFunc(b.Problems, func(p Problem) bool { return !p.Void })
+}
 
 // A Row is one phase of the Books.
 type Row struct {
@@ -205,13 +205,12 @@ func newLedger(plan loadgen.Plan, facts *trace.Trace) *ledger {
 }
 
 func (b *ledger) problem(format string, args ...any) {
-	b.Problems = append(b.Problems, fmt.Sprintf(format, args...))
+	b.Problems = append(b.Problems, Problem{Text: fmt.Sprintf(format, args...)})
 }
 
 // void is a problem that is the machine's.
 func (b *ledger) void(format string, args ...any) {
-	b.Voids++
-	b.problem("void: "+format, args...)
+	b.Problems = append(b.Problems, Problem{Void: true, Text: fmt.Sprintf(format, args...)})
 }
 
 func (b *ledger) row(phase string) *Row {
@@ -329,7 +328,7 @@ func (b *ledger) request(q *trace.Request, phase string) {
 		if pod := b.podAt(r.Upstream); pod != nil && !pod.Sidecar && s.Version == "" && r.Reached > 0 {
 			b.aborted[pod.Name]++
 		}
-	case trace.Unsent(s):
+	case s.Unsent:
 		row.Unsent++
 	case b.plain[s.Cohort]:
 		row.Exempt++

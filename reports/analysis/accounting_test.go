@@ -166,7 +166,7 @@ func TestBooksFind(t *testing.T) {
 				t.Errorf("got %d things that are not explained, want %d: %+v", b.UnexplainedTotal, test.total, b.Unexplained)
 			}
 			if test.id == "" {
-				if !slices.ContainsFunc(b.Problems, func(p string) bool { return strings.Contains(p, test.want) }) {
+				if !slices.ContainsFunc(b.Problems, func(p Problem) bool { return strings.Contains(p.String(), test.want) }) {
 					t.Errorf("got problems %q, want one with %q", b.Problems, test.want)
 				}
 				return

@@ -299,7 +299,7 @@ func bounds(t *trace.Trace, phase string) (o Observation, counted time.Time) {
 				routersHeld = append(routersHeld, e.At)
 			}
 			if !e.At.Before(latest) {
-				latest, change.Late = e.At, e.Text == trace.AtTheLatest
+				latest, change.Late = e.At, e.Late
 			}
 		case trace.Rejected:
 			change.Rejections = append(change.Rejections, e.Proxy+": "+e.Text)

@@ -15,6 +15,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/internal/golden"
 	"github.com/canarylab/canarylab/reports/text"
 )
@@ -47,7 +48,7 @@ var made = sync.OnceValues(func() (map[string]*Comparison, error) {
 	oldRun.Report.Phases[3].Name, oldRun.Report.Phases[3].Observation.Phase = "again", "again"
 	oldRun.Problems = []string{"The run's folder has no trace.jsonl: there is no timeline and no percentile curve. The numbers are those of report.json."}
 	oldRun.Report.Broken = "interrupted by Ctrl-C"
-	oldRun.Report.Accounting.Problems = []string{"3 things are not explained"}
+	oldRun.Report.Accounting.Problems = []analysis.Problem{{Text: "3 things are not explained"}}
 	oldRun.Report.Phases[1].Verdicts[0].Outcome = reports.Fail
 	oldRun.Report.Conclude()
 	foreign := alike(5)

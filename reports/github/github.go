@@ -86,7 +86,7 @@ func Annotate(w io.Writer, run *reports.Run) error {
 		add("error", r.Scenario+": broken", r.Broken)
 	}
 	for _, problem := range r.Accounting.Problems {
-		add("error", r.Scenario+": invalid", problem)
+		add("error", r.Scenario+": invalid", problem.String())
 	}
 	for _, e := range r.Accounting.Troubles {
 		add("warning", r.Scenario+": trouble", strings.TrimSpace(e.Proxy+" "+e.Text))

@@ -45,11 +45,9 @@ func newHero(r *reports.Report) hero {
 		if r.Accounting.Void() {
 			h.Trouble = append(h.Trouble, "That is the machine's doing: it was measured, and not the mesh. Play the scenario again, with nothing else running.")
 		}
-		problems := r.Accounting.Problems
-		if r.Broken == "" && r.Accounting.Requests > 0 {
-			problems = problems[1:] // the sentence has the first
+		for _, problem := range reports.Unsaid(r) {
+			h.Trouble = append(h.Trouble, problem.String())
 		}
-		h.Trouble = append(h.Trouble, problems...)
 	}
 	phase, verdict, ok := reports.Point(r)
 	h.Sentence = sentence(r, len(h.Trouble) > 0, phase, verdict, ok)
@@ -84,14 +82,17 @@ func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, 
 			}
 		}
 	}
-	saw := fmt.Sprintf("in phase “%s”, %s — seen: %s", phase, v.Want, v.Saw)
+	saw := fmt.Sprintf("%s — seen: %s", v.Want, v.Saw)
 	if c := v.Claim; c != nil && c.Seen.Of > 0 {
 		whose := "all requests"
 		if c.Cohort != "" {
 			whose = "the requests of " + c.Cohort
 		}
-		saw = fmt.Sprintf("in phase “%s”, %s %% of %s %s (%s of %s), where %s was claimed", phase, format.Percent(c.Seen.Percent), whose, did(c.Subject),
+		saw = fmt.Sprintf("%s %% of %s %s (%s of %s), where %s was claimed", format.Percent(c.Seen.Percent), whose, did(c.Subject),
 			format.Number(c.Seen.Count), format.Number(c.Seen.Of), asked(c))
+	}
+	if there := fmt.Sprintf("in phase “%s”, ", phase); trouble || r.Outcome == reports.Pass {
+		saw = there + saw
 	}
 	switch {
 	case trouble:
@@ -101,7 +102,7 @@ func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, 
 	case r.Outcome == reports.Pass:
 		return fmt.Sprintf("As claimed: %s. All %d claims of the story held.", saw, all)
 	}
-	return fmt.Sprintf("%s There: %s.", reports.Sentence(r), strings.TrimPrefix(saw, fmt.Sprintf("in phase “%s”, ", phase)))
+	return fmt.Sprintf("%s There: %s.", reports.Sentence(r), saw)
 }
 
 // did is what a request of a claim's subject met.

@@ -43,7 +43,7 @@ func runs(t testing.TB) map[string]*reports.Run {
 	broken.Phases[1].Observation = analysis.Observation{Phase: "canary at 20 %"}
 	broken.Phases[1].Verdicts = []reports.Verdict{{Want: "20 % of all requests: 503 UH", Saw: "no requests", Outcome: reports.Inconclusive, Why: "the phase never began"}}
 	broken.Broken = "interrupted by Ctrl-C"
-	broken.Accounting.Problems = []string{"1 thing is not explained"}
+	broken.Accounting.Problems = []analysis.Problem{{Text: "1 thing is not explained"}}
 	broken.Accounting.Unexplained, broken.Accounting.UnexplainedTotal = []analysis.Unexplained{{ID: "r1-everyone-7", Phase: "baseline", Why: "no log entry"}}, 1
 	broken.Accounting.Troubles = []trace.Event{{At: at(700), Kind: trace.Trouble, Phase: "baseline", Text: "a pod was evicted"}}
 	broken.Conclude()

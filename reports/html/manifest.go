@@ -56,13 +56,13 @@ func newManifests(run *reports.Run) []manifestView {
 	}
 	for _, phase := range run.Report.Phases {
 		for i, v := range views {
-			if v.Lab || !slices.Contains(strings.Fields(phase.Did), v.Name) {
+			if v.Lab || phase.Action == nil || phase.Action.File != v.Name {
 				continue
 			}
 			v.Phases = append(v.Phases, phase.Name)
 			v.Breaks, v.Fixes = v.Breaks || phase.Breaks, v.Fixes || phase.Fixes
 			show(i)
-			again(phase.Did, files[i].Text, applied)
+			again(*phase.Action, files[i].Text, applied)
 		}
 	}
 	var all []manifestView
@@ -83,14 +83,14 @@ func newManifests(run *reports.Run) []manifestView {
 // openManifests is up to how many files a run may have for each that changes something to be shown unfolded.
 const openManifests = 10
 
-// again brings applied up to date with a phase that did something with a file: applied or deleted all of its objects, or only the
-// VirtualService among them.
-func again(did, text string, applied map[string]string) {
+// again brings applied up to date with a phase that did something with a file: applied or deleted all of its objects, or some of them.
+func again(action reports.Action, text string, applied map[string]string) {
 	for _, doc := range documents(text) {
 		name := identity(doc)
+		kind, _, _ := strings.Cut(name, "/")
 		switch {
-		case name == "" || strings.Contains(did, "the VirtualService of") && !strings.HasPrefix(name, "VirtualService/"):
-		case strings.HasPrefix(did, "kubectl delete"):
+		case name == "" || len(action.Only) > 0 && !slices.Contains(action.Only, kind):
+		case action.Deletes:
 			delete(applied, name)
 		default:
 			applied[name] = doc

@@ -203,9 +203,6 @@ type proofView struct {
 	Verdicts []reports.Verdict
 }
 
-// analyze is how proofs and notes about Istio's analysis begin.
-const analyze = "istioctl analyze"
-
 func (p *page) proofs() {
 	for _, phase := range p.Report.Phases {
 		v := proofView{Phase: phase.Name}
@@ -219,7 +216,7 @@ func (p *page) proofs() {
 		}
 	}
 	for _, note := range p.Report.Notes {
-		if strings.HasPrefix(note, analyze) {
+		if slices.Contains(p.Report.Findings, note) {
 			p.Analysis = append(p.Analysis, note)
 		} else {
 			p.Notes = append(p.Notes, note)

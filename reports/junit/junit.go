@@ -146,7 +146,11 @@ func whole(r *reports.Report, class string) []testCase {
 	books := testCase{Name: "every request is accounted for", Class: class, Time: seconds(0)}
 	switch {
 	case !r.Accounting.Balanced():
-		books.set(reports.Invalid, books.Name, r.Accounting.Problems[0], strings.Join(r.Accounting.Problems[1:], "\n"))
+		var all []string
+		for _, problem := range r.Accounting.Problems {
+			all = append(all, problem.String())
+		}
+		books.set(reports.Invalid, books.Name, all[0], strings.Join(all[1:], "\n"))
 	case r.Accounting.Requests == 0:
 		books.set(reports.Inconclusive, books.Name, "no request was sent", "without requests nothing is shown")
 	default:

@@ -110,12 +110,13 @@ func Verdict(run *reports.Run) string {
 	}
 	b.WriteString(strings.Join(facts, " · ") + "\n")
 	var bad []string
-	bad = append(bad, r.Accounting.Problems...)
+	for _, problem := range reports.Unsaid(r) {
+		bad = append(bad, problem.String())
+	}
 	for _, e := range r.Accounting.Troubles {
 		bad = append(bad, strings.TrimSpace(e.At.UTC().Format("15:04:05.000")+" "+e.Proxy+" "+e.Text))
 	}
 	bad = append(bad, run.Problems...)
-	bad = slices.DeleteFunc(bad, func(problem string) bool { return strings.Contains(verdict, problem) })
 	const shown = 8
 	for i, problem := range bad {
 		if i == 0 {

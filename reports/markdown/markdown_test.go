@@ -155,7 +155,7 @@ func TestFitsAComment(t *testing.T) {
 		func() { r.Title, r.Scenario = strings.Repeat("|", 1<<20), strings.Repeat("@", 1<<20) },
 		func() {
 			for i := range 1000 {
-				r.Accounting.Problems = append(r.Accounting.Problems, fmt.Sprint(i, strings.Repeat("<", 1<<16)))
+				r.Accounting.Problems = append(r.Accounting.Problems, analysis.Problem{Text: fmt.Sprint(i, strings.Repeat("<", 1<<16))})
 			}
 		},
 	} {

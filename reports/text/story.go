@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,11 +92,8 @@ func (p *page) notPassed(r *reports.Report, o Options) {
 			}
 		}
 	}
-	said := reports.Sentence(r)
-	for _, problem := range r.Accounting.Problems {
-		if !strings.Contains(said, strings.TrimPrefix(problem, "void: ")) {
-			p.Para("! ", terminal.Yellow, "the books: "+problem)
-		}
+	for _, problem := range reports.Unsaid(r) {
+		p.Para("! ", terminal.Yellow, "accounting: "+problem.String())
 	}
 	for i, e := range r.Accounting.Troubles {
 		if i == storyTroubles {
@@ -127,7 +123,7 @@ func (p *page) rows(r *reports.Report) {
 		if len(phase.Verdicts) > 0 {
 			mark = cmp.Or(signs[phase.Outcome()].mark, "!")
 		}
-		t.Row(strconv.Itoa(i+1), phase.Name, shortDid(phase), subject, claimed, share, bounds, failing(phase.Observation), mark,
+		t.Row(strconv.Itoa(i+1), phase.Name, briefly(phase), subject, claimed, share, bounds, failing(phase.Observation), mark,
 			format.Join(", ", format.When(phase.Breaks, "break"), format.When(phase.Fixes, "fix")))
 	}
 	p.PlainCells(t)
@@ -210,25 +206,12 @@ func failing(o analysis.Observation) string {
 	return fmt.Sprintf("%s %s %%%s", analysis.KindInWords(keys[0]), format.Percent(analysis.NewShare(c.Flags[keys[0]], c.Requests).Percent), format.When(len(keys) > 1, fmt.Sprintf(" +%d", len(keys)-1)))
 }
 
-// shorter takes away what a row has no room for.
-var shorter = strings.NewReplacer("kubectl ", "", "apply -f ", "apply ", "delete -f ", "delete ", ".yaml", "", "the VirtualService of ", "route of ", "deployment ", "", "--replicas=", "to ",
-	`"`, "", "every pod of ", "")
-
-var (
-	// faults are those of an injection; unset are those among them that it does not set, and the status of those that it does.
-	faults = regexp.MustCompile(`\{[^{}]*\}`)
-	unset  = regexp.MustCompile(`^"(\w+":(0|"0s"|""|false)|errorCode":\d+)$`)
-)
-
-// shortDid is what a phase did, in few words.
-func shortDid(phase reports.Phase) string {
+// briefly is what a phase did, in few words.
+func briefly(phase reports.Phase) string {
 	if phase.Observation.Start.IsZero() {
 		return "never began"
 	}
-	did := faults.ReplaceAllStringFunc(phase.Did, func(all string) string {
-		return strings.Join(slices.DeleteFunc(strings.Split(strings.Trim(all, "{}"), ","), unset.MatchString), ",")
-	})
-	return shorter.Replace(did)
+	return phase.Brief()
 }
 
 // waysBack prints the rollbacks, a row each, or where they are many a row for each way back.
@@ -240,7 +223,7 @@ func (p *page) waysBack(phases []reports.Phase) {
 	canary := ways[0].Rollbacks[0].Canary
 	p.Para("rollback: ", terminal.Dim, "from the accepted write to the last request sent that failed"+format.When(canary != "", " or that "+canary+" answered"))
 	if n > storyRollbacks {
-		t := p.medians(ways, shorter.Replace)
+		t := p.medians(ways, func(m reports.RollbackMethod) string { return m.Brief })
 		for _, column := range []int{8, 6, 1} { // ranges, and how often each way was gone
 			if t.Width() > p.Width {
 				t.Drop(column)
@@ -262,7 +245,7 @@ func (p *page) waysBack(phases []reports.Phase) {
 		if r.Known() {
 			last, bracket = format.Short(r.Route), bracketed(r)
 		}
-		t.Row(strconv.Itoa(i+1), phase.Name, last, bracket, format.Number(r.Failed), format.When(canary != "", format.Number(r.Canaries)), shorter.Replace(r.Method))
+		t.Row(strconv.Itoa(i+1), phase.Name, last, bracket, format.Number(r.Failed), format.When(canary != "", format.Number(r.Canaries)), phase.RollbackBrief())
 	}
 	for _, column := range []int{6, 1, 3} {
 		t.Narrow(column, p.Width, 12)
@@ -407,16 +390,13 @@ func (p *page) balance(b analysis.Accounting) {
 	}
 }
 
-// analysis is what claims about Istio's own analysis begin with.
-const analysisClaim = "istioctl analyze finds"
-
 // analyzer prints what Istio's own analysis found, in a line.
 func (p *page) analyzer(phases []reports.Phase) {
 	var saws []string
 	by := map[string][]int{}
 	for i, phase := range phases {
 		for _, v := range phase.Verdicts {
-			if !v.Proof || !strings.HasPrefix(v.Want, analysisClaim) {
+			if v.Kind != reports.KindAnalysis {
 				continue
 			}
 			if len(by[v.Saw]) == 0 {

@@ -43,16 +43,18 @@ func bigReport(phases, repeats, bad int) *reports.Report {
 				Cause: "the app closed the connection before it answered; every retry was used up", Subset: "v2", Version: "v2"})
 		}
 		p := reports.Phase{
-			Name: fmt.Sprintf("canary at %d %% with short streams", i), Did: "kubectl apply the VirtualService of 1-baseline.yaml", Repeat: i >= phases,
+			Name: fmt.Sprintf("canary at %d %% with short streams", i), Did: "kubectl apply the VirtualService of 1-baseline.yaml",
+			Action: &reports.Action{Kind: "revert", Brief: "apply route of 1-baseline"}, Repeat: i >= phases,
 			Breaks: i == 1, Fixes: i == 2,
 			Observation: analysis.Observation{Start: labtrace.At(float64(i) * 7000), End: labtrace.At(float64(i)*7000 + 6900), SettledAt: labtrace.At(float64(i)*7000 + 500), Settled: analysis.Window{Total: counts}},
 			Verdicts: []reports.Verdict{
-				{Want: "istioctl analyze finds IST0173 on the cluster, and nothing in the files alone", Saw: fmt.Sprintf("IST%d on the cluster, nothing in the files", i%3), Outcome: reports.Pass, Proof: true},
+				{Want: "istioctl analyze finds IST0173 on the cluster, and nothing in the files alone", Saw: fmt.Sprintf("IST%d on the cluster, nothing in the files", i%3), Outcome: reports.Pass, Proof: true, Kind: reports.KindAnalysis},
 				{Want: "at least 33.333 % of the requests of without-sidecar answered by v2", Saw: analysis.NewShare(500, 5000).String(), Outcome: reports.Pass,
 					Claim: &reports.Claim{Cohort: "without-sidecar", Subject: "v2", Percent: 33.333, Bound: reports.AtLeast, Seen: analysis.NewShare(500, 5000)}},
 			},
 		}
 		if i%3 == 2 {
+			p.Action = &reports.Action{Kind: "undo", Brief: fmt.Sprintf("way %d of my-service", i)}
 			p.Observation.Rollback = &analysis.Rollback{Method: fmt.Sprintf("kubectl way %d of my-service", i), Canary: "v2", Resolution: time.Millisecond, Before: analysis.NewShare(500, 5000), Route: 110 * time.Millisecond,
 				Low: 110 * time.Millisecond, High: 140 * time.Millisecond, Chance: 1e-9, Failed: 1234}
 			p.Observation.Detection = &analysis.Detection{Decision: trace.Decision{By: "a gate that asks Prometheus every 5s (bad: 1 result with more than 5 % failed)", Bad: i%2 == 0, Text: long[:80]}}
@@ -127,7 +129,7 @@ func TestStoryFitsOnAScreen(t *testing.T) {
 func TestStoryNeverCutsWhatDidNotPass(t *testing.T) {
 	for _, bad := range []int{1, 5, 12, 40} {
 		r := bigReport(10, 40, bad)
-		r.Accounting.Problems = []string{"void: cohort plain sent late by 9.00 ms at p99, more than 5.00 ms: this machine can't carry that load", "the sample app's counters were not read"}
+		r.Accounting.Problems = []analysis.Problem{{Void: true, Text: "cohort plain sent late by 9.00 ms at p99, more than 5.00 ms: this machine can't carry that load"}, {Text: "the sample app's counters were not read"}}
 		r.Conclude()
 		out := strings.Join(strings.Fields(text(t, r, Options{})), " ")
 		for i := range bad {
@@ -139,7 +141,7 @@ func TestStoryNeverCutsWhatDidNotPass(t *testing.T) {
 			t.Errorf("%d bad: got %d reasons, want each", bad, got)
 		}
 		for _, problem := range r.Accounting.Problems {
-			if strings.Count(out, strings.TrimPrefix(problem, "void: ")) != 1 {
+			if strings.Count(out, problem.Text) != 1 {
 				t.Errorf("%d bad: want the problem %q once:\n%s", bad, problem, out)
 			}
 		}
@@ -251,7 +253,7 @@ func TestNothingInAReportMovesTheTerminal(t *testing.T) {
 	r.Setup.Load.Cohorts[1].Header = map[string]string{hostile: hostile}
 	r.BringUp = append(r.BringUp, reports.Step{Name: hostile})
 	r.Files = append(r.Files, reports.File{Path: hostile, What: hostile})
-	r.Accounting.Problems, r.Accounting.Troubles = []string{hostile}, []trace.Event{{Phase: hostile, Proxy: hostile, Text: hostile}}
+	r.Accounting.Problems, r.Accounting.Troubles = []analysis.Problem{{Text: hostile}}, []trace.Event{{Phase: hostile, Proxy: hostile, Text: hostile}}
 	r.Accounting.Unexplained = []analysis.Unexplained{{ID: hostile, Phase: hostile, Why: hostile}}
 	r.Accounting.Rows[0].Phase, r.Accounting.Pace[0].Cohort = hostile, hostile
 	r.Accounting.Answered = map[string]int{hostile: 3}

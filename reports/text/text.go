@@ -404,7 +404,7 @@ func (p *page) rollbacks(phases []reports.Phase) {
 	}
 	p.Section("rollbacks")
 	if n >= 3*len(ways) {
-		p.Table(p.medians(ways, func(way string) string { return way }))
+		p.Table(p.medians(ways, func(m reports.RollbackMethod) string { return m.Method }))
 		return
 	}
 	t := &terminal.Table{Left: 2}
@@ -428,7 +428,7 @@ func (p *page) rollbacks(phases []reports.Phase) {
 
 // medians has a line for each way back: the median and the range of its times and costs. A way that was not effective has no time: affected
 // requests went on to the end of the phase. name says a way in the words of the page.
-func (p *page) medians(ways []reports.RollbackMethod, name func(string) string) *terminal.Table {
+func (p *page) medians(ways []reports.RollbackMethod, name func(reports.RollbackMethod) string) *terminal.Table {
 	t := &terminal.Table{Left: 1}
 	t.Row("way back", "times", "effective", "last affected", "range", "failed", "range", "canary's", "range")
 	for _, way := range ways {
@@ -444,7 +444,7 @@ func (p *page) medians(ways []reports.RollbackMethod, name func(string) string) 
 		}
 		f, fs := ranged(way.Failed())
 		c, cs := ranged(way.Canaries())
-		t.Row(terminal.Clip(name(way.Method), p.Width-75), strconv.Itoa(len(way.Rollbacks)), strconv.Itoa(len(route)), last, span, f, fs, c, cs)
+		t.Row(terminal.Clip(name(way), p.Width-75), strconv.Itoa(len(way.Rollbacks)), strconv.Itoa(len(route)), last, span, f, fs, c, cs)
 	}
 	return t
 }
@@ -535,7 +535,7 @@ func (p *page) books(b analysis.Accounting) {
 		p.Line("   %s", p.Paint(terminal.Green, "✓ they balance: every request is accounted for"))
 	}
 	for _, problem := range b.Problems {
-		p.Para("   ! ", terminal.Yellow, problem)
+		p.Para("   ! ", terminal.Yellow, problem.String())
 	}
 	for i, u := range b.Unexplained {
 		if i == shownUnexplained {

@@ -23,7 +23,7 @@ func TestTextGolden(t *testing.T) {
 	broken.Phases[1].Observation = analysis.Observation{Phase: "canary"}
 	broken.Phases[1].Verdicts = []reports.Verdict{{Want: "5 % of all requests answered by v2", Saw: "no requests", Outcome: reports.Inconclusive, Why: "the phase never began"}}
 	broken.Broken = "interrupted by Ctrl-C"
-	broken.Accounting.Problems = []string{"3 things are not explained: the first is r1-plain-7 (the caller's proxy has no log entry of it)"}
+	broken.Accounting.Problems = []analysis.Problem{{Text: "3 things are not explained: the first is r1-plain-7 (the caller's proxy has no log entry of it)"}}
 	broken.Accounting.Unexplained = []analysis.Unexplained{{ID: "r1-plain-7", Phase: "canary", Why: "the caller's proxy has no log entry of it"}, {ID: "lifev1-9 to 10", Phase: "", Why: "pod v1-1 received 2 requests that no proxy and no caller knows of"}}
 	broken.Accounting.UnexplainedTotal = 3
 	broken.Accounting.Troubles = []trace.Event{{At: labtrace.At(7000), Kind: trace.Trouble, Phase: "canary", Text: "istiod: pod istiod-1 was taken away"}}
@@ -52,8 +52,8 @@ func TestTextGolden(t *testing.T) {
 			p.Verdicts[j].Outcome, p.Verdicts[j].Why = reports.Pass, ""
 		}
 	}
-	passed.Phases[2].Did = "kubectl apply the VirtualService of 1-baseline.yaml"
-	passed.Phases[3].Did = `inject {"errorRate":0.2,"errorCode":500,"latency":"150ms","jitter":"0s"} into every pod of v2`
+	passed.Phases[2].Action = &reports.Action{Kind: "revert", Brief: "apply route of 1-baseline"}
+	passed.Phases[3].Action = &reports.Action{Kind: "inject", Brief: "inject errorRate:0.2,latency:150ms into v2"}
 	passed.Conclude()
 	for _, test := range []struct {
 		name string

@@ -2,7 +2,6 @@ package trace
 
 import (
 	"net"
-	"strings"
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
@@ -174,7 +173,7 @@ func (j *Joiner) lacks(q *Request) (lacks, certain bool) {
 	if s == nil {
 		return true, false
 	}
-	if Unsent(s) {
+	if s.Unsent {
 		return false, true
 	}
 	r := q.Router()
@@ -197,10 +196,6 @@ func (j *Joiner) lacks(q *Request) (lacks, certain bool) {
 	}
 	return len(q.Servers) == 0, r.Attempts <= 1
 }
-
-// Unsent tells that the caller never got a connection, so that nobody else can know of the request: the error is then that of
-// net.Dialer.
-func Unsent(s *loadgen.Sample) bool { return s.Code == 0 && strings.HasPrefix(s.Err, "dial ") }
 
 // ViaUpstream is Envoy's response_code_details for an answer that came from upstream and was passed on.
 const ViaUpstream = "via_upstream"

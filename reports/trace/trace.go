@@ -50,16 +50,15 @@ const (
 	Trouble Kind = "trouble"
 )
 
-// AtTheLatest is the Text of a Held event whose proxy may have taken the change over before.
-const AtTheLatest = "at the latest"
-
 // An Event marks one moment of a run, on the clock that the samples have too.
 type Event struct {
 	At    time.Time `json:"at"`
 	Kind  Kind      `json:"kind"`
 	Phase string    `json:"phase,omitempty"`
-	// Proxy names the proxy of a Held event.
+	// Proxy names the proxy of a Synced event. Late tells that the proxy may have taken the change over before At: it was seen to have it, and does
+	// not say since when.
 	Proxy string `json:"proxy,omitempty"`
+	Late  bool   `json:"late,omitempty"`
 	// By is the size of a ClockStep.
 	By time.Duration `json:"byNs,omitempty"`
 	// Text is for people, such as "kubectl apply -f 2-canary.yaml".
