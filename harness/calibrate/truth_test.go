@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -124,5 +123,3 @@ func (w *truth) counts(cohort string) map[string]int {
 	}
 	return out
 }
-
-func isTruth(problem string) bool { return !strings.HasPrefix(problem, "void:") }
