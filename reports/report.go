@@ -7,16 +7,15 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/canarylab/canarylab/internal/atomicfile"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
 )
@@ -258,29 +257,12 @@ func (r *Report) Conclude() Outcome {
 	return worst
 }
 
-// Save writes report.json into dir, which must exist. A reader sees the old file or the new one, never a part. Save sets
-// r.Schema.
-func (r *Report) Save(dir string) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("save report in %s: %w", dir, err)
-		}
-	}()
-	f, err := os.CreateTemp(dir, ReportFile+".*")
-	if err != nil {
-		return err
+// Save writes report.json into dir, which must exist. A reader sees the old file or the new one, never a part. Save sets r.Schema.
+func (r *Report) Save(dir string) error {
+	if err := atomicfile.WriteFile(filepath.Join(dir, ReportFile), 0o644, r.WriteJSON); err != nil {
+		return fmt.Errorf("save report in %s: %w", dir, err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	err = r.WriteJSON(f)
-	// CreateTemp's files are for their owner only; a report is to be read.
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(dir, ReportFile))
+	return nil
 }
 
 // WriteJSON writes what report.json has. It sets r.Schema.

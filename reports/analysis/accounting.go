@@ -12,6 +12,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"github.com/canarylab/canarylab/internal/bitset"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/trace"
@@ -150,7 +151,7 @@ type pacing struct {
 	firstDue, lastDue, first, latest time.Time
 	// top is one more than the highest number that each agent sent, 0 for one that sent nothing.
 	top  []uint64
-	seen bitset
+	seen bitset.Set
 	lag  time.Duration
 	lags *hdrhistogram.Histogram
 }
@@ -170,7 +171,7 @@ func (p *pacing) numbered() int {
 type life struct {
 	trace.Instance
 	pod  *trace.Pod
-	seen bitset
+	seen bitset.Set
 	// spans are the least and the greatest number seen in a phase.
 	spans map[string][2]uint64
 }
@@ -259,7 +260,7 @@ func (b *ledger) sample(s *loadgen.Sample) {
 	lag := s.Sent.Sub(s.Due)
 	c.lag = max(c.lag, lag)
 	_ = c.lags.RecordValue(min(max(lag.Microseconds(), 0), longestLatency))
-	c.seen.set(s.Seq)
+	c.seen.Set(s.Seq)
 }
 
 // foreign takes a log entry of a request that is not the load's.
@@ -385,7 +386,7 @@ func (b *ledger) serial(serial, id, phase string) {
 		b.unexplained(id, phase, "its answer has the serial number %s, of a life of a pod that was never counted", serial)
 	case n <= l.Base || n > l.Received && l.Final:
 		b.unexplained(id, phase, "its answer has the serial number %s, and %s counted %d to %d", serial, l.pod.Name, l.Base+1, l.Received)
-	case l.seen.set(n):
+	case l.seen.Set(n):
 		b.unexplained(id, phase, "its answer has the serial number %s, as another one has", serial)
 	default:
 		span, ok := l.spans[phase]
@@ -399,7 +400,7 @@ func (b *ledger) serial(serial, id, phase string) {
 // mark takes a number as seen, whatever else is to be said of it.
 func (b *ledger) mark(serial string) {
 	if instance, n, ok := sampleapp.ParseSerial(serial); ok && b.lives[instance] != nil {
-		b.lives[instance].seen.set(n)
+		b.lives[instance].seen.Set(n)
 	}
 }
 
@@ -456,7 +457,7 @@ func (b *ledger) apps(obs []Observation) {
 					pod.Name, format.Number(int(in.Received-min(in.Base, in.Received))))
 			}
 			for n := in.Base + 1; n <= in.Received; n++ {
-				if l.seen.has(n) {
+				if l.seen.Has(n) {
 					continue
 				}
 				missing++
@@ -524,9 +525,9 @@ func (b *ledger) paces() {
 		}
 		delete(b.cohorts, cohort.Name)
 		p.Requests = c.count
-		p.Missing = c.numbered() - c.seen.count
-		if p.Missing < 0 || c.count > c.seen.count {
-			b.problem("%s samples of cohort %s came twice", format.Number(c.count-c.seen.count), p.Cohort)
+		p.Missing = c.numbered() - c.seen.Len()
+		if p.Missing < 0 || c.count > c.seen.Len() {
+			b.problem("%s samples of cohort %s came twice", format.Number(c.count-c.seen.Len()), p.Cohort)
 		}
 		due, sent := c.lastDue.Sub(c.firstDue), c.latest.Sub(c.first)
 		if due > 0 && sent > 0 {
@@ -601,35 +602,4 @@ func (b *ledger) generator() {
 	if g.ClockStep.Abs() > MaxClockStep {
 		b.void("a wall clock moved by %s during the run: times of different processes can't be compared", format.Short(g.ClockStep))
 	}
-}
-
-// A bitset is a set of numbers, one bit for each up to the greatest.
-type bitset struct {
-	words []uint64
-	count int
-}
-
-// maxBit is above every number of a real run: a rate of 20,000 a second for more than a day. Others take no memory.
-const maxBit = 1 << 31
-
-// set adds n and tells whether it was there before. What is too great counts as that.
-func (s *bitset) set(n uint64) (had bool) {
-	if n > maxBit {
-		return true
-	}
-	word, bit := n/64, uint64(1)<<(n%64)
-	if grown := int(word) + 1 - len(s.words); grown > 0 {
-		s.words = append(s.words, make([]uint64, grown)...)
-	}
-	if s.words[word]&bit != 0 {
-		return true
-	}
-	s.words[word] |= bit
-	s.count++
-	return false
-}
-
-func (s *bitset) has(n uint64) bool {
-	word := n / 64
-	return word < uint64(len(s.words)) && s.words[word]&(1<<(n%64)) != 0
 }

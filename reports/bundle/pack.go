@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/canarylab/canarylab/internal/atomicfile"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/render"
 )
@@ -71,59 +72,39 @@ func Pack(ctx context.Context, dir string, o Options) (p *Packed, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if !o.Force {
-		if _, err := os.Lstat(p.File); err == nil {
-			return nil, fmt.Errorf("%s %w: --force overwrites it, and --to FILE writes another one", p.File, ErrExists)
-		}
-	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	out, err := os.CreateTemp(filepath.Dir(p.File), "."+filepath.Base(p.File)+".*")
-	if err != nil {
-		return nil, err
+	place := atomicfile.WriteNew
+	if o.Force {
+		place = atomicfile.WriteFile
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, out.Close(), os.Remove(out.Name()))
+	err = place(p.File, 0o644, func(w io.Writer) error {
+		out := &counter{to: w}
+		if err := p.write(ctx, out, root, filepath.Base(abs), run); err != nil {
+			return err
 		}
-	}()
-	if err := p.write(ctx, out, root, filepath.Base(abs), run); err != nil {
-		return nil, err
+		p.Bytes = out.n
+		return withinRatio(p.total(), p.Bytes)
+	})
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%s %w: --force overwrites it, and --to FILE writes another one", p.File, ErrExists)
 	}
-	info, err := out.Stat()
-	if err != nil {
-		return nil, err
-	}
-	p.Bytes = info.Size()
-	if err := withinRatio(p.total(), p.Bytes); err != nil {
-		return nil, err
-	}
-	// CreateTemp's files are for their owner only; a bundle is to be sent.
-	if err := errors.Join(out.Chmod(0o644), out.Sync()); err != nil {
-		return nil, err
-	}
-	if err := place(out.Name(), p.File, o.Force); err != nil {
-		return nil, err
-	}
-	return p, out.Close()
+	return p, err
 }
 
-// place moves a finished file to where it belongs. Without force, a file that came there meanwhile stays.
-func place(from, to string, force bool) error {
-	if force {
-		return os.Rename(from, to)
-	}
-	switch err := os.Link(from, to); {
-	case err == nil:
-		return os.Remove(from)
-	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%s %w: --force overwrites it, and --to FILE writes another one", to, ErrExists)
-	}
-	// A file system without links.
-	return os.Rename(from, to)
+// A counter counts what is written.
+type counter struct {
+	to io.Writer
+	n  int64
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.to.Write(b)
+	c.n += int64(n)
+	return n, err
 }
 
 // total is the size of all members.

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/canarylab/canarylab/internal/atomicfile"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/junit"
@@ -106,7 +107,7 @@ func (f Format) render(w io.Writer, run *reports.Run) (err error) {
 }
 
 // ToFile makes a file of what write writes. A reader sees the old file or the new one, never a part; what is no file, such as /dev/stdout, is written to as it is.
-func ToFile(path string, write func(io.Writer) error) (err error) {
+func ToFile(path string, write func(io.Writer) error) error {
 	switch info, err := os.Stat(path); {
 	case err != nil || info.Mode().IsRegular():
 	case info.IsDir():
@@ -118,19 +119,5 @@ func ToFile(path string, write func(io.Writer) error) (err error) {
 		}
 		return errors.Join(write(f), f.Close())
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	err = write(f)
-	// CreateTemp's files are for their owner only; a report is to be read.
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.WriteFile(path, 0o644, write)
 }
