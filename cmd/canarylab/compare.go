@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/canarylab/canarylab/reports/terminal"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -16,15 +18,14 @@ import (
 	"github.com/canarylab/canarylab/reports/compare"
 	"github.com/canarylab/canarylab/reports/github"
 	"github.com/canarylab/canarylab/reports/render"
-	"github.com/canarylab/canarylab/reports/text"
 )
 
 // comparisonFormats are what a comparison can be written as.
-var comparisonFormats = map[string]func(io.Writer, *compare.Comparison, text.Options) error{
+var comparisonFormats = map[string]func(io.Writer, *compare.Comparison, terminal.Options) error{
 	"text": compare.Text,
-	"md":   func(w io.Writer, c *compare.Comparison, _ text.Options) error { return compare.Markdown(w, c) },
-	"html": func(w io.Writer, c *compare.Comparison, _ text.Options) error { return compare.HTML(w, c) },
-	"json": func(w io.Writer, c *compare.Comparison, _ text.Options) error {
+	"md":   func(w io.Writer, c *compare.Comparison, _ terminal.Options) error { return compare.Markdown(w, c) },
+	"html": func(w io.Writer, c *compare.Comparison, _ terminal.Options) error { return compare.HTML(w, c) },
+	"json": func(w io.Writer, c *compare.Comparison, _ terminal.Options) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(c)
@@ -90,8 +91,8 @@ of them can't be read; what can be shown is shown.`,
 			c.Warnings = append(c.Warnings, fmt.Sprintf("Left out: %v.", e))
 		}
 		if to == "" {
-			err = write(github.Calm(cmd.OutOrStdout(), os.Getenv), c, textOptions())
-		} else if err = render.ToFile(to, func(w io.Writer) error { return write(w, c, text.Options{}) }); err != nil {
+			err = write(github.Calm(cmd.OutOrStdout(), os.Getenv), c, textOptions().Terminal())
+		} else if err = render.ToFile(to, func(w io.Writer) error { return write(w, c, terminal.Options{}) }); err != nil {
 			err = fmt.Errorf("write the comparison to %s: %w", to, err)
 		}
 		if err != nil {

@@ -86,6 +86,23 @@ type Row struct {
 	Unexplained int `json:"unexplained"`
 }
 
+// Sum adds up the rows. Its Phase is "all".
+func (b Accounting) Sum() Row {
+	sum := Row{Phase: "all"}
+	for _, r := range b.Rows {
+		sum.Sent += r.Sent
+		sum.Routed += r.Routed
+		sum.Exempt += r.Exempt
+		sum.Unsent += r.Unsent
+		sum.Served += r.Served
+		sum.Bare += r.Bare
+		sum.App += r.App
+		sum.Answered += r.Answered
+		sum.Unexplained += r.Unexplained
+	}
+	return sum
+}
+
 // An Unexplained is one thing that the books can't explain.
 type Unexplained struct {
 	// ID is the request's x-request-id, or a range of an app's serial numbers that no answer carried.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/canarylab/canarylab/reports/format"
+
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -134,10 +136,10 @@ func New(sides ...Side) (*Comparison, error) {
 
 func newRun(side string, r *reports.Run) Run {
 	rep := r.Report
-	out := Run{Side: side, Name: name(r), Run: rep.Run, Scenario: rep.Scenario, Started: rep.Started, TookMS: milliseconds(rep.Took), Outcome: rep.Outcome,
+	out := Run{Side: side, Name: name(r), Run: rep.Run, Scenario: rep.Scenario, Started: rep.Started, TookMS: format.Milliseconds(rep.Took), Outcome: rep.Outcome,
 		Requests: rep.Accounting.Requests, Failed: reports.Summarize(rep).Burned, Unexplained: rep.Accounting.UnexplainedTotal}
 	for _, p := range rep.Accounting.Pace {
-		out.LagP99MS = max(out.LagP99MS, milliseconds(p.LagP99))
+		out.LagP99MS = max(out.LagP99MS, format.Milliseconds(p.LagP99))
 	}
 	if rep.Accounting.Generator.Known {
 		out.CPU = &rep.Accounting.Generator.CPU

@@ -12,12 +12,13 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/canarylab/canarylab/reports/terminal"
+
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/internal/golden"
-	"github.com/canarylab/canarylab/reports/text"
 )
 
 // cases are comparisons of made-up runs, by name. No test changes them.
@@ -112,7 +113,7 @@ func TestTextGolden(t *testing.T) {
 	for name, c := range cases(t) {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := Text(&b, c, text.Options{}); err != nil {
+			if err := Text(&b, c, terminal.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			golden.Check(t, name+".txt", b.Bytes())
@@ -124,7 +125,7 @@ func TestTextFitsItsWidth(t *testing.T) {
 	for name, c := range cases(t) {
 		for _, width := range []int{72, 100} {
 			var b bytes.Buffer
-			if err := Text(&b, c, text.Options{Width: width, Color: true}); err != nil {
+			if err := Text(&b, c, terminal.Options{Width: width, Color: true}); err != nil {
 				t.Fatal(err)
 			}
 			plain := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(b.String(), "")
@@ -316,7 +317,7 @@ func TestNumbersThatMakeNoSense(t *testing.T) {
 				continue
 			}
 			var b bytes.Buffer
-			if err := errors.Join(err, Text(&b, c, text.Options{}), Markdown(&b, c), HTML(&b, c)); err != nil {
+			if err := errors.Join(err, Text(&b, c, terminal.Options{}), Markdown(&b, c), HTML(&b, c)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := json.Marshal(c); err != nil {

@@ -3,6 +3,8 @@ package compare
 import (
 	"slices"
 	"time"
+
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // decisions are the figures of how long it took to decide about a canary that failed, in the phases of both sides in which somebody did.
@@ -32,7 +34,7 @@ func (s Side) decided(phase string) (all []float64) {
 			continue
 		}
 		if took, ok := p.Observation.Detection.Took(); ok && took >= time.Microsecond {
-			all = append(all, milliseconds(took))
+			all = append(all, format.Milliseconds(took))
 		}
 	}
 	return all

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/canarylab/canarylab/reports/format"
+
 	"github.com/canarylab/canarylab/reports/analysis"
 )
 
@@ -122,7 +124,7 @@ func phaseLatencies(base, other Side) (all []*Figure) {
 				if p99 {
 					d = l.P99
 				}
-				values = append(values, milliseconds(d))
+				values = append(values, format.Milliseconds(d))
 				v.N, v.Runs = v.N+l.N, v.Runs+1
 			}
 			if len(values) > 0 {

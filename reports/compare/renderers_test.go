@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/canarylab/canarylab/reports/terminal"
+
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
-
-	"github.com/canarylab/canarylab/reports/text"
 
 	renderhtml "github.com/yuin/goldmark/renderer/html"
 
@@ -60,7 +60,7 @@ func TestHTMLGolden(t *testing.T) {
 func TestHostileTextsStayTexts(t *testing.T) {
 	c := cases(t)["hostile"]
 	var page, source, markdown, plain bytes.Buffer
-	if err := errors.Join(HTML(&page, c), Markdown(&source, c), Text(&plain, c, text.Options{})); err != nil {
+	if err := errors.Join(HTML(&page, c), Markdown(&source, c), Text(&plain, c, terminal.Options{})); err != nil {
 		t.Fatal(err)
 	}
 	if err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(renderhtml.WithUnsafe())).Convert(source.Bytes(), &markdown); err != nil {

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
+
+	"github.com/canarylab/canarylab/reports/format"
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
@@ -76,8 +77,8 @@ func newTimes(runs [][]*analysis.Rollback) (t times) {
 			} else if !r.Recovered() {
 				endless++
 			}
-			values = append(values, milliseconds(r.Route))
-			t.resolution += milliseconds(r.Resolution)
+			values = append(values, format.Milliseconds(r.Route))
+			t.resolution += format.Milliseconds(r.Resolution)
 		}
 		if len(values) > 0 {
 			t.runs++
@@ -107,24 +108,24 @@ func (t times) value() Value {
 	case t.blank != "":
 		v.Detail = t.blank
 	case t.only != nil:
-		v.Number, v.Low = known(milliseconds(t.only.Route)), known(milliseconds(t.only.Low))
+		v.Number, v.Low = known(format.Milliseconds(t.only.Route)), known(format.Milliseconds(t.only.Low))
 		if t.only.High > 0 {
-			v.High = known(milliseconds(t.only.High))
+			v.High = known(format.Milliseconds(t.only.High))
 		}
 	default:
 		v.Number, v.Low, v.High = known(median(t.values)), known(slices.Min(t.values)), known(slices.Max(t.values))
 	}
 	if t.only != nil {
-		v.Detail = join("; ", v.Detail, cost(t.only))
+		v.Detail = format.Join("; ", v.Detail, cost(t.only))
 	}
 	return v
 }
 
 // cost is what callers paid for a rollback.
 func cost(r *analysis.Rollback) string {
-	text := plural(r.Failed, "failed request", "failed requests")
+	text := format.Plural(r.Failed, "failed request", "failed requests")
 	if r.Canary != "" {
-		text += fmt.Sprintf(" and %s of %s", plural(r.Canaries, "good answer", "good answers"), r.Canary)
+		text += fmt.Sprintf(" and %s of %s", format.Plural(r.Canaries, "good answer", "good answers"), r.Canary)
 	}
 	return text
 }
@@ -147,8 +148,8 @@ func rollback(key rollbackKey, base, other [][]*analysis.Rollback) *Figure {
 		return f
 	}
 	if b.only != nil && o.only != nil {
-		f.Difference = known(milliseconds(o.only.Route - b.only.Route))
-		f.bracketed(bracket{milliseconds(b.only.Low), milliseconds(b.only.High)}, bracket{milliseconds(o.only.Low), milliseconds(o.only.High)})
+		f.Difference = known(format.Milliseconds(o.only.Route - b.only.Route))
+		f.bracketed(bracket{format.Milliseconds(b.only.Low), format.Milliseconds(b.only.High)}, bracket{format.Milliseconds(o.only.Low), format.Milliseconds(o.only.High)})
 		return f
 	}
 	s := newShift(b.values, o.values, math.Abs(o.resolution-b.resolution))
@@ -162,8 +163,6 @@ func rollback(key rollbackKey, base, other [][]*analysis.Rollback) *Figure {
 	f.estimate = s
 	return f
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // median of at least one value: of an even number the mean of the two in the middle.
 func median(values []float64) float64 {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/canarylab/canarylab/reports/format"
+
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -100,7 +102,7 @@ func (c *Comparison) manifests(sides []Side) {
 		same = same && len(d) == 0
 		alike := "the same"
 		if i == 0 {
-			alike = plural(len(texts[0]), "file", "files")
+			alike = format.Plural(len(texts[0]), "file", "files")
 		}
 		setting.Values = append(setting.Values, cmp.Or(strings.Join(d, ", "), alike))
 	}
@@ -183,10 +185,10 @@ func (c *Comparison) notes(sides []Side) {
 	}
 	for _, p := range c.Pairs {
 		if len(p.OnlyBase) > 0 {
-			note("%s has %s that %s lacks: %s.", p.Base, plural(len(p.OnlyBase), "phase", "phases"), p.Other, strings.Join(p.OnlyBase, ", "))
+			note("%s has %s that %s lacks: %s.", p.Base, format.Plural(len(p.OnlyBase), "phase", "phases"), p.Other, strings.Join(p.OnlyBase, ", "))
 		}
 		if len(p.OnlyOther) > 0 {
-			note("%s has %s that %s lacks: %s.", p.Other, plural(len(p.OnlyOther), "phase", "phases"), p.Base, strings.Join(p.OnlyOther, ", "))
+			note("%s has %s that %s lacks: %s.", p.Other, format.Plural(len(p.OnlyOther), "phase", "phases"), p.Base, strings.Join(p.OnlyOther, ", "))
 		}
 	}
 }

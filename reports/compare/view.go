@@ -77,7 +77,7 @@ func newView(c *Comparison) view {
 	}
 	sides := ""
 	for i := range c.sideCount() {
-		sides += when(i > 0, ", ") + letter(i)
+		sides += format.When(i > 0, ", ") + letter(i)
 	}
 	v.title += " · " + sides
 	if c.Mismatch != "" {
@@ -171,7 +171,7 @@ func newRow(base, other string, f *Figure) row {
 			r.interval = span(f.Low, f.High, f.Unit)
 		}
 	}
-	r.details = []string{when(f.says(f.Base) != "", base+" "+f.says(f.Base)), when(f.says(f.Other) != "", other+" "+f.says(f.Other)), f.Why}
+	r.details = []string{format.When(f.says(f.Base) != "", base+" "+f.says(f.Base)), format.When(f.says(f.Other) != "", other+" "+f.says(f.Other)), f.Why}
 	r.details = slices.DeleteFunc(r.details, func(s string) bool { return s == "" })
 	r.details = cleaned(r.details)
 	return r
@@ -182,25 +182,17 @@ func (f *Figure) says(v Value) string {
 	many := f.Kind == RollbackKind && v.N > 1 && v.Runs == 1
 	switch {
 	case f.Kind == ShareKind || f.Kind == FailureKind:
-		return when(v.Runs > 1 && *v.Low < *v.High, f.rangeText(v)+" %, "+plural(v.Runs, "run", "runs"))
+		return format.When(v.Runs > 1 && *v.Low < *v.High, f.rangeText(v)+" %, "+format.Plural(v.Runs, "run", "runs"))
 	case v.Runs > 1 || many:
-		n := plural(v.Runs, "run", "runs")
+		n := format.Plural(v.Runs, "run", "runs")
 		if many {
-			n = plural(v.N, "time", "times")
+			n = format.Plural(v.N, "time", "times")
 		}
-		return join(", ", when(v.Number != nil, "median of "+n+", "+f.rangeText(v)), when(v.Number == nil, n), v.Detail)
+		return format.Join(", ", format.When(v.Number != nil, "median of "+n+", "+f.rangeText(v)), format.When(v.Number == nil, n), v.Detail)
 	case f.Kind == LatencyKind, f.Kind == DecisionKind:
 		return ""
 	}
-	return join(", ", when(v.Number != nil, "99 % bracket "+f.rangeText(v)), v.Detail)
-}
-
-// when is text if ok holds.
-func when(ok bool, text string) string {
-	if !ok {
-		return ""
-	}
-	return text
+	return format.Join(", ", format.When(v.Number != nil, "99 % bracket "+f.rangeText(v)), v.Detail)
 }
 
 // mark is what a judgement looks like.

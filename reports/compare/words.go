@@ -3,7 +3,6 @@ package compare
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,19 +11,6 @@ import (
 
 	"github.com/canarylab/canarylab/reports/format"
 )
-
-// join joins the texts that are not empty.
-func join(sep string, texts ...string) string {
-	return strings.Join(slices.DeleteFunc(slices.Clone(texts), func(s string) bool { return s == "" }), sep)
-}
-
-// plural is a number with its noun.
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return format.Number(n) + " " + many
-}
 
 // trimmed prints a number with two digits that matter.
 func trimmed(x float64) string { return strconv.FormatFloat(x, 'g', 2, 64) }
@@ -80,14 +66,19 @@ func span(low, high *float64, unit Unit) string {
 	return signed(*low, unit) + " to " + signed(*high, unit)
 }
 
-// String is a value for a table: "9.1 % of 1,755", "133 ms".
+// valueText is a value for a table: "9.1 % of 1,755", "133 ms".
 func (f *Figure) valueText(v Value) string {
-	if v.Number == nil {
+	of := f.Kind == ShareKind || f.Kind == FailureKind
+	return f.numberText(v) + format.When(of && v.Number != nil, " of "+format.Number(v.N))
+}
+
+// numberText is a value without how many requests it is of: "9.1 %", "133 ms".
+func (f *Figure) numberText(v Value) string {
+	switch {
+	case v.Number == nil:
 		return "-"
-	}
-	switch f.Kind {
-	case ShareKind, FailureKind:
-		return format.Percent(*v.Number) + " % of " + format.Number(v.N)
+	case f.Kind == ShareKind || f.Kind == FailureKind:
+		return format.Percent(*v.Number) + " %"
 	}
 	return duration(*v.Number)
 }
@@ -134,11 +125,11 @@ func (p Pair) Headline() string {
 	case judged == 0:
 		return fmt.Sprintf("%s against %s: nothing could be judged.", p.Other, p.Base)
 	case different == 0:
-		return fmt.Sprintf("%s against %s: no difference that these data can show, in any of %s.", p.Other, p.Base, plural(judged, "figure", "figures"))
+		return fmt.Sprintf("%s against %s: no difference that these data can show, in any of %s.", p.Other, p.Base, format.Plural(judged, "figure", "figures"))
 	case different == 1:
-		return fmt.Sprintf("%s against %s: 1 of %s differs.", p.Other, p.Base, plural(judged, "figure", "figures"))
+		return fmt.Sprintf("%s against %s: 1 of %s differs.", p.Other, p.Base, format.Plural(judged, "figure", "figures"))
 	}
-	return fmt.Sprintf("%s against %s: %d of %s differ.", p.Other, p.Base, different, plural(judged, "figure", "figures"))
+	return fmt.Sprintf("%s against %s: %d of %s differ.", p.Other, p.Base, different, format.Plural(judged, "figure", "figures"))
 }
 
 // namedFigures is how many of the figures that differ a Summary names.
@@ -165,7 +156,7 @@ func (p Pair) Summary() string {
 		}
 	}
 	if unjudged > 0 {
-		text = join(" ", text, plural(unjudged, "figure", "figures")+" could not be judged.")
+		text = format.Join(" ", text, format.Plural(unjudged, "figure", "figures")+" could not be judged.")
 	}
 	return text
 }
@@ -199,7 +190,7 @@ func (c *Comparison) method() string {
 	if c.Judged > 0 {
 		tested = fmt.Sprintf("%s tested. If no side differed from %s, the chance that any of them is shown as different would be %g %% at most (Holm): for "+
 			"that each interval has %s, and one that leaves out zero (or the factor 1) is a difference.",
-			plural(c.Judged, "figure was", "figures were"), c.Pairs[0].Base, 100*c.Risk, confidenceText(c.Confidence))
+			format.Plural(c.Judged, "figure was", "figures were"), c.Pairs[0].Base, 100*c.Risk, confidenceText(c.Confidence))
 	}
-	return join(" ", tested, brackets, medians, percentiles)
+	return format.Join(" ", tested, brackets, medians, percentiles)
 }

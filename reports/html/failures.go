@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarylab/canarylab/reports/format"
+
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 )
@@ -91,7 +93,7 @@ func (p *page) failures() failuresView {
 // what names a failure.
 func what(f analysis.Failure) string {
 	if f.Code == 0 {
-		return join(" ", "no answer", when(f.Flag != analysis.NoFlag && f.Flag != analysis.NotLogged, f.Flag))
+		return format.Join(" ", "no answer", format.When(f.Flag != analysis.NoFlag && f.Flag != analysis.NotLogged, f.Flag))
 	}
 	return f.Key()
 }

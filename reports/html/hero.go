@@ -71,7 +71,7 @@ func newHero(r *reports.Report) hero {
 // sentence is the verdict for a newcomer, empty where there is none but what Trouble says.
 func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, ok bool) string {
 	if !ok || r.Accounting.Requests == 0 {
-		return when(!trouble, reports.Sentence(r))
+		return format.When(!trouble, reports.Sentence(r))
 	}
 	passed, all := 0, 0
 	for _, p := range r.Phases {
@@ -96,7 +96,7 @@ func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, 
 	}
 	switch {
 	case trouble:
-		return fmt.Sprintf("What was seen all the same: %s. %d of %s held.", saw, passed, plural(all, "claim", "claims"))
+		return fmt.Sprintf("What was seen all the same: %s. %d of %s held.", saw, passed, format.Plural(all, "claim", "claims"))
 	case r.Outcome == reports.Pass && all == 1:
 		return fmt.Sprintf("As claimed: %s.", saw)
 	case r.Outcome == reports.Pass:
@@ -108,7 +108,7 @@ func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, 
 // did is what a request of a claim's subject met.
 func did(subject string) string {
 	if subject == "" || subject[0] < '0' || subject[0] > '9' {
-		return "were answered by " + answerer(subject)
+		return "were answered by " + analysis.Answerer(subject)
 	}
 	if code, flag, ok := strings.Cut(subject, " "); ok && flag == analysis.NoFlag {
 		return "got " + code + " from the app itself"

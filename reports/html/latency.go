@@ -49,7 +49,7 @@ func (p *page) latency() latencyView {
 		for _, version := range sortedVersions(c.Latency) {
 			l := c.Latency[version]
 			v.Rows = append(v.Rows, latencyRow{
-				name, answerer(version), p.colors.version(version), l.N, format.Short(l.P50), format.Short(l.P90), format.Short(l.P99),
+				name, analysis.Answerer(version), p.colors.version(version), l.N, format.Short(l.P50), format.Short(l.P90), format.Short(l.P99),
 				format.Short(l.P999), format.Short(l.Max),
 			})
 			name = ""
@@ -99,7 +99,7 @@ func (p *page) latency() latencyView {
 			return ""
 		}
 		v.Lines = append(v.Lines, latencyLine{
-			answerer(c.Version), p.colors.version(c.Version), c.N, template.HTML(b.String()), // #nosec G203 -- numbers alone
+			analysis.Answerer(c.Version), p.colors.version(c.Version), c.N, template.HTML(b.String()), // #nosec G203 -- numbers alone
 			at(50), at(90), at(99), at(99.9), milli(c.LatencyMS[n-1]),
 		})
 	}

@@ -70,7 +70,7 @@ func (p *page) split(row reports.SplitRow, s scale) splitView {
 		v.Cohort = "all"
 	}
 	if !row.Status {
-		v.Subject = answerer(row.Subject)
+		v.Subject = analysis.Answerer(row.Subject)
 	}
 	c := row.Claim
 	if c == nil || row.Seen.Of == 0 {

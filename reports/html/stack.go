@@ -251,7 +251,7 @@ type stackData struct {
 }
 
 func (s *stack) data(zero time.Time) {
-	d := stackData{From: milliseconds(s.From.Sub(zero)), Width: milliseconds(s.Column)}
+	d := stackData{From: format.Milliseconds(s.From.Sub(zero)), Width: format.Milliseconds(s.Column)}
 	for _, k := range s.Kinds {
 		d.Names, d.Classes, d.Counts = append(d.Names, k.Name), append(d.Classes, k.Class), append(d.Counts, k.counts)
 	}
@@ -265,7 +265,7 @@ func (s *stack) data(zero time.Time) {
 // Per is the width of a column, in words.
 func (s *stack) Per() string {
 	if s.Column < time.Second {
-		return number(milliseconds(s.Column), 3) + " ms"
+		return number(format.Milliseconds(s.Column), 3) + " ms"
 	}
 	return number(s.Column.Seconds(), 3) + " s"
 }
@@ -314,8 +314,6 @@ func ticksUpTo(most float64, n int) (step, top float64) {
 	}
 	return step, step * math.Ceil(most/step-1e-9)
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // number prints f with so many digits after the point at most.
 func number(f float64, digits int) string {

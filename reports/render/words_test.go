@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/canarylab/canarylab/reports/terminal"
+
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/compare"
@@ -145,7 +147,7 @@ func drawn(t *testing.T, run, base *reports.Run) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	add("comparison", func(w io.Writer) error { return compare.Text(w, c, text.Options{}) })
+	add("comparison", func(w io.Writer) error { return compare.Text(w, c, terminal.Options{}) })
 	add("comparison.md", func(w io.Writer) error { return compare.Markdown(w, c) })
 	add("comparison.html", func(w io.Writer) error { return compare.HTML(w, c) })
 	return all

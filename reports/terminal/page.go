@@ -60,11 +60,12 @@ const (
 	Red    = "31"
 	Green  = "32"
 	Yellow = "33"
+	Blue   = "34"
 )
 
 // Paint gives text an ANSI color, if the page has any.
 func (p *Page) Paint(color, text string) string {
-	if !p.Color {
+	if !p.Color || color == "" {
 		return text
 	}
 	return "\x1b[" + color + "m" + text + "\x1b[0m"
@@ -101,10 +102,7 @@ func (p *Page) Para(lead, color, text string) {
 		if i > 0 {
 			lead = strings.Repeat(" ", indent)
 		}
-		if color != "" {
-			line = p.Paint(color, line)
-		}
-		p.Line("%s%s", lead, line)
+		p.Line("%s%s", lead, p.Paint(color, line))
 	}
 }
 

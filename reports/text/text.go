@@ -55,8 +55,11 @@ func Write(w io.Writer, r *reports.Report, o Options) error {
 // A page is a report being printed.
 type page struct{ *terminal.Page }
 
-func newPage(o Options) *page {
-	return &page{terminal.NewPage(terminal.Options{Color: o.Color, ASCII: o.ASCII, Width: o.Width})}
+func newPage(o Options) *page { return &page{terminal.NewPage(o.Terminal())} }
+
+// Terminal are those of the options that are the terminal's.
+func (o Options) Terminal() terminal.Options {
+	return terminal.Options{Color: o.Color, ASCII: o.ASCII, Width: o.Width}
 }
 
 // full prints everything.
