@@ -138,7 +138,7 @@ func fromSchema1(r *Report, b []byte) error {
 		o.Rollback = nil
 	}
 	if old.Accounting.Rows == nil {
-		notes = append(notes, fmt.Sprintf("Its books know the caller, the caller's proxy (which logged %s) and the app as a whole; they have no rows by phase and hop, nothing about "+
+		notes = append(notes, fmt.Sprintf("Its accounting knows the caller, the caller's proxy (which logged %s) and the app as a whole; it has no rows by phase and hop, nothing about "+
 			"the load agent itself, and no list of troubles.", format.Plural(old.Accounting.Logged, "request", "requests")))
 	}
 	bare := false

@@ -1,6 +1,6 @@
-// Package reports turns a run's trace into observations and books, keeps them with their verdicts in a report, and prints
-// it. Everything in it is a pure function of what was recorded: a report can be made again from its files, without a
-// cluster.
+// Package reports has the document that a run leaves: what was set up and done, what was observed, and what that means. The way of the data is
+// reports/trace (the record), reports/analysis (what the record says), this package (the document), and a package for each format. All of it is a
+// pure function of what was recorded: a report can be made again from its files, without a cluster.
 package reports
 
 import (
@@ -39,7 +39,7 @@ const (
 	Pass Outcome = "pass"
 	// Inconclusive: too little data, or the change never arrived.
 	Inconclusive Outcome = "inconclusive"
-	// Invalid: the measurement itself can't be trusted (the generator fell behind, the books do not balance).
+	// Invalid: the measurement itself can't be trusted (the generator fell behind, not every request is accounted for).
 	Invalid Outcome = "invalid"
 	// Fail: enough data, and they contradict the claim.
 	Fail Outcome = "fail"
@@ -236,7 +236,7 @@ type File struct {
 
 // Conclude sets and returns Outcome:
 //
-//   - Invalid where the books do not balance, whatever the verdicts are: they rest on the same numbers,
+//   - Invalid where not all requests are accounted for, whatever the verdicts are: they rest on the same numbers,
 //   - else the worst of all verdicts,
 //   - but never Pass for a run that broke, was troubled by something that no step called for, has no verdict or has no
 //     request: that is Inconclusive.

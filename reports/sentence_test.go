@@ -23,7 +23,7 @@ func TestSentence(t *testing.T) {
 		{"open", "1 of 1 claim could not be decided; the first of them is in phase 1, canary.", Report{Accounting: sent, Phases: []Phase{verdict(Inconclusive)}}},
 		{"broken", "The run did not come to its end: no API server.", Report{Accounting: sent, Broken: "no\nAPI server", Phases: []Phase{verdict(Pass)}}},
 		{"no data", "No request was sent, so that nothing is shown.", Report{Phases: []Phase{verdict(Pass)}}},
-		{"books", "The numbers can't be trusted, whatever they say of the 1 claim: p; and 1 more problem.",
+		{"accounting", "The numbers can't be trusted, whatever they say of the 1 claim: p; and 1 more problem.",
 			Report{Accounting: analysis.Accounting{Requests: 1, Problems: []analysis.Problem{{Text: "p"}, {Text: "q"}}}, Phases: []Phase{verdict(Pass)}}},
 		{"trouble", "All 1 claim hold, but the lab was disturbed while it measured (istiod died), so that nothing is concluded.",
 			Report{Accounting: analysis.Accounting{Requests: 1, Troubles: []trace.Event{{Text: "istiod died"}}}, Phases: []Phase{verdict(Pass)}}},

@@ -34,7 +34,7 @@ func Summarize(r *Report) Summary {
 	if r.Broken != "" {
 		s.Seen = r.Broken
 	} else if r.Outcome == Invalid && len(r.Accounting.Problems) > 0 {
-		s.Claimed, s.Seen = "the books balance", r.Accounting.Problems[0].String()
+		s.Claimed, s.Seen = "every request is accounted for", r.Accounting.Problems[0].String()
 	}
 	for _, p := range r.Phases {
 		o := p.Observation

@@ -57,16 +57,16 @@ func TimingInWords(o analysis.Observation) string {
 		case c.Written.IsZero():
 			s = append(s, "the write was never answered")
 		case c.Proxies > 0:
-			held := fmt.Sprintf("held by the first of %d proxies %s, by the last %s", c.Proxies, after(c.FirstSynced), after(c.LastSynced))
+			synced := fmt.Sprintf("the first of %d proxies synced %s, the last %s", c.Proxies, after(c.FirstSynced), after(c.LastSynced))
 			if c.Proxies == 1 {
-				held = "held by the proxy " + after(c.LastSynced)
+				synced = "the proxy synced " + after(c.LastSynced)
 			}
 			if c.Late {
-				held += " at the latest"
+				synced += " at the latest"
 			}
 			s = append(s, format.Join(", ", "accepted within "+format.Short(c.Took()),
 				format.When(c.Noticed != 0, "taken up by istiod "+after(c.Noticed)),
-				format.When(c.LastPushed != 0, "pushed until "+after(c.LastPushed)), held))
+				format.When(c.LastPushed != 0, "pushed until "+after(c.LastPushed)), synced))
 		default:
 			s = append(s, "accepted within "+format.Short(c.Took()))
 		}
@@ -75,7 +75,7 @@ func TimingInWords(o analysis.Observation) string {
 		s = append(s, "the API server was slow: the moment of the change is uncertain by as much as it took to accept it")
 	}
 	if o.SettledAt.IsZero() {
-		return format.Join("; ", append(s, fmt.Sprintf("not every proxy was seen to hold it in %s", format.Short(o.End.Sub(o.Start))))...)
+		return format.Join("; ", append(s, fmt.Sprintf("not every proxy was seen to be synced within %s", format.Short(o.End.Sub(o.Start))))...)
 	}
 	s = append(s, fmt.Sprintf("settled after %s, then watched for %s", format.Short(o.SettledAt.Sub(o.Start)), format.Short(o.Settled.Took())))
 	return format.Join("; ", s...)

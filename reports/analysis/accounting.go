@@ -22,7 +22,7 @@ import (
 // silence is how long before LoadStop a cohort's last request may lie, beside the time in which two are due.
 const silence = time.Second
 
-// Accounting compare what four parties counted of the same requests: the caller, the proxy that routed them, the proxy of the
+// Accounting compares what four parties counted of the same requests: the caller, the proxy that routed them, the proxy of the
 // pod that got them, and the app in it. Where they differ, some of the data is missing or wrong, or somebody else was at
 // work, and the run is Invalid.
 type Accounting struct {
@@ -52,7 +52,7 @@ type Accounting struct {
 	Problems []Problem `json:"-"`
 }
 
-// ListedUnexplained bounds Books.Unexplained.
+// ListedUnexplained bounds Accounting.Unexplained.
 const ListedUnexplained = 100
 
 // Balanced tells whether the numbers can be trusted.
@@ -63,7 +63,7 @@ func (b Accounting) Void() bool {
 	return len(b.Problems) > 0 && !slices.ContainsFunc(b.Problems, func(p Problem) bool { return !p.Void })
 }
 
-// A Row is one phase of the Books.
+// A Row is one phase of the Accounting.
 type Row struct {
 	// Phase is empty for what was outside of all.
 	Phase string `json:"phase,omitempty"`
@@ -103,7 +103,7 @@ func (b Accounting) Sum() Row {
 	return sum
 }
 
-// An Unexplained is one thing that the books can't explain.
+// An Unexplained is one thing that the accounting can't explain.
 type Unexplained struct {
 	// ID is the request's x-request-id, or a range of an app's serial numbers that no answer carried.
 	ID    string `json:"id"`
@@ -145,7 +145,7 @@ type Generator struct {
 	ClockStep time.Duration `json:"clockStepNs"`
 }
 
-// A ledger is Books in the making.
+// A ledger is an Accounting in the making.
 type ledger struct {
 	Accounting
 	plan    loadgen.Plan
@@ -421,7 +421,7 @@ func (b *ledger) mark(serial string) {
 	}
 }
 
-// close finishes the books. obs are the observations of the same trace.
+// close finishes the accounting. obs are the observations of the same trace.
 func (b *ledger) close(obs []Observation, truncated bool) Accounting {
 	if truncated {
 		b.problem("the trace file ends in the middle of a line")

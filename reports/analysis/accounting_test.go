@@ -17,7 +17,7 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-func TestBooksBalance(t *testing.T) {
+func TestAccountingIsBalanced(t *testing.T) {
 	b := analyze(labtrace.Trace(), labPhases, labtrace.Plan).Accounting
 	if !b.Balanced() || b.UnexplainedTotal != 0 {
 		t.Errorf("got problems %q and %d unexplained, want none: %+v", b.Problems, b.UnexplainedTotal, b.Unexplained)
@@ -54,7 +54,7 @@ func TestBooksBalance(t *testing.T) {
 }
 
 // Whatever is amiss in one place is found, with the request and the phase that it belongs to.
-func TestBooksFind(t *testing.T) {
+func TestAccountingFind(t *testing.T) {
 	// The request that each of the damages is done to: the 1,120th of the cohort plain, which v1 answered in phase canary.
 	const id, phase = "r1-plain-1120", "canary"
 	sample := func(tr *trace.Trace) int {
@@ -160,7 +160,7 @@ func TestBooksFind(t *testing.T) {
 			test.damage(tr, &plan)
 			b := analyze(tr, labPhases, plan).Accounting
 			if b.Balanced() {
-				t.Fatal("got books that balance")
+				t.Fatal("got an accounting without a problem")
 			}
 			if test.total >= 0 && b.UnexplainedTotal != test.total {
 				t.Errorf("got %d things that are not explained, want %d: %+v", b.UnexplainedTotal, test.total, b.Unexplained)
@@ -183,7 +183,7 @@ func TestBooksFind(t *testing.T) {
 }
 
 // Whichever entries are lost, each is found, and in its phase.
-func TestBooksFindEveryLoss(t *testing.T) {
+func TestAccountingFindEveryLoss(t *testing.T) {
 	random := rand.New(rand.NewPCG(11, 12))
 	for run := range 20 {
 		tr := labtrace.Trace()
@@ -242,7 +242,7 @@ func BenchmarkAnalyze(b *testing.B) {
 }
 
 // What is in order is not found fault with.
-func TestBooksAllow(t *testing.T) {
+func TestAccountingAllow(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(*trace.Trace, *loadgen.Plan)
@@ -310,7 +310,7 @@ func TestBooksAllow(t *testing.T) {
 }
 
 // An abort explains one request that has no number, and no more.
-func TestBooksAbortsExplainOneEach(t *testing.T) {
+func TestAccountingAbortsExplainOneEach(t *testing.T) {
 	tr := labtrace.Trace()
 	i := slices.IndexFunc(tr.Samples, func(s loadgen.Sample) bool { return s.Version == "v2" })
 	s := &tr.Samples[i]
@@ -327,14 +327,14 @@ func TestBooksAbortsExplainOneEach(t *testing.T) {
 	}
 }
 
-func TestBooksOfNothing(t *testing.T) {
+func TestAccountingOfNothing(t *testing.T) {
 	b := analyze(&trace.Trace{}, nil, labtrace.Plan).Accounting
 	if !b.Balanced() || b.Requests != 0 || len(b.Pace) != 2 {
-		t.Errorf("got %+v, want empty books that balance: Conclude does not pass a run without requests", b)
+		t.Errorf("got %+v, want an empty accounting without a problem: Conclude does not pass a run without requests", b)
 	}
 }
 
-func TestBooksKeepTheListShort(t *testing.T) {
+func TestAccountingKeepTheListShort(t *testing.T) {
 	tr := labtrace.Trace()
 	tr.Log = nil
 	b := analyze(tr, labPhases, labtrace.Plan).Accounting
@@ -344,7 +344,7 @@ func TestBooksKeepTheListShort(t *testing.T) {
 }
 
 // stallAndTroubles are reported, and what they mean for the verdict is not left to silence.
-func TestBooksTellOfTrouble(t *testing.T) {
+func TestAccountingTellOfTrouble(t *testing.T) {
 	tr := labtrace.Trace()
 	tr.Health[3].Stall, tr.Health[3].StallAt = 52*time.Millisecond, labtrace.At(3200)
 	tr.Events = append(tr.Events,
@@ -402,7 +402,7 @@ func TestAnalyzeInBoundedMemory(t *testing.T) {
 		}}
 		a, err := Analyze(src, Spec{Plan: plan, Phases: []PhaseSpec{{Name: "p"}}})
 		if err != nil || a.Accounting.Requests != n || !a.Accounting.Balanced() {
-			t.Fatalf("got %d requests, %v, %q, want %d that balance", a.Accounting.Requests, err, a.Accounting.Problems, n)
+			t.Fatalf("got %d requests, %v, %q, want %d without a problem", a.Accounting.Requests, err, a.Accounting.Problems, n)
 		}
 		return float64(most)
 	}

@@ -36,8 +36,8 @@ const horizon = loadgen.MaxTimeout + 10*time.Second
 // never is later than anything in a trace.
 var never = time.Unix(1<<40, 0)
 
-// Analyze reads a trace and says what each phase met and whether the books balance. Phases do not overlap; a request that was
-// sent outside of all of them is in no window (Books.Outside counts those). The memory that it takes does not grow with the
+// Analyze reads a trace and says what each phase met and whether all requests are accounted for. Phases do not overlap; a request that was
+// sent outside of all of them is in no window (Accounting.Outside counts those). The memory that it takes does not grow with the
 // trace, apart from one bit or two for each request.
 func Analyze(src trace.Source, spec Spec) (*Analysis, error) {
 	facts := &trace.Trace{}
@@ -264,7 +264,7 @@ func bounds(t *trace.Trace, phase string) (o Observation, counted time.Time) {
 		routers[p.Name] = p.Role == trace.CallerRole || p.Role == trace.GatewayRole
 	}
 	var change Change
-	var held, pushed, routersHeld, routersPushed []time.Time
+	var synced, pushed, routersSynced, routersPushed []time.Time
 	var noticed, latest time.Time
 	var settled, ended map[string]uint64
 	for _, e := range t.Events {
@@ -294,9 +294,9 @@ func bounds(t *trace.Trace, phase string) (o Observation, counted time.Time) {
 				routersPushed = append(routersPushed, e.At)
 			}
 		case trace.Synced:
-			held = append(held, e.At)
+			synced = append(synced, e.At)
 			if routers[e.Proxy] {
-				routersHeld = append(routersHeld, e.At)
+				routersSynced = append(routersSynced, e.At)
 			}
 			if !e.At.Before(latest) {
 				latest, change.Late = e.At, e.Late
@@ -324,7 +324,7 @@ func bounds(t *trace.Trace, phase string) (o Observation, counted time.Time) {
 			if !noticed.IsZero() {
 				change.Noticed = since(noticed)
 			}
-			// What istiod pushed before it took the change up, or once all held it, is about something else.
+			// What istiod pushed before it took the change up, or once all were synced, is about something else.
 			other := func(at time.Time) bool {
 				return at.Before(noticed) || noticed.IsZero() || !o.SettledAt.IsZero() && at.After(o.SettledAt)
 			}
@@ -335,13 +335,13 @@ func bounds(t *trace.Trace, phase string) (o Observation, counted time.Time) {
 			if routersPushed = slices.DeleteFunc(routersPushed, other); len(routersPushed) > 0 {
 				change.RoutersPushed = since(slices.MaxFunc(routersPushed, time.Time.Compare))
 			}
-			if len(routersHeld) > 0 {
-				change.RoutersSynced = since(slices.MaxFunc(routersHeld, time.Time.Compare))
+			if len(routersSynced) > 0 {
+				change.RoutersSynced = since(slices.MaxFunc(routersSynced, time.Time.Compare))
 			}
-			if len(held) > 0 {
-				change.Proxies = len(held)
-				change.FirstSynced = since(slices.MinFunc(held, time.Time.Compare))
-				change.LastSynced = since(slices.MaxFunc(held, time.Time.Compare))
+			if len(synced) > 0 {
+				change.Proxies = len(synced)
+				change.FirstSynced = since(slices.MinFunc(synced, time.Time.Compare))
+				change.LastSynced = since(slices.MaxFunc(synced, time.Time.Compare))
 			}
 		}
 		o.Change = &change

@@ -12,7 +12,7 @@ type PhaseSpec struct {
 	// Rollback marks a phase that takes a canary back: its Observation gets a Rollback, measured against what was
 	// seen in the phase before it.
 	Rollback bool
-	// Method says how, in words, for a run that compares several ways back.
+	// Method says how, in words, for a run that compares several rollback methods.
 	Method string
 	// Canary is the version whose answers a rollback is to end. Where it is empty, only failed requests are.
 	Canary string
@@ -27,7 +27,7 @@ type Observation struct {
 	// the trace.
 	Start time.Time `json:"start,omitzero"`
 	End   time.Time `json:"end,omitzero"`
-	// SettledAt is when every proxy concerned was seen to hold the change. Zero if that never came: then all of the
+	// SettledAt is when every proxy concerned was seen to be synced. Zero if that never came: then all of the
 	// phase is transition, and Settled is empty.
 	SettledAt time.Time `json:"settledAt,omitzero"`
 	// Change is the phase's write, nil where the phase wrote nothing.
@@ -65,8 +65,8 @@ type Change struct {
 	Noticed     time.Duration `json:"noticedNs,omitempty"`
 	FirstPushed time.Duration `json:"firstPushedNs,omitempty"`
 	LastPushed  time.Duration `json:"lastPushedNs,omitempty"`
-	// Proxies counts those that were seen to hold the change. FirstHeld and LastHeld are when the first and the last
-	// of them took it over, 0 where Proxies is 0. Late tells that the last one may have held it before: it was seen to, and
+	// Proxies counts those that were seen to be synced. FirstHeld and LastHeld are when the first and the last
+	// of them took it over, 0 where Proxies is 0. Late tells that the last one may have been synced before: it was seen to, and
 	// does not say since when.
 	Proxies     int           `json:"proxies"`
 	FirstSynced time.Duration `json:"firstHeldNs"`

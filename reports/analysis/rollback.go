@@ -24,7 +24,7 @@ const (
 	keptUnaffected = 10_000
 )
 
-// A Rollback times the way back from a canary. A request is affected if the canary answered it or if it failed. All
+// A Rollback times how a canary is taken back. A request is affected if the canary answered it or if it failed. All
 // times are counted from Change.Written, the moment that the API server had accepted the old manifest again.
 //
 // What a caller can know is limited by how often it asks: affected requests came at a rate of rate times share before the
@@ -35,7 +35,7 @@ const (
 //   - the last affected request was decided after it was sent: the switch was not before that (Low),
 //   - had the switch come after High, m requests in a row would have escaped a share of p that were sent after the last
 //     affected one and done by then: m is chosen so that (1-p)^m is 0.5 % at most, with the lower end of p's own interval.
-//     Where affected requests went on when every proxy held the change, p is the lower of their share before and then.
+//     Where affected requests went on when every proxy was synced, p is the lower of their share before and then.
 type Rollback struct {
 	// Method says in words what was done, such as "kubectl rollout undo deployment my-service-v2".
 	Method string `json:"method,omitempty"`
@@ -73,7 +73,7 @@ type Rollback struct {
 	Canaries int            `json:"canaries"`
 	Kinds    map[string]int `json:"kinds,omitempty"`
 	UnderWay int            `json:"underWay"`
-	// Strays counts the affected requests among them that were sent when every proxy already held the old route.
+	// Strays counts the affected requests among them that were sent when every proxy was synced to the old route already.
 	Strays int   `json:"strays"`
 	Parts  Parts `json:"parts"`
 }
@@ -87,9 +87,9 @@ type Parts struct {
 	// configuration.
 	Debounce time.Duration `json:"debounceNs"`
 	Push     time.Duration `json:"pushNs"`
-	// Proxy is those proxies': until the last held it.
+	// Proxy is those proxies': until the last was synced.
 	Proxy time.Duration `json:"proxyNs"`
-	// InFlight is until the last affected request was done: below 0 where that was before the proxies held the change, by as
+	// InFlight is until the last affected request was done: below 0 where that was before the proxies were synced, by as
 	// much as affected requests were rare.
 	InFlight time.Duration `json:"inFlightNs"`
 }
@@ -141,7 +141,7 @@ type rollbackClock struct {
 	phase  Observation
 	// before counts.
 	requests, affected int
-	// settled counts the requests that were sent once every proxy held the change.
+	// settled counts the requests that were sent once every proxy was synced.
 	settled int
 	// last is when the last affected request was sent, drained when the last was done.
 	last, drained time.Time

@@ -84,13 +84,13 @@ func TestRollback(t *testing.T) {
 				t.Errorf("got recovered %t, want %t", got, test.recovered)
 			}
 			if c := *o.Change; c.Took() != 10*x || c.FirstSynced != -5*x || c.LastSynced != 200*x || c.Proxies != 2 {
-				t.Errorf("got change %+v, want it to take 10 ms, held by 2 from -5 ms to 200 ms", c)
+				t.Errorf("got change %+v, want it to take 10 ms, 2 synced from -5 ms to 200 ms", c)
 			}
 		})
 	}
 }
 
-// A way back that ends somewhere else, with a lower share of the canary, is no way back.
+// A rollback that ends somewhere else, with a lower share of the canary, is none.
 func TestRollbackToALowerShareIsNone(t *testing.T) {
 	tr := labtrace.Rollback(func(ms float64, s *loadgen.Sample) {
 		s.Version = "v1"

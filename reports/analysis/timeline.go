@@ -13,7 +13,7 @@ const (
 	// timelineBin is the width of a Timeline's bins.
 	timelineBin = 100 * time.Millisecond
 	// closeupBin is the width of the bins of a Closeup, which is from closeupBefore the write to closeupAfter it, or to as long after the
-	// last proxy held it, but to closeupMost at most. A change takes some 150 ms to arrive.
+	// last proxy was synced, but to closeupMost at most. A change takes some 150 ms to arrive.
 	closeupBin    = 10 * time.Millisecond
 	closeupBefore = 500 * time.Millisecond
 	closeupAfter  = 1500 * time.Millisecond

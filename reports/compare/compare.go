@@ -74,7 +74,7 @@ type Run struct {
 	Started  time.Time       `json:"started,omitzero"`
 	TookMS   float64         `json:"tookMs"`
 	Outcome  reports.Outcome `json:"outcome"`
-	// Requests and Failed count all of the run's phases, settled or not. Unexplained counts what the books can't explain.
+	// Requests and Failed count all of the run's phases, settled or not. Unexplained counts what the accounting can't explain.
 	Requests    int `json:"requests"`
 	Failed      int `json:"failed"`
 	Unexplained int `json:"unexplained"`

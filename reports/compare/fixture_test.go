@@ -38,7 +38,7 @@ type truth struct {
 	moved bool
 	// decides is how long after the first bad answer somebody decides about the canary, in milliseconds, on average. 0 is nobody.
 	decides float64
-	// back is how often each of two ways back is gone, in place of the story.
+	// back is how often each of two rollback methods is used, in place of the story.
 	back int
 }
 

@@ -126,7 +126,7 @@ func (c *Comparison) notes(sides []Side) {
 			}
 			switch r.Report.Outcome {
 			case reports.Invalid:
-				why := "its books do not balance"
+				why := "its requests are not all accounted for"
 				if r.Report.Accounting.Void() {
 					why = "the machine did not keep up or its clock moved"
 				}

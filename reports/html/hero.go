@@ -62,7 +62,7 @@ func newHero(r *reports.Report) hero {
 	if r.Accounting.Requests > 0 {
 		h.Cards = append(h.Cards, requestsCard(r))
 	}
-	if c, ok := wayBack(r); ok {
+	if c, ok := rollbackCard(r); ok {
 		h.Cards = append(h.Cards, c)
 	}
 	return h
@@ -164,14 +164,14 @@ func requestsCard(r *reports.Report) card {
 	if failed > 0 {
 		note = format.Number(failed) + " failed"
 	}
-	if books := r.Accounting; books.Balanced() {
+	if r.Accounting.Balanced() {
 		note += "; every one is accounted for"
 	}
 	return card{"Requests", format.Number(r.Accounting.Requests), note}
 }
 
-// wayBack is the run's rollback, the slowest where there are several.
-func wayBack(r *reports.Report) (card, bool) {
+// rollbackCard is the run's rollback, the slowest where there are several.
+func rollbackCard(r *reports.Report) (card, bool) {
 	var worst *analysis.Rollback
 	n := 0
 	for _, p := range r.Phases {
@@ -187,9 +187,9 @@ func wayBack(r *reports.Report) (card, bool) {
 	if worst == nil {
 		return card{}, false
 	}
-	c := card{Name: "Way back", Value: format.Short(worst.Route), Note: "until the last affected request was sent"}
+	c := card{Name: "Rollback", Value: format.Short(worst.Route), Note: "until the last affected request was sent"}
 	if n > 1 {
-		c.Name = fmt.Sprintf("Slowest of %d ways back", n)
+		c.Name = fmt.Sprintf("Slowest of %d rollbacks", n)
 	}
 	switch {
 	case worst.High > 0:

@@ -93,9 +93,9 @@ type phaseView struct {
 	Judged bool
 	Tags   []string
 	Did    string
-	// Refused are proxies that would not take the change.
-	Refused []string
-	Rows    []splitView
+	// Rejections are what proxies said that would not take the change.
+	Rejections []string
+	Rows       []splitView
 	// Verdicts are those that Rows do not say.
 	Verdicts []reports.Verdict
 	// Small is what was decided, how the change spread, and what happened until it had.
@@ -112,7 +112,7 @@ func (p *page) phase(i int, phase reports.Phase, s scale) phaseView {
 		Number: i + 1, Anchor: anchor(i), Name: phase.Name, Outcome: phase.Outcome(), Judged: len(phase.Verdicts) > 0, Did: phase.Did, Reach: number(s.reach, 2),
 	}
 	if o.Change != nil {
-		v.Refused = o.Change.Rejections
+		v.Rejections = o.Change.Rejections
 	}
 	if d := o.Detection; d != nil {
 		v.Small = append(v.Small, fmt.Sprintf("Decided by %s: %s.", d.By, d.String()))
@@ -125,7 +125,7 @@ func (p *page) phase(i int, phase reports.Phase, s scale) phaseView {
 		v.Tags = append(v.Tags, "the change that the story is about")
 	}
 	if o.Rollback != nil {
-		v.Tags = append(v.Tags, "the way back")
+		v.Tags = append(v.Tags, "the rollback")
 	}
 	if phase.Fixes {
 		v.Tags = append(v.Tags, "the fix")

@@ -41,7 +41,7 @@ type band struct {
 // A changeMark is a change: places in percent across.
 type changeMark struct {
 	Written, First, Last string
-	Held, Back           bool
+	Synced, Back         bool
 	Title                string
 }
 
@@ -99,7 +99,7 @@ func (p *page) timeline() {
 		}
 		v.Spans = append(v.Spans, span{number(clamp(s.at(o.Start), 100), 3), number(clamp(s.at(until)-s.at(o.Start), 100), 3), ""})
 		if c := o.Change; c != nil && !c.Written.IsZero() {
-			m := changeMark{Written: number(s.at(c.Written), 3), Back: o.Rollback != nil, Held: c.Proxies > 0, Title: changeTitle(phase)}
+			m := changeMark{Written: number(s.at(c.Written), 3), Back: o.Rollback != nil, Synced: c.Proxies > 0, Title: changeTitle(phase)}
 			m.First, m.Last = number(s.at(c.Written.Add(c.FirstSynced)), 3), number(s.at(c.Written.Add(c.LastSynced)), 3)
 			v.Marks = append(v.Marks, m)
 		}
@@ -129,7 +129,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// changeTitle says in one line what a change was and when proxies held it.
+// changeTitle says in one line what a change was and when proxies were synced.
 func changeTitle(phase reports.Phase) string {
 	c := phase.Observation.Change
 	s := phase.Name + ": written"
@@ -267,9 +267,9 @@ func (p *page) closeup(i int, phase reports.Phase) (closeupView, bool) {
 	}
 	switch {
 	case c.Proxies == 1:
-		add("the proxy holds it", "held", format.Short(c.LastSynced), c.LastSynced, c.LastSynced, true)
+		add("the proxy is synced", "synced", format.Short(c.LastSynced), c.LastSynced, c.LastSynced, true)
 	case c.Proxies > 1:
-		add(fmt.Sprintf("first to last of %d proxies", c.Proxies), "held", format.Short(c.FirstSynced)+" – "+format.Short(c.LastSynced), c.FirstSynced, c.LastSynced, false)
+		add(fmt.Sprintf("first to last of %d proxies", c.Proxies), "synced", format.Short(c.FirstSynced)+" – "+format.Short(c.LastSynced), c.FirstSynced, c.LastSynced, false)
 	}
 	if b != nil && b.Known() {
 		if !b.NoneAfter {
@@ -308,16 +308,16 @@ func (p *page) changes() changesView {
 		}
 	}
 	// One slow change (pods that have to start) must not make all others too short to be seen.
-	var held []time.Duration
+	var synced []time.Duration
 	for _, phase := range p.Report.Phases {
 		if c := phase.Observation.Change; c != nil && c.LastSynced > 0 {
-			held = append(held, c.LastSynced)
+			synced = append(synced, c.LastSynced)
 		}
 	}
-	slices.Sort(held)
+	slices.Sort(synced)
 	reach := longest
-	if len(held) > 0 {
-		reach = min(longest, 4*held[len(held)/2])
+	if len(synced) > 0 {
+		reach = min(longest, 4*synced[len(synced)/2])
 	}
 	reach = max(reach, 50*time.Millisecond)
 	zero := time.Unix(0, 0)
@@ -347,7 +347,7 @@ func (p *page) changes() changesView {
 			}
 			part("wait", 0, c.Noticed)
 			part("push", max(c.Noticed, 0), c.LastPushed)
-			part("held", max(c.LastPushed, 0), c.LastSynced)
+			part("synced", max(c.LastPushed, 0), c.LastSynced)
 		}
 		if o.SettledAt.IsZero() {
 			row.Settled = "never"

@@ -1,6 +1,6 @@
 // Package junit writes runs as JUnit XML, which CI systems read.
 //
-// A run is one suite. Each expectation is a case, and so is what holds for the whole run: that it came to its end, that the books balance, that
+// A run is one suite. Each expectation is a case, and so is what holds for the whole run: that it came to its end, that all requests are accounted for, that
 // nothing disturbed it. A suite without a failure, an error or a skipped case is a run that passed, and only such a one.
 //
 // The format has no owner. What is written here is what its readers have in common: it keeps to Jenkins' schema (junit-10.xsd of its xUnit plugin)
@@ -143,18 +143,18 @@ func whole(r *reports.Report, class string) []testCase {
 	if r.Broken != "" {
 		end.Error = &result{"broken", r.Broken, "The lab broke, or somebody interrupted it: " + r.Broken}
 	}
-	books := testCase{Name: "every request is accounted for", Class: class, Time: seconds(0)}
+	accounted := testCase{Name: "every request is accounted for", Class: class, Time: seconds(0)}
 	switch {
 	case !r.Accounting.Balanced():
 		var all []string
 		for _, problem := range r.Accounting.Problems {
 			all = append(all, problem.String())
 		}
-		books.set(reports.Invalid, books.Name, all[0], strings.Join(all[1:], "\n"))
+		accounted.set(reports.Invalid, accounted.Name, all[0], strings.Join(all[1:], "\n"))
 	case r.Accounting.Requests == 0:
-		books.set(reports.Inconclusive, books.Name, "no request was sent", "without requests nothing is shown")
+		accounted.set(reports.Inconclusive, accounted.Name, "no request was sent", "without requests nothing is shown")
 	default:
-		books.saw = format.Number(r.Accounting.Requests) + " requests"
+		accounted.saw = format.Number(r.Accounting.Requests) + " requests"
 	}
 	calm := testCase{Name: "nothing else happens to the lab", Class: class, Time: seconds(0)}
 	if n := len(r.Accounting.Troubles); n > 0 {
@@ -164,7 +164,7 @@ func whole(r *reports.Report, class string) []testCase {
 		}
 		calm.set(reports.Inconclusive, calm.Name, all[0], strings.Join(all[1:], "\n"))
 	}
-	cases := []testCase{end, books, calm}
+	cases := []testCase{end, accounted, calm}
 	for _, p := range r.Phases {
 		if len(p.Verdicts) > 0 {
 			return cases

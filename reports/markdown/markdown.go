@@ -33,7 +33,7 @@ func Write(w io.Writer, run *reports.Run) error {
 	b := &strings.Builder{}
 	b.WriteString(Verdict(run))
 	parts := []func(*strings.Builder, *reports.Report){
-		verdicts, rollbacks, failures, split, latency, changes, books, why, setup,
+		verdicts, rollbacks, failures, split, latency, changes, accounting, why, setup,
 	}
 	left := MaxComment - reserve - utf8.RuneCountInString(b.String())
 	var missing []string
@@ -46,7 +46,7 @@ func Write(w io.Writer, run *reports.Run) error {
 		left -= n
 		b.WriteString(part)
 	}
-	for i, name := range []string{"verdicts", "rollbacks", "failures", "shares", "latency", "changes", "books", "why", "setup"} {
+	for i, name := range []string{"verdicts", "rollbacks", "failures", "shares", "latency", "changes", "accounting", "why", "setup"} {
 		part := &strings.Builder{}
 		parts[i](part, r)
 		add(name, part.String())
@@ -213,15 +213,15 @@ func rollbacks(b *strings.Builder, r *reports.Report) {
 		}
 		rows = append(rows, []string{cell(p.Name), cell(cmp.Or(k.Method, p.Did)), last, bracket, format.Number(k.Failed), format.Number(k.Canaries)})
 	}
-	// Each by itself, or each way by its median where it was gone several times.
-	ways, n := reports.RollbackMethods(r.Phases)
-	if n < 3*max(len(ways), 2) {
+	// Each by itself, or each method by its median where it was used several times.
+	methods, n := reports.RollbackMethods(r.Phases)
+	if n < 3*max(len(methods), 2) {
 		table(b, []string{"rollback", "by", "last affected request sent after", "99 % bracket of the switch", "failed", "canary's answers"}, rows)
 		return
 	}
 	rows = nil
-	for _, way := range ways {
-		route, last := way.Routes(), "never seen to end"
+	for _, m := range methods {
+		route, last := m.Routes(), "never seen to end"
 		if len(route) > 0 {
 			low, middle, high := analysis.Spread(route)
 			last = fmt.Sprintf("%s (%s – %s)", format.Short(middle), format.Short(low), format.Short(high))
@@ -230,9 +230,9 @@ func rollbacks(b *strings.Builder, r *reports.Report) {
 			low, middle, high := analysis.Spread(all)
 			return fmt.Sprintf("%s (%s – %s)", format.Number(middle), format.Number(low), format.Number(high))
 		}
-		rows = append(rows, []string{cell(cmp.Or(way.Method, "not said")), fmt.Sprint(len(way.Rollbacks)), fmt.Sprint(len(route)), last, counts(way.Failed()), counts(way.Canaries())})
+		rows = append(rows, []string{cell(cmp.Or(m.Method, "not said")), fmt.Sprint(len(m.Rollbacks)), fmt.Sprint(len(route)), last, counts(m.Failed()), counts(m.Canaries())})
 	}
-	table(b, []string{"way back", "times", "effective", "last affected request sent after: median (range)", "failed", "canary's answers"}, rows)
+	table(b, []string{"rollback method", "times", "effective", "last affected request sent after: median (range)", "failed", "canary's answers"}, rows)
 }
 
 // failures are by flag, over all of the run.
@@ -335,7 +335,7 @@ func changes(b *strings.Builder, r *reports.Report) {
 	})
 }
 
-func books(b *strings.Builder, r *reports.Report) {
+func accounting(b *strings.Builder, r *reports.Report) {
 	title := fmt.Sprintf("Accounting: %d things are not explained", r.Accounting.UnexplainedTotal)
 	switch {
 	case r.Accounting.Requests == 0:

@@ -191,7 +191,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// TestManyRollbacks has the ways back of a run that goes each of them several times.
+// TestManyRollbacks has the rollback methods of a run that uses each of them several times.
 func TestManyRollbacks(t *testing.T) {
 	run := fixture.Open(t, "label-mismatch")
 	r := run.Report

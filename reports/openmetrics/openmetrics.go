@@ -32,7 +32,7 @@ func Write(w io.Writer, run *reports.Run) error {
 	for _, p := range run.Report.Phases {
 		m.phase(p)
 	}
-	m.books(run.Report.Accounting)
+	m.accounting(run.Report.Accounting)
 	// The library writes thousands of small pieces.
 	b := bufio.NewWriter(w)
 	for _, f := range m.families {
@@ -182,7 +182,7 @@ func (m *metrics) phase(p reports.Phase) {
 		m.seconds("canarylab_change_write_seconds", "How long the write of the change was under way.", c.Took(), phase)
 		at := func(event string, d time.Duration, known bool) {
 			if known {
-				m.seconds("canarylab_change_spread_seconds", "When the change was taken up by istiod, pushed, and held by proxies, after the write was accepted.", d, phase, label{"event", event})
+				m.seconds("canarylab_change_spread_seconds", "When the change was taken up by istiod, pushed, and proxies were synced, after the write was accepted.", d, phase, label{"event", event})
 			}
 		}
 		at("noticed", c.Noticed, c.Noticed != 0)
@@ -212,7 +212,7 @@ func (m *metrics) window(phase, window label, w analysis.Window) {
 	for _, cohort := range slices.Sorted(maps.Keys(cohorts)) {
 		c := cohorts[cohort]
 		labels := func(more ...label) []label { return append([]label{phase, window, {"cohort", cohort}}, more...) }
-		m.count("canarylab_requests_total", "Requests that were sent, by the part of the phase: until every proxy held its change, and after.", c.Requests, labels()...)
+		m.count("canarylab_requests_total", "Requests that were sent, by the part of the phase: until every proxy was synced, and after.", c.Requests, labels()...)
 		for _, version := range slices.Sorted(maps.Keys(c.Versions)) {
 			m.count("canarylab_answers_total", "The same requests by who answered; no version is the empty one.", c.Versions[version], labels(label{"version", version})...)
 		}
@@ -276,9 +276,9 @@ func (m *metrics) rollback(phase label, r *analysis.Rollback) {
 	}
 }
 
-func (m *metrics) books(b analysis.Accounting) {
+func (m *metrics) accounting(b analysis.Accounting) {
 	m.gauge("canarylab_books_balanced", "1 where every request is accounted for and the load kept its plan.", truth(b.Balanced() && b.Requests > 0))
-	m.count("canarylab_books_unexplained_total", "Things that the books can't explain.", b.UnexplainedTotal)
+	m.count("canarylab_books_unexplained_total", "Things that the accounting can't explain.", b.UnexplainedTotal)
 	m.count("canarylab_troubles_total", "What happened to the lab that no step called for.", len(b.Troubles))
 	for _, row := range b.Rows {
 		for _, party := range []struct {

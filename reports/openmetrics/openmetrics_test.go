@@ -127,16 +127,16 @@ func TestFiguresAreTheRuns(t *testing.T) {
 		}
 		return total, n
 	}
-	books := run.Report.Accounting
+	counted := run.Report.Accounting
 	back := run.Report.Phases[2].Observation.Rollback
 	for _, test := range []struct {
 		metric string
 		of     []string
 		want   float64
 	}{
-		{"canarylab_requests_total", nil, float64(books.Requests - books.Outside)},
-		{"canarylab_answers_total", nil, float64(books.Requests - books.Outside)},
-		{"canarylab_statuses_total", nil, float64(books.Requests - books.Outside)},
+		{"canarylab_requests_total", nil, float64(counted.Requests - counted.Outside)},
+		{"canarylab_answers_total", nil, float64(counted.Requests - counted.Outside)},
+		{"canarylab_statuses_total", nil, float64(counted.Requests - counted.Outside)},
 		{"canarylab_failures_total", []string{"code", "503", "flag", "UH"}, float64(reports.Summarize(run.Report).Burned)},
 		{"canarylab_share_ratio", []string{"phase", "canary", "cohort", "", "subject", "failed"}, run.Report.Phases[1].Observation.Settled.Total.Failed.Percent / 100},
 		{"canarylab_rollback_route_seconds", nil, back.Route.Seconds()},
@@ -159,7 +159,7 @@ func TestFiguresAreTheRuns(t *testing.T) {
 		t.Error("a share of no requests has a figure")
 	}
 	if got, n := sum("canarylab_books_balanced"); got != 0 || n != 1 {
-		t.Errorf("got %g, want books without a request to balance nothing", got)
+		t.Errorf("got %g, want an accounting without a request to show nothing", got)
 	}
 }
 

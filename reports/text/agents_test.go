@@ -28,7 +28,7 @@ func TestTheReportSaysHowManyAgentsThereWere(t *testing.T) {
 		a := analyze(t, tr, []analysis.PhaseSpec{{Name: "baseline"}, {Name: "canary"}, {Name: "rollback", Rollback: true, Canary: "v2"}, {Name: "fixed"}}, labtrace.Plan)
 		var out bytes.Buffer
 		p := newPage(Options{Width: 200})
-		p.books(a.Accounting)
+		p.accounting(a.Accounting)
 		out.Write(p.Bytes())
 		text := strings.Join(strings.Fields(out.String()), " ")
 		if !strings.Contains(text, strings.TrimSpace(tc.says)) || !strings.Contains(text, tc.says2) ||

@@ -13,7 +13,7 @@ const File = "trace.jsonl"
 // A Kind says what happened at an Event.
 type Kind string
 
-// The kinds of events, in the order in which a run has them. Each phase has PhaseStart, Writing, Written, Held (one per
+// The kinds of events, in the order in which a run has them. Each phase has PhaseStart, Writing, Written, Synced (one per
 // proxy), Settled and PhaseEnd; a phase that changes nothing has no Writing and Written.
 const (
 	// LoadStart is when the load agent began to send.
@@ -26,7 +26,7 @@ const (
 	Written Kind = "written"
 	// Synced is when one proxy took the change over, by the proxy's own clock.
 	Synced Kind = "held"
-	// Settled is when every proxy concerned was seen to hold the change: from here on the phase's traffic is judged.
+	// Settled is when every proxy concerned was seen to be synced: from here on the phase's traffic is judged.
 	Settled Kind = "settled"
 	// PhaseEnd closes a phase: it has its requests, or its deadline passed.
 	PhaseEnd Kind = "phase-end"
@@ -39,7 +39,7 @@ const (
 	// sent what follows from it to Proxy. Text names the configuration, such as VirtualService/demo/my-service.
 	Noticed Kind = "noticed"
 	Pushed  Kind = "pushed"
-	// Refused is when Proxy would not take a configuration (a NACK); Text has its reason.
+	// Rejected is when Proxy would not take a configuration (a NACK); Text has its reason.
 	Rejected Kind = "refused"
 	// Decided is when the phase's watcher decided about the canary: Decision says what.
 	Decided Kind = "decided"

@@ -8,7 +8,7 @@ import (
 	"github.com/canarylab/canarylab/reports/analysis"
 )
 
-// A RollbackMethod is a way back, and what came of each time that a run went it.
+// A RollbackMethod is a way to roll back, and what came of each time that a run did so.
 type RollbackMethod struct {
 	// Method is how, such as "kubectl apply the VirtualService of 1-baseline.yaml".
 	Method string
@@ -17,21 +17,21 @@ type RollbackMethod struct {
 	Rollbacks []*analysis.Rollback
 }
 
-// RollbackMethods are the ways back of a run, in the order in which it went them first, and n is how many rollbacks there are in all.
-func RollbackMethods(phases []Phase) (ways []RollbackMethod, n int) {
+// RollbackMethods are those of a run, in the order in which it used them first, and n is how many rollbacks there are in all.
+func RollbackMethods(phases []Phase) (methods []RollbackMethod, n int) {
 	for _, phase := range phases {
 		r := phase.Observation.Rollback
 		if r == nil {
 			continue
 		}
 		n++
-		i := slices.IndexFunc(ways, func(w RollbackMethod) bool { return w.Method == r.Method })
+		i := slices.IndexFunc(methods, func(m RollbackMethod) bool { return m.Method == r.Method })
 		if i < 0 {
-			i, ways = len(ways), append(ways, RollbackMethod{Method: r.Method, Brief: phase.RollbackBrief()})
+			i, methods = len(methods), append(methods, RollbackMethod{Method: r.Method, Brief: phase.RollbackBrief()})
 		}
-		ways[i].Rollbacks = append(ways[i].Rollbacks, r)
+		methods[i].Rollbacks = append(methods[i].Rollbacks, r)
 	}
-	return ways, n
+	return methods, n
 }
 
 // RollbackBrief is how the phase rolled back, in a few words. It is empty where it did not, or where nobody says how.
@@ -48,9 +48,9 @@ func (p Phase) RollbackBrief() string {
 
 // Routes are the times until the last affected request was sent, of the rollbacks that were effective. One that was not has no time: affected
 // requests went on to the end of its phase.
-func (w RollbackMethod) Routes() []time.Duration {
+func (m RollbackMethod) Routes() []time.Duration {
 	var all []time.Duration
-	for _, r := range w.Rollbacks {
+	for _, r := range m.Rollbacks {
 		if r.Recovered() {
 			all = append(all, r.Route)
 		}
@@ -59,18 +59,18 @@ func (w RollbackMethod) Routes() []time.Duration {
 }
 
 // Failed counts the requests that failed, for each rollback.
-func (w RollbackMethod) Failed() []int {
-	return w.each(func(r *analysis.Rollback) int { return r.Failed })
+func (m RollbackMethod) Failed() []int {
+	return m.each(func(r *analysis.Rollback) int { return r.Failed })
 }
 
 // Canaries counts the canary's good answers, for each rollback.
-func (w RollbackMethod) Canaries() []int {
-	return w.each(func(r *analysis.Rollback) int { return r.Canaries })
+func (m RollbackMethod) Canaries() []int {
+	return m.each(func(r *analysis.Rollback) int { return r.Canaries })
 }
 
-func (w RollbackMethod) each(count func(*analysis.Rollback) int) []int {
-	all := make([]int, len(w.Rollbacks))
-	for i, r := range w.Rollbacks {
+func (m RollbackMethod) each(count func(*analysis.Rollback) int) []int {
+	all := make([]int, len(m.Rollbacks))
+	for i, r := range m.Rollbacks {
 		all[i] = count(r)
 	}
 	return all
