@@ -55,6 +55,12 @@ func (p *page) latency() latencyView {
 			name = ""
 		}
 	}
+	p.curves(&v)
+	return v
+}
+
+// curves draws the percentile curves.
+func (p *page) curves(v *latencyView) {
 	low, high, most := math.Inf(1), 0.0, 1.0
 	for _, c := range p.Report.Curves {
 		n := min(len(c.Percents), len(c.LatencyMS))
@@ -66,7 +72,7 @@ func (p *page) latency() latencyView {
 		}
 	}
 	if math.IsInf(low, 1) || !(high > 0) || math.IsInf(high, 1) {
-		return v
+		return
 	}
 	bottom, top := math.Floor(math.Log10(low)*2)/2, math.Ceil(math.Log10(high)*2)/2
 	if top <= bottom {
@@ -114,7 +120,6 @@ func (p *page) latency() latencyView {
 			v.YTicks = append(v.YTicks, tick{At: number(y(ms), 1), Text: milli(ms)})
 		}
 	}
-	return v
 }
 
 // ninesTicks label an axis of nines: 50 %, 90 %, 99 % and so on, as far as there is room for them.

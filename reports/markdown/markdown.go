@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/canarylab/canarylab/reports"
-	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 )
 
@@ -60,9 +57,6 @@ func Write(w io.Writer, run *reports.Run) error {
 	return nil
 }
 
-// kebab is what a scenario's name looks like.
-var kebab = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-
 // reserve is kept for the last line of a report that does not fit.
 const reserve = 300
 
@@ -83,7 +77,9 @@ func clip(s string, most int) string {
 }
 
 func head(s string) string { return clip(s, inHead) }
+
 func cell(s string) string { return clip(s, inTable) }
+
 func para(s string) string { return clip(s, inText) }
 
 // Verdict is the head of the page: the verdict, and what stands in the way of it. It is short whatever the run is.
@@ -194,82 +190,6 @@ func verdicts(b *strings.Builder, r *reports.Report) {
 	}
 }
 
-func rollbacks(b *strings.Builder, r *reports.Report) {
-	var rows [][]string
-	for _, p := range r.Phases {
-		k := p.Observation.Rollback
-		if k == nil {
-			continue
-		}
-		last, bracket := "nothing to time", ""
-		if k.Known() {
-			last, bracket = format.Short(k.Route), "open: too few requests followed"
-			if k.High > 0 {
-				bracket = format.Short(k.Low) + " – " + format.Short(k.High)
-			}
-			if !k.Recovered() {
-				last += ", and nothing shows that it was the last"
-			}
-		}
-		rows = append(rows, []string{cell(p.Name), cell(cmp.Or(k.Method, p.Did)), last, bracket, format.Number(k.Failed), format.Number(k.Canaries)})
-	}
-	// Each by itself, or each method by its median where it was used several times.
-	methods, n := reports.RollbackMethods(r.Phases)
-	if n < 3*max(len(methods), 2) {
-		table(b, []string{"rollback", "by", "last affected request sent after", "99 % bracket of the switch", "failed", "canary's answers"}, rows)
-		return
-	}
-	rows = nil
-	for _, m := range methods {
-		route, last := m.Routes(), "never seen to end"
-		if len(route) > 0 {
-			low, middle, high := analysis.Spread(route)
-			last = fmt.Sprintf("%s (%s – %s)", format.Short(middle), format.Short(low), format.Short(high))
-		}
-		counts := func(all []int) string {
-			low, middle, high := analysis.Spread(all)
-			return fmt.Sprintf("%s (%s – %s)", format.Number(middle), format.Number(low), format.Number(high))
-		}
-		rows = append(rows, []string{cell(cmp.Or(m.Method, "not said")), fmt.Sprint(len(m.Rollbacks)), fmt.Sprint(len(route)), last, counts(m.Failed()), counts(m.Canaries())})
-	}
-	table(b, []string{"rollback method", "times", "effective", "last affected request sent after: median (range)", "failed", "canary's answers"}, rows)
-}
-
-// failures are by flag, over all of the run.
-func failures(b *strings.Builder, r *reports.Report) {
-	type key struct{ name, hop, origin, cause string }
-	counts := map[key]int{}
-	phases := map[key][]string{}
-	for _, p := range r.Phases {
-		for _, w := range []analysis.Window{p.Observation.Transition, p.Observation.Settled} {
-			for _, f := range w.Total.Failures {
-				k := key{f.Key(), string(f.Hop), f.Origin, f.Cause}
-				counts[k] += f.Count
-				if !slices.Contains(phases[k], p.Name) {
-					phases[k] = append(phases[k], p.Name)
-				}
-			}
-		}
-	}
-	keys := slices.SortedFunc(maps.Keys(counts), func(a, c key) int {
-		return cmp.Or(cmp.Compare(counts[c], counts[a]), cmp.Compare(a.name, c.name), cmp.Compare(a.hop, c.hop), cmp.Compare(a.origin, c.origin), cmp.Compare(a.cause, c.cause))
-	})
-	var rows [][]string
-	const shown = 12
-	for i, k := range keys {
-		if i == shown {
-			rows = append(rows, []string{"and others", fmt.Sprintf("%d kinds", len(keys)-i), "", "", ""})
-			break
-		}
-		where := cell(k.hop)
-		if k.hop == string(analysis.ServerHop) && k.name[strings.LastIndex(k.name, " ")+1:] != k.origin {
-			where += ", flagged " + code(k.origin, true)
-		}
-		rows = append(rows, []string{code(k.name, true), format.Number(counts[k]), where, cell(k.cause), cell(strings.Join(phases[k], ", "))})
-	}
-	table(b, []string{"failure", "requests", "arose at", "cause", "in"}, rows)
-}
-
 func split(b *strings.Builder, r *reports.Report) {
 	fold(b, "Split by phase: asked and observed", func(b *strings.Builder) {
 		var rows [][]string
@@ -335,40 +255,6 @@ func changes(b *strings.Builder, r *reports.Report) {
 	})
 }
 
-func accounting(b *strings.Builder, r *reports.Report) {
-	title := fmt.Sprintf("Accounting: %d things are not explained", r.Accounting.UnexplainedTotal)
-	switch {
-	case r.Accounting.Requests == 0:
-		title = "Accounting: no request was sent"
-	case r.Accounting.Balanced():
-		title = "Accounting: every request is accounted for"
-	case r.Accounting.UnexplainedTotal == 0:
-		title = "Accounting: the numbers can't be trusted"
-	}
-	fold(b, title, func(b *strings.Builder) {
-		var rows [][]string
-		for _, row := range r.Accounting.Rows {
-			rows = append(rows, []string{cell(cmp.Or(row.Phase, "(between)")), format.Number(row.Sent), format.Number(row.Routed), format.Number(row.Served),
-				format.Number(row.App), format.Number(row.Answered), format.Number(row.Unexplained)})
-		}
-		table(b, []string{"sent in", "caller", "routed", "served", "app", "answered", "unexplained"}, rows)
-		rows = nil
-		for _, c := range r.Accounting.Pace {
-			rows = append(rows, []string{cell(c.Cohort), fmt.Sprintf("%.1f", c.Planned), fmt.Sprintf("%.1f", c.Achieved), format.Short(c.LagP99), format.Short(c.LagMax)})
-		}
-		table(b, []string{"cohort", "planned, 1/s", "achieved, 1/s", "sent late, p99", "at most"}, rows)
-		rows = nil
-		const shown = 20
-		for i, u := range r.Accounting.Unexplained {
-			if i == shown {
-				break
-			}
-			rows = append(rows, []string{code(u.ID, true), cell(u.Phase), cell(u.Why)})
-		}
-		table(b, []string{"not explained", "in", "why"}, rows)
-	})
-}
-
 func why(b *strings.Builder, r *reports.Report) {
 	fold(b, "Why, and the fix", func(b *strings.Builder) {
 		for _, s := range []struct{ name, text string }{{"Story", r.Story}, {"Why", r.Cause}, {"Source", r.Source}, {"Fix", r.Fix}, {"Back", r.Back}} {
@@ -381,51 +267,6 @@ func why(b *strings.Builder, r *reports.Report) {
 		}
 		for _, note := range r.Notes {
 			fmt.Fprintf(b, "\n**Note.** %s\n", para(note))
-		}
-	})
-}
-
-func setup(b *strings.Builder, r *reports.Report) {
-	fold(b, "Setup", func(b *strings.Builder) {
-		var rows [][]string
-		add := func(name, value string) {
-			if value != "" {
-				rows = append(rows, []string{name, cell(value)})
-			}
-		}
-		s := r.Setup
-		if !r.Started.IsZero() {
-			add("started", r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
-		}
-		add("cluster", s.Cluster)
-		add("provider", s.Provider)
-		add("because", s.Why)
-		add("Kubernetes", s.Kubernetes)
-		add("Istio", s.Istio)
-		add("Envoy", s.Envoy)
-		add("canarylab", s.Canarylab)
-		add("kernel", s.Kernel)
-		if s.CPUs > 0 {
-			add("CPUs", fmt.Sprint(s.CPUs))
-		}
-		if s.Memory > 0 {
-			add("memory", fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30)))
-		}
-		add("load", reports.LoadInWords(s.Load))
-		table(b, []string{"", ""}, rows)
-		for _, about := range s.About {
-			b.WriteString("\n" + para(about) + "\n")
-		}
-		var names []string
-		for _, f := range r.Files {
-			names = append(names, code(filepath.ToSlash(f.Path), false))
-		}
-		if len(names) > 0 {
-			b.WriteString("\nIn the run's folder: " + strings.Join(names, ", ") + "\n")
-		}
-		// It is to be copied into a shell: nothing but a name may be in it.
-		if kebab.MatchString(r.Scenario) {
-			b.WriteString("\nAgain: " + code("canarylab scenario run "+r.Scenario, false) + "\n")
 		}
 	})
 }

@@ -1,0 +1,44 @@
+package markdown
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
+)
+
+func accounting(b *strings.Builder, r *reports.Report) {
+	title := fmt.Sprintf("Accounting: %d things are not explained", r.Accounting.UnexplainedTotal)
+	switch {
+	case r.Accounting.Requests == 0:
+		title = "Accounting: no request was sent"
+	case r.Accounting.Balanced():
+		title = "Accounting: every request is accounted for"
+	case r.Accounting.UnexplainedTotal == 0:
+		title = "Accounting: the numbers can't be trusted"
+	}
+	fold(b, title, func(b *strings.Builder) {
+		var rows [][]string
+		for _, row := range r.Accounting.Rows {
+			rows = append(rows, []string{cell(cmp.Or(row.Phase, "(between)")), format.Number(row.Sent), format.Number(row.Routed), format.Number(row.Served),
+				format.Number(row.App), format.Number(row.Answered), format.Number(row.Unexplained)})
+		}
+		table(b, []string{"sent in", "caller", "routed", "served", "app", "answered", "unexplained"}, rows)
+		rows = nil
+		for _, c := range r.Accounting.Pace {
+			rows = append(rows, []string{cell(c.Cohort), fmt.Sprintf("%.1f", c.Planned), fmt.Sprintf("%.1f", c.Achieved), format.Short(c.LagP99), format.Short(c.LagMax)})
+		}
+		table(b, []string{"cohort", "planned, 1/s", "achieved, 1/s", "sent late, p99", "at most"}, rows)
+		rows = nil
+		const shown = 20
+		for i, u := range r.Accounting.Unexplained {
+			if i == shown {
+				break
+			}
+			rows = append(rows, []string{code(u.ID, true), cell(u.Phase), cell(u.Why)})
+		}
+		table(b, []string{"not explained", "in", "why"}, rows)
+	})
+}
