@@ -83,7 +83,8 @@ type sender struct {
 	timeout time.Duration
 	// body is every request's, empty for none.
 	body []byte
-	// unsent has the numbers of the requests whose dialing failed, as Vegeta counts. It passes them on beside Vegeta, of whose errors only the text arrives.
+	// unsent has the numbers of the requests whose dialing failed, as Vegeta counts. Of an error, Vegeta passes on
+	// nothing but its text.
 	unsent *sync.Map
 }
 

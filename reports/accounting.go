@@ -34,7 +34,8 @@ func AccountingRows(a analysis.Accounting) (rows [][]string) {
 	return rows
 }
 
-// AppsInWords says of each version what callers got from it and what its own counter says, and how many requests got no answer from an app.
+// AppsInWords says of each version what callers got from it and what its own counter says, and how many
+// requests got no answer from an app.
 func AppsInWords(a analysis.Accounting) (all []string) {
 	versions := map[string]bool{}
 	for version := range a.Answered {
@@ -48,7 +49,10 @@ func AppsInWords(a analysis.Accounting) (all []string) {
 		if n, ok := a.Received[version]; ok {
 			counter = "says " + format.Number(int(min(n, math.MaxInt64)))
 		}
-		all = append(all, fmt.Sprintf("%s answered %s, its own counter %s", analysis.Answerer(version), format.Number(a.Answered[version]), counter))
+		all = append(all, fmt.Sprintf(
+			"%s answered %s, its own counter %s", analysis.Answerer(version), format.Number(a.Answered[version]),
+			counter,
+		))
 	}
 	if a.Aborted > 0 {
 		all = append(all, format.Number(a.Aborted)+" reached an app and got no answer")
@@ -58,7 +62,8 @@ func AppsInWords(a analysis.Accounting) (all []string) {
 
 // PaceInWords says how well a cohort's plan was kept.
 func PaceInWords(p analysis.Pace) string {
-	return fmt.Sprintf("%s: %.1f of %.1f requests a second (limit %g %%); sent late by %s at p99 (limit %s), %s at most", p.Cohort, p.Achieved, p.Planned,
+	return fmt.Sprintf("%s: %.1f of %.1f requests a second (limit %g %%); sent late by %s at p99 (limit %s), %s at "+
+		"most", p.Cohort, p.Achieved, p.Planned,
 		100*analysis.MaxRateError, format.Short(p.LagP99), format.Short(analysis.MaxLagP99), format.Short(p.LagMax))
 }
 
@@ -71,11 +76,14 @@ func GeneratorInWords(g analysis.Generator) (all []string) {
 	if g.Agents > 1 {
 		agent = "the busiest of " + format.Plural(g.Agents, "load agent", "load agents")
 	}
-	all = append(all, fmt.Sprintf("%s: %.0f %% of its processors (limit %.0f %%), its threads waited %.1f %% of the time for one; "+
-		"longest standstill %s; clock moved %s (limit %s)", agent, 100*g.CPU, 100*analysis.MaxCPU, 100*g.RunDelay, format.Short(g.Stall),
+	all = append(all, fmt.Sprintf("%s: %.0f %% of its processors (limit %.0f %%), its threads waited %.1f %% of the "+
+		"time for one; "+
+		"longest standstill %s; clock moved %s (limit %s)", agent, 100*g.CPU, 100*analysis.MaxCPU, 100*g.RunDelay,
+		format.Short(g.Stall),
 		format.Short(g.ClockStep), format.Short(analysis.MaxClockStep)))
 	if g.ClockError > 0 {
-		all = append(all, fmt.Sprintf("they ran on other machines than the lab: their clocks were measured to within %s, by which brackets are wider",
+		all = append(all, fmt.Sprintf("they ran on other machines than the lab: their clocks were measured to "+
+			"within %s, by which brackets are wider",
 			format.Short(g.ClockError)))
 	}
 	return all
@@ -86,8 +94,10 @@ func StallInWords(g analysis.Generator) string {
 	if g.Stalls == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the load agent stood still %s for more than %s, the longest until %s: requests of that time were sent late",
-		format.Plural(g.Stalls, "time", "times"), format.Short(analysis.MaxStall), g.StallAt.UTC().Format("15:04:05.000"))
+	return fmt.Sprintf("the load agent stood still %s for more than %s, the longest until %s: requests of that time "+
+		"were sent late",
+		format.Plural(g.Stalls, "time", "times"), format.Short(analysis.MaxStall), g.StallAt.UTC().Format(
+			"15:04:05.000"))
 }
 
 // TroubleInWords is something that happened to the lab, with its time.

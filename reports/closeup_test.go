@@ -30,8 +30,11 @@ func TestTimelineHasEveryRequestOnce(t *testing.T) {
 		t.Errorf("got %d of 503 UH, want %d as in the phases", totals["503 UH"], uh)
 	}
 	// The load begins half a second before the first phase, and 205 bins of 25 requests each follow.
-	if !tl.Start.Equal(labtrace.At(-500)) || tl.Bins != 205 || tl.Bin() != 100*time.Millisecond || !tl.End().Equal(labtrace.At(20000)) {
-		t.Errorf("got %d bins of %v from %v to %v, want 205 of 100 ms from %v", tl.Bins, tl.Bin(), tl.Start, tl.End(), labtrace.At(-500))
+	if !tl.Start.Equal(labtrace.At(-500)) || tl.Bins != 205 || tl.Bin() != 100*time.Millisecond || !tl.End().Equal(
+		labtrace.At(20000),
+	) {
+		t.Errorf("got %d bins of %v from %v to %v, want 205 of 100 ms from %v", tl.Bins, tl.Bin(), tl.Start, tl.End(),
+			labtrace.At(-500))
 	}
 	for bin := range tl.Bins {
 		n := 0
@@ -54,7 +57,9 @@ func TestCloseup(t *testing.T) {
 		t.Errorf("got %d bins of %v from %v, want 211 of 10 ms from %v", c.Bins, c.Bin(), c.Start, labtrace.At(4600))
 	}
 	for _, s := range c.Series {
-		if first := c.Start.Add(time.Duration(s.From) * c.Bin()); s.Flag != "" && (first.Before(labtrace.At(5210)) || first.After(labtrace.At(5300))) {
+		if first := c.Start.Add(time.Duration(s.From) * c.Bin()); s.Flag != "" && (first.Before(
+			labtrace.At(5210),
+		) || first.After(labtrace.At(5300))) {
 			t.Errorf("%s: the first is at %v, want it soon after %v", s.Kind(), first, labtrace.At(5210))
 		}
 	}

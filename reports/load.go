@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Load reads the report.json in dir. One of an older schema is brought into the form of this one; its Notes say what it lacks. For one of a newer
-// schema the error is a *NewerError.
+// Load reads the report.json in dir. One of an older schema is brought into the form of this one; its Notes say
+// what it lacks. For one of a newer schema the error is a *NewerError.
 func Load(dir string) (*Report, error) {
 	path := filepath.Join(dir, ReportFile)
 	b, err := os.ReadFile(path)
@@ -42,8 +42,8 @@ func Load(dir string) (*Report, error) {
 	return r, nil
 }
 
-// A NewerError says that a report is of a schema that this program does not know yet, and what it is about: the fields of the run that every schema
-// so far has had. Each is zero where the newer one has it no more.
+// A NewerError says that a report is of a schema that this program does not know yet, and what it is about: the
+// fields of the run that every schema so far has had. Each is zero where the newer one has it no more.
 type NewerError struct {
 	Path   string
 	Schema int
@@ -64,7 +64,10 @@ func newNewerError(path string, schema int, report []byte) *NewerError {
 	var fields, setup map[string]json.RawMessage
 	_ = json.Unmarshal(report, &fields)
 	_ = json.Unmarshal(fields["setup"], &setup)
-	for name, to := range map[string]any{"scenario": &e.Scenario, "title": &e.Title, "run": &e.Run, "started": &e.Started, "outcome": &e.Outcome, "broken": &e.Broken} {
+	for name, to := range map[string]any{
+		"scenario": &e.Scenario, "title": &e.Title, "run": &e.Run, "started": &e.Started, "outcome": &e.Outcome,
+		"broken": &e.Broken,
+	} {
 		_ = json.Unmarshal(fields[name], to)
 	}
 	_ = json.Unmarshal(setup["canarylab"], &e.Canarylab)
@@ -77,5 +80,6 @@ func (e *NewerError) Error() string {
 	if e.Canarylab != "" {
 		by += " (" + e.Canarylab + ")"
 	}
-	return fmt.Sprintf("%s has schema %d, and this canarylab reads schemas 1 to %d: read it with %s or a newer one", e.Path, e.Schema, Schema, by)
+	return fmt.Sprintf("%s has schema %d, and this canarylab reads schemas 1 to %d: read it with %s or a newer one",
+		e.Path, e.Schema, Schema, by)
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/canarylab/canarylab/reports/format"
 )
 
-// fromWords fills in what reports of before these fields said in words alone: the phases' Action, the Kind of verdicts on istioctl analyze, the Findings,
-// and which problems are the machine's. What it makes out of a report that has the fields is what the report has.
+// fromWords fills in what reports of before these fields said in words alone: the phases' Action, the Kind of
+// verdicts on istioctl analyze, the Findings, and which problems are the machine's. What it makes out of a
+// report that has the fields is what the report has.
 func fromWords(r *Report) {
 	for i := range r.Phases {
 		p := &r.Phases[i]
@@ -79,11 +80,14 @@ func actionOf(did string) *Action {
 }
 
 // shorter takes away what a row of a table has no room for.
-var shorter = strings.NewReplacer("kubectl ", "", "apply -f ", "apply ", "delete -f ", "delete ", ".yaml", "", "the VirtualService of ", "route of ", "deployment ", "", "--replicas=", "to ",
-	`"`, "", "every pod of ", "")
+var shorter = strings.NewReplacer(
+	"kubectl ", "", "apply -f ", "apply ", "delete -f ", "delete ", ".yaml", "", "the VirtualService of ", "route of ",
+	"deployment ", "", "--replicas=", "to ", `"`, "", "every pod of ", "",
+)
 
 var (
-	// faults are those of an injection; unset are those among them that it does not set, and the status of those that it does.
+	// faults are those of an injection; unset are those among them that it does not set, and the status of
+	// those that it does.
 	faults = regexp.MustCompile(`\{[^{}]*\}`)
 	unset  = regexp.MustCompile(`^"(\w+":(0|"0s"|""|false)|errorCode":\d+)$`)
 )
@@ -108,20 +112,22 @@ type (
 			Logged int              `json:"logged"`
 		} `json:"books"`
 	}
-	// A rollback1 has no bracket. Its bound comes from a model of the gaps between requests: 95 % and one-sided, for requests that come by chance.
+	// A rollback1 has no bracket. Its bound comes from a model of the gaps between requests: 95 % and
+	// one-sided, for requests that come by chance.
 	rollback1 struct {
 		Bound *time.Duration `json:"boundNs"`
 	}
 )
 
-// fromSchema1 brings a report of schema 1 into today's form: b is the file, r what today's types found in it. What can't be had from it is left out,
-// and said.
+// fromSchema1 brings a report of schema 1 into today's form: b is the file, r what today's types found in it.
+// What can't be had from it is left out, and said.
 func fromSchema1(r *Report, b []byte) error {
 	var old report1
 	if err := json.Unmarshal(b, &old); err != nil {
 		return fmt.Errorf("it does not keep to schema 1: %w", err)
 	}
-	notes := []string{fmt.Sprintf("This report was written in schema 1%s, and is shown in the form of schema %d. Its verdicts are those of then.",
+	notes := []string{fmt.Sprintf("This report was written in schema 1%s, and is shown in the form of schema %d. "+
+		"Its verdicts are those of then.",
 		format.When(r.Setup.Canarylab != "", " by canarylab "+r.Setup.Canarylab), Schema)}
 	for i := range old.Phases {
 		was, o := old.Phases[i].Observation.Rollback, &r.Phases[i].Observation
@@ -130,16 +136,20 @@ func fromSchema1(r *Report, b []byte) error {
 		}
 		// Without a bracket it would read as one that never closed.
 		if b := o.Rollback; b.Known() {
-			notes = append(notes, fmt.Sprintf("Phase %s: the last affected request was sent %s after the write was accepted, and done after %s; it cost %s. Schema 1 has no bracket of the "+
-				"switch: it bounds it by %s, at 95 %% and only if requests came at random.", r.Phases[i].Name, format.Short(b.Route), format.Short(b.Drain), b.Cost(), format.Short(*was.Bound)))
+			notes = append(notes, fmt.Sprintf("Phase %s: the last affected request was sent %s after the write was "+
+				"accepted, and done after %s; it cost %s. Schema 1 has no bracket of the "+
+				"switch: it bounds it by %s, at 95 %% and only if requests came at random.", r.Phases[i].Name,
+				format.Short(b.Route), format.Short(b.Drain), b.Cost(), format.Short(*was.Bound)))
 		} else {
 			notes = append(notes, fmt.Sprintf("Phase %s: %s.", r.Phases[i].Name, b))
 		}
 		o.Rollback = nil
 	}
 	if old.Accounting.Rows == nil {
-		notes = append(notes, fmt.Sprintf("Its accounting knows the caller, the caller's proxy (which logged %s) and the app as a whole; it has no rows by phase and hop, nothing about "+
-			"the load agent itself, and no list of troubles.", format.Plural(old.Accounting.Logged, "request", "requests")))
+		notes = append(notes, fmt.Sprintf("Its accounting knows the caller, the caller's proxy (which logged %s) "+
+			"and the app as a whole; it has no rows by phase and hop, nothing about "+
+			"the load agent itself, and no list of troubles.", format.Plural(old.Accounting.Logged, "request",
+			"requests")))
 	}
 	bare := false
 	for i := range r.Phases {
@@ -152,11 +162,14 @@ func fromSchema1(r *Report, b []byte) error {
 		}
 	}
 	if bare {
-		notes = append(notes, "Its failures are told by the flag that the caller's proxy logged; where those arose that came from behind that proxy, it does not say. "+
+		notes = append(notes, "Its failures are told by the flag that the caller's proxy logged; where those arose "+
+			"that came from behind that proxy, it does not say. "+
 			"Shares were not looked at for whether they kept still.")
 	}
 	r.Notes = append(notes, r.Notes...)
-	r.older = fmt.Sprintf("%s was written in schema 1, by a canarylab of before schema %d: its notes say what it lacks.", ReportFile, Schema)
+	r.older = fmt.Sprintf(
+		"%s was written in schema 1, by a canarylab of before schema %d: its notes say what it lacks.", ReportFile,
+		Schema)
 	return nil
 }
 

@@ -36,19 +36,38 @@ func TestOlderReportsOfThisSchema(t *testing.T) {
 
 func TestWordsOfOlderReports(t *testing.T) {
 	for did, want := range map[string]Action{
-		"kubectl apply -f 2-canary.yaml":                                {Kind: "apply", Brief: "apply 2-canary", File: "2-canary.yaml"},
-		"kubectl delete -f 2-canary.yaml":                               {Kind: "delete", Brief: "delete 2-canary", File: "2-canary.yaml", Deletes: true},
-		"kubectl rollout restart deployment my-service-v2":              {Kind: "restart", Brief: "rollout restart my-service-v2"},
-		"kubectl rollout undo deployment my-service-v2":                 {Kind: "undo", Brief: "rollout undo my-service-v2"},
-		"kubectl scale deployment istiod --replicas=0":                  {Kind: "stop-istiod", Brief: "scale istiod to 0"},
-		"kubectl scale deployment istiod to what it was":                {Kind: "start-istiod", Brief: "scale istiod to what it was"},
-		"kubectl scale deployment my-service-v2 --replicas=0":           {Kind: "scale", Brief: "scale my-service-v2 to 0"},
-		"heal every pod of v2":                                          {Kind: "inject", Brief: "heal v2"},
-		"a later step":                                                  {Brief: "a later step"},
-		"nothing, instead of: kubectl apply -f 3-fixed.yaml":            {Kind: "apply", Brief: "nothing, instead of: apply 3-fixed", File: "3-fixed.yaml", Skipped: true},
-		`inject {"errorRate":0.2,"errorCode":500} into every pod of v2`: {Kind: "inject", Brief: "inject errorRate:0.2 into v2"},
+		"kubectl apply -f 2-canary.yaml": {
+			Kind: "apply", Brief: "apply 2-canary", File: "2-canary.yaml",
+		},
+		"kubectl delete -f 2-canary.yaml": {
+			Kind: "delete", Brief: "delete 2-canary", File: "2-canary.yaml", Deletes: true,
+		},
+		"kubectl rollout restart deployment my-service-v2": {
+			Kind: "restart", Brief: "rollout restart my-service-v2",
+		},
+		"kubectl rollout undo deployment my-service-v2": {
+			Kind: "undo", Brief: "rollout undo my-service-v2",
+		},
+		"kubectl scale deployment istiod --replicas=0": {
+			Kind: "stop-istiod", Brief: "scale istiod to 0",
+		},
+		"kubectl scale deployment istiod to what it was": {
+			Kind: "start-istiod", Brief: "scale istiod to what it was",
+		},
+		"kubectl scale deployment my-service-v2 --replicas=0": {
+			Kind: "scale", Brief: "scale my-service-v2 to 0",
+		},
+		"heal every pod of v2": {Kind: "inject", Brief: "heal v2"},
+		"a later step":         {Brief: "a later step"},
+		"nothing, instead of: kubectl apply -f 3-fixed.yaml": {
+			Kind: "apply", Brief: "nothing, instead of: apply 3-fixed", File: "3-fixed.yaml", Skipped: true,
+		},
+		`inject {"errorRate":0.2,"errorCode":500} into every pod of v2`: {
+			Kind: "inject", Brief: "inject errorRate:0.2 into v2",
+		},
 		"kubectl apply the VirtualService of 1-baseline.yaml": {
-			Kind: "revert", Brief: "apply route of 1-baseline", File: "1-baseline.yaml", Only: []string{"VirtualService"},
+			Kind: "revert", Brief: "apply route of 1-baseline", File: "1-baseline.yaml",
+			Only: []string{"VirtualService"},
 		},
 	} {
 		r := &Report{Phases: []Phase{{Did: did}}}
@@ -58,7 +77,8 @@ func TestWordsOfOlderReports(t *testing.T) {
 	}
 	r := &Report{
 		Phases: []Phase{{Verdicts: []Verdict{
-			{Want: "istioctl analyze finds nothing, on the cluster and in the files alone", Proof: true}, {Want: "no errors among all requests"},
+			{Want: "istioctl analyze finds nothing, on the cluster and in the files alone", Proof: true},
+			{Want: "no errors among all requests"},
 		}}},
 		Notes:      []string{"warm-up", "istioctl analyze, on the cluster: IST0173"},
 		Accounting: analysis.Accounting{Problems: []analysis.Problem{{Text: "void: late"}, {Text: "not void: gone"}}},
@@ -70,7 +90,9 @@ func TestWordsOfOlderReports(t *testing.T) {
 	if len(r.Findings) != 1 || r.Findings[0] != r.Notes[1] {
 		t.Errorf("got findings %q, want the second note", r.Findings)
 	}
-	if want := []analysis.Problem{{Void: true, Text: "late"}, {Text: "not void: gone"}}; !reflect.DeepEqual(r.Accounting.Problems, want) {
+	if want := []analysis.Problem{{Void: true, Text: "late"}, {Text: "not void: gone"}}; !reflect.DeepEqual(
+		r.Accounting.Problems, want,
+	) {
 		t.Errorf("got problems %+v, want %+v", r.Accounting.Problems, want)
 	}
 }

@@ -1,6 +1,7 @@
-// Package reports has the document that a run leaves: what was set up and done, what was observed, and what that means. The way of the data is
-// reports/trace (the record), reports/analysis (what the record says), this package (the document), and a package for each format. All of it is a
-// pure function of what was recorded: a report can be made again from its files, without a cluster.
+// Package reports has the document that a run leaves: what was set up and done, what was observed, and what
+// that means. The way of the data is reports/trace (the record), reports/analysis (what the record says), this
+// package (the document), and a package for each format. All of it is a pure function of what was recorded: a
+// report can be made again from its files, without a cluster.
 package reports
 
 import (
@@ -20,8 +21,8 @@ import (
 	"github.com/canarylab/canarylab/reports/analysis"
 )
 
-// Schema is the version of report.json. A change that a reader of the older form would misread raises it; one that it would only not see does
-// not. schema/report.schema.json is its JSON Schema.
+// Schema is the version of report.json. A change that a reader of the older form would misread raises it; one
+// that it would only not see does not. schema/report.schema.json is its JSON Schema.
 const Schema = 2
 
 // The JSON Schema is made from the types here and their comments, and the runs in testdata are written with them.
@@ -68,7 +69,8 @@ type Verdict struct {
 	Why string `json:"why,omitempty"`
 	// Proof marks what was looked at beside requests, such as endpoints or pods.
 	Proof bool `json:"proof,omitempty"`
-	// Kind names the sort of expectation or proof in kebab case, such as "share" or KindAnalysis. Empty in older reports.
+	// Kind names the sort of expectation or proof in kebab case, such as "share" or KindAnalysis. Empty in
+	// older reports.
 	Kind string `json:"kind,omitempty"`
 	// Claim is the same in numbers, for an expectation about a share.
 	Claim *Claim `json:"claim,omitempty"`
@@ -123,12 +125,12 @@ type Report struct {
 	BringUp    []Step              `json:"bringUp,omitempty"`
 	Phases     []Phase             `json:"phases"`
 	Accounting analysis.Accounting `json:"books"`
-	// Timeline is of the whole run, nil without a request; Curves are by version, of the settled parts of all phases. Reports of before
-	// these were kept have neither: OpenRun makes them from the trace.
+	// Timeline is of the whole run, nil without a request; Curves are by version, of the settled parts of all
+	// phases. Reports of before these were kept have neither: OpenRun makes them from the trace.
 	Timeline *analysis.Timeline `json:"timeline,omitempty"`
 	Curves   []analysis.Curve   `json:"curves,omitempty"`
-	// Cause says in plain words why the scenario goes as it does, Source where that is decided; See has everyday commands that show it;
-	// Fix says how to get out of it, and Back how a rollback behaves.
+	// Cause says in plain words why the scenario goes as it does, Source where that is decided; See has
+	// everyday commands that show it; Fix says how to get out of it, and Back how a rollback behaves.
 	Cause  string   `json:"cause,omitempty"`
 	Source string   `json:"source,omitempty"`
 	See    []string `json:"see,omitempty"`
@@ -165,7 +167,8 @@ type Setup struct {
 	CPUs   int    `json:"cpus,omitempty"`
 	Memory uint64 `json:"memoryBytes,omitempty"`
 	Kernel string `json:"kernel,omitempty"`
-	// About says what is particular about the cluster and its Istio, a sentence each: on another sort of cluster it may differ.
+	// About says what is particular about the cluster and its Istio, a sentence each: on another sort of
+	// cluster it may differ.
 	About []string `json:"about,omitempty"`
 	// Load is the plan that the requests were sent by.
 	Load loadgen.Plan `json:"load"`
@@ -187,8 +190,8 @@ type Phase struct {
 	Action      *Action              `json:"action,omitempty"`
 	Observation analysis.Observation `json:"observation"`
 	Verdicts    []Verdict            `json:"verdicts"`
-	// Breaks marks the change that the story is about, Fixes the one that mends it, Point the phase whose first claim is what the story comes
-	// to, and Repeat a phase that does once more what another one did.
+	// Breaks marks the change that the story is about, Fixes the one that mends it, Point the phase whose first
+	// claim is what the story comes to, and Repeat a phase that does once more what another one did.
 	Breaks bool `json:"breaks,omitempty"`
 	Fixes  bool `json:"fixes,omitempty"`
 	Point  bool `json:"point,omitempty"`
@@ -197,11 +200,13 @@ type Phase struct {
 
 // An Action is the change of a phase as data. Phase.Did says the same for people.
 type Action struct {
-	// Kind is the step's kind in kebab case: apply, delete, revert, scale, undo, restart, inject, stop-istiod, start-istiod, or a later step's.
+	// Kind is the step's kind in kebab case: apply, delete, revert, scale, undo, restart, inject, stop-istiod,
+	// start-istiod, or a later step's.
 	Kind string `json:"kind"`
 	// Brief is the change in a few words, for a row of a table: "apply 2-canary".
 	Brief string `json:"brief,omitempty"`
-	// File is the scenario's file that is applied or deleted, Only the kinds of its objects that are concerned (empty: all).
+	// File is the scenario's file that is applied or deleted, Only the kinds of its objects that are concerned
+	// (empty: all).
 	File string   `json:"file,omitempty"`
 	Only []string `json:"only,omitempty"`
 	// Deletes tells that the objects of File are deleted.
@@ -257,7 +262,8 @@ func (r *Report) Conclude() Outcome {
 	return worst
 }
 
-// Save writes report.json into dir, which must exist. A reader sees the old file or the new one, never a part. Save sets r.Schema.
+// Save writes report.json into dir, which must exist. A reader sees the old file or the new one, never a part.
+// Save sets r.Schema.
 func (r *Report) Save(dir string) error {
 	if err := atomicfile.WriteFile(filepath.Join(dir, ReportFile), 0o644, r.WriteJSON); err != nil {
 		return fmt.Errorf("save report in %s: %w", dir, err)
@@ -276,7 +282,8 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return err
 }
 
-// numbers is a list of numbers alone, as MarshalIndent prints it. A quoted text can't look so: its line breaks are escaped.
+// numbers is a list of numbers alone, as MarshalIndent prints it. A quoted text can't look so: its line breaks
+// are escaped.
 var numbers = regexp.MustCompile(`\[\n\s*-?[0-9.eE+-]+(,\n\s*-?[0-9.eE+-]+)*\n\s*\]`)
 
 // compactNumbers puts each list of numbers on one line: those of a Timeline have thousands.

@@ -81,7 +81,9 @@ func TestConclude(t *testing.T) {
 		}
 		return p
 	}
-	good, bad := analysis.Accounting{Requests: 1}, analysis.Accounting{Requests: 1, Problems: []analysis.Problem{{Text: "x"}}}
+	good, bad := analysis.Accounting{Requests: 1}, analysis.Accounting{
+		Requests: 1, Problems: []analysis.Problem{{Text: "x"}},
+	}
 	for _, test := range []struct {
 		name string
 		r    Report
@@ -95,7 +97,14 @@ func TestConclude(t *testing.T) {
 		{"unbalanced and failed", Report{Accounting: bad, Phases: phases(Fail)}, Invalid},
 		{"no verdicts", Report{Accounting: good, Phases: phases()}, Inconclusive},
 		{"no requests", Report{Phases: phases(Pass)}, Inconclusive},
-		{"troubled", Report{Accounting: analysis.Accounting{Requests: 1, Troubles: []trace.Event{{Kind: trace.Trouble}}}, Phases: phases(Pass)}, Inconclusive},
+		{
+			"troubled",
+			Report{
+				Accounting: analysis.Accounting{Requests: 1, Troubles: []trace.Event{{Kind: trace.Trouble}}},
+				Phases:     phases(Pass),
+			},
+			Inconclusive,
+		},
 		{"broken", Report{Accounting: good, Phases: phases(Pass), Broken: "x"}, Inconclusive},
 		{"broken and failed", Report{Accounting: good, Phases: phases(Fail), Broken: "x"}, Fail},
 		{"verdict without outcome", Report{Accounting: good, Phases: phases("")}, Invalid},
@@ -110,7 +119,10 @@ func TestConclude(t *testing.T) {
 // A run of ten minutes has 6,000 bins for each kind of request.
 func TestListsOfNumbersAreOneLineEach(t *testing.T) {
 	counts := make([]int, 6000)
-	tl := &analysis.Timeline{Start: labtrace.Start, BinMS: 100, Bins: 6000, Series: []analysis.Series{{Version: "v1", Counts: counts}, {Version: "v2", Counts: counts}}}
+	tl := &analysis.Timeline{
+		Start: labtrace.Start, BinMS: 100, Bins: 6000,
+		Series: []analysis.Series{{Version: "v1", Counts: counts}, {Version: "v2", Counts: counts}},
+	}
 	dir := t.TempDir()
 	if err := (&Report{Timeline: tl}).Save(dir); err != nil {
 		t.Fatal(err)

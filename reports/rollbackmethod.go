@@ -17,7 +17,8 @@ type RollbackMethod struct {
 	Rollbacks []*analysis.Rollback
 }
 
-// RollbackMethods are those of a run, in the order in which it used them first, and n is how many rollbacks there are in all.
+// RollbackMethods are those of a run, in the order in which it used them first, and n is how many rollbacks
+// there are in all.
 func RollbackMethods(phases []Phase) (methods []RollbackMethod, n int) {
 	for _, phase := range phases {
 		r := phase.Observation.Rollback
@@ -46,8 +47,8 @@ func (p Phase) RollbackBrief() string {
 	return cmp.Or(p.Action.Brief, r.Method)
 }
 
-// Routes are the times until the last affected request was sent, of the rollbacks that were effective. One that was not has no time: affected
-// requests went on to the end of its phase.
+// Routes are the times until the last affected request was sent, of the rollbacks that were effective. One that
+// was not has no time: affected requests went on to the end of its phase.
 func (m RollbackMethod) Routes() []time.Duration {
 	var all []time.Duration
 	for _, r := range m.Rollbacks {

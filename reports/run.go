@@ -18,8 +18,8 @@ import (
 type Run struct {
 	Dir    string
 	Report *Report
-	// Problems says, a sentence each, what of the folder is missing, damaged or foreign, and what can't be shown therefore. The run's own
-	// troubles are in its Report.
+	// Problems says, a sentence each, what of the folder is missing, damaged or foreign, and what can't be
+	// shown therefore. The run's own troubles are in its Report.
 	Problems []string
 
 	manifests []Manifest
@@ -35,16 +35,20 @@ type Manifest struct {
 // maxManifest bounds what is read of one manifest, in bytes. Kubernetes takes no object of more than 3 MB.
 const maxManifest = 4 << 20
 
-// OpenRun opens the run in dir. It needs the report; an error says why there is none to read. Whatever else is missing, damaged or of
-// another run is one of the Run's Problems.
+// OpenRun opens the run in dir. It needs the report; an error says why there is none to read. Whatever else is
+// missing, damaged or of another run is one of the Run's Problems.
 //
-// The trace is looked at from both ends, not read, unless the report is of before reports had a Timeline: then Timeline, Curves and
-// close-ups are made from the trace, as far as it goes.
+// The trace is looked at from both ends, not read, unless the report is of before reports had a Timeline: then
+// Timeline, Curves and close-ups are made from the trace, as far as it goes.
 func OpenRun(dir string) (*Run, error) {
 	report, err := Load(dir)
 	if err != nil {
 		if _, statErr := os.Stat(filepath.Join(dir, trace.File)); errors.Is(err, fs.ErrNotExist) && statErr == nil {
-			return nil, fmt.Errorf("open run: %s has a trace and no report, as a run that was killed leaves it: play the scenario again: %w", dir, err)
+			return nil, fmt.Errorf(
+				"open run: %s has a trace and no report, as a run that was killed leaves it: play the scenario "+
+					"again: %w",
+				dir, err,
+			)
 		}
 		return nil, fmt.Errorf("open run: %w", err)
 	}
@@ -81,11 +85,16 @@ func (r *Run) trace() {
 		r.problem("%s can't be read: %v; %s. The numbers are those of %s.", trace.File, err, lost, ReportFile)
 		return
 	case ends.Cut:
-		r.problem("%s ends in the middle of a line, as it does when a run is killed or a copy breaks off: requests at its end are missing in it.", trace.File)
+		r.problem(
+			"%s ends in the middle of a line, as it does when a run is killed or a copy breaks off: requests at its "+
+				"end are missing in it.",
+			trace.File,
+		)
 	}
 	for _, id := range ends.IDs {
 		if !strings.HasPrefix(id, r.Report.Setup.Load.Run+"-") {
-			r.problem("%s is of another run: it has request %q, and the report is of run %s; %s. The numbers are those of %s.",
+			r.problem("%s is of another run: it has request %q, and the report is of run %s; %s. The numbers are "+
+				"those of %s.",
 				trace.File, id, r.Report.Setup.Load.Run, lost, ReportFile)
 			return
 		}
@@ -108,7 +117,8 @@ func (r *Run) trace() {
 	}
 }
 
-// readManifests reads the YAML files that the report lists. Only what is in the run's folder is: a report may come from anywhere.
+// readManifests reads the YAML files that the report lists. Only what is in the run's folder is: a report may
+// come from anywhere.
 func (r *Run) readManifests() {
 	root, err := os.OpenRoot(r.Dir)
 	if err != nil {
@@ -132,7 +142,8 @@ func (r *Run) readManifests() {
 		}
 	}
 	if len(missing) > 0 {
-		r.problem("The run's folder lacks %s that the report lists, which can't be shown: %s.", format.Plural(len(missing), "manifest", "manifests"),
+		r.problem("The run's folder lacks %s that the report lists, which can't be shown: %s.", format.Plural(
+			len(missing), "manifest", "manifests"),
 			strings.Join(missing, ", "))
 	}
 }

@@ -19,7 +19,8 @@ func labDir(t *testing.T, change func(*Report, *trace.Trace)) string {
 	t.Helper()
 	dir := t.TempDir()
 	report, recorded := labReport(), labtrace.Trace()
-	report.Files = append(report.Files, File{Path: "manifests/1-baseline.yaml", What: "applied as it is"}, File{Path: "manifests/2-canary.yaml"})
+	report.Files = append(report.Files, File{Path: "manifests/1-baseline.yaml", What: "applied as it is"},
+		File{Path: "manifests/2-canary.yaml"})
 	if change != nil {
 		change(report, recorded)
 	}
@@ -55,7 +56,9 @@ func TestOpenRun(t *testing.T) {
 	if len(r.Problems) > 0 {
 		t.Errorf("got problems %q, want none", r.Problems)
 	}
-	want := []Manifest{{"manifests/1-baseline.yaml", "# 1-baseline.yaml\n"}, {"manifests/2-canary.yaml", "# 2-canary.yaml\n"}}
+	want := []Manifest{{"manifests/1-baseline.yaml", "# 1-baseline.yaml\n"}, {
+		"manifests/2-canary.yaml", "# 2-canary.yaml\n",
+	}}
 	if got := r.Manifests(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got manifests %q, want %q", got, want)
 	}
@@ -113,7 +116,10 @@ func TestOpenRunSaysWhatIsWrong(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "trace.jsonl can't be read: it is no file"},
-		{"no manifest", nil, remove("manifests/2-canary.yaml"), "lacks 1 manifest that the report lists, which can't be shown: manifests/2-canary.yaml."},
+		{
+			"no manifest", nil, remove("manifests/2-canary.yaml"),
+			"lacks 1 manifest that the report lists, which can't be shown: manifests/2-canary.yaml.",
+		},
 		{"manifest of elsewhere", func(r *Report, _ *trace.Trace) {
 			r.Files = append(r.Files, File{Path: "../../secret.yaml"})
 		}, nil, "The manifest ../../secret.yaml can't be read and is not shown"},
@@ -137,7 +143,9 @@ func TestOpenRunSaysWhatIsWrong(t *testing.T) {
 func TestOpenRunNeedsAReport(t *testing.T) {
 	dir := labDir(t, nil)
 	remove(ReportFile)(t, dir)
-	if _, err := OpenRun(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "has a trace and no report") {
+	if _, err := OpenRun(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(
+		err.Error(), "has a trace and no report",
+	) {
 		t.Errorf("no report: got error %v, want one that says that there is a trace", err)
 	}
 	if _, err := OpenRun(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {

@@ -50,8 +50,9 @@ func TestLatencyIsWrittenAsTheSchemaSays(t *testing.T) {
 	}
 }
 
-// reflectSchema makes the JSON Schema of a Report from the Go types. Strict allows no field that the types do not have; the published one does,
-// because a field that an older reader does not miss is no reason for a new schema.
+// reflectSchema makes the JSON Schema of a Report from the Go types. Strict allows no field that the types do
+// not have; the published one does, because a field that an older reader does not miss is no reason for a new
+// schema.
 func reflectSchema(t *testing.T, strict bool) []byte {
 	t.Helper()
 	r := &jsonschema.Reflector{AllowAdditionalProperties: !strict, Anonymous: true, ExpandedStruct: true}
@@ -109,7 +110,11 @@ func problems(accounting *jsonschema.Schema) {
 		name, of, about string
 	}{
 		{"problems", "string", "Problems say in one sentence each what does not balance, or which limit was broken."},
-		{"voids", "", "Voids counts those of the Problems that are the machine's: the generator could not keep its plan, or a clock moved."},
+		{
+			"voids", "",
+			"Voids counts those of the Problems that are the machine's: the generator could not keep its plan, or a " +
+				"clock moved.",
+		},
 		{"voidProblems", "integer", "VoidProblems are the places of those in Problems, counted from 0."},
 	} {
 		s := &jsonschema.Schema{Type: "integer", Description: p.about}
@@ -129,7 +134,9 @@ func nullable(s *jsonschema.Schema) {
 		if slices.Contains(s.Required, name) && (p.Type == "array" || p.Type == "object" && p.Properties == nil) {
 			about := p.Description
 			p.Description = ""
-			s.Properties.Set(name, &jsonschema.Schema{Description: about, OneOf: []*jsonschema.Schema{p, {Type: "null"}}})
+			s.Properties.Set(name, &jsonschema.Schema{
+				Description: about, OneOf: []*jsonschema.Schema{p, {Type: "null"}},
+			})
 		}
 	}
 }
@@ -144,12 +151,16 @@ func TestJSONSchemaIsCurrent(t *testing.T) {
 		return
 	}
 	if want, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s is not that of the Go types (%v): go generate ./reports writes it anew; a change that older readers would misread also raises Schema", path, err)
+		t.Errorf(
+			"%s is not that of the Go types (%v): go generate ./reports writes it anew; a change that older readers "+
+				"would misread also raises Schema",
+			path, err,
+		)
 	}
 }
 
-// TestReportsFitTheSchema holds every report in testdata, and every one that these tests make, against the published schema and against the one
-// that allows no other field.
+// TestReportsFitTheSchema holds every report in testdata, and every one that these tests make, against the
+// published schema and against the one that allows no other field.
 func TestReportsFitTheSchema(t *testing.T) {
 	strict, err := schema.Compile(reflectSchema(t, true))
 	if err != nil {
@@ -213,7 +224,8 @@ func TestTheSchemaRefuses(t *testing.T) {
 }
 
 // timely are names that sound like a time.
-var timely = regexp.MustCompile(`(?i)(took|time|duration|latency|lag|drain|stall|period|wait|age|after|until|since|elapsed|delay)`)
+var timely = regexp.MustCompile(
+	`(?i)(took|time|duration|latency|lag|drain|stall|period|wait|age|after|until|since|elapsed|delay)`)
 
 // TestTimesHaveTheirUnitInTheirName walks the published schema: whoever reads a number must not have to guess.
 func TestTimesHaveTheirUnitInTheirName(t *testing.T) {
@@ -255,7 +267,9 @@ func TestTimesHaveTheirUnitInTheirName(t *testing.T) {
 					if number && strings.HasSuffix(name, "Ns") {
 						t.Errorf("%s.%s is called nanoseconds and is no time.Duration", path, name)
 					}
-					if number && timely.MatchString(name) && !slices.Contains(notTimes, name) && !strings.HasSuffix(name, "Ms") && !strings.HasSuffix(name, "Seconds") {
+					if number && timely.MatchString(name) && !slices.Contains(
+						notTimes, name,
+					) && !strings.HasSuffix(name, "Ms") && !strings.HasSuffix(name, "Seconds") {
 						t.Errorf("%s.%s sounds like a time and has no unit in its name", path, name)
 					}
 				}

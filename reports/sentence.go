@@ -17,7 +17,8 @@ func Unsaid(r *Report) []analysis.Problem {
 	return r.Accounting.Problems
 }
 
-// Sentence is the run's verdict for people, in one sentence or two: what the story comes to, or what stands in the way of it.
+// Sentence is the run's verdict for people, in one sentence or two: what the story comes to, or what stands in
+// the way of it.
 func Sentence(r *Report) string {
 	var failed, open, all int
 	first := ""
@@ -42,22 +43,28 @@ func Sentence(r *Report) string {
 	case r.Accounting.Requests == 0:
 		return "No request was sent, so that nothing is shown."
 	case !r.Accounting.Balanced():
-		return fmt.Sprintf("The numbers can't be trusted, whatever they say of the %s: %s%s.", claims, r.Accounting.Problems[0].Text,
-			format.When(len(r.Accounting.Problems) > 1, "; and "+format.Plural(len(r.Accounting.Problems)-1, "more problem", "more problems")))
+		more := len(r.Accounting.Problems) - 1
+		return fmt.Sprintf("The numbers can't be trusted, whatever they say of the %s: %s%s.", claims,
+			r.Accounting.Problems[0].Text,
+			format.When(more > 0, "; and "+format.Plural(more, "more problem", "more problems")))
 	case all == 0:
 		return "Nothing was claimed, so that nothing is shown."
 	case failed > 0:
-		return fmt.Sprintf("%d of %s %s by what was seen%s; the first of them is in %s.", failed, claims, format.IsAre(failed, "contradicted"),
+		return fmt.Sprintf("%d of %s %s by what was seen%s; the first of them is in %s.", failed, claims, format.IsAre(
+			failed, "contradicted"),
 			format.When(open > 0, fmt.Sprintf(", and %d could not be decided", open)), first)
 	case open > 0:
 		return fmt.Sprintf("%d of %s could not be decided; the first of them is in %s.", open, claims, first)
 	case len(r.Accounting.Troubles) > 0:
-		return fmt.Sprintf("All %s hold, but the lab was disturbed while it measured (%s), so that nothing is concluded.", claims, r.Accounting.Troubles[0].Text)
+		return fmt.Sprintf(
+			"All %s hold, but the lab was disturbed while it measured (%s), so that nothing is concluded.", claims,
+			r.Accounting.Troubles[0].Text)
 	}
 	_, v, _ := Point(r)
 	hold := "All " + claims + " hold"
 	if all == 1 {
 		hold = "The one claim holds"
 	}
-	return fmt.Sprintf("%s in %s. The main one is “%s”; seen: %s.", hold, format.Plural(len(r.Phases), "phase", "phases"), v.Want, v.Saw)
+	return fmt.Sprintf("%s in %s. The main one is “%s”; seen: %s.", hold,
+		format.Plural(len(r.Phases), "phase", "phases"), v.Want, v.Saw)
 }

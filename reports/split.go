@@ -25,8 +25,8 @@ type SplitRow struct {
 	Moved bool
 }
 
-// SplitRows are a window's shares: of all and of each cohort, every version that answered or was asked to, and every status that was
-// claimed.
+// SplitRows are a window's shares: of all and of each cohort, every version that answered or was asked to, and
+// every status that was claimed.
 func SplitRows(w analysis.Window, verdicts []Verdict, plan loadgen.Plan) []SplitRow {
 	cohorts := analysis.CohortOrder(w.Cohorts, plan)
 	if len(cohorts) > 1 {
@@ -69,7 +69,8 @@ func SplitRows(w analysis.Window, verdicts []Verdict, plan loadgen.Plan) []Split
 	return all
 }
 
-// ClaimsOf are the verdicts about a cohort's shares, by subject. The only cohort of a window and all of its requests are the same.
+// ClaimsOf are the verdicts about a cohort's shares, by subject. The only cohort of a window and all of its
+// requests are the same.
 func ClaimsOf(w analysis.Window, verdicts []Verdict, cohort string) map[string]Verdict {
 	_, here := w.Cohorts[cohort]
 	same := len(w.Cohorts) == 1 && (here || cohort == "")
@@ -78,7 +79,8 @@ func ClaimsOf(w analysis.Window, verdicts []Verdict, cohort string) map[string]V
 		if v.Claim == nil {
 			continue
 		}
-		if _, claimed := w.Cohorts[v.Claim.Cohort]; v.Claim.Cohort == cohort || same && (claimed || v.Claim.Cohort == "") {
+		if _, claimed := w.Cohorts[v.Claim.Cohort]; v.Claim.Cohort == cohort || same &&
+			(claimed || v.Claim.Cohort == "") {
 			out[v.Claim.Subject] = v
 		}
 	}

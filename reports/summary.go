@@ -13,12 +13,13 @@ import (
 type Summary struct {
 	Scenario string  `json:"scenario"`
 	Outcome  Outcome `json:"outcome"`
-	// Claimed and Seen are the story's point: the first claim about the phase that is marked as such, or about the one that breaks, or about the
-	// last one. Where the run does not pass, it is the first verdict that does not.
+	// Claimed and Seen are the story's point: the first claim about the phase that is marked as such, or about
+	// the one that breaks, or about the last one. Where the run does not pass, it is the first verdict that
+	// does not.
 	Claimed string `json:"claimed"`
 	Seen    string `json:"seen"`
-	// Rollbacks are the route times of the run's rollbacks that were effective, in order. Burned counts the requests that failed from the
-	// first phase to the last.
+	// Rollbacks are the route times of the run's rollbacks that were effective, in order. Burned counts the
+	// requests that failed from the first phase to the last.
 	Rollbacks []time.Duration `json:"rollbacksNs,omitempty"`
 	Burned    int             `json:"burned"`
 	Took      time.Duration   `json:"tookNs"`
@@ -46,7 +47,8 @@ func Summarize(r *Report) Summary {
 	return s
 }
 
-// Point is the verdict that a run comes to, which is what a Summary shows, with its phase's name. It is not ok where there is none.
+// Point is the verdict that a run comes to, which is what a Summary shows, with its phase's name. It is not ok
+// where there is none.
 func Point(r *Report) (phase string, v Verdict, ok bool) {
 	type found struct {
 		phase string

@@ -39,8 +39,10 @@ func LoadInWords(plan loadgen.Plan) string {
 		}
 		cohorts = append(cohorts, s)
 	}
-	return format.Join(", ", fmt.Sprintf("%s requests a second to %s, open loop (%s)", format.Number(int(math.Round(total))), plan.URL, strings.Join(cohorts, ", ")),
-		format.When(plan.Method != "", plan.Method), format.When(plan.Shape != nil, plan.Shape.String()), format.When(plan.FreshConnections, "a new connection for each"))
+	return format.Join(", ", fmt.Sprintf("%s requests a second to %s, open loop (%s)",
+		format.Number(int(math.Round(total))), plan.URL, strings.Join(cohorts, ", ")),
+		format.When(plan.Method != "", plan.Method), format.When(plan.Shape != nil, plan.Shape.String()), format.When(
+			plan.FreshConnections, "a new connection for each"))
 }
 
 // slowWrite is many times what a write takes, which is 5 to 20 ms.
@@ -57,7 +59,8 @@ func TimingInWords(o analysis.Observation) string {
 		case c.Written.IsZero():
 			s = append(s, "the write was never answered")
 		case c.Proxies > 0:
-			synced := fmt.Sprintf("the first of %d proxies synced %s, the last %s", c.Proxies, after(c.FirstSynced), after(c.LastSynced))
+			synced := fmt.Sprintf("the first of %d proxies synced %s, the last %s", c.Proxies, after(c.FirstSynced),
+				after(c.LastSynced))
 			if c.Proxies == 1 {
 				synced = "the proxy synced " + after(c.LastSynced)
 			}
@@ -72,12 +75,20 @@ func TimingInWords(o analysis.Observation) string {
 		}
 	}
 	if c := o.Change; c != nil && c.Took() > slowWrite {
-		s = append(s, "the API server was slow: the moment of the change is uncertain by as much as it took to accept it")
+		s = append(s,
+			"the API server was slow: the moment of the change is uncertain by as much as it took to accept it")
 	}
 	if o.SettledAt.IsZero() {
-		return format.Join("; ", append(s, fmt.Sprintf("not every proxy was seen to be synced within %s", format.Short(o.End.Sub(o.Start))))...)
+		return format.Join(
+			"; ",
+			append(s, fmt.Sprintf(
+				"not every proxy was seen to be synced within %s", format.Short(o.End.Sub(o.Start)),
+			))...,
+		)
 	}
-	s = append(s, fmt.Sprintf("settled after %s, then watched for %s", format.Short(o.SettledAt.Sub(o.Start)), format.Short(o.Settled.Took())))
+	s = append(s, fmt.Sprintf(
+		"settled after %s, then watched for %s", format.Short(o.SettledAt.Sub(o.Start)), format.Short(o.Settled.Took()),
+	))
 	return format.Join("; ", s...)
 }
 

@@ -1,7 +1,8 @@
 // Package bitset has a set of numbers that takes one bit for each up to the greatest.
 package bitset
 
-// Max is the greatest number that a set takes: above every number of a real run, as that of 20,000 requests a second for more than a day.
+// Max is the greatest number that a set takes: above every number of a real run, as that of 20,000 requests a
+// second for more than a day.
 const Max = 1 << 31
 
 // A Set is a set of numbers from 0 to Max. Its zero value is empty.

@@ -1,5 +1,5 @@
-// Package analysis says what a trace shows: what each phase met, how long rollbacks took, and whether all requests are accounted for. It is a
-// pure function of what was recorded.
+// Package analysis says what a trace shows: what each phase met, how long rollbacks took, and whether all
+// requests are accounted for. It is a pure function of what was recorded.
 package analysis
 
 import (
@@ -29,22 +29,23 @@ type Analysis struct {
 	Curves   []Curve
 }
 
-// horizon is how long after a request something about it may still come: Envoy's log entries come a fraction of a second after
-// the answer, and a request takes loadgen.MaxTimeout at most.
+// horizon is how long after a request something about it may still come: Envoy's log entries come a fraction of
+// a second after the answer, and a request takes loadgen.MaxTimeout at most.
 const horizon = loadgen.MaxTimeout + 10*time.Second
 
 // never is later than anything in a trace.
 var never = time.Unix(1<<40, 0)
 
-// Analyze reads a trace and says what each phase met and whether all requests are accounted for. Phases do not overlap; a request that was
-// sent outside of all of them is in no window (Accounting.Outside counts those). The memory that it takes does not grow with the
-// trace, apart from one bit or two for each request.
+// Analyze reads a trace and says what each phase met and whether all requests are accounted for. Phases do not
+// overlap; a request that was sent outside of all of them is in no window (Accounting.Outside counts those).
+// The memory that it takes does not grow with the trace, apart from one bit or two for each request.
 func Analyze(src trace.Source, spec Spec) (*Analysis, error) {
 	facts := &trace.Trace{}
 	if _, err := src.Lines(true, facts.Add); err != nil {
 		return nil, err
 	}
-	a := &analyzer{spec: spec, obs: make([]Observation, len(spec.Phases)), counted: make([]time.Time, len(spec.Phases)), detections: map[int]*detectionClock{}, ledger: newLedger(spec.Plan, facts),
+	a := &analyzer{spec: spec, obs: make([]Observation, len(spec.Phases)), counted: make([]time.Time,
+		len(spec.Phases)), detections: map[int]*detectionClock{}, ledger: newLedger(spec.Plan, facts),
 		timeline: newTimeline(facts)}
 	for i, p := range spec.Phases {
 		a.obs[i], a.counted[i] = bounds(facts, p.Name)

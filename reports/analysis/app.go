@@ -39,9 +39,11 @@ func (b *ledger) serial(serial, id, phase string) {
 	case !ok:
 		b.unexplained(id, phase, "its answer has the serial number %q, which no app made", serial)
 	case l == nil:
-		b.unexplained(id, phase, "its answer has the serial number %s, of a life of a pod that was never counted", serial)
+		b.unexplained(id, phase, "its answer has the serial number %s, of a life of a pod that was never counted",
+			serial)
 	case n <= l.Base || n > l.Received && l.Final:
-		b.unexplained(id, phase, "its answer has the serial number %s, and %s counted %d to %d", serial, l.pod.Name, l.Base+1, l.Received)
+		b.unexplained(id, phase, "its answer has the serial number %s, and %s counted %d to %d", serial, l.pod.Name,
+			l.Base+1, l.Received)
 	case l.seen.Set(n):
 		b.unexplained(id, phase, "its answer has the serial number %s, as another one has", serial)
 	default:
@@ -79,7 +81,8 @@ func (b *ledger) apps(obs []Observation) {
 		for _, in := range pod.Instances {
 			l := b.lives[in.Name]
 			if !in.Final {
-				b.problem("pod %s was lost: it had counted %s requests when it was last asked, and what it got after that is not known",
+				b.problem("pod %s was lost: it had counted %s requests when it was last asked, and what it got "+
+					"after that is not known",
 					pod.Name, format.Number(int(in.Received-min(in.Base, in.Received))))
 			}
 			for n := in.Base + 1; n <= in.Received; n++ {
@@ -107,13 +110,16 @@ func (b *ledger) apps(obs []Observation) {
 			if over -= n; n == 0 {
 				break
 			}
-			b.unexplainedN(n, fmt.Sprintf("%s to %d", sampleapp.Serial(g.life.Name, g.from), g.to), g.life.phase(g.from, obs),
-				"pod %s received %s that no proxy and no caller knows of", pod.Name, format.Plural(n, "request", "requests"))
+			b.unexplainedN(n, fmt.Sprintf("%s to %d", sampleapp.Serial(g.life.Name, g.from),
+				g.to), g.life.phase(g.from, obs),
+				"pod %s received %s that no proxy and no caller knows of", pod.Name, format.Plural(n, "request",
+					"requests"))
 		}
 	}
 	for _, version := range slices.Sorted(maps.Keys(b.Answered)) {
 		if _, read := b.Received[version]; !read {
-			b.problem("the caller got %s answers from %s, but its counter was not read", format.Number(b.Answered[version]), version)
+			b.problem("the caller got %s answers from %s, but its counter was not read",
+				format.Number(b.Answered[version]), version)
 		}
 	}
 }

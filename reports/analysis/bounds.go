@@ -7,7 +7,8 @@ import (
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
-// bounds reads a phase's events. The end of a phase that was not closed is never. counted is when the first reading of the counters began.
+// bounds reads a phase's events. The end of a phase that was not closed is never. counted is when the first
+// reading of the counters began.
 func bounds(t *trace.Trace, phase string) (o Observation, counted time.Time) {
 	o = Observation{Phase: phase}
 	change := spread{routers: map[string]bool{}}

@@ -40,7 +40,8 @@ func TestTheErrorOfClocksWidensABracket(t *testing.T) {
 	}
 	exact := bracket(late)
 	if exact.Low != 50*x || exact.High == 0 || exact.ClockError != 0 {
-		t.Fatalf("got %s to %s with clocks off by %s, want 50ms to some moment, and no error", exact.Low, exact.High, exact.ClockError)
+		t.Fatalf("got %s to %s with clocks off by %s, want 50ms to some moment, and no error", exact.Low, exact.High,
+			exact.ClockError)
 	}
 	for _, tc := range []struct {
 		errors []time.Duration
@@ -54,12 +55,12 @@ func TestTheErrorOfClocksWidensABracket(t *testing.T) {
 	} {
 		got := bracket(late, tc.errors...)
 		if got.Low != exact.Low-tc.want || got.High != exact.High+tc.want || got.ClockError != tc.want {
-			t.Errorf("%v: got %s to %s with clocks off by %s, want %s to %s", tc.errors, got.Low, got.High, got.ClockError,
-				exact.Low-tc.want, exact.High+tc.want)
+			t.Errorf("%v: got %s to %s with clocks off by %s, want %s to %s", tc.errors, got.Low, got.High,
+				got.ClockError, exact.Low-tc.want, exact.High+tc.want)
 		}
 		if got.Route != exact.Route || got.Chance != exact.Chance {
-			t.Errorf("%v: got route %s, chance %g; want what was seen: %s, %g", tc.errors, got.Route, got.Chance, exact.Route,
-				exact.Chance)
+			t.Errorf("%v: got route %s, chance %g; want what was seen: %s, %g", tc.errors, got.Route, got.Chance,
+				exact.Route, exact.Chance)
 		}
 	}
 	// A rollback does not come before its write.
@@ -81,7 +82,9 @@ func TestTheGeneratorCountsItsAgents(t *testing.T) {
 	for _, tc := range []struct {
 		errors []time.Duration
 		wrong  time.Duration
-	}{{nil, 0}, {[]time.Duration{0}, 0}, {[]time.Duration{time.Millisecond, 4 * time.Millisecond, 0}, 4 * time.Millisecond}} {
+	}{{nil, 0}, {[]time.Duration{0}, 0}, {
+		[]time.Duration{time.Millisecond, 4 * time.Millisecond, 0}, 4 * time.Millisecond,
+	}} {
 		tr := labtrace.Trace()
 		tr.Agents = agents(tc.errors...)
 		g := analyze(tr, labPhases, labtrace.Plan).Accounting.Generator
@@ -91,7 +94,8 @@ func TestTheGeneratorCountsItsAgents(t *testing.T) {
 	}
 }
 
-// Of several agents, number i sends every n-th request, from number i on. What is missing is told without knowing how much each sent.
+// Of several agents, number i sends every n-th request, from number i on. What is missing is told without
+// knowing how much each sent.
 func TestRequestsThatAgentsNumberedAreCounted(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -108,10 +112,13 @@ func TestRequestsThatAgentsNumberedAreCounted(t *testing.T) {
 		{"one lost its first", []uint64{0, 4, 2, 3, 5}, 3, 6},
 		{"out of order", []uint64{5, 3, 4, 2, 1, 0}, 3, 6},
 	} {
-		plan := loadgen.Plan{Run: "r", Cohorts: []loadgen.Cohort{{Name: "a", Rate: 10}}, Duration: time.Minute, Agents: tc.n}
+		plan := loadgen.Plan{
+			Run: "r", Cohorts: []loadgen.Cohort{{Name: "a", Rate: 10}}, Duration: time.Minute, Agents: tc.n,
+		}
 		b := newLedger(plan, &trace.Trace{})
 		for _, seq := range tc.seqs {
-			b.sample(&loadgen.Sample{Cohort: "a", Seq: seq, ID: "r-a", Code: 200, Due: labtrace.At(float64(seq)), Sent: labtrace.At(float64(seq)),
+			b.sample(&loadgen.Sample{Cohort: "a", Seq: seq, ID: "r-a", Code: 200, Due: labtrace.At(
+				float64(seq)), Sent: labtrace.At(float64(seq)),
 				Done: labtrace.At(float64(seq))})
 		}
 		got := 0

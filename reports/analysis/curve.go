@@ -8,15 +8,15 @@ import (
 	"github.com/canarylab/canarylab/reports/format"
 )
 
-// A Curve is the percentile curve of the latency of one version's answers: of all requests that were sent while a phase was settled,
-// counted from the moment that each was due, as in Latency.
+// A Curve is the percentile curve of the latency of one version's answers: of all requests that were sent while
+// a phase was settled, counted from the moment that each was due, as in Latency.
 type Curve struct {
 	// Version is who answered, empty for requests that no version answered.
 	Version string `json:"version"`
 	// N is how many requests it is made of.
 	N int `json:"n"`
-	// Percents rise from 0 to 100, denser towards 100; LatencyMS has, for each, the latency that so many percent of the requests do not
-	// exceed, in milliseconds. The last is the maximum.
+	// Percents rise from 0 to 100, denser towards 100; LatencyMS has, for each, the latency that so many
+	// percent of the requests do not exceed, in milliseconds. The last is the maximum.
 	Percents  []float64 `json:"percents"`
 	LatencyMS []float64 `json:"latencyMs"`
 }

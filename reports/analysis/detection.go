@@ -9,12 +9,13 @@ import (
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
-// A Detection times a Decision. All times are counted from when the phase's change was accepted, or from the phase's start where it
-// changes nothing. They follow each other: the first bad answer, the scrape that has it, the question, the answer.
+// A Detection times a Decision. All times are counted from when the phase's change was accepted, or from the
+// phase's start where it changes nothing. They follow each other: the first bad answer, the scrape that has it,
+// the question, the answer.
 type Detection struct {
 	trace.Decision
-	// FirstBad is when the first bad answer of the canary was done: a failed request that it answered, or any failed request where the
-	// scenario names no canary. It is 0 where there was none.
+	// FirstBad is when the first bad answer of the canary was done: a failed request that it answered, or any
+	// failed request where the scenario names no canary. It is 0 where there was none.
 	FirstBad time.Duration `json:"firstBadNs"`
 	// SeenAfter, AskedAfter and After are when what decided was known, asked for, and decided upon; 0 where not known.
 	SeenAfter  time.Duration `json:"seenAfterNs,omitempty"`
@@ -49,7 +50,8 @@ func (d Detection) Parts() string {
 		return ""
 	}
 	return fmt.Sprintf("made of: until the scrape %s, until the query %s, until the decision %s",
-		format.Short(d.SeenAfter-d.FirstBad), format.Short(d.AskedAfter-d.SeenAfter), format.Short(d.After-d.AskedAfter))
+		format.Short(d.SeenAfter-d.FirstBad), format.Short(d.AskedAfter-d.SeenAfter), format.Short(
+			d.After-d.AskedAfter))
 }
 
 // A detectionClock makes a Detection from samples that come in any order.

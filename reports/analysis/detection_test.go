@@ -16,7 +16,9 @@ func TestDetectionClock(t *testing.T) {
 		return loadgen.Sample{Cohort: "all", Sent: at(ms), Done: at(ms + 5), Version: version, Code: code}
 	}
 	o := Observation{Start: at(-1000), Change: &Change{Writing: at(-10), Written: at(0)}}
-	e := trace.Event{At: at(500), Kind: trace.Decided, Decision: &trace.Decision{By: "a gate", Bad: true, Text: "2 of 3", Seen: at(300), Asked: at(420)}}
+	e := trace.Event{At: at(500), Kind: trace.Decided, Decision: &trace.Decision{
+		By: "a gate", Bad: true, Text: "2 of 3", Seen: at(300), Asked: at(420),
+	}}
 	c := newDetectionClock(PhaseSpec{Canary: "v2"}, o, e)
 	for _, s := range []loadgen.Sample{
 		sample(-20, "v2", 503), // before the change
@@ -33,7 +35,9 @@ func TestDetectionClock(t *testing.T) {
 	if took, ok := d.Took(); !ok || took != 395*time.Millisecond {
 		t.Errorf("got %s, %t, want 395 ms from the first bad answer", took, ok)
 	}
-	if got := d.Parts(); !strings.Contains(got, "until the scrape 195 ms, until the query 120 ms, until the decision 80.0 ms") {
+	if got := d.Parts(); !strings.Contains(
+		got, "until the scrape 195 ms, until the query 120 ms, until the decision 80.0 ms",
+	) {
 		t.Errorf("got %q, want parts of 195, 120 and 80 ms", got)
 	}
 	none := newDetectionClock(PhaseSpec{Canary: "v2"}, o, e).result()

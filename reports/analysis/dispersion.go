@@ -6,8 +6,8 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// A Dispersion tells whether a share kept still over a window, or moved more than chance explains: then its requests were no
-// draws of one share, and a binomial interval around it means nothing.
+// A Dispersion tells whether a share kept still over a window, or moved more than chance explains: then its
+// requests were no draws of one share, and a binomial interval around it means nothing.
 type Dispersion struct {
 	// ChiSquare is the sum, over time bins, of the squared distance of the count from what the window's own share makes
 	// expected, over its variance. Degrees is the number of bins less one.
@@ -17,8 +17,8 @@ type Dispersion struct {
 	P float64 `json:"p"`
 }
 
-// movedBy is the chance below which a share counts as having moved. It is half of what an expectation may fail by chance; the
-// other half is that of the binomial region that it is held against.
+// movedBy is the chance below which a share counts as having moved. It is half of what an expectation may fail
+// by chance; the other half is that of the binomial region that it is held against.
 const movedBy = 0.5e-4
 
 // Moved tells that the share did not keep still: chance explains what was seen in less than one of 20,000 cases.
@@ -29,9 +29,9 @@ const (
 	firstBin = 10 * time.Millisecond
 	// maxBins bounds the memory for a window of any length: beyond it, neighbors are merged.
 	maxBins = 2048
-	// minExpected is how many requests of the kind, and of other kinds, a bin has to have by expectation. The usual rule
-	// is 5 (W. G. Cochran, "The chi-square test of goodness of fit", Ann. Math. Statist. 23 (1952) 315-345); that is for a
-	// test at 5 %, and this one has to hold at one in 10,000.
+	// minExpected is how many requests of the kind, and of other kinds, a bin has to have by expectation. The
+	// usual rule is 5 (W. G. Cochran, "The chi-square test of goodness of fit", Ann. Math. Statist. 23 (1952)
+	// 315-345); that is for a test at 5 %, and this one has to hold at one in 10,000.
 	minExpected = 25
 	// leastBins is the number of bins without which there is nothing to compare.
 	leastBins = 4
@@ -87,8 +87,8 @@ func (b *bins) fold() {
 	}
 }
 
-// dispersion tests whether the share of a kind kept still. It is not ok where the kind has all requests or none, or too few
-// of them.
+// dispersion tests whether the share of a kind kept still. It is not ok where the kind has all requests or
+// none, or too few of them.
 func (b *bins) dispersion(kind string) (d Dispersion, ok bool) {
 	hits, all := 0, 0
 	for _, n := range b.all {

@@ -23,8 +23,8 @@ func fill(random *rand.Rand, n int, share func(i int) float64) *bins {
 	return b
 }
 
-// A share that keeps still is not said to move, more often than is allowed. The simulation itself has a false alarm once in a
-// million times.
+// A share that keeps still is not said to move, more often than is allowed. The simulation itself has a false
+// alarm once in a million times.
 func TestDispersionKeepsItsLevel(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for _, test := range []struct {

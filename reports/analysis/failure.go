@@ -21,8 +21,8 @@ const (
 	AppHop    Hop = "app"
 )
 
-// serverMeanings explains flags that the proxy of the app's own pod sets: there "upstream" is the app. flagMeanings has those
-// of the proxy that routes.
+// serverMeanings explains flags that the proxy of the app's own pod sets: there "upstream" is the app.
+// flagMeanings has those of the proxy that routes.
 var serverMeanings = map[string]string{
 	"UF":  "the pod's own proxy could not connect to the app: nothing listens on the port",
 	"UC":  "the app closed the connection before it answered",
@@ -35,12 +35,13 @@ var serverMeanings = map[string]string{
 	"DC":  "the other side hung up before the answer was complete",
 	"UPE": "the app broke the HTTP protocol",
 	"DPE": "the other side broke the HTTP protocol",
-	"NR":  "the pod's own proxy has no route to the app: the request came for a port or in a way that it does not serve",
+	"NR": "the pod's own proxy has no route to the app: the request came for a port or in a way that it does not " +
+		"serve",
 }
 
-// failure says how a request came to its error: no answer, or a status of 400 or above. It is false for one that met none and that no proxy
-// flagged, and for a WebSocket that was read to its end: Envoy flags it DC if the caller closes the connection first, as a client may that has
-// the server's closing frame.
+// failure says how a request came to its error: no answer, or a status of 400 or above. It is false for one
+// that met none and that no proxy flagged, and for a WebSocket that was read to its end: Envoy flags it DC if
+// the caller closes the connection first, as a client may that has the server's closing frame.
 func failure(q *trace.Request) (Failure, bool) {
 	s, r := q.Sample, q.Router()
 	if s.Code != 0 && s.Code < 400 && (r == nil || len(r.Flags) == 0) {
@@ -87,7 +88,8 @@ func failure(q *trace.Request) (Failure, bool) {
 		f.Hop, f.Origin, f.Details, f.Cause = AppHop, NoFlag, trace.ViaUpstream, "the app itself answered so"
 	case r != nil:
 		f.Hop, f.Origin, f.Details = routerHop(r), NoFlag, r.Details
-		f.Cause = "the answer came from the pod, and no proxy there says more: it has no sidecar, or its log entry is missing"
+		f.Cause = "the answer came from the pod, and no proxy there says more: it has no sidecar, or its log entry " +
+			"is missing"
 	default:
 		f.Cause = "nobody on the way logged the request"
 	}
@@ -122,5 +124,6 @@ func meaning(of map[string]string, set string) string {
 	return strings.Join(all, "; ")
 }
 
-// Meaning explains a set of flags of the proxy that routes, as FlagSet writes it. It is empty where one of them is not known.
+// Meaning explains a set of flags of the proxy that routes, as FlagSet writes it. It is empty where one of them
+// is not known.
 func Meaning(set string) string { return meaning(flagMeanings, set) }

@@ -46,8 +46,14 @@ func TestParseCluster(t *testing.T) {
 		want Destination
 		ok   bool
 	}{
-		{"outbound|80|v2|my-service.demo.svc.cluster.local", Destination{80, "v2", "my-service.demo.svc.cluster.local"}, true},
-		{"outbound|80||my-service.demo.svc.cluster.local", Destination{80, "", "my-service.demo.svc.cluster.local"}, true},
+		{
+			"outbound|80|v2|my-service.demo.svc.cluster.local",
+			Destination{80, "v2", "my-service.demo.svc.cluster.local"}, true,
+		},
+		{
+			"outbound|80||my-service.demo.svc.cluster.local", Destination{80, "", "my-service.demo.svc.cluster.local"},
+			true,
+		},
 		{"inbound|8080||", Destination{}, false},
 		{"outbound|http|v2|my-service", Destination{}, false},
 		{"PassthroughCluster", Destination{}, false},

@@ -11,15 +11,16 @@ import (
 type Generator struct {
 	// Known tells that the agents said anything.
 	Known bool `json:"known"`
-	// CPU is what the busiest agent used of its processors, as a fraction of 1. RunDelay is how long the threads of the one that
-	// waited most waited for a processor, as a fraction of the time.
+	// CPU is what the busiest agent used of its processors, as a fraction of 1. RunDelay is how long the
+	// threads of the one that waited most waited for a processor, as a fraction of the time.
 	CPU      float64 `json:"cpu"`
 	RunDelay float64 `json:"runDelay"`
 	// Stall is the longest time in which an agent stood still, StallAt its end; Stalls counts those above MaxStall.
 	Stall   time.Duration `json:"stallNs"`
 	StallAt time.Time     `json:"stallAt,omitzero"`
 	Stalls  int           `json:"stalls"`
-	// Agents is how many there were, and ClockError how far off the times of those may be that ran on other machines than the lab.
+	// Agents is how many there were, and ClockError how far off the times of those may be that ran on other
+	// machines than the lab.
 	Agents     int           `json:"agents"`
 	ClockError time.Duration `json:"clockErrorNs,omitempty"`
 	// ClockStep is the largest move of a wall clock against its monotonic clock.
@@ -63,9 +64,11 @@ func (b *ledger) generator() {
 		}
 	}
 	if g.CPU > MaxCPU {
-		b.void("the load agent used %.0f %% of its processors, more than %.0f %%: this machine can't carry that load", 100*g.CPU, 100*MaxCPU)
+		b.void("the load agent used %.0f %% of its processors, more than %.0f %%: this machine can't carry that load",
+			100*g.CPU, 100*MaxCPU)
 	}
 	if g.ClockStep.Abs() > MaxClockStep {
-		b.void("a wall clock moved by %s during the run: times of different processes can't be compared", format.Short(g.ClockStep))
+		b.void("a wall clock moved by %s during the run: times of different processes can't be compared",
+			format.Short(g.ClockStep))
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/canarylab/canarylab/reports/format"
 )
 
-// IsFailure tells whether a key of Counts.Flags is that of an error. Envoy flags others too, such as a stream that its caller ended.
+// IsFailure tells whether a key of Counts.Flags is that of an error. Envoy flags others too, such as a stream
+// that its caller ended.
 func IsFailure(key string) bool {
 	code, err := strconv.Atoi(strings.SplitN(key, " ", 2)[0])
 	return err != nil || code == 0 || code >= 400

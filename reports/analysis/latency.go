@@ -11,9 +11,9 @@ import (
 	"github.com/canarylab/canarylab/reports/format"
 )
 
-// Latency holds percentiles of all requests of one kind, counted from the moment that each was due. Up to exactLatencies of
-// them they are exact: each is the latency of one of the requests (nearest rank). Of more they are read from an HDR histogram,
-// within 0.1 %, and Max is still exact. In JSON they are in milliseconds.
+// Latency holds percentiles of all requests of one kind, counted from the moment that each was due. Up to
+// exactLatencies of them they are exact: each is the latency of one of the requests (nearest rank). Of more
+// they are read from an HDR histogram, within 0.1 %, and Max is still exact. In JSON they are in milliseconds.
 type Latency struct {
 	N                        int
 	P50, P90, P99, P999, Max time.Duration
@@ -31,7 +31,10 @@ type latencyJSON struct {
 
 // MarshalJSON writes milliseconds.
 func (l Latency) MarshalJSON() ([]byte, error) {
-	return json.Marshal(latencyJSON{l.N, format.Milliseconds(l.P50), format.Milliseconds(l.P90), format.Milliseconds(l.P99), format.Milliseconds(l.P999), format.Milliseconds(l.Max)})
+	return json.Marshal(latencyJSON{
+		l.N, format.Milliseconds(l.P50), format.Milliseconds(l.P90), format.Milliseconds(l.P99),
+		format.Milliseconds(l.P999), format.Milliseconds(l.Max),
+	})
 }
 
 // UnmarshalJSON reads milliseconds.
@@ -40,7 +43,10 @@ func (l *Latency) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*l = Latency{j.N, format.FromMilliseconds(j.P50), format.FromMilliseconds(j.P90), format.FromMilliseconds(j.P99), format.FromMilliseconds(j.P999), format.FromMilliseconds(j.Max)}
+	*l = Latency{
+		j.N, format.FromMilliseconds(j.P50), format.FromMilliseconds(j.P90), format.FromMilliseconds(j.P99),
+		format.FromMilliseconds(j.P999), format.FromMilliseconds(j.Max),
+	}
 	return nil
 }
 

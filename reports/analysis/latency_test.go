@@ -58,7 +58,9 @@ func TestLatencyOfMany(t *testing.T) {
 }
 
 func TestLatencyJSON(t *testing.T) {
-	want := Latency{3, 960 * time.Microsecond, 1234567 * time.Nanosecond, 2 * time.Second, 3*time.Hour + 1, 5*time.Hour + 7}
+	want := Latency{
+		3, 960 * time.Microsecond, 1234567 * time.Nanosecond, 2 * time.Second, 3*time.Hour + 1, 5*time.Hour + 7,
+	}
 	b, err := json.Marshal(Latency{N: 1, P50: 960 * time.Microsecond})
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +83,10 @@ func TestLatencyJSON(t *testing.T) {
 
 // Latencies that were collected apart are the same as those that were collected together, exact or rounded.
 func TestMergedLatencies(t *testing.T) {
-	for _, sizes := range [][]int{{10, 20}, {exactLatencies - 5, 10}, {5, exactLatencies + 10}, {exactLatencies + 10, 5}, {exactLatencies + 1, exactLatencies + 1}, {0, 3}} {
+	for _, sizes := range [][]int{
+		{10, 20}, {exactLatencies - 5, 10}, {5, exactLatencies + 10}, {exactLatencies + 10, 5},
+		{exactLatencies + 1, exactLatencies + 1}, {0, 3},
+	} {
 		together, merged := &latencies{}, &latencies{}
 		for part, n := range sizes {
 			apart := &latencies{}

@@ -32,8 +32,10 @@ type ledger struct {
 func newLedger(plan loadgen.Plan, facts *trace.Trace) *ledger {
 	b := &ledger{
 		Accounting: Accounting{Answered: map[string]int{}},
-		plan:       plan, facts: facts, plain: map[string]bool{}, cohorts: map[string]*pacing{}, rows: map[string]*Row{},
-		lives: map[string]*life{}, pods: map[string]*trace.Pod{}, addresses: map[string]*trace.Pod{}, aborted: map[string]int{}, strangers: map[string]bool{},
+		plan:       plan, facts: facts, plain: map[string]bool{}, cohorts: map[string]*pacing{},
+		rows:  map[string]*Row{},
+		lives: map[string]*life{}, pods: map[string]*trace.Pod{}, addresses: map[string]*trace.Pod{},
+		aborted: map[string]int{}, strangers: map[string]bool{},
 	}
 	for _, c := range plan.Cohorts {
 		b.plain[c.Name] = c.Via() == loadgen.Plain
@@ -85,7 +87,9 @@ func (b *ledger) unexplainedN(n int, id, phase, format string, args ...any) {
 	b.UnexplainedTotal += n
 	b.row(phase).Unexplained += n
 	if len(b.Unexplained) < ListedUnexplained {
-		b.Unexplained = append(b.Unexplained, Unexplained{ID: cmp.Or(id, "without an id"), Phase: phase, Why: fmt.Sprintf(format, args...)})
+		b.Unexplained = append(b.Unexplained, Unexplained{
+			ID: cmp.Or(id, "without an id"), Phase: phase, Why: fmt.Sprintf(format, args...),
+		})
 	}
 }
 
@@ -96,7 +100,8 @@ func (b *ledger) foreign(e *trace.LogEntry, phase string) {
 	} else if e.Side == trace.ServerSide && e.Reached > 0 {
 		b.aborted[e.Proxy]++
 	}
-	// Each proxy on the way logs it. Without an id they can't be told apart, and the server's own entry is the one that counts.
+	// Each proxy on the way logs it. Without an id they can't be told apart, and the server's own entry is the
+	// one that counts.
 	if e.ID == "" && e.Side != trace.ServerSide || e.ID != "" && b.strangers[e.ID] {
 		return
 	}
@@ -139,7 +144,8 @@ func (b *ledger) request(q *trace.Request, phase string) {
 		if len(who) == 0 {
 			who = q.Servers
 		}
-		b.unexplained(q.ID, phase, "%s logged it, and the load agent did not report it, or not a second time", who[0].Proxy)
+		b.unexplained(q.ID, phase, "%s logged it, and the load agent did not report it, or not a second time",
+			who[0].Proxy)
 		return
 	}
 	b.Requests++
@@ -174,7 +180,8 @@ func (b *ledger) proxied(q *trace.Request, phase string) {
 		b.unexplained(q.ID, phase, "the caller got status %d, and its proxy logged %d", s.Code, r.Code)
 	}
 	if r != nil && len(q.Servers) > max(r.Attempts, 1) {
-		b.unexplained(q.ID, phase, "%d log entries of pods' proxies for %d attempts: %s", len(q.Servers), max(r.Attempts, 1), proxies(q.Servers))
+		b.unexplained(q.ID, phase, "%d log entries of pods' proxies for %d attempts: %s", len(q.Servers),
+			max(r.Attempts, 1), proxies(q.Servers))
 	}
 	if s.Version == "" {
 		return
@@ -185,7 +192,8 @@ func (b *ledger) proxied(q *trace.Request, phase string) {
 		return
 	}
 	if !slices.ContainsFunc(q.Servers, func(e trace.LogEntry) bool { return e.Serial == s.Serial }) {
-		b.unexplained(q.ID, phase, "%s answered it, and that pod's proxy has no log entry of it", cmp.Or(s.Pod, s.Version))
+		b.unexplained(q.ID, phase, "%s answered it, and that pod's proxy has no log entry of it",
+			cmp.Or(s.Pod, s.Version))
 	}
 }
 
@@ -217,7 +225,8 @@ func (b *ledger) close(obs []Observation, truncated bool) Accounting {
 		b.Outside = r.Sent
 	}
 	if n := b.UnexplainedTotal; n > 0 {
-		b.problem("%s not explained: the first is %s (%s)", format.Plural(n, "thing is", "things are"), b.Unexplained[0].ID, b.Unexplained[0].Why)
+		b.problem("%s not explained: the first is %s (%s)", format.Plural(n, "thing is", "things are"),
+			b.Unexplained[0].ID, b.Unexplained[0].Why)
 	}
 	for _, e := range b.facts.Events {
 		if e.Kind == trace.Trouble || e.Kind == trace.Rejected {

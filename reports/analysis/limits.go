@@ -2,20 +2,22 @@ package analysis
 
 import "time"
 
-// The limits of an honest run, all of them. A run that breaks one is void: Invalid, whatever else it saw. Only a Stall is
-// no more than reported: the requests that it made late are known by their lag, and every bracket has it in it. How long the
-// agent's threads waited for a processor is reported without a limit: what comes of it is the lag.
+// The limits of an honest run, all of them. A run that breaks one is void: Invalid, whatever else it saw. Only
+// a Stall is no more than reported: the requests that it made late are known by their lag, and every bracket
+// has it in it. How long the agent's threads waited for a processor is reported without a limit: what comes of
+// it is the lag.
 const (
-	// MaxRateError is how far the rate of a cohort may be off its plan, as a fraction of it. More is no longer the load that
-	// the report names.
+	// MaxRateError is how far the rate of a cohort may be off its plan, as a fraction of it. More is no longer
+	// the load that the report names.
 	MaxRateError = 0.001
 	// MaxLagP99 is how much later than due all but one request of 100 may be sent.
 	MaxLagP99 = 5 * time.Millisecond
-	// MaxCPU is how much of its processors the load agent may use, as a fraction: above it, it waits for itself (the rule of
-	// thumb of k6's documentation, "Running large tests").
+	// MaxCPU is how much of its processors the load agent may use, as a fraction: above it, it waits for itself
+	// (the rule of thumb of k6's documentation, "Running large tests").
 	MaxCPU = 0.8
-	// MaxStall is how long the agent as a whole may stand still before it is reported. A process that shares two cores with a
-	// mesh waits for up to some 30 ms now and then, when a change makes all others busy at once.
+	// MaxStall is how long the agent as a whole may stand still before it is reported. A process that shares
+	// two cores with a mesh waits for up to some 30 ms now and then, when a change makes all others busy at
+	// once.
 	MaxStall = 35 * time.Millisecond
 	// MaxClockStep is how far a wall clock may move against its monotonic clock: a proxy's times are by the former, a
 	// caller's by the latter.

@@ -32,7 +32,8 @@ type Observation struct {
 	SettledAt time.Time `json:"settledAt,omitzero"`
 	// Change is the phase's write, nil where the phase wrote nothing.
 	Change *Change `json:"change,omitempty"`
-	// Closeup counts the requests around the write in bins of 10 ms, also those of the phase before. Nil where nothing was written.
+	// Closeup counts the requests around the write in bins of 10 ms, also those of the phase before. Nil where
+	// nothing was written.
 	Closeup *Timeline `json:"closeup,omitempty"`
 	// Moments are when requests of each kind were sent first and last, from Change.Writing to the end of the phase.
 	Moments []Moment `json:"moments,omitempty"`
@@ -43,8 +44,8 @@ type Observation struct {
 	// Received counts the requests that each version's pods received between the Settled and the PhaseEnd event, by
 	// the sample app's own counters. Nil where the counters were not read at both, without the versions that were not.
 	Received map[string]uint64 `json:"received,omitempty"`
-	// UnderWay counts, by the version that answered, the requests that were sent before SettledAt and not done when the reading of the
-	// counters began: as many of Received may be theirs.
+	// UnderWay counts, by the version that answered, the requests that were sent before SettledAt and not done
+	// when the reading of the counters began: as many of Received may be theirs.
 	UnderWay map[string]int `json:"underWay,omitempty"`
 	// Rollback is set for a phase that rolls back and whose write was accepted.
 	Rollback *Rollback `json:"rollback,omitempty"`
@@ -52,28 +53,28 @@ type Observation struct {
 	Detection *Detection `json:"detection,omitempty"`
 }
 
-// A Change is the write that opens a phase, and how it spread. Times are counted from Written. They are negative for what was
-// faster than the API server's answer.
+// A Change is the write that opens a phase, and how it spread. Times are counted from Written. They are
+// negative for what was faster than the API server's answer.
 type Change struct {
 	// Writing and Written bracket it: the API server accepted the change somewhere between the two. Written is zero
 	// where the answer never came.
 	Writing time.Time `json:"writing"`
 	Written time.Time `json:"written,omitzero"`
-	// Noticed is when istiod began to work out what follows from the change, after it had waited for others to come
-	// (its debounce). FirstPushed and LastPushed are when it sent the first and the last proxy its configuration. All are by
-	// istiod's log, and 0 where that does not say.
+	// Noticed is when istiod began to work out what follows from the change, after it had waited for others to
+	// come (its debounce). FirstPushed and LastPushed are when it sent the first and the last proxy its
+	// configuration. All are by istiod's log, and 0 where that does not say.
 	Noticed     time.Duration `json:"noticedNs,omitempty"`
 	FirstPushed time.Duration `json:"firstPushedNs,omitempty"`
 	LastPushed  time.Duration `json:"lastPushedNs,omitempty"`
 	// Proxies counts those that were seen to be synced. FirstHeld and LastHeld are when the first and the last
-	// of them took it over, 0 where Proxies is 0. Late tells that the last one may have been synced before: it was seen to, and
-	// does not say since when.
+	// of them took it over, 0 where Proxies is 0. Late tells that the last one may have been synced before: it
+	// was seen to, and does not say since when.
 	Proxies     int           `json:"proxies"`
 	FirstSynced time.Duration `json:"firstHeldNs"`
 	LastSynced  time.Duration `json:"lastHeldNs"`
 	Late        bool          `json:"late,omitempty"`
-	// RoutersPushed and RoutersHeld are LastPushed and LastHeld of the proxies alone that route: those of the callers and the
-	// gateway. Where requests go is theirs to decide.
+	// RoutersPushed and RoutersHeld are LastPushed and LastHeld of the proxies alone that route: those of the
+	// callers and the gateway. Where requests go is theirs to decide.
 	RoutersPushed time.Duration `json:"routersPushedNs,omitempty"`
 	RoutersSynced time.Duration `json:"routersHeldNs,omitempty"`
 	// Rejections has what proxies said that would not take the change.
@@ -133,27 +134,27 @@ type Counts struct {
 	Codes map[int]int `json:"codes"`
 	// Failed counts requests that got no answer or a server error.
 	Failed Share `json:"failed"`
-	// Flags counts requests by status and Envoy response flag as the client proxy logged them, such as "503 UH" or
-	// "503 UF,URX": all without an answer or with a status of 400 or above, and others that Envoy flagged. "503 -" is an
-	// error that came from behind that proxy; "503 ?" has no entry in the proxy's log.
+	// Flags counts requests by status and Envoy response flag as the client proxy logged them, such as "503 UH"
+	// or "503 UF,URX": all without an answer or with a status of 400 or above, and others that Envoy flagged.
+	// "503 -" is an error that came from behind that proxy; "503 ?" has no entry in the proxy's log.
 	Flags map[string]int `json:"flags,omitempty"`
 	// Failures are the requests in Flags, by all that is known of them, the most frequent first.
 	Failures []Failure `json:"failures,omitempty"`
 	// Latency is by version, "" for requests that no version answered.
 	Latency map[string]Latency `json:"latency,omitempty"`
-	// Dispersion tells of each share whether it kept still, by version, status ("503"), or status and flag. Shares of 0 and of
-	// all have none, and neither have those of too few requests.
+	// Dispersion tells of each share whether it kept still, by version, status ("503"), or status and flag.
+	// Shares of 0 and of all have none, and neither have those of too few requests.
 	Dispersion map[string]Dispersion `json:"dispersion,omitempty"`
 }
 
 // A Failure is one way in which requests failed.
 type Failure struct {
-	// Code is the HTTP status, 0 where no answer came. Flag is the set of Envoy's response flags, see FlagSet, that the proxy
-	// logged which routed the request.
+	// Code is the HTTP status, 0 where no answer came. Flag is the set of Envoy's response flags, see FlagSet,
+	// that the proxy logged which routed the request.
 	Code int    `json:"code"`
 	Flag string `json:"flag"`
-	// Hop is where the failure arose, Origin the flag there, which is another than Flag where the failure came from behind
-	// the pod's own proxy. Cause says in words what happened.
+	// Hop is where the failure arose, Origin the flag there, which is another than Flag where the failure came
+	// from behind the pod's own proxy. Cause says in words what happened.
 	Hop    Hop    `json:"hop"`
 	Origin string `json:"origin"`
 	Cause  string `json:"cause,omitempty"`

@@ -34,7 +34,8 @@ func TestObserve(t *testing.T) {
 	}
 	canary := obs[1]
 	want := &Change{
-		Writing: labtrace.At(5088), Written: labtrace.At(5100), Noticed: 100 * time.Millisecond, FirstPushed: 104 * time.Millisecond, LastPushed: 104 * time.Millisecond,
+		Writing: labtrace.At(5088), Written: labtrace.At(5100), Noticed: 100 * time.Millisecond,
+		FirstPushed: 104 * time.Millisecond, LastPushed: 104 * time.Millisecond,
 		Proxies: 1, FirstSynced: 110 * time.Millisecond, LastSynced: 110 * time.Millisecond,
 		RoutersPushed: 104 * time.Millisecond, RoutersSynced: 110 * time.Millisecond,
 	}
@@ -44,20 +45,24 @@ func TestObserve(t *testing.T) {
 	c := canary.Settled.Total
 	bad := c.Versions[""]
 	if bad == 0 || c.Codes[503] != bad || c.Flags["503 UH"] != bad || c.Failed.Count != bad || c.Latency[""].N != bad {
-		t.Errorf("canary: got %d requests without a version, codes %v, flags %v, failed %v, want the same count in all", bad, c.Codes, c.Flags, c.Failed)
+		t.Errorf("canary: got %d requests without a version, codes %v, flags %v, failed %v, want the same count in all",
+			bad, c.Codes, c.Flags, c.Failed)
 	}
 	if want := NewShare(bad, 1125); c.Shares[""] != want {
 		t.Errorf("canary: got share %v, want %v", c.Shares[""], want)
 	}
 	wantFailures := []Failure{{
-		Code: 503, Flag: "UH", Hop: ClientHop, Origin: "UH", Cause: flagMeanings["UH"], Details: "no_healthy_upstream", Subset: "v2", Count: bad,
+		Code: 503, Flag: "UH", Hop: ClientHop, Origin: "UH", Cause: flagMeanings["UH"], Details: "no_healthy_upstream",
+		Subset: "v2", Count: bad,
 	}}
 	if !reflect.DeepEqual(c.Failures, wantFailures) {
 		t.Errorf("canary: got failures %+v, want %+v", c.Failures, wantFailures)
 	}
-	// The first request that the new route failed was sent after the proxy took it over; of v1 there is nothing to tell.
+	// The first request that the new route failed was sent after the proxy took it over; of v1 there is nothing
+	// to tell.
 	m := canary.Moments
-	if len(m) != 2 || m[0].Kind != "503 UH" || m[0].First < 110*time.Millisecond || m[0].First > 200*time.Millisecond || m[1].Kind != "v1" || m[1].First > 0 {
+	if len(m) != 2 || m[0].Kind != "503 UH" || m[0].First < 110*time.Millisecond || m[0].First > 200*time.Millisecond ||
+		m[1].Kind != "v1" || m[1].First > 0 {
 		t.Errorf("canary: got moments %+v, want the first 503 UH from 110 ms on, and v1 all the time", m)
 	}
 	if fixed := obs[3].Settled.Total; fixed.Failed.Count != 0 || fixed.Versions["v2"] == 0 {
@@ -76,36 +81,102 @@ func TestFailures(t *testing.T) {
 		want   Failure
 		none   bool
 	}{
-		{name: "well", sample: loadgen.Sample{Code: 200, Version: "v1"}, router: &trace.LogEntry{Code: 200, Details: trace.ViaUpstream}, none: true},
-		{name: "redirected", sample: loadgen.Sample{Code: 302, Version: "v1"}, router: &trace.LogEntry{Code: 302, Details: trace.ViaUpstream}, none: true},
-		{name: "a socket that was read to its end", sample: loadgen.Sample{Code: 101, Version: "v1"}, router: &trace.LogEntry{Code: 101, Flags: []string{"DC"}}, none: true},
-		{"a socket that broke", loadgen.Sample{Code: 101, Version: "v1"}, &trace.LogEntry{Code: 101, Flags: []string{"UC"}, Cluster: v2}, nil,
-			Failure{Code: 101, Flag: "UC", Origin: "UC", Hop: ClientHop, Cause: flagMeanings["UC"], Subset: "v2", Version: "v1"}, false},
-		{"not found", loadgen.Sample{Code: 404, Version: "v1"}, &trace.LogEntry{Code: 404, Details: trace.ViaUpstream}, nil,
-			Failure{Code: 404, Flag: "-", Origin: "-", Hop: AppHop, Cause: "the app itself answered so", Details: trace.ViaUpstream, Version: "v1"}, false},
-		{"too many", loadgen.Sample{Code: 429}, &trace.LogEntry{Code: 429, Details: trace.ViaUpstream, Cluster: v2}, &trace.LogEntry{Code: 429, Flags: []string{"RL"}, Details: "local_rate_limited"},
-			Failure{Code: 429, Flag: "-", Origin: "RL", Hop: ServerHop, Cause: serverMeanings["RL"], Details: "local_rate_limited", Subset: "v2"}, false},
-		{"no host", loadgen.Sample{Code: 503}, &trace.LogEntry{Code: 503, Flags: []string{"UH"}, Details: "no_healthy_upstream", Cluster: v2}, nil,
-			Failure{Code: 503, Flag: "UH", Origin: "UH", Hop: ClientHop, Cause: flagMeanings["UH"], Details: "no_healthy_upstream", Subset: "v2"}, false},
-		{"refused", loadgen.Sample{Code: 503}, &trace.LogEntry{Code: 503, Flags: []string{"URX", "UF"}, Cluster: v2, Failure: "TLS_error"}, nil,
-			Failure{Code: 503, Flag: "UF,URX", Origin: "UF,URX", Hop: ClientHop, Cause: flagMeanings["UF"] + "; " + flagMeanings["URX"] + " (TLS_error)", Subset: "v2"}, false},
-		{"at the gateway", loadgen.Sample{Code: 404}, &trace.LogEntry{Code: 404, Side: trace.GatewaySide, Flags: []string{"NR"}}, nil,
+		{
+			name: "well", sample: loadgen.Sample{Code: 200, Version: "v1"},
+			router: &trace.LogEntry{Code: 200, Details: trace.ViaUpstream}, none: true,
+		},
+		{
+			name: "redirected", sample: loadgen.Sample{Code: 302, Version: "v1"},
+			router: &trace.LogEntry{Code: 302, Details: trace.ViaUpstream}, none: true,
+		},
+		{
+			name: "a socket that was read to its end", sample: loadgen.Sample{Code: 101, Version: "v1"},
+			router: &trace.LogEntry{Code: 101, Flags: []string{"DC"}}, none: true,
+		},
+		{"a socket that broke", loadgen.Sample{Code: 101, Version: "v1"}, &trace.LogEntry{
+			Code: 101, Flags: []string{"UC"}, Cluster: v2,
+		}, nil,
+			Failure{
+				Code: 101, Flag: "UC", Origin: "UC", Hop: ClientHop, Cause: flagMeanings["UC"], Subset: "v2",
+				Version: "v1",
+			}, false},
+		{"not found", loadgen.Sample{Code: 404, Version: "v1"}, &trace.LogEntry{
+			Code: 404, Details: trace.ViaUpstream,
+		}, nil,
+			Failure{
+				Code: 404, Flag: "-", Origin: "-", Hop: AppHop, Cause: "the app itself answered so",
+				Details: trace.ViaUpstream, Version: "v1",
+			}, false},
+		{"too many", loadgen.Sample{Code: 429}, &trace.LogEntry{
+			Code: 429, Details: trace.ViaUpstream, Cluster: v2,
+		}, &trace.LogEntry{Code: 429, Flags: []string{"RL"}, Details: "local_rate_limited"},
+			Failure{
+				Code: 429, Flag: "-", Origin: "RL", Hop: ServerHop, Cause: serverMeanings["RL"],
+				Details: "local_rate_limited", Subset: "v2",
+			}, false},
+		{"no host", loadgen.Sample{Code: 503}, &trace.LogEntry{
+			Code: 503, Flags: []string{"UH"}, Details: "no_healthy_upstream", Cluster: v2,
+		}, nil,
+			Failure{
+				Code: 503, Flag: "UH", Origin: "UH", Hop: ClientHop, Cause: flagMeanings["UH"],
+				Details: "no_healthy_upstream", Subset: "v2",
+			}, false},
+		{"refused", loadgen.Sample{Code: 503}, &trace.LogEntry{
+			Code: 503, Flags: []string{"URX", "UF"}, Cluster: v2, Failure: "TLS_error",
+		}, nil,
+			Failure{
+				Code: 503, Flag: "UF,URX", Origin: "UF,URX", Hop: ClientHop,
+				Cause: flagMeanings["UF"] + "; " + flagMeanings["URX"] + " (TLS_error)", Subset: "v2",
+			}, false},
+		{"at the gateway", loadgen.Sample{Code: 404}, &trace.LogEntry{
+			Code: 404, Side: trace.GatewaySide, Flags: []string{"NR"},
+		}, nil,
 			Failure{Code: 404, Flag: "NR", Origin: "NR", Hop: GateHop, Cause: flagMeanings["NR"]}, false},
-		{"the app's own", loadgen.Sample{Code: 503, Version: "v2"}, &passed, &trace.LogEntry{Side: trace.ServerSide, Code: 503, Details: trace.ViaUpstream},
-			Failure{Code: 503, Flag: "-", Origin: "-", Hop: AppHop, Cause: "the app itself answered so", Details: trace.ViaUpstream, Subset: "v2", Version: "v2"}, false},
+		{"the app's own", loadgen.Sample{Code: 503, Version: "v2"}, &passed, &trace.LogEntry{
+			Side: trace.ServerSide, Code: 503, Details: trace.ViaUpstream,
+		},
+			Failure{
+				Code: 503, Flag: "-", Origin: "-", Hop: AppHop, Cause: "the app itself answered so",
+				Details: trace.ViaUpstream, Subset: "v2", Version: "v2",
+			}, false},
 		// The same at the caller's proxy, and something else altogether.
-		{"the pod's proxy", loadgen.Sample{Code: 503}, &passed, &trace.LogEntry{Side: trace.ServerSide, Code: 503, Flags: []string{"UF"}, Details: "refused"},
-			Failure{Code: 503, Flag: "-", Origin: "UF", Hop: ServerHop, Cause: serverMeanings["UF"], Details: "refused", Subset: "v2"}, false},
-		{"the pod's proxy, by a filter", loadgen.Sample{Code: 503}, &passed, &trace.LogEntry{Side: trace.ServerSide, Code: 503, Details: "ext_authz_denied"},
-			Failure{Code: 503, Flag: "-", Origin: "-", Hop: ServerHop, Cause: "the pod's own proxy answered by itself", Details: "ext_authz_denied", Subset: "v2"}, false},
+		{"the pod's proxy", loadgen.Sample{Code: 503}, &passed, &trace.LogEntry{
+			Side: trace.ServerSide, Code: 503, Flags: []string{"UF"}, Details: "refused",
+		},
+			Failure{
+				Code: 503, Flag: "-", Origin: "UF", Hop: ServerHop, Cause: serverMeanings["UF"], Details: "refused",
+				Subset: "v2",
+			}, false},
+		{"the pod's proxy, by a filter", loadgen.Sample{Code: 503}, &passed, &trace.LogEntry{
+			Side: trace.ServerSide, Code: 503, Details: "ext_authz_denied",
+		},
+			Failure{
+				Code: 503, Flag: "-", Origin: "-", Hop: ServerHop, Cause: "the pod's own proxy answered by itself",
+				Details: "ext_authz_denied", Subset: "v2",
+			}, false},
 		{"a pod without a proxy", loadgen.Sample{Code: 503}, &passed, nil,
 			Failure{Code: 503, Flag: "-", Origin: "-", Hop: ClientHop, Details: trace.ViaUpstream, Subset: "v2",
-				Cause: "the answer came from the pod, and no proxy there says more: it has no sidecar, or its log entry is missing"}, false},
-		{"hung up", loadgen.Sample{Err: "no whole answer within 1s"}, &trace.LogEntry{Flags: []string{"DC"}, Details: "downstream_remote_disconnect", Cluster: v2}, nil,
-			Failure{Flag: "DC", Origin: "DC", Hop: CallerHop, Cause: "the caller hung up: no whole answer within 1s", Details: "downstream_remote_disconnect", Subset: "v2"}, false},
-		{"no proxy at all", loadgen.Sample{Code: 503, Version: "v1"}, nil, &trace.LogEntry{Side: trace.ServerSide, Code: 503, Details: trace.ViaUpstream},
-			Failure{Code: 503, Flag: "-", Origin: "-", Hop: AppHop, Cause: "the app itself answered so", Details: trace.ViaUpstream, Version: "v1"}, false},
-		{"not logged", loadgen.Sample{Code: 503}, nil, nil, Failure{Code: 503, Flag: "?", Origin: "?", Hop: CallerHop, Cause: "nobody on the way logged the request"}, false},
+				Cause: "the answer came from the pod, and no proxy there says more: it has no sidecar, or its log " +
+					"entry is missing"}, false},
+		{"hung up", loadgen.Sample{Err: "no whole answer within 1s"}, &trace.LogEntry{
+			Flags: []string{"DC"}, Details: "downstream_remote_disconnect", Cluster: v2,
+		}, nil,
+			Failure{
+				Flag: "DC", Origin: "DC", Hop: CallerHop, Cause: "the caller hung up: no whole answer within 1s",
+				Details: "downstream_remote_disconnect", Subset: "v2",
+			}, false},
+		{"no proxy at all", loadgen.Sample{Code: 503, Version: "v1"}, nil, &trace.LogEntry{
+			Side: trace.ServerSide, Code: 503, Details: trace.ViaUpstream,
+		},
+			Failure{
+				Code: 503, Flag: "-", Origin: "-", Hop: AppHop, Cause: "the app itself answered so",
+				Details: trace.ViaUpstream, Version: "v1",
+			}, false},
+		{
+			"not logged", loadgen.Sample{Code: 503}, nil, nil,
+			Failure{Code: 503, Flag: "?", Origin: "?", Hop: CallerHop, Cause: "nobody on the way logged the request"},
+			false,
+		},
 		{"no connection", loadgen.Sample{Err: "connection refused"}, nil, nil,
 			Failure{Flag: "?", Origin: "?", Hop: CallerHop, Cause: "no answer: connection refused"}, false},
 	} {
@@ -128,15 +199,21 @@ func TestFailures(t *testing.T) {
 // A request belongs to a window if it was sent on its first instant, and not if on its last.
 func TestObserveEdges(t *testing.T) {
 	tr := &trace.Trace{Events: []trace.Event{
-		{At: labtrace.At(0), Kind: trace.PhaseStart, Phase: "p"}, {At: labtrace.At(100), Kind: trace.Settled, Phase: "p"}, {At: labtrace.At(200), Kind: trace.PhaseEnd, Phase: "p"},
-		{At: labtrace.At(300), Kind: trace.PhaseStart, Phase: "never settled"}, {At: labtrace.At(400), Kind: trace.PhaseStart, Phase: "cut short"},
+		{At: labtrace.At(0), Kind: trace.PhaseStart, Phase: "p"},
+		{At: labtrace.At(100), Kind: trace.Settled, Phase: "p"},
+		{At: labtrace.At(200), Kind: trace.PhaseEnd, Phase: "p"},
+		{At: labtrace.At(300), Kind: trace.PhaseStart, Phase: "never settled"},
+		{At: labtrace.At(400), Kind: trace.PhaseStart, Phase: "cut short"},
 		{At: labtrace.At(450), Kind: trace.Settled, Phase: "cut short"},
 	}}
 	for _, ms := range []float64{-1, 0, 99, 100, 199, 200, 299, 300, 399, 400, 449, 450, 999} {
 		// Due lies elsewhere: Sent decides.
-		tr.Samples = append(tr.Samples, loadgen.Sample{ID: fmt.Sprint(ms), Due: labtrace.At(-500), Sent: labtrace.At(ms), Done: labtrace.At(ms + 1000), Code: 200})
+		tr.Samples = append(tr.Samples, loadgen.Sample{
+			ID: fmt.Sprint(ms), Due: labtrace.At(-500), Sent: labtrace.At(ms), Done: labtrace.At(ms + 1000), Code: 200,
+		})
 	}
-	obs := analyze(tr, []PhaseSpec{{Name: "p"}, {Name: "never settled"}, {Name: "cut short"}, {Name: "never began"}}, loadgen.Plan{}).Observations
+	obs := analyze(tr, []PhaseSpec{{Name: "p"}, {Name: "never settled"}, {Name: "cut short"}, {Name: "never began"}},
+		loadgen.Plan{}).Observations
 	for i, want := range [][2]int{{2, 2}, {2, 0}, {2, 2}, {0, 0}} {
 		if got := [2]int{obs[i].Transition.Total.Requests, obs[i].Settled.Total.Requests}; got != want {
 			t.Errorf("%s: got %d in transition and settled, want %d", obs[i].Phase, got, want)
@@ -150,8 +227,12 @@ func TestObserveEdges(t *testing.T) {
 func TestObserveReceived(t *testing.T) {
 	tr := &trace.Trace{Events: []trace.Event{
 		{At: labtrace.At(0), Kind: trace.PhaseStart, Phase: "p"},
-		{At: labtrace.At(100), Kind: trace.Settled, Phase: "p", Counters: map[string]uint64{"v1": 100, "v2": 7, "v3": 5}},
-		{At: labtrace.At(200), Kind: trace.PhaseEnd, Phase: "p", Counters: map[string]uint64{"v1": 150, "v2": 7, "v3": 1, "v4": 2}},
+		{At: labtrace.At(100), Kind: trace.Settled, Phase: "p", Counters: map[string]uint64{
+			"v1": 100, "v2": 7, "v3": 5,
+		}},
+		{At: labtrace.At(200), Kind: trace.PhaseEnd, Phase: "p", Counters: map[string]uint64{
+			"v1": 150, "v2": 7, "v3": 1, "v4": 2,
+		}},
 	}}
 	got := analyze(tr, []PhaseSpec{{Name: "p"}}, loadgen.Plan{}).Observations[0].Received
 	if want := (map[string]uint64{"v1": 50, "v2": 0}); !reflect.DeepEqual(got, want) {
@@ -163,16 +244,23 @@ func TestObserveReceived(t *testing.T) {
 	}
 }
 
-// A request that was sent before the phase settled, and reached the app after the counters were read, is no request of the settled phase.
+// A request that was sent before the phase settled, and reached the app after the counters were read, is no
+// request of the settled phase.
 func TestObserveUnderWay(t *testing.T) {
 	sample := func(seq uint64, version string, sent, done float64) loadgen.Sample {
-		return loadgen.Sample{Cohort: "c", Seq: seq, Version: version, Code: 200, Due: labtrace.At(sent), Sent: labtrace.At(sent), Done: labtrace.At(done)}
+		return loadgen.Sample{
+			Cohort: "c", Seq: seq, Version: version, Code: 200, Due: labtrace.At(sent), Sent: labtrace.At(sent),
+			Done: labtrace.At(done),
+		}
 	}
 	tr := &trace.Trace{
 		Events: []trace.Event{
-			{At: labtrace.At(0), Kind: trace.PhaseStart, Phase: "before"}, {At: labtrace.At(1), Kind: trace.Settled, Phase: "before"}, {At: labtrace.At(50), Kind: trace.PhaseEnd, Phase: "before"},
+			{At: labtrace.At(0), Kind: trace.PhaseStart, Phase: "before"},
+			{At: labtrace.At(1), Kind: trace.Settled, Phase: "before"},
+			{At: labtrace.At(50), Kind: trace.PhaseEnd, Phase: "before"},
 			{At: labtrace.At(50), Kind: trace.PhaseStart, Phase: "p"},
-			{At: labtrace.At(100), Reading: labtrace.At(95), Kind: trace.Settled, Phase: "p"}, {At: labtrace.At(200), Kind: trace.PhaseEnd, Phase: "p"},
+			{At: labtrace.At(100), Reading: labtrace.At(95), Kind: trace.Settled, Phase: "p"},
+			{At: labtrace.At(200), Kind: trace.PhaseEnd, Phase: "p"},
 		},
 		Samples: []loadgen.Sample{
 			sample(0, "v2", 40, 101), // of an earlier phase
@@ -200,7 +288,9 @@ func TestObserveAddsUp(t *testing.T) {
 		for i := range random.IntN(5) {
 			p := PhaseSpec{Name: fmt.Sprint(i), Rollback: random.IntN(2) == 0, Canary: "v2"}
 			phases = append(phases, p)
-			for _, k := range []trace.Kind{trace.PhaseStart, trace.Writing, trace.Written, trace.Synced, trace.Settled, trace.PhaseEnd} {
+			for _, k := range []trace.Kind{
+				trace.PhaseStart, trace.Writing, trace.Written, trace.Synced, trace.Settled, trace.PhaseEnd,
+			} {
 				now += random.Float64() * 100
 				if random.IntN(10) > 0 {
 					tr.Events = append(tr.Events, trace.Event{At: labtrace.At(now), Kind: k, Phase: p.Name})
@@ -212,8 +302,9 @@ func TestObserveAddsUp(t *testing.T) {
 			sent := random.Float64()*(now+200) - 100
 			id := fmt.Sprintf("r-%d", i)
 			tr.Samples = append(tr.Samples, loadgen.Sample{
-				ID: id, Cohort: pick("a", "b", "c"), Version: pick("v1", "v2", ""), Code: []int{0, 200, 404, 503}[random.IntN(4)],
-				Due: labtrace.At(sent), Sent: labtrace.At(sent), Done: labtrace.At(sent + 10*random.Float64()),
+				ID: id, Cohort: pick("a", "b", "c"), Version: pick("v1", "v2", ""),
+				Code: []int{0, 200, 404, 503}[random.IntN(4)],
+				Due:  labtrace.At(sent), Sent: labtrace.At(sent), Done: labtrace.At(sent + 10*random.Float64()),
 			})
 			if random.IntN(3) > 0 {
 				e := trace.LogEntry{ID: id}

@@ -20,8 +20,8 @@ const silence = time.Second
 // A Pace is how well a cohort's generator kept its plan.
 type Pace struct {
 	Cohort string `json:"cohort"`
-	// Planned and Achieved are in requests a second, from the first request to the last: by when they were due, and by when
-	// they were sent. 0 for fewer than two.
+	// Planned and Achieved are in requests a second, from the first request to the last: by when they were due,
+	// and by when they were sent. 0 for fewer than two.
 	Planned  float64 `json:"planned"`
 	Achieved float64 `json:"achieved"`
 	Requests int     `json:"requests"`
@@ -58,7 +58,10 @@ func (p *pacing) numbered() int {
 func (b *ledger) sample(s *loadgen.Sample) {
 	c, ok := b.cohorts[s.Cohort]
 	if !ok {
-		c = &pacing{first: s.Sent, firstDue: s.Due, lags: hdrhistogram.New(1, longestLatency, 3), top: make([]uint64, max(b.plan.Agents, 1))}
+		c = &pacing{
+			first: s.Sent, firstDue: s.Due, lags: hdrhistogram.New(1, longestLatency, 3),
+			top: make([]uint64, max(b.plan.Agents, 1)),
+		}
 		b.cohorts[s.Cohort] = c
 	}
 	c.count++
@@ -122,16 +125,19 @@ func (b *ledger) paces() {
 		}
 		// Requests that are late at either end move the rate of a short run.
 		if off := math.Abs((sent - due).Seconds()); off > MaxRateError*due.Seconds() && off > MaxLagP99.Seconds() {
-			b.void("cohort %s was to send %.1f requests a second and sent %.1f: this machine can't carry that load", p.Cohort, p.Planned, p.Achieved)
+			b.void("cohort %s was to send %.1f requests a second and sent %.1f: this machine can't carry that load",
+				p.Cohort, p.Planned, p.Achieved)
 		}
 		if p.LagP99 > MaxLagP99 {
-			b.void("cohort %s sent late by %s at p99, more than %s: this machine can't carry that load", p.Cohort, format.Short(p.LagP99), format.Short(MaxLagP99))
+			b.void("cohort %s sent late by %s at p99, more than %s: this machine can't carry that load", p.Cohort,
+				format.Short(p.LagP99), format.Short(MaxLagP99))
 		}
 		if stop.IsZero() || start.IsZero() {
 			continue
 		}
 		if quiet := b.plan.Expected(cohort.Name, c.lastDue.Sub(start), stop.Add(-silence).Sub(start)); quiet > 2 {
-			b.problem("cohort %s sent nothing in the last %s before the load was stopped", p.Cohort, format.Short(stop.Sub(c.latest)))
+			b.problem("cohort %s sent nothing in the last %s before the load was stopped", p.Cohort,
+				format.Short(stop.Sub(c.latest)))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.cohorts)) {

@@ -24,7 +24,8 @@ func (p Problem) String() string {
 // accountingFields are those of an Accounting without its methods.
 type accountingFields Accounting
 
-// accountingJSON is an Accounting in a file. Older readers know problems as texts, and how many of them are the machine's.
+// accountingJSON is an Accounting in a file. Older readers know problems as texts, and how many of them are the
+// machine's.
 type accountingJSON struct {
 	accountingFields
 	Problems []string `json:"problems,omitempty"`

@@ -14,7 +14,9 @@ func TestProblemsInAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := string(b); !strings.Contains(text, `"problems":["a","b"],"voids":1,"voidProblems":[1]`) || strings.Count(text, "roblems") != 2 {
+	if text := string(b); !strings.Contains(text, `"problems":["a","b"],"voids":1,"voidProblems":[1]`) || strings.Count(
+		text, "roblems",
+	) != 2 {
 		t.Errorf("got %s", text)
 	}
 	var got Accounting

@@ -19,23 +19,24 @@ const (
 	bracketMiss = 0.005
 	// strayMiss is the probability that a rollback counts as Recovered while affected requests go on as before.
 	strayMiss = 1e-4
-	// keptUnaffected bounds the memory of a clock: so many requests after the last affected one are remembered. A canary
-	// with a share of 0.1 % needs half of them.
+	// keptUnaffected bounds the memory of a clock: so many requests after the last affected one are remembered.
+	// A canary with a share of 0.1 % needs half of them.
 	keptUnaffected = 10_000
 )
 
 // A Rollback times how a canary is taken back. A request is affected if the canary answered it or if it failed. All
 // times are counted from Change.Written, the moment that the API server had accepted the old manifest again.
 //
-// What a caller can know is limited by how often it asks: affected requests came at a rate of rate times share before the
-// write, so that between the true switch and the last affected request before it lies a gap that is distributed
-// exponentially, with a mean of 1/(rate * share) (Resolution). The bracket from Low to High has the true switch in it in 99 %
-// of all cases and more. It is made without a model of the gap:
+// What a caller can know is limited by how often it asks: affected requests came at a rate of rate times share
+// before the write, so that between the true switch and the last affected request before it lies a gap that is
+// distributed exponentially, with a mean of 1/(rate * share) (Resolution). The bracket from Low to High has the
+// true switch in it in 99 % of all cases and more. It is made without a model of the gap:
 //
 //   - the last affected request was decided after it was sent: the switch was not before that (Low),
-//   - had the switch come after High, m requests in a row would have escaped a share of p that were sent after the last
-//     affected one and done by then: m is chosen so that (1-p)^m is 0.5 % at most, with the lower end of p's own interval.
-//     Where affected requests went on when every proxy was synced, p is the lower of their share before and then.
+//   - had the switch come after High, m requests in a row would have escaped a share of p that were sent after
+//     the last affected one and done by then: m is chosen so that (1-p)^m is 0.5 % at most, with the lower end
+//     of p's own interval. Where affected requests went on when every proxy was synced, p is the lower of their
+//     share before and then.
 type Rollback struct {
 	// Method says in words what was done, such as "kubectl rollout undo deployment my-service-v2".
 	Method string `json:"method,omitempty"`
@@ -49,21 +50,21 @@ type Rollback struct {
 	// Resolution is the mean time between two affected requests before the write: 1/(Rate * Before). 0 means that no
 	// request was affected before, so that there was nothing to time.
 	Resolution time.Duration `json:"resolutionNs"`
-	// Route is until the last affected request was sent, Drain until the last affected request was done. Both are 0 where
-	// that was before Written.
+	// Route is until the last affected request was sent, Drain until the last affected request was done. Both
+	// are 0 where that was before Written.
 	Route time.Duration `json:"routeNs"`
 	Drain time.Duration `json:"drainNs"`
-	// Low and High are the bracket of the true switch. High is counted from Writing, as the change may have been accepted
-	// as early as then. It is 0 where too few requests came to close the bracket.
+	// Low and High are the bracket of the true switch. High is counted from Writing, as the change may have
+	// been accepted as early as then. It is 0 where too few requests came to close the bracket.
 	Low  time.Duration `json:"lowNs"`
 	High time.Duration `json:"highNs"`
-	// ClockError is how far off the callers' times may be, where they were on another machine than the lab: the bracket is wider
-	// by it at both ends. 0 where all read one clock.
+	// ClockError is how far off the callers' times may be, where they were on another machine than the lab: the
+	// bracket is wider by it at both ends. 0 where all read one clock.
 	ClockError time.Duration `json:"clockErrorNs,omitempty"`
 	// NoneAfter tells that no affected request was sent after the write was accepted: Route is 0 by rule.
 	NoneAfter bool `json:"noneAfter"`
-	// Unaffected is how many requests in a row came after the last affected one. Chance is how likely so many miss a share
-	// like the one before: it is what stands between "it was the last" and luck.
+	// Unaffected is how many requests in a row came after the last affected one. Chance is how likely so many
+	// miss a share like the one before: it is what stands between "it was the last" and luck.
 	Unaffected int     `json:"unaffected"`
 	Chance     float64 `json:"chance"`
 	// Failed and Canaries are what the rollback cost: requests that failed, and answers of the canary that did not
@@ -73,13 +74,15 @@ type Rollback struct {
 	Canaries int            `json:"canaries"`
 	Kinds    map[string]int `json:"kinds,omitempty"`
 	UnderWay int            `json:"underWay"`
-	// Strays counts the affected requests among them that were sent when every proxy was synced to the old route already.
+	// Strays counts the affected requests among them that were sent when every proxy was synced to the old
+	// route already.
 	Strays int   `json:"strays"`
 	Parts  Parts `json:"parts"`
 }
 
-// Parts are what the time of a rollback is made of, one after the other: they add up to Drain, where all are known. A part
-// that is not known is 0 and goes to its neighbor. All may be a little below 0: each is read from another process' clock.
+// Parts are what the time of a rollback is made of, one after the other: they add up to Drain, where all are
+// known. A part that is not known is 0 and goes to its neighbor. All may be a little below 0: each is read from
+// another process' clock.
 type Parts struct {
 	// Write is the API server's: from Writing to Written. It lies before the time that is counted.
 	Write time.Duration `json:"writeNs"`
@@ -89,8 +92,8 @@ type Parts struct {
 	Push     time.Duration `json:"pushNs"`
 	// Proxy is those proxies': until the last was synced.
 	Proxy time.Duration `json:"proxyNs"`
-	// InFlight is until the last affected request was done: below 0 where that was before the proxies were synced, by as
-	// much as affected requests were rare.
+	// InFlight is until the last affected request was done: below 0 where that was before the proxies were
+	// synced, by as much as affected requests were rare.
 	InFlight time.Duration `json:"inFlightNs"`
 }
 
@@ -119,7 +122,10 @@ func (p Parts) String() string {
 	for _, part := range []struct {
 		name string
 		d    time.Duration
-	}{{"istiod waited for more changes", p.Debounce}, {"istiod pushed", p.Push}, {"proxies took it over", p.Proxy}, {"requests in flight", p.InFlight}} {
+	}{
+		{"istiod waited for more changes", p.Debounce}, {"istiod pushed", p.Push}, {"proxies took it over", p.Proxy},
+		{"requests in flight", p.InFlight},
+	} {
 		if part.d > 0 {
 			parts = append(parts, part.name+" "+format.Short(part.d))
 		}
@@ -130,8 +136,8 @@ func (p Parts) String() string {
 // Known tells whether there was anything to time.
 func (r Rollback) Known() bool { return r.Resolution > 0 }
 
-// Recovered tells whether so many requests came after the last affected one that it was the last: had the share before gone
-// on, so many would have missed it at most once in 10,000 times.
+// Recovered tells whether so many requests came after the last affected one that it was the last: had the share
+// before gone on, so many would have missed it at most once in 10,000 times.
 func (r Rollback) Recovered() bool { return r.Known() && r.High > 0 && r.Chance <= strayMiss }
 
 // A rollbackClock times a rollback from samples that come in the order in which they were done, or nearly so.
@@ -152,11 +158,14 @@ type rollbackClock struct {
 
 type trip struct{ sent, done time.Time }
 
-// newRollbackClock starts a clock for a phase that rolls back. before is the settled window of the phase before it; of both, only
-// the times are needed yet.
+// newRollbackClock starts a clock for a phase that rolls back. before is the settled window of the phase before
+// it; of both, only the times are needed yet.
 func newRollbackClock(spec PhaseSpec, before Window, phase Observation, clockError time.Duration) *rollbackClock {
 	return &rollbackClock{
-		out:    Rollback{Method: spec.Method, Canary: spec.Canary, Cohort: spec.Cohort, Kinds: map[string]int{}, ClockError: clockError},
+		out: Rollback{
+			Method: spec.Method, Canary: spec.Canary, Cohort: spec.Cohort, Kinds: map[string]int{},
+			ClockError: clockError,
+		},
 		before: before, phase: phase, last: phase.Change.Writing,
 	}
 }
@@ -251,7 +260,8 @@ func (c *rollbackClock) result() *Rollback {
 	if r.Known() {
 		low, _ := Interval(c.affected, c.requests)
 		if r.Strays > 0 {
-			// They go on with a share of their own, which may be lower than the one before: that is the one to get rid of.
+			// They go on with a share of their own, which may be lower than the one before: that is the one to
+			// get rid of.
 			still, _ := Interval(r.Strays, max(c.settled-r.Unaffected, r.Strays))
 			low = min(low, still)
 		}

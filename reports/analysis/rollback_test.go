@@ -32,8 +32,10 @@ func TestRollback(t *testing.T) {
 				s.Version, s.Code = "", 0
 			}
 		},
-		Rollback{Route: 50 * x, Drain: 800 * x, Low: 50 * x, High: 165 * x, Unaffected: 184, Failed: 2, Canaries: 2, UnderWay: 1,
-			Kinds: map[string]int{"503": 1, "no answer": 1, "v2": 2}, Parts: Parts{Write: 10 * x, Proxy: 200 * x, InFlight: 600 * x}}, true,
+		Rollback{Route: 50 * x, Drain: 800 * x, Low: 50 * x, High: 165 * x, Unaffected: 184, Failed: 2, Canaries: 2,
+			UnderWay: 1, Kinds: map[string]int{"503": 1, "no answer": 1, "v2": 2}, Parts: Parts{
+				Write: 10 * x, Proxy: 200 * x, InFlight: 600 * x,
+			}}, true,
 	}, {
 		"none sent after the write",
 		func(ms float64, s *loadgen.Sample) {
@@ -98,7 +100,8 @@ func TestRollbackToALowerShareIsNone(t *testing.T) {
 			s.Version = "v2"
 		}
 	})
-	r := analyze(tr, []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2"}}, loadgen.Plan{}).Observations[1].Rollback
+	r := analyze(tr, []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2"}},
+		loadgen.Plan{}).Observations[1].Rollback
 	if r.Before.Count != r.Before.Of || r.Unaffected < 2 || r.Recovered() || r.High != 0 {
 		t.Errorf("got %+v, want all affected before, some unaffected at the end, and no bracket", r)
 	}
@@ -106,14 +109,18 @@ func TestRollbackToALowerShareIsNone(t *testing.T) {
 
 func TestRollbackWithNothingToTime(t *testing.T) {
 	tr := labtrace.Rollback(func(ms float64, s *loadgen.Sample) { s.Version = "v1" })
-	r := analyze(tr, []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2"}}, loadgen.Plan{}).Observations[1].Rollback
+	r := analyze(tr, []PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Canary: "v2"}},
+		loadgen.Plan{}).Observations[1].Rollback
 	if r == nil || r.Known() || r.Recovered() || r.High != 0 {
 		t.Errorf("no canary before: got %+v, want a rollback that is not known", r)
 	}
-	if r := analyze(tr, []PhaseSpec{{Name: "back", Rollback: true, Canary: "v2"}}, loadgen.Plan{}).Observations[0].Rollback; r == nil || r.Known() {
+	if r := analyze(
+		tr, []PhaseSpec{{Name: "back", Rollback: true, Canary: "v2"}}, loadgen.Plan{},
+	).Observations[0].Rollback; r == nil || r.Known() {
 		t.Errorf("no phase before: got %+v, want a rollback that is not known", r)
 	}
-	if r := analyze(tr, []PhaseSpec{{Name: "canary"}, {Name: "back"}}, loadgen.Plan{}).Observations[1].Rollback; r != nil {
+	phases := []PhaseSpec{{Name: "canary"}, {Name: "back"}}
+	if r := analyze(tr, phases, loadgen.Plan{}).Observations[1].Rollback; r != nil {
 		t.Errorf("no rollback phase: got %+v, want none", r)
 	}
 }

@@ -35,10 +35,10 @@ func NewShare(count, of int) Share {
 // Interval is IntervalAt with the Confidence of a report.
 func Interval(count, n int) (low, high float64) { return interval(count, n, (1-Confidence)/2) }
 
-// IntervalAt returns the exact two-sided confidence interval of a binomial proportion, as fractions of 1, after count
-// successes in n trials: the shares that neither tail of the binomial distribution rules out at half of 1 - confidence. Its true
-// coverage is never below confidence, also for few requests and for shares near 0 and 1, where the normal approximation fails.
-// With no trials everything is possible: 0 to 1.
+// IntervalAt returns the exact two-sided confidence interval of a binomial proportion, as fractions of 1, after
+// count successes in n trials: the shares that neither tail of the binomial distribution rules out at half of 1
+// - confidence. Its true coverage is never below confidence, also for few requests and for shares near 0 and 1,
+// where the normal approximation fails. With no trials everything is possible: 0 to 1.
 //
 // Source: C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the
 // binomial", Biometrika 26 (1934) 404-413, in its form with quantiles of the beta distribution.
@@ -64,5 +64,6 @@ func (s Share) String() string {
 		return "no requests"
 	}
 	return fmt.Sprintf("%s of %s (%s %%, 95 %% interval %s to %s)",
-		format.Number(s.Count), format.Number(s.Of), format.Percent(s.Percent), format.Percent(s.Low), format.Percent(s.High))
+		format.Number(s.Count), format.Number(s.Of), format.Percent(s.Percent), format.Percent(s.Low),
+		format.Percent(s.High))
 }

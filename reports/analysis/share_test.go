@@ -26,7 +26,8 @@ func TestInterval(t *testing.T) {
 	} {
 		low, high := Interval(test.count, test.n)
 		if math.Abs(low-test.low) > 6e-5 || math.Abs(high-test.high) > 6e-5 {
-			t.Errorf("Interval(%d, %d): got %.7f to %.7f, want %.7f to %.7f", test.count, test.n, low, high, test.low, test.high)
+			t.Errorf("Interval(%d, %d): got %.7f to %.7f, want %.7f to %.7f", test.count, test.n, low, high, test.low,
+				test.high)
 		}
 	}
 }

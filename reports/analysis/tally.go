@@ -43,7 +43,8 @@ type count struct {
 
 func newTally(o *Observation) *tally {
 	return &tally{
-		phase: o, settled: window{start: o.Settled.Start}, transition: window{start: o.Transition.Start}, moments: map[string]*moment{},
+		phase: o, settled: window{start: o.Settled.Start}, transition: window{start: o.Transition.Start},
+		moments: map[string]*moment{},
 	}
 }
 

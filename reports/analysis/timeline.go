@@ -12,19 +12,20 @@ import (
 const (
 	// timelineBin is the width of a Timeline's bins.
 	timelineBin = 100 * time.Millisecond
-	// closeupBin is the width of the bins of a Closeup, which is from closeupBefore the write to closeupAfter it, or to as long after the
-	// last proxy was synced, but to closeupMost at most. A change takes some 150 ms to arrive.
+	// closeupBin is the width of the bins of a Closeup, which is from closeupBefore the write to closeupAfter
+	// it, or to as long after the last proxy was synced, but to closeupMost at most. A change takes some 150 ms
+	// to arrive.
 	closeupBin    = 10 * time.Millisecond
 	closeupBefore = 500 * time.Millisecond
 	closeupAfter  = 1500 * time.Millisecond
 	closeupMost   = 10 * time.Second
-	// timelineSpan is how far a request may lie from the run's first event and be counted: twice the longest run. Beyond it a time is
-	// damaged, and one such time must not make a Timeline of a million empty bins.
+	// timelineSpan is how far a request may lie from the run's first event and be counted: twice the longest
+	// run. Beyond it a time is damaged, and one such time must not make a Timeline of a million empty bins.
 	timelineSpan = 2 * time.Hour
 )
 
-// A Timeline counts requests by when they were sent, in bins of equal width. Each request is in one Series only, so that the
-// series of a bin add up to its requests.
+// A Timeline counts requests by when they were sent, in bins of equal width. Each request is in one Series
+// only, so that the series of a bin add up to its requests.
 type Timeline struct {
 	// Start is where the first bin begins; BinMS is how wide a bin is, in milliseconds; Bins is how many there are.
 	Start time.Time `json:"start"`
@@ -111,7 +112,9 @@ func newCloseup(c *Change) *timeline {
 		return nil
 	}
 	after := min(max(c.LastSynced, 0)+closeupAfter, closeupMost)
-	return &timeline{start: c.Written, bin: closeupBin, before: closeupBefore, after: after, series: map[seriesKey]map[int]int{}}
+	return &timeline{
+		start: c.Written, bin: closeupBin, before: closeupBefore, after: after, series: map[seriesKey]map[int]int{},
+	}
 }
 
 // add counts a request, which has a sample.
@@ -156,7 +159,10 @@ func (t *timeline) close() *Timeline {
 			first, last = min(first, bin), max(last, bin)
 		}
 	}
-	out := &Timeline{Start: t.start.Add(time.Duration(first) * t.bin), BinMS: format.Milliseconds(t.bin), Bins: last - first + 1, Outside: t.outside}
+	out := &Timeline{
+		Start: t.start.Add(time.Duration(first) * t.bin), BinMS: format.Milliseconds(t.bin), Bins: last - first + 1,
+		Outside: t.outside,
+	}
 	for key, bins := range t.series {
 		s := Series{Version: key.version, Flag: key.flag}
 		from, to := last, first

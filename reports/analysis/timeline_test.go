@@ -11,7 +11,8 @@ import (
 )
 
 func TestTimelineSeries(t *testing.T) {
-	tl := newTimeline(&trace.Trace{Events: []trace.Event{{At: labtrace.At(0), Kind: trace.LoadStart}}}) // in bins of 100 ms
+	// in bins of 100 ms
+	tl := newTimeline(&trace.Trace{Events: []trace.Event{{At: labtrace.At(0), Kind: trace.LoadStart}}})
 	for _, s := range []loadgen.Sample{
 		{Sent: labtrace.At(-1), Code: 200, Version: "v1"},
 		{Sent: labtrace.At(99), Code: 200, Version: "v2"},
@@ -55,7 +56,8 @@ func TestCurve(t *testing.T) {
 			if i > 0 && (c.Percents[i] <= c.Percents[i-1] || c.LatencyMS[i] < c.LatencyMS[i-1]) {
 				t.Errorf("the curve falls at point %d: %v %% %v ms", i, c.Percents[i], c.LatencyMS[i])
 			}
-			if want := c.Percents[i] / 100 * test.max; c.LatencyMS[i] < want*0.999 || c.LatencyMS[i] > want*1.001+test.max/float64(100) {
+			if want := c.Percents[i] / 100 * test.max; c.LatencyMS[i] < want*0.999 ||
+				c.LatencyMS[i] > want*1.001+test.max/float64(100) {
 				t.Errorf("%v %%: got %v ms, want %v", c.Percents[i], c.LatencyMS[i], want)
 			}
 		}

@@ -1,7 +1,9 @@
-// Package bundle packs a run's folder into one file to send to a colleague, and opens such a file as if it were the folder.
+// Package bundle packs a run's folder into one file to send to a colleague, and opens such a file as if it were
+// the folder.
 //
-// A bundle is a .tar.gz of one folder, named after the run's. It has what canarylab itself wrote there and nothing else, is the same to the byte
-// whenever the same canarylab makes it of the same files, and can be unpacked by hand.
+// A bundle is a .tar.gz of one folder, named after the run's. It has what canarylab itself wrote there and
+// nothing else, is the same to the byte whenever the same canarylab makes it of the same files, and can be
+// unpacked by hand.
 package bundle
 
 import (
@@ -24,7 +26,8 @@ const (
 	MaxBytes = 4 << 30
 	// MaxFiles bounds how many there are.
 	MaxFiles = 1000
-	// maxRatio is how many times larger than the bundle its files may be, beyond freeBytes. A trace shrinks to a twelfth; a bomb to a thousandth.
+	// maxRatio is how many times larger than the bundle its files may be, beyond freeBytes. A trace shrinks to
+	// a twelfth; a bomb to a thousandth.
 	maxRatio  = 200
 	freeBytes = 64 << 20
 )
@@ -32,8 +35,8 @@ const (
 // ErrNoBundle is wrapped by errors about what is neither a run's folder nor a bundle.
 var ErrNoBundle = errors.New("neither a run's folder nor a bundle of one")
 
-// members are the files of a run that go into a bundle, in their order: the report first, so that it is found without reading the trace, which
-// is last.
+// members are the files of a run that go into a bundle, in their order: the report first, so that it is found
+// without reading the trace, which is last.
 func members(r *reports.Report) (all []string) {
 	all = append(all, reports.ReportFile)
 	seen := map[string]bool{reports.ReportFile: true, trace.File: true}

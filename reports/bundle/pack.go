@@ -30,8 +30,8 @@ type Packed struct {
 	Bytes int64
 	// Members are what is in it, in order.
 	Members []Member
-	// LeftOut are files of the run's folder that are not in it, as canarylab did not write them; Missing are those that the report lists and that
-	// are not there.
+	// LeftOut are files of the run's folder that are not in it, as canarylab did not write them; Missing are
+	// those that the report lists and that are not there.
 	LeftOut []string
 	Missing []string
 	// Named says, a sentence each, what in it may be of no concern to strangers.
@@ -52,8 +52,8 @@ type Options struct {
 	Force bool
 }
 
-// Pack packs the run in dir. A reader sees no bundle or the whole one, never a part: it is written beside its place and renamed. Links are
-// followed within the run's folder only.
+// Pack packs the run in dir. A reader sees no bundle or the whole one, never a part: it is written beside its
+// place and renamed. Links are followed within the run's folder only.
 func Pack(ctx context.Context, dir string, o Options) (p *Packed, err error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -117,7 +117,8 @@ func (p *Packed) total() (n int64) {
 
 func withinRatio(files, packed int64) error {
 	if files > freeBytes && files > maxRatio*packed {
-		return fmt.Errorf("its files are %d times as large as the bundle (%d at most): no run is like that", files/max(packed, 1), maxRatio)
+		return fmt.Errorf("its files are %d times as large as the bundle (%d at most): no run is like that",
+			files/max(packed, 1), maxRatio)
 	}
 	return nil
 }
@@ -163,7 +164,8 @@ func (p *Packed) add(ctx context.Context, t *tar.Writer, root *os.Root, folder, 
 	f, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
 		if info, statErr := root.Lstat(filepath.FromSlash(name)); statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
-			return errors.New("it is a link that leads out of the run's folder or to nothing: put the file in its place")
+			return errors.New(
+				"it is a link that leads out of the run's folder or to nothing: put the file in its place")
 		}
 		return err
 	}
@@ -190,7 +192,8 @@ func (p *Packed) add(ctx context.Context, t *tar.Writer, root *os.Root, folder, 
 	return err
 }
 
-// draw puts a rendering into the archive that the run's folder lacks, as that of an older run does. The error is fs.ErrNotExist where it is none.
+// draw puts a rendering into the archive that the run's folder lacks, as that of an older run does. The error
+// is fs.ErrNotExist where it is none.
 func (p *Packed) draw(t *tar.Writer, run *reports.Run, folder, name string) error {
 	for _, f := range render.Formats() {
 		if f.File != name {
@@ -210,9 +213,13 @@ func (p *Packed) draw(t *tar.Writer, run *reports.Run, folder, name string) erro
 	return fs.ErrNotExist
 }
 
-// header is a member's. Times and owners are those of nobody's machine. A time in whole seconds needs no extended header.
+// header is a member's. Times and owners are those of nobody's machine. A time in whole seconds needs no
+// extended header.
 func header(folder, name string, size int64, at time.Time) *tar.Header {
-	return &tar.Header{Typeflag: tar.TypeReg, Name: folder + "/" + name, Size: size, Mode: 0o644, ModTime: at.UTC().Truncate(time.Second), Format: tar.FormatPAX}
+	return &tar.Header{
+		Typeflag: tar.TypeReg, Name: folder + "/" + name, Size: size, Mode: 0o644,
+		ModTime: at.UTC().Truncate(time.Second), Format: tar.FormatPAX,
+	}
 }
 
 // reader ends with its context.
@@ -238,12 +245,15 @@ func (p *Packed) named(report *reports.Report) {
 	if s.Cluster != "" {
 		what += fmt.Sprintf(", the cluster by its name %q", s.Cluster)
 	}
-	p.Named = append(p.Named, fmt.Sprintf("It names %s, the versions on it, its pods and nodes with their addresses inside the cluster, and the "+
+	p.Named = append(p.Named, fmt.Sprintf("It names %s, the versions on it, its pods and nodes with their addresses "+
+		"inside the cluster, and the "+
 		"headers that were sent.", what))
 	if s.Provider == "existing" {
-		p.Named = append(p.Named, "The cluster is somebody's own: its API server's address and its image registry are in it too.")
+		p.Named = append(p.Named,
+			"The cluster is somebody's own: its API server's address and its image registry are in it too.")
 	}
-	p.Named = append(p.Named, "There is no kubeconfig and no credential in it, unless a manifest or a header of the scenario has one.")
+	p.Named = append(p.Named,
+		"There is no kubeconfig and no credential in it, unless a manifest or a header of the scenario has one.")
 	var b bytes.Buffer
 	if err := jsonOf(&b, report); err == nil {
 		found := homes.FindAllString(b.String(), -1)

@@ -12,7 +12,8 @@ import (
 	"github.com/canarylab/canarylab/reports/analysis"
 )
 
-// tenMinutes writes a run of ten minutes at 1,000 requests a second, with a timeline such as it has, and returns its folder.
+// tenMinutes writes a run of ten minutes at 1,000 requests a second, with a timeline such as it has, and
+// returns its folder.
 func tenMinutes(b *testing.B, seed uint64) string {
 	b.Helper()
 	w := alike(seed)
@@ -37,7 +38,8 @@ func tenMinutes(b *testing.B, seed uint64) string {
 	return dir
 }
 
-// BenchmarkCompareTenMinutes compares two such runs, from their folders to the HTML, and says how many times as long as it takes to decode both reports alone.
+// BenchmarkCompareTenMinutes compares two such runs, from their folders to the HTML, and says how many times as
+// long as it takes to decode both reports alone.
 func BenchmarkCompareTenMinutes(b *testing.B) {
 	dirs := []string{tenMinutes(b, 1), tenMinutes(b, 2)}
 	decode := func() time.Duration {

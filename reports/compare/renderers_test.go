@@ -56,14 +56,17 @@ func TestHTMLGolden(t *testing.T) {
 	}
 }
 
-// TestHostileTextsStayTexts looks at the elements and attributes that a parser finds, in the page and in what Markdown is rendered to.
+// TestHostileTextsStayTexts looks at the elements and attributes that a parser finds, in the page and in what
+// Markdown is rendered to.
 func TestHostileTextsStayTexts(t *testing.T) {
 	c := cases(t)["hostile"]
 	var page, source, markdown, plain bytes.Buffer
 	if err := errors.Join(HTML(&page, c), Markdown(&source, c), Text(&plain, c, terminal.Options{})); err != nil {
 		t.Fatal(err)
 	}
-	if err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(renderhtml.WithUnsafe())).Convert(source.Bytes(), &markdown); err != nil {
+	if err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(
+		renderhtml.WithUnsafe(),
+	)).Convert(source.Bytes(), &markdown); err != nil {
 		t.Fatal(err)
 	}
 	if n := strings.Count(source.String(), "\n::"); n > 0 {
@@ -85,7 +88,9 @@ func TestHostileTextsStayTexts(t *testing.T) {
 				t.Errorf("%s: got an element %s", name, token)
 			}
 			for _, a := range token.Attr {
-				if strings.HasPrefix(a.Key, "on") || strings.HasPrefix(a.Val, "javascript:") || a.Key == "href" && !strings.HasPrefix(a.Val, "#") {
+				if strings.HasPrefix(a.Key, "on") || strings.HasPrefix(
+					a.Val, "javascript:",
+				) || a.Key == "href" && !strings.HasPrefix(a.Val, "#") {
 					t.Errorf("%s: got an attribute of %s", name, token)
 				}
 			}

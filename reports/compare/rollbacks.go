@@ -11,15 +11,17 @@ import (
 	"github.com/canarylab/canarylab/reports/analysis"
 )
 
-// rollbackKey tells which rollbacks of both sides are held against each other: those of one phase, or all that were done in the same way where a
-// run repeats them.
+// rollbackKey tells which rollbacks of both sides are held against each other: those of one phase, or all that
+// were done in the same way where a run repeats them.
 type rollbackKey struct{ phase, method string }
 
 // rollbacks has the side's rollbacks by key, a list for each run.
 func (s Side) rollbacks() (keys []rollbackKey, by map[rollbackKey][][]*analysis.Rollback) {
 	by = map[rollbackKey][][]*analysis.Rollback{}
 	for i, r := range s {
-		repeated := slices.ContainsFunc(r.Report.Phases, func(p reports.Phase) bool { return p.Repeat && p.Observation.Rollback != nil })
+		repeated := slices.ContainsFunc(r.Report.Phases, func(p reports.Phase) bool {
+			return p.Repeat && p.Observation.Rollback != nil
+		})
 		for _, p := range r.Report.Phases {
 			b := p.Observation.Rollback
 			if b == nil {
@@ -132,7 +134,9 @@ func cost(r *analysis.Rollback) string {
 
 func rollback(key rollbackKey, base, other [][]*analysis.Rollback) *Figure {
 	b, o := newTimes(base), newTimes(other)
-	f := &Figure{Kind: RollbackKind, Phase: key.phase, Name: key.method, Unit: Milliseconds, Base: b.value(), Other: o.value()}
+	f := &Figure{
+		Kind: RollbackKind, Phase: key.phase, Name: key.method, Unit: Milliseconds, Base: b.value(), Other: o.value(),
+	}
 	if key.phase != "" {
 		f.Name = "rollback time"
 	}
@@ -149,7 +153,8 @@ func rollback(key rollbackKey, base, other [][]*analysis.Rollback) *Figure {
 	}
 	if b.only != nil && o.only != nil {
 		f.Difference = known(format.Milliseconds(o.only.Route - b.only.Route))
-		f.bracketed(bracket{format.Milliseconds(b.only.Low), format.Milliseconds(b.only.High)}, bracket{format.Milliseconds(o.only.Low), format.Milliseconds(o.only.High)})
+		f.bracketed(bracket{format.Milliseconds(b.only.Low), format.Milliseconds(b.only.High)},
+			bracket{format.Milliseconds(o.only.Low), format.Milliseconds(o.only.High)})
 		return f
 	}
 	s := newShift(b.values, o.values, math.Abs(o.resolution-b.resolution))

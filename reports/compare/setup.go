@@ -130,7 +130,8 @@ func (c *Comparison) notes(sides []Side) {
 				if r.Report.Accounting.Void() {
 					why = "the machine did not keep up or its clock moved"
 				}
-				warn("%s is invalid, as %s: its figures are not to be trusted, nor are differences from them.", who, why)
+				warn("%s is invalid, as %s: its figures are not to be trusted, nor are differences from them.", who,
+					why)
 			case reports.Inconclusive:
 				warn("%s is inconclusive.", who)
 			}
@@ -164,10 +165,12 @@ func (c *Comparison) notes(sides []Side) {
 	}
 	for _, p := range c.Pairs {
 		if len(p.OnlyBase) > 0 {
-			note("%s has %s that %s lacks: %s.", p.Base, format.Plural(len(p.OnlyBase), "phase", "phases"), p.Other, strings.Join(p.OnlyBase, ", "))
+			note("%s has %s that %s lacks: %s.", p.Base, format.Plural(len(p.OnlyBase), "phase", "phases"), p.Other,
+				strings.Join(p.OnlyBase, ", "))
 		}
 		if len(p.OnlyOther) > 0 {
-			note("%s has %s that %s lacks: %s.", p.Other, format.Plural(len(p.OnlyOther), "phase", "phases"), p.Base, strings.Join(p.OnlyOther, ", "))
+			note("%s has %s that %s lacks: %s.", p.Other, format.Plural(len(p.OnlyOther), "phase", "phases"), p.Base,
+				strings.Join(p.OnlyOther, ", "))
 		}
 	}
 }
@@ -187,14 +190,16 @@ func (c *Comparison) power(sides []Side) {
 	}
 	switch {
 	case single == len(sides):
-		note("There is one run of each: a difference is one between these runs. What changes from run to run by itself is not in the intervals; " +
+		note("There is one run of each: a difference is one between these runs. What changes from run to run by " +
+			"itself is not in the intervals; " +
 			"give several runs of each side for that.")
 	case single > 0:
 		note("Some sides have one run only: how much runs differ by themselves is known from the others alone.")
 	}
 	for i, side := range sides[1:] {
 		if n := len(side) + len(sides[0]); n > 2 && n < 5 {
-			note("%s and %s have %d runs together: how much runs differ by themselves is hardly known from so few, and intervals are very wide. "+
+			note("%s and %s have %d runs together: how much runs differ by themselves is hardly known from so few, "+
+				"and intervals are very wide. "+
 				"Three of each side are a good start.", letter(0), letter(i+1), n)
 		}
 	}

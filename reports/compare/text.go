@@ -31,7 +31,8 @@ func Text(w io.Writer, c *Comparison, o terminal.Options) error {
 	}
 	p.Section("runs")
 	for _, r := range v.runs.rows {
-		p.Para("   "+r[0]+"  ", "", fmt.Sprintf("%s: %s · %s requests, %s failed, %s unexplained · sent late by %s at p99 · agent's CPU %s · took %s",
+		p.Para("   "+r[0]+"  ", "", fmt.Sprintf("%s: %s · %s requests, %s failed, %s unexplained · sent late by %s "+
+			"at p99 · agent's CPU %s · took %s",
 			r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8]))
 	}
 	p.Section("setup")
@@ -65,7 +66,8 @@ func Text(w io.Writer, c *Comparison, o terminal.Options) error {
 	return nil
 }
 
-// grid prints a table. Its second column, which has names, is cut so that it fits; where all columns are texts and too wide, they go below each other.
+// grid prints a table. Its second column, which has names, is cut so that it fits; where all columns are texts
+// and too wide, they go below each other.
 func (p *page) grid(g grid) {
 	t := &terminal.Table{Left: g.left}
 	for _, row := range append([][]string{g.head}, g.rows...) {
@@ -104,7 +106,8 @@ func (p *page) figures(s section, several bool) {
 		t := &terminal.Table{Left: 2}
 		t.Row("", "", s.base, s.other, "difference", "interval")
 		for _, r := range rows {
-			t.Row(r.figure.Judgement.mark(), r.name, value(r.figure, r.figure.Base), value(r.figure, r.figure.Other), r.difference, r.interval)
+			t.Row(r.figure.Judgement.mark(), r.name, value(r.figure, r.figure.Base), value(r.figure, r.figure.Other),
+				r.difference, r.interval)
 		}
 		p.PlainCells(t)
 		return t
@@ -123,7 +126,10 @@ func (p *page) figures(s section, several bool) {
 			p.Line("%s%s", indent, p.Paint(terminal.Bold, terminal.Clip(g.name, p.Width-len(indent))))
 		}
 		for i, r := range g.rows {
-			p.Line("%s%s", indent, p.Paint(map[Judgement]string{Different: terminal.Blue, NotJudged: terminal.Yellow}[r.figure.Judgement], lines[i]))
+			p.Line("%s%s", indent, p.Paint(
+				map[Judgement]string{Different: terminal.Blue, NotJudged: terminal.Yellow}[r.figure.Judgement],
+				lines[i],
+			))
 			for _, d := range r.details {
 				p.Para("        ", terminal.Dim, d)
 			}

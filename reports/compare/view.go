@@ -13,7 +13,8 @@ import (
 // A view is a comparison in words, as all renderers show it. It is not escaped.
 type view struct {
 	title, subtitle string
-	// headlines say what came out, one for each pair, or why nothing could. summaries say more of each; they may be empty.
+	// headlines say what came out, one for each pair, or why nothing could. summaries say more of each; they
+	// may be empty.
 	headlines, summaries []string
 	runs                 grid
 	setup                grid
@@ -86,14 +87,20 @@ func newView(c *Comparison) view {
 	for _, p := range c.Pairs {
 		v.headlines, v.summaries = append(v.headlines, clean(p.Headline())), append(v.summaries, clean(p.Summary()))
 	}
-	v.runs = grid{head: []string{"", "run", "outcome", "requests", "failed", "unexplained", "sent late, p99", "agent's CPU", "took"}, left: 3}
+	v.runs = grid{
+		head: []string{
+			"", "run", "outcome", "requests", "failed", "unexplained", "sent late, p99", "agent's CPU", "took",
+		},
+		left: 3,
+	}
 	for _, r := range c.Runs {
 		cpu := "-"
 		if r.CPU != nil {
 			cpu = fmt.Sprintf("%.0f %%", 100*(*r.CPU))
 		}
 		v.runs.rows = append(v.runs.rows, []string{
-			r.Side, clean(r.Name), clean(string(r.Outcome)), format.Number(r.Requests), format.Number(r.Failed), format.Number(r.Unexplained),
+			r.Side, clean(r.Name), clean(string(r.Outcome)), format.Number(r.Requests), format.Number(r.Failed),
+			format.Number(r.Unexplained),
 			duration(r.LagP99MS), cpu, duration(r.TookMS),
 		})
 	}
@@ -171,7 +178,10 @@ func newRow(base, other string, f *Figure) row {
 			r.interval = span(f.Low, f.High, f.Unit)
 		}
 	}
-	r.details = []string{format.When(f.says(f.Base) != "", base+" "+f.says(f.Base)), format.When(f.says(f.Other) != "", other+" "+f.says(f.Other)), f.Why}
+	r.details = []string{
+		format.When(f.says(f.Base) != "", base+" "+f.says(f.Base)),
+		format.When(f.says(f.Other) != "", other+" "+f.says(f.Other)), f.Why,
+	}
 	r.details = slices.DeleteFunc(r.details, func(s string) bool { return s == "" })
 	r.details = cleaned(r.details)
 	return r
@@ -188,7 +198,8 @@ func (f *Figure) says(v Value) string {
 		if many {
 			n = format.Plural(v.N, "time", "times")
 		}
-		return format.Join(", ", format.When(v.Number != nil, "median of "+n+", "+f.rangeText(v)), format.When(v.Number == nil, n), v.Detail)
+		return format.Join(", ", format.When(v.Number != nil, "median of "+n+", "+f.rangeText(v)),
+			format.When(v.Number == nil, n), v.Detail)
 	case f.Kind == LatencyKind, f.Kind == DecisionKind:
 		return ""
 	}

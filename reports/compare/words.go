@@ -125,11 +125,15 @@ func (p Pair) Headline() string {
 	case judged == 0:
 		return fmt.Sprintf("%s against %s: nothing could be judged.", p.Other, p.Base)
 	case different == 0:
-		return fmt.Sprintf("%s against %s: no difference that these data can show, in any of %s.", p.Other, p.Base, format.Plural(judged, "figure", "figures"))
+		return fmt.Sprintf("%s against %s: no difference that these data can show, in any of %s.", p.Other, p.Base,
+			format.Plural(judged, "figure", "figures"))
 	case different == 1:
-		return fmt.Sprintf("%s against %s: 1 of %s differs.", p.Other, p.Base, format.Plural(judged, "figure", "figures"))
+		return fmt.Sprintf("%s against %s: 1 of %s differs.", p.Other, p.Base, format.Plural(
+			judged, "figure", "figures",
+		))
 	}
-	return fmt.Sprintf("%s against %s: %d of %s differ.", p.Other, p.Base, different, format.Plural(judged, "figure", "figures"))
+	return fmt.Sprintf("%s against %s: %d of %s differ.", p.Other, p.Base, different,
+		format.Plural(judged, "figure", "figures"))
 }
 
 // namedFigures is how many of the figures that differ a Summary names.
@@ -176,21 +180,25 @@ func (c *Comparison) method() string {
 	for _, p := range c.Pairs {
 		for _, f := range p.Figures {
 			if _, ok := f.estimate.(*shift); ok {
-				medians = "The difference of several rollbacks is the median of all differences between one and another."
+				medians = "The difference of several rollbacks is the median of all differences between one and " +
+					"another."
 			}
 			switch {
 			case f.estimate == nil && f.Kind == RollbackKind && f.Confidence > 0:
 				brackets = "Single rollbacks differ where their 99 % brackets do not overlap."
 			case f.estimate == nil && f.Kind == LatencyKind && f.Confidence > 0:
-				percentiles = "Percentiles of single runs have 99 % brackets, by how many requests there are. Requests of one run share its slow moments, so that " +
+				percentiles = "Percentiles of single runs have 99 % brackets, by how many requests there are. " +
+					"Requests of one run share its slow moments, so that " +
 					"such brackets are too narrow: where they are apart, only several runs of each side could tell."
 			}
 		}
 	}
 	if c.Judged > 0 {
-		tested = fmt.Sprintf("%s tested. If no side differed from %s, the chance that any of them is shown as different would be %g %% at most (Holm): for "+
+		tested = fmt.Sprintf("%s tested. If no side differed from %s, the chance that any of them is shown as "+
+			"different would be %g %% at most (Holm): for "+
 			"that each interval has %s, and one that leaves out zero (or the factor 1) is a difference.",
-			format.Plural(c.Judged, "figure was", "figures were"), c.Pairs[0].Base, 100*c.Risk, confidenceText(c.Confidence))
+			format.Plural(c.Judged, "figure was", "figures were"), c.Pairs[0].Base, 100*c.Risk, confidenceText(
+				c.Confidence))
 	}
 	return format.Join(" ", tested, brackets, medians, percentiles)
 }

@@ -8,8 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns text with everything that is no character to look at spelled out, such as \x1b or \u202e: texts of a run come from outside
-// (headers, statuses, what proxies and API servers say), and a terminal obeys what is between them. Line breaks and tabs stay.
+// Printable returns text with everything that is no character to look at spelled out, such as \x1b or \u202e:
+// texts of a run come from outside (headers, statuses, what proxies and API servers say), and a terminal obeys
+// what is between them. Line breaks and tabs stay.
 func Printable(text string) string {
 	shown := func(r rune) bool { return r == '\n' || r == '\t' || r != utf8.RuneError && unicode.IsGraphic(r) }
 	if strings.IndexFunc(text, func(r rune) bool { return !shown(r) }) < 0 {
@@ -33,8 +34,8 @@ func Printable(text string) string {
 	return b.String()
 }
 
-// PrintableCopy is a deep copy of v in which every text is Printable. It goes through all of v, so that no renderer has to know which texts are from
-// outside. Texts that differ still do: keys of maps stay apart.
+// PrintableCopy is a deep copy of v in which every text is Printable. It goes through all of v, so that no
+// renderer has to know which texts are from outside. Texts that differ still do: keys of maps stay apart.
 func PrintableCopy[T any](v T) T {
 	out := reflect.New(reflect.TypeFor[T]()).Elem()
 	out.Set(clean(reflect.ValueOf(&v).Elem()))

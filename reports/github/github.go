@@ -1,5 +1,5 @@
-// Package github shows runs on the pages of a GitHub Actions job: their report.md in the job's summary, and an annotation for each expectation that
-// did not pass.
+// Package github shows runs on the pages of a GitHub Actions job: their report.md in the job's summary, and an
+// annotation for each expectation that did not pass.
 package github
 
 import (
@@ -26,8 +26,9 @@ const (
 // maxSummary is how long a step's summary may get, in bytes. GitHub drops all of one that is longer.
 const maxSummary = 1 << 20
 
-// Publish shows a run, as far as the environment asks for it: outside of GitHub Actions it does nothing. Annotations are commands to the job's log and
-// go to w, which has to be the standard output or error of a step.
+// Publish shows a run, as far as the environment asks for it: outside of GitHub Actions it does nothing.
+// Annotations are commands to the job's log and go to w, which has to be the standard output or error of a
+// step.
 func Publish(w io.Writer, getenv func(string) string, run *reports.Run) error {
 	if file := getenv(summaryVar); file != "" {
 		if err := summarize(file, run); err != nil {
@@ -71,11 +72,13 @@ func summarize(file string, run *reports.Run) (err error) {
 			return err
 		}
 	}
-	return fmt.Errorf("it has %d of at most %d bytes already: run %s is left out", info.Size(), maxSummary, run.Report.Run)
+	return fmt.Errorf("it has %d of at most %d bytes already: run %s is left out", info.Size(), maxSummary,
+		run.Report.Run)
 }
 
-// Annotate writes a command for each expectation that failed or that the measurement was not good enough for (error), for each that stays open
-// (warning), and for a run that broke. GitHub shows ten of each kind for a step; all are in its log.
+// Annotate writes a command for each expectation that failed or that the measurement was not good enough for
+// (error), for each that stays open (warning), and for a run that broke. GitHub shows ten of each kind for a
+// step; all are in its log.
 func Annotate(w io.Writer, run *reports.Run) error {
 	r := run.Report
 	var b bytes.Buffer

@@ -25,7 +25,9 @@ type accountingView struct {
 const listedUnexplained = 10
 
 func newAccounting(a analysis.Accounting) accountingView {
-	v := accountingView{Accounting: a, Head: reports.AccountingHead(), Rows: reports.AccountingRows(a), Apps: reports.AppsInWords(a)}
+	v := accountingView{
+		Accounting: a, Head: reports.AccountingHead(), Rows: reports.AccountingRows(a), Apps: reports.AppsInWords(a),
+	}
 	for _, pace := range a.Pace {
 		v.Pace = append(v.Pace, reports.PaceInWords(pace))
 	}

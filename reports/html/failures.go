@@ -62,7 +62,9 @@ func (p *page) failures() failuresView {
 					index[f] = k
 					shown := f
 					shown.Cause = upper(f.Cause)
-					v.Kinds = append(v.Kinds, failureView{Failure: shown, Class: p.colors.flag(f.Key()), What: what(f), Hops: hops(f)})
+					v.Kinds = append(v.Kinds, failureView{
+						Failure: shown, Class: p.colors.flag(f.Key()), What: what(f), Hops: hops(f),
+					})
 				}
 				kind := &v.Kinds[k]
 				kind.Count += n
@@ -80,8 +82,10 @@ func (p *page) failures() failuresView {
 		}
 	}
 	slices.SortStableFunc(v.Kinds, func(a, b failureView) int {
-		return cmp.Or(b.Count-a.Count, strings.Compare(a.Key(), b.Key()), strings.Compare(string(a.Hop), string(b.Hop)), strings.Compare(a.Cause, b.Cause),
-			strings.Compare(a.Version, b.Version), strings.Compare(a.Details, b.Details), strings.Compare(a.Subset, b.Subset))
+		return cmp.Or(b.Count-a.Count, strings.Compare(a.Key(), b.Key()), strings.Compare(string(a.Hop),
+			string(b.Hop)), strings.Compare(a.Cause, b.Cause),
+			strings.Compare(a.Version, b.Version), strings.Compare(a.Details, b.Details), strings.Compare(a.Subset,
+				b.Subset))
 	})
 	if len(v.Kinds) > shownFailures {
 		v.More = len(v.Kinds) - shownFailures
@@ -93,7 +97,9 @@ func (p *page) failures() failuresView {
 // what names a failure.
 func what(f analysis.Failure) string {
 	if f.Code == 0 {
-		return format.Join(" ", "no answer", format.When(f.Flag != analysis.NoFlag && f.Flag != analysis.NotLogged, f.Flag))
+		return format.Join(" ", "no answer", format.When(
+			f.Flag != analysis.NoFlag && f.Flag != analysis.NotLogged, f.Flag,
+		))
 	}
 	return f.Key()
 }

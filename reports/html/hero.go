@@ -43,7 +43,11 @@ func newHero(r *reports.Report) hero {
 	if r.Broken != "" || r.Accounting.Requests == 0 || !r.Accounting.Balanced() {
 		h.Trouble = append(h.Trouble, reports.Sentence(r))
 		if r.Accounting.Void() {
-			h.Trouble = append(h.Trouble, "That is the machine's doing: it was measured, and not the mesh. Play the scenario again, with nothing else running.")
+			h.Trouble = append(
+				h.Trouble,
+				"That is the machine's doing: it was measured, and not the mesh. Play the scenario again, with "+
+					"nothing else running.",
+			)
 		}
 		for _, problem := range reports.Unsaid(r) {
 			h.Trouble = append(h.Trouble, problem.String())
@@ -57,7 +61,8 @@ func newHero(r *reports.Report) hero {
 		if verdict.Outcome == reports.Pass {
 			note = ""
 		}
-		h.Cards = append(h.Cards, card{"Claimed", upper(verdict.Want), fmt.Sprintf("in phase “%s”", phase)}, card{"Seen", upper(verdict.Saw), note})
+		h.Cards = append(h.Cards, card{"Claimed", upper(verdict.Want), fmt.Sprintf("in phase “%s”", phase)},
+			card{"Seen", upper(verdict.Saw), note})
 	}
 	if r.Accounting.Requests > 0 {
 		h.Cards = append(h.Cards, requestsCard(r))
@@ -88,7 +93,8 @@ func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, 
 		if c.Cohort != "" {
 			whose = "the requests of " + c.Cohort
 		}
-		saw = fmt.Sprintf("%s %% of %s %s (%s of %s), where %s was claimed", format.Percent(c.Seen.Percent), whose, did(c.Subject),
+		saw = fmt.Sprintf("%s %% of %s %s (%s of %s), where %s was claimed", format.Percent(
+			c.Seen.Percent), whose, did(c.Subject),
 			format.Number(c.Seen.Count), format.Number(c.Seen.Of), asked(c))
 	}
 	if there := fmt.Sprintf("in phase “%s”, ", phase); trouble || r.Outcome == reports.Pass {
@@ -96,7 +102,8 @@ func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, 
 	}
 	switch {
 	case trouble:
-		return fmt.Sprintf("What was seen all the same: %s. %d of %s held.", saw, passed, format.Plural(all, "claim", "claims"))
+		return fmt.Sprintf("What was seen all the same: %s. %d of %s held.", saw, passed,
+			format.Plural(all, "claim", "claims"))
 	case r.Outcome == reports.Pass && all == 1:
 		return fmt.Sprintf("As claimed: %s.", saw)
 	case r.Outcome == reports.Pass:

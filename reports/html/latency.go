@@ -23,7 +23,8 @@ type latencyView struct {
 	Rows []latencyRow
 }
 
-// A latencyLine is one version's curve. Points are of a drawing of 1000 by latencyHeight that is stretched to the page's width.
+// A latencyLine is one version's curve. Points are of a drawing of 1000 by latencyHeight that is stretched to
+// the page's width.
 type latencyLine struct {
 	Name, Class string
 	N           int
@@ -49,7 +50,8 @@ func (p *page) latency() latencyView {
 		for _, version := range sortedVersions(c.Latency) {
 			l := c.Latency[version]
 			v.Rows = append(v.Rows, latencyRow{
-				name, analysis.Answerer(version), p.colors.version(version), l.N, format.Short(l.P50), format.Short(l.P90), format.Short(l.P99),
+				name, analysis.Answerer(version), p.colors.version(version), l.N, format.Short(l.P50),
+				format.Short(l.P90), format.Short(l.P99),
 				format.Short(l.P999), format.Short(l.Max),
 			})
 			name = ""
@@ -94,7 +96,9 @@ func (p *page) curves(v *latencyView) {
 			} else if c.N > 0 {
 				x = math.Log10(float64(c.N))
 			}
-			fmt.Fprintf(&b, "%s,%s ", number(1000*clamp(x/most, 1), 1), number(clamp(y(c.LatencyMS[i]), latencyHeight), 1))
+			fmt.Fprintf(&b, "%s,%s ", number(1000*clamp(x/most, 1), 1), number(
+				clamp(y(c.LatencyMS[i]), latencyHeight), 1,
+			))
 		}
 		at := func(percent float64) string {
 			for i := range n {
@@ -105,7 +109,8 @@ func (p *page) curves(v *latencyView) {
 			return ""
 		}
 		v.Lines = append(v.Lines, latencyLine{
-			analysis.Answerer(c.Version), p.colors.version(c.Version), c.N, template.HTML(b.String()), // #nosec G203 -- numbers alone
+			// #nosec G203 -- numbers alone
+			analysis.Answerer(c.Version), p.colors.version(c.Version), c.N, template.HTML(b.String()),
 			at(50), at(90), at(99), at(99.9), milli(c.LatencyMS[n-1]),
 		})
 	}

@@ -40,7 +40,8 @@ type manifestLine struct {
 // labFiles are applied by the lab itself and not by a phase.
 var labFiles = []string{"recorder.yaml", "callers.yaml"}
 
-// newManifests compares each file with what its objects were before, in the order in which the phases applied them. The lab's own files come last.
+// newManifests compares each file with what its objects were before, in the order in which the phases applied
+// them. The lab's own files come last.
 func newManifests(run *reports.Run) []manifestView {
 	files := run.Manifests()
 	views := make([]*manifestView, len(files))
@@ -83,7 +84,8 @@ func newManifests(run *reports.Run) []manifestView {
 // openManifests is up to how many files a run may have for each that changes something to be shown unfolded.
 const openManifests = 10
 
-// again brings applied up to date with a phase that did something with a file: applied or deleted all of its objects, or some of them.
+// again brings applied up to date with a phase that did something with a file: applied or deleted all of its
+// objects, or some of them.
 func again(action reports.Action, text string, applied map[string]string) {
 	for _, doc := range documents(text) {
 		name := identity(doc)
@@ -98,7 +100,8 @@ func again(action reports.Action, text string, applied map[string]string) {
 	}
 }
 
-// compare fills Lines with the file and with what is gone from its objects. applied has the objects' last texts, by what names them.
+// compare fills Lines with the file and with what is gone from its objects. applied has the objects' last
+// texts, by what names them.
 func (v *manifestView) compare(text string, applied map[string]string) {
 	number := 0
 	for i, doc := range documents(text) {
@@ -123,8 +126,8 @@ func (v *manifestView) compare(text string, applied map[string]string) {
 	}
 }
 
-// mark finds the lines that matter: of the changed ones those that the author wrote a comment at, else all that were written anew; in
-// a file that only takes away, all that are gone.
+// mark finds the lines that matter: of the changed ones those that the author wrote a comment at, else all that
+// were written anew; in a file that only takes away, all that are gone.
 func (v *manifestView) mark() {
 	if !v.Breaks && !v.Fixes {
 		return
@@ -201,7 +204,8 @@ func firstComment(doc string) string {
 // maxCompared bounds what is compared, in bytes: the time for it grows with the square.
 const maxCompared = 512 << 10
 
-// changed are the lines of doc, with those of before that are gone. Comments of the file and lines that separate documents are no change.
+// changed are the lines of doc, with those of before that are gone. Comments of the file and lines that
+// separate documents are no change.
 func changed(before, doc string, known bool) (all []manifestLine) {
 	as := func(text, sign string) {
 		text = strings.TrimRight(text, "\r\n")

@@ -13,7 +13,9 @@ import (
 )
 
 // marks are what outcomes look like beside their color.
-var marks = map[reports.Outcome]string{reports.Pass: "✓", reports.Inconclusive: "?", reports.Invalid: "!", reports.Fail: "✗"}
+var marks = map[reports.Outcome]string{
+	reports.Pass: "✓", reports.Inconclusive: "?", reports.Invalid: "!", reports.Fail: "✗",
+}
 
 // A page is all that the template shows, in its order.
 type page struct {
@@ -109,7 +111,8 @@ type phaseView struct {
 func (p *page) phase(i int, phase reports.Phase, s scale) phaseView {
 	o := phase.Observation
 	v := phaseView{
-		Number: i + 1, Anchor: anchor(i), Name: phase.Name, Outcome: phase.Outcome(), Judged: len(phase.Verdicts) > 0, Did: phase.Did, Reach: number(s.reach, 2),
+		Number: i + 1, Anchor: anchor(i), Name: phase.Name, Outcome: phase.Outcome(), Judged: len(phase.Verdicts) > 0,
+		Did: phase.Did, Reach: number(s.reach, 2),
 	}
 	if o.Change != nil {
 		v.Rejections = o.Change.Rejections
@@ -167,7 +170,8 @@ func meanwhile(w analysis.Window) string {
 	for _, flag := range slices.Sorted(maps.Keys(c.Flags)) {
 		parts = append(parts, fmt.Sprintf("%s × %s", flag, format.Number(c.Flags[flag])))
 	}
-	return fmt.Sprintf("While the change was on its way, %s of %s: %s.", format.Plural(c.Requests, "request", "requests"), format.Short(w.Took()), strings.Join(parts, ", "))
+	return fmt.Sprintf("While the change was on its way, %s of %s: %s.",
+		format.Plural(c.Requests, "request", "requests"), format.Short(w.Took()), strings.Join(parts, ", "))
 }
 
 // A proofView is a phase's verdicts on what was looked at beside requests.

@@ -60,7 +60,9 @@ func newPalette(r *reports.Report) *palette {
 	for i, v := range slices.SortedFunc(maps.Keys(versions), byNumber) {
 		p.versions[v] = fmt.Sprintf("v%d", min(i, versionColors))
 	}
-	byCount := slices.SortedFunc(maps.Keys(flags), func(a, b string) int { return cmp.Or(flags[b]-flags[a], strings.Compare(a, b)) })
+	byCount := slices.SortedFunc(maps.Keys(flags), func(a, b string) int {
+		return cmp.Or(flags[b]-flags[a], strings.Compare(a, b))
+	})
 	for i, f := range byCount {
 		p.flags[f] = fmt.Sprintf("e%d", min(i, failurePaints-1))
 	}

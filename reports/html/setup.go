@@ -24,7 +24,9 @@ func (p *page) environment() {
 		add("Took", format.Short(r.Took))
 	}
 	if s.Cluster != "" {
-		add("Cluster", fmt.Sprintf("%s (%s)", s.Cluster, format.Join(", ", s.Provider, s.Why, format.When(s.Reused, "was running already"))))
+		add("Cluster", fmt.Sprintf(
+			"%s (%s)", s.Cluster, format.Join(", ", s.Provider, s.Why, format.When(s.Reused, "was running already")),
+		))
 	}
 	add("Kubernetes", s.Kubernetes)
 	add("Istio", s.Istio)
@@ -72,7 +74,9 @@ func commands(r *reports.Report) []string {
 	return all
 }
 
-// plain tells whether a name can stand in a command as it is: a report may come from anywhere, and a command is there to be copied.
+// plain tells whether a name can stand in a command as it is: a report may come from anywhere, and a command is
+// there to be copied.
 func plain(name string) bool {
-	return name != "" && !strings.HasPrefix(name, "-") && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+	return name != "" && !strings.HasPrefix(name, "-") && strings.Trim(name,
+		"abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }

@@ -25,7 +25,8 @@ func newScale(r *reports.Report) scale {
 			if row.Claim == nil || row.Claim.Bound != "" || row.Seen.Of == 0 {
 				continue
 			}
-			reach = max(reach, (row.Seen.High-row.Seen.Low)/2*1.6, (row.Seen.High-row.Claim.Percent)*1.1, (row.Claim.Percent-row.Seen.Low)*1.1)
+			reach = max(reach, (row.Seen.High-row.Seen.Low)/2*1.6, (row.Seen.High-row.Claim.Percent)*1.1,
+				(row.Claim.Percent-row.Seen.Low)*1.1)
 		}
 	}
 	step, _ := ticksFloat(min(reach, mostReach), 2)
@@ -45,7 +46,8 @@ type splitView struct {
 	Asked                  string
 	Outcome                reports.Outcome
 	Moved                  bool
-	// Bar is the share in percent. AskedAt is the place of a claim of so much or more, or less, on it; it has no Plot, as any distance is right.
+	// Bar is the share in percent. AskedAt is the place of a claim of so much or more, or less, on it; it has
+	// no Plot, as any distance is right.
 	Bar, AskedAt string
 	Plot         *dotPlot
 }
@@ -63,8 +65,9 @@ type dotPlot struct {
 
 func (p *page) split(row reports.SplitRow, s scale) splitView {
 	v := splitView{
-		Cohort: row.Cohort, Subject: row.Subject, Class: p.colors.subject(row), Seen: row.Seen, Moved: row.Moved, Outcome: row.Outcome,
-		Bar: number(clamp(row.Seen.Percent, 100), 3),
+		Cohort: row.Cohort, Subject: row.Subject, Class: p.colors.subject(row), Seen: row.Seen, Moved: row.Moved,
+		Outcome: row.Outcome,
+		Bar:     number(clamp(row.Seen.Percent, 100), 3),
 	}
 	if v.Cohort == "" {
 		v.Cohort = "all"
@@ -89,7 +92,8 @@ func (p *page) split(row reports.SplitRow, s scale) splitView {
 	}
 	v.Plot = &dotPlot{
 		Dot: number(at(row.Seen.Percent), 2), Low: number(low, 2), Width: number(max(high-low, 0), 2),
-		AcceptLow: number(acceptLow, 2), AcceptWidth: number(max(acceptHigh-acceptLow, 0), 2), Reach: number(s.reach, 2),
+		AcceptLow: number(acceptLow, 2), AcceptWidth: number(max(acceptHigh-acceptLow, 0), 2),
+		Reach: number(s.reach, 2),
 	}
 	switch d := row.Seen.Percent - c.Percent; {
 	case d > s.reach:

@@ -15,7 +15,9 @@ import (
 
 // ramp is a timeline of n bins of 100 ms: bin i has i%7+1 requests of v1, and every hundredth bin has one failure.
 func ramp(n int) *analysis.Timeline {
-	good, bad := analysis.Series{Version: "v1", Counts: make([]int, n)}, analysis.Series{Flag: "503 UH", Counts: make([]int, n)}
+	good, bad := analysis.Series{Version: "v1", Counts: make([]int, n)}, analysis.Series{
+		Flag: "503 UH", Counts: make([]int, n),
+	}
 	for i := range n {
 		good.Counts[i] = 1000 * (i%7 + 1)
 		if i%100 == 50 {
@@ -76,7 +78,9 @@ func TestStackOfAPart(t *testing.T) {
 		t.Errorf("a second into it is at %v %%, want 20", at)
 	}
 	for _, outside := range []time.Duration{-time.Hour, time.Hour} {
-		if s := newStack(tl, from.Add(outside), from.Add(outside+time.Second), from, 200, 3, newPalette(&reports.Report{})); s != nil {
+		if s := newStack(
+			tl, from.Add(outside), from.Add(outside+time.Second), from, 200, 3, newPalette(&reports.Report{}),
+		); s != nil {
 			t.Errorf("got %+v of a part outside, want nothing", s)
 		}
 	}

@@ -80,7 +80,8 @@ func (p *page) timeline() {
 	v := &timelineView{stack: s}
 	v.Caption = fmt.Sprintf("Requests per %s, by who answered.", s.Per())
 	if slices.ContainsFunc(s.Kinds, func(k stackKind) bool { return k.Failure }) {
-		v.Caption = fmt.Sprintf("Requests per %s, by who answered; hatched are those that failed, by how they did.", s.Per())
+		v.Caption = fmt.Sprintf("Requests per %s, by who answered; hatched are those that failed, by how they did.",
+			s.Per())
 	}
 	end := s.From
 	for i, phase := range r.Phases {
@@ -90,17 +91,24 @@ func (p *page) timeline() {
 		}
 		v.gap(p, end, o.Start)
 		v.Bands = append(v.Bands, band{
-			Number: i + 1, Name: phase.Name, Anchor: anchor(i), Class: p.width(o.End.Sub(later(o.Start, end))), Outcome: phase.Outcome(), Back: o.Rollback != nil,
+			Number: i + 1, Name: phase.Name, Anchor: anchor(i), Class: p.width(o.End.Sub(later(o.Start, end))),
+			Outcome: phase.Outcome(), Back: o.Rollback != nil,
 		})
 		end = later(o.End, end)
 		until := o.SettledAt
 		if until.IsZero() {
 			until = o.End
 		}
-		v.Spans = append(v.Spans, span{number(clamp(s.at(o.Start), 100), 3), number(clamp(s.at(until)-s.at(o.Start), 100), 3), ""})
+		v.Spans = append(v.Spans, span{
+			number(clamp(s.at(o.Start), 100), 3), number(clamp(s.at(until)-s.at(o.Start), 100), 3), "",
+		})
 		if c := o.Change; c != nil && !c.Written.IsZero() {
-			m := changeMark{Written: number(s.at(c.Written), 3), Back: o.Rollback != nil, Synced: c.Proxies > 0, Title: changeTitle(phase)}
-			m.First, m.Last = number(s.at(c.Written.Add(c.FirstSynced)), 3), number(s.at(c.Written.Add(c.LastSynced)), 3)
+			m := changeMark{
+				Written: number(s.at(c.Written), 3), Back: o.Rollback != nil, Synced: c.Proxies > 0,
+				Title: changeTitle(phase),
+			}
+			m.First, m.Last = number(s.at(c.Written.Add(c.FirstSynced)), 3), number(s.at(c.Written.Add(c.LastSynced)),
+				3)
 			v.Marks = append(v.Marks, m)
 		}
 	}
@@ -134,12 +142,14 @@ func changeTitle(phase reports.Phase) string {
 	c := phase.Observation.Change
 	s := phase.Name + ": written"
 	if c.Proxies > 0 {
-		s += fmt.Sprintf(", first proxy %s, last of %d proxies %s after that", format.Short(c.FirstSynced), c.Proxies, format.Short(c.LastSynced))
+		s += fmt.Sprintf(", first proxy %s, last of %d proxies %s after that", format.Short(c.FirstSynced), c.Proxies,
+			format.Short(c.LastSynced))
 	}
 	return s
 }
 
-// counts are the exact numbers of each phase. They are those of its windows, so that they are whole where a bin lies in two phases.
+// counts are the exact numbers of each phase. They are those of its windows, so that they are whole where a bin
+// lies in two phases.
 func (p *page) counts(s *stack) countsView {
 	var v countsView
 	v.Heads = s.Kinds
@@ -269,14 +279,16 @@ func (p *page) closeup(i int, phase reports.Phase) (closeupView, bool) {
 	case c.Proxies == 1:
 		add("the proxy is synced", "synced", format.Short(c.LastSynced), c.LastSynced, c.LastSynced, true)
 	case c.Proxies > 1:
-		add(fmt.Sprintf("first to last of %d proxies", c.Proxies), "synced", format.Short(c.FirstSynced)+" – "+format.Short(c.LastSynced), c.FirstSynced, c.LastSynced, false)
+		add(fmt.Sprintf("first to last of %d proxies", c.Proxies), "synced",
+			format.Short(c.FirstSynced)+" – "+format.Short(c.LastSynced), c.FirstSynced, c.LastSynced, false)
 	}
 	if b != nil && b.Known() {
 		if !b.NoneAfter {
 			add("last affected request sent", "affected", format.Short(b.Route), b.Route, b.Route, true)
 		}
 		if b.High > 0 {
-			add("the switch lies in here (99 %)", "bracket", format.Short(b.Low)+" – "+format.Short(b.High), b.Low, b.High, false)
+			add("the switch lies in here (99 %)", "bracket", format.Short(b.Low)+" – "+format.Short(b.High), b.Low,
+				b.High, false)
 			low, high := clamp(v.at(c.Written.Add(b.Low)), 100), clamp(v.at(c.Written.Add(b.High)), 100)
 			v.Spans = append(v.Spans, span{number(low, 3), number(max(high-low, 0), 3), ""})
 		}
@@ -328,7 +340,10 @@ func (p *page) changes() changesView {
 		if c == nil {
 			continue
 		}
-		row := changeRow{Number: i + 1, Name: phase.Name, Did: phase.Did, Anchor: anchor(i), Back: o.Rollback != nil, Took: "never answered"}
+		row := changeRow{
+			Number: i + 1, Name: phase.Name, Did: phase.Did, Anchor: anchor(i), Back: o.Rollback != nil,
+			Took: "never answered",
+		}
 		if !c.Written.IsZero() {
 			row.Took = format.Short(c.Took())
 			row.Noticed, row.Pushed = known(c.Noticed), known(c.LastPushed)
@@ -342,7 +357,9 @@ func (p *page) changes() changesView {
 			at := func(d time.Duration) float64 { return clamp(100*float64(d)/float64(reach), 100) }
 			part := func(class string, from, to time.Duration) {
 				if to > from && at(to) > at(from) {
-					row.Parts = append(row.Parts, lane{Class: class, At: number(at(from), 3), Width: number(at(to)-at(from), 3)})
+					row.Parts = append(row.Parts, lane{
+						Class: class, At: number(at(from), 3), Width: number(at(to)-at(from), 3),
+					})
 				}
 			}
 			part("wait", 0, c.Noticed)

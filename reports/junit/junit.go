@@ -1,10 +1,12 @@
 // Package junit writes runs as JUnit XML, which CI systems read.
 //
-// A run is one suite. Each expectation is a case, and so is what holds for the whole run: that it came to its end, that all requests are accounted for, that
-// nothing disturbed it. A suite without a failure, an error or a skipped case is a run that passed, and only such a one.
+// A run is one suite. Each expectation is a case, and so is what holds for the whole run: that it came to its
+// end, that all requests are accounted for, that nothing disturbed it. A suite without a failure, an error or a
+// skipped case is a run that passed, and only such a one.
 //
-// The format has no owner. What is written here is what its readers have in common: it keeps to Jenkins' schema (junit-10.xsd of its xUnit plugin)
-// and to that of Ant's reports, which is the stricter one. So no case has output of its own; what those saw that passed is the suite's output.
+// The format has no owner. What is written here is what its readers have in common: it keeps to Jenkins' schema
+// (junit-10.xsd of its xUnit plugin) and to that of Ant's reports, which is the stricter one. So no case has
+// output of its own; what those saw that passed is the suite's output.
 package junit
 
 import (
@@ -86,7 +88,8 @@ func newSuite(id int, run *reports.Run) suite {
 	r := run.Report
 	properties := facts(r)
 	s := suite{
-		Name: cmp.Or(r.Scenario, "unnamed"), ID: id, Package: "canarylab", Host: cmp.Or(r.Setup.Cluster, "localhost"), Time: seconds(r.Took),
+		Name: cmp.Or(r.Scenario, "unnamed"), ID: id, Package: "canarylab", Host: cmp.Or(r.Setup.Cluster, "localhost"),
+		Time: seconds(r.Took),
 		// Ant's form has no time zone: it is UTC.
 		Stamp:      r.Started.UTC().Format("2006-01-02T15:04:05"),
 		Properties: &properties, Err: strings.Join(run.Problems, "\n"),
@@ -127,7 +130,8 @@ func newSuite(id int, run *reports.Run) suite {
 	if s.Errors+s.Failures+s.Skipped == 0 && r.Outcome != reports.Pass {
 		// A reader of this file alone must not take the run for a pass.
 		c := testCase{Name: "the run passes", Class: s.Name, Time: seconds(0)}
-		c.set(cmp.Or(r.Outcome, "not concluded"), "the run passes", "its outcome is "+cmp.Or(string(r.Outcome), "not known"), "")
+		c.set(cmp.Or(r.Outcome, "not concluded"), "the run passes",
+			"its outcome is "+cmp.Or(string(r.Outcome), "not known"), "")
 		add(c)
 	}
 	s.Out = strings.Join(append(out, r.Notes...), "\n")
@@ -160,7 +164,9 @@ func whole(r *reports.Report, class string) []testCase {
 	if n := len(r.Accounting.Troubles); n > 0 {
 		var all []string
 		for _, e := range r.Accounting.Troubles {
-			all = append(all, strings.Join([]string{e.At.UTC().Format(time.RFC3339Nano), e.Phase, e.Proxy, e.Text}, " "))
+			all = append(all, strings.Join(
+				[]string{e.At.UTC().Format(time.RFC3339Nano), e.Phase, e.Proxy, e.Text}, " ",
+			))
 		}
 		calm.set(reports.Inconclusive, calm.Name, all[0], strings.Join(all[1:], "\n"))
 	}
@@ -171,7 +177,8 @@ func whole(r *reports.Report, class string) []testCase {
 		}
 	}
 	claims := testCase{Name: "something is claimed", Class: class, Time: seconds(0)}
-	claims.set(reports.Inconclusive, claims.Name, "no verdict", "without an expectation that was judged nothing is shown")
+	claims.set(reports.Inconclusive, claims.Name, "no verdict",
+		"without an expectation that was judged nothing is shown")
 	return append(cases, claims)
 }
 

@@ -1,7 +1,6 @@
 package markdown
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -21,14 +20,17 @@ func accounting(b *strings.Builder, r *reports.Report) {
 	}
 	fold(b, title, func(b *strings.Builder) {
 		var rows [][]string
-		for _, row := range r.Accounting.Rows {
-			rows = append(rows, []string{cell(cmp.Or(row.Phase, "(between)")), format.Number(row.Sent), format.Number(row.Routed), format.Number(row.Served),
-				format.Number(row.App), format.Number(row.Answered), format.Number(row.Unexplained)})
+		for _, row := range reports.AccountingRows(r.Accounting) {
+			row[0] = cell(row[0])
+			rows = append(rows, row)
 		}
-		table(b, []string{"sent in", "caller", "routed", "served", "app", "answered", "unexplained"}, rows)
+		table(b, reports.AccountingHead(), rows)
 		rows = nil
 		for _, c := range r.Accounting.Pace {
-			rows = append(rows, []string{cell(c.Cohort), fmt.Sprintf("%.1f", c.Planned), fmt.Sprintf("%.1f", c.Achieved), format.Short(c.LagP99), format.Short(c.LagMax)})
+			rows = append(rows, []string{
+				cell(c.Cohort), fmt.Sprintf("%.1f", c.Planned), fmt.Sprintf("%.1f", c.Achieved), format.Short(c.LagP99),
+				format.Short(c.LagMax),
+			})
 		}
 		table(b, []string{"cohort", "planned, 1/s", "achieved, 1/s", "sent late, p99", "at most"}, rows)
 		rows = nil

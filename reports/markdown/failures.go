@@ -29,7 +29,8 @@ func failures(b *strings.Builder, r *reports.Report) {
 		}
 	}
 	keys := slices.SortedFunc(maps.Keys(counts), func(a, c key) int {
-		return cmp.Or(cmp.Compare(counts[c], counts[a]), cmp.Compare(a.name, c.name), cmp.Compare(a.hop, c.hop), cmp.Compare(a.origin, c.origin), cmp.Compare(a.cause, c.cause))
+		return cmp.Or(cmp.Compare(counts[c], counts[a]), cmp.Compare(a.name, c.name), cmp.Compare(a.hop, c.hop),
+			cmp.Compare(a.origin, c.origin), cmp.Compare(a.cause, c.cause))
 	})
 	var rows [][]string
 	const shown = 12
@@ -42,7 +43,9 @@ func failures(b *strings.Builder, r *reports.Report) {
 		if k.hop == string(analysis.ServerHop) && k.name[strings.LastIndex(k.name, " ")+1:] != k.origin {
 			where += ", flagged " + code(k.origin, true)
 		}
-		rows = append(rows, []string{code(k.name, true), format.Number(counts[k]), where, cell(k.cause), cell(strings.Join(phases[k], ", "))})
+		rows = append(rows, []string{
+			code(k.name, true), format.Number(counts[k]), where, cell(k.cause), cell(strings.Join(phases[k], ", ")),
+		})
 	}
 	table(b, []string{"failure", "requests", "arose at", "cause", "in"}, rows)
 }

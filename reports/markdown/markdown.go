@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/canarylab/canarylab/reports/analysis"
+
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/format"
 )
@@ -18,13 +20,15 @@ import (
 const MaxComment = 65536
 
 // marks are what outcomes look like.
-var marks = map[reports.Outcome]string{reports.Pass: "✅", reports.Inconclusive: "❔", reports.Invalid: "⚠️", reports.Fail: "❌"}
+var marks = map[reports.Outcome]string{
+	reports.Pass: "✅", reports.Inconclusive: "❔", reports.Invalid: "⚠️", reports.Fail: "❌",
+}
 
 // mark is an outcome's. One that is none of the four is no pass.
 func mark(o reports.Outcome) string { return cmp.Or(marks[o], "⚠️") }
 
-// Write writes a run: the verdict first, then what was claimed and seen, the rollbacks, and the failures by flag. The rest is folded. What does not
-// fit into a comment is left out, from the end, and said.
+// Write writes a run: the verdict first, then what was claimed and seen, the rollbacks, and the failures by
+// flag. The rest is folded. What does not fit into a comment is left out, from the end, and said.
 func Write(w io.Writer, run *reports.Run) error {
 	r := run.Report
 	b := &strings.Builder{}
@@ -43,13 +47,16 @@ func Write(w io.Writer, run *reports.Run) error {
 		left -= n
 		b.WriteString(part)
 	}
-	for i, name := range []string{"verdicts", "rollbacks", "failures", "shares", "latency", "changes", "accounting", "why", "setup"} {
+	for i, name := range []string{
+		"verdicts", "rollbacks", "failures", "shares", "latency", "changes", "accounting", "why", "setup",
+	} {
 		part := &strings.Builder{}
 		parts[i](part, r)
 		add(name, part.String())
 	}
 	if len(missing) > 0 {
-		fmt.Fprintf(b, "\n_Too long for a comment, and left out: %s. %s in the run's folder has them._\n", strings.Join(missing, ", "), reports.ReportFile)
+		fmt.Fprintf(b, "\n_Too long for a comment, and left out: %s. %s in the run's folder has them._\n",
+			strings.Join(missing, ", "), reports.ReportFile)
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write Markdown: %w", err)
@@ -60,8 +67,8 @@ func Write(w io.Writer, run *reports.Run) error {
 // reserve is kept for the last line of a report that does not fit.
 const reserve = 300
 
-// How long one text may get, in characters before any is escaped: one in the head, one in a table, and a paragraph. No text of the lab's is longer,
-// and one from outside must leave room for the others.
+// How long one text may get, in characters before any is escaped: one in the head, one in a table, and a
+// paragraph. No text of the lab's is longer, and one from outside must leave room for the others.
 const (
 	inHead  = 300
 	inTable = 400
@@ -86,16 +93,20 @@ func para(s string) string { return clip(s, inText) }
 func Verdict(run *reports.Run) string {
 	r := run.Report
 	b := &strings.Builder{}
-	fmt.Fprintf(b, "### %s %s: %s\n\n", mark(r.Outcome), head(r.Scenario), head(string(cmp.Or(r.Outcome, "not concluded"))))
+	fmt.Fprintf(b, "### %s %s: %s\n\n", mark(r.Outcome), head(r.Scenario),
+		head(string(cmp.Or(r.Outcome, "not concluded"))))
 	verdict := reports.Sentence(r)
 	fmt.Fprintf(b, "**%s**\n\n", head(verdict))
 	if r.Title != "" {
 		fmt.Fprintf(b, "%s\n\n", head(r.Title))
 	}
 	s := reports.Summarize(r)
-	facts := []string{fmt.Sprintf("%s requests, %s failed", format.Number(r.Accounting.Requests), format.Number(s.Burned))}
+	facts := []string{fmt.Sprintf(
+		"%s requests, %s failed", format.Number(r.Accounting.Requests), format.Number(s.Burned),
+	)}
 	for _, f := range []struct{ name, value string }{
-		{"", r.Setup.Provider}, {"Istio ", r.Setup.Istio}, {"Kubernetes ", r.Setup.Kubernetes}, {"Envoy ", r.Setup.Envoy}, {"run ", r.Run},
+		{"", r.Setup.Provider}, {"Istio ", r.Setup.Istio}, {"Kubernetes ", r.Setup.Kubernetes},
+		{"Envoy ", r.Setup.Envoy}, {"run ", r.Run},
 	} {
 		if f.value != "" {
 			facts = append(facts, f.name+head(f.value))
@@ -209,8 +220,10 @@ func split(b *strings.Builder, r *reports.Report) {
 				case s.Moved:
 					interval = "it moved"
 				}
-				rows = append(rows, []string{name, cell(cmp.Or(s.Cohort, "all")), cell(cmp.Or(s.Subject, "no version")), asked,
-					format.Percent(s.Seen.Percent) + " %", interval, format.Number(s.Seen.Count) + " of " + format.Number(s.Seen.Of)})
+				rows = append(rows, []string{name, cell(cmp.Or(s.Cohort, "all")), cell(
+					cmp.Or(s.Subject, "no version")), asked,
+					format.Percent(s.Seen.Percent) + " %", interval, format.Number(
+						s.Seen.Count) + " of " + format.Number(s.Seen.Of)})
 				name = ""
 			}
 		}
@@ -229,8 +242,9 @@ func latency(b *strings.Builder, r *reports.Report) {
 			all := p.Observation.Settled.Total.Latency
 			for _, version := range slices.Sorted(maps.Keys(all)) {
 				l := all[version]
-				rows = append(rows, []string{name, cell(cmp.Or(version, "no version")), format.Short(l.P50), format.Short(l.P90), format.Short(l.P99),
-					format.Short(l.P999), format.Short(l.Max), format.Number(l.N)})
+				rows = append(rows, []string{name, cell(analysis.Answerer(version)), format.Short(l.P50),
+					format.Short(l.P90), format.Short(l.P99), format.Short(l.P999), format.Short(l.Max),
+					format.Number(l.N)})
 				name = ""
 			}
 		}
@@ -249,7 +263,9 @@ func changes(b *strings.Builder, r *reports.Report) {
 			if p.Did != "" {
 				did = code(p.Did, true)
 			}
-			rows = append(rows, []string{fmt.Sprintf("%d. %s", i+1, cell(p.Name)), did, cell(reports.TimingInWords(p.Observation))})
+			rows = append(rows, []string{
+				fmt.Sprintf("%d. %s", i+1, cell(p.Name)), did, cell(reports.TimingInWords(p.Observation)),
+			})
 		}
 		table(b, []string{"phase", "did", "clock"}, rows)
 	})
@@ -257,7 +273,9 @@ func changes(b *strings.Builder, r *reports.Report) {
 
 func why(b *strings.Builder, r *reports.Report) {
 	fold(b, "Why, and the fix", func(b *strings.Builder) {
-		for _, s := range []struct{ name, text string }{{"Story", r.Story}, {"Why", r.Cause}, {"Source", r.Source}, {"Fix", r.Fix}, {"Back", r.Back}} {
+		for _, s := range []struct{ name, text string }{
+			{"Story", r.Story}, {"Why", r.Cause}, {"Source", r.Source}, {"Fix", r.Fix}, {"Back", r.Back},
+		} {
 			if s.text != "" {
 				fmt.Fprintf(b, "\n**%s.** %s\n", s.name, para(s.text))
 			}

@@ -27,12 +27,22 @@ func rollbacks(b *strings.Builder, r *reports.Report) {
 				last += ", and nothing shows that it was the last"
 			}
 		}
-		rows = append(rows, []string{cell(p.Name), cell(cmp.Or(k.Method, p.Did)), last, bracket, format.Number(k.Failed), format.Number(k.Canaries)})
+		rows = append(rows, []string{
+			cell(p.Name), cell(cmp.Or(k.Method, p.Did)), last, bracket, format.Number(k.Failed),
+			format.Number(k.Canaries),
+		})
 	}
 	// Each by itself, or each method by its median where it was used several times.
 	methods, n := reports.RollbackMethods(r.Phases)
 	if n < 3*max(len(methods), 2) {
-		table(b, []string{"rollback", "by", "last affected request sent after", "99 % bracket of the switch", "failed", "canary's answers"}, rows)
+		table(
+			b,
+			[]string{
+				"rollback", "by", "last affected request sent after", "99 % bracket of the switch", "failed",
+				"canary's answers",
+			},
+			rows,
+		)
 		return
 	}
 	rows = nil
@@ -46,7 +56,17 @@ func rollbacks(b *strings.Builder, r *reports.Report) {
 			low, middle, high := analysis.Spread(all)
 			return fmt.Sprintf("%s (%s – %s)", format.Number(middle), format.Number(low), format.Number(high))
 		}
-		rows = append(rows, []string{cell(cmp.Or(m.Method, "not said")), fmt.Sprint(len(m.Rollbacks)), fmt.Sprint(len(route)), last, counts(m.Failed()), counts(m.Canaries())})
+		rows = append(rows, []string{
+			cell(cmp.Or(m.Method, "not said")), fmt.Sprint(len(m.Rollbacks)), fmt.Sprint(len(route)), last,
+			counts(m.Failed()), counts(m.Canaries()),
+		})
 	}
-	table(b, []string{"rollback method", "times", "effective", "last affected request sent after: median (range)", "failed", "canary's answers"}, rows)
+	table(
+		b,
+		[]string{
+			"rollback method", "times", "effective", "last affected request sent after: median (range)", "failed",
+			"canary's answers",
+		},
+		rows,
+	)
 }

@@ -23,7 +23,8 @@ import (
 type Format struct {
 	// Name is what people ask for it by, such as "md".
 	Name string
-	// File is its name in a run's folder, such as report.md. Empty where there is no need for one: report.json is the run's own.
+	// File is its name in a run's folder, such as report.md. Empty where there is no need for one: report.json
+	// is the run's own.
 	File string
 	// What says in a few words whom it is for.
 	What string
@@ -69,8 +70,8 @@ func Find(name string) (Format, error) {
 	return Format{}, fmt.Errorf("%w %q: use %s", ErrUnknown, name, Names())
 }
 
-// All writes every format that has a file into the folder of a run, and returns the run and the paths of the files. A format that fails is an error
-// that names it; the others are written all the same.
+// All writes every format that has a file into the folder of a run, and returns the run and the paths of the
+// files. A format that fails is an error that names it; the others are written all the same.
 func All(dir string) (*reports.Run, []string, error) {
 	run, err := reports.OpenRun(dir)
 	if err != nil {
@@ -88,7 +89,9 @@ func write(run *reports.Run, formats []Format) (files []string, err error) {
 		}
 		path := filepath.Join(run.Dir, f.File)
 		if err := ToFile(path, func(w io.Writer) error { return f.render(w, run) }); err != nil {
-			errs = append(errs, fmt.Errorf("render the report as %s (canarylab report %s -o %s tries it again): %w", f.Name, run.Dir, f.Name, err))
+			errs = append(errs, fmt.Errorf(
+				"render the report as %s (canarylab report %s -o %s tries it again): %w", f.Name, run.Dir, f.Name, err,
+			))
 			continue
 		}
 		files = append(files, path)
@@ -96,7 +99,8 @@ func write(run *reports.Run, formats []Format) (files []string, err error) {
 	return files, errors.Join(errs...)
 }
 
-// render is Write, and takes a panic for an error: what was measured is safe in the folder, and one page that can't be drawn must not cost the others.
+// render is Write, and takes a panic for an error: what was measured is safe in the folder, and one page that
+// can't be drawn must not cost the others.
 func (f Format) render(w io.Writer, run *reports.Run) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -106,7 +110,8 @@ func (f Format) render(w io.Writer, run *reports.Run) (err error) {
 	return f.Write(w, run)
 }
 
-// ToFile makes a file of what write writes. A reader sees the old file or the new one, never a part; what is no file, such as /dev/stdout, is written to as it is.
+// ToFile makes a file of what write writes. A reader sees the old file or the new one, never a part; what is no
+// file, such as /dev/stdout, is written to as it is.
 func ToFile(path string, write func(io.Writer) error) error {
 	switch info, err := os.Stat(path); {
 	case err != nil || info.Mode().IsRegular():

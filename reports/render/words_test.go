@@ -61,8 +61,8 @@ func (n *nonsense) undo(text string) string {
 // cut is a word that a table had no room for.
 var cut = regexp.MustCompile(`[A-Za-z]+…`)
 
-// told is a run whose formats have all to show that once was told by sentences: manifests, a revert, a deletion, an injection, rollbacks, findings
-// of istioctl analyze.
+// told is a run whose formats have all to show that once was told by sentences: manifests, a revert, a
+// deletion, an injection, rollbacks, findings of istioctl analyze.
 func told(t *testing.T) *reports.Report {
 	t.Helper()
 	r, err := reports.Load(filepath.Join("..", "testdata", "runs", "label-mismatch"))
@@ -75,14 +75,24 @@ func told(t *testing.T) *reports.Report {
 	act := func(i int, did string, a reports.Action) {
 		r.Phases[i].Did, r.Phases[i].Action = did, &a
 		r.Phases[i].Verdicts = append(r.Phases[i].Verdicts,
-			proof("istioctl analyze finds IST0173 on the cluster, and nothing in the files alone", fmt.Sprintf("IST017%d on the cluster", i%2), reports.KindAnalysis, reports.Pass),
+			proof("istioctl analyze finds IST0173 on the cluster, and nothing in the files alone",
+				fmt.Sprintf("IST017%d on the cluster", i%2), reports.KindAnalysis, reports.Pass),
 			proof("every caller's proxy has 2 endpoints for subset v2", "2 endpoints", "endpoints", reports.Pass))
 	}
-	act(0, "kubectl apply -f 1-baseline.yaml", reports.Action{Kind: "apply", Brief: "apply 1-baseline", File: "1-baseline.yaml"})
-	act(1, "kubectl apply -f 2-canary.yaml", reports.Action{Kind: "apply", Brief: "apply 2-canary", File: "2-canary.yaml"})
+	act(0, "kubectl apply -f 1-baseline.yaml", reports.Action{
+		Kind: "apply", Brief: "apply 1-baseline", File: "1-baseline.yaml",
+	})
+	act(1, "kubectl apply -f 2-canary.yaml", reports.Action{
+		Kind: "apply", Brief: "apply 2-canary", File: "2-canary.yaml",
+	})
 	act(2, "kubectl apply the VirtualService of 1-baseline.yaml",
-		reports.Action{Kind: "revert", Brief: "apply route of 1-baseline", File: "1-baseline.yaml", Only: []string{"VirtualService"}})
-	act(3, "kubectl delete -f 2-canary.yaml", reports.Action{Kind: "delete", Brief: "delete 2-canary", File: "2-canary.yaml", Deletes: true})
+		reports.Action{
+			Kind: "revert", Brief: "apply route of 1-baseline", File: "1-baseline.yaml",
+			Only: []string{"VirtualService"},
+		})
+	act(3, "kubectl delete -f 2-canary.yaml", reports.Action{
+		Kind: "delete", Brief: "delete 2-canary", File: "2-canary.yaml", Deletes: true,
+	})
 	again := r.Phases[2]
 	again.Name, again.Did = "again", `inject {"errorRate":0.2,"errorCode":500} into every pod of v2`
 	again.Action = &reports.Action{Kind: "inject", Brief: "inject errorRate:0.2 into v2"}
@@ -90,15 +100,22 @@ func told(t *testing.T) *reports.Report {
 	last.Name, last.Did = "canary again", "kubectl apply -f 2-canary.yaml"
 	r.Phases = append(r.Phases, again, last)
 	r.Phases[1].Breaks, r.Phases[3].Fixes = true, true
-	for i, method := range map[int]string{2: "kubectl apply the VirtualService of 1-baseline.yaml", 4: "kubectl rollout undo deployment my-service-v2"} {
+	for i, method := range map[int]string{
+		2: "kubectl apply the VirtualService of 1-baseline.yaml", 4: "kubectl rollout undo deployment my-service-v2",
+	} {
 		b := *r.Phases[i].Observation.Rollback
 		b.Method = method
 		r.Phases[i].Observation.Rollback = &b
 	}
 	r.Notes = append(r.Notes, "istioctl analyze, on the cluster: IST0173 no pod has the subset's labels")
 	r.Findings = r.Notes[len(r.Notes)-1:]
-	r.Accounting.Problems = []analysis.Problem{{Void: true, Text: "cohort plain sent late by 9.00 ms at p99"}, {Text: "the sample app's counters were not read"}}
-	r.Files = append(r.Files, reports.File{Path: "manifests/1-baseline.yaml"}, reports.File{Path: "manifests/2-canary.yaml"})
+	r.Accounting.Problems = []analysis.Problem{
+		{Void: true, Text: "cohort plain sent late by 9.00 ms at p99"},
+		{Text: "the sample app's counters were not read"},
+	}
+	r.Files = append(r.Files, reports.File{Path: "manifests/1-baseline.yaml"}, reports.File{
+		Path: "manifests/2-canary.yaml",
+	})
 	r.Conclude()
 	return r
 }
@@ -109,9 +126,12 @@ func open(t *testing.T, dir string, r *reports.Report) *reports.Run {
 	if err := os.MkdirAll(filepath.Join(dir, "manifests"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	route := "kind: VirtualService\nmetadata: {name: my-service}\nspec: {weight: %d}\n---\nkind: DestinationRule\nmetadata: {name: my-service}\nspec: {subset: %d}\n"
+	route := "kind: VirtualService\nmetadata: {name: my-service}\nspec: {weight: %d}\n---\nkind: " +
+		"DestinationRule\nmetadata: {name: my-service}\nspec: {subset: %d}\n"
 	for i, name := range []string{"1-baseline.yaml", "2-canary.yaml"} {
-		if err := os.WriteFile(filepath.Join(dir, "manifests", name), fmt.Appendf(nil, route, i, i), 0o600); err != nil {
+		if err := os.WriteFile(
+			filepath.Join(dir, "manifests", name), fmt.Appendf(nil, route, i, i), 0o600,
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -153,7 +173,8 @@ func drawn(t *testing.T, run, base *reports.Run) map[string]string {
 	return all
 }
 
-// TestNoFormatReadsSentences has every sentence of steps, proofs and claims say nothing: every format draws the same marks, tables and close-ups.
+// TestNoFormatReadsSentences has every sentence of steps, proofs and claims say nothing: every format draws the
+// same marks, tables and close-ups.
 func TestNoFormatReadsSentences(t *testing.T) {
 	n := &nonsense{random: rand.New(rand.NewPCG(1, 2)), made: map[string]string{}, meant: map[string]string{}}
 	spoken := told(t)
@@ -178,7 +199,8 @@ func TestNoFormatReadsSentences(t *testing.T) {
 	for i := range spoken.Accounting.Problems {
 		spoken.Accounting.Problems[i].Text = n.say(spoken.Accounting.Problems[i].Text)
 	}
-	if strings.Contains(fmt.Sprintf("%+v", spoken.Phases[2].Verdicts), "istioctl") || spoken.Phases[0].Did == told(t).Phases[0].Did {
+	if strings.Contains(fmt.Sprintf("%+v", spoken.Phases[2].Verdicts), "istioctl") ||
+		spoken.Phases[0].Did == told(t).Phases[0].Did {
 		t.Fatal("the sentences are still there")
 	}
 	dir := t.TempDir()
@@ -189,12 +211,15 @@ func TestNoFormatReadsSentences(t *testing.T) {
 		w, g := strings.Split(cut.ReplaceAllString(want[name], "…"), "\n"), strings.Split(n.undo(got[name]), "\n")
 		for i := range max(len(w), len(g)) {
 			if i >= len(w) || i >= len(g) || w[i] != g[i] {
-				t.Errorf("%s, line %d, with words that mean nothing:\n got %.300s\nwant %.300s", name, i+1, g[min(i, len(g)-1)], w[min(i, len(w)-1)])
+				t.Errorf("%s, line %d, with words that mean nothing:\n got %.300s\nwant %.300s", name, i+1,
+					g[min(i, len(g)-1)], w[min(i, len(w)-1)])
 				break
 			}
 		}
 	}
-	if !strings.Contains(want["story"], "istioctl analyze found: IST0170 on the cluster (phases 1, 3 and 5)") || !strings.Contains(want["html"], "the marked lines break it") {
+	if !strings.Contains(
+		want["story"], "istioctl analyze found: IST0170 on the cluster (phases 1, 3 and 5)",
+	) || !strings.Contains(want["html"], "the marked lines break it") {
 		t.Errorf("the formats do not show what this test is about:\n%s", want["story"])
 	}
 }

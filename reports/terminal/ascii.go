@@ -2,9 +2,11 @@ package terminal
 
 import "strings"
 
-// asciiFor has what stands in for the characters that reports are made with. All but the comparisons are as wide as what they stand for.
+// asciiFor has what stands in for the characters that reports are made with. All but the comparisons are as
+// wide as what they stand for.
 var asciiFor = strings.NewReplacer(
-	"✓", "+", "✗", "x", "—", "-", "–", "-", "─", "-", "━", "=", "·", "|", "×", "x", "≥", ">=", "≤", "<=", "≠", "#", "…", "~", "→", ">", "▲", "^", "│", "|",
+	"✓", "+", "✗", "x", "—", "-", "–", "-", "─", "-", "━", "=", "·", "|", "×", "x", "≥", ">=", "≤", "<=", "≠", "#", "…",
+	"~", "→", ">", "▲", "^", "│", "|",
 	"▁", ".", "▂", ":", "▃", "-", "▄", "=", "▅", "+", "▆", "*", "▇", "#", "█", "@",
 	"“", `"`, "”", `"`, "‘", "'", "’", "'", "µ", "u", "\u00a0", " ",
 )

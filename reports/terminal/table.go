@@ -144,8 +144,8 @@ func (t *Table) Lines(paint func(color, text string) string) []string {
 	return out
 }
 
-// Cells is how many columns of a terminal text takes: 2 for each wide character, none for a mark that joins the one before it. It does not
-// depend on the environment.
+// Cells is how many columns of a terminal text takes: 2 for each wide character, none for a mark that joins the
+// one before it. It does not depend on the environment.
 func Cells(text string) int { return uniseg.StringWidth(text) }
 
 // Clip cuts text to a width, of 8 cells at least, between characters.
@@ -166,8 +166,8 @@ func Clip(text string, width int) string {
 	return out + "…"
 }
 
-// Wrap breaks text between words so that no line is wider than width, in columns of a terminal. A word that is wider than that is broken
-// anywhere.
+// Wrap breaks text between words so that no line is wider than width, in columns of a terminal. A word that is
+// wider than that is broken anywhere.
 func Wrap(text string, width int) []string {
 	var out []string
 	line, n := "", 0

@@ -26,7 +26,8 @@ func TestWideTextsAreAligned(t *testing.T) {
 		text, want string
 		width      int
 	}{
-		{"日本語日本語", "日本語…", 8}, {"日本語日", "日本語日", 8}, {strings.Repeat("e\u0301", 9), strings.Repeat("e\u0301", 7) + "…", 8}, {"plain", "plain", 1},
+		{"日本語日本語", "日本語…", 8}, {"日本語日", "日本語日", 8},
+		{strings.Repeat("e\u0301", 9), strings.Repeat("e\u0301", 7) + "…", 8}, {"plain", "plain", 1},
 	} {
 		if got := Clip(test.text, test.width); got != test.want {
 			t.Errorf("clip(%q, %d): got %q, want %q", test.text, test.width, got, test.want)
@@ -37,7 +38,8 @@ func TestWideTextsAreAligned(t *testing.T) {
 		width int
 		want  []string
 	}{
-		{"日本語 日本", 7, []string{"日本語", "日本"}}, {"aaaa bb", 7, []string{"aaaa bb"}}, {"abcdefghij kl", 4, []string{"abcd", "efgh", "ij", "kl"}}, {"日本語", 1, []string{"日", "本", "語"}}, {"", 5, nil},
+		{"日本語 日本", 7, []string{"日本語", "日本"}}, {"aaaa bb", 7, []string{"aaaa bb"}},
+		{"abcdefghij kl", 4, []string{"abcd", "efgh", "ij", "kl"}}, {"日本語", 1, []string{"日", "本", "語"}}, {"", 5, nil},
 	} {
 		if got := Wrap(test.text, test.width); fmt.Sprint(got) != fmt.Sprint(test.want) {
 			t.Errorf("Wrap(%q, %d): got %q, want %q", test.text, test.width, got, test.want)

@@ -46,7 +46,9 @@ func (p *page) accounting(a analysis.Accounting) {
 			p.Para("     ", "", fmt.Sprintf("and %s more, in report.json", format.Number(a.UnexplainedTotal-i)))
 			break
 		}
-		p.Para("     ", "", format.Join(": ", format.Join(" in ", u.ID, format.When(u.Phase != "", "phase "+u.Phase)), u.Why))
+		p.Para("     ", "", format.Join(
+			": ", format.Join(" in ", u.ID, format.When(u.Phase != "", "phase "+u.Phase)), u.Why,
+		))
 	}
 	for _, e := range a.Troubles {
 		p.Para("   ! ", terminal.Yellow, reports.TroubleInWords(e))
@@ -64,10 +66,15 @@ func (p *page) accounted(a analysis.Accounting) {
 	case a.Requests == 0:
 		p.named("requests", "none was sent")
 	case a.Balanced():
-		p.named("requests", fmt.Sprintf("all %s are accounted for; 99 %% were at most %s late", requests, format.Short(late)))
+		p.named("requests", fmt.Sprintf(
+			"all %s are accounted for; 99 %% were at most %s late", requests, format.Short(late),
+		))
 	case a.UnexplainedTotal == 0:
 		p.named("requests", requests+", and not to be trusted, as said above")
 	default:
-		p.named("requests", fmt.Sprintf("not all of %s are accounted for: %s not explained", requests, format.Plural(a.UnexplainedTotal, "thing is", "things are")))
+		p.named("requests", fmt.Sprintf(
+			"not all of %s are accounted for: %s not explained", requests,
+			format.Plural(a.UnexplainedTotal, "thing is", "things are"),
+		))
 	}
 }

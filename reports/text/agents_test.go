@@ -23,9 +23,17 @@ func TestTheReportSaysHowManyAgentsThereWere(t *testing.T) {
 	} {
 		tr := labtrace.Trace()
 		for i, e := range tc.errors {
-			tr.Agents = append(tr.Agents, loadgen.Begin{Agents: len(tc.errors), Agent: i, Clock: loadgen.Clock{Error: e}})
+			tr.Agents = append(tr.Agents, loadgen.Begin{
+				Agents: len(tc.errors), Agent: i, Clock: loadgen.Clock{Error: e},
+			})
 		}
-		a := analyze(t, tr, []analysis.PhaseSpec{{Name: "baseline"}, {Name: "canary"}, {Name: "rollback", Rollback: true, Canary: "v2"}, {Name: "fixed"}}, labtrace.Plan)
+		a := analyze(
+			t, tr,
+			[]analysis.PhaseSpec{
+				{Name: "baseline"}, {Name: "canary"}, {Name: "rollback", Rollback: true, Canary: "v2"}, {Name: "fixed"},
+			},
+			labtrace.Plan,
+		)
 		var out bytes.Buffer
 		p := newPage(Options{Width: 200})
 		p.accounting(a.Accounting)

@@ -19,7 +19,8 @@ type failureKind struct {
 	phases []int
 }
 
-// failureKinds adds up the failures of all phases, from their first request to their last, by what is told of them. The most frequent is first.
+// failureKinds adds up the failures of all phases, from their first request to their last, by what is told of
+// them. The most frequent is first.
 func failureKinds(phases []reports.Phase) []*failureKind {
 	var all []*failureKind
 	for i, phase := range phases {
@@ -29,7 +30,8 @@ func failureKinds(phases []reports.Phase) []*failureKind {
 				continue
 			}
 			at := slices.IndexFunc(all, func(w *failureKind) bool {
-				return w.Key() == f.Key() && w.Hop == f.Hop && w.Origin == f.Origin && w.Cause == f.Cause && w.Subset == f.Subset
+				return w.Key() == f.Key() && w.Hop == f.Hop && w.Origin == f.Origin && w.Cause == f.Cause &&
+					w.Subset == f.Subset
 			})
 			if at < 0 {
 				at, all = len(all), append(all, &failureKind{Failure: f})
@@ -55,15 +57,24 @@ func (p *page) failures(phases []reports.Phase) {
 			for _, w := range all[i:] {
 				rest += w.Count
 			}
-			p.Para(lead, "", fmt.Sprintf("and %s in %s", format.Plural(rest, "more", "more"), format.Plural(len(all)-i, "other way", "other ways")))
+			p.Para(lead, "", fmt.Sprintf(
+				"and %s in %s", format.Plural(rest, "more", "more"),
+				format.Plural(len(all)-i, "other way", "other ways"),
+			))
 			break
 		}
 		where := "at the " + string(w.Hop)
 		if w.Hop == analysis.ServerHop && w.Origin != w.Flag {
 			where += ", which flagged it " + w.Origin
 		}
-		said := format.Join(", ", format.When(w.Subset != "", "subset "+w.Subset), format.When(w.Version != "" && w.Hop != analysis.AppHop, "answered by "+w.Version), format.When(w.Details != trace.ViaUpstream, w.Details))
-		p.Para(lead, "", fmt.Sprintf("%s%s × %s in %s, %s%s%s", analysis.KindInWords(w.Key()), format.When(w.Flag == analysis.NoFlag, " without a flag"), format.Number(w.Count), ranges(w.phases), where, format.When(w.Cause != "", ": "+w.Cause), format.When(said != "", " ("+said+")")))
+		said := format.Join(", ", format.When(w.Subset != "", "subset "+w.Subset),
+			format.When(w.Version != "" && w.Hop != analysis.AppHop, "answered by "+w.Version),
+			format.When(w.Details != trace.ViaUpstream, w.Details))
+		p.Para(lead, "", fmt.Sprintf(
+			"%s%s × %s in %s, %s%s%s", analysis.KindInWords(w.Key()),
+			format.When(w.Flag == analysis.NoFlag, " without a flag"), format.Number(w.Count), ranges(w.phases), where,
+			format.When(w.Cause != "", ": "+w.Cause), format.When(said != "", " ("+said+")"),
+		))
 		lead = strings.Repeat(" ", storyLead)
 	}
 }

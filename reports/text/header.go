@@ -19,14 +19,18 @@ func (p *page) header(r *reports.Report) {
 		p.Line("")
 	}
 	s := r.Setup
-	p.field("run", format.Join(" · ", r.Run, format.When(!r.Started.IsZero(), r.Started.UTC().Format("2006-01-02 15:04:05 UTC")),
+	p.field("run", format.Join(" · ", r.Run, format.When(!r.Started.IsZero(),
+		r.Started.UTC().Format("2006-01-02 15:04:05 UTC")),
 		format.When(r.Took > 0, "took "+format.Short(r.Took))))
 	var cluster string
 	if s.Cluster != "" {
-		cluster = fmt.Sprintf("%s (%s)", s.Cluster, format.Join(", ", s.Provider, s.Why, format.When(s.Reused, "was running already")))
+		cluster = fmt.Sprintf("%s (%s)", s.Cluster, format.Join(
+			", ", s.Provider, s.Why, format.When(s.Reused, "was running already"),
+		))
 	}
 	p.field("cluster", cluster)
-	p.field("versions", format.Join(" · ", format.Named("Kubernetes", s.Kubernetes), format.Named("Istio", s.Istio), format.Named("Envoy", s.Envoy),
+	p.field("versions", format.Join(" · ", format.Named("Kubernetes", s.Kubernetes), format.Named("Istio",
+		s.Istio), format.Named("Envoy", s.Envoy),
 		format.Named("canarylab", s.Canarylab)))
 	machine := []string{format.Named("kernel", s.Kernel)}
 	if s.CPUs > 0 {

@@ -24,7 +24,8 @@ func (p *page) phase(number int, phase reports.Phase, plan loadgen.Plan) {
 	}
 	rule := max(p.Width-terminal.Cells(title)-terminal.Cells(mark), 3)
 	p.Line("")
-	p.Line("%s%s%s", p.Paint(terminal.Bold, title), p.Paint(terminal.Dim, strings.Repeat("─", rule)), p.Paint(signs[outcome].color, mark))
+	p.Line("%s%s%s", p.Paint(terminal.Bold, title), p.Paint(terminal.Dim, strings.Repeat("─", rule)),
+		p.Paint(signs[outcome].color, mark))
 	p.Para("   ", "", phase.Did)
 
 	o := phase.Observation
@@ -99,7 +100,8 @@ func (p *page) split(w analysis.Window, verdicts []reports.Verdict, plan loadgen
 		if row.Moved {
 			interval = "it moved"
 		}
-		t.Row(format.When(row.Cohort != last, cmp.Or(row.Cohort, "all")), analysis.Answerer(row.Subject), asked, format.Percent(row.Seen.Percent)+" %", interval,
+		t.Row(format.When(row.Cohort != last, cmp.Or(row.Cohort, "all")), analysis.Answerer(row.Subject),
+			asked, format.Percent(row.Seen.Percent)+" %", interval,
 			format.Number(row.Seen.Count)+" of "+format.Number(row.Seen.Of))
 		last = row.Cohort
 	}
@@ -126,14 +128,17 @@ func (p *page) codes(w analysis.Window, verdicts []reports.Verdict) {
 			name = "no answer"
 		}
 		percent := asked[strconv.Itoa(code)]
-		codes = append(codes, fmt.Sprintf("%s × %s%s", name, format.Number(c.Codes[code]), format.When(percent != "", " (asked "+percent+")")))
+		codes = append(codes, fmt.Sprintf(
+			"%s × %s%s", name, format.Number(c.Codes[code]), format.When(percent != "", " (asked "+percent+")"),
+		))
 	}
 	p.Para("   status   ", "", strings.Join(codes, ", "))
 	for _, f := range c.Failures {
 		s := analysis.NewShare(f.Count, c.Requests)
 		p.Para("            ", terminal.Red, fmt.Sprintf("%s × %s (%s)", f.Key(), format.Number(f.Count),
 			format.Join(", ", format.Percent(s.Percent)+" %", format.Named("asked", asked[f.Key()]))))
-		said := format.Join(", ", format.When(f.Subset != "", "for subset "+f.Subset), format.When(f.Version != "", "answered by "+f.Version),
+		said := format.Join(", ", format.When(f.Subset != "", "for subset "+f.Subset), format.When(f.Version != "",
+			"answered by "+f.Version),
 			format.When(f.Details != "", "Envoy says "+f.Details))
 		where := "at the " + string(f.Hop)
 		if f.Origin != f.Flag && f.Hop == analysis.ServerHop {
@@ -148,7 +153,8 @@ func (p *page) latency(c analysis.Counts) {
 	t.Row("latency", "p50", "p90", "p99", "p99.9", "max", "requests")
 	for _, version := range slices.SortedFunc(maps.Keys(c.Latency), analysis.CompareVersions) {
 		l := c.Latency[version]
-		t.Row(analysis.Answerer(version), format.Short(l.P50), format.Short(l.P90), format.Short(l.P99), format.Short(l.P999), format.Short(l.Max), format.Number(l.N))
+		t.Row(analysis.Answerer(version), format.Short(l.P50), format.Short(l.P90), format.Short(l.P99),
+			format.Short(l.P999), format.Short(l.Max), format.Number(l.N))
 	}
 	p.Line("")
 	p.Table(t)
@@ -168,7 +174,8 @@ func (p *page) transition(w analysis.Window) {
 		parts = append(parts, fmt.Sprintf("%s × %s", f, format.Number(c.Flags[f])))
 	}
 	p.Line("")
-	p.Para("   meanwhile, in transition: ", "", fmt.Sprintf("%s in %s: %s", format.Plural(c.Requests, "request", "requests"),
+	p.Para("   meanwhile, in transition: ", "", fmt.Sprintf("%s in %s: %s", format.Plural(c.Requests, "request",
+		"requests"),
 		format.Short(w.Took()), strings.Join(parts, ", ")))
 }
 
@@ -184,19 +191,25 @@ func (p *page) rollback(r analysis.Rollback) {
 	for _, k := range r.FailureKinds() {
 		kinds = append(kinds, fmt.Sprintf("%s × %s", k, format.Number(r.Kinds[k])))
 	}
-	p.Para(lead, "", fmt.Sprintf("cost: %s%s%s", r.Cost(), format.When(len(kinds) > 0, " ("+strings.Join(kinds, ", ")+")"),
+	p.Para(lead, "", fmt.Sprintf("cost: %s%s%s", r.Cost(), format.When(len(kinds) > 0,
+		" ("+strings.Join(kinds, ", ")+")"),
 		format.When(r.UnderWay > 0, fmt.Sprintf("; %d more were under way when the write was accepted", r.UnderWay))))
 	p.Para(lead, terminal.Dim, r.Parts.String())
 	if r.Known() {
-		p.Para(lead, terminal.Dim, fmt.Sprintf("before it, %s %% of %.0f requests a second were affected (%s): one every %s, which is the resolution",
-			format.Percent(r.Before.Percent), r.Rate, format.Join(", or ", "failed", format.Named("answered by", r.Canary)), format.Short(r.Resolution)))
+		p.Para(lead, terminal.Dim, fmt.Sprintf("before it, %s %% of %.0f requests a second were affected (%s): one "+
+			"every %s, which is the resolution",
+			format.Percent(r.Before.Percent), r.Rate, format.Join(", or ", "failed",
+				format.Named("answered by", r.Canary)), format.Short(r.Resolution)))
 	}
 	if r.Strays > 0 {
 		p.Para(lead, terminal.Red, fmt.Sprintf("%s sent when every proxy was synced to the old route already",
 			format.Plural(r.Strays, "affected request was", "affected requests were")))
 	}
 	if r.Known() && !r.Recovered() {
-		p.Para(lead, terminal.Yellow, fmt.Sprintf("only %s followed: too few to say that it was the last", format.Plural(r.Unaffected, "unaffected request", "unaffected requests")))
+		p.Para(lead, terminal.Yellow, fmt.Sprintf(
+			"only %s followed: too few to say that it was the last",
+			format.Plural(r.Unaffected, "unaffected request", "unaffected requests"),
+		))
 	}
 }
 
@@ -205,7 +218,9 @@ func (p *page) detection(d analysis.Detection) {
 	p.Line("")
 	p.Para("   decided   ", terminal.Bold, d.String())
 	lead := strings.Repeat(" ", len("   decided   "))
-	p.Para(lead, "", fmt.Sprintf("by %s; %s of the canary were bad by then", d.By, format.Plural(d.BadOnes, "answer", "answers")))
+	p.Para(lead, "", fmt.Sprintf(
+		"by %s; %s of the canary were bad by then", d.By, format.Plural(d.BadOnes, "answer", "answers"),
+	))
 	p.Para(lead, terminal.Dim, d.Parts())
 }
 

@@ -28,10 +28,13 @@ func (p *page) costs(phases []reports.Phase) {
 		var shares []string
 		for _, version := range slices.SortedFunc(maps.Keys(w.Total.Versions), analysis.CompareVersions) {
 			if version != "" {
-				shares = append(shares, fmt.Sprintf("%s %.0f %%", version, analysis.NewShare(w.Total.Versions[version], w.Total.Requests).Percent))
+				shares = append(shares, fmt.Sprintf(
+					"%s %.0f %%", version, analysis.NewShare(w.Total.Versions[version], w.Total.Requests).Percent,
+				))
 			}
 		}
-		t.Row(phase.Name, strings.Join(shares, ", "), format.Short(w.Took()), format.Number(w.Total.Failed.Count), format.Number(w.Total.Requests),
+		t.Row(phase.Name, strings.Join(shares, ", "), format.Short(w.Took()), format.Number(
+			w.Total.Failed.Count), format.Number(w.Total.Requests),
 			format.Number(int(math.Round(float64(w.Total.Failed.Count)/w.Took().Minutes()))))
 	}
 	if n < 2 {
@@ -41,7 +44,8 @@ func (p *page) costs(phases []reports.Phase) {
 	p.Table(t)
 }
 
-// rollbacks compares the rollbacks of a run that has several: each by itself, or each method by its median where it was used more than once.
+// rollbacks compares the rollbacks of a run that has several: each by itself, or each method by its median
+// where it was used more than once.
 func (p *page) rollbacks(phases []reports.Phase) {
 	methods, n := reports.RollbackMethods(phases)
 	if n < 2 {
@@ -66,13 +70,15 @@ func (p *page) rollbacks(phases []reports.Phase) {
 				bracket = format.Short(r.Low) + " – " + format.Short(r.High)
 			}
 		}
-		t.Row(phase.Name, terminal.Clip(r.Method, p.Width-61), last, bracket, format.Short(r.Drain), format.Number(r.Failed), format.Number(r.Canaries))
+		t.Row(phase.Name, terminal.Clip(r.Method, p.Width-61), last, bracket, format.Short(r.Drain),
+			format.Number(r.Failed), format.Number(r.Canaries))
 	}
 	p.Table(t)
 }
 
-// medians has a line for each rollback method: the median and the range of its times and costs. A method that was not effective has no time:
-// affected requests went on to the end of the phase. name says a method in the words of the page.
+// medians has a line for each rollback method: the median and the range of its times and costs. A method that
+// was not effective has no time: affected requests went on to the end of the phase. name says a method in the
+// words of the page.
 func (p *page) medians(methods []reports.RollbackMethod, name func(reports.RollbackMethod) string) *terminal.Table {
 	t := &terminal.Table{Left: 1}
 	t.Row("rollback method", "times", "effective", "last affected", "range", "failed", "range", "canary's", "range")
@@ -89,7 +95,8 @@ func (p *page) medians(methods []reports.RollbackMethod, name func(reports.Rollb
 		}
 		f, fs := ranged(m.Failed())
 		c, cs := ranged(m.Canaries())
-		t.Row(terminal.Clip(name(m), p.Width-75), strconv.Itoa(len(m.Rollbacks)), strconv.Itoa(len(route)), last, span, f, fs, c, cs)
+		t.Row(terminal.Clip(name(m), p.Width-75), strconv.Itoa(len(m.Rollbacks)), strconv.Itoa(len(route)), last, span,
+			f, fs, c, cs)
 	}
 	return t
 }
@@ -101,7 +108,11 @@ func (p *page) rollbackRows(phases []reports.Phase) {
 		return
 	}
 	canary := methods[0].Rollbacks[0].Canary
-	p.Para("rollback: ", terminal.Dim, "from the accepted write to the last request sent that failed"+format.When(canary != "", " or that "+canary+" answered"))
+	p.Para(
+		"rollback: ", terminal.Dim,
+		"from the accepted write to the last request sent that failed"+format.When(canary != "",
+			" or that "+canary+" answered"),
+	)
 	if n > storyRollbacks {
 		t := p.medians(methods, func(m reports.RollbackMethod) string { return m.Brief })
 		for _, column := range []int{8, 6, 1} { // ranges, and how often each method was used
@@ -125,7 +136,8 @@ func (p *page) rollbackRows(phases []reports.Phase) {
 		if r.Known() {
 			last, bracket = format.Short(r.Route), bracketed(r)
 		}
-		t.Row(strconv.Itoa(i+1), phase.Name, last, bracket, format.Number(r.Failed), format.When(canary != "", format.Number(r.Canaries)), phase.RollbackBrief())
+		t.Row(strconv.Itoa(i+1), phase.Name, last, bracket, format.Number(r.Failed),
+			format.When(canary != "", format.Number(r.Canaries)), phase.RollbackBrief())
 	}
 	for _, column := range []int{6, 1, 3} {
 		t.Narrow(column, p.Width, 12)

@@ -31,7 +31,8 @@ func (p *page) rows(r *reports.Report) {
 		if len(phase.Verdicts) > 0 {
 			mark = cmp.Or(signs[phase.Outcome()].mark, "!")
 		}
-		t.Row(strconv.Itoa(i+1), phase.Name, briefly(phase), subject, claimed, share, bounds, failing(phase.Observation), mark,
+		t.Row(strconv.Itoa(i+1), phase.Name, briefly(phase), subject, claimed, share, bounds, failing(
+			phase.Observation), mark,
 			format.Join(", ", format.When(phase.Breaks, "break"), format.When(phase.Fixes, "fix")))
 	}
 	p.PlainCells(t)
@@ -64,11 +65,16 @@ func (p *page) rows(r *reports.Report) {
 	}
 	p.Indented(t, "")
 	if folded := len(r.Phases) - len(shown); folded > 0 {
-		p.Line("%s", p.Paint(terminal.Dim, format.Plural(folded, "more phase repeats one of these, and passed", "more phases repeat these, and passed")))
+		p.Line("%s", p.Paint(
+			terminal.Dim,
+			format.Plural(folded, "more phase repeats one of these, and passed",
+				"more phases repeat these, and passed"),
+		))
 	}
 }
 
-// headline is the share that a phase is about: that of its first claim about one, or of its latest version where it claims none.
+// headline is the share that a phase is about: that of its first claim about one, or of its latest version
+// where it claims none.
 func headline(phase reports.Phase) (of, asked, seen, interval string) {
 	w := phase.Observation.Settled
 	show := func(s analysis.Share, subject string, counts analysis.Counts) {
@@ -100,18 +106,25 @@ func headline(phase reports.Phase) (of, asked, seen, interval string) {
 	return last, "", seen, interval
 }
 
-// failing is how much of a phase failed once its change had arrived: the most frequent way to fail with its share, and how many others there are.
+// failing is how much of a phase failed once its change had arrived: the most frequent way to fail with its
+// share, and how many others there are.
 func failing(o analysis.Observation) string {
 	c := o.Settled.Total
 	if c.Requests == 0 {
 		return ""
 	}
-	keys := slices.DeleteFunc(slices.Collect(maps.Keys(c.Flags)), func(key string) bool { return !analysis.IsFailure(key) })
+	keys := slices.DeleteFunc(slices.Collect(maps.Keys(c.Flags)), func(key string) bool {
+		return !analysis.IsFailure(key)
+	})
 	if len(keys) == 0 {
 		return "none"
 	}
-	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(cmp.Compare(c.Flags[b], c.Flags[a]), cmp.Compare(a, b)) })
-	return fmt.Sprintf("%s %s %%%s", analysis.KindInWords(keys[0]), format.Percent(analysis.NewShare(c.Flags[keys[0]], c.Requests).Percent), format.When(len(keys) > 1, fmt.Sprintf(" +%d", len(keys)-1)))
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Or(cmp.Compare(c.Flags[b], c.Flags[a]), cmp.Compare(a, b))
+	})
+	return fmt.Sprintf("%s %s %%%s", analysis.KindInWords(keys[0]),
+		format.Percent(analysis.NewShare(c.Flags[keys[0]], c.Requests).Percent),
+		format.When(len(keys) > 1, fmt.Sprintf(" +%d", len(keys)-1)))
 }
 
 // briefly is what a phase did, in few words.

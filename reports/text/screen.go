@@ -37,14 +37,16 @@ func (s *screen) add(name string, render func(*page)) {
 // gap is a line between two blocks.
 func (s *screen) gap() { s.add("", func(q *page) { q.Line("") }) }
 
-// folds is how a story is made to fit: each of these blocks is cut down to so many lines, in this order, until it does. "" are the gaps. What is not
-// here is never cut.
+// folds is how a story is made to fit: each of these blocks is cut down to so many lines, in this order, until
+// it does. "" are the gaps. What is not here is never cut.
 var folds = []struct {
 	name  string
 	least int
 }{
-	{"back", 0}, {"why", 4}, {"fix", 2}, {"analyzer", 1}, {"failed", 4}, {"decided", 3}, {"why", 3}, {"", 0}, {"why", 2}, {"fix", 1}, {"rollbacks", 6}, {"decided", 2}, {"failed", 2},
-	{"run", 0}, {"phases", 12}, {"rollbacks", 4}, {"why", 0}, {"fix", 0}, {"over time", 0}, {"analyzer", 0}, {"phases", 6}, {"rollbacks", 2}, {"decided", 0}, {"failed", 1},
+	{"back", 0}, {"why", 4}, {"fix", 2}, {"analyzer", 1}, {"failed", 4}, {"decided", 3}, {"why", 3}, {"", 0},
+	{"why", 2}, {"fix", 1}, {"rollbacks", 6}, {"decided", 2}, {"failed", 2},
+	{"run", 0}, {"phases", 12}, {"rollbacks", 4}, {"why", 0}, {"fix", 0}, {"over time", 0}, {"analyzer", 0},
+	{"phases", 6}, {"rollbacks", 2}, {"decided", 0}, {"failed", 1},
 	{"title", 1}, {"phases", 0}, {"rollbacks", 0}, {"failed", 0},
 }
 
@@ -87,7 +89,12 @@ func (s *screen) print() {
 			cuts = append(cuts, fmt.Sprintf("%s %d", b.name, b.cut))
 		}
 		if b.name == "more" && cut > 0 {
-			s.page.Line("%s", s.page.Paint(terminal.Dim, terminal.Clip(terminal.Pad("folded", storyLead)+format.Plural(cut, "line: ", "lines: ")+strings.Join(cuts, ", "), s.page.Width)))
+			s.page.Line("%s", s.page.Paint(
+				terminal.Dim,
+				terminal.Clip(
+					terminal.Pad("folded", storyLead)+format.Plural(cut, "line: ", "lines: ")+strings.Join(cuts, ", "),
+					s.page.Width),
+			))
 		}
 		if b.name == "" && gap {
 			continue

@@ -47,8 +47,8 @@ const (
 	sparkFailures = 2
 )
 
-// sparklines are the kinds of requests to draw: good answers by version, then failures by flag. Those with the most requests have a line of
-// their own.
+// sparklines are the kinds of requests to draw: good answers by version, then failures by flag. Those with the
+// most requests have a line of their own.
 func sparklines(t *analysis.Timeline) []sparkline {
 	var versions, failures []sparkline
 	add := func(all []sparkline, name string, failed bool, s analysis.Series) []sparkline {
@@ -100,7 +100,8 @@ func (l sparkline) rates(t *analysis.Timeline, columns int) []float64 {
 	return out
 }
 
-// sparks draws the run: a line for each version and each sort of failure, all to the same scale, and below them where each phase begins.
+// sparks draws the run: a line for each version and each sort of failure, all to the same scale, and below them
+// where each phase begins.
 func (p *page) sparks(r *reports.Report) {
 	t := r.Timeline
 	if t == nil || t.Bins <= 0 || t.Bin() <= 0 {
@@ -134,7 +135,8 @@ func (p *page) sparks(r *reports.Report) {
 			rate += r.Setup.Load.RateOf(c.Name)
 		}
 	}
-	p.Line("%s", p.Paint(terminal.Dim, fmt.Sprintf("%srequests%s over %s; a full block is %s a second", format.When(rate > 0, format.Number(int(math.Round(rate)))+" "), format.When(rate > 0, " a second"), format.Short(span),
+	p.Line("%s", p.Paint(terminal.Dim, fmt.Sprintf("%srequests%s over %s; a full block is %s a second", format.When(
+		rate > 0, format.Number(int(math.Round(rate)))+" "), format.When(rate > 0, " a second"), format.Short(span),
 		format.Number(int(math.Round(top))))))
 	for i, l := range lines {
 		color := ""

@@ -24,13 +24,15 @@ const (
 	storyRollbacks = 6
 )
 
-// story prints the run on one screen: the verdict and all that did not pass first and whole, then the run over time, its phases, the rollbacks, the
-// failures, the accounting, why, and where there is more. What does not fit is folded, and counted.
+// story prints the run on one screen: the verdict and all that did not pass first and whole, then the run over
+// time, its phases, the rollbacks, the failures, the accounting, why, and where there is more. What does not
+// fit is folded, and counted.
 func (p *page) story(r *reports.Report, o Options) {
 	p.Width = min(p.Width, storyWidth)
 	s := &screen{page: p}
 	s.add("head", func(q *page) {
-		q.Line("%s  %s", q.Paint(terminal.Bold, terminal.Clip(terminal.OneLine(r.Scenario), q.Width-20)), q.badge(r.Outcome))
+		q.Line("%s  %s", q.Paint(terminal.Bold, terminal.Clip(terminal.OneLine(r.Scenario), q.Width-20)),
+			q.badge(r.Outcome))
 	})
 	s.add("title", func(q *page) { q.Para("", terminal.Dim, r.Title) })
 	s.add("sentence", func(q *page) { q.Para("", terminal.Bold, reports.Sentence(r)) })
@@ -62,7 +64,8 @@ func (p *page) named(name, text string) {
 	}
 }
 
-// notPassed prints all that stands between the run and a pass, each with its reason, but for what the sentence said already.
+// notPassed prints all that stands between the run and a pass, each with its reason, but for what the sentence
+// said already.
 func (p *page) notPassed(r *reports.Report, o Options) {
 	why := func(text string) {
 		if text != "" {
@@ -78,12 +81,16 @@ func (p *page) notPassed(r *reports.Report, o Options) {
 				continue
 			}
 			sign := signs[v.Outcome]
-			p.Para(cmp.Or(sign.mark, "!")+" ", cmp.Or(sign.color, terminal.Yellow), fmt.Sprintf("phase %d, %s: %s — %s", i+1, phase.Name, v.Want, v.Saw))
+			p.Para(cmp.Or(sign.mark, "!")+" ", cmp.Or(sign.color, terminal.Yellow), fmt.Sprintf(
+				"phase %d, %s: %s — %s", i+1, phase.Name, v.Want, v.Saw,
+			))
 			why(v.Why)
 		}
 		if c := phase.Observation.Change; c != nil {
 			for _, rejection := range c.Rejections {
-				p.Para("! ", terminal.Red, fmt.Sprintf("phase %d, %s: the change was rejected by %s", i+1, phase.Name, rejection))
+				p.Para("! ", terminal.Red, fmt.Sprintf(
+					"phase %d, %s: the change was rejected by %s", i+1, phase.Name, rejection,
+				))
 			}
 		}
 	}
@@ -92,10 +99,13 @@ func (p *page) notPassed(r *reports.Report, o Options) {
 	}
 	for i, e := range r.Accounting.Troubles {
 		if i == storyTroubles {
-			p.Para("! ", terminal.Yellow, "and "+format.Plural(len(r.Accounting.Troubles)-i, "more trouble", "more troubles"))
+			p.Para("! ", terminal.Yellow, "and "+format.Plural(
+				len(r.Accounting.Troubles)-i, "more trouble", "more troubles",
+			))
 			break
 		}
-		p.Para("! ", terminal.Yellow, format.Join(" ", "trouble at", e.At.UTC().Format("15:04:05.000"), format.When(e.Phase != "", "in phase "+e.Phase)+":",
+		p.Para("! ", terminal.Yellow, format.Join(" ", "trouble at", e.At.UTC().Format("15:04:05.000"), format.When(
+			e.Phase != "", "in phase "+e.Phase)+":",
 			format.When(e.Proxy != "", e.Proxy+" rejected a configuration:"), e.Text))
 	}
 }
@@ -178,7 +188,8 @@ func (p *page) analyzer(phases []reports.Phase) {
 // ran prints when and where the run was.
 func (p *page) ran(r *reports.Report) {
 	s := r.Setup
-	text := format.Join(" · ", format.When(!r.Started.IsZero(), r.Started.UTC().Format("2006-01-02 15:04 UTC")), s.Provider, format.Named("Istio", s.Istio), format.Named("Kubernetes", s.Kubernetes))
+	text := format.Join(" · ", format.When(!r.Started.IsZero(), r.Started.UTC().Format("2006-01-02 15:04 UTC")),
+		s.Provider, format.Named("Istio", s.Istio), format.Named("Kubernetes", s.Kubernetes))
 	p.named("run", text)
 }
 

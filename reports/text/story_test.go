@@ -19,48 +19,84 @@ import (
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
-// bigReport is a run of a story with so many phases, with everything in it that a story can have to tell: rollbacks, decisions, failures of several
-// sorts, analyses and long texts. bad is how many of its verdicts do not pass.
+// bigReport is a run of a story with so many phases, with everything in it that a story can have to tell:
+// rollbacks, decisions, failures of several sorts, analyses and long texts. bad is how many of its verdicts do
+// not pass.
 func bigReport(phases, repeats, bad int) *reports.Report {
-	long := strings.Repeat("Istio takes it and says nothing, since every object is right by itself and none of them knows of the others. ", 12)
+	long := strings.Repeat(
+		"Istio takes it and says nothing, since every object is right by itself and none of them knows of the others. ",
+		12)
 	r := &reports.Report{
-		Scenario: "service-instead-of-virtualservice", Title: strings.Repeat("Switching versions by the Service's selector breaks callers with a sidecar, ", 3),
-		Story: long, Cause: long, Fix: long, Back: long, Source: long, See: []string{long}, Started: labtrace.Start, Took: 10 * time.Minute, Run: "20261123-060102",
+		Scenario: "service-instead-of-virtualservice",
+		Title:    strings.Repeat("Switching versions by the Service's selector breaks callers with a sidecar, ", 3),
+		Story:    long, Cause: long, Fix: long, Back: long, Source: long, See: []string{long}, Started: labtrace.Start,
+		Took: 10 * time.Minute, Run: "20261123-060102",
 		Setup: reports.Setup{Provider: "embedded", Kubernetes: "1.36.1", Istio: "1.31.0", CPUs: 2, Load: labtrace.Plan},
 		Files: []reports.File{{Path: reports.ReportFile}, {Path: "report.html"}},
 		Notes: []string{long},
 		Timeline: &analysis.Timeline{Start: labtrace.Start, BinMS: 100, Bins: 6000, Series: []analysis.Series{
-			{Version: "v1", Counts: ones(6000)}, {Version: "v2", From: 700, Counts: ones(4000)}, {Version: "v3", Counts: ones(10)}, {Version: "v4", Counts: ones(10)},
-			{Flag: "503 UH", From: 3000, Counts: ones(2)}, {Flag: "503 UF,URX", From: 3100, Counts: ones(9)}, {Flag: "0 DC", Version: "v2", From: 3300, Counts: ones(5)},
+			{Version: "v1", Counts: ones(6000)}, {Version: "v2", From: 700, Counts: ones(4000)},
+			{Version: "v3", Counts: ones(10)}, {Version: "v4", Counts: ones(10)},
+			{Flag: "503 UH", From: 3000, Counts: ones(2)}, {Flag: "503 UF,URX", From: 3100, Counts: ones(9)},
+			{Flag: "0 DC", Version: "v2", From: 3300, Counts: ones(5)},
 		}},
-		Accounting: analysis.Accounting{Requests: 300_000, Pace: []analysis.Pace{{Cohort: "plain", LagP99: 710 * time.Microsecond}}},
+		Accounting: analysis.Accounting{Requests: 300_000, Pace: []analysis.Pace{
+			{Cohort: "plain", LagP99: 710 * time.Microsecond},
+		}},
 	}
 	for i := range phases + repeats {
-		counts := analysis.Counts{Requests: 5000, Versions: map[string]int{"v1": 4500, "v2": 500}, Codes: map[int]int{200: 4500, 503: 500}, Failed: analysis.NewShare(500, 5000),
+		counts := analysis.Counts{Requests: 5000, Versions: map[string]int{"v1": 4500, "v2": 500}, Codes: map[int]int{
+			200: 4500, 503: 500,
+		}, Failed: analysis.NewShare(500, 5000),
 			Flags: map[string]int{"503 UF,URX": 400, "503 UH": 100}}
 		for _, hop := range []analysis.Hop{analysis.ClientHop, analysis.ServerHop, analysis.AppHop} {
-			counts.Failures = append(counts.Failures, analysis.Failure{Code: 503, Flag: "UF,URX", Hop: hop, Origin: "UC", Count: 400, Details: "upstream_reset_before_response_started{connection_termination}",
-				Cause: "the app closed the connection before it answered; every retry was used up", Subset: "v2", Version: "v2"})
+			counts.Failures = append(counts.Failures, analysis.Failure{
+				Code: 503, Flag: "UF,URX", Hop: hop, Origin: "UC", Count: 400,
+				Details: "upstream_reset_before_response_started{connection_termination}",
+				Cause:   "the app closed the connection before it answered; every retry was used up",
+				Subset:  "v2", Version: "v2",
+			})
 		}
 		p := reports.Phase{
-			Name: fmt.Sprintf("canary at %d %% with short streams", i), Did: "kubectl apply the VirtualService of 1-baseline.yaml",
+			Name:   fmt.Sprintf("canary at %d %% with short streams", i),
+			Did:    "kubectl apply the VirtualService of 1-baseline.yaml",
 			Action: &reports.Action{Kind: "revert", Brief: "apply route of 1-baseline"}, Repeat: i >= phases,
 			Breaks: i == 1, Fixes: i == 2,
-			Observation: analysis.Observation{Start: labtrace.At(float64(i) * 7000), End: labtrace.At(float64(i)*7000 + 6900), SettledAt: labtrace.At(float64(i)*7000 + 500), Settled: analysis.Window{Total: counts}},
+			Observation: analysis.Observation{
+				Start: labtrace.At(float64(i) * 7000), End: labtrace.At(float64(i)*7000 + 6900),
+				SettledAt: labtrace.At(float64(i)*7000 + 500), Settled: analysis.Window{Total: counts},
+			},
 			Verdicts: []reports.Verdict{
-				{Want: "istioctl analyze finds IST0173 on the cluster, and nothing in the files alone", Saw: fmt.Sprintf("IST%d on the cluster, nothing in the files", i%3), Outcome: reports.Pass, Proof: true, Kind: reports.KindAnalysis},
-				{Want: "at least 33.333 % of the requests of without-sidecar answered by v2", Saw: analysis.NewShare(500, 5000).String(), Outcome: reports.Pass,
-					Claim: &reports.Claim{Cohort: "without-sidecar", Subject: "v2", Percent: 33.333, Bound: reports.AtLeast, Seen: analysis.NewShare(500, 5000)}},
+				{
+					Want: "istioctl analyze finds IST0173 on the cluster, and nothing in the files alone",
+					Saw:  fmt.Sprintf("IST%d on the cluster, nothing in the files", i%3), Outcome: reports.Pass,
+					Proof: true, Kind: reports.KindAnalysis,
+				},
+				{
+					Want: "at least 33.333 % of the requests of without-sidecar answered by v2",
+					Saw:  analysis.NewShare(500, 5000).String(), Outcome: reports.Pass,
+					Claim: &reports.Claim{
+						Cohort: "without-sidecar", Subject: "v2", Percent: 33.333, Bound: reports.AtLeast,
+						Seen: analysis.NewShare(500, 5000),
+					},
+				},
 			},
 		}
 		if i%3 == 2 {
 			p.Action = &reports.Action{Kind: "undo", Brief: fmt.Sprintf("way %d of my-service", i)}
-			p.Observation.Rollback = &analysis.Rollback{Method: fmt.Sprintf("kubectl way %d of my-service", i), Canary: "v2", Resolution: time.Millisecond, Before: analysis.NewShare(500, 5000), Route: 110 * time.Millisecond,
+			p.Observation.Rollback = &analysis.Rollback{Method: fmt.Sprintf(
+				"kubectl way %d of my-service", i,
+			), Canary: "v2", Resolution: time.Millisecond, Before: analysis.NewShare(500,
+				5000), Route: 110 * time.Millisecond,
 				Low: 110 * time.Millisecond, High: 140 * time.Millisecond, Chance: 1e-9, Failed: 1234}
-			p.Observation.Detection = &analysis.Detection{Decision: trace.Decision{By: "a gate that asks Prometheus every 5s (bad: 1 result with more than 5 % failed)", Bad: i%2 == 0, Text: long[:80]}}
+			p.Observation.Detection = &analysis.Detection{Decision: trace.Decision{
+				By: "a gate that asks Prometheus every 5s (bad: 1 result with more than 5 % failed)", Bad: i%2 == 0,
+				Text: long[:80],
+			}}
 		}
 		if i < bad {
-			p.Verdicts[1].Outcome, p.Verdicts[1].Why = reports.Fail, "a true share of 33.333 % gives 1,560 to 1,780 of 5,000 requests in 19,999 of 20,000 runs"
+			p.Verdicts[1].Outcome, p.Verdicts[1].Why = reports.Fail,
+				"a true share of 33.333 % gives 1,560 to 1,780 of 5,000 requests in 19,999 of 20,000 runs"
 		}
 		r.Phases = append(r.Phases, p)
 	}
@@ -111,7 +147,10 @@ func TestStoryFitsOnAScreen(t *testing.T) {
 		for _, repeats := range []int{0, 73} {
 			for _, bad := range []int{0, 1, 5} {
 				for _, o := range []Options{{}, {Color: true}, {Width: 72}, {Width: 80, ASCII: true}, {Width: 250}} {
-					t.Run(fmt.Sprintf("%d phases, %d repeats, %d bad, %d columns, %t, %t", phases, repeats, bad, o.Width, o.Color, o.ASCII), func(t *testing.T) {
+					t.Run(fmt.Sprintf(
+						"%d phases, %d repeats, %d bad, %d columns, %t, %t", phases, repeats, bad, o.Width, o.Color,
+						o.ASCII,
+					), func(t *testing.T) {
 						o.Dir = "reports/out/20261123-060102-big"
 						width := o.Width
 						if width == 0 || width > 100 {
@@ -129,7 +168,13 @@ func TestStoryFitsOnAScreen(t *testing.T) {
 func TestStoryNeverCutsWhatDidNotPass(t *testing.T) {
 	for _, bad := range []int{1, 5, 12, 40} {
 		r := bigReport(10, 40, bad)
-		r.Accounting.Problems = []analysis.Problem{{Void: true, Text: "cohort plain sent late by 9.00 ms at p99, more than 5.00 ms: this machine can't carry that load"}, {Text: "the sample app's counters were not read"}}
+		r.Accounting.Problems = []analysis.Problem{
+			{
+				Void: true,
+				Text: "cohort plain sent late by 9.00 ms at p99, more than 5.00 ms: this machine can't carry that load",
+			},
+			{Text: "the sample app's counters were not read"},
+		}
 		r.Conclude()
 		out := strings.Join(strings.Fields(text(t, r, Options{})), " ")
 		for i := range bad {
@@ -185,7 +230,9 @@ func TestSparklines(t *testing.T) {
 		{Flag: "503 UH", Version: "", From: 6, Counts: []int{100}},
 	}}
 	r := &reports.Report{Timeline: tl, Phases: []reports.Phase{
-		{Observation: analysis.Observation{Start: labtrace.Start.Add(-30 * time.Millisecond)}}, {}, {Observation: analysis.Observation{Start: labtrace.Start.Add(400 * time.Millisecond)}}, {Observation: analysis.Observation{Start: labtrace.Start.Add(401 * time.Millisecond)}},
+		{Observation: analysis.Observation{Start: labtrace.Start.Add(-30 * time.Millisecond)}}, {},
+		{Observation: analysis.Observation{Start: labtrace.Start.Add(400 * time.Millisecond)}},
+		{Observation: analysis.Observation{Start: labtrace.Start.Add(401 * time.Millisecond)}},
 	}}
 	p := newPage(Options{Width: 72})
 	p.sparks(r)
@@ -204,7 +251,9 @@ func TestSparklines(t *testing.T) {
 	if got := p.String(); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	for name, tl := range map[string]*analysis.Timeline{"none": nil, "no bins": {}, "no width": {Bins: 3}, "no series": {Bins: 3, BinMS: 100}} {
+	for name, tl := range map[string]*analysis.Timeline{
+		"none": nil, "no bins": {}, "no width": {Bins: 3}, "no series": {Bins: 3, BinMS: 100},
+	} {
 		p := newPage(Options{})
 		p.sparks(&reports.Report{Timeline: tl})
 		if p.Len() > 0 {
@@ -215,8 +264,9 @@ func TestSparklines(t *testing.T) {
 
 func TestRanges(t *testing.T) {
 	for want, numbers := range map[string][]int{
-		"phase 3": {3}, "phases 2 and 3": {2, 3}, "phases 2 – 4": {2, 3, 4}, "phases 1, 3, 4 and 6 – 9": {1, 3, 4, 6, 7, 8, 9},
-		"7 phases from 1 to 13": {1, 3, 5, 7, 9, 11, 13},
+		"phase 3": {3}, "phases 2 and 3": {2, 3}, "phases 2 – 4": {2, 3, 4},
+		"phases 1, 3, 4 and 6 – 9": {1, 3, 4, 6, 7, 8, 9},
+		"7 phases from 1 to 13":    {1, 3, 5, 7, 9, 11, 13},
 	} {
 		if got := ranges(numbers); got != want {
 			t.Errorf("%v: got %q, want %q", numbers, got, want)
@@ -227,33 +277,45 @@ func TestRanges(t *testing.T) {
 // A stream that its caller ended has a flag, and is no error.
 func TestFailing(t *testing.T) {
 	for want, flags := range map[string]map[string]int{
-		"none": {"101 DC": 50, "200 UR": 1}, "503 UH 10.0 % +1": {"503 UH": 20, "503 -": 3, "101 DC": 50}, "404 NR 2.0 %": {"404 NR": 4}, "no answer DC 2.0 %": {"0 DC": 4}, "503 2.0 %": {"503 -": 4},
+		"none": {"101 DC": 50, "200 UR": 1}, "503 UH 10.0 % +1": {"503 UH": 20, "503 -": 3, "101 DC": 50},
+		"404 NR 2.0 %": {"404 NR": 4}, "no answer DC 2.0 %": {"0 DC": 4}, "503 2.0 %": {"503 -": 4},
 	} {
 		o := analysis.Observation{Settled: analysis.Window{Total: analysis.Counts{Requests: 200, Flags: flags}}}
 		if got := failing(o); got != want {
 			t.Errorf("%v: got %q, want %q", flags, got, want)
 		}
 	}
-	w := failureKinds([]reports.Phase{{Observation: analysis.Observation{Settled: analysis.Window{Total: analysis.Counts{Failures: []analysis.Failure{{Code: 101, Flag: "DC", Count: 9}, {Code: 404, Flag: "NR", Count: 2}}}}}}})
+	w := failureKinds([]reports.Phase{
+		{Observation: analysis.Observation{
+			Settled: analysis.Window{Total: analysis.Counts{
+				Failures: []analysis.Failure{{Code: 101, Flag: "DC", Count: 9}, {Code: 404, Flag: "NR", Count: 2}},
+			}},
+		}},
+	})
 	if len(w) != 1 || w[0].Code != 404 || w[0].Count != 2 {
 		t.Errorf("got %+v, want the 404s alone", w)
 	}
 }
 
 // hostile has what a terminal obeys, what forges lines, and what is wider or narrower than it has characters.
-const hostile = "\x1b[2J\x1b]0;owned\x07\u009b31m\r\n\tfake ✓ pass \u202eessap\u2066\u200b\x7f\xff\xfe 日本語 e\u0301e\u0301 👩‍👩‍👧 \U000e0041"
+const hostile = "\x1b[2J\x1b]0;owned\x07\u009b31m\r\n\tfake ✓ pass \u202eessap\u2066\u200b\x7f\xff\xfe 日本語 " +
+	"e\u0301e\u0301 👩‍👩‍👧 \U000e0041"
 
 func TestNothingInAReportMovesTheTerminal(t *testing.T) {
 	r := labReport(t)
 	r.Scenario, r.Title, r.Story, r.Run, r.Broken = hostile, hostile, hostile, hostile, hostile
-	r.Cause, r.Source, r.See, r.Fix, r.Back, r.Notes = hostile, hostile, []string{hostile}, hostile, hostile, []string{hostile}
-	r.Setup.Provider, r.Setup.Why, r.Setup.Kubernetes, r.Setup.Kernel, r.Setup.About = hostile, hostile, hostile, hostile, []string{hostile}
+	r.Cause, r.Source, r.See, r.Fix, r.Back, r.Notes = hostile, hostile, []string{hostile}, hostile, hostile,
+		[]string{hostile}
+	r.Setup.Provider, r.Setup.Why, r.Setup.Kubernetes, r.Setup.Kernel, r.Setup.About = hostile, hostile, hostile,
+		hostile, []string{hostile}
 	r.Setup.Load.Cohorts = slices.Clone(r.Setup.Load.Cohorts) // all tests share them
 	r.Setup.Load.URL, r.Setup.Load.Cohorts[0].Name = hostile, hostile
 	r.Setup.Load.Cohorts[1].Header = map[string]string{hostile: hostile}
 	r.BringUp = append(r.BringUp, reports.Step{Name: hostile})
 	r.Files = append(r.Files, reports.File{Path: hostile, What: hostile})
-	r.Accounting.Problems, r.Accounting.Troubles = []analysis.Problem{{Text: hostile}}, []trace.Event{{Phase: hostile, Proxy: hostile, Text: hostile}}
+	r.Accounting.Problems, r.Accounting.Troubles = []analysis.Problem{{Text: hostile}}, []trace.Event{
+		{Phase: hostile, Proxy: hostile, Text: hostile},
+	}
 	r.Accounting.Unexplained = []analysis.Unexplained{{ID: hostile, Phase: hostile, Why: hostile}}
 	r.Accounting.Rows[0].Phase, r.Accounting.Pace[0].Cohort = hostile, hostile
 	r.Accounting.Answered = map[string]int{hostile: 3}
@@ -265,7 +327,10 @@ func TestNothingInAReportMovesTheTerminal(t *testing.T) {
 		for _, c := range []*analysis.Counts{&w.Total} {
 			c.Versions[hostile], c.Flags = 3, map[string]int{hostile: 4}
 			c.Latency[hostile] = analysis.Latency{N: 3}
-			c.Failures = []analysis.Failure{{Code: 503, Flag: hostile, Hop: hostile, Origin: hostile, Cause: hostile, Details: hostile, Subset: hostile, Version: hostile, Count: 4}}
+			c.Failures = []analysis.Failure{{
+				Code: 503, Flag: hostile, Hop: hostile, Origin: hostile, Cause: hostile, Details: hostile,
+				Subset: hostile, Version: hostile, Count: 4,
+			}}
 		}
 		w.Cohorts[hostile] = w.Total
 		p.Observation.Moments = append(p.Observation.Moments, analysis.Moment{Kind: hostile, First: time.Second})
@@ -276,9 +341,15 @@ func TestNothingInAReportMovesTheTerminal(t *testing.T) {
 			b.Method, b.Canary, b.Kinds = hostile, hostile, map[string]int{hostile: 2}
 		}
 		p.Observation.Detection = &analysis.Detection{Decision: trace.Decision{By: hostile, Text: hostile}}
-		p.Verdicts = append(p.Verdicts, reports.Verdict{Want: hostile, Saw: hostile, Why: hostile, Outcome: hostile, Claim: &reports.Claim{Cohort: hostile, Subject: hostile}})
+		p.Verdicts = append(p.Verdicts, reports.Verdict{
+			Want: hostile, Saw: hostile, Why: hostile, Outcome: hostile,
+			Claim: &reports.Claim{Cohort: hostile, Subject: hostile},
+		})
 	}
-	for _, o := range []Options{{}, {Full: true}, {ASCII: true}, {ASCII: true, Full: true}, {Width: 72}, {Color: true}, {Color: true, Full: true}} {
+	for _, o := range []Options{
+		{}, {Full: true}, {ASCII: true}, {ASCII: true, Full: true}, {Width: 72}, {Color: true},
+		{Color: true, Full: true},
+	} {
 		o.Dir, o.Problems = hostile, []string{hostile}
 		out := colors.ReplaceAllString(text(t, r, o), "")
 		if !o.Color && strings.ContainsRune(out, '\x1b') {
@@ -299,18 +370,23 @@ func TestNothingInAReportMovesTheTerminal(t *testing.T) {
 			}
 			for i, line := range strings.Split(strings.TrimSuffix(out, "\n"), "\n") {
 				// Paths are not broken.
-				if terminal.Cells(line) > width && !strings.Contains(line, "--full") && !strings.HasPrefix(line, "folder") {
+				if terminal.Cells(line) > width && !strings.Contains(line, "--full") && !strings.HasPrefix(
+					line, "folder",
+				) {
 					t.Errorf("%+v: line %d: got %d columns, want %d: %s", o, i+1, terminal.Cells(line), width, line)
 				}
 			}
 		}
 	}
 	// What was printed was a copy.
-	if r.Scenario != hostile || r.Phases[0].Observation.Settled.Total.Versions[hostile] != 3 || r.Timeline.Series[0].Version != hostile {
+	if r.Scenario != hostile || r.Phases[0].Observation.Settled.Total.Versions[hostile] != 3 ||
+		r.Timeline.Series[0].Version != hostile {
 		t.Error("the report itself was changed")
 	}
 	var b bytes.Buffer
-	if err := WriteSummaries(&b, []reports.Summary{{Scenario: hostile, Outcome: hostile, Claimed: hostile, Seen: hostile}}, Options{}); err != nil || strings.ContainsRune(b.String(), '\x1b') {
+	if err := WriteSummaries(
+		&b, []reports.Summary{{Scenario: hostile, Outcome: hostile, Claimed: hostile, Seen: hostile}}, Options{},
+	); err != nil || strings.ContainsRune(b.String(), '\x1b') {
 		t.Errorf("a summary: got %q, %v", b.String(), err)
 	}
 }
@@ -323,7 +399,9 @@ func TestStoryDoesNotBreakPaths(t *testing.T) {
 		t.Errorf("without a page: got\n%s", out)
 	}
 	out := text(t, r, Options{Dir: dir, Page: dir + "/report.html"})
-	if !strings.Contains(out, "look      "+dir+"/report.html\n") || !strings.Contains(out, "canarylab report --full "+dir+"\n") {
+	if !strings.Contains(out, "look      "+dir+"/report.html\n") || !strings.Contains(
+		out, "canarylab report --full "+dir+"\n",
+	) {
 		t.Errorf("got\n%s", out)
 	}
 }

@@ -13,7 +13,8 @@ import (
 
 // Options are for Write.
 type Options struct {
-	// Full prints all that there is to say, however long. Otherwise it is a story of storyLines lines and storyWidth columns.
+	// Full prints all that there is to say, however long. Otherwise it is a story of storyLines lines and
+	// storyWidth columns.
 	Full bool
 	// Color marks outcomes with ANSI colors.
 	Color bool
@@ -21,13 +22,14 @@ type Options struct {
 	ASCII bool
 	// Width is how wide lines may get, in columns. Zero means 100; less than 72 is taken as 72, which the tables need.
 	Width int
-	// Dir is the run's folder, and Page the report in it that a browser shows, both as the reader can type them. Problems are what is wrong with the
-	// folder (Run.Problems). All may be empty.
+	// Dir is the run's folder, and Page the report in it that a browser shows, both as the reader can type
+	// them. Problems are what is wrong with the folder (Run.Problems). All may be empty.
 	Dir, Page string
 	Problems  []string
 }
 
-// Write prints a report for a terminal. Whatever texts are in it, nothing but colors, and those only if they are asked for, moves the terminal.
+// Write prints a report for a terminal. Whatever texts are in it, nothing but colors, and those only if they
+// are asked for, moves the terminal.
 func Write(w io.Writer, r *reports.Report, o Options) error {
 	clean := format.PrintableCopy(*r)
 	r = &clean
@@ -70,7 +72,11 @@ func (p *page) full(r *reports.Report, o Options) {
 	}
 	if folded > 0 {
 		p.Line("")
-		p.Para("", terminal.Dim, format.Plural(folded, "phase that repeats another one, and passed, is", "phases that repeat others, and passed, are")+" in report.json only")
+		p.Para(
+			"", terminal.Dim,
+			format.Plural(folded, "phase that repeats another one, and passed, is",
+				"phases that repeat others, and passed, are")+" in report.json only",
+		)
 	}
 	p.costs(r.Phases)
 	p.rollbacks(r.Phases)

@@ -21,25 +21,41 @@ func TestTextGolden(t *testing.T) {
 	broken := labReport(t)
 	broken.Phases = broken.Phases[:2]
 	broken.Phases[1].Observation = analysis.Observation{Phase: "canary"}
-	broken.Phases[1].Verdicts = []reports.Verdict{{Want: "5 % of all requests answered by v2", Saw: "no requests", Outcome: reports.Inconclusive, Why: "the phase never began"}}
+	broken.Phases[1].Verdicts = []reports.Verdict{{
+		Want: "5 % of all requests answered by v2", Saw: "no requests", Outcome: reports.Inconclusive,
+		Why: "the phase never began",
+	}}
 	broken.Broken = "interrupted by Ctrl-C"
-	broken.Accounting.Problems = []analysis.Problem{{Text: "3 things are not explained: the first is r1-plain-7 (the caller's proxy has no log entry of it)"}}
-	broken.Accounting.Unexplained = []analysis.Unexplained{{ID: "r1-plain-7", Phase: "canary", Why: "the caller's proxy has no log entry of it"}, {ID: "lifev1-9 to 10", Phase: "", Why: "pod v1-1 received 2 requests that no proxy and no caller knows of"}}
+	broken.Accounting.Problems = []analysis.Problem{{
+		Text: "3 things are not explained: the first is r1-plain-7 (the caller's proxy has no log entry of it)",
+	}}
+	broken.Accounting.Unexplained = []analysis.Unexplained{
+		{ID: "r1-plain-7", Phase: "canary", Why: "the caller's proxy has no log entry of it"},
+		{ID: "lifev1-9 to 10", Phase: "", Why: "pod v1-1 received 2 requests that no proxy and no caller knows of"},
+	}
 	broken.Accounting.UnexplainedTotal = 3
-	broken.Accounting.Troubles = []trace.Event{{At: labtrace.At(7000), Kind: trace.Trouble, Phase: "canary", Text: "istiod: pod istiod-1 was taken away"}}
+	broken.Accounting.Troubles = []trace.Event{{
+		At: labtrace.At(7000), Kind: trace.Trouble, Phase: "canary", Text: "istiod: pod istiod-1 was taken away",
+	}}
 	broken.BringUp, broken.Notes = nil, nil
 	broken.Conclude()
 	back := analyze(t, labtrace.Rollback(func(ms float64, s *loadgen.Sample) {
 		if ms > 2000 && ms < 2150 || ms == 3970 {
 			s.Version = "v2"
 		}
-	}), []analysis.PhaseSpec{{Name: "canary"}, {Name: "back", Rollback: true, Method: "kubectl apply", Canary: "v2"}}, loadgen.Plan{}).Observations
+	}), []analysis.PhaseSpec{{Name: "canary"}, {
+		Name: "back", Rollback: true, Method: "kubectl apply", Canary: "v2",
+	}}, loadgen.Plan{}).Observations
 	stray := &reports.Report{Scenario: "stray", Title: "A healthy canary that comes back", Outcome: reports.Fail}
 	for _, o := range back {
 		s := o.Settled.Total.Shares["v2"]
 		stray.Phases = append(stray.Phases, reports.Phase{Name: o.Phase, Observation: o, Verdicts: []reports.Verdict{
-			{Want: "some of v2", Saw: s.String(), Outcome: reports.Pass, Claim: &reports.Claim{Subject: "v2", Percent: 12.5, Seen: s}},
-			{Want: "status 200 for plain", Saw: "all", Outcome: reports.Pass, Claim: &reports.Claim{Cohort: "plain", Subject: "200", Percent: 100}},
+			{Want: "some of v2", Saw: s.String(), Outcome: reports.Pass, Claim: &reports.Claim{
+				Subject: "v2", Percent: 12.5, Seen: s,
+			}},
+			{Want: "status 200 for plain", Saw: "all", Outcome: reports.Pass, Claim: &reports.Claim{
+				Cohort: "plain", Subject: "200", Percent: 100,
+			}},
 			{Want: "unknown outcome", Saw: "nothing", Outcome: "odd", Why: "a newer version wrote it"},
 		}})
 	}

@@ -28,7 +28,8 @@ func TestAgentsAreInTheTrace(t *testing.T) {
 		t.Errorf("got agents %v and %d samples of the facts, want %v and none", got, samples, tr.Agents)
 	}
 	var read Trace
-	line := `{"agent":{"run":"r","pod":"p","start":"2026-01-01T00:00:00Z","clock":{"offsetNs":5,"errorNs":7},"go":"","maxProcs":1}}`
+	line := `{"agent":{"run":"r","pod":"p","start":"2026-01-01T00:00:00Z",` +
+		`"clock":{"offsetNs":5,"errorNs":7},"go":"","maxProcs":1}}`
 	if _, err := readLines(strings.NewReader(line+"\n"), true, read.Add); err != nil {
 		t.Fatal(err)
 	}

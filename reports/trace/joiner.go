@@ -12,8 +12,8 @@ type Request struct {
 	ID string
 	// Sample is the caller's word, nil where there is none.
 	Sample *loadgen.Sample
-	// Routers are what the proxies logged that routed it: the caller's sidecar, or a gateway. Servers are what the sidecars
-	// of the app's pods logged, one entry for each attempt that reached one.
+	// Routers are what the proxies logged that routed it: the caller's sidecar, or a gateway. Servers are what
+	// the sidecars of the app's pods logged, one entry for each attempt that reached one.
 	Routers, Servers []LogEntry
 }
 
@@ -25,11 +25,13 @@ func (q *Request) Router() *LogEntry {
 	return &q.Routers[0]
 }
 
-// A Joiner puts together what is recorded of each request, in whatever order it comes. It is not safe for concurrent use.
+// A Joiner puts together what is recorded of each request, in whatever order it comes. It is not safe for
+// concurrent use.
 //
-// A request is complete when the caller's sample is there, the entry of the proxy that routed it, unless its cohort's callers
-// have none, and the entry of the server's proxy, if an answer came from a pod that has one. Where several attempts were
-// made, or one that got no answer, nobody knows how many entries there are to come: such a request waits for the horizon.
+// A request is complete when the caller's sample is there, the entry of the proxy that routed it, unless its
+// cohort's callers have none, and the entry of the server's proxy, if an answer came from a pod that has one.
+// Where several attempts were made, or one that got no answer, nobody knows how many entries there are to come:
+// such a request waits for the horizon.
 type Joiner struct {
 	done    func(Request)
 	horizon time.Duration
@@ -52,11 +54,12 @@ type joining struct {
 	gone    bool
 }
 
-// NewJoiner hands each request to done: as soon as it is complete, or when something that is horizon younger came. What is
-// pending then is all that is kept in memory.
+// NewJoiner hands each request to done: as soon as it is complete, or when something that is horizon younger
+// came. What is pending then is all that is kept in memory.
 func NewJoiner(plan loadgen.Plan, horizon time.Duration, done func(Request)) *Joiner {
 	j := &Joiner{
-		done: done, horizon: horizon, plain: map[string]bool{}, sidecars: map[string]bool{}, pending: map[string]*joining{},
+		done: done, horizon: horizon, plain: map[string]bool{}, sidecars: map[string]bool{},
+		pending: map[string]*joining{},
 	}
 	for _, c := range plan.Cohorts {
 		j.plain[c.Name] = c.Via() == loadgen.Plain

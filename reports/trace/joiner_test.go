@@ -10,8 +10,8 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// joined hands a request's parts to a Joiner in every order and returns after how many parts it was handed on, 0 for not
-// before the end.
+// joined hands a request's parts to a Joiner in every order and returns after how many parts it was handed on,
+// 0 for not before the end.
 func joined(t *testing.T, plan loadgen.Plan, sample *loadgen.Sample, entries ...LogEntry) int {
 	t.Helper()
 	after := -1
@@ -51,8 +51,12 @@ func joined(t *testing.T, plan loadgen.Plan, sample *loadgen.Sample, entries ...
 }
 
 func TestJoinerKnowsWhatIsComplete(t *testing.T) {
-	plan := loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "in"}, {Name: "plain", Entry: loadgen.Plain}, {Name: "gate", Entry: loadgen.Gateway}}}
-	in, plain, gate := &loadgen.Sample{ID: "1", Cohort: "in"}, &loadgen.Sample{ID: "1", Cohort: "plain"}, &loadgen.Sample{ID: "1", Cohort: "gate"}
+	plan := loadgen.Plan{Cohorts: []loadgen.Cohort{
+		{Name: "in"}, {Name: "plain", Entry: loadgen.Plain}, {Name: "gate", Entry: loadgen.Gateway},
+	}}
+	in, plain, gate := &loadgen.Sample{ID: "1", Cohort: "in"}, &loadgen.Sample{
+		ID: "1", Cohort: "plain",
+	}, &loadgen.Sample{ID: "1", Cohort: "gate"}
 	passed := func(ip string, attempts int) LogEntry {
 		return LogEntry{ID: "1", Upstream: ip + ":8080", Details: ViaUpstream, Attempts: attempts}
 	}
@@ -66,7 +70,13 @@ func TestJoinerKnowsWhatIsComplete(t *testing.T) {
 		{"answered by a pod with a sidecar", in, []LogEntry{passed("10.0.0.1", 1), server}, 3},
 		{"answered by a pod without one", in, []LogEntry{passed("10.0.0.2", 1)}, 2},
 		{"answered by a pod nobody knows", in, []LogEntry{passed("10.0.0.9", 1)}, 2},
-		{"through the gateway", gate, []LogEntry{{ID: "1", Side: GatewaySide, Upstream: "10.0.0.1:8080", Details: ViaUpstream, Attempts: 1}, server}, 3},
+		{
+			"through the gateway", gate,
+			[]LogEntry{
+				{ID: "1", Side: GatewaySide, Upstream: "10.0.0.1:8080", Details: ViaUpstream, Attempts: 1}, server,
+			},
+			3,
+		},
 		{"no upstream", in, []LogEntry{{ID: "1", Flags: []string{"UH"}, Attempts: 1}}, 2},
 		{"no proxy", plain, []LogEntry{server}, 2},
 		{"no connection", &loadgen.Sample{ID: "1", Cohort: "gate", Unsent: true}, nil, 1},
@@ -86,7 +96,8 @@ func TestJoinerKnowsWhatIsComplete(t *testing.T) {
 // What lacks something counts as pending, is handed on when it is too old, and takes no memory then.
 func TestJoinerForgets(t *testing.T) {
 	var got []string
-	j := NewJoiner(loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "in"}}}, time.Second, func(q Request) { got = append(got, q.ID) })
+	j := NewJoiner(loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "in"}}}, time.Second,
+		func(q Request) { got = append(got, q.ID) })
 	for i := range 1000 {
 		done := time.Unix(0, 0).Add(time.Duration(i) * 10 * time.Millisecond)
 		j.Sample(&loadgen.Sample{ID: fmt.Sprint(i), Cohort: "in", Done: done})

@@ -6,7 +6,8 @@ import (
 )
 
 func TestOlderTracesSayItInWords(t *testing.T) {
-	got, err := Read(strings.NewReader(`{"event":{"at":"2026-11-23T06:01:02Z","kind":"held","proxy":"a","text":"at the latest"}}
+	got, err := Read(strings.NewReader("" +
+		`{"event":{"at":"2026-11-23T06:01:02Z","kind":"held","proxy":"a","text":"at the latest"}}` + `
 {"event":{"at":"2026-11-23T06:01:02Z","kind":"held","proxy":"b"}}
 {"sample":{"cohort":"c","seq":0,"id":"1","code":0,"err":"dial tcp 10.0.0.3:80: connect: connection refused"}}
 {"sample":{"cohort":"c","seq":1,"id":"2","code":0,"err":"no whole answer within 10s"}}

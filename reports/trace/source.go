@@ -12,9 +12,10 @@ import (
 
 // A Source is a trace that is read line by line, as often as needed: one of a long run does not fit into memory.
 type Source interface {
-	// Lines hands over every line in order, but with facts only those that are not about one request: samples and log
-	// entries are then left out. A line is the receiver's to keep. It stops at an error of yield, and returns it.
-	// truncated tells that the trace ends in the middle of a line, as it does when the program that wrote it was killed.
+	// Lines hands over every line in order, but with facts only those that are not about one request: samples
+	// and log entries are then left out. A line is the receiver's to keep. It stops at an error of yield, and
+	// returns it. truncated tells that the trace ends in the middle of a line, as it does when the program that
+	// wrote it was killed.
 	Lines(facts bool, yield func(*Line) error) (truncated bool, err error)
 }
 
@@ -61,8 +62,10 @@ func readLines(r io.Reader, facts bool, yield func(*Line) error) (truncated bool
 			return false, fmt.Errorf("read trace: line %d is no line of a trace: %w", number, err)
 		}
 		if n := l.fields(); n != 1 {
-			return false, fmt.Errorf("read trace: line %d is no line of a trace: want one of event, sample, log, health, agent, pod, got %d of them",
-				number, n)
+			return false,
+				fmt.Errorf("read trace: line %d is no line of a trace: want one of event, sample, log, health, "+
+					"agent, pod, got %d of them",
+					number, n)
 		}
 		l.modernize()
 		if !facts || l.Sample == nil && l.Log == nil {

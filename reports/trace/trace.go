@@ -1,4 +1,5 @@
-// Package trace has the record of a run: its lines, how they are written and read, and how those of one request are put together.
+// Package trace has the record of a run: its lines, how they are written and read, and how those of one request
+// are put together.
 package trace
 
 import (
@@ -13,14 +14,15 @@ const File = "trace.jsonl"
 // A Kind says what happened at an Event.
 type Kind string
 
-// The kinds of events, in the order in which a run has them. Each phase has PhaseStart, Writing, Written, Synced (one per
-// proxy), Settled and PhaseEnd; a phase that changes nothing has no Writing and Written.
+// The kinds of events, in the order in which a run has them. Each phase has PhaseStart, Writing, Written,
+// Synced (one per proxy), Settled and PhaseEnd; a phase that changes nothing has no Writing and Written.
 const (
 	// LoadStart is when the load agent began to send.
 	LoadStart Kind = "load-start"
 	// PhaseStart opens a phase.
 	PhaseStart Kind = "phase-start"
-	// Writing is the moment just before the phase's first write to the API server (or to a sample app's fault endpoint).
+	// Writing is the moment just before the phase's first write to the API server (or to a sample app's fault
+	// endpoint).
 	Writing Kind = "writing"
 	// Written is the moment just after the answer to the phase's last write: the change is accepted.
 	Written Kind = "written"
@@ -55,8 +57,8 @@ type Event struct {
 	At    time.Time `json:"at"`
 	Kind  Kind      `json:"kind"`
 	Phase string    `json:"phase,omitempty"`
-	// Proxy names the proxy of a Synced event. Late tells that the proxy may have taken the change over before At: it was seen to have it, and does
-	// not say since when.
+	// Proxy names the proxy of a Synced event. Late tells that the proxy may have taken the change over before
+	// At: it was seen to have it, and does not say since when.
 	Proxy string `json:"proxy,omitempty"`
 	Late  bool   `json:"late,omitempty"`
 	// By is the size of a ClockStep.
@@ -189,7 +191,9 @@ type Line struct {
 // fields counts the fields that are set.
 func (l Line) fields() int {
 	n := 0
-	for _, set := range []bool{l.Event != nil, l.Sample != nil, l.Log != nil, l.Health != nil, l.Agent != nil, l.Pod != nil} {
+	for _, set := range []bool{
+		l.Event != nil, l.Sample != nil, l.Log != nil, l.Health != nil, l.Agent != nil, l.Pod != nil,
+	} {
 		if set {
 			n++
 		}

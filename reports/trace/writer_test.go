@@ -61,8 +61,10 @@ func TestTraceRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the trace that was read differs from the one written: %d, %d, %d of %d, %d, %d events, samples, entries; pods %v of %v",
-			len(got.Events), len(got.Samples), len(got.Log), len(want.Events), len(want.Samples), len(want.Log), got.Pods, want.Pods)
+		t.Errorf("the trace that was read differs from the one written: %d, %d, %d of %d, %d, %d events, samples, "+
+			"entries; pods %v of %v",
+			len(got.Events), len(got.Samples), len(got.Log), len(want.Events), len(
+				want.Samples), len(want.Log), got.Pods, want.Pods)
 	}
 	if _, err := trace.Create(path); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("creating it again: got error %v, want %v", err, fs.ErrExist)
@@ -137,7 +139,9 @@ func TestWriterConcurrently(t *testing.T) {
 		group.Go(func() {
 			for k := range each {
 				id := fmt.Sprintf("%d-%d", i, k)
-				if err := w.Append(trace.Line{Sample: &loadgen.Sample{ID: id, Cohort: strings.Repeat("x", k)}}); err != nil {
+				if err := w.Append(trace.Line{
+					Sample: &loadgen.Sample{ID: id, Cohort: strings.Repeat("x", k)},
+				}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -246,7 +250,8 @@ func TestReadTrace(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(got.Events) != test.events || got.Truncated != test.truncated {
-				t.Errorf("got %d events, truncated %t, want %d, %t", len(got.Events), got.Truncated, test.events, test.truncated)
+				t.Errorf("got %d events, truncated %t, want %d, %t", len(got.Events), got.Truncated, test.events,
+					test.truncated)
 			}
 		})
 	}
@@ -254,7 +259,10 @@ func TestReadTrace(t *testing.T) {
 
 // Of a pod the last word counts, whatever order they come in.
 func TestReadTraceKeepsTheLastWordOfAPod(t *testing.T) {
-	got, err := trace.Read(strings.NewReader(`{"pod":{"name":"a","sidecar":false}}` + "\n" + `{"pod":{"name":"b","sidecar":true}}` + "\n" + `{"pod":{"name":"a","sidecar":true}}` + "\n"))
+	got, err := trace.Read(strings.NewReader(
+		`{"pod":{"name":"a","sidecar":false}}` + "\n" + `{"pod":{"name":"b","sidecar":true}}` + "\n" +
+			`{"pod":{"name":"a","sidecar":true}}` + "\n",
+	))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +293,8 @@ func TestFacts(t *testing.T) {
 	}
 	want.Samples, want.Log = nil, nil
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %d events, %d pods, %d samples, want %d, %d, none", len(got.Events), len(got.Pods), len(got.Samples), len(want.Events), len(want.Pods))
+		t.Errorf("got %d events, %d pods, %d samples, want %d, %d, none", len(got.Events), len(got.Pods),
+			len(got.Samples), len(want.Events), len(want.Pods))
 	}
 	stop := errors.New("enough")
 	if _, err := trace.FileSource(path).Lines(false, func(*trace.Line) error { return stop }); !errors.Is(err, stop) {

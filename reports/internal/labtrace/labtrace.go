@@ -32,12 +32,19 @@ var Plan = loadgen.Plan{
 func Trace() *trace.Trace {
 	t := &trace.Trace{Pods: []trace.Pod{
 		{Name: "client-1", Role: trace.CallerRole, IP: "10.244.0.6", Sidecar: true},
-		{Name: "v1-1", Role: trace.AppRole, IP: "10.244.0.7", Version: "v1", Sidecar: true, Instances: []trace.Instance{{Name: "lifev1", Base: 7, Received: 7, Final: true}}},
-		{Name: "v2-1", Role: trace.AppRole, IP: "10.244.0.8", Version: "v2", Sidecar: true, Instances: []trace.Instance{{Name: "lifev2", Final: true}}},
+		{
+			Name: "v1-1", Role: trace.AppRole, IP: "10.244.0.7", Version: "v1", Sidecar: true,
+			Instances: []trace.Instance{{Name: "lifev1", Base: 7, Received: 7, Final: true}},
+		},
+		{
+			Name: "v2-1", Role: trace.AppRole, IP: "10.244.0.8", Version: "v2", Sidecar: true,
+			Instances: []trace.Instance{{Name: "lifev2", Final: true}},
+		},
 	}}
 	for i := range 20 {
 		t.Health = append(t.Health, loadgen.Health{
-			At: At(float64(i) * 1000), Took: time.Second, CPU: 60 * time.Millisecond, Cores: 2, RunDelay: 4 * time.Millisecond, Stall: 3 * time.Millisecond,
+			At: At(float64(i) * 1000), Took: time.Second, CPU: 60 * time.Millisecond, Cores: 2,
+			RunDelay: 4 * time.Millisecond, Stall: 3 * time.Millisecond,
 			StallAt: At(float64(i)*1000 - 300),
 		})
 	}
@@ -76,7 +83,8 @@ func Trace() *trace.Trace {
 				Code: 200, Version: "v1", Bytes: 3,
 			}
 			e := trace.LogEntry{
-				ID: s.ID, Proxy: "client-1", Start: At(due + 0.1), Took: s.Done.Sub(s.Sent), Code: 200, Details: "via_upstream",
+				ID: s.ID, Proxy: "client-1", Start: At(due + 0.1), Took: s.Done.Sub(s.Sent), Code: 200,
+				Details: "via_upstream",
 				Cluster: "outbound|80|v1|my-service.demo.svc.cluster.local", Attempts: 1,
 			}
 			canary := random.Float64() < 0.2
@@ -100,8 +108,8 @@ func Trace() *trace.Trace {
 	return t
 }
 
-// AddRequest adds a request to a trace, with what its way makes it leave behind: where a version answered, the entry of the pod's
-// own proxy and the app's count.
+// AddRequest adds a request to a trace, with what its way makes it leave behind: where a version answered, the
+// entry of the pod's own proxy and the app's count.
 func AddRequest(t *trace.Trace, s loadgen.Sample, e trace.LogEntry) {
 	for i := range t.Pods {
 		p := &t.Pods[i]
@@ -114,7 +122,8 @@ func AddRequest(t *trace.Trace, s loadgen.Sample, e trace.LogEntry) {
 		e.Upstream, e.Reached, e.Version, e.Serial = p.IP+":8080", 50*time.Microsecond, s.Version, s.Serial
 		if p.Sidecar {
 			server := e
-			server.Proxy, server.Side, server.Cluster, server.Start = p.Name, trace.ServerSide, "inbound|8080||", e.Start.Add(100*time.Microsecond)
+			server.Proxy, server.Side, server.Cluster, server.Start = p.Name, trace.ServerSide, "inbound|8080||",
+				e.Start.Add(100*time.Microsecond)
 			t.Log = append(t.Log, server)
 		}
 	}
