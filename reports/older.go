@@ -12,9 +12,9 @@ import (
 	"github.com/canarylab/canarylab/reports/format"
 )
 
-// fromWords fills in what reports of before these fields said in words alone: the phases' Action, the Kind of
-// verdicts on istioctl analyze, the Findings, and which problems are the machine's. What it makes out of a
-// report that has the fields is what the report has.
+// fromWords fills in the fields that older reports lack, from what those reports say in words: the phases'
+// Action, the Kind of verdicts on istioctl analyze, the Findings, and which problems are the machine's. It
+// leaves fields as they are that are there.
 func fromWords(r *Report) {
 	for i := range r.Phases {
 		p := &r.Phases[i]
@@ -86,8 +86,8 @@ var shorter = strings.NewReplacer(
 )
 
 var (
-	// faults are those of an injection; unset are those among them that it does not set, and the status of
-	// those that it does.
+	// faults matches what is injected; unset matches those faults that the injection leaves at zero, and the
+	// status of the others.
 	faults = regexp.MustCompile(`\{[^{}]*\}`)
 	unset  = regexp.MustCompile(`^"(\w+":(0|"0s"|""|false)|errorCode":\d+)$`)
 )
@@ -99,7 +99,7 @@ func brief(did string) string {
 	}))
 }
 
-// What schema 1 had in other words.
+// These are the parts of schema 1 that are other words today.
 type (
 	report1 struct {
 		Phases []struct {
@@ -119,8 +119,8 @@ type (
 	}
 )
 
-// fromSchema1 brings a report of schema 1 into today's form: b is the file, r what today's types found in it.
-// What can't be had from it is left out, and said.
+// fromSchema1 brings a report of schema 1 into today's form: b is the file, r what today's types found in it. It leaves
+// out what the file does not have, and says so in the notes.
 func fromSchema1(r *Report, b []byte) error {
 	var old report1
 	if err := json.Unmarshal(b, &old); err != nil {

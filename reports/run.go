@@ -14,12 +14,12 @@ import (
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
-// A Run is a run's folder, opened. What is shown of a run is made from it and from nothing else.
+// A Run is the opened folder of a run. All that is shown of a run is made from it.
 type Run struct {
 	Dir    string
 	Report *Report
-	// Problems says, a sentence each, what of the folder is missing, damaged or foreign, and what can't be
-	// shown therefore. The run's own troubles are in its Report.
+	// Problems says, a sentence each, which part of the folder is missing, damaged or foreign, and what can't be shown
+	// therefore. The run's own troubles are in its Report.
 	Problems []string
 
 	manifests []Manifest
@@ -35,11 +35,11 @@ type Manifest struct {
 // maxManifest bounds what is read of one manifest, in bytes. Kubernetes takes no object of more than 3 MB.
 const maxManifest = 4 << 20
 
-// OpenRun opens the run in dir. It needs the report; an error says why there is none to read. Whatever else is
+// OpenRun opens the run in dir. It fails without a report, and says why there is none to read. Whatever else is
 // missing, damaged or of another run is one of the Run's Problems.
 //
-// The trace is looked at from both ends, not read, unless the report is of before reports had a Timeline: then
-// Timeline, Curves and close-ups are made from the trace, as far as it goes.
+// OpenRun looks at both ends of the trace and does not read it, unless the report is too old to have a
+// Timeline: then it makes Timeline, Curves and close-ups from the trace, as far as that goes.
 func OpenRun(dir string) (*Run, error) {
 	report, err := Load(dir)
 	if err != nil {

@@ -120,7 +120,7 @@ func (a *analyzer) curves() []Curve {
 	return curves
 }
 
-// clockError is how far off the times of agents may be that run on other machines, by the worst of them.
+// clockError is the largest error of the clocks of agents on other machines.
 func clockError(agents []loadgen.Begin) time.Duration {
 	worst := time.Duration(0)
 	for _, a := range agents {

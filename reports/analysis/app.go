@@ -103,7 +103,8 @@ func (b *ledger) apps(obs []Observation) {
 		if over <= 0 {
 			continue
 		}
-		// Nobody knows which of the missing ones the aborted are. The longest gaps are the least likely to be theirs.
+		// Nobody knows which of the missing numbers the aborted requests have. The longest gaps are the least
+		// likely to be theirs.
 		slices.SortStableFunc(gaps, func(x, y gap) int { return cmp.Compare(y.to-y.from, x.to-x.from) })
 		for _, g := range gaps {
 			n := min(int(g.to-g.from)+1, over)
@@ -124,7 +125,7 @@ func (b *ledger) apps(obs []Observation) {
 	}
 }
 
-// phase is the one in which the number was given, by those around it.
+// phase finds the phase in which the app gave number n, by the numbers around it.
 func (l *life) phase(n uint64, obs []Observation) string {
 	for _, o := range obs {
 		if span, ok := l.spans[o.Phase]; ok && n <= span[1]+1 {

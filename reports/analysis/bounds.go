@@ -30,7 +30,7 @@ func bounds(t *trace.Trace, phase string) (o Observation, counted time.Time) {
 		case trace.Settled:
 			o.SettledAt, settled = e.At, e.Counters
 			if counted = e.Reading; counted.IsZero() {
-				counted = e.At // a trace of before this was written down
+				counted = e.At // an older trace does not say when the reading began
 			}
 		case trace.PhaseEnd:
 			o.End, ended = e.At, e.Counters

@@ -21,7 +21,7 @@ type Detection struct {
 	SeenAfter  time.Duration `json:"seenAfterNs,omitempty"`
 	AskedAfter time.Duration `json:"askedAfterNs,omitempty"`
 	After      time.Duration `json:"afterNs"`
-	// Answers and Bad count the canary's answers, and the bad ones among them, that were done by then.
+	// Answers counts the canary's answers that were done by then, BadOnes the bad ones among them.
 	Answers int `json:"answers"`
 	BadOnes int `json:"badOnes"`
 }
@@ -44,7 +44,7 @@ func (d Detection) String() string {
 	return fmt.Sprintf("%s, %s after the first bad answer: %s", what, format.Short(took), d.Text)
 }
 
-// Parts say what the time from the first bad answer to the decision is made of.
+// Parts says what the time from the first bad answer to the decision is made of.
 func (d Detection) Parts() string {
 	if d.SeenAfter == 0 || d.AskedAfter == 0 || d.BadOnes == 0 {
 		return ""

@@ -39,9 +39,9 @@ var serverMeanings = map[string]string{
 		"serve",
 }
 
-// failure says how a request came to its error: no answer, or a status of 400 or above. It is false for one
-// that met none and that no proxy flagged, and for a WebSocket that was read to its end: Envoy flags it DC if
-// the caller closes the connection first, as a client may that has the server's closing frame.
+// failure says how a request came to its error: no answer, or a status of 400 or above. It returns false for a
+// request without an error that no proxy flagged. It also returns false for a WebSocket that was read to its
+// end: a client that has the server's closing frame may close the connection first, and Envoy flags that as DC.
 func failure(q *trace.Request) (Failure, bool) {
 	s, r := q.Sample, q.Router()
 	if s.Code != 0 && s.Code < 400 && (r == nil || len(r.Flags) == 0) {
@@ -53,7 +53,7 @@ func failure(q *trace.Request) (Failure, bool) {
 	f := Failure{Code: s.Code, Version: s.Version, Flag: NotLogged, Origin: NotLogged, Hop: CallerHop}
 	var server *trace.LogEntry
 	if len(q.Servers) > 0 {
-		// The last attempt is the one whose outcome the caller got.
+		// The caller got the outcome of the last attempt.
 		last := slices.MaxFunc(q.Servers, func(a, b trace.LogEntry) int { return a.Start.Compare(b.Start) })
 		server = &last
 	}

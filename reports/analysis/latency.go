@@ -11,9 +11,9 @@ import (
 	"github.com/canarylab/canarylab/reports/format"
 )
 
-// Latency holds percentiles of all requests of one kind, counted from the moment that each was due. Up to
-// exactLatencies of them they are exact: each is the latency of one of the requests (nearest rank). Of more
-// they are read from an HDR histogram, within 0.1 %, and Max is still exact. In JSON they are in milliseconds.
+// Latency holds percentiles of all requests of one kind, counted from the moment that each was due. For up to
+// exactLatencies requests they are exact: each is the latency of one of the requests (nearest rank). For more requests
+// they come from an HDR histogram, within 0.1 %, and only Max is exact. In JSON they are in milliseconds.
 type Latency struct {
 	N                        int
 	P50, P90, P99, P999, Max time.Duration
@@ -79,7 +79,7 @@ func (l *latencies) add(d time.Duration) {
 	}
 }
 
-// round goes over from exact latencies to a histogram.
+// round replaces the exact latencies by a histogram.
 func (l *latencies) round() {
 	l.hist = hdrhistogram.New(1, longestLatency, 3)
 	for _, e := range l.exact {
@@ -103,7 +103,8 @@ func (l *latencies) merge(other *latencies) {
 	l.n, l.max = l.n+other.n, max(l.max, other.max)
 }
 
-// record puts d into the histogram. What is longer than its range counts as its longest; max has it as it is.
+// record puts d into the histogram. A latency beyond the histogram's range counts as the longest of that range; max has
+// the true one.
 func (l *latencies) record(d time.Duration) {
 	_ = l.hist.RecordValue(min(max(d.Microseconds(), 0), longestLatency))
 }

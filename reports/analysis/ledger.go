@@ -127,7 +127,7 @@ func (b *ledger) request(q *trace.Request, phase string) {
 	}
 	for _, serial := range slices.Sorted(maps.Keys(serials)) {
 		if s == nil {
-			// It is said below what is odd about it.
+			// What is odd about such a request is reported below.
 			b.mark(serial)
 			continue
 		}

@@ -2,10 +2,10 @@ package analysis
 
 import "time"
 
-// The limits of an honest run, all of them. A run that breaks one is void: Invalid, whatever else it saw. Only
-// a Stall is no more than reported: the requests that it made late are known by their lag, and every bracket
-// has it in it. How long the agent's threads waited for a processor is reported without a limit: what comes of
-// it is the lag.
+// These are all limits of an honest run. A run that breaks one is void: it is Invalid, whatever else it saw. MaxStall
+// alone has no such consequence: a stall is reported, the lag tells which requests it made late, and every bracket
+// contains it. How long the agent's threads waited for a processor is reported without a limit, because the lag shows
+// what comes of it.
 const (
 	// MaxRateError is how far the rate of a cohort may be off its plan, as a fraction of it. More is no longer
 	// the load that the report names.

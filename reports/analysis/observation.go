@@ -66,15 +66,15 @@ type Change struct {
 	Noticed     time.Duration `json:"noticedNs,omitempty"`
 	FirstPushed time.Duration `json:"firstPushedNs,omitempty"`
 	LastPushed  time.Duration `json:"lastPushedNs,omitempty"`
-	// Proxies counts those that were seen to be synced. FirstHeld and LastHeld are when the first and the last
-	// of them took it over, 0 where Proxies is 0. Late tells that the last one may have been synced before: it
-	// was seen to, and does not say since when.
+	// Proxies counts those that were seen to be synced. FirstSynced and LastSynced are when the first and the
+	// last of them took the change over, 0 where Proxies is 0. Late tells that the last one may have been
+	// synced before: it was seen to be, and does not say since when.
 	Proxies     int           `json:"proxies"`
 	FirstSynced time.Duration `json:"firstHeldNs"`
 	LastSynced  time.Duration `json:"lastHeldNs"`
 	Late        bool          `json:"late,omitempty"`
-	// RoutersPushed and RoutersHeld are LastPushed and LastHeld of the proxies alone that route: those of the
-	// callers and the gateway. Where requests go is theirs to decide.
+	// RoutersPushed and RoutersSynced are LastPushed and LastSynced of the proxies that route: those of the
+	// callers and the gateway. They decide where requests go.
 	RoutersPushed time.Duration `json:"routersPushedNs,omitempty"`
 	RoutersSynced time.Duration `json:"routersHeldNs,omitempty"`
 	// Rejections has what proxies said that would not take the change.
@@ -149,8 +149,8 @@ type Counts struct {
 
 // A Failure is one way in which requests failed.
 type Failure struct {
-	// Code is the HTTP status, 0 where no answer came. Flag is the set of Envoy's response flags, see FlagSet,
-	// that the proxy logged which routed the request.
+	// Code is the HTTP status, 0 where no answer came. Flag is the set of Envoy's response flags (see FlagSet)
+	// that the proxy which routed the request logged.
 	Code int    `json:"code"`
 	Flag string `json:"flag"`
 	// Hop is where the failure arose, Origin the flag there, which is another than Flag where the failure came

@@ -123,7 +123,7 @@ func (b *ledger) paces() {
 		if p.Missing > 0 {
 			b.problem("%s requests of cohort %s were numbered but never reported", format.Number(p.Missing), p.Cohort)
 		}
-		// Requests that are late at either end move the rate of a short run.
+		// A few late requests at either end move the rate of a short run.
 		if off := math.Abs((sent - due).Seconds()); off > MaxRateError*due.Seconds() && off > MaxLagP99.Seconds() {
 			b.void("cohort %s was to send %.1f requests a second and sent %.1f: this machine can't carry that load",
 				p.Cohort, p.Planned, p.Achieved)

@@ -9,7 +9,7 @@ import (
 type Problem struct {
 	// Void tells that it is the machine's doing: the generator could not keep its plan, or a clock moved.
 	Void bool
-	// Text says in one sentence what does not balance, or which limit was broken.
+	// Text says in one sentence what does not add up, or which limit was broken.
 	Text string
 }
 

@@ -145,7 +145,7 @@ type rollbackClock struct {
 	out    Rollback
 	before Window
 	phase  Observation
-	// before counts.
+	// requests and affected count those of the phase before.
 	requests, affected int
 	// settled counts the requests that were sent once every proxy was synced.
 	settled int
@@ -230,7 +230,7 @@ func (c *rollbackClock) keep(t trip) {
 		c.free = slices.Insert(c.free, i, t)
 		return
 	}
-	// Only the first of them close the bracket.
+	// Only the first of them are needed to close the bracket.
 	c.more++
 	if i < len(c.free) {
 		c.free = slices.Insert(c.free[:len(c.free)-1], i, t)
@@ -260,8 +260,8 @@ func (c *rollbackClock) result() *Rollback {
 	if r.Known() {
 		low, _ := Interval(c.affected, c.requests)
 		if r.Strays > 0 {
-			// They go on with a share of their own, which may be lower than the one before: that is the one to
-			// get rid of.
+			// Affected requests go on with a share of their own, which may be lower than the one before. The
+			// chance has to rule out that share.
 			still, _ := Interval(r.Strays, max(c.settled-r.Unaffected, r.Strays))
 			low = min(low, still)
 		}

@@ -87,7 +87,7 @@ type timeline struct {
 	// start is where bin 0 begins. Requests before it have negative bins.
 	start time.Time
 	bin   time.Duration
-	// Requests that were sent less than before and after from start are counted.
+	// before and after bound how far from start a request may be sent to be counted.
 	before, after time.Duration
 	series        map[seriesKey]map[int]int
 	outside       int
@@ -95,7 +95,7 @@ type timeline struct {
 
 type seriesKey struct{ version, flag string }
 
-// newTimeline makes that of a whole run. It starts with the first event.
+// newTimeline makes the timeline of a whole run. It starts with the first event.
 func newTimeline(facts *trace.Trace) *timeline {
 	t := &timeline{bin: timelineBin, before: timelineSpan, after: timelineSpan, series: map[seriesKey]map[int]int{}}
 	for _, e := range facts.Events {
@@ -106,7 +106,7 @@ func newTimeline(facts *trace.Trace) *timeline {
 	return t
 }
 
-// newCloseup makes that of a change, nil for one that was never accepted.
+// newCloseup makes the timeline around a change, nil for a change that was never accepted.
 func newCloseup(c *Change) *timeline {
 	if c == nil || c.Written.IsZero() {
 		return nil
@@ -123,7 +123,7 @@ func (t *timeline) add(q *trace.Request) {
 	if t.start.IsZero() {
 		t.start = s.Sent
 	}
-	// Sub saturates: a time that is centuries off is outside as well.
+	// Sub saturates, so that a time that is centuries off is outside too.
 	since := s.Sent.Sub(t.start)
 	if since < -t.before || since >= t.after {
 		t.outside++

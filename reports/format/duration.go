@@ -17,7 +17,7 @@ func FromMilliseconds(f float64) time.Duration {
 func Short(d time.Duration) string {
 	switch {
 	case d < 0:
-		// The least duration has no opposite.
+		// The smallest duration has no positive counterpart.
 		return "-" + Short(-max(d, -math.MaxInt64))
 	case d == 0:
 		return "0 ms"

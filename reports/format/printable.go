@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns text with everything that is no character to look at spelled out, such as \x1b or \u202e:
-// texts of a run come from outside (headers, statuses, what proxies and API servers say), and a terminal obeys
-// what is between them. Line breaks and tabs stay.
+// Printable spells out every character of text that has no shape, such as \x1b or \u202e. A run's texts come
+// from outside (headers, statuses, what proxies and API servers say), and a terminal obeys such characters.
+// Line breaks and tabs stay.
 func Printable(text string) string {
 	shown := func(r rune) bool { return r == '\n' || r == '\t' || r != utf8.RuneError && unicode.IsGraphic(r) }
 	if strings.IndexFunc(text, func(r rune) bool { return !shown(r) }) < 0 {
@@ -77,7 +77,7 @@ func clean(v reflect.Value) reflect.Value {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			// Others' own fields, as those of a time, hold no text to print.
+			// Unexported fields, such as those of a time.Time, hold no text to print.
 			if v.Type().Field(i).IsExported() {
 				out.Field(i).Set(clean(v.Field(i)))
 			}
@@ -86,5 +86,5 @@ func clean(v reflect.Value) reflect.Value {
 	return out
 }
 
-// plainKind tells of what holds no text: there is no need to copy the counts of a Timeline one by one.
+// plainKind tells that values of a kind hold no text, so that the counts of a Timeline need not be copied one by one.
 func plainKind(k reflect.Kind) bool { return k >= reflect.Bool && k <= reflect.Complex128 }

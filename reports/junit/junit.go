@@ -199,7 +199,7 @@ func (c *testCase) set(o reports.Outcome, want, saw, why string) {
 	case reports.Fail:
 		c.Failure = r
 	case reports.Inconclusive:
-		// Skipped has no type of its own.
+		// A skipped case has no type.
 		c.Skipped = &result{"", string(o) + ": " + line, ""}
 	default:
 		c.Error = r

@@ -24,7 +24,7 @@ var marks = map[reports.Outcome]string{
 	reports.Pass: "✅", reports.Inconclusive: "❔", reports.Invalid: "⚠️", reports.Fail: "❌",
 }
 
-// mark is an outcome's. One that is none of the four is no pass.
+// mark is an outcome's mark. An outcome that is none of the four is no pass.
 func mark(o reports.Outcome) string { return cmp.Or(marks[o], "⚠️") }
 
 // Write writes a run: the verdict first, then what was claimed and seen, the rollbacks, and the failures by

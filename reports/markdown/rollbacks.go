@@ -32,7 +32,7 @@ func rollbacks(b *strings.Builder, r *reports.Report) {
 			format.Number(k.Canaries),
 		})
 	}
-	// Each by itself, or each method by its median where it was used several times.
+	// Each rollback has a row, or each method has one with its medians where it was used several times.
 	methods, n := reports.RollbackMethods(r.Phases)
 	if n < 3*max(len(methods), 2) {
 		table(

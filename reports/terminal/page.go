@@ -94,8 +94,7 @@ func (p *Page) Plain(text string) string {
 	return toASCII(text)
 }
 
-// Para prints text wrapped, its first line after lead, the others indented as deep. Lead is counted as lines
-// cells wide.
+// Para prints text wrapped, its first line after lead, the others indented as deep. Lead has no colors.
 func (p *Page) Para(lead, color, text string) {
 	lead, text = p.Plain(lead), p.Plain(text)
 	indent := Cells(lead)

@@ -7,14 +7,14 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// A Table aligns cells: the first left columns to the left, numbers to the right of them to the right. (tabwriter
+// A Table aligns cells: the first Left columns to the left, the others, which have numbers, to the right. (tabwriter
 // aligns all columns alike and counts color codes as text.)
 type Table struct {
 	Left int
-	// Align has a letter for each column, l or r, where left does not do.
+	// Align has a letter for each column, l or r, where Left is not enough.
 	Align string
 	Rows  [][]string
-	// colors has, by row and column, what a cell is painted in; cells that are not in it are not.
+	// colors has the colors of cells, by row and column.
 	colors map[[2]int]string
 }
 
@@ -42,7 +42,7 @@ func (t *Table) right(column int) bool {
 	return column >= t.Left
 }
 
-// Width is that of the whole table.
+// Width is the width of the whole table.
 func (t *Table) Width() int {
 	n := 0
 	for i, w := range t.Widths() {
@@ -68,7 +68,8 @@ func (t *Table) Narrow(column, width, least int) {
 	}
 }
 
-// Drop takes a column away. Colors of those behind it are not looked for: it is called before any are given.
+// Drop takes a column away. It is called before cells are painted, since it does not move the colors of the
+// columns behind.
 func (t *Table) Drop(column int) {
 	for i, row := range t.Rows {
 		if column < len(row) {

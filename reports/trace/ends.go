@@ -11,7 +11,7 @@ import (
 
 // Ends is what is seen of a trace by a look at its ends.
 type Ends struct {
-	// Cut tells that it ends in the middle of a line. ids are those of its first and its last request.
+	// Cut tells that the trace ends in the middle of a line. IDs are those of its first and its last request.
 	Cut bool
 	IDs []string
 }

@@ -40,7 +40,7 @@ type Joiner struct {
 	// sidecars tells of a pod's address whether the pod has a sidecar.
 	sidecars map[string]bool
 	pending  map[string]*joining
-	// queue has the pending requests in the order in which they were first heard of.
+	// queue has the pending requests in the order in which their first part came.
 	queue []*joining
 	// missing counts those that are known to lack something.
 	missing int
@@ -54,8 +54,8 @@ type joining struct {
 	gone    bool
 }
 
-// NewJoiner hands each request to done: as soon as it is complete, or when something that is horizon younger
-// came. What is pending then is all that is kept in memory.
+// NewJoiner makes a Joiner that hands each request to done as soon as it is complete, or once something came that is
+// younger by horizon. Only pending requests are kept in memory.
 func NewJoiner(plan loadgen.Plan, horizon time.Duration, done func(Request)) *Joiner {
 	j := &Joiner{
 		done: done, horizon: horizon, plain: map[string]bool{}, sidecars: map[string]bool{},
@@ -78,7 +78,7 @@ func (j *Joiner) Pod(p Pod) {
 func (j *Joiner) Sample(s *loadgen.Sample) {
 	q := j.get(s.ID, s.Done)
 	if q.Sample != nil {
-		// Two of one id: both are handed on.
+		// Two samples have the same id: both are handed on.
 		j.hand(q)
 		q = j.get(s.ID, s.Done)
 	}
@@ -100,7 +100,7 @@ func (j *Joiner) Log(e *LogEntry) {
 // Pending is how many requests are known to lack something.
 func (j *Joiner) Pending() int { return j.missing }
 
-// Open is how many requests have not been handed on: those, and the ones of which nobody knows what is to come.
+// Open is how many requests have not been handed on: the pending ones, and those of which more may come.
 func (j *Joiner) Open() int { return len(j.pending) }
 
 // Flush hands on all that is pending.
@@ -184,7 +184,7 @@ func (j *Joiner) lacks(q *Request) (lacks, certain bool) {
 		if !j.plain[s.Cohort] {
 			return true, false
 		}
-		// Nobody says where the request went: only an answer does, and the server's own entry.
+		// Only an answer and the server's own entry say where the request went.
 		return false, len(q.Servers) > 0
 	}
 	if r.Upstream == "" {

@@ -12,17 +12,17 @@ import (
 
 // A Source is a trace that is read line by line, as often as needed: one of a long run does not fit into memory.
 type Source interface {
-	// Lines hands over every line in order, but with facts only those that are not about one request: samples
-	// and log entries are then left out. A line is the receiver's to keep. It stops at an error of yield, and
-	// returns it. truncated tells that the trace ends in the middle of a line, as it does when the program that
-	// wrote it was killed.
+	// Lines hands every line to yield, in order. With facts it leaves out those that are about one request:
+	// samples and log entries. yield may keep the line. Lines stops at an error of yield, and returns it.
+	// truncated tells that the trace ends in the middle of a line, as it does when the program that wrote it
+	// was killed.
 	Lines(facts bool, yield func(*Line) error) (truncated bool, err error)
 }
 
 // FileSource reads the trace file at a path.
 type FileSource string
 
-// Lines implements Source. Anything but a Line is an error that names the line, counted from 1.
+// Lines implements Source. A line that is no Line is an error, which names it, counted from 1.
 func (f FileSource) Lines(facts bool, yield func(*Line) error) (truncated bool, err error) {
 	file, err := os.Open(string(f))
 	if err != nil {
@@ -55,7 +55,7 @@ func readLines(r io.Reader, facts bool, yield func(*Line) error) (truncated bool
 		}
 		var l Line
 		if err := json.Unmarshal(bytes.TrimSuffix(b, []byte("\n")), &l); err != nil {
-			// The writer ends every line with a newline: without one, this line was being written.
+			// The writer ends every line with a newline. This one was being written.
 			if last {
 				return true, nil
 			}
