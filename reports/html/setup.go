@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/canarylab/canarylab/internal/kebab"
+
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/format"
 )
@@ -57,26 +59,19 @@ func (p *page) environment() {
 
 // commands play the same again.
 func commands(r *reports.Report) []string {
-	if !plain(r.Scenario) {
+	if !kebab.Is(r.Scenario) {
 		return nil
 	}
 	cluster, pods := "", ""
-	if plain(r.Setup.Provider) {
+	if kebab.Is(r.Setup.Provider) {
 		cluster = " --cluster " + r.Setup.Provider
 	}
 	if n := r.Setup.Load.Agents; n > 1 {
 		pods = fmt.Sprintf(" --load-pods %d", n)
 	}
 	all := []string{"canarylab scenario run " + r.Scenario + cluster + pods}
-	if pods == "" && plain(r.Setup.Provider) {
+	if pods == "" && kebab.Is(r.Setup.Provider) {
 		all = append(all, "make scenario NAME="+r.Scenario+" CLUSTER="+r.Setup.Provider)
 	}
 	return all
-}
-
-// plain tells whether a name can stand in a command as it is: a report may come from anywhere, and a command is
-// there to be copied.
-func plain(name string) bool {
-	return name != "" && !strings.HasPrefix(name, "-") && strings.Trim(name,
-		"abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }

@@ -3,14 +3,12 @@ package markdown
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
+
+	"github.com/canarylab/canarylab/internal/kebab"
 
 	"github.com/canarylab/canarylab/reports"
 )
-
-// kebab is what a scenario's name looks like.
-var kebab = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 func setup(b *strings.Builder, r *reports.Report) {
 	fold(b, "Setup", func(b *strings.Builder) {
@@ -51,7 +49,7 @@ func setup(b *strings.Builder, r *reports.Report) {
 			b.WriteString("\nIn the run's folder: " + strings.Join(names, ", ") + "\n")
 		}
 		// It is to be copied into a shell: nothing but a name may be in it.
-		if kebab.MatchString(r.Scenario) {
+		if kebab.Is(r.Scenario) {
 			b.WriteString("\nAgain: " + code("canarylab scenario run "+r.Scenario, false) + "\n")
 		}
 	})

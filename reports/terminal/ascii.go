@@ -11,9 +11,6 @@ var asciiFor = strings.NewReplacer(
 	"“", `"`, "”", `"`, "‘", "'", "’", "'", "µ", "u", "\u00a0", " ",
 )
 
-// ASCII is text for a terminal that knows no UTF-8, with a stand-in for each character that reports are made with.
-func ASCII(text string) string { return toASCII(text) }
-
 // toASCII is text without any character that is not ASCII: what has no stand-in becomes a question mark.
 func toASCII(text string) string {
 	return strings.Map(func(r rune) rune {
