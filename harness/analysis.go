@@ -32,7 +32,7 @@ func orNothing(code string) string {
 	return code
 }
 
-func (Analysis) kind() string { return "analysis" }
+func (Analysis) kind() string { return reports.KindAnalysis }
 
 func (Analysis) check(Scenario, map[string]bool) error { return nil }
 

@@ -20,7 +20,8 @@ import (
 	lablib "github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/live"
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // benchNamespace is where benchmarks put the app and its callers.
@@ -92,7 +93,7 @@ func newBench(b *testing.B, recorded bool) *bench {
 }
 
 // load sends at a rate for a time, and returns the books of it.
-func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, reports.Observation) {
+func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounting, analysis.Observation) {
 	b.Helper()
 	ctx := b.Context()
 	plan := loadgen.Plan{
@@ -100,11 +101,11 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, re
 		Cohorts: []loadgen.Cohort{{Name: "all", Rate: rate}},
 	}
 	file := filepath.Join(b.TempDir(), plan.Run+".jsonl")
-	trace, err := reports.CreateTrace(file)
+	record, err := trace.Create(file)
 	if err != nil {
 		b.Fatal(err)
 	}
-	rec := newRecorder(trace, plan)
+	rec := newRecorder(record, plan)
 	tracker := newPodTracker()
 	counted, err := x.env.Apps.Counters(ctx, benchNamespace)
 	if err != nil {
@@ -124,12 +125,12 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, re
 		}()
 	}
 	begun := time.Now()
-	rec.event(reports.Event{At: begun, Kind: reports.PhaseStart, Phase: "load"})
-	rec.event(reports.Event{At: begun, Kind: reports.Settled, Phase: "load"})
+	rec.event(trace.Event{At: begun, Kind: trace.PhaseStart, Phase: "load"})
+	rec.event(trace.Event{At: begun, Kind: trace.Settled, Phase: "load"})
 	if _, err := x.env.Callers.Attack(ctx, benchNamespace, plan, nil, rec.handler()); err != nil {
 		b.Fatal(err)
 	}
-	rec.event(reports.Event{At: time.Now(), Kind: reports.PhaseEnd, Phase: "load"})
+	rec.event(trace.Event{At: time.Now(), Kind: trace.PhaseEnd, Phase: "load"})
 	if x.recorded {
 		for end := time.Now().Add(drainWithin); rec.missing() > 0 && time.Now().Before(end); {
 			select {
@@ -148,15 +149,15 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, re
 	}
 	tracker.settle(counted)
 	rec.pods(tracker.all())
-	if err := trace.Close(); err != nil {
+	if err := record.Close(); err != nil {
 		b.Fatal(err)
 	}
 	if !x.recorded {
 		// Nobody but the caller and the app has anything to say.
 		plan.Cohorts[0].Entry = loadgen.Plain
 	}
-	a, err := reports.Analyze(reports.FileSource(file), reports.Spec{
-		Plan: plan, Phases: []reports.PhaseSpec{{Name: "load"}},
+	a, err := analysis.Analyze(trace.FileSource(file), analysis.Spec{
+		Plan: plan, Phases: []analysis.PhaseSpec{{Name: "load"}},
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -164,7 +165,7 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (reports.Books, re
 	if err := os.Remove(file); err != nil {
 		b.Fatal(err)
 	}
-	return a.Books, a.Observations[0]
+	return a.Accounting, a.Observations[0]
 }
 
 // trackPods begins to track all pods, and returns when it knows those that there are. stop ends that.
@@ -201,11 +202,11 @@ func (x *bench) trackPods(b *testing.B, tracker *podTracker) (stop func()) {
 }
 
 // honest tells whether a load was carried: in time, answered, and with books that balance where they are kept.
-func (x *bench) honest(books reports.Books, o reports.Observation) (why string, ok bool) {
+func (x *bench) honest(books analysis.Accounting, o analysis.Observation) (why string, ok bool) {
 	for _, p := range books.Problems {
 		// What was not recorded can't balance.
-		if x.recorded || strings.HasPrefix(p, "void:") {
-			return p, false
+		if x.recorded || p.Void {
+			return p.String(), false
 		}
 	}
 	if n := o.Settled.Total.Failed.Count; n > 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/manifest"
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A PhaseError is what is wrong with one phase of a scenario.
@@ -144,7 +144,7 @@ func (s Scenario) tooShort(p Phase) (errs []error) {
 		told[e.String()] = true
 		errs = append(errs, fmt.Errorf(
 			"%q takes %s requests, and at most %s are sent in %s: raise the rate or the phase's Deadline",
-			e, reports.Number(need), reports.Number(int(most)), p.deadline()))
+			e, format.Number(need), format.Number(int(most)), p.deadline()))
 	}
 	return errs
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/canarylab/canarylab/harness/environment"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // A Detector watches the canary while it has its share, and decides whether it is bad or good. Each detector
@@ -19,5 +19,5 @@ type Detector interface {
 	check(s Scenario) error
 	// decide watches until it knows, or until ctx ends. f has the requests that were sent since the phase's
 	// change began.
-	decide(ctx context.Context, s Scenario, env environment.Environment, f *sampleFeed) (reports.Decision, error)
+	decide(ctx context.Context, s Scenario, env environment.Environment, f *sampleFeed) (trace.Decision, error)
 }

@@ -25,7 +25,7 @@ func TestAPhaseEndsWithItsDecision(t *testing.T) {
 			t.Fatal(err)
 		}
 		if rep.Outcome != reports.Pass {
-			t.Fatalf("got outcome %s, want pass: %+v %q", rep.Outcome, verdicts(rep), rep.Books.Problems)
+			t.Fatalf("got outcome %s, want pass: %+v %q", rep.Outcome, verdicts(rep), rep.Accounting.Problems)
 		}
 		o := rep.Phases[2].Observation
 		d := o.Detection

@@ -13,7 +13,7 @@ import (
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -27,10 +27,10 @@ type fakeMesh struct {
 	exists   bool
 	loading  bool
 	counters map[string]uint64
-	log      chan reports.LogEntry
+	log      chan trace.LogEntry
 	// podEvents are seen of pods; pushes come from istiod.
 	podEvents chan environment.PodEvent
-	pushes    chan reports.Event
+	pushes    chan trace.Event
 	// cuts are proxies whose log stream ends now.
 	cuts []string
 	// fails are versions that answer with errors. stopped tells that there is no istiod.
@@ -60,8 +60,8 @@ type routing struct {
 func newFakeMesh() *fakeMesh {
 	return &fakeMesh{
 		counters: map[string]uint64{"v1": 7, "v2": 0}, lost: map[string]bool{}, fails: map[string]bool{},
-		log: make(chan reports.LogEntry, 1<<20), podEvents: make(chan environment.PodEvent, 100),
-		pushes: make(chan reports.Event, 100),
+		log: make(chan trace.LogEntry, 1<<20), podEvents: make(chan environment.PodEvent, 100),
+		pushes: make(chan trace.Event, 100),
 	}
 }
 
@@ -70,9 +70,9 @@ func (f *fakeMesh) env() environment.Environment {
 }
 
 // fakePod is the one pod of a version.
-func fakePod(version string) reports.Pod {
-	return reports.Pod{
-		Name: version + "-pod", Role: reports.AppRole, IP: "10.0.0." + version[1:], Version: version, Sidecar: true,
+func fakePod(version string) trace.Pod {
+	return trace.Pod{
+		Name: version + "-pod", Role: trace.AppRole, IP: "10.0.0." + version[1:], Version: version, Sidecar: true,
 	}
 }
 
@@ -194,7 +194,7 @@ func (f *fakeMesh) AccessLog(ctx context.Context, _ string, sink environment.Log
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			var batch []reports.LogEntry
+			var batch []trace.LogEntry
 			for len(f.log) > 0 {
 				batch = append(batch, <-f.log)
 			}
@@ -214,7 +214,7 @@ func (f *fakeMesh) Pods(ctx context.Context, _ string, sink func(environment.Pod
 	for _, v := range []string{"v1", "v2"} {
 		sink(environment.PodEvent{Pod: fakePod(v)})
 	}
-	sink(environment.PodEvent{Pod: reports.Pod{Name: "client", Role: reports.CallerRole, Sidecar: true}})
+	sink(environment.PodEvent{Pod: trace.Pod{Name: "client", Role: trace.CallerRole, Sidecar: true}})
 	for {
 		select {
 		case <-ctx.Done():
@@ -225,7 +225,7 @@ func (f *fakeMesh) Pods(ctx context.Context, _ string, sink func(environment.Pod
 	}
 }
 
-func (f *fakeMesh) ControlPlane(ctx context.Context, _ string, sink func(reports.Event)) error {
+func (f *fakeMesh) ControlPlane(ctx context.Context, _ string, sink func(trace.Event)) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -288,7 +288,7 @@ func (f *fakeMesh) Stop(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stopped = true
-	f.pushes <- reports.Event{At: time.Now(), Kind: reports.Trouble, Text: "istiod: pod istiod was taken away"}
+	f.pushes <- trace.Event{At: time.Now(), Kind: trace.Trouble, Text: "istiod: pod istiod was taken away"}
 	return nil
 }
 
@@ -381,7 +381,7 @@ func (f *fakeMesh) send(plan loadgen.Plan, cohort string, seq uint64, due time.T
 		Cohort: cohort, Seq: seq, ID: fmt.Sprintf("%s-%s-%d", plan.Run, cohort, seq),
 		Due: due, Sent: due, Done: due.Add(time.Millisecond), Code: 200, Version: route,
 	}
-	e := reports.LogEntry{
+	e := trace.LogEntry{
 		ID: s.ID, Proxy: "client", Start: due, Took: time.Millisecond, Code: 200, Details: "via_upstream", Attempts: 1,
 	}
 	switch route {
@@ -397,7 +397,7 @@ func (f *fakeMesh) send(plan loadgen.Plan, cohort string, seq uint64, due time.T
 	if f.fails[s.Version] {
 		s.Code, e.Code = 503, 503
 	}
-	all := []reports.LogEntry{}
+	all := []trace.LogEntry{}
 	if s.Version != "" {
 		f.counters[s.Version]++
 		pod := fakePod(s.Version)
@@ -405,7 +405,7 @@ func (f *fakeMesh) send(plan loadgen.Plan, cohort string, seq uint64, due time.T
 		e.Upstream, e.Cluster = pod.IP+":8080", "outbound|80|"+s.Version+"|my-service.story.svc.cluster.local"
 		e.Version, e.Serial, e.Reached = s.Version, s.Serial, time.Microsecond
 		server := e
-		server.Proxy, server.Side, server.Cluster, server.Upstream = pod.Name, reports.ServerSide, "inbound|8080||",
+		server.Proxy, server.Side, server.Cluster, server.Upstream = pod.Name, trace.ServerSide, "inbound|8080||",
 			pod.IP+":8080"
 		all = append(all, server)
 	}

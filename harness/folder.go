@@ -9,6 +9,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // ManifestsDir is the folder, in that of a run, with the manifests that were applied.
@@ -25,12 +26,12 @@ func (r *run) makeFolder() error {
 		return fmt.Errorf("make the run's folder: %w", err)
 	}
 	var err error
-	if r.trace, err = reports.CreateTrace(filepath.Join(r.options.Dir, reports.TraceFile)); err != nil {
+	if r.trace, err = trace.Create(filepath.Join(r.options.Dir, trace.File)); err != nil {
 		return err
 	}
 	r.rec = newRecorder(r.trace, r.setup.Load)
 	r.journal = newJournal(r.rec, r.pods)
-	r.files = []reports.File{{Path: reports.TraceFile, What: "every event, request and access log entry"}}
+	r.files = []reports.File{{Path: trace.File, What: "every event, request and access log entry"}}
 	if err := r.keepManifests(); err != nil {
 		return errors.Join(err, r.trace.Close())
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/environment"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // Gate asks Prometheus some questions about the canary at intervals, as rollout controllers do. It aborts the
@@ -118,7 +118,7 @@ func (g Gate) check(Scenario) error {
 
 func (g Gate) decide(
 	ctx context.Context, s Scenario, env environment.Environment, _ *sampleFeed,
-) (reports.Decision, error) {
+) (trace.Decision, error) {
 	tick := time.NewTicker(g.every())
 	defer tick.Stop()
 	bad, good := g.row()
@@ -127,12 +127,12 @@ func (g Gate) decide(
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return reports.Decision{}, context.Cause(ctx)
+			return trace.Decision{}, context.Cause(ctx)
 		}
 		asked := time.Now()
 		text, verdict, seen, err := g.ask(ctx, s.Name, env)
 		if err != nil {
-			return reports.Decision{}, err
+			return trace.Decision{}, err
 		}
 		switch verdict {
 		case over:
@@ -143,7 +143,7 @@ func (g Gate) decide(
 			badRow, goodRow = 0, 0
 		}
 		if badRow >= bad || goodRow >= good {
-			return reports.Decision{By: g.String(), Bad: badRow >= bad, Text: text, Seen: seen, Asked: asked}, nil
+			return trace.Decision{By: g.String(), Bad: badRow >= bad, Text: text, Seen: seen, Asked: asked}, nil
 		}
 	}
 }

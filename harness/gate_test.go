@@ -111,7 +111,7 @@ func TestRunWithAGate(t *testing.T) {
 		}
 		rep, err := Run(t.Context(), env, s, Options{Dir: t.TempDir() + "/run"})
 		if err != nil || rep.Outcome != reports.Pass {
-			t.Fatalf("got %v, %v, want pass: %+v %q", rep.Outcome, err, verdicts(rep), rep.Books.Problems)
+			t.Fatalf("got %v, %v, want pass: %+v %q", rep.Outcome, err, verdicts(rep), rep.Accounting.Problems)
 		}
 		applied := "apply Deployment/load-client Service/canarylab-prometheus Service/canarylab-callers " +
 			"ConfigMap/canarylab-prometheus Deployment/canarylab-prometheus"

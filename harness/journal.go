@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/environment"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // A journal notes what happens beside the load: which change was made when, what became of pods, what istiod
@@ -87,14 +87,14 @@ func (j *journal) phaseAt(at time.Time) string {
 }
 
 // event records an event that belongs to the phase of its moment.
-func (j *journal) event(e reports.Event) {
+func (j *journal) event(e trace.Event) {
 	e.Phase = j.phaseAt(e.At)
 	j.rec.event(e)
 }
 
 // trouble records what happened to the lab that no step of the scenario calls for.
 func (j *journal) trouble(at time.Time, text string) {
-	j.event(reports.Event{At: at, Kind: reports.Trouble, Text: text})
+	j.event(trace.Event{At: at, Kind: trace.Trouble, Text: text})
 }
 
 // onPodEvent takes what was seen of a pod.
@@ -103,7 +103,7 @@ func (j *journal) onPodEvent(e environment.PodEvent) {
 	expected := j.podsMove
 	j.mu.Unlock()
 	pod, leaves := j.pods.track(e)
-	j.rec.pods([]reports.Pod{pod})
+	j.rec.pods([]trace.Pod{pod})
 	if e.Trouble != "" {
 		j.trouble(time.Now(), e.Trouble)
 	}
@@ -114,11 +114,11 @@ func (j *journal) onPodEvent(e environment.PodEvent) {
 
 // onControlPlane takes an event from istiod, which does not know about phases. It leaves out what is of the
 // deployment, and what a step did to istiod.
-func (j *journal) onControlPlane(e reports.Event) {
+func (j *journal) onControlPlane(e trace.Event) {
 	j.mu.Lock()
 	away := j.istiodAway
 	j.mu.Unlock()
-	if e.Kind == reports.Trouble && !away || e.Kind != reports.Trouble && j.phaseAt(e.At) != "" {
+	if e.Kind == trace.Trouble && !away || e.Kind != trace.Trouble && j.phaseAt(e.At) != "" {
 		j.event(e)
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // liveStats are what a person reads while a run lasts: the same figures that the report will have, of what came
@@ -43,7 +45,7 @@ func (s *liveStats) begin(from time.Time) {
 }
 
 // add counts one request. Its flag is known only when the proxy's log entry has come.
-func (s *liveStats) add(q reports.Request) {
+func (s *liveStats) add(q trace.Request) {
 	sample := q.Sample
 	if sample == nil || s.from.IsZero() || sample.Sent.Before(s.from) {
 		return
@@ -53,9 +55,9 @@ func (s *liveStats) add(q reports.Request) {
 		s.versions[sample.Version]++
 	}
 	if sample.Failed() {
-		flag := reports.NotLogged
+		flag := analysis.NotLogged
 		if r := q.Router(); r != nil {
-			flag = reports.FlagSet(r.Flags)
+			flag = analysis.FlagSet(r.Flags)
 		}
 		s.failures[fmt.Sprintf("%d %s", sample.Code, flag)]++
 	}
@@ -72,16 +74,16 @@ func (s *liveStats) line(now time.Time) string {
 		parts = append(parts, fmt.Sprintf("%.0f/s", float64(s.all-s.ticks[0].all)/took.Seconds()))
 	}
 	for _, v := range slices.Sorted(maps.Keys(s.versions)) {
-		share := reports.NewShare(s.versions[v], s.requests)
+		share := analysis.NewShare(s.versions[v], s.requests)
 		parts = append(parts, fmt.Sprintf("%s %s %% [%s–%s]",
-			v, reports.Percent(share.Percent), reports.Percent(share.Low), reports.Percent(share.High)))
+			v, format.Percent(share.Percent), format.Percent(share.Low), format.Percent(share.High)))
 	}
 	kinds := slices.Collect(maps.Keys(s.failures))
 	slices.SortFunc(kinds, func(a, b string) int {
 		return cmp.Or(s.failures[b]-s.failures[a], strings.Compare(a, b))
 	})
 	for _, k := range kinds {
-		parts = append(parts, fmt.Sprintf("%s × %s", k, reports.Number(s.failures[k])))
+		parts = append(parts, fmt.Sprintf("%s × %s", k, format.Number(s.failures[k])))
 	}
 	if s.change != "" {
 		parts = append(parts, s.change)

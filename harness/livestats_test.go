@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 func TestLiveStats(t *testing.T) {
@@ -15,10 +15,10 @@ func TestLiveStats(t *testing.T) {
 		t.Errorf("before anything: got %q", got)
 	}
 	m.begin(now)
-	request := func(version string, code int, flags ...string) reports.Request {
-		q := reports.Request{Sample: &loadgen.Sample{Sent: now, Version: version, Code: code}}
+	request := func(version string, code int, flags ...string) trace.Request {
+		q := trace.Request{Sample: &loadgen.Sample{Sent: now, Version: version, Code: code}}
 		if flags != nil {
-			q.Routers = []reports.LogEntry{{Flags: flags}}
+			q.Routers = []trace.LogEntry{{Flags: flags}}
 		}
 		return q
 	}
@@ -54,9 +54,9 @@ func BenchmarkLiveStats(b *testing.B) {
 	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
 	var m liveStats
 	m.begin(now)
-	q := reports.Request{
+	q := trace.Request{
 		Sample:  &loadgen.Sample{Sent: now, Version: "v1", Code: 503},
-		Routers: []reports.LogEntry{{Flags: []string{"UH"}}},
+		Routers: []trace.LogEntry{{Flags: []string{"UH"}}},
 	}
 	b.Run("request", func(b *testing.B) {
 		for b.Loop() {

@@ -12,7 +12,8 @@ import (
 
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -47,7 +48,7 @@ func (r *run) warmUp(ctx context.Context) error {
 		return fmt.Errorf("warm up: none of %d requests was answered; the last one: %s", sent, last.Err)
 	}
 	r.journal.note("The same callers sent for %s before the load began, so that proxies and connections are warm; "+
-		"these %s requests are not counted.", warmFor, reports.Number(int(sent)))
+		"these %s requests are not counted.", warmFor, format.Number(int(sent)))
 	if r.setup.Envoy == "" {
 		if r.setup.Envoy, err = r.env.Proxies.Version(ctx, r.scenario.Name); err != nil {
 			r.journal.note("Envoy's version is not known: %v", err)
@@ -77,7 +78,7 @@ func (r *run) measure(ctx context.Context) error {
 	if err = r.phases(loaded); err != nil {
 		err = r.broken(ctx, err)
 	}
-	r.rec.event(reports.Event{At: time.Now(), Kind: reports.LoadStop})
+	r.rec.event(trace.Event{At: time.Now(), Kind: trace.LoadStop})
 	close(l.stop)
 	// What ends ctx must not cut off the records.
 	collected := r.do(context.WithoutCancel(ctx), "collect", func(ctx context.Context) error {
@@ -199,7 +200,7 @@ func (r *run) awaitRecords(ctx context.Context) {
 	defer cancel()
 	if err := r.rec.waitFor(drain, func() bool { return r.rec.missing() == 0 }); err != nil {
 		r.journal.note("The records of %s requests were not complete %s after the load.",
-			reports.Number(r.rec.missing()), drainWithin)
+			format.Number(r.rec.missing()), drainWithin)
 	}
 	// Nobody knows how many entries are to come of a request that got no answer.
 	late, cancel := context.WithTimeout(ctx, lateWithin)

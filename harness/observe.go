@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/progress"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // observe begins to hand what observers of the namespace tell to the journal. stop ends that and waits for them.
@@ -46,8 +47,8 @@ func (r *run) watchClock(ctx context.Context) {
 		now := time.Now()
 		// Round(0) takes the monotonic reading away.
 		moved := now.Round(0).Sub(begin.Round(0)) - now.Sub(begin)
-		if step := moved - off; step.Abs() > reports.MaxClockStep {
-			r.journal.event(reports.Event{At: now, Kind: reports.ClockStep, By: step})
+		if step := moved - off; step.Abs() > analysis.MaxClockStep {
+			r.journal.event(trace.Event{At: now, Kind: trace.ClockStep, By: step})
 			off = moved
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // What happens to the lab and is no step of the scenario is in the report, in the phase in which it happened,
@@ -30,7 +31,7 @@ func TestTroubleIsReported(t *testing.T) {
 			"pod v2-pod was taken away, and not by a step",
 		},
 		{"istiod restarts", func(f *fakeMesh) {
-			f.pushes <- reports.Event{At: time.Now(), Kind: reports.Trouble, Text: "istiod: it was taken away"}
+			f.pushes <- trace.Event{At: time.Now(), Kind: trace.Trouble, Text: "istiod: it was taken away"}
 		}, "istiod: it was taken away"},
 		{
 			"log stream is cut", func(f *fakeMesh) { f.cuts = append(f.cuts, "client") },
@@ -52,8 +53,8 @@ func TestTroubleIsReported(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				all := rep.Books.Troubles
-				if !slices.ContainsFunc(all, func(e reports.Event) bool {
+				all := rep.Accounting.Troubles
+				if !slices.ContainsFunc(all, func(e trace.Event) bool {
 					return strings.Contains(e.Text, test.want) && e.Phase == "half"
 				}) {
 					t.Errorf("got troubles %+v, want %q in phase half", all, test.want)
@@ -83,9 +84,9 @@ func TestAStepsOwnPodsAreNoTrouble(t *testing.T) {
 			return nil
 		}
 		rep, _, err := playFake(t, t.Context(), f, s)
-		if err != nil || rep.Outcome != reports.Pass || len(rep.Books.Troubles) > 0 {
-			t.Errorf("got %s, %v, troubles %+v, %q, want a pass", rep.Outcome, err, rep.Books.Troubles,
-				rep.Books.Problems)
+		if err != nil || rep.Outcome != reports.Pass || len(rep.Accounting.Troubles) > 0 {
+			t.Errorf("got %s, %v, troubles %+v, %q, want a pass", rep.Outcome, err, rep.Accounting.Troubles,
+				rep.Accounting.Problems)
 		}
 	})
 }
@@ -100,7 +101,7 @@ func TestRejectedChangeIsReported(t *testing.T) {
 		}
 		o := rep.Phases[1].Observation
 		if o.Change == nil || !slices.Contains(
-			o.Change.Refused, "ns/client: no such filter",
+			o.Change.Rejections, "ns/client: no such filter",
 		) || !o.SettledAt.IsZero() || rep.Outcome == reports.Pass {
 			t.Errorf("got change %+v, settled %s, outcome %s, want a rejection, never settled, no pass", o.Change,
 				o.SettledAt, rep.Outcome)
@@ -117,9 +118,9 @@ func TestControlPlaneEvents(t *testing.T) {
 				// Its own log comes late.
 				now := time.Now().Add(100 * time.Millisecond)
 				time.AfterFunc(2*time.Second, func() {
-					f.pushes <- reports.Event{At: now, Kind: reports.Noticed, Text: "VirtualService/story/my-service"}
-					f.pushes <- reports.Event{
-						At: now.Add(time.Millisecond), Kind: reports.Pushed, Proxy: "client", Text: "RDS",
+					f.pushes <- trace.Event{At: now, Kind: trace.Noticed, Text: "VirtualService/story/my-service"}
+					f.pushes <- trace.Event{
+						At: now.Add(time.Millisecond), Kind: trace.Pushed, Proxy: "client", Text: "RDS",
 					}
 				})
 			}

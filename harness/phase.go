@@ -6,6 +6,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // DefaultDeadline is how long a phase watches at most, from the moment that its change has settled.
@@ -73,16 +74,16 @@ func (p Phase) file() string {
 	return p.Do.Action().File
 }
 
-// spec returns what reports.Analyze has to know of phase i.
-func (s Scenario) spec(i int) reports.PhaseSpec {
+// spec returns what analysis.Analyze has to know of phase i.
+func (s Scenario) spec(i int) analysis.PhaseSpec {
 	p := s.Phases[i]
-	return reports.PhaseSpec{
+	return analysis.PhaseSpec{
 		Name: p.Name, Rollback: p.Rollback, Method: p.did(), Canary: s.Canary, Cohort: cmp.Or(p.Cohort, s.CanaryCohort),
 	}
 }
 
-func (s Scenario) specs() []reports.PhaseSpec {
-	all := make([]reports.PhaseSpec, len(s.Phases))
+func (s Scenario) specs() []analysis.PhaseSpec {
+	all := make([]analysis.PhaseSpec, len(s.Phases))
 	for i := range all {
 		all[i] = s.spec(i)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // phases plays the phases, once the load has begun.
@@ -25,7 +26,7 @@ func (r *run) phases(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	r.rec.event(reports.Event{At: at, Kind: reports.LoadStart})
+	r.rec.event(trace.Event{At: at, Kind: trace.LoadStart})
 	for i, p := range r.scenario.Phases {
 		step := fmt.Sprintf("phase %d of %d: %s", i+1, len(r.scenario.Phases), p.Name)
 		err := r.do(ctx, step, func(ctx context.Context) (err error) {
@@ -50,7 +51,7 @@ type phasePlayer struct {
 }
 
 // record records an event of the phase, as of now where it has no moment of its own.
-func (p *phasePlayer) record(e reports.Event) {
+func (p *phasePlayer) record(e trace.Event) {
 	e.Phase = p.phase.Name
 	if e.At.IsZero() {
 		e.At = time.Now()
@@ -61,7 +62,7 @@ func (p *phasePlayer) record(e reports.Event) {
 // play plays the phase from start on, and returns when it ended: there the next begins, so that no request
 // falls between.
 func (p *phasePlayer) play(ctx context.Context, start time.Time) (end time.Time, err error) {
-	p.record(reports.Event{At: start, Kind: reports.PhaseStart, Text: p.phase.did()})
+	p.record(trace.Event{At: start, Kind: trace.PhaseStart, Text: p.phase.did()})
 	decided, stop := p.detect(ctx)
 	defer stop()
 	settled, err := p.change(ctx)
@@ -72,7 +73,7 @@ func (p *phasePlayer) play(ctx context.Context, start time.Time) (end time.Time,
 		reading := time.Now()
 		counters := p.received(ctx)
 		at := time.Now()
-		p.record(reports.Event{At: at, Kind: reports.Settled, Counters: counters, Reading: reading})
+		p.record(trace.Event{At: at, Kind: trace.Settled, Counters: counters, Reading: reading})
 		p.rec.watch(at)
 		if err := p.watch(ctx, decided); err != nil {
 			return end, err
@@ -83,7 +84,7 @@ func (p *phasePlayer) play(ctx context.Context, start time.Time) (end time.Time,
 		return end, context.Cause(ctx)
 	}
 	end = time.Now()
-	p.record(reports.Event{At: end, Kind: reports.PhaseEnd, Counters: counters})
+	p.record(trace.Event{At: end, Kind: trace.PhaseEnd, Counters: counters})
 	return end, nil
 }
 
@@ -123,11 +124,11 @@ func (p *phasePlayer) write(ctx context.Context) (e effects, writing time.Time, 
 	writing = time.Now()
 	p.journal.beginChange(p.phase.Name, writing, e)
 	p.rec.changing()
-	p.record(reports.Event{At: writing, Kind: reports.Writing, Text: p.phase.did()})
+	p.record(trace.Event{At: writing, Kind: trace.Writing, Text: p.phase.did()})
 	if err := step.do(within, p.scenario, p.env); err != nil {
 		return e, writing, causeOr(ctx, fmt.Errorf("%s: %w", p.phase.did(), err))
 	}
-	p.record(reports.Event{Kind: reports.Written, Text: p.phase.did()})
+	p.record(trace.Event{Kind: trace.Written, Text: p.phase.did()})
 	if e.Workloads {
 		if err := p.env.Objects.Ready(within, p.scenario.Name); err != nil {
 			return e, writing, causeOr(ctx, err)
@@ -145,17 +146,17 @@ func (p *phasePlayer) awaitProxies(ctx context.Context, writing time.Time) (sett
 		if writing.IsZero() {
 			return
 		}
-		text := ""
+		late := false
 		switch {
 		case s.At.Before(writing):
 			// There was nothing new for this proxy, or it leaves no date: it is known only that it has the
 			// change by now.
-			s.At, text = time.Now(), reports.AtTheLatest
+			s.At, late = time.Now(), true
 		case !s.Exact:
 			// Only endpoints changed, or something went away.
-			text = reports.AtTheLatest
+			late = true
 		}
-		p.record(reports.Event{At: s.At, Kind: reports.Held, Proxy: s.Proxy, Text: text})
+		p.record(trace.Event{At: s.At, Kind: trace.Synced, Proxy: s.Proxy, Late: late})
 		p.rec.synced(s.At.Sub(writing))
 	})
 	if err == nil {
@@ -167,7 +168,7 @@ func (p *phasePlayer) awaitProxies(ctx context.Context, writing time.Time) (sett
 	var rejected environment.Rejection
 	switch {
 	case errors.As(err, &rejected):
-		p.record(reports.Event{Kind: reports.Refused, Proxy: rejected.Proxy, Text: rejected.Reason})
+		p.record(trace.Event{Kind: trace.Rejected, Proxy: rejected.Proxy, Text: rejected.Reason})
 		p.journal.note("Phase %s: %v", p.phase.Name, rejected)
 		return false, nil
 	case settle.Err() != nil:

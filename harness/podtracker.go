@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"github.com/canarylab/canarylab/harness/environment"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -15,13 +15,13 @@ import (
 // use.
 type podTracker struct {
 	mu   sync.Mutex
-	pods map[string]*reports.Pod
+	pods map[string]*trace.Pod
 	// leaves has the pods that were told to end: true until they have ended, false from then on.
 	leaves map[string]bool
 }
 
 func newPodTracker() *podTracker {
-	return &podTracker{pods: map[string]*reports.Pod{}, leaves: map[string]bool{}}
+	return &podTracker{pods: map[string]*trace.Pod{}, leaves: map[string]bool{}}
 }
 
 // open takes what was received so far as the beginning.
@@ -52,7 +52,7 @@ func (t *podTracker) settle(all []sampleapp.Counters) {
 
 // track takes what was seen of a pod, and returns the pod as it is now. leaves tells that this is the first
 // that is heard of its end.
-func (t *podTracker) track(e environment.PodEvent) (pod reports.Pod, leaves bool) {
+func (t *podTracker) track(e environment.PodEvent) (pod trace.Pod, leaves bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.pod(e.Pod.Name)
@@ -92,10 +92,10 @@ func (t *podTracker) leaving() []string {
 }
 
 // all returns the pods as they are now, in the order of their names.
-func (t *podTracker) all() []reports.Pod {
+func (t *podTracker) all() []trace.Pod {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var all []reports.Pod
+	var all []trace.Pod
 	for _, name := range slices.Sorted(maps.Keys(t.pods)) {
 		all = append(all, clonePod(t.pods[name]))
 	}
@@ -125,18 +125,18 @@ func (t *podTracker) unfinished() []string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(t.pods)) {
 		p := t.pods[name]
-		said := !slices.ContainsFunc(p.Instances, func(i reports.Instance) bool { return !i.Final })
-		if t.leaves[name] && p.Role == reports.AppRole && !said {
+		said := !slices.ContainsFunc(p.Instances, func(i trace.Instance) bool { return !i.Final })
+		if t.leaves[name] && p.Role == trace.AppRole && !said {
 			all = append(all, name)
 		}
 	}
 	return all
 }
 
-func (t *podTracker) pod(name string) *reports.Pod {
+func (t *podTracker) pod(name string) *trace.Pod {
 	p, ok := t.pods[name]
 	if !ok {
-		p = &reports.Pod{Name: name}
+		p = &trace.Pod{Name: name}
 		t.pods[name] = p
 	}
 	return p
@@ -147,11 +147,11 @@ func (t *podTracker) count(all []sampleapp.Counters, final bool) {
 	for _, c := range all {
 		p := t.pod(c.Pod)
 		// What the app itself says is what its answers carry, whatever its label is.
-		p.Role, p.Version = reports.AppRole, c.Version
-		i := slices.IndexFunc(p.Instances, func(i reports.Instance) bool { return i.Name == c.Instance })
+		p.Role, p.Version = trace.AppRole, c.Version
+		i := slices.IndexFunc(p.Instances, func(i trace.Instance) bool { return i.Name == c.Instance })
 		if i < 0 {
 			i = len(p.Instances)
-			p.Instances = append(p.Instances, reports.Instance{Name: c.Instance})
+			p.Instances = append(p.Instances, trace.Instance{Name: c.Instance})
 		}
 		// Readings that overlap may come in either order.
 		p.Instances[i].Received = max(p.Instances[i].Received, c.Received)
@@ -159,7 +159,7 @@ func (t *podTracker) count(all []sampleapp.Counters, final bool) {
 	}
 }
 
-func clonePod(p *reports.Pod) reports.Pod {
+func clonePod(p *trace.Pod) trace.Pod {
 	out := *p
 	out.Instances = slices.Clone(p.Instances)
 	return out

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/canarylab/canarylab/harness/environment"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -56,15 +56,15 @@ func TestPodTrackerCounts(t *testing.T) {
 // What a pod says when it ends is its final count; a life of which nothing is final was lost.
 func TestPodTrackerKeepsLastWords(t *testing.T) {
 	tracker := newPodTracker()
-	pod := reports.Pod{Name: "a", Role: reports.AppRole, Version: "label", IP: "10.0.0.1", Sidecar: true}
+	pod := trace.Pod{Name: "a", Role: trace.AppRole, Version: "label", IP: "10.0.0.1", Sidecar: true}
 	tracker.track(environment.PodEvent{Pod: pod})
 	tracker.open([]sampleapp.Counters{{Version: "v1", Pod: "a", Instance: "x", Received: 7}})
 	tracker.track(environment.PodEvent{
 		Pod: pod, Leaving: true,
 		LastWords: []sampleapp.Counters{{Version: "v1", Pod: "a", Instance: "x", Received: 50}},
 	})
-	got, _ := tracker.track(environment.PodEvent{Pod: reports.Pod{Name: "a"}, Gone: true})
-	if len(got.Instances) != 1 || got.Instances[0] != (reports.Instance{
+	got, _ := tracker.track(environment.PodEvent{Pod: trace.Pod{Name: "a"}, Gone: true})
+	if len(got.Instances) != 1 || got.Instances[0] != (trace.Instance{
 		Name: "x", Base: 7, Received: 50, Final: true,
 	}) {
 		t.Errorf("got instances %+v, want one with 7 to 50, final", got.Instances)

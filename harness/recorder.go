@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // A recorder writes the trace while things happen. It knows as much of the trace as the engine has to wait for
 // and a person wants to read meanwhile. It is safe for concurrent use.
 type recorder struct {
-	trace *reports.Writer
+	trace *trace.Writer
 	// run is the name of the load's, agents is how many send it.
 	run    string
 	agents int
@@ -30,10 +30,10 @@ type recorder struct {
 	// clocks are those of the agents, by their pods' names.
 	clocks map[string]loadgen.Clock
 	// joiner puts together what comes of one request.
-	joiner *reports.Joiner
+	joiner *trace.Joiner
 	live   liveStats
 	// known are the pods as they were recorded last.
-	known map[string]reports.Pod
+	known map[string]trace.Pod
 	// sent counts, by cohort and for all of them under "", the samples that were sent from the moment from on.
 	from time.Time
 	sent map[string]int
@@ -43,12 +43,12 @@ type recorder struct {
 	err error
 }
 
-func newRecorder(trace *reports.Writer, plan loadgen.Plan) *recorder {
+func newRecorder(record *trace.Writer, plan loadgen.Plan) *recorder {
 	r := &recorder{
-		trace: trace, run: plan.Run, agents: len(plan.Entries()) * max(plan.Agents, 1), news: make(chan struct{}, 1),
-		sent: map[string]int{}, known: map[string]reports.Pod{}, clocks: map[string]loadgen.Clock{},
+		trace: record, run: plan.Run, agents: len(plan.Entries()) * max(plan.Agents, 1), news: make(chan struct{}, 1),
+		sent: map[string]int{}, known: map[string]trace.Pod{}, clocks: map[string]loadgen.Clock{},
 	}
-	r.joiner = reports.NewJoiner(plan, joinWithin, r.live.add)
+	r.joiner = trace.NewJoiner(plan, joinWithin, r.live.add)
 	return r
 }
 
@@ -61,7 +61,7 @@ func (r *recorder) wake() {
 }
 
 // write appends a line. Its error sticks, for fault.
-func (r *recorder) write(l reports.Line) {
+func (r *recorder) write(l trace.Line) {
 	if err := r.trace.Append(l); err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -80,10 +80,10 @@ func (r *recorder) fault() error {
 }
 
 // event records an event.
-func (r *recorder) event(e reports.Event) { r.write(reports.Line{Event: &e}) }
+func (r *recorder) event(e trace.Event) { r.write(trace.Line{Event: &e}) }
 
 // pods records what is new of pods.
-func (r *recorder) pods(all []reports.Pod) {
+func (r *recorder) pods(all []trace.Pod) {
 	for i := range all {
 		p := all[i]
 		r.mu.Lock()
@@ -93,7 +93,7 @@ func (r *recorder) pods(all []reports.Pod) {
 		r.joiner.Pod(p)
 		r.mu.Unlock()
 		if !same {
-			r.write(reports.Line{Pod: &p})
+			r.write(trace.Line{Pod: &p})
 		}
 	}
 	r.wake()
@@ -105,7 +105,7 @@ func (r *recorder) handler() loadgen.Handler {
 }
 
 func (r *recorder) begin(b loadgen.Begin) {
-	r.write(reports.Line{Agent: &b})
+	r.write(trace.Line{Agent: &b})
 	r.mu.Lock()
 	r.clocks[b.Pod] = b.Clock
 	r.begun++
@@ -118,7 +118,7 @@ func (r *recorder) begin(b loadgen.Begin) {
 
 func (r *recorder) samples(all []loadgen.Sample) {
 	for i := range all {
-		r.write(reports.Line{Sample: &all[i]})
+		r.write(trace.Line{Sample: &all[i]})
 	}
 	r.mu.Lock()
 	for i := range all {
@@ -145,11 +145,11 @@ func (r *recorder) feedTo(f *sampleFeed) {
 	r.feed = f
 }
 
-func (r *recorder) health(h loadgen.Health) { r.write(reports.Line{Health: &h}) }
+func (r *recorder) health(h loadgen.Health) { r.write(trace.Line{Health: &h}) }
 
 // entries records what proxies logged. It records also what is not the load's: somebody else's requests are in
 // the app's counts. It leaves out only the warm-up's, and what was before the load.
-func (r *recorder) entries(all []reports.LogEntry) {
+func (r *recorder) entries(all []trace.LogEntry) {
 	r.mu.Lock()
 	began := r.began
 	r.mu.Unlock()
@@ -159,7 +159,7 @@ func (r *recorder) entries(all []reports.LogEntry) {
 		if !own && (strings.HasPrefix(e.ID, warmRun(r.run)+"-") || began.IsZero() || e.Start.Before(began)) {
 			continue
 		}
-		r.write(reports.Line{Log: e})
+		r.write(trace.Line{Log: e})
 		if own {
 			r.mu.Lock()
 			r.joiner.Log(e)

@@ -6,22 +6,22 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 func TestRecorder(t *testing.T) {
-	file := filepath.Join(t.TempDir(), reports.TraceFile)
-	trace, err := reports.CreateTrace(file)
+	file := filepath.Join(t.TempDir(), trace.File)
+	record, err := trace.Create(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRecorder(trace, loadgen.Plan{Run: "id", Cohorts: []loadgen.Cohort{{Name: "a"}, {Name: "b"}}})
+	r := newRecorder(record, loadgen.Plan{Run: "id", Cohorts: []loadgen.Cohort{{Name: "a"}, {Name: "b"}}})
 	begin := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	sample := func(id, cohort string, after time.Duration) loadgen.Sample {
 		return loadgen.Sample{ID: id, Cohort: cohort, Sent: begin.Add(after), Done: begin.Add(after)}
 	}
 	entry := func(id string) {
-		r.entries([]reports.LogEntry{{ID: id, Start: begin.Add(time.Second)}})
+		r.entries([]trace.LogEntry{{ID: id, Start: begin.Add(time.Second)}})
 	}
 
 	entry("before-the-load")
@@ -66,15 +66,15 @@ func TestRecorder(t *testing.T) {
 	if got := r.missing(); got != 0 {
 		t.Errorf("got %d requests that lack something, want none", got)
 	}
-	if err := trace.Close(); err != nil {
+	if err := record.Close(); err != nil {
 		t.Fatal(err)
 	}
-	got, err := reports.LoadTrace(file)
+	got, err := trace.Load(file)
 	if err != nil || len(got.Samples) != 5 || len(got.Log) != 6 {
 		t.Errorf("got %d samples and %d log entries, %v, want 5 and 6", len(got.Samples), len(got.Log), err)
 	}
 	// What can't be recorded has to end the run.
-	r.event(reports.Event{Kind: reports.LoadStop})
+	r.event(trace.Event{Kind: trace.LoadStop})
 	if r.fault() == nil {
 		t.Error("got no error of a closed trace")
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // report closes the trace, and makes the report from it. It is never nil.
@@ -30,18 +32,18 @@ func (r *run) report(broke error) (*reports.Report, error) {
 			"corrected.",
 			strings.Join(others, ", "))
 	}
-	analysis, err := r.analyze()
+	result, err := r.analyze()
 	if err != nil {
 		rep.Broken = errors.Join(broke, err).Error()
 	}
 	for i, p := range s.Phases {
-		o := analysis.Observations[i]
+		o := result.Observations[i]
 		rep.Phases = append(rep.Phases, reports.Phase{
 			Name: p.Name, Did: p.did(), Action: p.Action(), Observation: o, Verdicts: r.judge(p, o),
 			Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat,
 		})
 	}
-	rep.Books, rep.Timeline, rep.Curves = analysis.Books, analysis.Timeline, analysis.Curves
+	rep.Accounting, rep.Timeline, rep.Curves = result.Accounting, result.Timeline, result.Curves
 	rep.Notes = r.journal.allNotes()
 	rep.Took = time.Since(r.started)
 	rep.Conclude()
@@ -49,14 +51,14 @@ func (r *run) report(broke error) (*reports.Report, error) {
 }
 
 // analyze closes the trace and analyzes it. The analysis is never nil: without a trace it has what can be said then.
-func (r *run) analyze() (*reports.Analysis, error) {
-	spec := reports.Spec{Plan: r.setup.Load, Phases: r.scenario.specs()}
+func (r *run) analyze() (*analysis.Analysis, error) {
+	spec := analysis.Spec{Plan: r.setup.Load, Phases: r.scenario.specs()}
 	err := r.trace.Close()
-	analysis, unread := reports.Analyze(reports.FileSource(filepath.Join(r.options.Dir, reports.TraceFile)), spec)
-	if analysis == nil {
-		analysis, _ = reports.Analyze(&reports.Trace{}, spec)
+	result, unread := analysis.Analyze(trace.FileSource(filepath.Join(r.options.Dir, trace.File)), spec)
+	if result == nil {
+		result, _ = analysis.Analyze(&trace.Trace{}, spec)
 	}
-	return analysis, errors.Join(err, unread)
+	return result, errors.Join(err, unread)
 }
 
 // otherClocks says how the clocks of other machines stand to the lab's, as far as that was measured: by the
@@ -85,7 +87,7 @@ func (r *run) otherClocks() []string {
 }
 
 // judge returns the verdicts on a phase's proofs and expectations.
-func (r *run) judge(p Phase, o reports.Observation) []reports.Verdict {
+func (r *run) judge(p Phase, o analysis.Observation) []reports.Verdict {
 	all := slices.Clone(r.proved[p.Name])
 	for _, missed := range p.Prove[len(all):] {
 		all = append(all, unseen(missed, "the phase did not get that far"))

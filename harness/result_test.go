@@ -7,12 +7,12 @@ import (
 
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 func TestOtherClocks(t *testing.T) {
-	pod := func(name, node string, role reports.Role) environment.PodEvent {
-		return environment.PodEvent{Pod: reports.Pod{Name: name, Node: node, Role: role}}
+	pod := func(name, node string, role trace.Role) environment.PodEvent {
+		return environment.PodEvent{Pod: trace.Pod{Name: name, Node: node, Role: role}}
 	}
 	here, there := loadgen.Clock{Boot: "lab"}, loadgen.Clock{
 		Boot: "other", Offset: -3 * time.Millisecond, Error: 400 * time.Microsecond,
@@ -25,31 +25,31 @@ func TestOtherClocks(t *testing.T) {
 	}{
 		{
 			"the lab's own machine",
-			[]environment.PodEvent{pod("c", "a", reports.CallerRole), pod("v1", "a", reports.AppRole)},
+			[]environment.PodEvent{pod("c", "a", trace.CallerRole), pod("v1", "a", trace.AppRole)},
 			map[string]loadgen.Clock{"c": here}, nil,
 		},
 		{
 			"one other machine",
-			[]environment.PodEvent{pod("c", "a", reports.CallerRole), pod("v1", "a", reports.AppRole)},
+			[]environment.PodEvent{pod("c", "a", trace.CallerRole), pod("v1", "a", trace.AppRole)},
 			map[string]loadgen.Clock{"c": there},
 			[]string{"a (off by 3ms, to within 400µs)"},
 		},
 		{
 			"two without an agent", []environment.PodEvent{
-				pod("c", "a", reports.CallerRole), pod("v1", "z", reports.AppRole), pod("v2", "b", reports.AppRole),
-				pod("v3", "b", reports.AppRole),
+				pod("c", "a", trace.CallerRole), pod("v1", "z", trace.AppRole), pod("v2", "b", trace.AppRole),
+				pod("v3", "b", trace.AppRole),
 			}, map[string]loadgen.Clock{"c": here}, []string{"b (not measured)", "z (not measured)"},
 		},
 		{
 			"not on a machine yet",
-			[]environment.PodEvent{pod("c", "a", reports.CallerRole), pod("v1", "", reports.AppRole)},
+			[]environment.PodEvent{pod("c", "a", trace.CallerRole), pod("v1", "", trace.AppRole)},
 			map[string]loadgen.Clock{"c": here}, nil,
 		},
 		{
 			"gone",
 			[]environment.PodEvent{
-				pod("c", "a", reports.CallerRole), pod("v1", "b", reports.AppRole),
-				{Pod: reports.Pod{Name: "v1"}, Gone: true},
+				pod("c", "a", trace.CallerRole), pod("v1", "b", trace.AppRole),
+				{Pod: trace.Pod{Name: "v1"}, Gone: true},
 			},
 			map[string]loadgen.Clock{"c": here}, []string{"b (not measured)"},
 		},

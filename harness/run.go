@@ -18,6 +18,7 @@ import (
 	"github.com/canarylab/canarylab/harness/progress"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // Options are for Run.
@@ -71,7 +72,7 @@ type run struct {
 	addons   addons.Addons
 	started  time.Time
 
-	trace   *reports.Writer
+	trace   *trace.Writer
 	rec     *recorder
 	pods    *podTracker
 	journal *journal
@@ -131,7 +132,7 @@ func (r *run) do(ctx context.Context, step string, f func(context.Context) error
 // broken records why the run is cut short. It returns err, or what interrupted the run in its place.
 func (r *run) broken(ctx context.Context, err error) error {
 	err = r.wrapInterrupt(ctx, err)
-	r.rec.event(reports.Event{At: time.Now(), Kind: reports.Broken, Text: err.Error()})
+	r.rec.event(trace.Event{At: time.Now(), Kind: trace.Broken, Text: err.Error()})
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/schema"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // playFake plays s on f, in a time of its own: a run of minutes takes milliseconds. Whatever the run comes to,
@@ -34,12 +35,12 @@ func playFake(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario) (*repo
 // kinds are a trace's events, but for those of proxies.
 func kinds(t *testing.T, dir string) []string {
 	t.Helper()
-	trace, err := reports.LoadTrace(filepath.Join(dir, reports.TraceFile))
+	record, err := trace.Load(filepath.Join(dir, trace.File))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all []string
-	for _, e := range trace.Events {
+	for _, e := range record.Events {
 		all = append(all, strings.TrimSpace(e.Phase+" "+string(e.Kind)))
 	}
 	return all
@@ -53,7 +54,7 @@ func TestRunPlaysPhasesUnderOneLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		if rep.Outcome != reports.Pass {
-			t.Errorf("got outcome %s, want pass: %+v %q", rep.Outcome, verdicts(rep), rep.Books.Problems)
+			t.Errorf("got outcome %s, want pass: %+v %q", rep.Outcome, verdicts(rep), rep.Accounting.Problems)
 		}
 		want := []string{
 			"owner story",
@@ -87,12 +88,12 @@ func TestRunPlaysPhasesUnderOneLoad(t *testing.T) {
 			t.Errorf("got saved report %+v, %v, want the same as returned", saved, err)
 		}
 		// The counter of v1 began at 7 and counted the warm-up too: neither is the run's.
-		if got, want := int(rep.Books.Received["v1"]), rep.Books.Answered["v1"]; got != want || want == 0 {
+		if got, want := int(rep.Accounting.Received["v1"]), rep.Accounting.Answered["v1"]; got != want || want == 0 {
 			t.Errorf("got %d requests received by v1, want %d", got, want)
 		}
 		// Phases follow each other without a gap; only the way from the last one's end to the load's takes a moment.
-		if rep.Books.Outside > 50 {
-			t.Errorf("got %d requests outside of every phase, want those of 0.1 s at most", rep.Books.Outside)
+		if rep.Accounting.Outside > 50 {
+			t.Errorf("got %d requests outside of every phase, want those of 0.1 s at most", rep.Accounting.Outside)
 		}
 		// A phase ends when it has its requests: the claim of 50 % takes nearly 8 s of them, the others the
 		// least that a phase is watched.
@@ -247,7 +248,7 @@ func TestNoDataIsNoPass(t *testing.T) {
 					t.Fatal(err)
 				}
 				if rep.Outcome != tc.want || rep.Broken != "" {
-					t.Errorf("got %s, broken %q, want %s: %q %q", rep.Outcome, rep.Broken, tc.want, rep.Books.Problems,
+					t.Errorf("got %s, broken %q, want %s: %q %q", rep.Outcome, rep.Broken, tc.want, rep.Accounting.Problems,
 						rep.Notes)
 				}
 				if o := rep.Phases[1].Outcome(); !f.deaf && o == reports.Pass {
@@ -339,9 +340,9 @@ func TestScaleDownKeepsTheCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rep, _, err := playFake(t, t.Context(), newFakeMesh(), scaledDown())
 		if err != nil || rep.Outcome != reports.Pass {
-			t.Fatalf("got %s, %v: %q %+v", rep.Outcome, err, rep.Books.Problems, verdicts(rep))
+			t.Fatalf("got %s, %v: %q %+v", rep.Outcome, err, rep.Accounting.Problems, verdicts(rep))
 		}
-		if got, want := int(rep.Books.Received["v1"]), rep.Books.Answered["v1"]; got != want {
+		if got, want := int(rep.Accounting.Received["v1"]), rep.Accounting.Answered["v1"]; got != want {
 			t.Errorf("got %d received by v1, want %d", got, want)
 		}
 	})
@@ -351,7 +352,7 @@ func TestScaleDownKeepsTheCount(t *testing.T) {
 		f.lost["v1"] = true
 		rep, _, err := playFake(t, t.Context(), f, scaledDown())
 		if err != nil || rep.Outcome != reports.Invalid {
-			t.Errorf("got %s, %v, want an invalid run: %q", rep.Outcome, err, rep.Books.Problems)
+			t.Errorf("got %s, %v, want an invalid run: %q", rep.Outcome, err, rep.Accounting.Problems)
 		}
 	})
 }
@@ -370,7 +371,7 @@ func TestRunRefusesBeforeItStarts(t *testing.T) {
 
 	// A run's record is never overwritten.
 	dir = t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, reports.TraceFile), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, trace.File), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if rep, err := Run(t.Context(), f.env(), story(), Options{Dir: dir}); rep != nil || !errors.Is(err, os.ErrExist) {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 
 	"github.com/canarylab/canarylab/harness/environment"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // SequentialTest decides after each of the canary's answers, by Wald's sequential probability ratio test. (A.
@@ -63,12 +63,12 @@ func (t SequentialTest) check(s Scenario) error {
 
 func (t SequentialTest) decide(
 	ctx context.Context, s Scenario, _ environment.Environment, f *sampleFeed,
-) (reports.Decision, error) {
+) (trace.Decision, error) {
 	w := t.start()
 	for {
 		batch, err := f.next(ctx)
 		if err != nil {
-			return reports.Decision{}, err
+			return trace.Decision{}, err
 		}
 		for i := range batch {
 			q := &batch[i]
@@ -76,7 +76,7 @@ func (t SequentialTest) decide(
 				continue
 			}
 			if w.add(q.Failed()) {
-				return reports.Decision{
+				return trace.Decision{
 					By: t.String(), Bad: true, Seen: q.Done,
 					Text: fmt.Sprintf("%d of the last %d answers of %s failed", w.bad, w.n, s.Canary),
 				}, nil

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // detect begins to watch the canary, if the phase has a Detector. decided gets the error with which the
@@ -22,7 +22,7 @@ func (p *phasePlayer) detect(ctx context.Context) (decided <-chan error, stop fu
 		defer close(done)
 		decision, err := p.phase.Until.decide(ctx, p.scenario, p.env, feed)
 		if err == nil {
-			p.record(reports.Event{Kind: reports.Decided, Decision: &decision, Text: decision.Text})
+			p.record(trace.Event{Kind: trace.Decided, Decision: &decision, Text: decision.Text})
 		}
 		done <- err
 	}()

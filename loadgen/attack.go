@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -27,6 +28,8 @@ type attack struct {
 	attacker *vegeta.Attacker
 	buf      *sampleBuffer
 	trim     string
+	// unsent is the sender's.
+	unsent *sync.Map
 
 	count  Count
 	maxLag time.Duration
@@ -34,15 +37,17 @@ type attack struct {
 }
 
 func newAttack(p Plan, c Cohort, transport http.RoundTripper, buf *sampleBuffer, pace *pacer) *attack {
+	unsent := &sync.Map{}
 	var sends http.RoundTripper = &sender{
 		next: transport, run: p.Run, cohort: c, share: p.share(), timeout: p.timeout(), body: p.Body.bytes(p.Seed),
+		unsent: unsent,
 	}
 	if c.Socket {
 		sends = &socket{next: sends, timeout: p.timeout()}
 	}
 	client := &http.Client{Transport: sends, CheckRedirect: noRedirects}
 	return &attack{
-		plan: p, pacer: pace, buf: buf, count: Count{Cohort: c.Name}, lags: newLags(),
+		plan: p, pacer: pace, buf: buf, count: Count{Cohort: c.Name}, lags: newLags(), unsent: unsent,
 		// net/http begins each error with it, and a sample's reader knows it anyway.
 		trim: fmt.Sprintf("%s %q: ", verb(p.method()), p.URL),
 		attacker: vegeta.NewAttacker(
@@ -95,6 +100,7 @@ func (a *attack) sample(res *vegeta.Result) Sample {
 	}
 	if s.Code == 0 {
 		s.Err = clip(strings.TrimPrefix(res.Error, a.trim))
+		_, s.Unsent = a.unsent.LoadAndDelete(res.Seq)
 		return s
 	}
 	// For an answer of 400 or more, Vegeta's Error only repeats the status.

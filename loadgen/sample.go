@@ -28,6 +28,8 @@ type Sample struct {
 	Bytes uint64 `json:"bytes"`
 	// Err says why no answer came; empty where one did.
 	Err string `json:"err,omitempty"`
+	// Unsent tells that dialing failed, so that nobody but the caller can know of the request.
+	Unsent bool `json:"unsent,omitempty"`
 }
 
 // Latency is counted from the moment that the request was due, so that a stall of the generator or of the mesh shows

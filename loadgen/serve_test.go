@@ -294,6 +294,9 @@ func TestNoAnswer(t *testing.T) {
 			if x.Code != 0 || !strings.Contains(x.Err, c.want) || strings.Contains(x.Err, "http://") || !x.Failed() {
 				t.Errorf("%s: got %+v, want code 0 and an error with %q, without the URL", c.name, x, c.want)
 			}
+			if x.Unsent != (c.name == "refused") {
+				t.Errorf("%s: got unsent %t, want it where no connection was had", c.name, x.Unsent)
+			}
 			// Five times the timeout, for a busy machine.
 			if took := x.Done.Sub(x.Sent); took > time.Second {
 				t.Errorf("%s: given up after %s, want 200ms", c.name, took)

@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -85,6 +86,9 @@ type sender struct {
 	timeout time.Duration
 	// body is every request's, empty for none.
 	body []byte
+	// unsent has Vegeta's numbers of the requests whose dialing failed. It passes by Vegeta, which only passes
+	// on an error's text.
+	unsent *sync.Map
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -140,6 +144,9 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 	res, err := s.next.RoundTrip(req)
 	if err != nil {
 		cancel()
+		if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
+			s.unsent.Store(n, true)
+		}
 		return nil, err
 	}
 	ends := body{ReadCloser: res.Body, cancel: cancel}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/canarylab/canarylab/internal/bitset"
 )
 
 // The agent's stream is lines of JSON: one Begin, any number of batches of samples and health reports, one End.
@@ -175,7 +177,7 @@ type streamCheck struct {
 type cohortCheck struct {
 	samples, answered uint64
 	// seen has one bit for each of the agent's requests.
-	seen []uint64
+	seen bitset.Set
 }
 
 // maxSeq is above every sequence number that a valid plan can have.
@@ -197,14 +199,9 @@ func (c streamCheck) add(s Sample) error {
 	if !own {
 		return fmt.Errorf("cohort %s: sequence number %d is another agent's", s.Cohort, s.Seq)
 	}
-	word, bit := n/64, uint64(1)<<(n%64)
-	for uint64(len(a.seen)) <= word {
-		a.seen = append(a.seen, 0)
-	}
-	if a.seen[word]&bit != 0 {
+	if a.seen.Set(n) {
 		return fmt.Errorf("cohort %s: sequence number %d came twice", s.Cohort, s.Seq)
 	}
-	a.seen[word] |= bit
 	a.samples++
 	if s.Code != 0 {
 		a.answered++
@@ -214,11 +211,11 @@ func (c streamCheck) add(s Sample) error {
 
 // gap returns the lowest missing number, in the agent's own count. If none is missing, it is the number of samples.
 func (a *cohortCheck) gap() uint64 {
-	for seq := uint64(0); ; seq++ {
-		if word := seq / 64; word >= uint64(len(a.seen)) || a.seen[word]&(1<<(seq%64)) == 0 {
-			return seq
-		}
+	seq := uint64(0)
+	for a.seen.Has(seq) {
+		seq++
 	}
+	return seq
 }
 
 func (c streamCheck) check(end End) error {

@@ -154,7 +154,8 @@ func TestDecode(t *testing.T) {
 func TestSamplesSurviveTheWire(t *testing.T) {
 	batch := aBatch()
 	batch[7] = Sample{
-		Cohort: "everyone", Seq: 7, ID: "x", Err: "dial tcp: lookup <my-service>: \"no\nsuch host\" \x00 é",
+		Cohort: "everyone", Seq: 7, ID: "x", Unsent: true,
+		Err: "dial tcp: lookup <my-service>: \"no\nsuch host\" \x00 é",
 	}
 	in := streamOf(t, line{Begin: &Begin{Run: "abc"}}, line{Samples: batch}, line{
 		End: &End{Cohorts: []Count{{"everyone", batchSize, batchSize - 1}}},

@@ -14,20 +14,32 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/internal/golden"
+	"github.com/canarylab/canarylab/reports/internal/labtrace"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // fixtures are the runs in testdata/runs, by the name of their folder: what the tests of all renderers draw.
 func fixtures() map[string]*Report {
 	broken := labReport()
 	broken.Phases = broken.Phases[:2]
-	broken.Phases[1].Observation = Observation{Phase: "canary"}
-	broken.Phases[1].Verdicts = []Verdict{{Want: "5 % of all requests answered by v2", Saw: "no requests", Outcome: Inconclusive, Why: "the phase never began"}}
+	broken.Phases[1].Observation = analysis.Observation{Phase: "canary"}
+	broken.Phases[1].Verdicts = []Verdict{{
+		Want: "5 % of all requests answered by v2", Saw: "no requests", Outcome: Inconclusive,
+		Why: "the phase never began",
+	}}
 	broken.Broken = "interrupted by Ctrl-C"
-	broken.Books.Problems = []string{"3 things are not explained: the first is r1-plain-7 (the caller's proxy has no log entry of it)"}
-	broken.Books.Unexplained = []Unexplained{{"r1-plain-7", "canary", "the caller's proxy has no log entry of it"}}
-	broken.Books.UnexplainedTotal = 3
-	broken.Books.Troubles = []Event{{At: at(7000), Kind: Trouble, Phase: "canary", Text: "istiod: pod istiod-1 was taken away"}}
+	broken.Accounting.Problems = []analysis.Problem{{
+		Text: "3 things are not explained: the first is r1-plain-7 (the caller's proxy has no log entry of it)",
+	}}
+	broken.Accounting.Unexplained = []analysis.Unexplained{{
+		ID: "r1-plain-7", Phase: "canary", Why: "the caller's proxy has no log entry of it",
+	}}
+	broken.Accounting.UnexplainedTotal = 3
+	broken.Accounting.Troubles = []trace.Event{{
+		At: labtrace.At(7000), Kind: trace.Trouble, Phase: "canary", Text: "istiod: pod istiod-1 was taken away",
+	}}
 	broken.BringUp, broken.Notes = nil, nil
 	broken.Conclude()
 
@@ -39,7 +51,9 @@ func fixtures() map[string]*Report {
 		}
 	}
 	passed.Phases[1].Breaks, passed.Phases[1].Point, passed.Phases[3].Fixes = true, true, true
-	passed.Phases[1].Verdicts = append([]Verdict{{Want: "no endpoint of subset v2 at the callers' proxies", Saw: "none", Outcome: Pass, Proof: true}}, passed.Phases[1].Verdicts...)
+	passed.Phases[1].Verdicts = append(
+		[]Verdict{{Want: "no endpoint of subset v2 at the callers' proxies", Saw: "none", Outcome: Pass, Proof: true}},
+		passed.Phases[1].Verdicts...)
 	passed.Conclude()
 
 	return map[string]*Report{
@@ -50,31 +64,47 @@ func fixtures() map[string]*Report {
 
 // detectedReport is of a run in which somebody decided about the canary.
 func detectedReport() *Report {
-	phases := []PhaseSpec{{Name: "canary", Canary: "v2"}, {Name: "back", Rollback: true, Method: "kubectl apply", Canary: "v2"}}
-	trace := rollbackTrace(func(ms float64, s *loadgen.Sample) {
+	phases := []analysis.PhaseSpec{{Name: "canary", Canary: "v2"}, {
+		Name: "back", Rollback: true, Method: "kubectl apply", Canary: "v2",
+	}}
+	t := labtrace.Rollback(func(ms float64, s *loadgen.Sample) {
 		if ms > 1000 && ms < 2150 && s.Version == "v2" {
 			s.Code = 500
 		}
 	})
-	trace.Events = append(trace.Events, Event{At: at(1900), Kind: Decided, Phase: "canary", Decision: &Decision{
-		By: "a gate on Prometheus", Bad: true, Text: "7.23 % of the requests for v2 failed (limit 5)", Seen: at(1700), Asked: at(1750),
-	}})
-	analysis := analyze(trace, phases, loadgen.Plan{})
-	r := &Report{Scenario: "metric-gated-rollout", Title: "A gate takes a bad canary back by itself", Run: "gate01", Started: t0, Took: 4 * time.Second, Books: analysis.Books,
-		Timeline: analysis.Timeline, Curves: analysis.Curves}
-	for _, o := range analysis.Observations {
-		r.Phases = append(r.Phases, Phase{Name: o.Phase, Observation: o, Verdicts: []Verdict{{Want: "something is seen", Saw: o.Settled.Total.Failed.String(), Outcome: Pass}}})
+	decided := trace.Event{At: labtrace.At(1900), Kind: trace.Decided, Phase: "canary"}
+	decided.Decision = &trace.Decision{
+		By: "a gate on Prometheus", Bad: true, Text: "7.23 % of the requests for v2 failed (limit 5)",
+		Seen: labtrace.At(1700), Asked: labtrace.At(1750),
+	}
+	t.Events = append(t.Events, decided)
+	a := analyzed(t, phases, loadgen.Plan{})
+	r := &Report{
+		Scenario: "metric-gated-rollout", Title: "A gate takes a bad canary back by itself", Run: "gate01",
+		Started: labtrace.Start, Took: 4 * time.Second,
+		Accounting: a.Accounting, Timeline: a.Timeline, Curves: a.Curves,
+	}
+	for _, o := range a.Observations {
+		r.Phases = append(r.Phases, Phase{
+			Name: o.Phase, Observation: o,
+			Verdicts: []Verdict{{Want: "something is seen", Saw: o.Settled.Total.Failed.String(), Outcome: Pass}},
+		})
 	}
 	r.Conclude()
 	return r
 }
 
-// hostileTexts are texts that try to be more than texts: in HTML, XML, Markdown, a terminal, a CI's log, a metrics file, a path.
+// hostileTexts are texts that try to be more than texts: in HTML, XML, Markdown, a terminal, a CI's log, a
+// metrics file, a path.
 var hostileTexts = []string{
-	`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `</details></td></table>`, `]]><x>`, `<!--`, `&lt;b&gt;&amp;`,
-	"| a | b |\n|---|---|", "```\n# not a heading", "`code` **bold** _it_ ~~no~~", "@octocat #1 org/repo#2", "[click](javascript:alert(1))", "![x](http://example.com/x.png)",
-	"\n::error title=x::forged\n::set-output name=a::b", "%0A::warning::forged", "\x00\x01\x08\x0b\x1b[31mred\x1b[0m\x7f\u0085\ufffe\uffff", "\u202eright to left\u202c\u2066",
-	"back\\slash \"quote\" 'single'", "tab\there\r\nand there", "# EOF\ncanarylab_forged 1", "../../etc/passwd", "\u2028\u2029", "ünï çödé 🐤", "<a href='http://example.com'>", "$(id) ${HOME} `id`",
+	`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `</details></td></table>`, `]]><x>`, `<!--`,
+	`&lt;b&gt;&amp;`,
+	"| a | b |\n|---|---|", "```\n# not a heading", "`code` **bold** _it_ ~~no~~", "@octocat #1 org/repo#2",
+	"[click](javascript:alert(1))", "![x](http://example.com/x.png)",
+	"\n::error title=x::forged\n::set-output name=a::b", "%0A::warning::forged",
+	"\x00\x01\x08\x0b\x1b[31mred\x1b[0m\x7f\u0085\ufffe\uffff", "\u202eright to left\u202c\u2066",
+	"back\\slash \"quote\" 'single'", "tab\there\r\nand there", "# EOF\ncanarylab_forged 1", "../../etc/passwd",
+	"\u2028\u2029", "ünï çödé 🐤", "<a href='http://example.com'>", "$(id) ${HOME} `id`",
 }
 
 // hostileReport is label-mismatch with a hostile text behind each of its texts.
@@ -89,11 +119,27 @@ func hostileReport() *Report {
 		panic(err)
 	}
 	r.Timeline, r.Curves = nil, nil
+	for i := range r.Phases {
+		r.Phases[i].Action = nil
+	}
 	r.Broken, r.See, r.Back, r.Source = "x", []string{"x"}, "x", "x"
-	r.Books.Problems, r.Books.Troubles = []string{"x"}, []Event{{At: at(7000), Kind: Trouble, Phase: "canary", Proxy: "p", Text: "t"}}
-	r.Books.Unexplained = []Unexplained{{"id", "canary", "why"}}
+	r.Accounting.Problems, r.Accounting.Troubles = []analysis.Problem{{Text: "x"}}, []trace.Event{{
+		At: labtrace.At(7000), Kind: trace.Trouble, Phase: "canary", Proxy: "p", Text: "t",
+	}}
+	r.Accounting.Unexplained = []analysis.Unexplained{{ID: "id", Phase: "canary", Why: "why"}}
 	n := 0
 	spoil(reflect.ValueOf(r).Elem(), &n)
+	// What came later is spoiled last, so that the goldens of before stay as they are.
+	for i := range r.Phases {
+		p := &r.Phases[i]
+		p.Action = &Action{Kind: "apply", Brief: "apply", File: "1-baseline.yaml", Only: []string{"VirtualService"}}
+		spoil(reflect.ValueOf(p.Action), &n)
+		for j := range p.Verdicts {
+			p.Verdicts[j].Kind = "share"
+			spoil(reflect.ValueOf(&p.Verdicts[j].Kind), &n)
+		}
+	}
+	r.Findings = []string{r.Notes[0]}
 	r.Outcome = Invalid
 	for i := range r.Phases {
 		for j := range r.Phases[i].Verdicts {
@@ -120,6 +166,9 @@ func spoil(v reflect.Value, n *int) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if field := v.Type().Field(i); field.Name == "Kind" && v.Type() == reflect.TypeFor[Verdict]() {
+				continue
+			}
 			if v.Type().Field(i).IsExported() && v.Type() != reflect.TypeFor[time.Time]() {
 				spoil(v.Field(i), n)
 			}
@@ -130,7 +179,9 @@ func spoil(v reflect.Value, n *int) {
 		}
 	case reflect.Map:
 		keys := v.MapKeys()
-		slices.SortFunc(keys, func(a, b reflect.Value) int { return bytes.Compare([]byte(fmt.Sprint(a)), []byte(fmt.Sprint(b))) })
+		slices.SortFunc(keys, func(a, b reflect.Value) int {
+			return bytes.Compare([]byte(fmt.Sprint(a)), []byte(fmt.Sprint(b)))
+		})
 		for _, key := range keys {
 			value := reflect.New(v.Type().Elem()).Elem()
 			value.Set(v.MapIndex(key))
@@ -172,22 +223,25 @@ func TestOlderSchemas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Schema != Schema || r.Outcome != Fail || len(r.Phases) != 4 || r.Books.Requests == 0 {
-		t.Errorf("got schema %d, %s, %d phases, %d requests; want all of the run", r.Schema, r.Outcome, len(r.Phases), r.Books.Requests)
+	if r.Schema != Schema || r.Outcome != Fail || len(r.Phases) != 4 || r.Accounting.Requests == 0 {
+		t.Errorf("got schema %d, %s, %d phases, %d requests; want all of the run", r.Schema, r.Outcome, len(r.Phases),
+			r.Accounting.Requests)
 	}
 	has(r, "was written in schema 1 by canarylab 0.1.0")
 	has(r, "Phase rollback: the last affected request was sent ")
 	has(r, "it bounds it by 158 ms, at 95 %")
 	has(r, "no rows by phase and hop")
 	has(r, "The first half second of load was warm-up.")
-	if run, err := OpenRun(filepath.Join("testdata", "runs", "schema-1")); err != nil || len(run.Problems) != 2 || run.Problems[0] != r.older {
+	if run, err := OpenRun(filepath.Join("testdata", "runs", "schema-1")); err != nil || len(
+		run.Problems,
+	) != 2 || run.Problems[0] != r.older {
 		t.Errorf("got run %+v, %v, want its age among its problems", run, err)
 	}
 	if r.Phases[2].Observation.Rollback != nil {
 		t.Error("a rollback without a bracket is shown as one that never closed")
 	}
 	f := r.Phases[1].Observation.Settled.Total.Failures
-	if len(f) == 0 || f[0].Hop != ClientHop || f[0].Origin != "UH" || f[0].Cause == "" {
+	if len(f) == 0 || f[0].Hop != analysis.ClientHop || f[0].Origin != "UH" || f[0].Cause == "" {
 		t.Errorf("got failures %+v, want UH at the client's proxy with its meaning", f)
 	}
 
@@ -221,7 +275,10 @@ func TestNewerSchema(t *testing.T) {
 	if !errors.As(err, &e) {
 		t.Fatalf("got error %v, want a *NewerError", err)
 	}
-	want := NewerError{Path: filepath.Join(dir, ReportFile), Schema: Schema + 1, Scenario: "label-mismatch", Run: "20261123-060102", Started: t0, Outcome: Fail, Canarylab: "0.1.0"}
+	want := NewerError{
+		Path: filepath.Join(dir, ReportFile), Schema: Schema + 1, Scenario: "label-mismatch", Run: "20261123-060102",
+		Started: labtrace.Start, Outcome: Fail, Canarylab: "0.1.0",
+	}
 	if *e != want {
 		t.Errorf("got  %+v\nwant %+v: what is still there, without the title that is no text", *e, want)
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Load reads the report.json in dir. One of an older schema is brought into the form of this one; its Notes say what it lacks. For one of a newer
-// schema the error is a *NewerError.
+// Load reads the report.json in dir. One of an older schema is brought into the form of this one; its Notes say
+// what it lacks. For one of a newer schema the error is a *NewerError.
 func Load(dir string) (*Report, error) {
 	path := filepath.Join(dir, ReportFile)
 	b, err := os.ReadFile(path)
@@ -37,12 +37,13 @@ func Load(dir string) (*Report, error) {
 			return nil, fmt.Errorf("load report: %s: %w", path, err)
 		}
 	}
+	fromWords(r)
 	r.Schema = Schema
 	return r, nil
 }
 
-// A NewerError says that a report is of a schema that this program does not know yet, and what it is about: the fields of the run that every schema
-// so far has had. Each is zero where the newer one has it no more.
+// A NewerError says that a report is of a schema that this program does not know yet, and what it is about: the
+// fields of the run that every schema so far has had. Each is zero where the newer one has it no more.
 type NewerError struct {
 	Path   string
 	Schema int
@@ -63,7 +64,10 @@ func newNewerError(path string, schema int, report []byte) *NewerError {
 	var fields, setup map[string]json.RawMessage
 	_ = json.Unmarshal(report, &fields)
 	_ = json.Unmarshal(fields["setup"], &setup)
-	for name, to := range map[string]any{"scenario": &e.Scenario, "title": &e.Title, "run": &e.Run, "started": &e.Started, "outcome": &e.Outcome, "broken": &e.Broken} {
+	for name, to := range map[string]any{
+		"scenario": &e.Scenario, "title": &e.Title, "run": &e.Run, "started": &e.Started, "outcome": &e.Outcome,
+		"broken": &e.Broken,
+	} {
 		_ = json.Unmarshal(fields[name], to)
 	}
 	_ = json.Unmarshal(setup["canarylab"], &e.Canarylab)
@@ -76,95 +80,6 @@ func (e *NewerError) Error() string {
 	if e.Canarylab != "" {
 		by += " (" + e.Canarylab + ")"
 	}
-	return fmt.Sprintf("%s has schema %d, and this canarylab reads schemas 1 to %d: read it with %s or a newer one", e.Path, e.Schema, Schema, by)
-}
-
-// What schema 1 had in other words.
-type (
-	report1 struct {
-		Phases []struct {
-			Observation struct {
-				Rollback *rollback1 `json:"rollback"`
-			} `json:"observation"`
-		} `json:"phases"`
-		Books struct {
-			Rows   *json.RawMessage `json:"rows"`
-			Logged int              `json:"logged"`
-		} `json:"books"`
-	}
-	// A rollback1 has no bracket. Its bound comes from a model of the gaps between requests: 95 % and one-sided, for requests that come by chance.
-	rollback1 struct {
-		Bound *time.Duration `json:"boundNs"`
-	}
-)
-
-// fromSchema1 brings a report of schema 1 into today's form: b is the file, r what today's types found in it. What can't be had from it is left out,
-// and said.
-func fromSchema1(r *Report, b []byte) error {
-	var old report1
-	if err := json.Unmarshal(b, &old); err != nil {
-		return fmt.Errorf("it does not keep to schema 1: %w", err)
-	}
-	notes := []string{fmt.Sprintf("This report was written in schema 1%s, and is shown in the form of schema %d. Its verdicts are those of then.",
-		when(r.Setup.Canarylab != "", " by canarylab "+r.Setup.Canarylab), Schema)}
-	for i := range old.Phases {
-		was, o := old.Phases[i].Observation.Rollback, &r.Phases[i].Observation
-		if was == nil || was.Bound == nil {
-			continue
-		}
-		// Without a bracket it would read as one that never closed.
-		if b := o.Rollback; b.Known() {
-			notes = append(notes, fmt.Sprintf("Phase %s: the last affected request was sent %s after the write was accepted, and done after %s; it cost %s. Schema 1 has no bracket of the "+
-				"switch: it bounds it by %s, at 95 %% and only if requests came at random.", r.Phases[i].Name, short(b.Route), short(b.Drain), b.cost(), short(*was.Bound)))
-		} else {
-			notes = append(notes, fmt.Sprintf("Phase %s: %s.", r.Phases[i].Name, b))
-		}
-		o.Rollback = nil
-	}
-	if old.Books.Rows == nil {
-		notes = append(notes, fmt.Sprintf("Its books know the caller, the caller's proxy (which logged %s) and the app as a whole; they have no rows by phase and hop, nothing about "+
-			"the load agent itself, and no list of troubles.", plural(old.Books.Logged, "request", "requests")))
-	}
-	bare := false
-	for i := range r.Phases {
-		o := &r.Phases[i].Observation
-		for _, w := range []*Window{&o.Settled, &o.Transition} {
-			bare = locate(w.Total.Failures) || bare
-			for _, c := range w.Cohorts {
-				locate(c.Failures)
-			}
-		}
-	}
-	if bare {
-		notes = append(notes, "Its failures are told by the flag that the caller's proxy logged; where those arose that came from behind that proxy, it does not say. "+
-			"Shares were not looked at for whether they kept still.")
-	}
-	r.Notes = append(notes, r.Notes...)
-	r.older = fmt.Sprintf("%s was written in schema 1, by a canarylab of before schema %d: its notes say what it lacks.", ReportFile, Schema)
-	return nil
-}
-
-// behind is the hop of a failure that came from the pod, where nobody says whether from its proxy or from the app.
-const behind Hop = "pod"
-
-// locate gives failures of schema 1 the hop that their flag tells, and reports whether any lacked it.
-func locate(failures []Failure) bool {
-	lacked := false
-	for i := range failures {
-		f := &failures[i]
-		if f.Hop != "" {
-			continue
-		}
-		lacked = true
-		f.Origin, f.Cause = f.Flag, meaning(flagMeanings, f.Flag)
-		switch f.Flag {
-		case NoFlag:
-			f.Hop = behind
-		case NotLogged:
-			f.Hop = CallerHop
-		default:
-			f.Hop = ClientHop
-		}
-	}
-	return lacked
+	return fmt.Sprintf("%s has schema %d, and this canarylab reads schemas 1 to %d: read it with %s or a newer one",
+		e.Path, e.Schema, Schema, by)
 }

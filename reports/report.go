@@ -1,36 +1,35 @@
-// Package reports turns a run's trace into observations and books, keeps them with their verdicts in a report, and prints
-// it. Everything in it is a pure function of what was recorded: a report can be made again from its files, without a
-// cluster.
+// Package reports has the document that a run leaves: what was set up and done, what was observed, and what
+// that means. The way of the data is reports/trace (the record), reports/analysis (what the record says), this
+// package (the document), and a package for each format. All of it is a pure function of what was recorded: a
+// report can be made again from its files, without a cluster.
 package reports
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/canarylab/canarylab/internal/atomicfile"
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
-// Schema is the version of report.json. A change that a reader of the older form would misread raises it; one that it would only not see does
-// not. schema/report.schema.json is its JSON Schema.
+// Schema is the version of report.json. A change that a reader of the older form would misread raises it; one
+// that it would only not see does not. schema/report.schema.json is its JSON Schema.
 const Schema = 2
 
 // The JSON Schema is made from the types here and their comments, and the runs in testdata are written with them.
 //go:generate go test -run=TestJSONSchemaIsCurrent|TestRunsInTestdata -update .
 
-// The names of a run's files in its folder.
-const (
-	ReportFile = "report.json"
-	TraceFile  = "trace.jsonl"
-)
+// ReportFile is the report's name in a run's folder.
+const ReportFile = "report.json"
 
 // An Outcome is what became of one expectation, one phase or a whole run.
 type Outcome string
@@ -41,7 +40,7 @@ const (
 	Pass Outcome = "pass"
 	// Inconclusive: too little data, or the change never arrived.
 	Inconclusive Outcome = "inconclusive"
-	// Invalid: the measurement itself can't be trusted (the generator fell behind, the books do not balance).
+	// Invalid: the measurement itself can't be trusted (the generator fell behind, not every request is accounted for).
 	Invalid Outcome = "invalid"
 	// Fail: enough data, and they contradict the claim.
 	Fail Outcome = "fail"
@@ -62,8 +61,6 @@ func (o Outcome) rank() int {
 
 // A Verdict is one expectation held against one phase.
 type Verdict struct {
-	// Kind is the name of the expectation or proof in kebab case: "share", "no-errors", "endpoints".
-	Kind string `json:"kind,omitempty"`
 	// Want and Saw are for people: "5 % of everyone answered by v2", "256 of 5,000 (5.1 %, 95 % interval 4.5 to 5.8)".
 	Want    string  `json:"want"`
 	Saw     string  `json:"saw"`
@@ -72,9 +69,15 @@ type Verdict struct {
 	Why string `json:"why,omitempty"`
 	// Proof marks what was looked at beside requests, such as endpoints or pods.
 	Proof bool `json:"proof,omitempty"`
+	// Kind names the sort of expectation or proof in kebab case, such as "share" or KindAnalysis. Empty in
+	// older reports.
+	Kind string `json:"kind,omitempty"`
 	// Claim is the same in numbers, for an expectation about a share.
 	Claim *Claim `json:"claim,omitempty"`
 }
+
+// KindAnalysis is the Kind of a verdict on what istioctl analyze finds.
+const KindAnalysis = "analysis"
 
 // A Claim says which share of a cohort's requests should be of one kind, and which was.
 type Claim struct {
@@ -85,10 +88,10 @@ type Claim struct {
 	// Percent is what was claimed. Seen passes with a count from Low to High.
 	Percent float64 `json:"percent"`
 	// Bound tells that Percent or more, or Percent or less, was claimed. Empty is Percent itself.
-	Bound Bound `json:"bound,omitempty"`
-	Seen  Share `json:"seen"`
-	Low   int   `json:"low"`
-	High  int   `json:"high"`
+	Bound Bound          `json:"bound,omitempty"`
+	Seen  analysis.Share `json:"seen"`
+	Low   int            `json:"low"`
+	High  int            `json:"high"`
 }
 
 // A Bound says which shares a Claim allows beside its own.
@@ -100,8 +103,8 @@ const (
 	AtMost  Bound = "at most"
 )
 
-// asked is the claimed share for a table.
-func (c Claim) asked() string {
+// Asked is the claimed share for a table.
+func (c Claim) Asked() string {
 	sign := map[Bound]string{AtLeast: "≥ ", AtMost: "≤ "}[c.Bound]
 	return sign + strconv.FormatFloat(c.Percent, 'f', -1, 64) + " %"
 }
@@ -119,15 +122,15 @@ type Report struct {
 	Took    time.Duration `json:"tookNs"`
 	Setup   Setup         `json:"setup"`
 	// BringUp is how the cluster came up. Empty where it was running already.
-	BringUp []Step  `json:"bringUp,omitempty"`
-	Phases  []Phase `json:"phases"`
-	Books   Books   `json:"books"`
-	// Timeline is of the whole run, nil without a request; Curves are by version, of the settled parts of all phases. Reports of before
-	// these were kept have neither: OpenRun makes them from the trace.
-	Timeline *Timeline `json:"timeline,omitempty"`
-	Curves   []Curve   `json:"curves,omitempty"`
-	// Cause says in plain words why the scenario goes as it does, Source where that is decided; See has everyday commands that show it;
-	// Fix says how to get out of it, and Back how a rollback behaves.
+	BringUp    []Step              `json:"bringUp,omitempty"`
+	Phases     []Phase             `json:"phases"`
+	Accounting analysis.Accounting `json:"books"`
+	// Timeline is of the whole run, nil without a request; Curves are by version, of the settled parts of all
+	// phases. Reports of before these were kept have neither: OpenRun makes them from the trace.
+	Timeline *analysis.Timeline `json:"timeline,omitempty"`
+	Curves   []analysis.Curve   `json:"curves,omitempty"`
+	// Cause says in plain words why the scenario goes as it does, Source where that is decided; See has
+	// everyday commands that show it; Fix says how to get out of it, and Back how a rollback behaves.
 	Cause  string   `json:"cause,omitempty"`
 	Source string   `json:"source,omitempty"`
 	See    []string `json:"see,omitempty"`
@@ -138,6 +141,8 @@ type Report struct {
 	// Broken says why the lab broke or who interrupted it. Empty where the run came to its end.
 	Broken string   `json:"broken,omitempty"`
 	Notes  []string `json:"notes,omitempty"`
+	// Findings are those of the Notes that have a finding of istioctl analyze, word for word.
+	Findings []string `json:"findings,omitempty"`
 	// Files are what the run left, with paths relative to the report's folder.
 	Files []File `json:"files,omitempty"`
 
@@ -162,7 +167,8 @@ type Setup struct {
 	CPUs   int    `json:"cpus,omitempty"`
 	Memory uint64 `json:"memoryBytes,omitempty"`
 	Kernel string `json:"kernel,omitempty"`
-	// About says what is particular about the cluster and its Istio, a sentence each: on another sort of cluster it may differ.
+	// About says what is particular about the cluster and its Istio, a sentence each: on another sort of
+	// cluster it may differ.
 	About []string `json:"about,omitempty"`
 	// Load is the plan that the requests were sent by.
 	Load loadgen.Plan `json:"load"`
@@ -180,16 +186,41 @@ type Phase struct {
 	Name string `json:"name"`
 	// Did says what was changed, such as "kubectl apply -f 2-canary.yaml". Empty where nothing was.
 	Did string `json:"did,omitempty"`
-	// Action is the same change as data. It is nil where nothing was changed.
-	Action      *Action     `json:"action,omitempty"`
-	Observation Observation `json:"observation"`
-	Verdicts    []Verdict   `json:"verdicts"`
-	// Breaks marks the change that the story is about, Fixes the one that mends it, Point the phase whose first claim is what the story comes
-	// to, and Repeat a phase that does once more what another one did.
+	// Action is the same as data, nil where nothing was changed.
+	Action      *Action              `json:"action,omitempty"`
+	Observation analysis.Observation `json:"observation"`
+	Verdicts    []Verdict            `json:"verdicts"`
+	// Breaks marks the change that the story is about, Fixes the one that mends it, Point the phase whose first
+	// claim is what the story comes to, and Repeat a phase that does once more what another one did.
 	Breaks bool `json:"breaks,omitempty"`
 	Fixes  bool `json:"fixes,omitempty"`
 	Point  bool `json:"point,omitempty"`
 	Repeat bool `json:"repeat,omitempty"`
+}
+
+// An Action is the change of a phase as data. Phase.Did says the same for people.
+type Action struct {
+	// Kind is the step's kind in kebab case: apply, delete, revert, scale, undo, restart, inject, stop-istiod,
+	// start-istiod, or a later step's.
+	Kind string `json:"kind"`
+	// Brief is the change in a few words, for a row of a table: "apply 2-canary".
+	Brief string `json:"brief,omitempty"`
+	// File is the scenario's file that is applied or deleted, Only the kinds of its objects that are concerned
+	// (empty: all).
+	File string   `json:"file,omitempty"`
+	Only []string `json:"only,omitempty"`
+	// Deletes tells that the objects of File are deleted.
+	Deletes bool `json:"deletes,omitempty"`
+	// Skipped tells that the change was left out.
+	Skipped bool `json:"skipped,omitempty"`
+}
+
+// Brief is the phase's change in a few words, empty where nothing was changed.
+func (p Phase) Brief() string {
+	if p.Action == nil {
+		return p.Did
+	}
+	return cmp.Or(p.Action.Brief, p.Did)
 }
 
 // Outcome is the worst of the phase's verdicts. A phase that claims nothing can't fail: it passes.
@@ -210,7 +241,7 @@ type File struct {
 
 // Conclude sets and returns Outcome:
 //
-//   - Invalid where the books do not balance, whatever the verdicts are: they rest on the same numbers,
+//   - Invalid where not all requests are accounted for, whatever the verdicts are: they rest on the same numbers,
 //   - else the worst of all verdicts,
 //   - but never Pass for a run that broke, was troubled by something that no step called for, has no verdict or has no
 //     request: that is Inconclusive.
@@ -221,39 +252,23 @@ func (r *Report) Conclude() Outcome {
 		verdicts += len(p.Verdicts)
 		worst = worst.Worse(p.Outcome())
 	}
-	if r.Broken != "" || verdicts == 0 || r.Books.Requests == 0 || len(r.Books.Troubles) > 0 {
+	if r.Broken != "" || verdicts == 0 || r.Accounting.Requests == 0 || len(r.Accounting.Troubles) > 0 {
 		worst = worst.Worse(Inconclusive)
 	}
-	if !r.Books.Balance() {
+	if !r.Accounting.Balanced() {
 		worst = Invalid
 	}
 	r.Outcome = worst
 	return worst
 }
 
-// Save writes report.json into dir, which must exist. A reader sees the old file or the new one, never a part. Save sets
-// r.Schema.
-func (r *Report) Save(dir string) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("save report in %s: %w", dir, err)
-		}
-	}()
-	f, err := os.CreateTemp(dir, ReportFile+".*")
-	if err != nil {
-		return err
+// Save writes report.json into dir, which must exist. A reader sees the old file or the new one, never a part.
+// Save sets r.Schema.
+func (r *Report) Save(dir string) error {
+	if err := atomicfile.WriteFile(filepath.Join(dir, ReportFile), 0o644, r.WriteJSON); err != nil {
+		return fmt.Errorf("save report in %s: %w", dir, err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	err = r.WriteJSON(f)
-	// CreateTemp's files are for their owner only; a report is to be read.
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(dir, ReportFile))
+	return nil
 }
 
 // WriteJSON writes what report.json has. It sets r.Schema.
@@ -267,7 +282,8 @@ func (r *Report) WriteJSON(w io.Writer) error {
 	return err
 }
 
-// numbers is a list of numbers alone, as MarshalIndent prints it. A quoted text can't look so: its line breaks are escaped.
+// numbers is a list of numbers alone, as MarshalIndent prints it. A quoted text can't look so: its line breaks
+// are escaped.
 var numbers = regexp.MustCompile(`\[\n\s*-?[0-9.eE+-]+(,\n\s*-?[0-9.eE+-]+)*\n\s*\]`)
 
 // compactNumbers puts each list of numbers on one line: those of a Timeline have thousands.

@@ -8,6 +8,10 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/internal/labtrace"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 func TestReportRoundTrip(t *testing.T) {
@@ -77,27 +81,71 @@ func TestConclude(t *testing.T) {
 		}
 		return p
 	}
-	good, bad := Books{Requests: 1}, Books{Requests: 1, Problems: []string{"x"}}
+	good, bad := analysis.Accounting{Requests: 1}, analysis.Accounting{
+		Requests: 1, Problems: []analysis.Problem{{Text: "x"}},
+	}
 	for _, test := range []struct {
 		name string
 		r    Report
 		want Outcome
 	}{
-		{"all passed", Report{Books: good, Phases: phases(Pass, Pass)}, Pass},
-		{"worst wins", Report{Books: good, Phases: phases(Fail, Inconclusive, Pass)}, Fail},
-		{"invalid verdict", Report{Books: good, Phases: phases(Invalid, Inconclusive)}, Invalid},
-		{"inconclusive", Report{Books: good, Phases: phases(Pass, Inconclusive)}, Inconclusive},
-		{"unbalanced", Report{Books: bad, Phases: phases(Pass)}, Invalid},
-		{"unbalanced and failed", Report{Books: bad, Phases: phases(Fail)}, Invalid},
-		{"no verdicts", Report{Books: good, Phases: phases()}, Inconclusive},
+		{"all passed", Report{Accounting: good, Phases: phases(Pass, Pass)}, Pass},
+		{"worst wins", Report{Accounting: good, Phases: phases(Fail, Inconclusive, Pass)}, Fail},
+		{"invalid verdict", Report{Accounting: good, Phases: phases(Invalid, Inconclusive)}, Invalid},
+		{"inconclusive", Report{Accounting: good, Phases: phases(Pass, Inconclusive)}, Inconclusive},
+		{"unbalanced", Report{Accounting: bad, Phases: phases(Pass)}, Invalid},
+		{"unbalanced and failed", Report{Accounting: bad, Phases: phases(Fail)}, Invalid},
+		{"no verdicts", Report{Accounting: good, Phases: phases()}, Inconclusive},
 		{"no requests", Report{Phases: phases(Pass)}, Inconclusive},
-		{"broken", Report{Books: good, Phases: phases(Pass), Broken: "x"}, Inconclusive},
-		{"broken and failed", Report{Books: good, Phases: phases(Fail), Broken: "x"}, Fail},
-		{"verdict without outcome", Report{Books: good, Phases: phases("")}, Invalid},
+		{
+			"troubled",
+			Report{
+				Accounting: analysis.Accounting{Requests: 1, Troubles: []trace.Event{{Kind: trace.Trouble}}},
+				Phases:     phases(Pass),
+			},
+			Inconclusive,
+		},
+		{"broken", Report{Accounting: good, Phases: phases(Pass), Broken: "x"}, Inconclusive},
+		{"broken and failed", Report{Accounting: good, Phases: phases(Fail), Broken: "x"}, Fail},
+		{"verdict without outcome", Report{Accounting: good, Phases: phases("")}, Invalid},
 	} {
 		got := test.r.Conclude()
 		if got != test.want || test.r.Outcome != got {
 			t.Errorf("%s: got %q, set %q, want %q", test.name, got, test.r.Outcome, test.want)
 		}
+	}
+}
+
+// A run of ten minutes has 6,000 bins for each kind of request.
+func TestListsOfNumbersAreOneLineEach(t *testing.T) {
+	counts := make([]int, 6000)
+	tl := &analysis.Timeline{
+		Start: labtrace.Start, BinMS: 100, Bins: 6000,
+		Series: []analysis.Series{{Version: "v1", Counts: counts}, {Version: "v2", Counts: counts}},
+	}
+	dir := t.TempDir()
+	if err := (&Report{Timeline: tl}).Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(r.Timeline, tl) {
+		t.Errorf("got %+v, want the timeline that was saved", r.Timeline)
+	}
+	edit(t, filepath.Join(dir, ReportFile), func(b []byte) []byte {
+		if n := strings.Count(string(b), "\n"); n > 100 {
+			t.Errorf("the report has %d lines, want a list of numbers to be one", n)
+		}
+		return b
+	})
+}
+
+func TestCompactNumbersLeavesTextAlone(t *testing.T) {
+	const in = "{\n  \"a\": [\n    1,\n    -2.5e+3\n  ],\n  \"b\": \"[\\n1,\\n2\\n]\",\n  \"c\": [\n    \"1\"\n  ]\n}"
+	const want = "{\n  \"a\": [1,-2.5e+3],\n  \"b\": \"[\\n1,\\n2\\n]\",\n  \"c\": [\n    \"1\"\n  ]\n}"
+	if got := string(compactNumbers([]byte(in))); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

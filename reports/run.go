@@ -1,24 +1,25 @@
 package reports
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
-// A Run is a run's folder, opened. What is shown of a run is made from it and from nothing else.
+// A Run is the opened folder of a run. All that is shown of a run is made from it.
 type Run struct {
 	Dir    string
 	Report *Report
-	// Problems says, a sentence each, what of the folder is missing, damaged or foreign, and what can't be shown therefore. The run's own
-	// troubles are in its Report.
+	// Problems says, a sentence each, which part of the folder is missing, damaged or foreign, and what can't be shown
+	// therefore. The run's own troubles are in its Report.
 	Problems []string
 
 	manifests []Manifest
@@ -34,16 +35,20 @@ type Manifest struct {
 // maxManifest bounds what is read of one manifest, in bytes. Kubernetes takes no object of more than 3 MB.
 const maxManifest = 4 << 20
 
-// OpenRun opens the run in dir. It needs the report; an error says why there is none to read. Whatever else is missing, damaged or of
-// another run is one of the Run's Problems.
+// OpenRun opens the run in dir. It fails without a report, and says why there is none to read. Whatever else is
+// missing, damaged or of another run is one of the Run's Problems.
 //
-// The trace is looked at from both ends, not read, unless the report is of before reports had a Timeline: then Timeline, Curves and
-// close-ups are made from the trace, as far as it goes.
+// OpenRun looks at both ends of the trace and does not read it, unless the report is too old to have a
+// Timeline: then it makes Timeline, Curves and close-ups from the trace, as far as that goes.
 func OpenRun(dir string) (*Run, error) {
 	report, err := Load(dir)
 	if err != nil {
-		if _, statErr := os.Stat(filepath.Join(dir, TraceFile)); errors.Is(err, fs.ErrNotExist) && statErr == nil {
-			return nil, fmt.Errorf("open run: %s has a trace and no report, as a run that was killed leaves it: play the scenario again: %w", dir, err)
+		if _, statErr := os.Stat(filepath.Join(dir, trace.File)); errors.Is(err, fs.ErrNotExist) && statErr == nil {
+			return nil, fmt.Errorf(
+				"open run: %s has a trace and no report, as a run that was killed leaves it: play the scenario "+
+					"again: %w",
+				dir, err,
+			)
 		}
 		return nil, fmt.Errorf("open run: %w", err)
 	}
@@ -65,102 +70,55 @@ func (r *Run) problem(format string, args ...any) {
 
 // trace checks that the trace is there, whole and this run's, and takes from it what the report lacks.
 func (r *Run) trace() {
-	path := filepath.Join(r.Dir, TraceFile)
-	lacks := r.Report.Timeline == nil && r.Report.Books.Requests > 0
+	path := filepath.Join(r.Dir, trace.File)
+	lacks := r.Report.Timeline == nil && r.Report.Accounting.Requests > 0
 	lost := "single requests can't be looked up"
 	if lacks {
 		lost = "there is no timeline and no percentile curve"
 	}
-	ends, err := lookAt(path)
+	ends, err := trace.LookAt(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.problem("The run's folder has no %s: %s. The numbers are those of %s.", TraceFile, lost, ReportFile)
+		r.problem("The run's folder has no %s: %s. The numbers are those of %s.", trace.File, lost, ReportFile)
 		return
 	case err != nil:
-		r.problem("%s can't be read: %v; %s. The numbers are those of %s.", TraceFile, err, lost, ReportFile)
+		r.problem("%s can't be read: %v; %s. The numbers are those of %s.", trace.File, err, lost, ReportFile)
 		return
-	case ends.cut:
-		r.problem("%s ends in the middle of a line, as it does when a run is killed or a copy breaks off: requests at its end are missing in it.", TraceFile)
+	case ends.Cut:
+		r.problem(
+			"%s ends in the middle of a line, as it does when a run is killed or a copy breaks off: requests at its "+
+				"end are missing in it.",
+			trace.File,
+		)
 	}
-	for _, id := range ends.ids {
+	for _, id := range ends.IDs {
 		if !strings.HasPrefix(id, r.Report.Setup.Load.Run+"-") {
-			r.problem("%s is of another run: it has request %q, and the report is of run %s; %s. The numbers are those of %s.",
-				TraceFile, id, r.Report.Setup.Load.Run, lost, ReportFile)
+			r.problem("%s is of another run: it has request %q, and the report is of run %s; %s. The numbers are "+
+				"those of %s.",
+				trace.File, id, r.Report.Setup.Load.Run, lost, ReportFile)
 			return
 		}
 	}
 	if !lacks {
 		return
 	}
-	spec := Spec{Plan: r.Report.Setup.Load}
+	spec := analysis.Spec{Plan: r.Report.Setup.Load}
 	for _, p := range r.Report.Phases {
-		spec.Phases = append(spec.Phases, PhaseSpec{Name: p.Name})
+		spec.Phases = append(spec.Phases, analysis.PhaseSpec{Name: p.Name})
 	}
-	analysis, err := Analyze(FileSource(path), spec)
+	made, err := analysis.Analyze(trace.FileSource(path), spec)
 	if err != nil {
-		r.problem("%s can't be read: %v; %s. The numbers are those of %s.", TraceFile, err, lost, ReportFile)
+		r.problem("%s can't be read: %v; %s. The numbers are those of %s.", trace.File, err, lost, ReportFile)
 		return
 	}
-	r.Report.Timeline, r.Report.Curves = analysis.Timeline, analysis.Curves
+	r.Report.Timeline, r.Report.Curves = made.Timeline, made.Curves
 	for i := range r.Report.Phases {
-		r.Report.Phases[i].Observation.Closeup = analysis.Observations[i].Closeup
+		r.Report.Phases[i].Observation.Closeup = made.Observations[i].Closeup
 	}
 }
 
-// traceEnds is what is seen of a trace by a look at its ends.
-type traceEnds struct {
-	// cut tells that it ends in the middle of a line. ids are those of its first and its last request.
-	cut bool
-	ids []string
-}
-
-// endSize is how much of each end of a trace is looked at, in bytes: some hundred lines.
-const endSize = 128 << 10
-
-func lookAt(path string) (e traceEnds, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return e, err
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return e, err
-	}
-	if !info.Mode().IsRegular() {
-		return e, errors.New("it is no file")
-	}
-	head, err := io.ReadAll(io.NewSectionReader(f, 0, endSize))
-	if err != nil {
-		return e, err
-	}
-	tail, err := io.ReadAll(io.NewSectionReader(f, max(info.Size()-endSize, 0), endSize))
-	if err != nil {
-		return e, err
-	}
-	e.cut = len(tail) > 0 && tail[len(tail)-1] != '\n'
-	last := bytes.Split(tail, []byte("\n"))
-	slices.Reverse(last)
-	for _, lines := range [][][]byte{bytes.Split(head, []byte("\n")), last} {
-		if id := requestID(lines); id != "" {
-			e.ids = append(e.ids, id)
-		}
-	}
-	return e, nil
-}
-
-// requestID is the id of the first of the lines that is a sample, "" where none is. A line that was cut is none.
-func requestID(lines [][]byte) string {
-	for _, b := range lines {
-		var l Line
-		if bytes.HasPrefix(b, requestLines[0]) && json.Unmarshal(b, &l) == nil && l.Sample != nil {
-			return l.Sample.ID
-		}
-	}
-	return ""
-}
-
-// readManifests reads the YAML files that the report lists. Only what is in the run's folder is: a report may come from anywhere.
+// readManifests reads the YAML files that the report lists. Only what is in the run's folder is: a report may
+// come from anywhere.
 func (r *Run) readManifests() {
 	root, err := os.OpenRoot(r.Dir)
 	if err != nil {
@@ -184,7 +142,8 @@ func (r *Run) readManifests() {
 		}
 	}
 	if len(missing) > 0 {
-		r.problem("The run's folder lacks %s that the report lists, which can't be shown: %s.", plural(len(missing), "manifest", "manifests"),
+		r.problem("The run's folder lacks %s that the report lists, which can't be shown: %s.", format.Plural(
+			len(missing), "manifest", "manifests"),
 			strings.Join(missing, ", "))
 	}
 }

@@ -9,28 +9,30 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/canarylab/canarylab/reports/internal/labtrace"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // labDir is a run's folder with the hand-built run in it.
-func labDir(t *testing.T, change func(*Report, *Trace)) string {
+func labDir(t *testing.T, change func(*Report, *trace.Trace)) string {
 	t.Helper()
 	dir := t.TempDir()
-	report, trace := labReport(), labTrace()
-	report.Files = append(report.Files, File{Path: "manifests/1-baseline.yaml", What: "applied as it is"}, File{Path: "manifests/2-canary.yaml"})
+	report, recorded := labReport(), labtrace.Trace()
+	report.Files = append(report.Files, File{Path: "manifests/1-baseline.yaml", What: "applied as it is"},
+		File{Path: "manifests/2-canary.yaml"})
 	if change != nil {
-		change(report, trace)
+		change(report, recorded)
 	}
 	if err := report.Save(dir); err != nil {
 		t.Fatal(err)
 	}
-	w, err := CreateTrace(filepath.Join(dir, TraceFile))
+	w, err := trace.Create(filepath.Join(dir, trace.File))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range lines(trace) {
-		if err := w.Append(line); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := recorded.Lines(false, func(l *trace.Line) error { return w.Append(*l) }); err != nil {
+		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
@@ -54,7 +56,9 @@ func TestOpenRun(t *testing.T) {
 	if len(r.Problems) > 0 {
 		t.Errorf("got problems %q, want none", r.Problems)
 	}
-	want := []Manifest{{"manifests/1-baseline.yaml", "# 1-baseline.yaml\n"}, {"manifests/2-canary.yaml", "# 2-canary.yaml\n"}}
+	want := []Manifest{{"manifests/1-baseline.yaml", "# 1-baseline.yaml\n"}, {
+		"manifests/2-canary.yaml", "# 2-canary.yaml\n",
+	}}
 	if got := r.Manifests(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got manifests %q, want %q", got, want)
 	}
@@ -65,7 +69,7 @@ func TestOpenRun(t *testing.T) {
 
 func TestOpenRunMakesWhatAnOldReportLacks(t *testing.T) {
 	want := labReport()
-	r, err := OpenRun(labDir(t, func(r *Report, _ *Trace) {
+	r, err := OpenRun(labDir(t, func(r *Report, _ *trace.Trace) {
 		r.Timeline, r.Curves = nil, nil
 		for i := range r.Phases {
 			r.Phases[i].Observation.Closeup = nil
@@ -83,37 +87,40 @@ func TestOpenRunMakesWhatAnOldReportLacks(t *testing.T) {
 }
 
 func TestOpenRunSaysWhatIsWrong(t *testing.T) {
-	old := func(r *Report, _ *Trace) { r.Timeline, r.Curves = nil, nil }
+	old := func(r *Report, _ *trace.Trace) { r.Timeline, r.Curves = nil, nil }
 	for _, test := range []struct {
 		name   string
-		change func(*Report, *Trace)
+		change func(*Report, *trace.Trace)
 		spoil  func(t *testing.T, dir string)
 		want   string
 	}{
-		{"no trace", nil, remove(TraceFile), "has no trace.jsonl: single requests can't be looked up"},
-		{"no trace, and an old report", old, remove(TraceFile), "has no trace.jsonl: there is no timeline"},
+		{"no trace", nil, remove(trace.File), "has no trace.jsonl: single requests can't be looked up"},
+		{"no trace, and an old report", old, remove(trace.File), "has no trace.jsonl: there is no timeline"},
 		{"trace is cut", nil, func(t *testing.T, dir string) {
-			edit(t, filepath.Join(dir, TraceFile), func(b []byte) []byte { return b[:len(b)-20] })
+			edit(t, filepath.Join(dir, trace.File), func(b []byte) []byte { return b[:len(b)-20] })
 		}, "ends in the middle of a line"},
-		{"trace of another run", func(_ *Report, trace *Trace) {
-			for i := range trace.Samples {
-				trace.Samples[i].ID = strings.Replace(trace.Samples[i].ID, "r1-", "r2-", 1)
+		{"trace of another run", func(_ *Report, tr *trace.Trace) {
+			for i := range tr.Samples {
+				tr.Samples[i].ID = strings.Replace(tr.Samples[i].ID, "r1-", "r2-", 1)
 			}
 		}, nil, `is of another run: it has request "r2-`},
-		{"trace that goes on with another run", func(_ *Report, trace *Trace) {
-			trace.Samples[len(trace.Samples)-1].ID, trace.Log = "r2-plain-1", nil
+		{"trace that goes on with another run", func(_ *Report, tr *trace.Trace) {
+			tr.Samples[len(tr.Samples)-1].ID, tr.Log = "r2-plain-1", nil
 		}, nil, `it has request "r2-plain-1", and the report is of run r1`},
 		{"trace is no trace, and an old report", old, func(t *testing.T, dir string) {
-			edit(t, filepath.Join(dir, TraceFile), func([]byte) []byte { return []byte("PNG\nIHDR\n") })
+			edit(t, filepath.Join(dir, trace.File), func([]byte) []byte { return []byte("PNG\nIHDR\n") })
 		}, "line 1 is no line of a trace"},
 		{"trace is a folder", nil, func(t *testing.T, dir string) {
-			remove(TraceFile)(t, dir)
-			if err := os.Mkdir(filepath.Join(dir, TraceFile), 0o755); err != nil {
+			remove(trace.File)(t, dir)
+			if err := os.Mkdir(filepath.Join(dir, trace.File), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}, "trace.jsonl can't be read: it is no file"},
-		{"no manifest", nil, remove("manifests/2-canary.yaml"), "lacks 1 manifest that the report lists, which can't be shown: manifests/2-canary.yaml."},
-		{"manifest of elsewhere", func(r *Report, _ *Trace) {
+		{
+			"no manifest", nil, remove("manifests/2-canary.yaml"),
+			"lacks 1 manifest that the report lists, which can't be shown: manifests/2-canary.yaml.",
+		},
+		{"manifest of elsewhere", func(r *Report, _ *trace.Trace) {
 			r.Files = append(r.Files, File{Path: "../../secret.yaml"})
 		}, nil, "The manifest ../../secret.yaml can't be read and is not shown"},
 	} {
@@ -136,7 +143,9 @@ func TestOpenRunSaysWhatIsWrong(t *testing.T) {
 func TestOpenRunNeedsAReport(t *testing.T) {
 	dir := labDir(t, nil)
 	remove(ReportFile)(t, dir)
-	if _, err := OpenRun(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "has a trace and no report") {
+	if _, err := OpenRun(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(
+		err.Error(), "has a trace and no report",
+	) {
 		t.Errorf("no report: got error %v, want one that says that there is a trace", err)
 	}
 	if _, err := OpenRun(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/internal/golden"
 	"github.com/canarylab/canarylab/reports/schema"
 )
@@ -25,8 +26,33 @@ const module = "github.com/canarylab/canarylab"
 // unit marks what is a time in the schema, in words of our own.
 const unit = "x-unit"
 
-// reflectSchema makes the JSON Schema of a Report from the Go types. Strict allows no field that the types do not have; the published one does,
-// because a field that an older reader does not miss is no reason for a new schema.
+// latencyJSON is an analysis.Latency in a file, which is written by a method of its own.
+type latencyJSON struct {
+	N    int     `json:"n"`
+	P50  float64 `json:"p50Ms"`
+	P90  float64 `json:"p90Ms"`
+	P99  float64 `json:"p99Ms"`
+	P999 float64 `json:"p999Ms"`
+	Max  float64 `json:"maxMs"`
+}
+
+func TestLatencyIsWrittenAsTheSchemaSays(t *testing.T) {
+	got, err := json.Marshal(analysis.Latency{N: 1, P50: 2e6, P90: 3e6, P99: 4e6, P999: 5e6, Max: 6e6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := json.Marshal(latencyJSON{1, 2, 3, 4, 5, 6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// reflectSchema makes the JSON Schema of a Report from the Go types. Strict allows no field that the types do
+// not have; the published one does, because a field that an older reader does not miss is no reason for a new
+// schema.
 func reflectSchema(t *testing.T, strict bool) []byte {
 	t.Helper()
 	r := &jsonschema.Reflector{AllowAdditionalProperties: !strict, Anonymous: true, ExpandedStruct: true}
@@ -34,7 +60,7 @@ func reflectSchema(t *testing.T, strict bool) []byte {
 		switch of {
 		case reflect.TypeFor[time.Duration]():
 			return &jsonschema.Schema{Type: "integer", Extras: map[string]any{unit: "ns"}}
-		case reflect.TypeFor[Latency]():
+		case reflect.TypeFor[analysis.Latency]():
 			s := r.Reflect(latencyJSON{})
 			s.Version, s.Definitions = "", nil
 			s.Description = "Percentiles of the latency of n requests, in milliseconds."
@@ -68,6 +94,7 @@ func reflectSchema(t *testing.T, strict bool) []byte {
 	for _, def := range s.Definitions {
 		nullable(def)
 	}
+	problems(s.Definitions["Accounting"])
 	version, _ := s.Properties.Get("schema")
 	version.Const = Schema
 	b, err := json.MarshalIndent(s, "", "  ")
@@ -75,6 +102,27 @@ func reflectSchema(t *testing.T, strict bool) []byte {
 		t.Fatal(err)
 	}
 	return append(b, '\n')
+}
+
+// problems adds what Accounting writes by a method of its own.
+func problems(accounting *jsonschema.Schema) {
+	for _, p := range []struct {
+		name, of, about string
+	}{
+		{"problems", "string", "Problems say in one sentence each what does not balance, or which limit was broken."},
+		{
+			"voids", "",
+			"Voids counts those of the Problems that are the machine's: the generator could not keep its plan, or a " +
+				"clock moved.",
+		},
+		{"voidProblems", "integer", "VoidProblems are the places of those in Problems, counted from 0."},
+	} {
+		s := &jsonschema.Schema{Type: "integer", Description: p.about}
+		if p.of != "" {
+			s.Type, s.Items = "array", &jsonschema.Schema{Type: p.of}
+		}
+		accounting.Properties.Set(p.name, s)
+	}
 }
 
 // nullable lets lists and maps be null that are always written: Go writes so what has nothing in it.
@@ -86,7 +134,9 @@ func nullable(s *jsonschema.Schema) {
 		if slices.Contains(s.Required, name) && (p.Type == "array" || p.Type == "object" && p.Properties == nil) {
 			about := p.Description
 			p.Description = ""
-			s.Properties.Set(name, &jsonschema.Schema{Description: about, OneOf: []*jsonschema.Schema{p, {Type: "null"}}})
+			s.Properties.Set(name, &jsonschema.Schema{
+				Description: about, OneOf: []*jsonschema.Schema{p, {Type: "null"}},
+			})
 		}
 	}
 }
@@ -101,12 +151,16 @@ func TestJSONSchemaIsCurrent(t *testing.T) {
 		return
 	}
 	if want, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s is not that of the Go types (%v): go generate ./reports writes it anew; a change that older readers would misread also raises Schema", path, err)
+		t.Errorf(
+			"%s is not that of the Go types (%v): go generate ./reports writes it anew; a change that older readers "+
+				"would misread also raises Schema",
+			path, err,
+		)
 	}
 }
 
-// TestReportsFitTheSchema holds every report in testdata, and every one that these tests make, against the published schema and against the one
-// that allows no other field.
+// TestReportsFitTheSchema holds every report in testdata, and every one that these tests make, against the
+// published schema and against the one that allows no other field.
 func TestReportsFitTheSchema(t *testing.T) {
 	strict, err := schema.Compile(reflectSchema(t, true))
 	if err != nil {
@@ -170,7 +224,8 @@ func TestTheSchemaRefuses(t *testing.T) {
 }
 
 // timely are names that sound like a time.
-var timely = regexp.MustCompile(`(?i)(took|time|duration|latency|lag|drain|stall|period|wait|age|after|until|since|elapsed|delay)`)
+var timely = regexp.MustCompile(
+	`(?i)(took|time|duration|latency|lag|drain|stall|period|wait|age|after|until|since|elapsed|delay)`)
 
 // TestTimesHaveTheirUnitInTheirName walks the published schema: whoever reads a number must not have to guess.
 func TestTimesHaveTheirUnitInTheirName(t *testing.T) {
@@ -212,7 +267,9 @@ func TestTimesHaveTheirUnitInTheirName(t *testing.T) {
 					if number && strings.HasSuffix(name, "Ns") {
 						t.Errorf("%s.%s is called nanoseconds and is no time.Duration", path, name)
 					}
-					if number && timely.MatchString(name) && !slices.Contains(notTimes, name) && !strings.HasSuffix(name, "Ms") && !strings.HasSuffix(name, "Seconds") {
+					if number && timely.MatchString(name) && !slices.Contains(
+						notTimes, name,
+					) && !strings.HasSuffix(name, "Ms") && !strings.HasSuffix(name, "Seconds") {
 						t.Errorf("%s.%s sounds like a time and has no unit in its name", path, name)
 					}
 				}

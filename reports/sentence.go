@@ -4,9 +4,21 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
-// Sentence is the run's verdict for people, in one sentence or two: what the story comes to, or what stands in the way of it.
+// Unsaid are the problems that Sentence does not tell of.
+func Unsaid(r *Report) []analysis.Problem {
+	if r.Broken == "" && r.Accounting.Requests > 0 && !r.Accounting.Balanced() {
+		return r.Accounting.Problems[1:]
+	}
+	return r.Accounting.Problems
+}
+
+// Sentence is the run's verdict for people, in one sentence or two: what the story comes to, or what stands in
+// the way of it.
 func Sentence(r *Report) string {
 	var failed, open, all int
 	first := ""
@@ -24,37 +36,35 @@ func Sentence(r *Report) string {
 			first = cmp.Or(first, fmt.Sprintf("phase %d, %s", i+1, p.Name))
 		}
 	}
-	claims := plural(all, "claim", "claims")
+	claims := format.Plural(all, "claim", "claims")
 	switch {
 	case r.Broken != "":
 		return "The run did not come to its end: " + strings.Join(strings.Fields(r.Broken), " ") + "."
-	case r.Books.Requests == 0:
+	case r.Accounting.Requests == 0:
 		return "No request was sent, so that nothing is shown."
-	case !r.Books.Balance():
-		return fmt.Sprintf("The numbers can't be trusted, whatever they say of the %s: %s%s.", claims, strings.TrimPrefix(r.Books.Problems[0], "void: "),
-			when(len(r.Books.Problems) > 1, "; and "+plural(len(r.Books.Problems)-1, "more problem", "more problems")))
+	case !r.Accounting.Balanced():
+		more := len(r.Accounting.Problems) - 1
+		return fmt.Sprintf("The numbers can't be trusted, whatever they say of the %s: %s%s.", claims,
+			r.Accounting.Problems[0].Text,
+			format.When(more > 0, "; and "+format.Plural(more, "more problem", "more problems")))
 	case all == 0:
 		return "Nothing was claimed, so that nothing is shown."
 	case failed > 0:
-		return fmt.Sprintf("%d of %s %s by what was seen%s; the first of them is in %s.", failed, claims, isAre(failed, "contradicted"),
-			when(open > 0, fmt.Sprintf(", and %d could not be decided", open)), first)
+		return fmt.Sprintf("%d of %s %s by what was seen%s; the first of them is in %s.", failed, claims, format.IsAre(
+			failed, "contradicted"),
+			format.When(open > 0, fmt.Sprintf(", and %d could not be decided", open)), first)
 	case open > 0:
 		return fmt.Sprintf("%d of %s could not be decided; the first of them is in %s.", open, claims, first)
-	case len(r.Books.Troubles) > 0:
-		return fmt.Sprintf("All %s hold, but the lab was disturbed while it measured (%s), so that nothing is concluded.", claims, r.Books.Troubles[0].Text)
+	case len(r.Accounting.Troubles) > 0:
+		return fmt.Sprintf(
+			"All %s hold, but the lab was disturbed while it measured (%s), so that nothing is concluded.", claims,
+			r.Accounting.Troubles[0].Text)
 	}
 	_, v, _ := Point(r)
 	hold := "All " + claims + " hold"
 	if all == 1 {
 		hold = "The one claim holds"
 	}
-	return fmt.Sprintf("%s in %s. The main one is “%s”; seen: %s.", hold, plural(len(r.Phases), "phase", "phases"), v.Want, v.Saw)
-}
-
-// isAre is "is WHAT" or "are WHAT".
-func isAre(n int, what string) string {
-	if n == 1 {
-		return "is " + what
-	}
-	return "are " + what
+	return fmt.Sprintf("%s in %s. The main one is “%s”; seen: %s.", hold,
+		format.Plural(len(r.Phases), "phase", "phases"), v.Want, v.Saw)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // A SplitRow holds what was asked of one cohort's share against what was observed.
@@ -16,7 +17,7 @@ type SplitRow struct {
 	Subject string
 	// Status tells that Subject is a status.
 	Status bool
-	Seen   Share
+	Seen   analysis.Share
 	// Claim is what was claimed of it, nil where nothing was. Outcome is that of the claim's verdict.
 	Claim   *Claim
 	Outcome Outcome
@@ -24,37 +25,37 @@ type SplitRow struct {
 	Moved bool
 }
 
-// SplitRows are a window's shares: of all and of each cohort, every version that answered or was asked to, and every status that was
-// claimed.
-func SplitRows(w Window, verdicts []Verdict, plan loadgen.Plan) []SplitRow {
-	cohorts := order(w.Cohorts, plan)
+// SplitRows are a window's shares: of all and of each cohort, every version that answered or was asked to, and
+// every status that was claimed.
+func SplitRows(w analysis.Window, verdicts []Verdict, plan loadgen.Plan) []SplitRow {
+	cohorts := analysis.CohortOrder(w.Cohorts, plan)
 	if len(cohorts) > 1 {
 		cohorts = slices.Insert(cohorts, 0, "")
 	}
 	var all []SplitRow
 	for _, cohort := range cohorts {
 		counts := w.Of(cohort)
-		claimed := claimsOf(w, verdicts, cohort)
+		claimed := ClaimsOf(w, verdicts, cohort)
 		subjects := slices.Collect(maps.Keys(counts.Versions))
 		var statuses []string
 		for subject := range claimed {
-			if status(subject) {
+			if analysis.IsStatus(subject) {
 				statuses = append(statuses, subject)
 			} else if _, seen := counts.Versions[subject]; !seen {
 				subjects = append(subjects, subject)
 			}
 		}
-		slices.SortFunc(subjects, lastEmpty)
+		slices.SortFunc(subjects, analysis.CompareVersions)
 		slices.Sort(statuses)
 		for _, subject := range append(subjects, statuses...) {
-			row := SplitRow{Cohort: cohort, Subject: subject, Status: status(subject)}
+			row := SplitRow{Cohort: cohort, Subject: subject, Status: analysis.IsStatus(subject)}
 			switch code, err := strconv.Atoi(subject); {
 			case err == nil:
-				row.Seen = NewShare(counts.Codes[code], counts.Requests)
+				row.Seen = analysis.NewShare(counts.Codes[code], counts.Requests)
 			case row.Status:
-				row.Seen = NewShare(counts.Flags[subject], counts.Requests)
+				row.Seen = analysis.NewShare(counts.Flags[subject], counts.Requests)
 			default:
-				row.Seen = NewShare(counts.Versions[subject], counts.Requests)
+				row.Seen = analysis.NewShare(counts.Versions[subject], counts.Requests)
 			}
 			if v, ok := claimed[subject]; ok {
 				row.Claim, row.Outcome = v.Claim, v.Outcome
@@ -68,8 +69,9 @@ func SplitRows(w Window, verdicts []Verdict, plan loadgen.Plan) []SplitRow {
 	return all
 }
 
-// claimsOf are the verdicts about a cohort's shares, by subject. The only cohort of a window and all of its requests are the same.
-func claimsOf(w Window, verdicts []Verdict, cohort string) map[string]Verdict {
+// ClaimsOf are the verdicts about a cohort's shares, by subject. The only cohort of a window and all of its
+// requests are the same.
+func ClaimsOf(w analysis.Window, verdicts []Verdict, cohort string) map[string]Verdict {
 	_, here := w.Cohorts[cohort]
 	same := len(w.Cohorts) == 1 && (here || cohort == "")
 	out := map[string]Verdict{}
@@ -77,7 +79,8 @@ func claimsOf(w Window, verdicts []Verdict, cohort string) map[string]Verdict {
 		if v.Claim == nil {
 			continue
 		}
-		if _, claimed := w.Cohorts[v.Claim.Cohort]; v.Claim.Cohort == cohort || same && (claimed || v.Claim.Cohort == "") {
+		if _, claimed := w.Cohorts[v.Claim.Cohort]; v.Claim.Cohort == cohort || same &&
+			(claimed || v.Claim.Cohort == "") {
 			out[v.Claim.Subject] = v
 		}
 	}

@@ -47,7 +47,10 @@ func TestPoint(t *testing.T) {
 		{[]Phase{base, last}, "last", "end", true},
 		{[]Phase{base, breaks, last}, "breaks", "claim", true},
 		{[]Phase{{Name: "p", Point: true, Verdicts: base.Verdicts}, breaks}, "p", "base", true},
-		{[]Phase{breaks, {Name: "bad", Verdicts: []Verdict{v("ok", Pass, false), v("no", Fail, true)}}}, "bad", "no", true},
+		{
+			[]Phase{breaks, {Name: "bad", Verdicts: []Verdict{v("ok", Pass, false), v("no", Fail, true)}}}, "bad", "no",
+			true,
+		},
 	} {
 		phase, got, ok := Point(&Report{Phases: test.phases})
 		if phase != test.phase || got.Want != test.want || ok != test.ok {

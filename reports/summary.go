@@ -1,23 +1,25 @@
 package reports
 
 import (
-	"cmp"
 	"fmt"
-	"io"
 	"strings"
 	"time"
+
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A Summary is a run in one line.
 type Summary struct {
 	Scenario string  `json:"scenario"`
 	Outcome  Outcome `json:"outcome"`
-	// Claimed and Seen are the story's point: the first claim about the phase that is marked as such, or about the one that breaks, or about the
-	// last one. Where the run does not pass, it is the first verdict that does not.
+	// Claimed and Seen are the story's point: the first claim about the phase that is marked as such, or about
+	// the one that breaks, or about the last one. Where the run does not pass, it is the first verdict that
+	// does not.
 	Claimed string `json:"claimed"`
 	Seen    string `json:"seen"`
-	// Rollbacks are the route times of the run's rollbacks that were effective, in order. Burned counts the requests that failed from the
-	// first phase to the last.
+	// Rollbacks are the route times of the run's rollbacks that were effective, in order. Burned counts the
+	// requests that failed from the first phase to the last.
 	Rollbacks []time.Duration `json:"rollbacksNs,omitempty"`
 	Burned    int             `json:"burned"`
 	Took      time.Duration   `json:"tookNs"`
@@ -32,8 +34,8 @@ func Summarize(r *Report) Summary {
 	s.Claimed, s.Seen = v.Want, v.Saw
 	if r.Broken != "" {
 		s.Seen = r.Broken
-	} else if r.Outcome == Invalid && len(r.Books.Problems) > 0 {
-		s.Claimed, s.Seen = "the books balance", r.Books.Problems[0]
+	} else if r.Outcome == Invalid && len(r.Accounting.Problems) > 0 {
+		s.Claimed, s.Seen = "every request is accounted for", r.Accounting.Problems[0].String()
 	}
 	for _, p := range r.Phases {
 		o := p.Observation
@@ -45,7 +47,8 @@ func Summarize(r *Report) Summary {
 	return s
 }
 
-// Point is the verdict that a run comes to, which is what a Summary shows, with its phase's name. It is not ok where there is none.
+// Point is the verdict that a run comes to, which is what a Summary shows, with its phase's name. It is not ok
+// where there is none.
 func Point(r *Report) (phase string, v Verdict, ok bool) {
 	type found struct {
 		phase string
@@ -89,29 +92,11 @@ func Point(r *Report) (phase string, v Verdict, ok bool) {
 func (s Summary) RollbackTimes() string {
 	var all []string
 	for _, d := range s.Rollbacks {
-		all = append(all, short(d))
+		all = append(all, format.Short(d))
 	}
 	if len(all) > 3 {
-		low, middle, high := Spread(s.Rollbacks)
-		return fmt.Sprintf("%s (%s – %s)", short(middle), short(low), short(high))
+		low, middle, high := analysis.Spread(s.Rollbacks)
+		return fmt.Sprintf("%s (%s – %s)", format.Short(middle), format.Short(low), format.Short(high))
 	}
 	return strings.Join(all, ", ")
-}
-
-// SummaryText prints runs for a terminal, width columns wide (0 means 100).
-func SummaryText(w io.Writer, all []Summary, o TextOptions) error {
-	p, all := newPage(o), printable(all)
-	name := 0
-	for _, s := range all {
-		name = max(name, cells(s.Scenario))
-	}
-	for _, s := range all {
-		sign := signs[s.Outcome]
-		p.line("%s %s  %s", p.paint(sign.color, cmp.Or(sign.mark, "!")), p.paint(bold, pad(s.Scenario, name)),
-			join(" · ", string(s.Outcome), named("rollback", s.RollbackTimes()), plural(s.Burned, "failed request", "failed requests"), short(s.Took)))
-		p.para("    claimed  ", "", s.Claimed)
-		p.para("    seen     ", "", s.Seen)
-	}
-	_, err := w.Write(p.Bytes())
-	return err
 }

@@ -3,22 +3,34 @@ package reports
 import (
 	"testing"
 	"time"
+
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 func TestSummarize(t *testing.T) {
 	share := func(want, saw string, o Outcome) Verdict {
 		return Verdict{Want: want, Saw: saw, Outcome: o, Claim: &Claim{}}
 	}
-	effective := &Rollback{Resolution: time.Millisecond, High: 200 * time.Millisecond, Chance: 1e-9, Route: 114 * time.Millisecond}
+	effective := &analysis.Rollback{
+		Resolution: time.Millisecond, High: 200 * time.Millisecond, Chance: 1e-9, Route: 114 * time.Millisecond,
+	}
 	r := &Report{Scenario: "story", Outcome: Pass, Took: 31 * time.Second, Phases: []Phase{
 		{Name: "baseline", Verdicts: []Verdict{share("all on v1", "all", Pass)}},
-		{Name: "break", Breaks: true, Verdicts: []Verdict{{Want: "a proof", Saw: "it", Outcome: Pass, Proof: true}, share("10 % fail", "9.8 %", Pass)},
-			Observation: Observation{Settled: Window{Total: Counts{Failed: NewShare(98, 1000)}}}},
+		{Name: "break", Breaks: true, Verdicts: []Verdict{
+			{Want: "a proof", Saw: "it", Outcome: Pass, Proof: true}, share("10 % fail", "9.8 %", Pass),
+		},
+			Observation: analysis.Observation{Settled: analysis.Window{
+				Total: analysis.Counts{Failed: analysis.NewShare(98, 1000)},
+			}}},
 		{Name: "back", Verdicts: []Verdict{share("all on v1 again", "all", Pass)},
-			Observation: Observation{Transition: Window{Total: Counts{Failed: NewShare(7, 60)}}, Rollback: effective}},
+			Observation: analysis.Observation{
+				Transition: analysis.Window{Total: analysis.Counts{Failed: analysis.NewShare(7, 60)}},
+				Rollback:   effective,
+			}},
 	}}
 	s := Summarize(r)
-	if s.Claimed != "10 % fail" || s.Seen != "9.8 %" || s.Burned != 105 || len(s.Rollbacks) != 1 || s.RollbackTimes() != "114 ms" {
+	if s.Claimed != "10 % fail" || s.Seen != "9.8 %" || s.Burned != 105 || len(s.Rollbacks) != 1 ||
+		s.RollbackTimes() != "114 ms" {
 		t.Errorf("got %+v, want the claim of the phase that breaks, 105 burned, one rollback", s)
 	}
 	r.Phases[0].Point = true

@@ -1,22 +1,101 @@
 package reports
 
 import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
-// Short prints a duration for people, with three digits that matter: "0.96 ms", "131 ms", "12.3 s", "2m05s".
-func Short(d time.Duration) string { return short(d) }
+// LoadInWords is a plan in one sentence.
+func LoadInWords(plan loadgen.Plan) string {
+	if len(plan.Cohorts) == 0 {
+		return ""
+	}
+	total := 0.0
+	var cohorts []string
+	for _, c := range plan.Cohorts {
+		rate := plan.RateOf(c.Name)
+		total += rate
+		s := fmt.Sprintf("%s %s/s", c.Name, strconv.FormatFloat(rate, 'f', -1, 64))
+		switch c.Via() {
+		case loadgen.Plain:
+			s += " without a sidecar"
+		case loadgen.Gateway:
+			s += " through the gateway"
+		}
+		if c.Socket {
+			s += " by WebSocket"
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.Header)) {
+			s += fmt.Sprintf(" with %s: %s", name, c.Header[name])
+		}
+		cohorts = append(cohorts, s)
+	}
+	return format.Join(", ", fmt.Sprintf("%s requests a second to %s, open loop (%s)",
+		format.Number(int(math.Round(total))), plan.URL, strings.Join(cohorts, ", ")),
+		format.When(plan.Method != "", plan.Method), format.When(plan.Shape != nil, plan.Shape.String()), format.When(
+			plan.FreshConnections, "a new connection for each"))
+}
 
-// LoadInWords is a plan in one sentence, empty for one without callers.
-func LoadInWords(plan loadgen.Plan) string { return load(plan) }
+// slowWrite is many times what a write takes, which is 5 to 20 ms.
+const slowWrite = 500 * time.Millisecond
 
-// TimingInWords says how a phase's change spread and how long the phase was watched.
-func TimingInWords(o Observation) string { return timing(o) }
+// TimingInWords says how a phase's change spread and how long it was watched.
+func TimingInWords(o analysis.Observation) string {
+	if o.Start.IsZero() {
+		return "never began"
+	}
+	var s []string
+	if c := o.Change; c != nil {
+		switch {
+		case c.Written.IsZero():
+			s = append(s, "the write was never answered")
+		case c.Proxies > 0:
+			synced := fmt.Sprintf("the first of %d proxies synced %s, the last %s", c.Proxies, after(c.FirstSynced),
+				after(c.LastSynced))
+			if c.Proxies == 1 {
+				synced = "the proxy synced " + after(c.LastSynced)
+			}
+			if c.Late {
+				synced += " at the latest"
+			}
+			s = append(s, format.Join(", ", "accepted within "+format.Short(c.Took()),
+				format.When(c.Noticed != 0, "taken up by istiod "+after(c.Noticed)),
+				format.When(c.LastPushed != 0, "pushed until "+after(c.LastPushed)), synced))
+		default:
+			s = append(s, "accepted within "+format.Short(c.Took()))
+		}
+	}
+	if c := o.Change; c != nil && c.Took() > slowWrite {
+		s = append(s,
+			"the API server was slow: the moment of the change is uncertain by as much as it took to accept it")
+	}
+	if o.SettledAt.IsZero() {
+		return format.Join(
+			"; ",
+			append(s, fmt.Sprintf(
+				"not every proxy was seen to be synced within %s", format.Short(o.End.Sub(o.Start)),
+			))...,
+		)
+	}
+	s = append(s, fmt.Sprintf(
+		"settled after %s, then watched for %s", format.Short(o.SettledAt.Sub(o.Start)), format.Short(o.Settled.Took()),
+	))
+	return format.Join("; ", s...)
+}
 
-// Asked is the claimed share for a table: "10 %", "≥ 20 %".
-func (c Claim) Asked() string { return c.asked() }
-
-// Cost is what callers paid for the rollback, in words.
-func (r Rollback) Cost() string { return r.cost() }
+// after tells a moment relative to the write.
+func after(d time.Duration) string {
+	if d < 0 {
+		return format.Short(-d) + " before the answer"
+	}
+	return format.Short(d) + " later"
+}

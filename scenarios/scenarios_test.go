@@ -23,6 +23,7 @@ import (
 	"github.com/canarylab/canarylab/harness/lab/labtest"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/github"
+	"github.com/canarylab/canarylab/reports/text"
 	"github.com/canarylab/canarylab/scenarios"
 )
 
@@ -171,7 +172,7 @@ var played []reports.Summary
 // printSummaries prints what the catalogue showed, in one table.
 func printSummaries(t *testing.T) {
 	t.Helper()
-	if err := reports.SummaryText(os.Stdout, played, reports.TextOptions{}); err != nil {
+	if err := text.WriteSummaries(os.Stdout, played, text.Options{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -182,9 +183,9 @@ var failures []string
 // fail fails a test of a scenario, and has it told at the end once more.
 func fail(t *testing.T, s harness.Scenario, format string, args ...any) {
 	t.Helper()
-	text := fmt.Sprintf(format, args...)
-	failures = append(failures, s.Name+": "+text)
-	t.Error(text)
+	shown := fmt.Sprintf(format, args...)
+	failures = append(failures, s.Name+": "+shown)
+	t.Error(shown)
 }
 
 // feature plays s once and holds each proof and expectation as an assessment of its own.
@@ -213,10 +214,10 @@ func feature(s harness.Scenario) features.Feature {
 		if err := github.Publish(os.Stdout, os.Getenv, &reports.Run{Report: rep}); err != nil {
 			t.Log(err)
 		}
-		if !rep.Books.Balance() {
-			fail(t, s, "the books do not balance: %q", rep.Books.Problems)
+		if !rep.Accounting.Balanced() {
+			fail(t, s, "the accounting does not add up: %s", rep.Accounting.ProblemText())
 		}
-		for _, e := range rep.Books.Troubles {
+		for _, e := range rep.Accounting.Troubles {
 			fail(t, s, "trouble at %s: %s %s", e.At.Format(time.TimeOnly), e.Proxy, e.Text)
 		}
 		return ctx

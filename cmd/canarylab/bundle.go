@@ -7,8 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/bundle"
+	"github.com/canarylab/canarylab/reports/format"
+	"github.com/canarylab/canarylab/reports/terminal"
 )
 
 func newBundle() *cobra.Command {
@@ -36,17 +37,17 @@ It leaves out what canarylab did not write, and says what strangers may learn fr
 			w := cmd.OutOrStdout()
 			fmt.Fprintf(w, "%s (%s)\n", p.File, bundle.Size(p.Bytes))
 			for _, m := range p.Members {
-				fmt.Fprintf(w, "  %-32s %9s\n", reports.Printable(m.Name), bundle.Size(m.Bytes))
+				fmt.Fprintf(w, "  %-32s %9s\n", format.Printable(m.Name), bundle.Size(m.Bytes))
 			}
 			say := func(what string, names []string) {
 				if len(names) > 0 {
-					fmt.Fprintf(w, "%s: %s\n", what, reports.Printable(strings.Join(names, ", ")))
+					fmt.Fprintf(w, "%s: %s\n", what, format.Printable(strings.Join(names, ", ")))
 				}
 			}
 			say("left out, as canarylab did not write it", p.LeftOut)
 			say("missing, though the report lists it", p.Missing)
 			for _, s := range p.Named {
-				for _, line := range reports.Wrap(reports.Printable(s), 100) {
+				for _, line := range terminal.Wrap(format.Printable(s), 100) {
 					fmt.Fprintln(w, line)
 				}
 			}

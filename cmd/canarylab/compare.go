@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/canarylab/canarylab/reports/terminal"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -19,11 +21,11 @@ import (
 )
 
 // comparisonFormats are what a comparison can be written as.
-var comparisonFormats = map[string]func(io.Writer, *compare.Comparison, reports.TextOptions) error{
+var comparisonFormats = map[string]func(io.Writer, *compare.Comparison, terminal.Options) error{
 	"text": compare.Text,
-	"md":   func(w io.Writer, c *compare.Comparison, _ reports.TextOptions) error { return compare.Markdown(w, c) },
-	"html": func(w io.Writer, c *compare.Comparison, _ reports.TextOptions) error { return compare.HTML(w, c) },
-	"json": func(w io.Writer, c *compare.Comparison, _ reports.TextOptions) error {
+	"md":   func(w io.Writer, c *compare.Comparison, _ terminal.Options) error { return compare.Markdown(w, c) },
+	"html": func(w io.Writer, c *compare.Comparison, _ terminal.Options) error { return compare.HTML(w, c) },
+	"json": func(w io.Writer, c *compare.Comparison, _ terminal.Options) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(c)
@@ -90,9 +92,9 @@ of them can't be read; what can be shown is shown.`,
 			c.Warnings = append(c.Warnings, fmt.Sprintf("Left out: %v.", e))
 		}
 		if to == "" {
-			err = write(github.Calm(cmd.OutOrStdout(), os.Getenv), c, textOptions())
+			err = write(github.Calm(cmd.OutOrStdout(), os.Getenv), c, textOptions().Terminal())
 		} else if err = render.ToFile(to, func(w io.Writer) error {
-			return write(w, c, reports.TextOptions{})
+			return write(w, c, terminal.Options{})
 		}); err != nil {
 			err = fmt.Errorf("write the comparison to %s: %w", to, err)
 		}

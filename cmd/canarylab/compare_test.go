@@ -12,6 +12,7 @@ import (
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/compare"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // copyRun copies a run of reports/testdata into a folder of a name, as another run, and changes its report.
@@ -98,7 +99,7 @@ func TestCompareBadRuns(t *testing.T) {
 	}
 	traceOnly := filepath.Join(t.TempDir(), "killed")
 	if err := errors.Join(os.Mkdir(traceOnly, 0o755), os.WriteFile(
-		filepath.Join(traceOnly, reports.TraceFile), nil, 0o644,
+		filepath.Join(traceOnly, trace.File), nil, 0o644,
 	)); err != nil {
 		t.Fatal(err)
 	}
@@ -156,9 +157,9 @@ func TestCompareDamagedFolders(t *testing.T) {
 	line := func(run string) []byte {
 		return []byte(`{"sample":{"cohort":"plain","seq":0,"id":"` + run + `-plain-0","code":200}}` + "\n")
 	}
-	err := errors.Join(os.WriteFile(filepath.Join(a, reports.TraceFile), line("first"), 0o644),
-		os.WriteFile(filepath.Join(cut, reports.TraceFile), append(line("cut"), line("cut")[:20]...), 0o644),
-		os.WriteFile(filepath.Join(foreign, reports.TraceFile), line("other"), 0o644))
+	err := errors.Join(os.WriteFile(filepath.Join(a, trace.File), line("first"), 0o644),
+		os.WriteFile(filepath.Join(cut, trace.File), append(line("cut"), line("cut")[:20]...), 0o644),
+		os.WriteFile(filepath.Join(foreign, trace.File), line("other"), 0o644))
 	if err != nil {
 		t.Fatal(err)
 	}

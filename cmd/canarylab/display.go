@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/canarylab/canarylab/harness/progress"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // stillEvery is how often a log file is told that a long step goes on.
@@ -87,7 +87,7 @@ func (p *display) Detail(step, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s := p.open[step]; s != nil {
-		s.detail = reports.Printable(text)
+		s.detail = format.Printable(text)
 	}
 }
 
@@ -155,6 +155,6 @@ func (p *display) still() {
 }
 
 // Say prints one line among the steps.
-func (p *display) Say(format string, args ...any) {
-	fmt.Fprintf(p.out, "          %s\n", reports.Printable(fmt.Sprintf(format, args...)))
+func (p *display) Say(layout string, args ...any) {
+	fmt.Fprintf(p.out, "          %s\n", format.Printable(fmt.Sprintf(layout, args...)))
 }

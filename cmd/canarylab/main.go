@@ -15,6 +15,7 @@ import (
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // Exit codes. The first two and 130 are the shell's custom, 64, 69 and 75 are sysexits.h's, 99 is k6's for a threshold
@@ -38,7 +39,7 @@ func main() {
 	}
 	if err != nil && !errors.Is(err, errReported) {
 		// What pods and API servers say is in it.
-		fmt.Fprintln(os.Stderr, "canarylab:", reports.Printable(err.Error()))
+		fmt.Fprintln(os.Stderr, "canarylab:", format.Printable(err.Error()))
 	}
 	os.Exit(code)
 }

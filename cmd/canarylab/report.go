@@ -13,13 +13,15 @@ import (
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/bundle"
+	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/github"
 	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/render"
+	"github.com/canarylab/canarylab/reports/text"
 )
 
 func newReport() *cobra.Command {
-	var format, to, out string
+	var layout, to, out string
 	var full bool
 	cmd := &cobra.Command{
 		Use: "report [RUN]", Short: "Show a run again, in any format, without a cluster",
@@ -35,7 +37,7 @@ what of the folder is missing or damaged.
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			f, err := render.Find(format)
+			f, err := render.Find(layout)
 			if err != nil {
 				return usage("%w", err)
 			}
@@ -60,14 +62,14 @@ what of the folder is missing or damaged.
 				write = func(w io.Writer) error { return printRun(w, run, full) }
 				if to != "" {
 					write = func(w io.Writer) error {
-						return reports.Text(w, run.Report, reports.TextOptions{
+						return text.Write(w, run.Report, text.Options{
 							Full: full, Dir: nearby(run.Dir), Problems: run.Problems,
 						})
 					}
 				}
 			} else {
 				for _, problem := range run.Problems {
-					fmt.Fprintln(cmd.ErrOrStderr(), "canarylab:", reports.Printable(problem))
+					fmt.Fprintln(cmd.ErrOrStderr(), "canarylab:", format.Printable(problem))
 				}
 			}
 			if to == "" {
@@ -79,7 +81,7 @@ what of the folder is missing or damaged.
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "output format: "+render.Names())
+	cmd.Flags().StringVarP(&layout, "output", "o", "text", "output format: "+render.Names())
 	cmd.Flags().StringVar(&to, "to", "", "file to write to, in place of stdout")
 	cmd.Flags().StringVar(&out, "out", "", "folder with the runs' folders (default: reports/out of the source tree)")
 	fullFlag(cmd, &full)
@@ -88,11 +90,11 @@ what of the folder is missing or damaged.
 
 // formatHelp lists the formats with their use and their file in a run's folder.
 func formatHelp() string {
-	text := "Formats, and the file in which a run's folder has each from the start:\n"
+	shown := "Formats, and the file in which a run's folder has each from the start:\n"
 	for _, f := range render.Formats() {
-		text += fmt.Sprintf("  %-12s %-12s for %s\n", f.Name, cmp.Or(f.File, reports.ReportFile), f.What)
+		shown += fmt.Sprintf("  %-12s %-12s for %s\n", f.Name, cmp.Or(f.File, reports.ReportFile), f.What)
 	}
-	return text
+	return shown
 }
 
 // runDir is the folder that was named, itself or by its report.json, or that of the newest run in out.
@@ -151,7 +153,7 @@ func unreadable(w io.Writer, err error) error {
 		{"started", started}, {"canarylab", newer.Canarylab}, {"broken", newer.Broken},
 	} {
 		if f.value != "" {
-			fmt.Fprintf(w, "%-10s %s\n", f.name, reports.Printable(f.value))
+			fmt.Fprintf(w, "%-10s %s\n", f.name, format.Printable(f.value))
 		}
 	}
 	return err
@@ -169,7 +171,7 @@ func printRun(w io.Writer, run *reports.Run, full bool) error {
 	if page := filepath.Join(o.Dir, html.File); isFile(page) {
 		o.Page = page
 	}
-	return reports.Text(github.Calm(w, os.Getenv), run.Report, o)
+	return text.Write(github.Calm(w, os.Getenv), run.Report, o)
 }
 
 func isFile(path string) bool {

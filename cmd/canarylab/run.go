@@ -19,11 +19,13 @@ import (
 	"github.com/canarylab/canarylab/harness/lab/labrun"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/github"
 	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/junit"
 	"github.com/canarylab/canarylab/reports/markdown"
 	"github.com/canarylab/canarylab/reports/render"
+	"github.com/canarylab/canarylab/reports/text"
 )
 
 // A player plays scenarios as the flags of the command say.
@@ -157,7 +159,7 @@ func (p player) runAll(cmd *cobra.Command, list []harness.Scenario) error {
 	})
 	if len(all) > 0 {
 		printErr := p.print(cmd.OutOrStdout(), all, func(w io.Writer) error {
-			return reports.SummaryText(github.Calm(w, os.Getenv), all, textOptions())
+			return text.WriteSummaries(github.Calm(w, os.Getenv), all, textOptions())
 		})
 		files, keepErr := keepSummary(p.out, begun, runs, all)
 		err = errors.Join(err, printErr, keepErr)
@@ -175,7 +177,7 @@ func (p player) runAll(cmd *cobra.Command, list []harness.Scenario) error {
 // publish shows a run on the pages of a CI job. A page that has no room for it is no reason to call the run broken.
 func publish(run *reports.Run) {
 	if err := github.Publish(os.Stderr, os.Getenv, run); err != nil {
-		fmt.Fprintln(os.Stderr, "canarylab:", reports.Printable(err.Error()))
+		fmt.Fprintln(os.Stderr, "canarylab:", format.Printable(err.Error()))
 	}
 }
 

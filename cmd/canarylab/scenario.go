@@ -15,7 +15,7 @@ import (
 	"github.com/canarylab/canarylab/harness/authoring"
 	"github.com/canarylab/canarylab/harness/describe"
 	"github.com/canarylab/canarylab/harness/lab"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/text"
 	"github.com/canarylab/canarylab/scenarios"
 )
 
@@ -147,8 +147,8 @@ func chosen(names []string, label string) ([]harness.Scenario, error) {
 
 // textOptions are those of the terminal. A file or a pipe gets the same text everywhere: in UTF-8, without colors,
 // 100 columns wide.
-func textOptions() reports.TextOptions {
-	o := reports.TextOptions{Color: colored(os.Stdout)}
+func textOptions() text.Options {
+	o := text.Options{Color: colored(os.Stdout)}
 	if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		o.Width, o.ASCII = width, !utf8Locale(os.Getenv)
 	}

@@ -14,7 +14,8 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // full asks for the whole calibration, which asserts its numbers. It needs a machine that does nothing else.
@@ -29,7 +30,7 @@ type trial struct {
 	cell cell
 	// truth is the moment of the switch after the write.
 	truth time.Duration
-	got   reports.Rollback
+	got   analysis.Rollback
 }
 
 func (x trial) open() bool { return !x.got.Known() || x.got.High == 0 }
@@ -54,13 +55,13 @@ func trials(t *testing.T, seed uint64, n int, before, after time.Duration, cells
 		for _, c := range cells {
 			w.set(c.name(), func(r *rule) { r.until = time.Now().Add(time.Hour) })
 		}
-		r.event(reports.Event{Kind: reports.Settled, Phase: name})
+		r.event(trace.Event{Kind: trace.Settled, Phase: name})
 		// Time must pass here, because the load is sent in it.
 		time.Sleep(before)
 		name = fmt.Sprintf("back %d", i)
 		r.phase(name)
-		written := r.event(reports.Event{Kind: reports.Writing, Phase: name})
-		r.event(reports.Event{At: written, Kind: reports.Written, Phase: name})
+		written := r.event(trace.Event{Kind: trace.Writing, Phase: name})
+		r.event(trace.Event{At: written, Kind: trace.Written, Phase: name})
 		latest := time.Duration(0)
 		for _, c := range cells {
 			d := time.Duration(5e6 + random.Float64()*95e6)
@@ -72,7 +73,7 @@ func trials(t *testing.T, seed uint64, n int, before, after time.Duration, cells
 			truths[c.name()][i] = d
 		}
 		time.Sleep(time.Until(written.Add(latest)))
-		r.event(reports.Event{Kind: reports.Settled, Phase: name})
+		r.event(trace.Event{Kind: trace.Settled, Phase: name})
 		time.Sleep(time.Until(written.Add(after)))
 	}
 	r.stop()
@@ -82,7 +83,7 @@ func trials(t *testing.T, seed uint64, n int, before, after time.Duration, cells
 		i := 0
 		got := map[string]int{}
 		for _, o := range a.Observations {
-			for _, win := range []reports.Window{o.Settled, o.Transition} {
+			for _, win := range []analysis.Window{o.Settled, o.Transition} {
 				for v, n := range win.Total.Versions {
 					got[v] += n
 				}
@@ -99,14 +100,14 @@ func trials(t *testing.T, seed uint64, n int, before, after time.Duration, cells
 		if c.broken {
 			got["v2"] = 0
 		}
-		if off := want["v1"] + want["v2"] + want["503"] - got["v1"] - got["v2"] - got["503"]; off != a.Books.Outside {
-			t.Errorf("%s: got %v, want %v and %d outside of phases", c.name(), got, want, a.Books.Outside)
+		if off := want["v1"] + want["v2"] + want["503"] - got["v1"] - got["v2"] - got["503"]; off != a.Accounting.Outside {
+			t.Errorf("%s: got %v, want %v and %d outside of phases", c.name(), got, want, a.Accounting.Outside)
 		}
 	}
 	whole := r.analyze("", func(string) bool { return false })
-	for _, p := range whole.Books.Problems {
+	for _, p := range whole.Accounting.Problems {
 		// A machine that is too busy is not an error of what was measured. The table says how busy it was.
-		if isTruth(p) {
+		if !p.Void {
 			t.Errorf("the books: %s", p)
 		} else {
 			t.Log(p)
@@ -164,7 +165,7 @@ func TestCalibrateRollback(t *testing.T) {
 			at(offs, 50), at(offs, 99), at(widths, 50), open, bad)
 		i = j
 	}
-	covered := reports.NewShare(closed-missed, closed)
+	covered := analysis.NewShare(closed-missed, closed)
 	t.Logf("rollback, %d trials of which %d have a bracket; the bracket has the truth in it in %s\n%s", len(all),
 		closed, covered, table)
 	if closed < len(all)*9/10 {
@@ -235,13 +236,13 @@ func TestCalibrateNull(t *testing.T) {
 	for i := range n {
 		name := fmt.Sprintf("canary %d", i)
 		r.phase(name)
-		r.event(reports.Event{Kind: reports.Settled, Phase: name})
+		r.event(trace.Event{Kind: trace.Settled, Phase: name})
 		time.Sleep(500 * time.Millisecond)
 		name = fmt.Sprintf("back %d", i)
 		r.phase(name)
-		r.event(reports.Event{Kind: reports.Writing, Phase: name})
-		r.event(reports.Event{Kind: reports.Written, Phase: name})
-		r.event(reports.Event{Kind: reports.Settled, Phase: name})
+		r.event(trace.Event{Kind: trace.Writing, Phase: name})
+		r.event(trace.Event{Kind: trace.Written, Phase: name})
+		r.event(trace.Event{Kind: trace.Settled, Phase: name})
 		time.Sleep(500 * time.Millisecond)
 	}
 	r.stop()
@@ -294,12 +295,12 @@ func TestCalibrateStandstill(t *testing.T) {
 	for _, at := range stops {
 		if slices.ContainsFunc(r.health, func(h loadgen.Health) bool {
 			// The heart beats again when it gets a processor. The next stop is a second away.
-			return h.Stall > reports.MaxStall && h.StallAt.Sub(at).Abs() < 500*time.Millisecond
+			return h.Stall > analysis.MaxStall && h.StallAt.Sub(at).Abs() < 500*time.Millisecond
 		}) {
 			found++
 		}
 	}
-	g := r.analyze("", func(string) bool { return false }).Books.Generator
+	g := r.analyze("", func(string) bool { return false }).Accounting.Generator
 	t.Logf("stopped for 50 ms, %d times: flagged %d times; the longest standstill is %s", n, found, g.Stall)
 	if found != n || g.Stalls < n {
 		t.Errorf("got %d of %d standstills flagged, and %d in the books", found, n, g.Stalls)
@@ -325,12 +326,12 @@ func TestCalibrateCounts(t *testing.T) {
 		seconds = 20
 	}
 	r.phase("watch")
-	r.event(reports.Event{Kind: reports.Settled, Phase: "watch"})
+	r.event(trace.Event{Kind: trace.Settled, Phase: "watch"})
 	time.Sleep(time.Duration(seconds) * time.Second)
 	r.stop()
 	a := r.analyze("", func(string) bool { return false })
-	if a.Books.UnexplainedTotal != 0 {
-		t.Errorf("got %d things that are not explained: %+v", a.Books.UnexplainedTotal, a.Books.Unexplained[0])
+	if a.Accounting.UnexplainedTotal != 0 {
+		t.Errorf("got %d things that are not explained: %+v", a.Accounting.UnexplainedTotal, a.Accounting.Unexplained[0])
 	}
 	table := newTable("requests/s", "share", "requests", "canary", "truth", "p50")
 	for _, c := range cells {
@@ -339,7 +340,7 @@ func TestCalibrateCounts(t *testing.T) {
 		truth := want["v2"] + want["503"]
 		table.row(c.rate, fmt.Sprintf("%g %%", 100*c.share), got.Requests, n, truth, got.Latency["v1"].P50)
 		// Requests that were sent before the phase began or after it ended are in the truth's count only.
-		if outside := a.Books.Outside; n > truth || n < truth-outside {
+		if outside := a.Accounting.Outside; n > truth || n < truth-outside {
 			t.Errorf("%s: got %d of the canary's, want %d less %d at most", c.name(), n, truth, outside)
 		}
 		if c.broken && got.Codes[503] != n {

@@ -13,7 +13,8 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // agentEnv makes the test program a load agent, in a process of its own as in a pod.
@@ -55,7 +56,7 @@ type recording struct {
 	agent *exec.Cmd
 	stdin io.WriteCloser
 	path  string
-	trace *reports.Writer
+	trace *trace.Writer
 	begun chan struct{}
 	ended chan error
 	// spec gets the phases.
@@ -69,7 +70,7 @@ type recording struct {
 func record(t testing.TB, w *truth, cells ...cell) *recording {
 	t.Helper()
 	r := &recording{
-		t: t, truth: w, path: filepath.Join(t.TempDir(), reports.TraceFile), begun: make(chan struct{}),
+		t: t, truth: w, path: filepath.Join(t.TempDir(), trace.File), begun: make(chan struct{}),
 		ended: make(chan error, 1),
 		plan:  loadgen.Plan{Run: "calibrate", URL: w.url, Duration: loadgen.MaxDuration, Timeout: 5 * time.Second},
 	}
@@ -79,7 +80,7 @@ func record(t testing.TB, w *truth, cells ...cell) *recording {
 		})
 	}
 	var err error
-	if r.trace, err = reports.CreateTrace(r.path); err != nil {
+	if r.trace, err = trace.Create(r.path); err != nil {
 		t.Fatal(err)
 	}
 	r.agent = exec.Command(os.Args[0])
@@ -101,19 +102,19 @@ func record(t testing.TB, w *truth, cells ...cell) *recording {
 	go func() {
 		_, err := loadgen.Decode(stdout, loadgen.Handler{
 			Begin: func(b loadgen.Begin) {
-				r.event(reports.Event{At: b.Start, Kind: reports.LoadStart})
+				r.event(trace.Event{At: b.Start, Kind: trace.LoadStart})
 				close(r.begun)
 			},
 			Samples: func(all []loadgen.Sample) {
 				for i := range all {
-					r.append(reports.Line{Sample: &all[i]})
+					r.append(trace.Line{Sample: &all[i]})
 				}
 			},
 			Health: func(h loadgen.Health) {
 				r.mu.Lock()
 				r.health = append(r.health, h)
 				r.mu.Unlock()
-				r.append(reports.Line{Health: &h})
+				r.append(trace.Line{Health: &h})
 			},
 		})
 		r.ended <- err
@@ -126,17 +127,17 @@ func record(t testing.TB, w *truth, cells ...cell) *recording {
 	return r
 }
 
-func (r *recording) append(l reports.Line) {
+func (r *recording) append(l trace.Line) {
 	if err := r.trace.Append(l); err != nil {
 		r.t.Error(err)
 	}
 }
 
-func (r *recording) event(e reports.Event) time.Time {
+func (r *recording) event(e trace.Event) time.Time {
 	if e.At.IsZero() {
 		e.At = time.Now()
 	}
-	r.append(reports.Line{Event: &e})
+	r.append(trace.Line{Event: &e})
 	return e.At
 }
 
@@ -145,12 +146,12 @@ func (r *recording) phase(name string) time.Time {
 	at := time.Now()
 	r.close(at)
 	r.phases = append(r.phases, name)
-	return r.event(reports.Event{At: at, Kind: reports.PhaseStart, Phase: name})
+	return r.event(trace.Event{At: at, Kind: trace.PhaseStart, Phase: name})
 }
 
 func (r *recording) close(at time.Time) {
 	if n := len(r.phases); n > 0 {
-		r.event(reports.Event{At: at, Kind: reports.PhaseEnd, Phase: r.phases[n-1]})
+		r.event(trace.Event{At: at, Kind: trace.PhaseEnd, Phase: r.phases[n-1]})
 	}
 }
 
@@ -158,7 +159,7 @@ func (r *recording) close(at time.Time) {
 func (r *recording) stop() {
 	r.t.Helper()
 	r.close(time.Now())
-	r.event(reports.Event{Kind: reports.LoadStop})
+	r.event(trace.Event{Kind: trace.LoadStop})
 	if _, err := io.WriteString(r.stdin, loadgen.StopLine); err != nil {
 		r.t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func (r *recording) stop() {
 		r.t.Fatal(err)
 	}
 	for _, p := range r.truth.pods() {
-		r.append(reports.Line{Pod: &p})
+		r.append(trace.Line{Pod: &p})
 	}
 	if err := r.trace.Close(); err != nil {
 		r.t.Fatal(err)
@@ -177,9 +178,9 @@ func (r *recording) stop() {
 }
 
 // analyze reads the trace for a cohort's rollbacks, or for all cohorts if cohort is empty.
-func (r *recording) analyze(cohort string, back func(phase string) bool) *reports.Analysis {
+func (r *recording) analyze(cohort string, back func(phase string) bool) *analysis.Analysis {
 	r.t.Helper()
-	var src reports.Source = reports.FileSource(r.path)
+	var src trace.Source = trace.FileSource(r.path)
 	plan := r.plan
 	if cohort != "" {
 		src = cohortSource{src, cohort}
@@ -187,11 +188,11 @@ func (r *recording) analyze(cohort string, back func(phase string) bool) *report
 			return c.Name != cohort
 		})
 	}
-	spec := reports.Spec{Plan: plan}
+	spec := analysis.Spec{Plan: plan}
 	for _, p := range r.phases {
-		spec.Phases = append(spec.Phases, reports.PhaseSpec{Name: p, Rollback: back(p), Canary: "v2", Cohort: cohort})
+		spec.Phases = append(spec.Phases, analysis.PhaseSpec{Name: p, Rollback: back(p), Canary: "v2", Cohort: cohort})
 	}
-	a, err := reports.Analyze(src, spec)
+	a, err := analysis.Analyze(src, spec)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -200,12 +201,12 @@ func (r *recording) analyze(cohort string, back func(phase string) bool) *report
 
 // A cohortSource leaves other cohorts' samples out.
 type cohortSource struct {
-	reports.Source
+	trace.Source
 	cohort string
 }
 
-func (s cohortSource) Lines(facts bool, yield func(*reports.Line) error) (bool, error) {
-	return s.Source.Lines(facts, func(l *reports.Line) error {
+func (s cohortSource) Lines(facts bool, yield func(*trace.Line) error) (bool, error) {
+	return s.Source.Lines(facts, func(l *trace.Line) error {
 		if l.Sample != nil && l.Sample.Cohort != s.cohort || l.Pod != nil {
 			return nil
 		}

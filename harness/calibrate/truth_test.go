@@ -4,12 +4,11 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -103,14 +102,14 @@ func (w *truth) set(cohort string, change func(*rule)) {
 }
 
 // pods returns the apps' pods as the lab would find them: without sidecars, counted to the last request.
-func (w *truth) pods() []reports.Pod {
+func (w *truth) pods() []trace.Pod {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var all []reports.Pod
+	var all []trace.Pod
 	for _, v := range []string{"v1", "v2"} {
-		all = append(all, reports.Pod{
-			Name: v + "-pod", Role: reports.AppRole, Version: v,
-			Instances: []reports.Instance{{Name: "life" + v, Received: w.received[v], Final: true}},
+		all = append(all, trace.Pod{
+			Name: v + "-pod", Role: trace.AppRole, Version: v,
+			Instances: []trace.Instance{{Name: "life" + v, Received: w.received[v], Final: true}},
 		})
 	}
 	return all
@@ -126,5 +125,3 @@ func (w *truth) counts(cohort string) map[string]int {
 	}
 	return out
 }
-
-func isTruth(problem string) bool { return !strings.HasPrefix(problem, "void:") }

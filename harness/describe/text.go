@@ -6,7 +6,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
+	"github.com/canarylab/canarylab/reports/terminal"
 )
 
 const (
@@ -86,7 +87,7 @@ type teller struct {
 
 // para prints a paragraph after its lead, and nothing for an empty one.
 func (t *teller) para(lead, text string) {
-	for _, line := range reports.Wrap(reports.Printable(text), t.width-len(lead)) {
+	for _, line := range terminal.Wrap(format.Printable(text), t.width-len(lead)) {
 		fmt.Fprintf(t, "%s%s\n", lead, line)
 		lead = strings.Repeat(" ", len(lead))
 	}

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -155,12 +155,12 @@ type Observers interface {
 	Pods(ctx context.Context, ns string, sink func(PodEvent)) error
 	// ControlPlane hands over what istiod did about objects of ns, as events without a phase: that it noticed a change,
 	// pushed it, had it rejected, or was in trouble itself.
-	ControlPlane(ctx context.Context, ns string, sink func(reports.Event)) error
+	ControlPlane(ctx context.Context, ns string, sink func(trace.Event)) error
 }
 
 // A LogSink takes what a collector of access logs has to tell. Its functions are called one at a time.
 type LogSink struct {
-	Entries func([]reports.LogEntry)
+	Entries func([]trace.LogEntry)
 	// Cut takes the end of a proxy's stream: the moment, and why it ended where that is known.
 	Cut func(proxy string, at time.Time, why string)
 	// Trouble takes anything else that may have cost entries.
@@ -170,7 +170,7 @@ type LogSink struct {
 // A PodEvent is what was seen of a pod.
 type PodEvent struct {
 	// Pod has no Instances. Its Name may be all that is known of a pod that is Gone.
-	Pod reports.Pod
+	Pod trace.Pod
 	// Leaving tells that the pod was told to end, Gone that it has.
 	Leaving, Gone bool
 	// LastWords are the counters that an app's container left when it ended.

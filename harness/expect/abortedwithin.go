@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // AbortedWithin claims that the phase's detector finds the canary bad, d after its first bad answer at the latest.
@@ -24,7 +25,7 @@ func (a abortedWithin) String() string {
 func (a abortedWithin) Validate() error { return positive(a, a.within) }
 
 // Check implements Expectation.
-func (a abortedWithin) Check(o reports.Observation) reports.Verdict {
+func (a abortedWithin) Check(o analysis.Observation) reports.Verdict {
 	v := reports.Verdict{Kind: "aborted-within", Want: a.String()}
 	d := o.Detection
 	if d == nil {

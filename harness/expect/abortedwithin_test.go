@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 func TestAbortedWithin(t *testing.T) {
@@ -13,6 +13,6 @@ func TestAbortedWithin(t *testing.T) {
 		{"too late", AbortedWithin(time.Second), detected(foundBad), fail, "it took 2s"},
 		{"good", AbortedWithin(5 * time.Second), detected(foundGood), fail, "the other way"},
 		{"too soon", AbortedWithin(5 * time.Second), detected(hasty), fail, "false alarm"},
-		{"no decision", AbortedWithin(5 * time.Second), reports.Observation{}, inconclusive, "nothing was decided"},
+		{"no decision", AbortedWithin(5 * time.Second), analysis.Observation{}, inconclusive, "nothing was decided"},
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // answersSpan is how long answers are counted at least. answersSlack is by how much of that time the count may
@@ -44,10 +46,10 @@ func (a answers) Validate() error {
 }
 
 // Check implements Expectation.
-func (a answers) Check(o reports.Observation) reports.Verdict {
+func (a answers) Check(o analysis.Observation) reports.Verdict {
 	n, took := o.Settled.Total.Versions[a.version], o.Settled.Took().Seconds()
 	v := reports.Verdict{
-		Kind: "answers", Want: a.String(), Saw: fmt.Sprintf("%s in %.1f s", reports.Number(n), took),
+		Kind: "answers", Want: a.String(), Saw: fmt.Sprintf("%s in %.1f s", format.Number(n), took),
 	}
 	if took > 0 {
 		v.Saw += fmt.Sprintf(" (%.1f a second)", float64(n)/took)

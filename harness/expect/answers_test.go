@@ -5,10 +5,11 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 func TestAnswers(t *testing.T) {
-	phase := func(n int, took time.Duration) reports.Observation {
+	phase := func(n int, took time.Duration) analysis.Observation {
 		c := counts(map[string]int{"v1": 900, "v2": n})
 		o := settled(c)
 		o.Settled.Start, o.Settled.End = began, began.Add(took)
@@ -29,7 +30,7 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%d in %s: got %s (%s), want %s", test.n, test.took, v.Outcome, v.Why, test.want)
 		}
 	}
-	if v := claim.Check(reports.Observation{}); v.Outcome != reports.Inconclusive {
+	if v := claim.Check(analysis.Observation{}); v.Outcome != reports.Inconclusive {
 		t.Errorf("no data: got %s, want inconclusive", v.Outcome)
 	}
 }

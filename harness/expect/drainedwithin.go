@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // DrainedWithin claims that the last answer of the canary is done within d after the API server accepted the
@@ -25,7 +26,7 @@ func (d drainedWithin) String() string {
 func (d drainedWithin) Validate() error { return positive(d, d.most) }
 
 // Check implements Expectation.
-func (d drainedWithin) Check(o reports.Observation) reports.Verdict {
+func (d drainedWithin) Check(o analysis.Observation) reports.Verdict {
 	v := reports.Verdict{Kind: "drained-within", Want: d.String()}
 	return judgeDrain(v, o, func(drain time.Duration) (wrong string) {
 		if drain > d.most {

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 func TestDrainedWithin(t *testing.T) {
@@ -15,7 +15,7 @@ func TestDrainedWithin(t *testing.T) {
 		// That it took longer is certain.
 		{"slow and unsure", claim, drained(2*time.Second, 0.5), fail, "longer"},
 		{"quick and unsure", claim, drained(100*time.Millisecond, 0.5), inconclusive, "too few requests followed"},
-		{"nothing affected", claim, reports.Observation{Rollback: &reports.Rollback{}}, inconclusive, "affected"},
-		{"no rollback", claim, reports.Observation{}, inconclusive, "did not roll back"},
+		{"nothing affected", claim, analysis.Observation{Rollback: &analysis.Rollback{}}, inconclusive, "affected"},
+		{"no rollback", claim, analysis.Observation{}, inconclusive, "did not roll back"},
 	})
 }

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // An Expectation is a claim about one phase. It may have more methods: Requires, Validate, Span (how long a
@@ -26,7 +28,7 @@ type Expectation interface {
 	// String says what is claimed, for people.
 	fmt.Stringer
 	// Check judges the phase.
-	Check(o reports.Observation) reports.Verdict
+	Check(o analysis.Observation) reports.Verdict
 	// Cohort names whose requests the claim is about, "" for all.
 	Cohort() string
 	// Need is how many requests of Cohort, sent while the phase is settled, the claim takes to be conclusive.
@@ -96,7 +98,7 @@ func whose(cohort string) string {
 }
 
 // tooFew judges what rests on fewer requests than it needs. ok is false where there are enough.
-func tooFew(o reports.Observation, n, need int) (why string, ok bool) {
+func tooFew(o analysis.Observation, n, need int) (why string, ok bool) {
 	switch {
 	case n >= need:
 		return "", false
@@ -105,7 +107,7 @@ func tooFew(o reports.Observation, n, need int) (why string, ok bool) {
 	case o.SettledAt.IsZero():
 		return "the change was not seen to arrive at every proxy", true
 	default:
-		return fmt.Sprintf("%s requests are too few: this takes %s", reports.Number(n), reports.Number(need)), true
+		return fmt.Sprintf("%s requests are too few: this takes %s", format.Number(n), format.Number(need)), true
 	}
 }
 

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 var began = time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC)
 
 // counts are those of requests with the given answers by version; errors are of no version unless they say so.
-func counts(versions map[string]int, failures ...reports.Failure) reports.Counts {
-	c := reports.Counts{Versions: maps.Clone(versions), Codes: map[int]int{}, Flags: map[string]int{}}
+func counts(versions map[string]int, failures ...analysis.Failure) analysis.Counts {
+	c := analysis.Counts{Versions: maps.Clone(versions), Codes: map[int]int{}, Flags: map[string]int{}}
 	for _, n := range versions {
 		c.Requests += n
 		c.Codes[200] += n
@@ -28,37 +29,37 @@ func counts(versions map[string]int, failures ...reports.Failure) reports.Counts
 		failed += f.Count
 		c.Failures = append(c.Failures, f)
 	}
-	c.Failed = reports.NewShare(failed, c.Requests)
+	c.Failed = analysis.NewShare(failed, c.Requests)
 	return c
 }
 
 // settled is a phase that settled and met c, all of it from the cohort beta, while nobody else sent anything.
-func settled(c reports.Counts) reports.Observation {
-	return reports.Observation{
+func settled(c analysis.Counts) analysis.Observation {
+	return analysis.Observation{
 		Start: began, SettledAt: began.Add(time.Second), End: began.Add(time.Minute),
-		Settled: reports.Window{Total: c, Cohorts: map[string]reports.Counts{"beta": c}},
+		Settled: analysis.Window{Total: c, Cohorts: map[string]analysis.Counts{"beta": c}},
 	}
 }
 
 // Failures of some sorts.
-func uh(n int) reports.Failure { return reports.Failure{Code: 503, Flag: "UH", Count: n} }
-func app(n int) reports.Failure {
-	return reports.Failure{Code: 503, Flag: "-", Version: "v2", Count: n}
+func uh(n int) analysis.Failure { return analysis.Failure{Code: 503, Flag: "UH", Count: n} }
+func app(n int) analysis.Failure {
+	return analysis.Failure{Code: 503, Flag: "-", Version: "v2", Count: n}
 }
-func unlogged(n int) reports.Failure { return reports.Failure{Code: 503, Flag: "?", Count: n} }
-func refused(n int) reports.Failure  { return reports.Failure{Code: 503, Flag: "UF,URX", Count: n} }
-func noRoute(n int) reports.Failure  { return reports.Failure{Code: 404, Flag: "NR", Count: n} }
-func delayed(n int) reports.Failure {
-	return reports.Failure{Code: 200, Flag: "DI", Version: "v1", Count: n}
+func unlogged(n int) analysis.Failure { return analysis.Failure{Code: 503, Flag: "?", Count: n} }
+func refused(n int) analysis.Failure  { return analysis.Failure{Code: 503, Flag: "UF,URX", Count: n} }
+func noRoute(n int) analysis.Failure  { return analysis.Failure{Code: 404, Flag: "NR", Count: n} }
+func delayed(n int) analysis.Failure {
+	return analysis.Failure{Code: 200, Flag: "DI", Version: "v1", Count: n}
 }
 
 // split is a settled phase in which v1 and v2 gave so many answers.
-func split(v1, v2 int) reports.Observation {
+func split(v1, v2 int) analysis.Observation {
 	return settled(counts(map[string]int{"v1": v1, "v2": v2}))
 }
 
 // v1 is a settled phase in which v1 gave n answers, and some requests failed.
-func v1(n int, failures ...reports.Failure) reports.Observation {
+func v1(n int, failures ...analysis.Failure) analysis.Observation {
 	return settled(counts(map[string]int{"v1": n}, failures...))
 }
 
@@ -68,7 +69,7 @@ const pass, fail, inconclusive = reports.Pass, reports.Fail, reports.Inconclusiv
 type judged struct {
 	name string
 	e    Expectation
-	o    reports.Observation
+	o    analysis.Observation
 	want reports.Outcome
 	why  string
 }
@@ -99,7 +100,7 @@ func TestNoDataIsNoPass(t *testing.T) {
 		Flag(503, "UH", 5),
 		NoErrors(), OnlyErrors(503, "UH"), RecoveredWithin(time.Hour), Untouched("v2"),
 	} {
-		for _, o := range []reports.Observation{{}, settled(reports.Counts{})} {
+		for _, o := range []analysis.Observation{{}, settled(analysis.Counts{})} {
 			if v := e.Check(o); v.Outcome != reports.Inconclusive || v.Why == "" {
 				t.Errorf("%s: got %s (%s), want inconclusive and a reason", e, v.Outcome, v.Why)
 			}

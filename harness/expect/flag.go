@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // Flag claims that percent of all requests end with the HTTP status code and with Envoy's response flag. Several flags,
@@ -23,7 +23,7 @@ type withFlag struct {
 func (f withFlag) String() string { return fmt.Sprintf("with status %d and flag %s", f.code, f.flag) }
 func (withFlag) kind() string     { return "flag" }
 func (f withFlag) subject() string {
-	return fmt.Sprintf("%d %s", f.code, reports.FlagSet(flagList(f.flag)))
+	return fmt.Sprintf("%d %s", f.code, analysis.FlagSet(flagList(f.flag)))
 }
 func (withFlag) versions() []string { return nil }
 func (f withFlag) request() request { return request{failed: isError(f.code), code: f.code} }
@@ -42,13 +42,13 @@ func (f withFlag) lacks() string {
 	return ""
 }
 
-func (f withFlag) count(c reports.Counts) (count, unknown int) {
+func (f withFlag) count(c analysis.Counts) (count, unknown int) {
 	for _, failure := range c.Failures {
 		switch {
 		case failure.Code != f.code:
 		case hasFlags(failure.Flag, f.flag):
 			count += failure.Count
-		case failure.Flag == reports.NotLogged:
+		case failure.Flag == analysis.NotLogged:
 			unknown += failure.Count
 		}
 	}

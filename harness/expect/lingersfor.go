@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // LingersFor claims that the last answer of the canary is done d or more after the API server accepted the rollback,
@@ -25,7 +26,7 @@ func (l lingersFor) String() string {
 func (l lingersFor) Validate() error { return positive(l, l.least) }
 
 // Check implements Expectation.
-func (l lingersFor) Check(o reports.Observation) reports.Verdict {
+func (l lingersFor) Check(o analysis.Observation) reports.Verdict {
 	v := reports.Verdict{Kind: "lingers-for", Want: l.String()}
 	return judgeDrain(v, o, func(drain time.Duration) (wrong string) {
 		if drain < l.least {

@@ -1,6 +1,9 @@
 package expect
 
-import "github.com/canarylab/canarylab/reports"
+import (
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+)
 
 // NoErrors claims that every request was answered, with a status below 400. A canary's caller that gets 404 because no
 // route matches is not well.
@@ -21,11 +24,11 @@ func (noErrors) Need() int { return requests(0) }
 func (e noErrors) String() string { return "no errors among " + whose(e.cohort) }
 
 // Check implements Expectation.
-func (e noErrors) Check(o reports.Observation) reports.Verdict {
+func (e noErrors) Check(o analysis.Observation) reports.Verdict {
 	counts := o.Settled.Of(e.cohort)
 	failed := errorsIn(counts)
 	v := reports.Verdict{
-		Kind: "no-errors", Want: e.String(), Saw: reports.NewShare(failed, counts.Requests).String(),
+		Kind: "no-errors", Want: e.String(), Saw: analysis.NewShare(failed, counts.Requests).String(),
 		Outcome: reports.Pass,
 	}
 	why, few := tooFew(o, counts.Requests, e.Need())

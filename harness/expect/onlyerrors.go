@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // OnlyErrors claims that there are errors, and that each of them has the HTTP status code and Envoy's response
@@ -43,11 +45,11 @@ func (e onlyErrors) Validate() error {
 }
 
 // Check implements Expectation.
-func (e onlyErrors) Check(o reports.Observation) reports.Verdict {
+func (e onlyErrors) Check(o analysis.Observation) reports.Verdict {
 	counts := o.Settled.Of(e.cohort)
 	// A flag that was not logged may be the one.
-	maybe := func(f reports.Failure) bool {
-		return f.Code == e.code && (hasFlags(f.Flag, e.flag) || f.Flag == reports.NotLogged)
+	maybe := func(f analysis.Failure) bool {
+		return f.Code == e.code && (hasFlags(f.Flag, e.flag) || f.Flag == analysis.NotLogged)
 	}
 	failed, wanted, unknown := errorsIn(counts), 0, 0
 	for _, f := range counts.Failures {
@@ -59,10 +61,10 @@ func (e onlyErrors) Check(o reports.Observation) reports.Verdict {
 			unknown += f.Count
 		}
 	}
-	v := reports.Verdict{Kind: "only-errors", Want: e.String(), Saw: reports.NewShare(failed, counts.Requests).String()}
+	v := reports.Verdict{Kind: "only-errors", Want: e.String(), Saw: analysis.NewShare(failed, counts.Requests).String()}
 	if counts.Requests > 0 {
 		v.Saw = fmt.Sprintf("%s of %s errors, in %s requests",
-			reports.Number(wanted), reports.Number(failed), reports.Number(counts.Requests))
+			format.Number(wanted), format.Number(failed), format.Number(counts.Requests))
 	}
 	why, few := tooFew(o, counts.Requests, e.Need())
 	switch {
@@ -73,7 +75,7 @@ func (e onlyErrors) Check(o reports.Observation) reports.Verdict {
 	case unknown > 0:
 		v.Outcome = reports.Inconclusive
 		v.Why = fmt.Sprintf("the access log has no entry for %s of the errors, so that their flag is not known",
-			reports.Number(unknown))
+			format.Number(unknown))
 	case failed == 0:
 		v.Outcome, v.Why = reports.Inconclusive, "no request met an error, so there is nothing to tell from"
 	default:

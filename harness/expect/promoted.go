@@ -1,6 +1,9 @@
 package expect
 
-import "github.com/canarylab/canarylab/reports"
+import (
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+)
 
 // Promoted claims that the phase's detector finds the canary good.
 func Promoted() promoted { return promoted{} }
@@ -11,7 +14,7 @@ type promoted struct{ aboutDecision }
 func (promoted) String() string { return "the canary is found good" }
 
 // Check implements Expectation.
-func (p promoted) Check(o reports.Observation) reports.Verdict {
+func (p promoted) Check(o analysis.Observation) reports.Verdict {
 	v := reports.Verdict{Kind: "promoted", Want: p.String()}
 	d := o.Detection
 	if d == nil {

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A proportion claims that a share of the requests has a property.
@@ -24,7 +26,7 @@ type property interface {
 	// subject is the property's key among Counts.
 	subject() string
 	// count returns how many requests have the property, and how many others may have it, as nobody knows.
-	count(c reports.Counts) (count, unknown int)
+	count(c analysis.Counts) (count, unknown int)
 	// doubt says why nobody knows it of some requests.
 	doubt() string
 	// lacks says what has to be named, and is not. It is empty where all is.
@@ -88,12 +90,12 @@ func (p proportion) String() string {
 func (p proportion) amount() string { return strconv.FormatFloat(p.percent, 'f', -1, 64) }
 
 // Check implements Expectation.
-func (p proportion) Check(o reports.Observation) reports.Verdict {
+func (p proportion) Check(o analysis.Observation) reports.Verdict {
 	counts := o.Settled.Of(p.cohort)
 	n := counts.Requests
 	subject := p.property.subject()
 	count, unknown := p.property.count(counts)
-	seen := reports.NewShare(count, n)
+	seen := analysis.NewShare(count, n)
 	low, high := Region(n, p.percent/100)
 	v := reports.Verdict{Kind: p.property.kind(), Want: p.String(), Saw: seen.String(), Claim: &reports.Claim{
 		Cohort: p.cohort, Subject: subject, Percent: p.percent, Seen: seen, Low: low, High: high,
@@ -106,7 +108,7 @@ func (p proportion) Check(o reports.Observation) reports.Verdict {
 	if known && moved.Moved() {
 		// What follows from a binomial distribution is not to be said of it.
 		v.Saw = fmt.Sprintf("%s of %s (%s %% on the whole, and it moved)",
-			reports.Number(count), reports.Number(n), reports.Percent(seen.Percent))
+			format.Number(count), format.Number(n), format.Percent(seen.Percent))
 	}
 	why, few := tooFew(o, n, p.Need())
 	switch {
@@ -116,7 +118,7 @@ func (p proportion) Check(o reports.Observation) reports.Verdict {
 		v.Outcome, v.Why = reports.Inconclusive, why
 	case count < low || count+unknown > high:
 		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("the access log has no entry for %s requests %s", reports.Number(unknown),
+		v.Why = fmt.Sprintf("the access log has no entry for %s requests %s", format.Number(unknown),
 			p.property.doubt())
 	case known && moved.Moved():
 		v.Outcome = reports.Inconclusive
@@ -130,7 +132,7 @@ func (p proportion) Check(o reports.Observation) reports.Verdict {
 }
 
 // checkBound judges a claim of a bound. Whether the share kept still does not matter to it.
-func (p proportion) checkBound(v *reports.Verdict, o reports.Observation, unknown int) {
+func (p proportion) checkBound(v *reports.Verdict, o analysis.Observation, unknown int) {
 	c := v.Claim
 	n, count, low, high := c.Seen.Of, c.Seen.Count, c.Low, c.High
 	c.Bound = reports.AtLeast
@@ -183,7 +185,7 @@ func (p proportion) contradiction(n, low, high int) string {
 // region says which counts the claim allows.
 func (p proportion) region(n, low, high int) string {
 	return fmt.Sprintf("a true share of %s %% gives %s to %s of %s requests in 19,999 of 20,000 runs",
-		p.amount(), reports.Number(low), reports.Number(high), reports.Number(n))
+		p.amount(), format.Number(low), format.Number(high), format.Number(n))
 }
 
 func (p proportion) versions() []string { return p.property.versions() }

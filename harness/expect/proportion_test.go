@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // failing is a settled phase in which count of n requests got 503 from the app.
-func failing(count, n int) reports.Observation {
+func failing(count, n int) analysis.Observation {
 	return settled(counts(
-		map[string]int{"v1": n - count}, reports.Failure{Code: 503, Flag: "-", Version: "v2", Count: count},
+		map[string]int{"v1": n - count}, analysis.Failure{Code: 503, Flag: "-", Version: "v2", Count: count},
 	))
 }
 
@@ -84,7 +85,7 @@ func TestBoundsHoldWhatTheyPromise(t *testing.T) {
 }
 
 func TestClaim(t *testing.T) {
-	o := settled(counts(map[string]int{"v1": 1800}, reports.Failure{Code: 503, Flag: "UF,URX", Count: 200}))
+	o := settled(counts(map[string]int{"v1": 1800}, analysis.Failure{Code: 503, Flag: "UF,URX", Count: 200}))
 	for subject, p := range map[string]proportion{
 		"v1": Share("v1", 90), "503": Status(503, 10), "503 UF,URX": Flag(503, "URX,UF", 10),
 	} {

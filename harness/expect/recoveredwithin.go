@@ -5,10 +5,11 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // RecoveredWithin claims that d after the API server accepted a rollback at the latest, no request is routed
-// the old way any more. It is judged by the upper end of the bracket of the route time (see reports.Rollback),
+// the old way any more. It is judged by the upper end of the bracket of the route time (see analysis.Rollback),
 // so that a coarse clock can't pass it by luck.
 func RecoveredWithin(d time.Duration) recoveredWithin { return recoveredWithin{within: d} }
 
@@ -26,7 +27,7 @@ func (r recoveredWithin) String() string {
 func (r recoveredWithin) Validate() error { return positive(r, r.within) }
 
 // Check implements Expectation.
-func (r recoveredWithin) Check(o reports.Observation) reports.Verdict {
+func (r recoveredWithin) Check(o analysis.Observation) reports.Verdict {
 	v := reports.Verdict{Kind: "recovered-within", Want: r.String(), Outcome: reports.Inconclusive}
 	b := o.Rollback
 	if b == nil {

@@ -6,16 +6,17 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 func TestRecoveredWithin(t *testing.T) {
 	const ms = time.Millisecond
-	good := reports.Rollback{
-		Before: reports.NewShare(100, 1000), Rate: 500, Resolution: 20 * ms, Route: 131 * ms, Low: 131 * ms,
+	good := analysis.Rollback{
+		Before: analysis.NewShare(100, 1000), Rate: 500, Resolution: 20 * ms, Route: 131 * ms, Low: 131 * ms,
 		High:       191 * ms,
 		Unaffected: 500, Chance: 1e-20,
 	}
-	with := func(change func(*reports.Rollback)) *reports.Rollback {
+	with := func(change func(*analysis.Rollback)) *analysis.Rollback {
 		r := good
 		change(&r)
 		return &r
@@ -23,7 +24,7 @@ func TestRecoveredWithin(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		within time.Duration
-		r      *reports.Rollback
+		r      *analysis.Rollback
 		want   reports.Outcome
 		why    string
 	}{
@@ -32,18 +33,18 @@ func TestRecoveredWithin(t *testing.T) {
 		{"bound too late", 190 * ms, &good, reports.Inconclusive, "too rare"},
 		{"too late", 130 * ms, &good, reports.Fail, "131ms after the write"},
 		{
-			"nothing before", time.Second, with(func(r *reports.Rollback) { r.Resolution, r.High, r.Route = 0, 0, 0 }),
+			"nothing before", time.Second, with(func(r *analysis.Rollback) { r.Resolution, r.High, r.Route = 0, 0, 0 }),
 			reports.Inconclusive, "affected before",
 		},
 		{
-			"ends too soon", time.Second, with(func(r *reports.Rollback) { r.Chance = 2e-4 }), reports.Inconclusive,
+			"ends too soon", time.Second, with(func(r *analysis.Rollback) { r.Chance = 2e-4 }), reports.Inconclusive,
 			"too few requests followed",
 		},
 		{
-			"no bracket", time.Second, with(func(r *reports.Rollback) { r.High = 0 }), reports.Inconclusive,
+			"no bracket", time.Second, with(func(r *analysis.Rollback) { r.High = 0 }), reports.Inconclusive,
 			"too few requests followed",
 		},
-		{"never ends", 100 * ms, with(func(r *reports.Rollback) { r.Chance = 1 }), reports.Fail, ""},
+		{"never ends", 100 * ms, with(func(r *analysis.Rollback) { r.Chance = 1 }), reports.Fail, ""},
 		{"no rollback", time.Second, nil, reports.Inconclusive, "did not roll back"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // aboutRollback is the part that all claims about a rollback share.
@@ -28,7 +30,7 @@ const (
 
 // judgeDrain judges how long requests that the canary had at the rollback went on there. wrong says what is
 // wrong with that time, empty where nothing is.
-func judgeDrain(v reports.Verdict, o reports.Observation, wrong func(time.Duration) string) reports.Verdict {
+func judgeDrain(v reports.Verdict, o analysis.Observation, wrong func(time.Duration) string) reports.Verdict {
 	v.Outcome = reports.Inconclusive
 	r := o.Rollback
 	switch {
@@ -41,7 +43,7 @@ func judgeDrain(v reports.Verdict, o reports.Observation, wrong func(time.Durati
 	}
 	v.Saw = fmt.Sprintf(
 		"the last affected request was sent %s and done %s after the write was accepted; %s were under way then",
-		r.Route.Round(time.Millisecond), r.Drain.Round(time.Millisecond), reports.Number(r.UnderWay))
+		r.Route.Round(time.Millisecond), r.Drain.Round(time.Millisecond), format.Number(r.UnderWay))
 	why := wrong(r.Drain)
 	switch {
 	case why != "":

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 func TestShare(t *testing.T) {
@@ -21,7 +21,7 @@ func TestShare(t *testing.T) {
 		{"share, few requests that contradict", Share("v2", 5), split(50, 50), fail, "of 100 requests"},
 		{"share, no data", Share("v2", 5), split(0, 0), inconclusive, "0 requests are too few"},
 		{"share, never settled", Share("v2", 5), unsettled, inconclusive, "not seen to arrive"},
-		{"share, never began", Share("v2", 5), reports.Observation{}, inconclusive, "never began"},
+		{"share, never began", Share("v2", 5), analysis.Observation{}, inconclusive, "never began"},
 		{"share, errors of Envoy count among all", Share("v1", 95), v1(4750, uh(250)), pass, ""},
 		{"share, errors of Envoy are not v2's", Share("v2", 5), v1(4750, uh(250)), fail, ""},
 		{"share, errors of the app are v2's", Share("v2", 5), v1(4750, app(250)), pass, ""},

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // draws is a source of binomial counts, by their own quantiles: a simulation of a phase that takes microseconds.
@@ -37,22 +38,22 @@ func often(n int, p float64) int {
 // claims are one of each sort, with the share of the requests that makes it true.
 func claims(percent float64) map[string]struct {
 	e    Expectation
-	make func(n, hits int) reports.Counts
+	make func(n, hits int) analysis.Counts
 } {
 	type sort = struct {
 		e    Expectation
-		make func(n, hits int) reports.Counts
+		make func(n, hits int) analysis.Counts
 	}
 	return map[string]sort{
-		"share": {Share("v2", percent), func(n, hits int) reports.Counts {
-			return reports.Counts{Requests: n, Versions: map[string]int{"v1": n - hits, "v2": hits}}
+		"share": {Share("v2", percent), func(n, hits int) analysis.Counts {
+			return analysis.Counts{Requests: n, Versions: map[string]int{"v1": n - hits, "v2": hits}}
 		}},
-		"status": {Status(503, percent), func(n, hits int) reports.Counts {
-			return reports.Counts{Requests: n, Codes: map[int]int{200: n - hits, 503: hits}}
+		"status": {Status(503, percent), func(n, hits int) analysis.Counts {
+			return analysis.Counts{Requests: n, Codes: map[int]int{200: n - hits, 503: hits}}
 		}},
-		"flag": {Flag(503, "UH", percent), func(n, hits int) reports.Counts {
-			return reports.Counts{Requests: n, Codes: map[int]int{200: n - hits, 503: hits},
-				Failures: []reports.Failure{{Code: 503, Flag: "UH", Count: hits}}}
+		"flag": {Flag(503, "UH", percent), func(n, hits int) analysis.Counts {
+			return analysis.Counts{Requests: n, Codes: map[int]int{200: n - hits, 503: hits},
+				Failures: []analysis.Failure{{Code: 503, Flag: "UH", Count: hits}}}
 		}},
 	}
 }
@@ -60,7 +61,7 @@ func claims(percent float64) map[string]struct {
 // checked remembers verdicts: of a binomial's counts, few are drawn often.
 type checked map[[2]int]reports.Verdict
 
-func (c checked) check(e Expectation, n, hits int, made func(n, hits int) reports.Counts) reports.Verdict {
+func (c checked) check(e Expectation, n, hits int, made func(n, hits int) analysis.Counts) reports.Verdict {
 	v, ok := c[[2]int{n, hits}]
 	if !ok {
 		v = e.Check(phase(made(n, hits)))
@@ -69,11 +70,11 @@ func (c checked) check(e Expectation, n, hits int, made func(n, hits int) report
 	return v
 }
 
-func phase(c reports.Counts) reports.Observation {
+func phase(c analysis.Counts) analysis.Observation {
 	at := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
-	return reports.Observation{
+	return analysis.Observation{
 		Start: at, SettledAt: at, End: at.Add(time.Minute),
-		Settled: reports.Window{Start: at, End: at.Add(time.Minute), Total: c},
+		Settled: analysis.Window{Start: at, End: at.Add(time.Minute), Total: c},
 	}
 }
 
@@ -131,11 +132,11 @@ func TestFalseClaimsFail(t *testing.T) {
 	missed := 0
 	n, seen := NoErrors().Need(), checked{}
 	for range runs {
-		v := seen.check(NoErrors(), n, d.binomial(n, Stray), func(n, hits int) reports.Counts {
-			return reports.Counts{Requests: n, Failed: reports.NewShare(hits, n), Codes: map[int]int{
+		v := seen.check(NoErrors(), n, d.binomial(n, Stray), func(n, hits int) analysis.Counts {
+			return analysis.Counts{Requests: n, Failed: analysis.NewShare(hits, n), Codes: map[int]int{
 				200: n - hits, 503: hits,
 			},
-				Failures: []reports.Failure{{Code: 503, Flag: "UH", Count: hits}}}
+				Failures: []analysis.Failure{{Code: 503, Flag: "UH", Count: hits}}}
 		})
 		if v.Outcome != reports.Fail {
 			missed++
@@ -150,15 +151,15 @@ func TestFalseClaimsFail(t *testing.T) {
 func TestAShareThatMovedIsInconclusive(t *testing.T) {
 	e := Share("v2", 10)
 	n := e.Need()
-	c := reports.Counts{Requests: n, Versions: map[string]int{"v1": n - n/10, "v2": n / 10}}
+	c := analysis.Counts{Requests: n, Versions: map[string]int{"v1": n - n/10, "v2": n / 10}}
 	if v := e.Check(phase(c)); v.Outcome != reports.Pass {
 		t.Fatalf("got %s (%s), want pass", v.Outcome, v.Why)
 	}
-	c.Dispersion = map[string]reports.Dispersion{"v2": {ChiSquare: 20, Degrees: 10, P: 0.03}}
+	c.Dispersion = map[string]analysis.Dispersion{"v2": {ChiSquare: 20, Degrees: 10, P: 0.03}}
 	if v := e.Check(phase(c)); v.Outcome != reports.Pass {
 		t.Errorf("ups and downs of chance: got %s (%s), want pass", v.Outcome, v.Why)
 	}
-	c.Dispersion["v2"] = reports.Dispersion{ChiSquare: 90, Degrees: 10, P: 1e-14}
+	c.Dispersion["v2"] = analysis.Dispersion{ChiSquare: 90, Degrees: 10, P: 1e-14}
 	if v := e.Check(phase(c)); v.Outcome != reports.Inconclusive || v.Why == "" {
 		t.Errorf("a share that moved: got %s (%s), want inconclusive", v.Outcome, v.Why)
 	}

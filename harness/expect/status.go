@@ -3,7 +3,7 @@ package expect
 import (
 	"strconv"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // Status claims that percent of all requests end with the HTTP status code, whoever answered. Code 0 is no answer.
@@ -21,12 +21,12 @@ func (code withStatus) String() string {
 	return "with status " + strconv.Itoa(int(code))
 }
 
-func (withStatus) kind() string                           { return "status" }
-func (code withStatus) subject() string                   { return strconv.Itoa(int(code)) }
-func (code withStatus) count(c reports.Counts) (int, int) { return c.Codes[int(code)], 0 }
-func (withStatus) doubt() string                          { return "" }
-func (withStatus) lacks() string                          { return "" }
-func (withStatus) versions() []string                     { return nil }
-func (withStatus) adds() bool                             { return true }
+func (withStatus) kind() string                            { return "status" }
+func (code withStatus) subject() string                    { return strconv.Itoa(int(code)) }
+func (code withStatus) count(c analysis.Counts) (int, int) { return c.Codes[int(code)], 0 }
+func (withStatus) doubt() string                           { return "" }
+func (withStatus) lacks() string                           { return "" }
+func (withStatus) versions() []string                      { return nil }
+func (withStatus) adds() bool                              { return true }
 
 func (code withStatus) request() request { return request{failed: isError(int(code)), code: int(code)} }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // Untouched claims that no request reaches version while the phase is settled. No caller got an answer from it,
@@ -23,18 +25,18 @@ func (untouched) Need() int { return requests(0) }
 func (u untouched) String() string { return "no request reaches " + u.version }
 
 // Check implements Expectation.
-func (u untouched) Check(o reports.Observation) reports.Verdict {
+func (u untouched) Check(o analysis.Observation) reports.Verdict {
 	counts := o.Settled.Total
 	answers := counts.Versions[u.version]
 	received, read := o.Received[u.version]
 	v := reports.Verdict{Kind: "untouched", Want: u.String()}
-	v.Saw = fmt.Sprintf("%s answers from it to %s requests", reports.Number(answers), reports.Number(counts.Requests))
+	v.Saw = fmt.Sprintf("%s answers from it to %s requests", format.Number(answers), format.Number(counts.Requests))
 	if read {
-		v.Saw += fmt.Sprintf(", its own counter moved by %s", reports.Number(int(received)))
+		v.Saw += fmt.Sprintf(", its own counter moved by %s", format.Number(int(received)))
 	}
 	underWay := o.UnderWay[u.version]
 	if underWay > 0 {
-		v.Saw += fmt.Sprintf(" (%s sent before were not done when it was read)", reports.Number(underWay))
+		v.Saw += fmt.Sprintf(" (%s sent before were not done when it was read)", format.Number(underWay))
 	}
 	why, few := tooFew(o, counts.Requests, u.Need())
 	switch {

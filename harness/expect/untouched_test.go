@@ -3,15 +3,15 @@ package expect
 import (
 	"testing"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 func TestUntouched(t *testing.T) {
-	underWay := func(o reports.Observation, v2 int) reports.Observation {
+	underWay := func(o analysis.Observation, v2 int) analysis.Observation {
 		o.UnderWay = map[string]int{"v2": v2}
 		return o
 	}
-	received := func(o reports.Observation, v2 uint64) reports.Observation {
+	received := func(o analysis.Observation, v2 uint64) analysis.Observation {
 		o.Received = map[string]uint64{"v2": v2}
 		return o
 	}

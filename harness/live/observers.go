@@ -15,7 +15,7 @@ import (
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -38,7 +38,7 @@ func (o observers) AccessLog(ctx context.Context, ns string, sink environment.Lo
 	}
 	return accesslog.Follow(ctx, connect, accesslog.Sink{
 		Entries: func(all []accesslog.Entry) {
-			entries := make([]reports.LogEntry, len(all))
+			entries := make([]trace.LogEntry, len(all))
 			for i, e := range all {
 				entries[i] = logEntry(e)
 			}
@@ -54,12 +54,12 @@ func (o observers) AccessLog(ctx context.Context, ns string, sink environment.Lo
 }
 
 // sides says, by the name of a proxy's logger, on which side of a request the proxy is.
-var sides = map[string]reports.Side{
-	mesh.ClientLog: reports.ClientSide, mesh.ServerLog: reports.ServerSide, mesh.GatewayLog: reports.GatewaySide,
+var sides = map[string]trace.Side{
+	mesh.ClientLog: trace.ClientSide, mesh.ServerLog: trace.ServerSide, mesh.GatewayLog: trace.GatewaySide,
 }
 
-func logEntry(e accesslog.Entry) reports.LogEntry {
-	return reports.LogEntry{
+func logEntry(e accesslog.Entry) trace.LogEntry {
+	return trace.LogEntry{
 		ID: e.ID, Proxy: e.Proxy, Side: sides[e.Log], Start: time.Unix(0, e.Start).UTC(), Took: e.Took,
 		Reached: e.Reached,
 		Code:    e.Code, Flags: e.Flags, Details: e.Details, Failure: e.Failure, Cluster: e.Cluster,
@@ -73,16 +73,16 @@ func (o observers) Pods(ctx context.Context, ns string, sink func(environment.Po
 }
 
 // roles says, by the label app of a pod, what the pod does in a run.
-var roles = map[string]reports.Role{
-	environment.Service: reports.AppRole, addons.Gateway: reports.GatewayRole,
-	addons.SidecarCaller: reports.CallerRole, addons.PlainCaller: reports.CallerRole,
+var roles = map[string]trace.Role{
+	environment.Service: trace.AppRole, addons.Gateway: trace.GatewayRole,
+	addons.SidecarCaller: trace.CallerRole, addons.PlainCaller: trace.CallerRole,
 }
 
 // podEvent says what a change of a pod means for a run.
 func podEvent(c kube.PodChange) environment.PodEvent {
 	pod := c.Pod
 	n := environment.PodEvent{
-		Pod: reports.Pod{
+		Pod: trace.Pod{
 			Name: pod.Name, Role: roles[pod.Labels["app"]], IP: pod.Status.PodIP, Version: pod.Labels["version"],
 			Sidecar: mesh.HasProxy(pod), Node: pod.Spec.NodeName,
 		},
@@ -109,7 +109,7 @@ func podEvent(c kube.PodChange) environment.PodEvent {
 	return n
 }
 
-func (o observers) ControlPlane(ctx context.Context, ns string, sink func(reports.Event)) error {
+func (o observers) ControlPlane(ctx context.Context, ns string, sink func(trace.Event)) error {
 	watched := make(chan error, 1)
 	go func() {
 		watched <- o.k.WatchPods(ctx, o.mesh.Namespace, o.mesh.Selector(), func(c kube.PodChange) {
@@ -118,7 +118,7 @@ func (o observers) ControlPlane(ctx context.Context, ns string, sink func(report
 				n.Trouble = "pod " + c.Pod.Name + " was taken away"
 			}
 			if n.Trouble != "" {
-				sink(reports.Event{At: c.At, Kind: reports.Trouble, Text: "istiod: " + n.Trouble})
+				sink(trace.Event{At: c.At, Kind: trace.Trouble, Text: "istiod: " + n.Trouble})
 			}
 		})
 	}()
@@ -127,15 +127,15 @@ func (o observers) ControlPlane(ctx context.Context, ns string, sink func(report
 		case mesh.Debounced:
 			// A notice names one of the objects that changed. Where there were more, ours may be among those.
 			if n.More || inNamespace(n.Config, ns) {
-				sink(reports.Event{At: n.At, Kind: reports.Noticed, Text: n.Config})
+				sink(trace.Event{At: n.At, Kind: trace.Noticed, Text: n.Config})
 			}
 		case mesh.Pushed:
 			if n.Proxy.Namespace == ns {
-				sink(reports.Event{At: n.At, Kind: reports.Pushed, Proxy: n.Proxy.Pod, Text: n.Type})
+				sink(trace.Event{At: n.At, Kind: trace.Pushed, Proxy: n.Proxy.Pod, Text: n.Type})
 			}
 		case mesh.Rejected:
 			if n.Proxy.Namespace == ns {
-				sink(reports.Event{At: n.At, Kind: reports.Refused, Proxy: n.Proxy.Pod, Text: n.Type + ": " + n.Text})
+				sink(trace.Event{At: n.At, Kind: trace.Rejected, Proxy: n.Proxy.Pod, Text: n.Type + ": " + n.Text})
 			}
 		}
 	})

@@ -11,7 +11,7 @@ import (
 	"github.com/canarylab/canarylab/harness/accesslog"
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 func TestPodEvent(t *testing.T) {
@@ -34,7 +34,7 @@ func TestPodEvent(t *testing.T) {
 		return []corev1.ContainerStatus{{Name: "app", State: corev1.ContainerState{Terminated: end}}}
 	}
 	e := podEvent(kube.PodChange{Pod: pod(func(*corev1.Pod) {})})
-	if e.Pod.Role != reports.AppRole || e.Pod.Version != "v1" || e.Pod.IP != "10.0.0.1" || !e.Pod.Sidecar ||
+	if e.Pod.Role != trace.AppRole || e.Pod.Version != "v1" || e.Pod.IP != "10.0.0.1" || !e.Pod.Sidecar ||
 		e.Leaving || e.Trouble != "" {
 		t.Errorf("got %+v, want v1's pod with a sidecar", e)
 	}
@@ -66,8 +66,8 @@ func TestLogEntry(t *testing.T) {
 		Failure: "f", Cluster: "c", Upstream: "u", Attempts: 4,
 		Header: map[string]string{"x-app-version": "v1", "x-app-serial": "a-1"},
 	})
-	want := reports.LogEntry{
-		ID: "id", Proxy: "p", Side: reports.ServerSide, Start: time.Unix(1, 7).UTC(), Took: 2, Reached: 3, Code: 503,
+	want := trace.LogEntry{
+		ID: "id", Proxy: "p", Side: trace.ServerSide, Start: time.Unix(1, 7).UTC(), Took: 2, Reached: 3, Code: 503,
 		Flags: []string{"UF"}, Details: "d",
 		Failure: "f", Cluster: "c", Upstream: "u", Attempts: 4, Version: "v1", Serial: "a-1",
 	}

@@ -132,23 +132,23 @@ func TestDisturbedRunsAreFoundOut(t *testing.T) {
 				t.Fatalf("disturb the run: %v", err)
 			}
 			var troubles []string
-			for _, e := range rep.Books.Troubles {
+			for _, e := range rep.Accounting.Troubles {
 				troubles = append(troubles, e.Text)
 			}
 			if all := strings.Join(troubles, "; "); test.trouble == "" && all != "" || !strings.Contains(all, test.trouble) {
 				t.Errorf("got troubles %q, want %q", all, test.trouble)
 			}
-			if n := rep.Books.UnexplainedTotal; test.unexplained >= 0 && n != test.unexplained {
-				t.Errorf("got %d things that are not explained, want %d: %+v", n, test.unexplained, rep.Books.Unexplained)
+			if n := rep.Accounting.UnexplainedTotal; test.unexplained >= 0 && n != test.unexplained {
+				t.Errorf("got %d things that are not explained, want %d: %+v", n, test.unexplained, rep.Accounting.Unexplained)
 			}
-			if test.unexplained > 0 && rep.Books.Unexplained[0].Phase != "disturbed" {
-				t.Errorf("got %+v, want phase disturbed", rep.Books.Unexplained[0])
+			if test.unexplained > 0 && rep.Accounting.Unexplained[0].Phase != "disturbed" {
+				t.Errorf("got %+v, want phase disturbed", rep.Accounting.Unexplained[0])
 			}
 			if !strings.Contains(rep.Broken, test.broken) {
 				t.Errorf("got broken %q, want %q", rep.Broken, test.broken)
 			}
 			if !slices.Contains(test.want, rep.Outcome) {
-				t.Errorf("got outcome %s, want %s: %q, %q", rep.Outcome, test.want, rep.Books.Problems, troubles)
+				t.Errorf("got outcome %s, want %s: %q, %q", rep.Outcome, test.want, rep.Accounting.Problems, troubles)
 			}
 			settleAfter(ctx, t, k)
 		})
@@ -192,7 +192,7 @@ spec:
 		t.Fatal(err)
 	}
 	c := rep.Phases[1].Observation.Change
-	if c == nil || len(c.Refused) == 0 || !strings.Contains(c.Refused[0], "load-client") || rep.Outcome == reports.Pass {
+	if c == nil || len(c.Rejections) == 0 || !strings.Contains(c.Rejections[0], "load-client") || rep.Outcome == reports.Pass {
 		t.Errorf("got change %+v and outcome %s, want the load client's refusal and no pass", c, rep.Outcome)
 	}
 }

@@ -24,7 +24,7 @@ func TestLoadPodsGiveTheSameReport(t *testing.T) {
 			t.Fatal(err)
 		}
 		labtest.Passed(t, rep)
-		if g := rep.Books.Generator; g.Agents != pods || g.ClockError != 0 {
+		if g := rep.Accounting.Generator; g.Agents != pods || g.ClockError != 0 {
 			t.Errorf("got %d agents with clocks wrong by %s, want %d with this machine's clock", g.Agents, g.ClockError, pods)
 		}
 		if one == nil {
@@ -40,8 +40,8 @@ func TestLoadPodsGiveTheSameReport(t *testing.T) {
 			}
 		}
 		// A generator that keeps its plan has the same rate, and each request is one pod's.
-		for i, p := range rep.Books.Pace {
-			if want := one.Books.Pace[i]; math.Abs(p.Planned-want.Planned) > 1e-6*want.Planned || p.Missing != 0 {
+		for i, p := range rep.Accounting.Pace {
+			if want := one.Accounting.Pace[i]; math.Abs(p.Planned-want.Planned) > 1e-6*want.Planned || p.Missing != 0 {
 				t.Errorf("got %g requests a second planned and %d missing, want %g and none", p.Planned, p.Missing, want.Planned)
 			}
 		}

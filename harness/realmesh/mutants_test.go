@@ -61,8 +61,8 @@ func mutantFails(t *testing.T, m mutant) {
 		// A step that the API server refuses is how a missing fix shows too.
 		t.Logf("broken: %s", rep.Broken)
 	}
-	if rep.Books.Void() {
-		t.Fatalf("the machine did not carry the load, so that nothing is shown: %q", rep.Books.Problems)
+	if rep.Accounting.Void() {
+		t.Fatalf("the machine did not carry the load, so that nothing is shown: %q", rep.Accounting.Problems)
 	}
 	if rep.Outcome == reports.Pass {
 		p := m.Phases[m.phase]

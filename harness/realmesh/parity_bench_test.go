@@ -121,18 +121,18 @@ func printParity(s harness.Scenario, columns []column) {
 				t.add(i, p.Name+": v1 p50, p99", "%s, %s", inMs(l.P50), inMs(l.P99))
 			}
 			if change := p.Observation.Change; change != nil && change.Proxies > 0 {
-				t.add(i, p.Name+": held by the last proxy", "%s", inMs(change.LastHeld))
+				t.add(i, p.Name+": held by the last proxy", "%s", inMs(change.LastSynced))
 			}
 			if r := p.Observation.Rollback; r != nil {
 				t.add(i, p.Name+": last affected, bracket", "%s (%s - %s)", inMs(r.Route), inMs(r.Low), inMs(r.High))
 				t.add(i, p.Name+": failed requests", "%d", r.Failed)
 			}
 		}
-		t.add(i, "requests, unexplained", "%d, %d", c.rep.Books.Requests, c.rep.Books.UnexplainedTotal)
-		for _, p := range c.rep.Books.Pace {
+		t.add(i, "requests, unexplained", "%d, %d", c.rep.Accounting.Requests, c.rep.Accounting.UnexplainedTotal)
+		for _, p := range c.rep.Accounting.Pace {
 			t.add(i, "sent late at p99: "+p.Cohort, "%s", inMs(p.LagP99))
 		}
-		t.add(i, "load agent's processors", "%.0f %%", 100*c.rep.Books.Generator.CPU)
+		t.add(i, "load agent's processors", "%.0f %%", 100*c.rep.Accounting.Generator.CPU)
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "\n%s: %s\n\n", s.Name, s.Title)

@@ -11,7 +11,8 @@ import (
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/lab/labtest"
 	"github.com/canarylab/canarylab/loadgen"
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/text"
 )
 
 // Every way back is timed in one run, on one canary that has all requests, and the report compares them.
@@ -67,13 +68,13 @@ func TestWaysBackAreCompared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text bytes.Buffer
-	if err := reports.Text(&text, rep, reports.TextOptions{Full: true}); err != nil {
+	var shown bytes.Buffer
+	if err := text.Write(&shown, rep, text.Options{Full: true}); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%s", text.String()[strings.Index(text.String(), "rollbacks ─"):])
+	t.Logf("%s", shown.String()[strings.Index(shown.String(), "rollbacks ─"):])
 	labtest.Passed(t, rep)
-	clocks := map[string]*reports.Rollback{}
+	clocks := map[string]*analysis.Rollback{}
 	for _, p := range rep.Phases {
 		if r := p.Observation.Rollback; r != nil {
 			clocks[p.Name] = r
@@ -147,7 +148,7 @@ spec:
 	}
 	labtest.Passed(t, rep)
 	for _, f := range rep.Phases[1].Observation.Settled.Of("lost").Failures {
-		if f.Hop != reports.GateHop {
+		if f.Hop != analysis.GateHop {
 			t.Errorf("got %+v, want the gateway", f)
 		}
 	}

@@ -1,7 +1,9 @@
-// Package bundle packs a run's folder into one file to send to a colleague, and opens such a file as if it were the folder.
+// Package bundle packs a run's folder into one file to send to a colleague, and opens such a file as if it were
+// the folder.
 //
-// A bundle is a .tar.gz of one folder, named after the run's. It has what canarylab itself wrote there and nothing else, is the same to the byte
-// whenever the same canarylab makes it of the same files, and can be unpacked by hand.
+// A bundle is a .tar.gz of one folder, named after the run's. It has what canarylab itself wrote there and
+// nothing else, is the same to the byte whenever the same canarylab makes it of the same files, and can be
+// unpacked by hand.
 package bundle
 
 import (
@@ -12,6 +14,7 @@ import (
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/render"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // Ext is the end of a bundle's name.
@@ -23,7 +26,8 @@ const (
 	MaxBytes = 4 << 30
 	// MaxFiles bounds how many there are.
 	MaxFiles = 1000
-	// maxRatio is how many times larger than the bundle its files may be, beyond freeBytes. A trace shrinks to a twelfth; a bomb to a thousandth.
+	// maxRatio is how many times larger than the bundle its files may be, beyond freeBytes. A trace shrinks to
+	// a twelfth; a bomb to a thousandth.
 	maxRatio  = 200
 	freeBytes = 64 << 20
 )
@@ -31,11 +35,11 @@ const (
 // ErrNoBundle is wrapped by errors about what is neither a run's folder nor a bundle.
 var ErrNoBundle = errors.New("neither a run's folder nor a bundle of one")
 
-// members are the files of a run that go into a bundle, in their order: the report first, so that it is found without reading the trace, which
-// is last.
+// members are the files of a run that go into a bundle, in their order: the report first, so that it is found
+// without reading the trace, which is last.
 func members(r *reports.Report) (all []string) {
 	all = append(all, reports.ReportFile)
-	seen := map[string]bool{reports.ReportFile: true, reports.TraceFile: true}
+	seen := map[string]bool{reports.ReportFile: true, trace.File: true}
 	add := func(name string) {
 		name = path.Clean(filepath.ToSlash(name))
 		if !seen[name] {
@@ -51,7 +55,7 @@ func members(r *reports.Report) (all []string) {
 			add(f.File)
 		}
 	}
-	return append(all, reports.TraceFile)
+	return append(all, trace.File)
 }
 
 // Size prints bytes: "85 kB", "18.4 MB".

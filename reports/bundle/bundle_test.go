@@ -28,8 +28,12 @@ func folder(t *testing.T) string {
 	}
 	r := &reports.Report{
 		Scenario: "label-mismatch", Run: "abc123", Started: time.Date(2026, 11, 25, 6, 0, 0, 123456789, time.UTC),
-		Setup: reports.Setup{Provider: "existing", Cluster: "jane@test", Why: "as asked for in /home/jane/.kube/config"},
-		Files: []reports.File{{Path: "trace.jsonl"}, {Path: "manifests/1-baseline.yaml"}, {Path: "manifests/gone.yaml"}},
+		Setup: reports.Setup{
+			Provider: "existing", Cluster: "jane@test", Why: "as asked for in /home/jane/.kube/config",
+		},
+		Files: []reports.File{
+			{Path: "trace.jsonl"}, {Path: "manifests/1-baseline.yaml"}, {Path: "manifests/gone.yaml"},
+		},
 	}
 	r.Setup.Load.Run = "abc123"
 	if err := r.Save(dir); err != nil {
@@ -66,14 +70,19 @@ func TestWhatIsPackedIsOpened(t *testing.T) {
 	for _, m := range p.Members {
 		names = append(names, m.Name)
 	}
-	if want := []string{"report.json", "manifests/1-baseline.yaml", "report.txt", "report.md", "report.html", "junit.xml", "metrics.txt", "trace.jsonl"}; !slices.Equal(names, want) {
+	if want := []string{
+		"report.json", "manifests/1-baseline.yaml", "report.txt", "report.md", "report.html", "junit.xml",
+		"metrics.txt", "trace.jsonl",
+	}; !slices.Equal(names, want) {
 		t.Errorf("got members %q, want %q", names, want)
 	}
 	if !slices.Equal(p.LeftOut, []string{"kubeconfig"}) || !slices.Equal(p.Missing, []string{"manifests/gone.yaml"}) {
 		t.Errorf("got left out %q and missing %q", p.LeftOut, p.Missing)
 	}
 	said := strings.Join(p.Named, " ")
-	for _, want := range []string{`"jane@test"`, "API server's address", "no kubeconfig", "The report speaks of /home/jane/.kube/config."} {
+	for _, want := range []string{
+		`"jane@test"`, "API server's address", "no kubeconfig", "The report speaks of /home/jane/.kube/config.",
+	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q does not say %q", said, want)
 		}
@@ -133,7 +142,9 @@ func TestBundlesAreTheSameToTheByte(t *testing.T) {
 	// Neither times nor rights of the files are in it.
 	later := time.Now().Add(time.Hour)
 	for _, name := range []string{"report.json", "trace.jsonl"} {
-		if err := errors.Join(os.Chtimes(filepath.Join(dir, name), later, later), os.Chmod(filepath.Join(dir, name), 0o600)); err != nil {
+		if err := errors.Join(os.Chtimes(filepath.Join(dir, name), later, later), os.Chmod(
+			filepath.Join(dir, name), 0o600,
+		)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -157,7 +168,9 @@ func TestPackKeepsWhatIsThere(t *testing.T) {
 	linked := folder(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	write(t, filepath.Dir(secret), "secret", "secret")
-	if err := errors.Join(os.Remove(filepath.Join(linked, "report.html")), os.Symlink(secret, filepath.Join(linked, "report.html"))); err != nil {
+	if err := errors.Join(os.Remove(filepath.Join(linked, "report.html")), os.Symlink(
+		secret, filepath.Join(linked, "report.html"),
+	)); err != nil {
 		t.Fatal(err)
 	}
 	outside := folder(t)
@@ -176,11 +189,27 @@ func TestPackKeepsWhatIsThere(t *testing.T) {
 		o         Options
 		want      string
 	}{
-		{"exists", folder(t), t.Context(), Options{File: file}, "pack DIR: FILE is there already: --force overwrites it, and --to FILE writes another one"},
-		{"link", linked, t.Context(), Options{File: file, Force: true}, "pack DIR: report.html: it is a link that leads out of the run's folder or to nothing: put the file in its place"},
-		{"outside", outside, t.Context(), Options{File: file, Force: true}, "pack DIR: the report lists ../../secret, which is not in the run's folder"},
-		{"interrupted", folder(t), cancelled, Options{File: file, Force: true}, "pack DIR: report.json: context canceled"},
-		{"no report", empty, t.Context(), Options{File: file, Force: true}, "pack DIR: open run: load report: open DIR/report.json: no such file or directory"},
+		{
+			"exists", folder(t), t.Context(), Options{File: file},
+			"pack DIR: FILE is there already: --force overwrites it, and --to FILE writes another one",
+		},
+		{
+			"link", linked, t.Context(), Options{File: file, Force: true},
+			"pack DIR: report.html: it is a link that leads out of the run's folder or to nothing: put the file in " +
+				"its place",
+		},
+		{
+			"outside", outside, t.Context(), Options{File: file, Force: true},
+			"pack DIR: the report lists ../../secret, which is not in the run's folder",
+		},
+		{
+			"interrupted", folder(t), cancelled, Options{File: file, Force: true},
+			"pack DIR: report.json: context canceled",
+		},
+		{
+			"no report", empty, t.Context(), Options{File: file, Force: true},
+			"pack DIR: open run: load report: open DIR/report.json: no such file or directory",
+		},
 	} {
 		_, err := Pack(test.ctx, test.dir, test.o)
 		got := ""
@@ -206,7 +235,10 @@ func TestPackKeepsWhatIsThere(t *testing.T) {
 
 func TestALinkWithinTheFolderIsFollowed(t *testing.T) {
 	dir := folder(t)
-	if err := errors.Join(os.Rename(filepath.Join(dir, "report.html"), filepath.Join(dir, "other")), os.Symlink("other", filepath.Join(dir, "report.html"))); err != nil {
+	if err := errors.Join(
+		os.Rename(filepath.Join(dir, "report.html"), filepath.Join(dir, "other")),
+		os.Symlink("other", filepath.Join(dir, "report.html")),
+	); err != nil {
 		t.Fatal(err)
 	}
 	p := pack(t, dir, Options{File: filepath.Join(t.TempDir(), "x.tar.gz")})
@@ -243,7 +275,8 @@ func file(name string, size int64) *tar.Header {
 	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644}
 }
 
-// TestForeignBundles has the exact sentence for each file that is no bundle, and looks for what it left outside of its folder.
+// TestForeignBundles has the exact sentence for each file that is no bundle, and looks for what it left outside
+// of its folder.
 func TestForeignBundles(t *testing.T) {
 	dir := folder(t)
 	whole := filepath.Join(t.TempDir(), "whole.tar.gz")
@@ -264,26 +297,67 @@ func TestForeignBundles(t *testing.T) {
 		content []byte
 		want    string
 	}{
-		{"text", []byte("hello"), "open bundle: FILE is neither a run's folder nor a bundle of one (a .tar.gz that canarylab bundle made): unexpected EOF"},
-		{"more text", []byte("hello, this is a longer text"), "open bundle: FILE is neither a run's folder nor a bundle of one (a .tar.gz that canarylab bundle made): gzip: invalid header"},
-		{"empty", nil, "open bundle: FILE is neither a run's folder nor a bundle of one (a .tar.gz that canarylab bundle made): EOF"},
-		{"no tar", zipped(t, []byte(strings.Repeat("hello ", 1000))), "open bundle: FILE is neither a run's folder nor a bundle of one (a .tar.gz that canarylab bundle made): archive/tar: invalid tar header"},
-		{"no report", archive(t, file("run/trace.jsonl", 3)), "open bundle: FILE is neither a run's folder nor a bundle of one: it has no report.json"},
-		{"nothing", archive(t), "open bundle: FILE is neither a run's folder nor a bundle of one: it has no report.json"},
-		{"cut off", good[:len(good)/2], "open bundle: FILE is cut off, as by a copy that broke: copy it again: unexpected EOF"},
-		{"cut off at its end", good[:len(good)-4], "open bundle: FILE is cut off, as by a copy that broke: copy it again: unexpected EOF"},
+		{
+			"text", []byte("hello"),
+			"open bundle: FILE is neither a run's folder nor a bundle of one (a .tar.gz that canarylab bundle " +
+				"made): unexpected EOF",
+		},
+		{
+			"more text", []byte("hello, this is a longer text"),
+			"open bundle: FILE is neither a run's folder nor a bundle of one (a .tar.gz that canarylab bundle " +
+				"made): gzip: invalid header",
+		},
+		{
+			"empty", nil,
+			"open bundle: FILE is neither a run's folder nor a bundle of one (a .tar.gz that canarylab bundle " +
+				"made): EOF",
+		},
+		{
+			"no tar", zipped(t, []byte(strings.Repeat("hello ", 1000))),
+			"open bundle: FILE is neither a run's folder nor a bundle of one (a .tar.gz that canarylab bundle " +
+				"made): archive/tar: invalid tar header",
+		},
+		{
+			"no report", archive(t, file("run/trace.jsonl", 3)),
+			"open bundle: FILE is neither a run's folder nor a bundle of one: it has no report.json",
+		},
+		{
+			"nothing", archive(t),
+			"open bundle: FILE is neither a run's folder nor a bundle of one: it has no report.json",
+		},
+		{
+			"cut off", good[:len(good)/2],
+			"open bundle: FILE is cut off, as by a copy that broke: copy it again: unexpected EOF",
+		},
+		{
+			"cut off at its end", good[:len(good)-4],
+			"open bundle: FILE is cut off, as by a copy that broke: copy it again: unexpected EOF",
+		},
 		{"a bit is wrong", flipped, "open bundle: FILE is damaged: copy it again: gzip: invalid checksum"},
 		{"path out", archive(t, file("../evil", 3)), no + `"../evil" leads out of its folder`},
 		{"path out within", archive(t, file("run/../../evil", 3)), no + `"run/../../evil" leads out of its folder`},
 		{"absolute", archive(t, file("/tmp/evil", 3)), no + `"/tmp/evil" leads out of its folder`},
 		{"backslash", archive(t, file(`run/..\evil`, 3)), no + `"run/..\\evil" leads out of its folder`},
 		{"no folder", archive(t, file("report.json", 3)), no + `"report.json" is in no folder`},
-		{"two folders", archive(t, file("a/report.json", 3), file("b/report.json", 3)), no + `it has two folders, "a" and "b"`},
+		{
+			"two folders", archive(t, file("a/report.json", 3), file("b/report.json", 3)),
+			no + `it has two folders, "a" and "b"`,
+		},
 		{"twice", archive(t, file("a/report.json", 3), file("a/report.json", 3)), no + `it has "a/report.json" twice`},
-		{"link", archive(t, &tar.Header{Typeflag: tar.TypeSymlink, Name: "a/x", Linkname: "/etc"}, file("a/x/passwd", 3)), no + `"a/x" is no plain file`},
-		{"hard link", archive(t, &tar.Header{Typeflag: tar.TypeLink, Name: "a/x", Linkname: "/etc/passwd"}), no + `"a/x" is no plain file`},
+		{
+			"link",
+			archive(t, &tar.Header{Typeflag: tar.TypeSymlink, Name: "a/x", Linkname: "/etc"}, file("a/x/passwd", 3)),
+			no + `"a/x" is no plain file`,
+		},
+		{
+			"hard link", archive(t, &tar.Header{Typeflag: tar.TypeLink, Name: "a/x", Linkname: "/etc/passwd"}),
+			no + `"a/x" is no plain file`,
+		},
 		{"device", archive(t, &tar.Header{Typeflag: tar.TypeChar, Name: "a/x"}), no + `"a/x" is no plain file`},
-		{"bomb", archive(t, file("a/report.json", 70<<20)), no + "its files are 1027 times as large as the bundle (200 at most): no run is like that"},
+		{
+			"bomb", archive(t, file("a/report.json", 70<<20)),
+			no + "its files are 1027 times as large as the bundle (200 at most): no run is like that",
+		},
 		{"many", archive(t, many...), no + "it has more than 1000 files"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

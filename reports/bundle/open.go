@@ -18,16 +18,18 @@ import (
 
 func jsonOf(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
 
-// Open returns the folder of a run that is given as a folder, by the report.json in it, or as a bundle. A bundle is unpacked into a
-// temporary folder, which done removes; done is never nil.
+// Open returns the folder of a run that is given as a folder, by the report.json in it, or as a bundle. A
+// bundle is unpacked into a temporary folder, which done removes; done is never nil.
 //
-// A bundle comes from anywhere: only plain files are taken from it, only into that folder, and no more than a run can have.
+// A bundle comes from anywhere: only plain files are taken from it, only into that folder, and no more than a
+// run can have.
 func Open(name string) (dir string, done func() error, err error) {
 	done = func() error { return nil }
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", done, fmt.Errorf("open run: a run is a folder with a %s, or a bundle of one: %w", reports.ReportFile, err)
+		return "", done, fmt.Errorf("open run: a run is a folder with a %s, or a bundle of one: %w", reports.ReportFile,
+			err)
 	case err != nil:
 		return "", done, fmt.Errorf("open run: %w", err)
 	case info.IsDir():
@@ -90,7 +92,8 @@ func unpack(name string, size int64, temp string) (folder string, err error) {
 		case folder == "":
 			folder = top
 		case folder != top:
-			return "", fmt.Errorf("%s is no bundle that canarylab made: it has two folders, %q and %q", name, folder, top)
+			return "", fmt.Errorf("%s is no bundle that canarylab made: it has two folders, %q and %q", name, folder,
+				top)
 		case seen[h.Name]:
 			return "", fmt.Errorf("%s is no bundle that canarylab made: it has %q twice", name, h.Name)
 		case len(seen) == MaxFiles:
@@ -98,7 +101,8 @@ func unpack(name string, size int64, temp string) (folder string, err error) {
 		}
 		seen[h.Name] = true
 		if h.Size > left {
-			return "", fmt.Errorf("%s is no bundle that canarylab made: its files are larger than %s together", name, Size(MaxBytes))
+			return "", fmt.Errorf("%s is no bundle that canarylab made: its files are larger than %s together", name,
+				Size(MaxBytes))
 		}
 		if err := withinRatio(MaxBytes-left+h.Size, size); err != nil {
 			return "", fmt.Errorf("%s is no bundle that canarylab made: %w", name, err)

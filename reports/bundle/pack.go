@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/canarylab/canarylab/internal/atomicfile"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/render"
 )
@@ -29,8 +30,8 @@ type Packed struct {
 	Bytes int64
 	// Members are what is in it, in order.
 	Members []Member
-	// LeftOut are files of the run's folder that are not in it, as canarylab did not write them; Missing are those that the report lists and that
-	// are not there.
+	// LeftOut are files of the run's folder that are not in it, as canarylab did not write them; Missing are
+	// those that the report lists and that are not there.
 	LeftOut []string
 	Missing []string
 	// Named says, a sentence each, what in it may be of no concern to strangers.
@@ -51,8 +52,8 @@ type Options struct {
 	Force bool
 }
 
-// Pack packs the run in dir. A reader sees no bundle or the whole one, never a part: it is written beside its place and renamed. Links are
-// followed within the run's folder only.
+// Pack packs the run in dir. A reader sees no bundle or the whole one, never a part: it is written beside its
+// place and renamed. Links are followed within the run's folder only.
 func Pack(ctx context.Context, dir string, o Options) (p *Packed, err error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -71,59 +72,39 @@ func Pack(ctx context.Context, dir string, o Options) (p *Packed, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if !o.Force {
-		if _, err := os.Lstat(p.File); err == nil {
-			return nil, fmt.Errorf("%s %w: --force overwrites it, and --to FILE writes another one", p.File, ErrExists)
-		}
-	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	out, err := os.CreateTemp(filepath.Dir(p.File), "."+filepath.Base(p.File)+".*")
-	if err != nil {
-		return nil, err
+	place := atomicfile.WriteNew
+	if o.Force {
+		place = atomicfile.WriteFile
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, out.Close(), os.Remove(out.Name()))
+	err = place(p.File, 0o644, func(w io.Writer) error {
+		out := &counter{to: w}
+		if err := p.write(ctx, out, root, filepath.Base(abs), run); err != nil {
+			return err
 		}
-	}()
-	if err := p.write(ctx, out, root, filepath.Base(abs), run); err != nil {
-		return nil, err
+		p.Bytes = out.n
+		return withinRatio(p.total(), p.Bytes)
+	})
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%s %w: --force overwrites it, and --to FILE writes another one", p.File, ErrExists)
 	}
-	info, err := out.Stat()
-	if err != nil {
-		return nil, err
-	}
-	p.Bytes = info.Size()
-	if err := withinRatio(p.total(), p.Bytes); err != nil {
-		return nil, err
-	}
-	// CreateTemp's files are for their owner only; a bundle is to be sent.
-	if err := errors.Join(out.Chmod(0o644), out.Sync()); err != nil {
-		return nil, err
-	}
-	if err := place(out.Name(), p.File, o.Force); err != nil {
-		return nil, err
-	}
-	return p, out.Close()
+	return p, err
 }
 
-// place moves a finished file to where it belongs. Without force, a file that came there meanwhile stays.
-func place(from, to string, force bool) error {
-	if force {
-		return os.Rename(from, to)
-	}
-	switch err := os.Link(from, to); {
-	case err == nil:
-		return os.Remove(from)
-	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%s %w: --force overwrites it, and --to FILE writes another one", to, ErrExists)
-	}
-	// A file system without links.
-	return os.Rename(from, to)
+// A counter counts what is written.
+type counter struct {
+	to io.Writer
+	n  int64
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.to.Write(b)
+	c.n += int64(n)
+	return n, err
 }
 
 // total is the size of all members.
@@ -136,7 +117,8 @@ func (p *Packed) total() (n int64) {
 
 func withinRatio(files, packed int64) error {
 	if files > freeBytes && files > maxRatio*packed {
-		return fmt.Errorf("its files are %d times as large as the bundle (%d at most): no run is like that", files/max(packed, 1), maxRatio)
+		return fmt.Errorf("its files are %d times as large as the bundle (%d at most): no run is like that",
+			files/max(packed, 1), maxRatio)
 	}
 	return nil
 }
@@ -182,7 +164,8 @@ func (p *Packed) add(ctx context.Context, t *tar.Writer, root *os.Root, folder, 
 	f, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
 		if info, statErr := root.Lstat(filepath.FromSlash(name)); statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
-			return errors.New("it is a link that leads out of the run's folder or to nothing: put the file in its place")
+			return errors.New(
+				"it is a link that leads out of the run's folder or to nothing: put the file in its place")
 		}
 		return err
 	}
@@ -209,7 +192,8 @@ func (p *Packed) add(ctx context.Context, t *tar.Writer, root *os.Root, folder, 
 	return err
 }
 
-// draw puts a rendering into the archive that the run's folder lacks, as that of an older run does. The error is fs.ErrNotExist where it is none.
+// draw puts a rendering into the archive that the run's folder lacks, as that of an older run does. The error
+// is fs.ErrNotExist where it is none.
 func (p *Packed) draw(t *tar.Writer, run *reports.Run, folder, name string) error {
 	for _, f := range render.Formats() {
 		if f.File != name {
@@ -229,9 +213,13 @@ func (p *Packed) draw(t *tar.Writer, run *reports.Run, folder, name string) erro
 	return fs.ErrNotExist
 }
 
-// header is a member's. Times and owners are those of nobody's machine. A time in whole seconds needs no extended header.
+// header is a member's. Times and owners are those of nobody's machine. A time in whole seconds needs no
+// extended header.
 func header(folder, name string, size int64, at time.Time) *tar.Header {
-	return &tar.Header{Typeflag: tar.TypeReg, Name: folder + "/" + name, Size: size, Mode: 0o644, ModTime: at.UTC().Truncate(time.Second), Format: tar.FormatPAX}
+	return &tar.Header{
+		Typeflag: tar.TypeReg, Name: folder + "/" + name, Size: size, Mode: 0o644,
+		ModTime: at.UTC().Truncate(time.Second), Format: tar.FormatPAX,
+	}
 }
 
 // reader ends with its context.
@@ -257,12 +245,15 @@ func (p *Packed) named(report *reports.Report) {
 	if s.Cluster != "" {
 		what += fmt.Sprintf(", the cluster by its name %q", s.Cluster)
 	}
-	p.Named = append(p.Named, fmt.Sprintf("It names %s, the versions on it, its pods and nodes with their addresses inside the cluster, and the "+
+	p.Named = append(p.Named, fmt.Sprintf("It names %s, the versions on it, its pods and nodes with their addresses "+
+		"inside the cluster, and the "+
 		"headers that were sent.", what))
 	if s.Provider == "existing" {
-		p.Named = append(p.Named, "The cluster is somebody's own: its API server's address and its image registry are in it too.")
+		p.Named = append(p.Named,
+			"The cluster is somebody's own: its API server's address and its image registry are in it too.")
 	}
-	p.Named = append(p.Named, "There is no kubeconfig and no credential in it, unless a manifest or a header of the scenario has one.")
+	p.Named = append(p.Named,
+		"There is no kubeconfig and no credential in it, unless a manifest or a header of the scenario has one.")
 	var b bytes.Buffer
 	if err := jsonOf(&b, report); err == nil {
 		found := homes.FindAllString(b.String(), -1)

@@ -9,17 +9,19 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
-// tenMinutes writes a run of ten minutes at 1,000 requests a second, with a timeline such as it has, and returns its folder.
+// tenMinutes writes a run of ten minutes at 1,000 requests a second, with a timeline such as it has, and
+// returns its folder.
 func tenMinutes(b *testing.B, seed uint64) string {
 	b.Helper()
 	w := alike(seed)
 	w.requests = 150_000
 	r := w.run().Report
-	t := &reports.Timeline{Start: day, BinMS: 100, Bins: 6000}
+	t := &analysis.Timeline{Start: day, BinMS: 100, Bins: 6000}
 	for _, version := range []string{"v1", "v2"} {
-		s := reports.Series{Version: version}
+		s := analysis.Series{Version: version}
 		for i := range t.Bins {
 			s.Counts = append(s.Counts, 50+i%7)
 		}
@@ -36,7 +38,8 @@ func tenMinutes(b *testing.B, seed uint64) string {
 	return dir
 }
 
-// BenchmarkCompareTenMinutes compares two such runs, from their folders to the HTML, and says how many times as long as it takes to decode both reports alone.
+// BenchmarkCompareTenMinutes compares two such runs, from their folders to the HTML, and says how many times as
+// long as it takes to decode both reports alone.
 func BenchmarkCompareTenMinutes(b *testing.B) {
 	dirs := []string{tenMinutes(b, 1), tenMinutes(b, 2)}
 	decode := func() time.Duration {

@@ -14,8 +14,9 @@ import (
 	"github.com/canarylab/canarylab/reports/html/browser"
 )
 
-// TestPagesInABrowser opens pages at a phone's, a tablet's and a desktop's width, in light and dark: nothing of a run's texts runs, everything is drawn with the
-// style sheet, and no page is wider than its window. It is skipped where there is no browser.
+// TestPagesInABrowser opens pages at a phone's, a tablet's and a desktop's width, in light and dark: nothing of
+// a run's texts runs, everything is drawn with the style sheet, and no page is wider than its window. It is
+// skipped where there is no browser.
 func TestPagesInABrowser(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -43,12 +44,19 @@ func TestPagesInABrowser(t *testing.T) {
 				t.Fatal(err)
 			}
 			for what, script := range map[string]string{
-				"elements that a comparison does not have": `document.querySelectorAll("script,img,iframe,object,embed,form,base,link").length`,
-				"attributes that run something":            `[...document.querySelectorAll("*")].flatMap(e => [...e.attributes]).filter(a => a.name.startsWith("on") || a.name === "style" || /^\s*javascript:/i.test(a.value)).length`,
-				"pixels beyond the window":                 `Math.max(document.documentElement.scrollWidth - innerWidth, 0)`,
-				"sections without the style sheet":         `[...document.querySelectorAll("section")].filter(s => getComputedStyle(s).borderRadius === "0px").length`,
-				"plots without a dot in them": `[...document.querySelectorAll(".c-plot svg")].filter(s => { const d = s.querySelector(".pt"), b = s.getBoundingClientRect();
-					if (!d) return false; const c = d.getBoundingClientRect(); return c.width < 4 || c.left < b.left - 1 || c.right > b.right + 1 }).length`,
+				"elements that a comparison does not have": `document
+					.querySelectorAll("script,img,iframe,object,embed,form,base,link").length`,
+				"attributes that run something": `[...document.querySelectorAll("*")]
+					.flatMap(e => [...e.attributes]).filter(a => a.name.startsWith("on") || a.name === "style"
+						|| /^\s*javascript:/i.test(a.value)).length`,
+				"pixels beyond the window": `Math.max(document.documentElement.scrollWidth - innerWidth, 0)`,
+				"sections without the style sheet": `[...document.querySelectorAll("section")]
+					.filter(s => getComputedStyle(s).borderRadius === "0px").length`,
+				"plots without a dot in them": `[...document.querySelectorAll(".c-plot svg")].filter(s => {
+					const d = s.querySelector(".pt"), b = s.getBoundingClientRect();
+					if (!d) return false;
+					const c = d.getBoundingClientRect();
+					return c.width < 4 || c.left < b.left - 1 || c.right > b.right + 1 }).length`,
 			} {
 				n, err := chromedp.Run(tab, chromedp.Evaluate[int](script))
 				if err != nil {

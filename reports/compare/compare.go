@@ -1,11 +1,14 @@
-// Package compare puts runs side by side: what of their setups differs, and what of their figures, with its uncertainty. It says plainly where
-// there is no difference that the data can show. All of it is made from the runs' reports.
+// Package compare puts runs side by side: what of their setups differs, and what of their figures, with its
+// uncertainty. It says plainly where there is no difference that the data can show. All of it is made from the
+// runs' reports.
 package compare
 
 import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/canarylab/canarylab/reports/format"
 
 	"github.com/canarylab/canarylab/reports"
 )
@@ -16,24 +19,27 @@ const Schema = 1
 // A Comparison is two or more sides, each of the others held against the base.
 type Comparison struct {
 	Schema int `json:"schema"`
-	// Scenario is what all sides play, Title one sentence about it. Both are empty where sides play different ones: Mismatch says so, and there are no Pairs.
+	// Scenario is what all sides play, Title one sentence about it. Both are empty where sides play different
+	// ones: Mismatch says so, and there are no Pairs.
 	Scenario string `json:"scenario,omitempty"`
 	Title    string `json:"title,omitempty"`
 	Mismatch string `json:"mismatch,omitempty"`
 	// Runs are all runs of all sides.
 	Runs []Run `json:"runs"`
-	// Differing are the settings in which sides differ, Equal those in which they do not. They have a value for each side.
+	// Differing are the settings in which sides differ, Equal those in which they do not. They have a value for
+	// each side.
 	Differing []Setting `json:"differing"`
 	Equal     []Setting `json:"equal"`
-	// Judged is how many figures share Risk, the chance that any of them is shown as different while no side differs from the base; Found
-	// is how many of them are different. Confidence is that of their intervals, which is higher the more there are (Holm): an interval that
-	// leaves out "no difference" is a difference.
+	// Judged is how many figures share Risk, the chance that any of them is shown as different while no side
+	// differs from the base; Found is how many of them are different. Confidence is that of their intervals,
+	// which is higher the more there are (Holm): an interval that leaves out "no difference" is a difference.
 	Judged     int     `json:"judged"`
 	Found      int     `json:"found"`
 	Risk       float64 `json:"risk"`
 	Confidence float64 `json:"confidence"`
 	Pairs      []Pair  `json:"pairs"`
-	// Warnings say, a sentence each, what of the runs is missing, damaged or can't be trusted; Notes how the figures are to be read.
+	// Warnings say, a sentence each, what of the runs is missing, damaged or can't be trusted; Notes how the
+	// figures are to be read.
 	Warnings []string `json:"warnings,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
 }
@@ -72,12 +78,13 @@ type Run struct {
 	Started  time.Time       `json:"started,omitzero"`
 	TookMS   float64         `json:"tookMs"`
 	Outcome  reports.Outcome `json:"outcome"`
-	// Requests and Failed count all of the run's phases, settled or not. Unexplained counts what the books can't explain.
+	// Requests and Failed count all of the run's phases, settled or not. Unexplained counts what the accounting
+	// can't explain.
 	Requests    int `json:"requests"`
 	Failed      int `json:"failed"`
 	Unexplained int `json:"unexplained"`
-	// LagP99MS is how much later than due requests were sent, by the worst cohort, in milliseconds. CPU is what the load agent used of its
-	// processors, as a fraction; nil where not known.
+	// LagP99MS is how much later than due requests were sent, by the worst cohort, in milliseconds. CPU is what
+	// the load agent used of its processors, as a fraction; nil where not known.
 	LagP99MS float64  `json:"lagP99Ms"`
 	CPU      *float64 `json:"cpu,omitempty"`
 }
@@ -112,7 +119,8 @@ func New(sides ...Side) (*Comparison, error) {
 	c.settings(sides)
 	for i, side := range sides[1:] {
 		if side.scenario() != sides[0].scenario() {
-			c.Mismatch = fmt.Sprintf("%s plays %s and %s plays %s. Phases and claims of different scenarios are not the same things, so only setups and "+
+			c.Mismatch = fmt.Sprintf("%s plays %s and %s plays %s. Phases and claims of different scenarios are not "+
+				"the same things, so only setups and "+
 				"general figures are shown.", letter(0), sides[0].scenario(), letter(i+1), side.scenario())
 			c.Scenario, c.Title = "", ""
 			break
@@ -134,23 +142,29 @@ func New(sides ...Side) (*Comparison, error) {
 
 func newRun(side string, r *reports.Run) Run {
 	rep := r.Report
-	out := Run{Side: side, Name: name(r), Run: rep.Run, Scenario: rep.Scenario, Started: rep.Started, TookMS: milliseconds(rep.Took), Outcome: rep.Outcome,
-		Requests: rep.Books.Requests, Failed: reports.Summarize(rep).Burned, Unexplained: rep.Books.UnexplainedTotal}
-	for _, p := range rep.Books.Pace {
-		out.LagP99MS = max(out.LagP99MS, milliseconds(p.LagP99))
+	out := Run{
+		Side: side, Name: name(r), Run: rep.Run, Scenario: rep.Scenario, Started: rep.Started,
+		TookMS: format.Milliseconds(rep.Took), Outcome: rep.Outcome, Requests: rep.Accounting.Requests,
+		Failed: reports.Summarize(rep).Burned, Unexplained: rep.Accounting.UnexplainedTotal,
 	}
-	if rep.Books.Generator.Known {
-		out.CPU = &rep.Books.Generator.CPU
+	for _, p := range rep.Accounting.Pace {
+		out.LagP99MS = max(out.LagP99MS, format.Milliseconds(p.LagP99))
+	}
+	if rep.Accounting.Generator.Known {
+		out.CPU = &rep.Accounting.Generator.CPU
 	}
 	return out
 }
 
 func newPair(base, other Side) Pair {
 	claimed, failed := shares(base, other)
-	p := Pair{Figures: slices.Concat(claimed, failed, rollbackFigures(base, other), decisions(base, other), latencies(base, other))}
+	p := Pair{Figures: slices.Concat(
+		claimed, failed, rollbackFigures(base, other), decisions(base, other), latencies(base, other),
+	)}
 	ours, theirs := base.phases(), other.phases()
 	lacks := func(in []string) func(string) bool { return func(s string) bool { return slices.Contains(in, s) } }
-	p.OnlyBase, p.OnlyOther = slices.DeleteFunc(slices.Clone(ours), lacks(theirs)), slices.DeleteFunc(slices.Clone(theirs), lacks(ours))
+	p.OnlyBase, p.OnlyOther = slices.DeleteFunc(slices.Clone(ours), lacks(theirs)), slices.DeleteFunc(
+		slices.Clone(theirs), lacks(ours))
 	type key struct{ phase, want string }
 	outcomes := func(s Side) (keys []key, by map[key][]reports.Outcome) {
 		by = map[key][]reports.Outcome{}
@@ -170,7 +184,9 @@ func newPair(base, other Side) Pair {
 	keys, b := outcomes(base)
 	_, o := outcomes(other)
 	for _, k := range keys {
-		if o[k] != nil && !slices.Equal(slices.Compact(slices.Sorted(slices.Values(b[k]))), slices.Compact(slices.Sorted(slices.Values(o[k])))) {
+		if o[k] != nil && !slices.Equal(
+			slices.Compact(slices.Sorted(slices.Values(b[k]))), slices.Compact(slices.Sorted(slices.Values(o[k]))),
+		) {
 			p.Verdicts = append(p.Verdicts, VerdictChange{k.phase, k.want, b[k], o[k]})
 		}
 	}

@@ -12,9 +12,12 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/canarylab/canarylab/reports/terminal"
+
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/internal/golden"
 )
 
@@ -44,9 +47,12 @@ var made = sync.OnceValues(func() (map[string]*Comparison, error) {
 	oldRun := old.run()
 	oldRun.Report.Curves = nil
 	oldRun.Report.Phases[3].Name, oldRun.Report.Phases[3].Observation.Phase = "again", "again"
-	oldRun.Problems = []string{"The run's folder has no trace.jsonl: there is no timeline and no percentile curve. The numbers are those of report.json."}
+	oldRun.Problems = []string{
+		"The run's folder has no trace.jsonl: there is no timeline and no percentile curve. The numbers are those " +
+			"of report.json.",
+	}
 	oldRun.Report.Broken = "interrupted by Ctrl-C"
-	oldRun.Report.Books.Problems = []string{"3 things are not explained"}
+	oldRun.Report.Accounting.Problems = []analysis.Problem{{Text: "3 things are not explained"}}
 	oldRun.Report.Phases[1].Verdicts[0].Outcome = reports.Fail
 	oldRun.Report.Conclude()
 	foreign := alike(5)
@@ -79,7 +85,8 @@ var made = sync.OnceValues(func() (map[string]*Comparison, error) {
 // hostile has what must not break out of any rendering wherever a text is from outside.
 func hostile(seed uint64) *reports.Run {
 	r := alike(seed).run()
-	const bad = "<script>alert(1)</script>|\n\x1b[31m`${{x}}`\"'--><img src=x onerror=alert(2)> [a](javascript:b) ::error::c"
+	const bad = "<script>alert(1)</script>|\n\x1b[31m`${{x}}`\"'-->" +
+		"<img src=x onerror=alert(2)> [a](javascript:b) ::error::c"
 	rep := r.Report
 	r.Dir += "-" + strings.ReplaceAll(bad, "/", "")
 	rep.Title, rep.Setup.Istio, rep.Broken = bad, bad+rep.Run, bad
@@ -93,7 +100,8 @@ func hostile(seed uint64) *reports.Run {
 		}
 		p.Observation.Settled.Total.Flags[bad] = 3
 		for j := range p.Verdicts {
-			p.Verdicts[j].Claim.Cohort, p.Verdicts[j].Claim.Subject, p.Verdicts[j].Want = "", p.Verdicts[j].Claim.Subject+bad, bad
+			p.Verdicts[j].Claim.Cohort, p.Verdicts[j].Claim.Subject, p.Verdicts[j].Want = "",
+				p.Verdicts[j].Claim.Subject+bad, bad
 			p.Verdicts[j].Outcome = map[bool]reports.Outcome{true: reports.Pass, false: reports.Fail}[seed%2 == 0]
 		}
 		if p.Observation.Rollback != nil {
@@ -110,7 +118,7 @@ func TestTextGolden(t *testing.T) {
 	for name, c := range cases(t) {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := Text(&b, c, reports.TextOptions{}); err != nil {
+			if err := Text(&b, c, terminal.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			golden.Check(t, name+".txt", b.Bytes())
@@ -122,7 +130,7 @@ func TestTextFitsItsWidth(t *testing.T) {
 	for name, c := range cases(t) {
 		for _, width := range []int{72, 100} {
 			var b bytes.Buffer
-			if err := Text(&b, c, reports.TextOptions{Width: width, Color: true}); err != nil {
+			if err := Text(&b, c, terminal.Options{Width: width, Color: true}); err != nil {
 				t.Fatal(err)
 			}
 			plain := regexp.MustCompile("\x1b\\[[0-9;]*m").ReplaceAllString(b.String(), "")
@@ -135,7 +143,8 @@ func TestTextFitsItsWidth(t *testing.T) {
 	}
 }
 
-// TestEqualRunsSeldomDiffer plays 600 pairs of equal runs, and 150 of three against three: the chance that any of a comparison's figures is shown as different is Risk at most.
+// TestEqualRunsSeldomDiffer plays 600 pairs of equal runs, and 150 of three against three: the chance that any
+// of a comparison's figures is shown as different is Risk at most.
 func TestEqualRunsSeldomDiffer(t *testing.T) {
 	for n, trials := range map[int]int{1: 600, 3: 150} {
 		wrong := 0
@@ -158,7 +167,8 @@ func TestEqualRunsSeldomDiffer(t *testing.T) {
 		}
 		t.Logf("%d against %d: %d of %d comparisons of equal runs show a difference", n, n, wrong, trials)
 		if (distuv.Binomial{N: float64(trials), P: Risk}).Survival(float64(wrong)-1) < 1e-3 {
-			t.Errorf("%d against %d: %d of %d comparisons of equal runs show a difference, want %g %% at most", n, n, wrong, trials, 100*Risk)
+			t.Errorf("%d against %d: %d of %d comparisons of equal runs show a difference, want %g %% at most", n, n,
+				wrong, trials, 100*Risk)
 		}
 	}
 }
@@ -175,7 +185,8 @@ func TestWorseRunsDiffer(t *testing.T) {
 	}
 }
 
-// TestMovedSharesAreNotJudged has a share that did not keep still: of one run each nothing can be said of it, of several it can.
+// TestMovedSharesAreNotJudged has a share that did not keep still: of one run each nothing can be said of it,
+// of several it can.
 func TestMovedSharesAreNotJudged(t *testing.T) {
 	w := alike(3)
 	w.moved, w.broken = true, 0.3
@@ -191,11 +202,13 @@ func TestMovedSharesAreNotJudged(t *testing.T) {
 	}
 }
 
-// TestDecisionsEndPhases has phases that ended by a decision: their failures are no sample of a thousand requests, and the time that it took can be compared where there
-// are several.
+// TestDecisionsEndPhases has phases that ended by a decision: their failures are no sample of a thousand
+// requests, and the time that it took can be compared where there are several.
 func TestDecisionsEndPhases(t *testing.T) {
 	judged := func(c *Comparison, name string) Judgement {
-		i := slices.IndexFunc(c.Pairs[0].Figures, func(f *Figure) bool { return f.Phase == "canary at 10 %" && f.Name == name })
+		i := slices.IndexFunc(c.Pairs[0].Figures, func(f *Figure) bool {
+			return f.Phase == "canary at 10 %" && f.Name == name
+		})
 		return c.Pairs[0].Figures[i].Judgement
 	}
 	all := cases(t)
@@ -220,7 +233,8 @@ func TestDrawnIsSaid(t *testing.T) {
 				}
 				out := f.Low != nil && *f.Low > none || f.High != nil && *f.High < none
 				if out != (f.Judgement == Different) {
-					t.Errorf("%s: %s is %q, and its interval leaves out %g: %t", name, f.place(), f.Judgement, none, out)
+					t.Errorf("%s: %s is %q, and its interval leaves out %g: %t", name, f.place(), f.Judgement, none,
+						out)
 				}
 			}
 		}
@@ -240,8 +254,13 @@ func TestSidesThatMakeNoSense(t *testing.T) {
 		{nil, "can't compare these runs: there is only one, or none"},
 		{[]Side{{a}}, "can't compare these runs: there is only one, or none"},
 		{[]Side{{a}, {}}, "can't compare these runs: side B has none"},
-		{[]Side{{a, &copied}, {b}}, "can't compare these runs: 20261125-060100-label-mismatch-r00001 and copy are the same run, and a copy is no repetition: give it once"},
-		{[]Side{{a, other.run()}, {b}}, "can't compare these runs: 20261125-060100-label-mismatch-r00001 plays label-mismatch and 20261125-060300-weighted-rollout-r00003 plays weighted-rollout; " +
+		{
+			[]Side{{a, &copied}, {b}},
+			"can't compare these runs: 20261125-060100-label-mismatch-r00001 and copy are the same run, and a copy " +
+				"is no repetition: give it once",
+		},
+		{[]Side{{a, other.run()}, {b}}, "can't compare these runs: 20261125-060100-label-mismatch-r00001 plays " +
+			"label-mismatch and 20261125-060300-weighted-rollout-r00003 plays weighted-rollout; " +
 			"the runs of one side have to be of one scenario"},
 	} {
 		if _, err := New(test.sides...); !errors.Is(err, ErrSides) || err.Error() != test.want {
@@ -256,7 +275,9 @@ func TestARunAgainstItselfIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "A and B have the same run, " + name(a) + ": it can't differ from itself."; !slices.Contains(c.Warnings, want) {
+	if want := "A and B have the same run, " + name(a) + ": it can't differ from itself."; !slices.Contains(
+		c.Warnings, want,
+	) {
 		t.Errorf("got warnings %q, want %q", c.Warnings, want)
 	}
 }
@@ -267,7 +288,9 @@ func TestManifestsAreCompared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.ContainsFunc(alike.Equal, func(s Setting) bool { return s.Name == "manifests" && s.Values[0] == "1 file" }) {
+	if !slices.ContainsFunc(alike.Equal, func(s Setting) bool {
+		return s.Name == "manifests" && s.Values[0] == "1 file"
+	}) {
 		t.Errorf("got %v, want the same manifests", alike.Equal)
 	}
 	other, err := New(Side{a}, Side{c})
@@ -296,7 +319,9 @@ func TestNumbersThatMakeNoSense(t *testing.T) {
 		damaged := slices.Clone(whole)
 		for range 1 + random.IntN(20) {
 			i := at[random.IntN(len(at))]
-			value := []string{"0", "-1", "1", "7", "999999999999", "-999999999999", "0.5", "1e300", "-1e300", "[]", "null"}[random.IntN(11)]
+			value := []string{
+				"0", "-1", "1", "7", "999999999999", "-999999999999", "0.5", "1e300", "-1e300", "[]", "null",
+			}[random.IntN(11)]
 			for j := i[0] + 1; j < i[1]; j++ {
 				damaged[j] = ' '
 			}
@@ -308,13 +333,15 @@ func TestNumbersThatMakeNoSense(t *testing.T) {
 			continue
 		}
 		read++
-		for _, sides := range [][]Side{{{good}, {&reports.Run{Dir: "damaged", Report: r}}}, {{good, alike(12).run()}, {&reports.Run{Dir: "damaged", Report: r}}}} {
+		for _, sides := range [][]Side{{{good}, {&reports.Run{Dir: "damaged", Report: r}}}, {
+			{good, alike(12).run()}, {&reports.Run{Dir: "damaged", Report: r}},
+		}} {
 			c, err := New(sides...)
 			if errors.Is(err, ErrSides) {
 				continue
 			}
 			var b bytes.Buffer
-			if err := errors.Join(err, Text(&b, c, reports.TextOptions{}), Markdown(&b, c), HTML(&b, c)); err != nil {
+			if err := errors.Join(err, Text(&b, c, terminal.Options{}), Markdown(&b, c), HTML(&b, c)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := json.Marshal(c); err != nil {

@@ -3,16 +3,21 @@ package compare
 import (
 	"slices"
 	"time"
+
+	"github.com/canarylab/canarylab/reports/format"
 )
 
-// decisions are the figures of how long it took to decide about a canary that failed, in the phases of both sides in which somebody did.
+// decisions are the figures of how long it took to decide about a canary that failed, in the phases of both
+// sides in which somebody did.
 func decisions(base, other Side) (all []*Figure) {
 	for _, phase := range base.phases() {
 		b, o := base.decided(phase), other.decided(phase)
 		if len(b) == 0 || len(o) == 0 {
 			continue
 		}
-		f := &Figure{Kind: DecisionKind, Phase: phase, Name: "time to decide", Unit: Factor, Base: spread(b), Other: spread(o)}
+		f := &Figure{
+			Kind: DecisionKind, Phase: phase, Name: "time to decide", Unit: Factor, Base: spread(b), Other: spread(o),
+		}
 		all = append(all, f)
 		r, ok := newRatio(b, o)
 		if !ok {
@@ -32,7 +37,7 @@ func (s Side) decided(phase string) (all []float64) {
 			continue
 		}
 		if took, ok := p.Observation.Detection.Took(); ok && took >= time.Microsecond {
-			all = append(all, milliseconds(took))
+			all = append(all, format.Milliseconds(took))
 		}
 	}
 	return all

@@ -3,7 +3,7 @@ package compare
 import (
 	"math"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // A Judgement is what the data say about a difference.
@@ -13,7 +13,8 @@ type Judgement string
 const (
 	// Different: chance explains it too rarely.
 	Different Judgement = "different"
-	// NotShown: there is no difference that these data can show. That is not to say that there is none: the interval has those that there may be.
+	// NotShown: there is no difference that these data can show. That is not to say that there is none: the
+	// interval has those that there may be.
 	NotShown Judgement = "no difference shown"
 	// NotJudged: the data can't say, and Why says why.
 	NotJudged Judgement = "not judged"
@@ -24,15 +25,18 @@ type Kind string
 
 // The kinds, in the order in which they are shown.
 const (
-	// ShareKind is a share that the scenario claims, FailureKind one of requests that failed by status and flag and that no claim is about. Both are in percent, and
-	// their difference is in percentage points.
+	// ShareKind is a share that the scenario claims, FailureKind one of requests that failed by status and flag
+	// and that no claim is about. Both are in percent, and their difference is in percentage points.
 	ShareKind   Kind = "share"
 	FailureKind Kind = "failure"
-	// RollbackKind is a rollback's time, until the last affected request was sent. It and its difference are in milliseconds.
+	// RollbackKind is a rollback's time, until the last affected request was sent. It and its difference are in
+	// milliseconds.
 	RollbackKind Kind = "rollback"
-	// DecisionKind is how long it took to decide about a canary, from its first bad answer, in milliseconds. Its difference is as for LatencyKind.
+	// DecisionKind is how long it took to decide about a canary, from its first bad answer, in milliseconds.
+	// Its difference is as for LatencyKind.
 	DecisionKind Kind = "decision"
-	// LatencyKind is a percentile of a version's latency, in milliseconds. Its difference is a factor where sides have several runs, and in milliseconds otherwise.
+	// LatencyKind is a percentile of a version's latency, in milliseconds. Its difference is a factor where
+	// sides have several runs, and in milliseconds otherwise.
 	LatencyKind Kind = "latency"
 )
 
@@ -54,15 +58,17 @@ type Figure struct {
 	Name  string `json:"name"`
 	Base  Value  `json:"base"`
 	Other Value  `json:"other"`
-	// Difference is how much larger Other is, in Unit; Low and High are its interval. Nil is not known: an interval is open there.
+	// Difference is how much larger Other is, in Unit; Low and High are its interval. Nil is not known: an
+	// interval is open there.
 	Unit       Unit     `json:"unit"`
 	Difference *float64 `json:"difference,omitempty"`
 	Low        *float64 `json:"low,omitempty"`
 	High       *float64 `json:"high,omitempty"`
 	// Confidence is that of the interval.
 	Confidence float64 `json:"confidence,omitempty"`
-	// P is how often chance alone makes as large a difference, before it is corrected for the number of comparisons. It is nil for what is told by brackets that do
-	// or do not overlap, and for what can't differ: none or all of both sides.
+	// P is how often chance alone makes as large a difference, before it is corrected for the number of
+	// comparisons. It is nil for what is told by brackets that do or do not overlap, and for what can't differ:
+	// none or all of both sides.
 	P         *float64  `json:"p,omitempty"`
 	Judgement Judgement `json:"judgement"`
 	Why       string    `json:"why,omitempty"`
@@ -72,12 +78,14 @@ type Figure struct {
 
 // A Value is what one side saw.
 type Value struct {
-	// Number is a share in percent or a time in milliseconds. Nil is not known. Of several runs it is that of all requests together (shares) or the median.
+	// Number is a share in percent or a time in milliseconds. Nil is not known. Of several runs it is that of
+	// all requests together (shares) or the median.
 	Number *float64 `json:"number,omitempty"`
 	// Low and High bound it: the smallest and the largest of several, or a bracket's ends.
 	Low  *float64 `json:"low,omitempty"`
 	High *float64 `json:"high,omitempty"`
-	// Count out of N are a share's requests. N alone is how many there are of what was counted: requests of a percentile, or rollbacks.
+	// Count out of N are a share's requests. N alone is how many there are of what was counted: requests of a
+	// percentile, or rollbacks.
 	Count int `json:"count,omitempty"`
 	N     int `json:"n"`
 	// Runs is how many runs have it.
@@ -188,7 +196,7 @@ func shareValue(s sample) Value {
 		low, high = min(low, 100*run.share()), max(high, 100*run.share())
 	}
 	if len(s) == 1 {
-		share := reports.NewShare(t.count, t.of)
+		share := analysis.NewShare(t.count, t.of)
 		low, high = share.Low, share.High
 	}
 	v.Low, v.High = &low, &high

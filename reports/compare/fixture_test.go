@@ -16,6 +16,8 @@ import (
 
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // A truth is what a made-up run is drawn from: the numbers of its report come by chance, as those of a real one do.
@@ -34,14 +36,18 @@ type truth struct {
 	istio, provider string
 	// moved lets the canary's share be one that did not keep still.
 	moved bool
-	// decides is how long after the first bad answer somebody decides about the canary, in milliseconds, on average. 0 is nobody.
+	// decides is how long after the first bad answer somebody decides about the canary, in milliseconds, on
+	// average. 0 is nobody.
 	decides float64
-	// back is how often each of two ways back is gone, in place of the story.
+	// back is how often each of two rollback methods is used, in place of the story.
 	back int
 }
 
 func alike(seed uint64) truth {
-	return truth{scenario: "label-mismatch", seed: seed, canary: 0.1, broken: 0.1, requests: 1800, rollback: 120, slow: 1, istio: "1.31.0", provider: "embedded"}
+	return truth{
+		scenario: "label-mismatch", seed: seed, canary: 0.1, broken: 0.1, requests: 1800, rollback: 120, slow: 1,
+		istio: "1.31.0", provider: "embedded",
+	}
 }
 
 var day = time.Date(2026, 11, 25, 6, 0, 0, 0, time.UTC)
@@ -52,21 +58,27 @@ func (w truth) run() *reports.Run {
 	id := fmt.Sprintf("r%05d", w.seed)
 	plan := loadgen.Plan{Run: id, URL: "http://my-service/", Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}}}
 	r := &reports.Report{
-		Schema: reports.Schema, Scenario: w.scenario, Title: "A subset whose labels match no pod turns the canary's share into 503s", Run: id,
+		Schema: reports.Schema, Scenario: w.scenario,
+		Title: "A subset whose labels match no pod turns the canary's share into 503s", Run: id,
 		Started: day.Add(time.Duration(w.seed) * time.Minute), Took: 26 * time.Second,
-		Setup: reports.Setup{Provider: w.provider, Cluster: "canarylab", Kubernetes: "1.37.2", Istio: w.istio, Envoy: "1.40.0", Canarylab: "0.1.0", CPUs: 2, Memory: 24 << 30, Kernel: "6.18.2", Load: plan},
+		Setup: reports.Setup{
+			Provider: w.provider, Cluster: "canarylab", Kubernetes: "1.37.2", Istio: w.istio, Envoy: "1.40.0",
+			Canarylab: "0.1.0", CPUs: 2, Memory: 24 << 30, Kernel: "6.18.2", Load: plan,
+		},
 	}
 	latencies := map[string][]float64{}
 	phase := func(name string, canary, broken float64) *reports.Phase {
 		drawn := int(distuv.Binomial{N: float64(w.requests), P: max(canary, broken), Src: random}.Rand())
 		n := w.requests
-		c := reports.Counts{Requests: n, Versions: map[string]int{"v1": n - drawn}, Codes: map[int]int{200: n}, Flags: map[string]int{}}
+		c := analysis.Counts{
+			Requests: n, Versions: map[string]int{"v1": n - drawn}, Codes: map[int]int{200: n}, Flags: map[string]int{},
+		}
 		v2 := "v2"
 		if broken > 0 {
 			v2 = ""
 			c.Codes = map[int]int{200: n - drawn, 503: drawn}
 			c.Flags["503 UH"] = drawn
-			c.Failed = reports.NewShare(drawn, n)
+			c.Failed = analysis.NewShare(drawn, n)
 		}
 		if drawn > 0 {
 			c.Versions[v2] = drawn
@@ -81,12 +93,15 @@ func (w truth) run() *reports.Run {
 			}
 		}
 		if w.moved && broken > 0 {
-			c.Dispersion = map[string]reports.Dispersion{"503 UH": {ChiSquare: 90, Degrees: 9, P: 1e-9}}
+			c.Dispersion = map[string]analysis.Dispersion{"503 UH": {ChiSquare: 90, Degrees: 9, P: 1e-9}}
 		}
-		p := reports.Phase{Name: name, Observation: reports.Observation{Phase: name, Start: day, Settled: reports.Window{Start: day, End: day.Add(4 * time.Second), Total: c}}}
+		p := reports.Phase{Name: name, Observation: analysis.Observation{
+			Phase: name, Start: day, Settled: analysis.Window{Start: day, End: day.Add(4 * time.Second), Total: c},
+		}}
 		claim := func(subject string, percent float64, count int) {
-			s := reports.NewShare(count, n)
-			p.Verdicts = append(p.Verdicts, reports.Verdict{Want: fmt.Sprintf("%g %% of all requests: %s", percent, subject), Saw: s.String(), Outcome: reports.Pass,
+			s := analysis.NewShare(count, n)
+			p.Verdicts = append(p.Verdicts, reports.Verdict{Want: fmt.Sprintf("%g %% of all requests: %s", percent,
+				subject), Saw: s.String(), Outcome: reports.Pass,
 				Claim: &reports.Claim{Subject: subject, Percent: percent, Seen: s}})
 		}
 		claim("v1", 100-100*max(canary, broken), c.Versions["v1"])
@@ -100,19 +115,23 @@ func (w truth) run() *reports.Run {
 		r.Phases = append(r.Phases, p)
 		return &r.Phases[len(r.Phases)-1]
 	}
-	rollback := func(at, before float64, method string) *reports.Rollback {
+	rollback := func(at, before float64, method string) *analysis.Rollback {
 		gap := 2 / before // 500 requests a second, one every 2 ms
 		last := max(at-gap*random.ExpFloat64(), 0)
-		return &reports.Rollback{
-			Method: method, Canary: "v2", Before: reports.NewShare(int(before*float64(w.requests)), w.requests), Rate: 500, Resolution: fromMS(gap),
-			Route: fromMS(last), Drain: fromMS(last + 2), Low: fromMS(last), High: fromMS(last + 7*gap), Unaffected: 1000, Failed: int(last / gap), Kinds: map[string]int{"503": int(last / gap)},
+		return &analysis.Rollback{
+			Method: method, Canary: "v2", Before: analysis.NewShare(int(before*float64(w.requests)), w.requests),
+			Rate: 500, Resolution: fromMS(gap),
+			Route: fromMS(last), Drain: fromMS(last + 2), Low: fromMS(last), High: fromMS(last + 7*gap),
+			Unaffected: 1000, Failed: int(last / gap), Kinds: map[string]int{"503": int(last / gap)},
 		}
 	}
 	if w.back > 0 {
 		for i := range w.back {
 			phase(fmt.Sprintf("canary %d", 2*i+1), 0.5, 0)
-			phase(fmt.Sprintf("by the route %d", i+1), 0, 0).Observation.Rollback = rollback(w.rollback+10*random.NormFloat64(), 0.5, "kubectl apply the VirtualService")
-			phase(fmt.Sprintf("by undo %d", i+1), 0, 0).Observation.Rollback = rollback(3600+400*random.NormFloat64(), 0.5, "kubectl rollout undo deployment my-service-v2")
+			phase(fmt.Sprintf("by the route %d", i+1), 0, 0).Observation.Rollback = rollback(
+				w.rollback+10*random.NormFloat64(), 0.5, "kubectl apply the VirtualService")
+			phase(fmt.Sprintf("by undo %d", i+1), 0, 0).Observation.Rollback = rollback(3600+400*random.NormFloat64(),
+				0.5, "kubectl rollout undo deployment my-service-v2")
 			for j := range r.Phases[3*i:] {
 				r.Phases[3*i+j].Repeat = i > 0
 			}
@@ -122,9 +141,13 @@ func (w truth) run() *reports.Run {
 		canary := phase("canary at 10 %", 0, w.broken)
 		if w.decides > 0 {
 			first := 100 * time.Millisecond
-			canary.Observation.Detection = &reports.Detection{FirstBad: first, After: first + fromMS(w.decides*math.Exp(0.1*random.NormFloat64())), BadOnes: 5, Answers: 20}
+			canary.Observation.Detection = &analysis.Detection{
+				FirstBad: first, After: first + fromMS(w.decides*math.Exp(0.1*random.NormFloat64())), BadOnes: 5,
+				Answers: 20,
+			}
 		}
-		phase("rollback", 0, 0).Observation.Rollback = rollback(w.rollback, w.broken, "kubectl apply the VirtualService of 1-baseline.yaml")
+		phase("rollback", 0, 0).Observation.Rollback = rollback(w.rollback, w.broken,
+			"kubectl apply the VirtualService of 1-baseline.yaml")
 		phase("canary at 10 % again", w.canary, 0)
 	}
 	for _, v := range []string{"v1", "v2", ""} {
@@ -132,16 +155,20 @@ func (w truth) run() *reports.Run {
 			r.Curves = append(r.Curves, curve(v, latencies[v]))
 		}
 	}
-	r.Books = reports.Books{Requests: len(r.Phases) * w.requests, Pace: []reports.Pace{{Cohort: "everyone", Planned: 500, Achieved: 500, LagP99: 700 * time.Microsecond}},
-		Generator: reports.Generator{Known: true, CPU: 0.15}}
+	r.Accounting = analysis.Accounting{Requests: len(r.Phases) * w.requests, Pace: []analysis.Pace{{
+		Cohort: "everyone", Planned: 500, Achieved: 500, LagP99: 700 * time.Microsecond,
+	}},
+		Generator: analysis.Generator{Known: true, CPU: 0.15}}
 	r.Conclude()
-	return &reports.Run{Dir: filepath.Join("/out", r.Started.Format("20060102-150405")+"-"+w.scenario+"-"+id), Report: r}
+	return &reports.Run{
+		Dir: filepath.Join("/out", r.Started.Format("20060102-150405")+"-"+w.scenario+"-"+id), Report: r,
+	}
 }
 
-func curve(version string, all []float64) reports.Curve {
+func curve(version string, all []float64) analysis.Curve {
 	slices.Sort(all)
 	n := float64(len(all))
-	c := reports.Curve{Version: version, N: len(all)}
+	c := analysis.Curve{Version: version, N: len(all)}
 	for k := 0; math.Pow(10, -float64(k)/20)*n >= 1; k++ {
 		p := 100 * (1 - math.Pow(10, -float64(k)/20))
 		c.Percents = append(c.Percents, p)
@@ -175,12 +202,13 @@ func saved(t *testing.T, w truth, manifest string) *reports.Run {
 		t.Fatal(err)
 	}
 	r.Report.Files = []reports.File{{Path: "manifests/1-baseline.yaml"}}
-	r.Report.Timeline = &reports.Timeline{}
+	r.Report.Timeline = &analysis.Timeline{}
 	if err := r.Report.Save(dir); err != nil {
 		t.Fatal(err)
 	}
-	sample := `{"sample":{"cohort":"everyone","seq":0,"id":` + strconv.Quote(r.Report.Setup.Load.Run+"-everyone-0") + `,"code":200}}` + "\n"
-	if err := os.WriteFile(filepath.Join(dir, reports.TraceFile), []byte(sample), 0o644); err != nil {
+	sample := `{"sample":{"cohort":"everyone","seq":0,"id":` + strconv.Quote(
+		r.Report.Setup.Load.Run+"-everyone-0") + `,"code":200}}` + "\n"
+	if err := os.WriteFile(filepath.Join(dir, trace.File), []byte(sample), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	out, err := reports.OpenRun(dir)

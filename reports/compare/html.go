@@ -19,12 +19,16 @@ var (
 	ownStyle string
 )
 
-var document = template.Must(template.New("comparison").Funcs(template.FuncMap{"class": func(j Judgement) string { return classes[j] }}).Parse(pageTemplate))
+var document = template.Must(
+	template.New("comparison").Funcs(template.FuncMap{"class": func(j Judgement) string { return classes[j] }}).Parse(
+		pageTemplate),
+)
 
 // classes are the style sheet's names of judgements.
 var classes = map[Judgement]string{Different: "different", NotShown: "alike", NotJudged: "unjudged"}
 
-// HTML draws a comparison as one file that needs nothing else: no network and no script. It looks like a run's report.html, whose style it has.
+// HTML draws a comparison as one file that needs nothing else: no network and no script. It looks like a run's
+// report.html, whose style it has.
 func HTML(w io.Writer, c *Comparison) error {
 	v := newView(c)
 	css := html.Style() + ownStyle
@@ -41,8 +45,10 @@ func HTML(w io.Writer, c *Comparison) error {
 		Several, Differ bool
 	}{
 		Policy: html.ScriptlessPolicy(css), Style: template.CSS(css), // #nosec G203 -- it is this program's own
-		Title: v.title, Subtitle: v.subtitle, Equal: v.equal, Method: v.method, Verdicts: v.verdicts, Warnings: v.warnings, Notes: v.notes,
-		Runs: gridView{v.runs.head, v.runs.rows, v.runs.left}, Setup: gridView{v.setup.head, v.setup.rows, v.setup.left},
+		Title: v.title, Subtitle: v.subtitle, Equal: v.equal, Method: v.method, Verdicts: v.verdicts,
+		Warnings: v.warnings, Notes: v.notes,
+		Runs:    gridView{v.runs.head, v.runs.rows, v.runs.left},
+		Setup:   gridView{v.setup.head, v.setup.rows, v.setup.left},
 		Several: len(c.Pairs) > 1,
 	}
 	for i, s := range v.headlines {
@@ -122,7 +128,8 @@ func newSectionView(s section) sectionView {
 	}
 	switch v.Unit = string(unit); unit {
 	case Factor:
-		v.Least, v.None, v.Most = "× "+strconv.FormatFloat(math.Exp(-most), 'f', 2, 64), "× 1", "× "+strconv.FormatFloat(math.Exp(most), 'f', 2, 64)
+		v.Least, v.None, v.Most = "× "+strconv.FormatFloat(math.Exp(-most), 'f', 2, 64), "× 1",
+			"× "+strconv.FormatFloat(math.Exp(most), 'f', 2, 64)
 	default:
 		v.Least, v.None, v.Most = signed(-most, unit), "0", signed(most, unit)
 	}
@@ -130,7 +137,8 @@ func newSectionView(s section) sectionView {
 		view := groupView{Name: g.name}
 		for _, r := range g.rows {
 			view.Rows = append(view.Rows, rowView{
-				Judgement: r.figure.Judgement, Name: r.name, Base: r.base, Other: r.other, Difference: r.difference, Interval: r.interval, Details: r.details,
+				Judgement: r.figure.Judgement, Name: r.name, Base: r.base, Other: r.other, Difference: r.difference,
+				Interval: r.interval, Details: r.details,
 				Plot: newPlot(r.figure, most),
 			})
 		}

@@ -22,7 +22,8 @@ func without(i interval, value, confidence float64) bool {
 const (
 	// leastP is the smallest p that is told apart.
 	leastP = 1e-12
-	// leastConfidence stands for 0, where an interval is no more than its estimate and quantiles are divided by each other that are both 0.
+	// leastConfidence stands for 0, where an interval is no more than its estimate and quantiles are divided by
+	// each other that are both 0.
 	leastConfidence = 1e-6
 )
 
@@ -47,13 +48,13 @@ func pValue(i interval) float64 {
 	return math.Exp(high)
 }
 
-// holm says which of several comparisons count as differences, so that the chance of any false one among all is risk at most, and at
-// which confidence every interval shows the same: with it, those that are a difference leave their zero out, and the others have it
-// in them.
+// holm says which of several comparisons count as differences, so that the chance of any false one among all is
+// risk at most, and at which confidence every interval shows the same: with it, those that are a difference
+// leave their zero out, and the others have it in them.
 //
-// The smallest p has to be below risk/m, the next below risk/(m-1), and so on up to the first that is not. If k were found, the common
-// level is risk/(m-k), that of the step at which it ended: p of those found lies below an earlier and so a smaller level, and p of all
-// others above this one.
+// The smallest p has to be below risk/m, the next below risk/(m-1), and so on up to the first that is not. If k
+// were found, the common level is risk/(m-k), that of the step at which it ended: p of those found lies below
+// an earlier and so a smaller level, and p of all others above this one.
 //
 // Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6 (1979) 65-70.
 func holm(p []float64, risk float64) (found int, confidence float64) {

@@ -5,14 +5,17 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
+
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // percents are the percentiles that are compared.
 var percents = []float64{50, 99}
 
-// latencies are the figures of a pair's latencies by version: of the settled parts of all phases together where the reports have percentile
-// curves, else of each phase, without an interval: percentiles of phases do not add up.
+// latencies are the figures of a pair's latencies by version: of the settled parts of all phases together where
+// the reports have percentile curves, else of each phase, without an interval: percentiles of phases do not add
+// up.
 func latencies(base, other Side) (all []*Figure) {
 	versions := other.versions()
 	for _, version := range base.versions() {
@@ -48,11 +51,11 @@ func (s Side) versions() (all []string) {
 }
 
 // usable tells that a curve is neither empty nor damaged.
-func usable(c reports.Curve) bool {
+func usable(c analysis.Curve) bool {
 	return c.N > 0 && len(c.Percents) > 0 && len(c.Percents) == len(c.LatencyMS) && slices.IsSorted(c.Percents)
 }
 
-func (s Side) curves(version string) (all []reports.Curve) {
+func (s Side) curves(version string) (all []analysis.Curve) {
 	for _, r := range s {
 		for _, c := range r.Report.Curves {
 			if c.Version == version && usable(c) {
@@ -89,7 +92,8 @@ func latency(base, other Side, version string, percent float64) *Figure {
 		f.Unit, f.Difference = Milliseconds, known(otherAll[0]-baseAll[0])
 		f.bracketed(baseBracket, otherBracket)
 		if f.Judgement == Different {
-			// The bracket knows how many requests there were. It does not know that a slow moment is slow for many of them.
+			// The bracket knows how many requests there were. It does not know that a slow moment is slow for
+			// many of them.
 			f.notJudged("the 99 % brackets are apart, of one run each")
 		}
 		return f
@@ -122,7 +126,7 @@ func phaseLatencies(base, other Side) (all []*Figure) {
 				if p99 {
 					d = l.P99
 				}
-				values = append(values, milliseconds(d))
+				values = append(values, format.Milliseconds(d))
 				v.N, v.Runs = v.N+l.N, v.Runs+1
 			}
 			if len(values) > 0 {
@@ -141,7 +145,8 @@ func phaseLatencies(base, other Side) (all []*Figure) {
 		for _, version := range slices.Sorted(maps.Keys(versions)) {
 			for i, percent := range percents {
 				f := &Figure{
-					Kind: LatencyKind, Phase: phase, Name: fmt.Sprintf("p%g of %s", percent, subject{of: version}), Unit: Milliseconds,
+					Kind: LatencyKind, Phase: phase, Name: fmt.Sprintf("p%g of %s", percent, subject{of: version}),
+					Unit: Milliseconds,
 					Base: of(base, version, i == 1), Other: of(other, version, i == 1),
 				}
 				if f.Base.Number == nil || f.Other.Number == nil {

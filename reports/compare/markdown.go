@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/canarylab/canarylab/reports/format"
+
 	"github.com/canarylab/canarylab/reports/markdown"
 )
 
@@ -14,7 +16,7 @@ func Markdown(w io.Writer, c *Comparison) error {
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "## %s\n\n", markdown.Text(v.title))
 	for i, s := range v.headlines {
-		b.WriteString(join(" ", "**"+markdown.Text(s)+"**", markdown.Text(v.summaries[i])) + "\n\n")
+		b.WriteString(format.Join(" ", "**"+markdown.Text(s)+"**", markdown.Text(v.summaries[i])) + "\n\n")
 	}
 	for _, w := range v.warnings {
 		fmt.Fprintf(b, "⚠ %s\n\n", markdown.Text(w))
@@ -39,8 +41,8 @@ func Markdown(w io.Writer, c *Comparison) error {
 		for _, group := range s.groups {
 			for _, r := range group.rows {
 				g.rows = append(g.rows, []string{
-					r.figure.Judgement.mark(), join(": ", group.name, r.name), r.base, r.other, r.difference,
-					join(" · ", append([]string{r.interval}, r.details...)...),
+					r.figure.Judgement.mark(), format.Join(": ", group.name, r.name), r.base, r.other, r.difference,
+					format.Join(" · ", append([]string{r.interval}, r.details...)...),
 				})
 			}
 		}

@@ -8,13 +8,15 @@ import (
 	"github.com/aclements/go-moremath/stats"
 )
 
-// A shift is by how much the values of the other side are larger than those of the base, without any assumption about how they are
-// spread but that both sides are spread alike. It is the median of all differences between a value of the one and a value of the other
-// (Hodges and Lehmann); its interval is made of those differences, by the exact distribution of Mann and Whitney's U. Too few values
-// have no interval at a high confidence: it is open then.
+// A shift is by how much the values of the other side are larger than those of the base, without any assumption
+// about how they are spread but that both sides are spread alike. It is the median of all differences between a
+// value of the one and a value of the other (Hodges and Lehmann); its interval is made of those differences, by
+// the exact distribution of Mann and Whitney's U. Too few values have no interval at a high confidence: it is
+// open then.
 //
-// Sources: J. L. Hodges and E. L. Lehmann, "Estimates of location based on rank tests", Ann. Math. Statist. 34 (1963) 598-611;
-// D. F. Bauer, "Constructing confidence sets using rank statistics", J. Amer. Statist. Assoc. 67 (1972) 687-690.
+// Sources: J. L. Hodges and E. L. Lehmann, "Estimates of location based on rank tests", Ann. Math. Statist. 34
+// (1963) 598-611; D. F. Bauer, "Constructing confidence sets using rank statistics", J. Amer. Statist. Assoc.
+// 67 (1972) 687-690.
 type shift struct {
 	base, other []float64
 	// blur is how far both sides may be apart for other reasons than what is asked for: the interval is wider by it.
@@ -42,8 +44,8 @@ func (s *shift) estimate() float64 {
 }
 
 func (s *shift) interval(confidence float64) (low, high float64) {
-	// k is the largest rank whose difference has a tail of half of the rest before it. At a confidence near 0 both ends meet in the
-	// middle.
+	// k is the largest rank whose difference has a tail of half of the rest before it. At a confidence near 0
+	// both ends meet in the middle.
 	tail, n := (1-confidence)/2, len(s.differences)
 	k := sort.Search((n+1)/2, func(k int) bool { return s.below(k) > tail })
 	if k == 0 {

@@ -7,13 +7,14 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// A ratio is by which factor the values of the other side are larger than those of the base, as a logarithm. A run is one value: what
-// varies from run to run is all in it, and what the requests of one run have in common does no harm. The logarithms are taken as
-// normally distributed, with variances of their own (Welch); where one side is a single run, with that of the other side.
+// A ratio is by which factor the values of the other side are larger than those of the base, as a logarithm. A
+// run is one value: what varies from run to run is all in it, and what the requests of one run have in common
+// does no harm. The logarithms are taken as normally distributed, with variances of their own (Welch); where
+// one side is a single run, with that of the other side.
 //
-// Sources: B. L. Welch, "The generalization of 'Student's' problem when several different population variances are involved",
-// Biometrika 34 (1947) 28-35; F. E. Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics
-// Bulletin 2 (1946) 110-114.
+// Sources: B. L. Welch, "The generalization of 'Student's' problem when several different population variances
+// are involved", Biometrika 34 (1947) 28-35; F. E. Satterthwaite, "An approximate distribution of estimates of
+// variance components", Biometrics Bulletin 2 (1946) 110-114.
 type ratio struct{ difference, err, degrees float64 }
 
 // newRatio takes values above 0. It is not ok for fewer than three, and for those that do not vary.

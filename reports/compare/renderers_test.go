@@ -10,12 +10,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/canarylab/canarylab/reports/terminal"
+
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
+
 	renderhtml "github.com/yuin/goldmark/renderer/html"
+
 	xhtml "golang.org/x/net/html"
 
-	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/internal/golden"
 )
@@ -53,14 +56,17 @@ func TestHTMLGolden(t *testing.T) {
 	}
 }
 
-// TestHostileTextsStayTexts looks at the elements and attributes that a parser finds, in the page and in what Markdown is rendered to.
+// TestHostileTextsStayTexts looks at the elements and attributes that a parser finds, in the page and in what
+// Markdown is rendered to.
 func TestHostileTextsStayTexts(t *testing.T) {
 	c := cases(t)["hostile"]
-	var page, source, markdown, text bytes.Buffer
-	if err := errors.Join(HTML(&page, c), Markdown(&source, c), Text(&text, c, reports.TextOptions{})); err != nil {
+	var page, source, markdown, plain bytes.Buffer
+	if err := errors.Join(HTML(&page, c), Markdown(&source, c), Text(&plain, c, terminal.Options{})); err != nil {
 		t.Fatal(err)
 	}
-	if err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(renderhtml.WithUnsafe())).Convert(source.Bytes(), &markdown); err != nil {
+	if err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(
+		renderhtml.WithUnsafe(),
+	)).Convert(source.Bytes(), &markdown); err != nil {
 		t.Fatal(err)
 	}
 	if n := strings.Count(source.String(), "\n::"); n > 0 {
@@ -82,7 +88,9 @@ func TestHostileTextsStayTexts(t *testing.T) {
 				t.Errorf("%s: got an element %s", name, token)
 			}
 			for _, a := range token.Attr {
-				if strings.HasPrefix(a.Key, "on") || strings.HasPrefix(a.Val, "javascript:") || a.Key == "href" && !strings.HasPrefix(a.Val, "#") {
+				if strings.HasPrefix(a.Key, "on") || strings.HasPrefix(
+					a.Val, "javascript:",
+				) || a.Key == "href" && !strings.HasPrefix(a.Val, "#") {
 					t.Errorf("%s: got an attribute of %s", name, token)
 				}
 			}
@@ -91,7 +99,7 @@ func TestHostileTextsStayTexts(t *testing.T) {
 			t.Errorf("%s: the hostile text is not there at all", name)
 		}
 	}
-	if strings.ContainsRune(text.String(), 0x1b) {
+	if strings.ContainsRune(plain.String(), 0x1b) {
 		t.Error("a control character of a run reaches the terminal")
 	}
 }

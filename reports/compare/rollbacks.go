@@ -4,20 +4,24 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
+
+	"github.com/canarylab/canarylab/reports/format"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
-// rollbackKey tells which rollbacks of both sides are held against each other: those of one phase, or all that were done in the same way where a
-// run repeats them.
+// rollbackKey tells which rollbacks of both sides are held against each other: those of one phase, or all that
+// were done in the same way where a run repeats them.
 type rollbackKey struct{ phase, method string }
 
 // rollbacks has the side's rollbacks by key, a list for each run.
-func (s Side) rollbacks() (keys []rollbackKey, by map[rollbackKey][][]*reports.Rollback) {
-	by = map[rollbackKey][][]*reports.Rollback{}
+func (s Side) rollbacks() (keys []rollbackKey, by map[rollbackKey][][]*analysis.Rollback) {
+	by = map[rollbackKey][][]*analysis.Rollback{}
 	for i, r := range s {
-		repeated := slices.ContainsFunc(r.Report.Phases, func(p reports.Phase) bool { return p.Repeat && p.Observation.Rollback != nil })
+		repeated := slices.ContainsFunc(r.Report.Phases, func(p reports.Phase) bool {
+			return p.Repeat && p.Observation.Rollback != nil
+		})
 		for _, p := range r.Report.Phases {
 			b := p.Observation.Rollback
 			if b == nil {
@@ -29,7 +33,7 @@ func (s Side) rollbacks() (keys []rollbackKey, by map[rollbackKey][][]*reports.R
 			}
 			if by[key] == nil {
 				keys = append(keys, key)
-				by[key] = make([][]*reports.Rollback, len(s))
+				by[key] = make([][]*analysis.Rollback, len(s))
 			}
 			by[key][i] = append(by[key][i], b)
 		}
@@ -54,7 +58,7 @@ type times struct {
 	// values has a time for each rollback, or the median of each run where there are several of both.
 	values []float64
 	// only is the rollback of a side that has one.
-	only *reports.Rollback
+	only *analysis.Rollback
 	// resolution is the mean of how far apart affected requests were.
 	resolution float64
 	n, runs    int
@@ -62,7 +66,7 @@ type times struct {
 	blank string
 }
 
-func newTimes(runs [][]*reports.Rollback) (t times) {
+func newTimes(runs [][]*analysis.Rollback) (t times) {
 	endless := 0
 	var perRun [][]float64
 	for _, run := range runs {
@@ -75,8 +79,8 @@ func newTimes(runs [][]*reports.Rollback) (t times) {
 			} else if !r.Recovered() {
 				endless++
 			}
-			values = append(values, milliseconds(r.Route))
-			t.resolution += milliseconds(r.Resolution)
+			values = append(values, format.Milliseconds(r.Route))
+			t.resolution += format.Milliseconds(r.Resolution)
 		}
 		if len(values) > 0 {
 			t.runs++
@@ -106,31 +110,33 @@ func (t times) value() Value {
 	case t.blank != "":
 		v.Detail = t.blank
 	case t.only != nil:
-		v.Number, v.Low = known(milliseconds(t.only.Route)), known(milliseconds(t.only.Low))
+		v.Number, v.Low = known(format.Milliseconds(t.only.Route)), known(format.Milliseconds(t.only.Low))
 		if t.only.High > 0 {
-			v.High = known(milliseconds(t.only.High))
+			v.High = known(format.Milliseconds(t.only.High))
 		}
 	default:
 		v.Number, v.Low, v.High = known(median(t.values)), known(slices.Min(t.values)), known(slices.Max(t.values))
 	}
 	if t.only != nil {
-		v.Detail = join("; ", v.Detail, cost(t.only))
+		v.Detail = format.Join("; ", v.Detail, cost(t.only))
 	}
 	return v
 }
 
 // cost is what callers paid for a rollback.
-func cost(r *reports.Rollback) string {
-	text := plural(r.Failed, "failed request", "failed requests")
+func cost(r *analysis.Rollback) string {
+	text := format.Plural(r.Failed, "failed request", "failed requests")
 	if r.Canary != "" {
-		text += fmt.Sprintf(" and %s of %s", plural(r.Canaries, "good answer", "good answers"), r.Canary)
+		text += fmt.Sprintf(" and %s of %s", format.Plural(r.Canaries, "good answer", "good answers"), r.Canary)
 	}
 	return text
 }
 
-func rollback(key rollbackKey, base, other [][]*reports.Rollback) *Figure {
+func rollback(key rollbackKey, base, other [][]*analysis.Rollback) *Figure {
 	b, o := newTimes(base), newTimes(other)
-	f := &Figure{Kind: RollbackKind, Phase: key.phase, Name: key.method, Unit: Milliseconds, Base: b.value(), Other: o.value()}
+	f := &Figure{
+		Kind: RollbackKind, Phase: key.phase, Name: key.method, Unit: Milliseconds, Base: b.value(), Other: o.value(),
+	}
 	if key.phase != "" {
 		f.Name = "rollback time"
 	}
@@ -146,8 +152,9 @@ func rollback(key rollbackKey, base, other [][]*reports.Rollback) *Figure {
 		return f
 	}
 	if b.only != nil && o.only != nil {
-		f.Difference = known(milliseconds(o.only.Route - b.only.Route))
-		f.bracketed(bracket{milliseconds(b.only.Low), milliseconds(b.only.High)}, bracket{milliseconds(o.only.Low), milliseconds(o.only.High)})
+		f.Difference = known(format.Milliseconds(o.only.Route - b.only.Route))
+		f.bracketed(bracket{format.Milliseconds(b.only.Low), format.Milliseconds(b.only.High)},
+			bracket{format.Milliseconds(o.only.Low), format.Milliseconds(o.only.High)})
 		return f
 	}
 	s := newShift(b.values, o.values, math.Abs(o.resolution-b.resolution))
@@ -161,8 +168,6 @@ func rollback(key rollbackKey, base, other [][]*reports.Rollback) *Figure {
 	f.estimate = s
 	return f
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // median of at least one value: of an even number the mean of the two in the middle.
 func median(values []float64) float64 {

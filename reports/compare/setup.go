@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/canarylab/canarylab/reports/format"
+
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -100,7 +102,7 @@ func (c *Comparison) manifests(sides []Side) {
 		same = same && len(d) == 0
 		alike := "the same"
 		if i == 0 {
-			alike = plural(len(texts[0]), "file", "files")
+			alike = format.Plural(len(texts[0]), "file", "files")
 		}
 		setting.Values = append(setting.Values, cmp.Or(strings.Join(d, ", "), alike))
 	}
@@ -114,7 +116,7 @@ func (c *Comparison) manifests(sides []Side) {
 
 // notes say what a reader has to know of the runs.
 func (c *Comparison) notes(sides []Side) {
-	note := func(format string, args ...any) { c.Notes = append(c.Notes, fmt.Sprintf(format, args...)) }
+	note := c.note
 	warn := func(format string, args ...any) { c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...)) }
 	for i, side := range sides {
 		for _, r := range side {
@@ -124,11 +126,12 @@ func (c *Comparison) notes(sides []Side) {
 			}
 			switch r.Report.Outcome {
 			case reports.Invalid:
-				why := "its books do not balance"
-				if r.Report.Books.Void() {
+				why := "its requests are not all accounted for"
+				if r.Report.Accounting.Void() {
 					why = "the machine did not keep up or its clock moved"
 				}
-				warn("%s is invalid, as %s: its figures are not to be trusted, nor are differences from them.", who, why)
+				warn("%s is invalid, as %s: its figures are not to be trusted, nor are differences from them.", who,
+					why)
 			case reports.Inconclusive:
 				warn("%s is inconclusive.", who)
 			}
@@ -158,35 +161,49 @@ func (c *Comparison) notes(sides []Side) {
 		}
 	}
 	if c.Mismatch == "" {
-		single := 0
-		for _, side := range sides {
-			if len(side) == 1 {
-				single++
-			}
-		}
-		switch {
-		case single == len(sides):
-			note("There is one run of each: a difference is one between these runs. What changes from run to run by itself is not in the intervals; " +
-				"give several runs of each side for that.")
-		case single > 0:
-			note("Some sides have one run only: how much runs differ by themselves is known from the others alone.")
-		}
-		for i, side := range sides[1:] {
-			if n := len(side) + len(sides[0]); n > 2 && n < 5 {
-				note("%s and %s have %d runs together: how much runs differ by themselves is hardly known from so few, and intervals are very wide. "+
-					"Three of each side are a good start.", letter(0), letter(i+1), n)
-			}
-		}
-		if n := len(c.Differing); n > 1 {
-			note("The setups differ in %d things, and the figures can't tell which of them a difference comes from.", n)
-		}
+		c.power(sides)
 	}
 	for _, p := range c.Pairs {
 		if len(p.OnlyBase) > 0 {
-			note("%s has %s that %s lacks: %s.", p.Base, plural(len(p.OnlyBase), "phase", "phases"), p.Other, strings.Join(p.OnlyBase, ", "))
+			note("%s has %s that %s lacks: %s.", p.Base, format.Plural(len(p.OnlyBase), "phase", "phases"), p.Other,
+				strings.Join(p.OnlyBase, ", "))
 		}
 		if len(p.OnlyOther) > 0 {
-			note("%s has %s that %s lacks: %s.", p.Other, plural(len(p.OnlyOther), "phase", "phases"), p.Base, strings.Join(p.OnlyOther, ", "))
+			note("%s has %s that %s lacks: %s.", p.Other, format.Plural(len(p.OnlyOther), "phase", "phases"), p.Base,
+				strings.Join(p.OnlyOther, ", "))
 		}
+	}
+}
+
+func (c *Comparison) note(format string, args ...any) {
+	c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
+}
+
+// power says what so many runs can't tell.
+func (c *Comparison) power(sides []Side) {
+	note := c.note
+	single := 0
+	for _, side := range sides {
+		if len(side) == 1 {
+			single++
+		}
+	}
+	switch {
+	case single == len(sides):
+		note("There is one run of each: a difference is one between these runs. What changes from run to run by " +
+			"itself is not in the intervals; " +
+			"give several runs of each side for that.")
+	case single > 0:
+		note("Some sides have one run only: how much runs differ by themselves is known from the others alone.")
+	}
+	for i, side := range sides[1:] {
+		if n := len(side) + len(sides[0]); n > 2 && n < 5 {
+			note("%s and %s have %d runs together: how much runs differ by themselves is hardly known from so few, "+
+				"and intervals are very wide. "+
+				"Three of each side are a good start.", letter(0), letter(i+1), n)
+		}
+	}
+	if n := len(c.Differing); n > 1 {
+		note("The setups differ in %d things, and the figures can't tell which of them a difference comes from.", n)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // shares are the figures of a pair's claims about shares, and of failures that no claim is about.
@@ -54,8 +55,8 @@ func shares(base, other Side) (claimed, failed []*Figure) {
 	return claimed, failed
 }
 
-// withoutMirrors leaves out the larger of two shares that are all requests together in every run of both sides: what the one says of a difference, the other
-// says too, and to count it twice would make both harder to see.
+// withoutMirrors leaves out the larger of two shares that are all requests together in every run of both sides:
+// what the one says of a difference, the other says too, and to count it twice would make both harder to see.
 func withoutMirrors(all []*Figure) (out []*Figure) {
 	mirrored := func(a, b *Figure) bool {
 		x, ok := a.estimate.(shareDifference)
@@ -77,7 +78,8 @@ func withoutMirrors(all []*Figure) (out []*Figure) {
 	}
 	for i, f := range all {
 		if !slices.ContainsFunc(all, func(g *Figure) bool {
-			return g != f && mirrored(f, g) && (*f.Base.Number > *g.Base.Number || *f.Base.Number == *g.Base.Number && slices.Index(all, g) > i)
+			return g != f && mirrored(f, g) &&
+				(*f.Base.Number > *g.Base.Number || *f.Base.Number == *g.Base.Number && slices.Index(all, g) > i)
 		}) {
 			out = append(out, f)
 		}
@@ -100,12 +102,13 @@ func (s subject) String() string {
 	return of
 }
 
-// tally is how many of the counted requests are of the subject. A damaged report must not have more of them than there are.
-func (s subject) tally(c reports.Counts) tally {
+// tally is how many of the counted requests are of the subject. A damaged report must not have more of them
+// than there are.
+func (s subject) tally(c analysis.Counts) tally {
 	return tally{min(max(s.count(c), 0), c.Requests), c.Requests}
 }
 
-func (s subject) count(c reports.Counts) int {
+func (s subject) count(c analysis.Counts) int {
 	if n, ok := c.Versions[s.of]; ok {
 		return n
 	}
@@ -129,7 +132,9 @@ func (s subject) failure() bool {
 
 // stopped tells that a phase of the side ended by a decision about the canary.
 func (s Side) stopped(phase string) bool {
-	return slices.ContainsFunc(s.phase(phase), func(p *reports.Phase) bool { return p != nil && p.Observation.Detection != nil })
+	return slices.ContainsFunc(s.phase(phase), func(p *reports.Phase) bool {
+		return p != nil && p.Observation.Detection != nil
+	})
 }
 
 // sample counts it in each run of a side.
@@ -138,7 +143,8 @@ func (s subject) sample(side Side, phase string) (all sample, moved []string) {
 		all = append(all, s.tally(c))
 	}
 	for i, p := range side.phase(phase) {
-		if p != nil && p.Observation.Settled.Of(s.cohort).Dispersion[s.of].Moved() && p.Observation.Settled.Of(s.cohort).Dispersion[s.of].Degrees > 0 {
+		if p != nil && p.Observation.Settled.Of(s.cohort).Dispersion[s.of].Moved() &&
+			p.Observation.Settled.Of(s.cohort).Dispersion[s.of].Degrees > 0 {
 			moved = append(moved, name(side[i]))
 		}
 	}
@@ -162,11 +168,15 @@ func share(base, other Side, kind Kind, phase string, s subject) *Figure {
 	switch {
 	case single && len(moved) > 0:
 		// Then requests are no draws of one share, and only other runs could tell how far chance goes.
-		f.notJudged(fmt.Sprintf("the share did not keep still in %s, so that no interval around it means anything: several runs of each side would tell",
+		f.notJudged(fmt.Sprintf("the share did not keep still in %s, so that no interval around it means anything: "+
+			"several runs of each side would tell",
 			strings.Join(moved, " and ")))
 	case single && s.failure() && (base.stopped(phase) || other.stopped(phase)):
 		// Who waits for failures and stops has another share of them than who counts a thousand requests.
-		f.notJudged("the phase ended when somebody had decided about the canary, on which the share of failures depends: several runs of each side would tell")
+		f.notJudged(
+			"the phase ended when somebody had decided about the canary, on which the share of failures depends: " +
+				"several runs of each side would tell",
+		)
 	case d.still():
 		f.Judgement = NotShown
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // A Side is a run, or several of the same scenario that count as repetitions of each other.
@@ -26,7 +27,8 @@ func name(r *reports.Run) string { return filepath.Base(r.Dir) }
 
 // same tells that two are the same run, if perhaps in two folders. Load plans carry an id that is drawn by chance.
 func same(a, b *reports.Run) bool {
-	return a.Report.Setup.Load.Run != "" && a.Report.Setup.Load.Run == b.Report.Setup.Load.Run && a.Report.Started.Equal(b.Report.Started)
+	return a.Report.Setup.Load.Run != "" && a.Report.Setup.Load.Run == b.Report.Setup.Load.Run &&
+		a.Report.Started.Equal(b.Report.Started)
 }
 
 // check refuses sides that make no sense.
@@ -43,12 +45,14 @@ func check(sides []Side) error {
 		}
 		for j, r := range side {
 			if r.Report.Scenario != side[0].Report.Scenario {
-				return fmt.Errorf("%w: %s plays %s and %s plays %s; the runs of one side have to be of one scenario", ErrSides,
+				return fmt.Errorf("%w: %s plays %s and %s plays %s; the runs of one side have to be of one scenario",
+					ErrSides,
 					name(side[0]), side[0].Report.Scenario, name(r), r.Report.Scenario)
 			}
 			for _, earlier := range side[:j] {
 				if same(earlier, r) {
-					return fmt.Errorf("%w: %s and %s are the same run, and a copy is no repetition: give it once", ErrSides, name(earlier), name(r))
+					return fmt.Errorf("%w: %s and %s are the same run, and a copy is no repetition: give it once",
+						ErrSides, name(earlier), name(r))
 				}
 			}
 		}
@@ -73,7 +77,8 @@ func (s Side) phase(name string) []*reports.Phase {
 	return all
 }
 
-// phases are the names of the side's phases that repeat no other, in the order of its first run, and then those that only others have.
+// phases are the names of the side's phases that repeat no other, in the order of its first run, and then those
+// that only others have.
 func (s Side) phases() (names []string) {
 	seen := map[string]bool{}
 	for _, r := range s {
@@ -88,7 +93,7 @@ func (s Side) phases() (names []string) {
 }
 
 // counts are those of a phase's settled part, of one cohort or of all, in each run that has any requests there.
-func (s Side) counts(phase, cohort string) (all []reports.Counts) {
+func (s Side) counts(phase, cohort string) (all []analysis.Counts) {
 	for _, p := range s.phase(phase) {
 		if p == nil {
 			continue

@@ -8,23 +8,28 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
-// TestShareDifferenceCoversExactly adds up, over all outcomes of two runs, the probability of those whose interval has the true
-// difference in it: no simulation, and no luck. Of fewer requests than any phase has, intervals at extreme levels fall short of them for
-// large differences; where there is no difference they never do, and that is what a false one is made of.
+// TestShareDifferenceCoversExactly adds up, over all outcomes of two runs, the probability of those whose
+// interval has the true difference in it: no simulation, and no luck. Of fewer requests than any phase has,
+// intervals at extreme levels fall short of them for large differences; where there is no difference they never
+// do, and that is what a false one is made of.
 func TestShareDifferenceCoversExactly(t *testing.T) {
 	shares := []float64{0.001, 0.01, 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97, 0.99, 0.999}
 	for _, test := range []struct {
 		n, m       int
 		confidence float64
 		anywhere   bool
-	}{{150, 150, 0.95, true}, {150, 150, 0.999, true}, {150, 150, 0.9999, true}, {40, 60, 0.95, true}, {40, 60, 0.99, true}, {200, 30, 0.9999, false}, {20, 20, 0.999, false}} {
+	}{
+		{150, 150, 0.95, true}, {150, 150, 0.999, true}, {150, 150, 0.9999, true}, {40, 60, 0.95, true},
+		{40, 60, 0.99, true}, {200, 30, 0.9999, false}, {20, 20, 0.999, false},
+	} {
 		width := test.m + 1
 		low, high := make([]float64, (test.n+1)*width), make([]float64, (test.n+1)*width)
 		for i := range low {
-			low[i], high[i] = shareDifference{sample{{i / width, test.n}}, sample{{i % width, test.m}}}.interval(test.confidence)
+			low[i], high[i] = shareDifference{sample{{i / width, test.n}}, sample{{i % width, test.m}}}.interval(
+				test.confidence)
 		}
 		worst, alike := 1.0, 1.0
 		for _, p := range shares {
@@ -42,9 +47,11 @@ func TestShareDifferenceCoversExactly(t *testing.T) {
 				}
 			}
 		}
-		t.Logf("%d and %d requests at %g: covers with %.6f or more, and with %.6f where there is no difference", test.n, test.m, test.confidence, worst, alike)
+		t.Logf("%d and %d requests at %g: covers with %.6f or more, and with %.6f where there is no difference", test.n,
+			test.m, test.confidence, worst, alike)
 		if alike < test.confidence || test.anywhere && worst < test.confidence {
-			t.Errorf("%d and %d requests at %g: covers with %.6f, and with %.6f where there is no difference", test.n, test.m, test.confidence, worst, alike)
+			t.Errorf("%d and %d requests at %g: covers with %.6f, and with %.6f where there is no difference", test.n,
+				test.m, test.confidence, worst, alike)
 		}
 	}
 }
@@ -58,8 +65,8 @@ func binomial(n int, p float64) []float64 {
 	return all
 }
 
-// spreadRuns draws counts of runs whose true shares differ from run to run: a beta distribution whose variance is more times that of
-// chance alone (a beta binomial one).
+// spreadRuns draws counts of runs whose true shares differ from run to run: a beta distribution whose variance
+// is more times that of chance alone (a beta binomial one).
 func spreadRuns(random *rand.Rand, runs, of int, share, more float64) sample {
 	s := make(sample, runs)
 	for i := range s {
@@ -100,7 +107,10 @@ func TestShareDifferenceCoversRunsThatVary(t *testing.T) {
 		for _, confidence := range []float64{0.95, 0.995} {
 			hits := 0
 			for range trials {
-				d := shareDifference{spreadRuns(random, test.base, 1500, test.shareB, test.more), spreadRuns(random, test.other, 1500, test.shareO, test.more)}
+				d := shareDifference{
+					spreadRuns(random, test.base, 1500, test.shareB, test.more),
+					spreadRuns(random, test.other, 1500, test.shareO, test.more),
+				}
 				if !without(d, test.shareO-test.shareB, confidence) {
 					hits++
 				}
@@ -110,9 +120,12 @@ func TestShareDifferenceCoversRunsThatVary(t *testing.T) {
 	}
 }
 
-// TestSpreadBetweenRunsIsSeen has the mutant in mind that leaves it out: then three runs of each side show differences where there are none.
+// TestSpreadBetweenRunsIsSeen has the mutant in mind that leaves it out: then three runs of each side show
+// differences where there are none.
 func TestSpreadBetweenRunsIsSeen(t *testing.T) {
-	alike := shareDifference{sample{{150, 1500}, {150, 1500}, {150, 1500}}, sample{{190, 1500}, {190, 1500}, {190, 1500}}}
+	alike := shareDifference{sample{{150, 1500}, {150, 1500}, {150, 1500}}, sample{
+		{190, 1500}, {190, 1500}, {190, 1500},
+	}}
 	apart := shareDifference{sample{{50, 1500}, {150, 1500}, {250, 1500}}, sample{{90, 1500}, {190, 1500}, {290, 1500}}}
 	if !without(alike, 0, 0.95) {
 		t.Error("runs that are alike: want a difference")
@@ -206,7 +219,7 @@ func TestPercentileCovers(t *testing.T) {
 				all[i] = random.ExpFloat64()
 			}
 			slices.Sort(all)
-			c := reports.Curve{N: n}
+			c := analysis.Curve{N: n}
 			for k := 0; ; k++ {
 				beyond := math.Pow(10, -float64(k)/20)
 				if beyond*n < 1 {
@@ -231,7 +244,7 @@ func TestPercentileCovers(t *testing.T) {
 }
 
 func TestPercentileOfFewIsOpen(t *testing.T) {
-	c := reports.Curve{N: 20, Percents: []float64{0, 50, 90, 100}, LatencyMS: []float64{1, 2, 3, 9}}
+	c := analysis.Curve{N: 20, Percents: []float64{0, 50, 90, 100}, LatencyMS: []float64{1, 2, 3, 9}}
 	if value, low, high := percentile(c, 99); !math.IsInf(high, 1) || low < 1 || value < 3 {
 		t.Errorf("got %g from %g to %g, want no upper end: 20 latencies do not bound p99", value, low, high)
 	}

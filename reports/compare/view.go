@@ -7,12 +7,14 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A view is a comparison in words, as all renderers show it. It is not escaped.
 type view struct {
 	title, subtitle string
-	// headlines say what came out, one for each pair, or why nothing could. summaries say more of each; they may be empty.
+	// headlines say what came out, one for each pair, or why nothing could. summaries say more of each; they
+	// may be empty.
 	headlines, summaries []string
 	runs                 grid
 	setup                grid
@@ -76,7 +78,7 @@ func newView(c *Comparison) view {
 	}
 	sides := ""
 	for i := range c.sideCount() {
-		sides += when(i > 0, ", ") + letter(i)
+		sides += format.When(i > 0, ", ") + letter(i)
 	}
 	v.title += " · " + sides
 	if c.Mismatch != "" {
@@ -85,14 +87,20 @@ func newView(c *Comparison) view {
 	for _, p := range c.Pairs {
 		v.headlines, v.summaries = append(v.headlines, clean(p.Headline())), append(v.summaries, clean(p.Summary()))
 	}
-	v.runs = grid{head: []string{"", "run", "outcome", "requests", "failed", "unexplained", "sent late, p99", "agent's CPU", "took"}, left: 3}
+	v.runs = grid{
+		head: []string{
+			"", "run", "outcome", "requests", "failed", "unexplained", "sent late, p99", "agent's CPU", "took",
+		},
+		left: 3,
+	}
 	for _, r := range c.Runs {
 		cpu := "-"
 		if r.CPU != nil {
 			cpu = fmt.Sprintf("%.0f %%", 100*(*r.CPU))
 		}
 		v.runs.rows = append(v.runs.rows, []string{
-			r.Side, clean(r.Name), clean(string(r.Outcome)), reports.Number(r.Requests), reports.Number(r.Failed), reports.Number(r.Unexplained),
+			r.Side, clean(r.Name), clean(string(r.Outcome)), format.Number(r.Requests), format.Number(r.Failed),
+			format.Number(r.Unexplained),
 			duration(r.LagP99MS), cpu, duration(r.TookMS),
 		})
 	}
@@ -124,7 +132,7 @@ func newView(c *Comparison) view {
 }
 
 // clean makes a text of one line out of one that may come from outside.
-func clean(text string) string { return strings.Join(strings.Fields(reports.Printable(text)), " ") }
+func clean(text string) string { return strings.Join(strings.Fields(format.Printable(text)), " ") }
 
 func cleaned(texts []string) []string {
 	out := make([]string, len(texts))
@@ -170,7 +178,10 @@ func newRow(base, other string, f *Figure) row {
 			r.interval = span(f.Low, f.High, f.Unit)
 		}
 	}
-	r.details = []string{when(f.says(f.Base) != "", base+" "+f.says(f.Base)), when(f.says(f.Other) != "", other+" "+f.says(f.Other)), f.Why}
+	r.details = []string{
+		format.When(f.says(f.Base) != "", base+" "+f.says(f.Base)),
+		format.When(f.says(f.Other) != "", other+" "+f.says(f.Other)), f.Why,
+	}
 	r.details = slices.DeleteFunc(r.details, func(s string) bool { return s == "" })
 	r.details = cleaned(r.details)
 	return r
@@ -181,25 +192,18 @@ func (f *Figure) says(v Value) string {
 	many := f.Kind == RollbackKind && v.N > 1 && v.Runs == 1
 	switch {
 	case f.Kind == ShareKind || f.Kind == FailureKind:
-		return when(v.Runs > 1 && *v.Low < *v.High, f.rangeText(v)+" %, "+plural(v.Runs, "run", "runs"))
+		return format.When(v.Runs > 1 && *v.Low < *v.High, f.rangeText(v)+" %, "+format.Plural(v.Runs, "run", "runs"))
 	case v.Runs > 1 || many:
-		n := plural(v.Runs, "run", "runs")
+		n := format.Plural(v.Runs, "run", "runs")
 		if many {
-			n = plural(v.N, "time", "times")
+			n = format.Plural(v.N, "time", "times")
 		}
-		return join(", ", when(v.Number != nil, "median of "+n+", "+f.rangeText(v)), when(v.Number == nil, n), v.Detail)
+		return format.Join(", ", format.When(v.Number != nil, "median of "+n+", "+f.rangeText(v)),
+			format.When(v.Number == nil, n), v.Detail)
 	case f.Kind == LatencyKind, f.Kind == DecisionKind:
 		return ""
 	}
-	return join(", ", when(v.Number != nil, "99 % bracket "+f.rangeText(v)), v.Detail)
-}
-
-// when is text if ok holds.
-func when(ok bool, text string) string {
-	if !ok {
-		return ""
-	}
-	return text
+	return format.Join(", ", format.When(v.Number != nil, "99 % bracket "+f.rangeText(v)), v.Detail)
 }
 
 // mark is what a judgement looks like.

@@ -3,28 +3,14 @@ package compare
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 )
-
-// join joins the texts that are not empty.
-func join(sep string, texts ...string) string {
-	return strings.Join(slices.DeleteFunc(slices.Clone(texts), func(s string) bool { return s == "" }), sep)
-}
-
-// plural is a number with its noun.
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return reports.Number(n) + " " + many
-}
 
 // trimmed prints a number with two digits that matter.
 func trimmed(x float64) string { return strconv.FormatFloat(x, 'g', 2, 64) }
@@ -38,7 +24,7 @@ func upper(text string) string {
 // duration prints milliseconds.
 func duration(ms float64) string {
 	const century = 3e12
-	return reports.Short(time.Duration(math.Round(min(max(ms, -century), century) * float64(time.Millisecond))))
+	return format.Short(time.Duration(math.Round(min(max(ms, -century), century) * float64(time.Millisecond))))
 }
 
 // signed prints a difference.
@@ -80,14 +66,19 @@ func span(low, high *float64, unit Unit) string {
 	return signed(*low, unit) + " to " + signed(*high, unit)
 }
 
-// String is a value for a table: "9.1 % of 1,755", "133 ms".
+// valueText is a value for a table: "9.1 % of 1,755", "133 ms".
 func (f *Figure) valueText(v Value) string {
-	if v.Number == nil {
+	of := f.Kind == ShareKind || f.Kind == FailureKind
+	return f.numberText(v) + format.When(of && v.Number != nil, " of "+format.Number(v.N))
+}
+
+// numberText is a value without how many requests it is of: "9.1 %", "133 ms".
+func (f *Figure) numberText(v Value) string {
+	switch {
+	case v.Number == nil:
 		return "-"
-	}
-	switch f.Kind {
-	case ShareKind, FailureKind:
-		return reports.Percent(*v.Number) + " % of " + reports.Number(v.N)
+	case f.Kind == ShareKind || f.Kind == FailureKind:
+		return format.Percent(*v.Number) + " %"
 	}
 	return duration(*v.Number)
 }
@@ -102,7 +93,7 @@ func (f *Figure) rangeText(v Value) string {
 		case x == nil:
 			return "open"
 		case f.Kind == ShareKind || f.Kind == FailureKind:
-			return reports.Percent(*x)
+			return format.Percent(*x)
 		}
 		return duration(*x)
 	}
@@ -134,11 +125,15 @@ func (p Pair) Headline() string {
 	case judged == 0:
 		return fmt.Sprintf("%s against %s: nothing could be judged.", p.Other, p.Base)
 	case different == 0:
-		return fmt.Sprintf("%s against %s: no difference that these data can show, in any of %s.", p.Other, p.Base, plural(judged, "figure", "figures"))
+		return fmt.Sprintf("%s against %s: no difference that these data can show, in any of %s.", p.Other, p.Base,
+			format.Plural(judged, "figure", "figures"))
 	case different == 1:
-		return fmt.Sprintf("%s against %s: 1 of %s differs.", p.Other, p.Base, plural(judged, "figure", "figures"))
+		return fmt.Sprintf("%s against %s: 1 of %s differs.", p.Other, p.Base, format.Plural(
+			judged, "figure", "figures",
+		))
 	}
-	return fmt.Sprintf("%s against %s: %d of %s differ.", p.Other, p.Base, different, plural(judged, "figure", "figures"))
+	return fmt.Sprintf("%s against %s: %d of %s differ.", p.Other, p.Base, different,
+		format.Plural(judged, "figure", "figures"))
 }
 
 // namedFigures is how many of the figures that differ a Summary names.
@@ -165,7 +160,7 @@ func (p Pair) Summary() string {
 		}
 	}
 	if unjudged > 0 {
-		text = join(" ", text, plural(unjudged, "figure", "figures")+" could not be judged.")
+		text = format.Join(" ", text, format.Plural(unjudged, "figure", "figures")+" could not be judged.")
 	}
 	return text
 }
@@ -185,21 +180,25 @@ func (c *Comparison) method() string {
 	for _, p := range c.Pairs {
 		for _, f := range p.Figures {
 			if _, ok := f.estimate.(*shift); ok {
-				medians = "The difference of several rollbacks is the median of all differences between one and another."
+				medians = "The difference of several rollbacks is the median of all differences between one and " +
+					"another."
 			}
 			switch {
 			case f.estimate == nil && f.Kind == RollbackKind && f.Confidence > 0:
 				brackets = "Single rollbacks differ where their 99 % brackets do not overlap."
 			case f.estimate == nil && f.Kind == LatencyKind && f.Confidence > 0:
-				percentiles = "Percentiles of single runs have 99 % brackets, by how many requests there are. Requests of one run share its slow moments, so that " +
+				percentiles = "Percentiles of single runs have 99 % brackets, by how many requests there are. " +
+					"Requests of one run share its slow moments, so that " +
 					"such brackets are too narrow: where they are apart, only several runs of each side could tell."
 			}
 		}
 	}
 	if c.Judged > 0 {
-		tested = fmt.Sprintf("%s tested. If no side differed from %s, the chance that any of them is shown as different would be %g %% at most (Holm): for "+
+		tested = fmt.Sprintf("%s tested. If no side differed from %s, the chance that any of them is shown as "+
+			"different would be %g %% at most (Holm): for "+
 			"that each interval has %s, and one that leaves out zero (or the factor 1) is a difference.",
-			plural(c.Judged, "figure was", "figures were"), c.Pairs[0].Base, 100*c.Risk, confidenceText(c.Confidence))
+			format.Plural(c.Judged, "figure was", "figures were"), c.Pairs[0].Base, 100*c.Risk, confidenceText(
+				c.Confidence))
 	}
-	return join(" ", tested, brackets, medians, percentiles)
+	return format.Join(" ", tested, brackets, medians, percentiles)
 }

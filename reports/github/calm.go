@@ -5,8 +5,9 @@ import (
 	"io"
 )
 
-// Calm keeps texts that are printed to the log of a job from being taken for commands to it: a run's texts come from outside, and one may begin a line. Elsewhere
-// it is w itself. What is written at once has to end with a line.
+// Calm keeps texts that are printed to the log of a job from being taken for commands to it: a run's texts come
+// from outside, and one may begin a line. Elsewhere it is w itself. What is written at once has to end with a
+// line.
 func Calm(w io.Writer, getenv func(string) string) io.Writer {
 	if getenv(actionsVar) != "true" {
 		return w

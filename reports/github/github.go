@@ -1,5 +1,5 @@
-// Package github shows runs on the pages of a GitHub Actions job: their report.md in the job's summary, and an annotation for each expectation that
-// did not pass.
+// Package github shows runs on the pages of a GitHub Actions job: their report.md in the job's summary, and an
+// annotation for each expectation that did not pass.
 package github
 
 import (
@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/markdown"
 )
 
@@ -25,8 +26,9 @@ const (
 // maxSummary is how long a step's summary may get, in bytes. GitHub drops all of one that is longer.
 const maxSummary = 1 << 20
 
-// Publish shows a run, as far as the environment asks for it: outside of GitHub Actions it does nothing. Annotations are commands to the job's log and
-// go to w, which has to be the standard output or error of a step.
+// Publish shows a run, as far as the environment asks for it: outside of GitHub Actions it does nothing.
+// Annotations are commands to the job's log and go to w, which has to be the standard output or error of a
+// step.
 func Publish(w io.Writer, getenv func(string) string, run *reports.Run) error {
 	if file := getenv(summaryVar); file != "" {
 		if err := summarize(file, run); err != nil {
@@ -70,11 +72,13 @@ func summarize(file string, run *reports.Run) (err error) {
 			return err
 		}
 	}
-	return fmt.Errorf("it has %d of at most %d bytes already: run %s is left out", info.Size(), maxSummary, run.Report.Run)
+	return fmt.Errorf("it has %d of at most %d bytes already: run %s is left out", info.Size(), maxSummary,
+		run.Report.Run)
 }
 
-// Annotate writes a command for each expectation that failed or that the measurement was not good enough for (error), for each that stays open
-// (warning), and for a run that broke. GitHub shows ten of each kind for a step; all are in its log.
+// Annotate writes a command for each expectation that failed or that the measurement was not good enough for
+// (error), for each that stays open (warning), and for a run that broke. GitHub shows ten of each kind for a
+// step; all are in its log.
 func Annotate(w io.Writer, run *reports.Run) error {
 	r := run.Report
 	var b bytes.Buffer
@@ -84,10 +88,10 @@ func Annotate(w io.Writer, run *reports.Run) error {
 	if r.Broken != "" {
 		add("error", r.Scenario+": broken", r.Broken)
 	}
-	for _, problem := range r.Books.Problems {
-		add("error", r.Scenario+": invalid", problem)
+	for _, problem := range r.Accounting.Problems {
+		add("error", r.Scenario+": invalid", problem.String())
 	}
-	for _, e := range r.Books.Troubles {
+	for _, e := range r.Accounting.Troubles {
 		add("warning", r.Scenario+": trouble", strings.TrimSpace(e.Proxy+" "+e.Text))
 	}
 	for _, p := range r.Phases {
@@ -123,5 +127,5 @@ var (
 	inProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-func data(s string) string     { return inData.Replace(reports.Printable(s)) }
-func property(s string) string { return inProperty.Replace(reports.Printable(s)) }
+func data(s string) string     { return inData.Replace(format.Printable(s)) }
+func property(s string) string { return inProperty.Replace(format.Printable(s)) }

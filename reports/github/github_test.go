@@ -37,7 +37,10 @@ func TestAnnotations(t *testing.T) {
 }
 
 func TestEscaping(t *testing.T) {
-	for in, want := range map[string]string{"a%b": "a%25b", "a\r\nb": `a\x0d%0Ab`, "a:b,c": "a:b,c", "::set-env name=x::y": "::set-env name=x::y", "\x1b[2J": `\x1b[2J`} {
+	for in, want := range map[string]string{
+		"a%b": "a%25b", "a\r\nb": `a\x0d%0Ab`, "a:b,c": "a:b,c", "::set-env name=x::y": "::set-env name=x::y",
+		"\x1b[2J": `\x1b[2J`,
+	} {
 		if got := data(in); got != want {
 			t.Errorf("data(%q): got %q, want %q", in, got, want)
 		}
@@ -64,7 +67,9 @@ func TestSummary(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if b, err := os.ReadFile(file); err != nil || strings.Count(string(b), "### ❌ label-mismatch: fail") != 2 || !strings.Contains(string(b), "<details>") {
+	if b, err := os.ReadFile(file); err != nil || strings.Count(
+		string(b), "### ❌ label-mismatch: fail",
+	) != 2 || !strings.Contains(string(b), "<details>") {
 		t.Errorf("got %v\n%s\nwant two pages", err, b)
 	}
 	// A summary that is nearly full gets the head alone, and a full one nothing.
@@ -87,10 +92,14 @@ func TestSummary(t *testing.T) {
 		t.Errorf("%d bytes are left of 2,000, want the head alone to be written", n)
 	}
 	fill(10)
-	if err := Publish(brokenPipe{}, asked, run); err == nil || !strings.Contains(err.Error(), "is left out") || size() > maxSummary {
+	if err := Publish(brokenPipe{}, asked, run); err == nil || !strings.Contains(
+		err.Error(), "is left out",
+	) || size() > maxSummary {
 		t.Errorf("got error %v and %d bytes, want one that says that the run is left out", err, size())
 	}
-	if err := Publish(brokenPipe{}, env(map[string]string{"GITHUB_STEP_SUMMARY": t.TempDir()}), run); err == nil || !strings.Contains(err.Error(), "GITHUB_STEP_SUMMARY") {
+	if err := Publish(
+		brokenPipe{}, env(map[string]string{"GITHUB_STEP_SUMMARY": t.TempDir()}), run,
+	); err == nil || !strings.Contains(err.Error(), "GITHUB_STEP_SUMMARY") {
 		t.Errorf("got error %v, want one that names the variable", err)
 	}
 }
@@ -108,9 +117,12 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func TestCalm(t *testing.T) {
 	const in = "a ::b\n::error::forged\n  ::add-mask::x\n##[group]y\nlast\n"
-	for actions, want := range map[string]string{"": in, "true": "a ::b\n· ::error::forged\n  · ::add-mask::x\n· ##[group]y\nlast\n"} {
+	for actions, want := range map[string]string{
+		"": in, "true": "a ::b\n· ::error::forged\n  · ::add-mask::x\n· ##[group]y\nlast\n",
+	} {
 		var b bytes.Buffer
-		if n, err := Calm(&b, env(map[string]string{"GITHUB_ACTIONS": actions})).Write([]byte(in)); n != len(in) || err != nil || b.String() != want {
+		if n, err := Calm(&b, env(map[string]string{"GITHUB_ACTIONS": actions})).Write([]byte(in)); n != len(in) ||
+			err != nil || b.String() != want {
 			t.Errorf("got %d, %v and\n%s\nwant\n%s", n, err, &b, want)
 		}
 	}

@@ -18,11 +18,13 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+
+	"github.com/canarylab/canarylab/reports"
+
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
-	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html/browser"
 )
 
@@ -62,8 +64,10 @@ func view(t *testing.T) *viewer {
 	for _, enable := range []func() error{
 		func() error { _, err := chromedp.Call(tab, network.Enable, network.EnableParams{}); return err },
 		func() error {
-			const watch = `window.violations = []; addEventListener("securitypolicyviolation", e => violations.push(e.violatedDirective + " " + e.blockedURI + " " + e.sample));`
-			_, err := chromedp.Call(tab, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: watch})
+			const watch = `window.violations = []; addEventListener("securitypolicyviolation",
+				e => violations.push(e.violatedDirective + " " + e.blockedURI + " " + e.sample));`
+			_, err := chromedp.Call(tab, cdppage.AddScriptToEvaluateOnNewDocument,
+				cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: watch})
 			return err
 		},
 	} {
@@ -142,32 +146,41 @@ const (
 	overflowing = `(() => {
 		const room = document.documentElement.clientWidth;
 		if (document.documentElement.scrollWidth <= room) return [];
-		return [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > room + 1 && !e.closest(".wide, .scroll, .code, .cmd, nav"))
-			.slice(0, 5).map(e => e.tagName + "." + e.getAttribute("class") + " ends at " + Math.round(e.getBoundingClientRect().right) + " of " + room);
+		return [...document.querySelectorAll("body *")]
+			.filter(e => e.getBoundingClientRect().right > room + 1 && !e.closest(".wide, .scroll, .code, .cmd, nav"))
+			.slice(0, 5).map(e => e.tagName + "." + e.getAttribute("class") + " ends at "
+				+ Math.round(e.getBoundingClientRect().right) + " of " + room);
 	})()`
 	overlapping = `(() => {
 		const bad = [];
 		for (const axis of document.querySelectorAll(".xaxis, .yaxis")) {
-			const boxes = [...axis.querySelectorAll("text")].map(e => [e.textContent, e.getBoundingClientRect()]).filter(b => b[1].width > 0);
+			const boxes = [...axis.querySelectorAll("text")]
+				.map(e => [e.textContent, e.getBoundingClientRect()]).filter(b => b[1].width > 0);
 			for (let i = 0; i < boxes.length; i++) for (let j = 0; j < i; j++) {
 				const [a, b] = [boxes[i][1], boxes[j][1]];
-				if (a.left < b.right && b.left < a.right && a.top < b.bottom - 2 && b.top < a.bottom - 2) bad.push(boxes[i][0] + " over " + boxes[j][0]);
+				if (a.left < b.right && b.left < a.right && a.top < b.bottom - 2 && b.top < a.bottom - 2)
+					bad.push(boxes[i][0] + " over " + boxes[j][0]);
 			}
 		}
 		return bad.slice(0, 5);
 	})()`
 	pale = `(() => {
-		const rgb = c => { const m = c.match(/[\d.]+/g).map(Number); return m.length > 3 && m[3] === 0 ? null : m.slice(0, 3); };
-		const light = c => { const [r, g, b] = c.map(x => (x /= 255) <= .04045 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
+		const rgb = c => { const m = c.match(/[\d.]+/g).map(Number);
+			return m.length > 3 && m[3] === 0 ? null : m.slice(0, 3); };
+		const light = c => { const [r, g, b] = c.map(
+			x => (x /= 255) <= .04045 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4);
+			return .2126 * r + .7152 * g + .0722 * b; };
 		const bad = new Set();
 		for (const e of document.querySelectorAll("body *")) {
-			if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || e.closest("script, title, #tip") || !e.getClientRects().length) continue;
+			if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())
+				|| e.closest("script, title, #tip") || !e.getClientRects().length) continue;
 			const style = getComputedStyle(e), ink = rgb(e instanceof SVGElement ? style.fill : style.color);
 			let ground = null;
 			for (let p = e; p && !ground; p = p.parentElement) ground = rgb(getComputedStyle(p).backgroundColor);
 			const [a, b] = [light(ink), light(ground || [255, 255, 255])].sort((x, y) => y - x);
 			const ratio = (a + .05) / (b + .05);
-			if (ratio < 4.5) bad.add(e.tagName + "." + e.getAttribute("class") + " " + ratio.toFixed(2) + " " + e.textContent.trim().slice(0, 30));
+			if (ratio < 4.5) bad.add(e.tagName + "." + e.getAttribute("class") + " "
+				+ ratio.toFixed(2) + " " + e.textContent.trim().slice(0, 30));
 		}
 		return [...bad].slice(0, 8);
 	})()`
@@ -221,11 +234,18 @@ func TestHoverAndKeys(t *testing.T) {
 	v := view(t)
 	v.open(t, draw(t, storyRun(t, story(t))), 1440, "light")
 	ask[bool](t, v, `(() => { const c = document.querySelector("#timeline .chart"), b = c.getBoundingClientRect();
-		c.dispatchEvent(new PointerEvent("pointermove", {clientX: b.left + b.width * .4, clientY: b.top + 50})); return true; })()`)
-	if got := ask[string](t, v, `document.getElementById("tip").hidden ? "hidden" : document.getElementById("tip").innerText`); !strings.Contains(got, "6.4 s – 6.5 s") || !strings.Contains(got, "503 UH") {
+		c.dispatchEvent(new PointerEvent("pointermove", {clientX: b.left + b.width * .4, clientY: b.top + 50}));
+		return true; })()`)
+	if got := ask[string](
+		t, v, `document.getElementById("tip").hidden ? "hidden" : document.getElementById("tip").innerText`,
+	); !strings.Contains(got, "6.4 s – 6.5 s") || !strings.Contains(got, "503 UH") {
 		t.Errorf("got tooltip %q, want the numbers of 6.4 s", got)
 	}
-	ask[bool](t, v, `document.querySelector("#timeline .chart").dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", cancelable: true})), true`)
+	ask[bool](
+		t, v,
+		`document.querySelector("#timeline .chart")
+			.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", cancelable: true})), true`,
+	)
 	if got := ask[string](t, v, `document.getElementById("tip").innerText`); !strings.Contains(got, "6.5 s – 6.6 s") {
 		t.Errorf("got tooltip %q, want the numbers of 6.5 s", got)
 	}
@@ -253,7 +273,9 @@ func TestNeedsNoScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := chromedp.Call(v.tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+	if _, err := chromedp.Call(
+		v.tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true},
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := browser.Open(v.tab, v.url, 1440, "light"); err != nil {
@@ -271,10 +293,15 @@ func TestNeedsNoScript(t *testing.T) {
 func TestPrint(t *testing.T) {
 	v := view(t)
 	v.open(t, draw(t, storyRun(t, story(t))), 820, "dark")
-	if _, err := chromedp.Call(v.tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+	if _, err := chromedp.Call(v.tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Media: "print",
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := chromedp.Call(v.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: 718, Height: 1000, DeviceScaleFactor: 1}); err != nil {
+	if _, err := chromedp.Call(
+		v.tab, emulation.SetDeviceMetricsOverride,
+		emulation.SetDeviceMetricsOverrideParams{Width: 718, Height: 1000, DeviceScaleFactor: 1},
+	); err != nil {
 		t.Fatal(err)
 	}
 	if got := ask[[]string](t, v, overflowing); len(got) > 0 {
@@ -283,7 +310,11 @@ func TestPrint(t *testing.T) {
 	if got := ask[string](t, v, `getComputedStyle(document.body).backgroundColor`); got != "rgb(255, 255, 255)" {
 		t.Errorf("the paper is %s, want it white also for those who read in the dark", got)
 	}
-	folded := ask[[]string](t, v, `[...document.querySelectorAll("details:not([open]) > :not(summary)")].filter(e => e.getBoundingClientRect().height < 5).map(e => e.textContent.slice(0, 40))`)
+	folded := ask[[]string](
+		t, v,
+		`[...document.querySelectorAll("details:not([open]) > :not(summary)")]
+			.filter(e => e.getBoundingClientRect().height < 5).map(e => e.textContent.slice(0, 40))`,
+	)
 	if len(folded) > 0 {
 		t.Errorf("stay folded on paper: %q", folded)
 	}
@@ -342,8 +373,10 @@ var hostile = []string{
 func TestHostileTextStaysText(t *testing.T) {
 	v := view(t)
 	v.open(t, draw(t, &reports.Run{Report: story(t), Problems: []string{"x"}}), 820, "light")
-	const shape = `[document.scripts.length, document.styleSheets.length, document.querySelectorAll("main > section").length, document.querySelectorAll("article.phase").length,
-		document.querySelectorAll("iframe, img, object, embed, foreignObject, base, link, form, textarea, plaintext, template, noscript, math, meta[http-equiv=refresh]").length]`
+	const shape = `[document.scripts.length, document.styleSheets.length,
+		document.querySelectorAll("main > section").length, document.querySelectorAll("article.phase").length,
+		document.querySelectorAll("iframe, img, object, embed, foreignObject, base, link, form, textarea, " +
+			"plaintext, template, noscript, math, meta[http-equiv=refresh]").length]`
 	want := ask[[]int](t, v, shape)
 	if want[0] != 1 || want[4] != 0 {
 		t.Fatalf("got %v of the page itself, want one script and nothing that fetches", want)
@@ -357,22 +390,33 @@ func TestHostileTextStaysText(t *testing.T) {
 			poison(reflect.ValueOf(report).Elem(), text)
 			run := &reports.Run{Report: report, Problems: []string{text}}
 			v.open(t, draw(t, run), widths[i%len(widths)], "light")
-			ask[bool](t, v, `(() => { for (const e of document.querySelectorAll("*")) for (const k of ["mouseover", "mouseenter", "focus", "click", "load", "error", "toggle", "pointermove"])
-				if (!(e instanceof HTMLAnchorElement && e.getAttribute("href")[0] === "#")) e.dispatchEvent(new Event(k, {bubbles: true})); return true; })()`)
+			ask[bool](t, v, `(() => { for (const e of document.querySelectorAll("*"))
+				for (const k of ["mouseover", "mouseenter", "focus", "click", "load", "error", "toggle", "pointermove"])
+				if (!(e instanceof HTMLAnchorElement && e.getAttribute("href")[0] === "#"))
+					e.dispatchEvent(new Event(k, {bubbles: true})); return true; })()`)
 			if ask[bool](t, v, `"pwned" in window`) {
 				t.Errorf("%.40q runs", text)
 			}
 			if got := ask[[]int](t, v, shape); !slices.Equal(got[:3], want[:3]) || got[4] != 0 {
 				t.Errorf("%.40q makes the page %v, want %v", text, got, want)
 			}
-			handlers := ask[[]string](t, v, `[...document.querySelectorAll("*")].filter(e => !e.matches("#tip, .cursor")).flatMap(e => [...e.attributes]).filter(a => a.name.startsWith("on") || a.name === "style" || /^\s*(javascript|data|https?):/i.test(a.value) && /^(href|src|xlink:href|action)$/.test(a.name)).map(a => a.name + "=" + a.value.slice(0, 60))`)
+			handlers := ask[[]string](
+				t, v,
+				`[...document.querySelectorAll("*")].filter(e => !e.matches("#tip, .cursor"))
+				.flatMap(e => [...e.attributes]).filter(a => a.name.startsWith("on") || a.name === "style"
+					|| /^\s*(javascript|data|https?):/i.test(a.value) && /^(href|src|xlink:href|action)$/.test(a.name))
+				.map(a => a.name + "=" + a.value.slice(0, 60))`,
+			)
 			if len(handlers) > 0 {
 				t.Errorf("%.40q becomes attributes: %q", text, handlers)
 			}
 			if got := ask[[]string](t, v, overflowing); len(got) > 0 {
 				t.Errorf("%.40q makes the page overflow: %q", text, got)
 			}
-			if n := ask[int](t, v, `(document.documentElement.outerHTML.match(/[\u202a-\u202e\u2066-\u2069\u200e\u200f]/g) || []).length`); n > 0 {
+			if n := ask[int](
+				t, v,
+				`(document.documentElement.outerHTML.match(/[\u202a-\u202e\u2066-\u2069\u200e\u200f]/g) || []).length`,
+			); n > 0 {
 				t.Errorf("%.40q: %d characters turn the text around them", text, n)
 			}
 			v.quiet(t)
@@ -383,8 +427,20 @@ func TestHostileTextStaysText(t *testing.T) {
 func TestHostileManifestStaysText(t *testing.T) {
 	v := view(t)
 	all := strings.Join(hostile, "\n")
-	for _, manifest := range []string{all, canary + all, "a: &a [x,x]\nb: &b [*a,*a,*a]\nkind: {*b : [*b,*b]}\n" + all} {
-		v.open(t, draw(t, open(t, story(t), map[string]string{"1-baseline.yaml": baseline, "2-canary.yaml": manifest, "3-fixed.yaml": manifest, "callers.yaml": all})), 390, "light")
+	for _, manifest := range []string{
+		all, canary + all, "a: &a [x,x]\nb: &b [*a,*a,*a]\nkind: {*b : [*b,*b]}\n" + all,
+	} {
+		v.open(
+			t,
+			draw(t, open(
+				t, story(t),
+				map[string]string{
+					"1-baseline.yaml": baseline, "2-canary.yaml": manifest, "3-fixed.yaml": manifest,
+					"callers.yaml": all,
+				},
+			)),
+			390, "light",
+		)
 		if ask[bool](t, v, `"pwned" in window`) || ask[int](t, v, `document.scripts.length`) != 1 {
 			t.Error("a manifest runs")
 		}

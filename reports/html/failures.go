@@ -5,7 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarylab/canarylab/reports/format"
+
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // shownFailures bounds how many ways to fail the page shows.
@@ -22,7 +25,7 @@ type failuresView struct {
 
 // A failureView is one way to fail.
 type failureView struct {
-	reports.Failure
+	analysis.Failure
 	Class string
 	// What names the failure for people.
 	What string
@@ -36,7 +39,7 @@ type hop struct{ Name, State string }
 // failureIn is how often it happened in a phase.
 type failureIn struct {
 	Phase, Anchor string
-	Settled       reports.Share
+	Settled       analysis.Share
 	// Meanwhile counts those of the transition.
 	Meanwhile int
 	Asked     string
@@ -44,10 +47,10 @@ type failureIn struct {
 
 func (p *page) failures() failuresView {
 	var v failuresView
-	index := map[reports.Failure]int{}
+	index := map[analysis.Failure]int{}
 	for i, phase := range p.Report.Phases {
 		o := phase.Observation
-		for settled, w := range map[bool]reports.Window{false: o.Transition, true: o.Settled} {
+		for settled, w := range map[bool]analysis.Window{false: o.Transition, true: o.Settled} {
 			v.Failed += w.Total.Failed.Count
 			v.Of += w.Total.Requests
 			for _, f := range w.Total.Failures {
@@ -59,7 +62,9 @@ func (p *page) failures() failuresView {
 					index[f] = k
 					shown := f
 					shown.Cause = upper(f.Cause)
-					v.Kinds = append(v.Kinds, failureView{Failure: shown, Class: p.colors.flag(f.Key()), What: what(f), Hops: hops(f)})
+					v.Kinds = append(v.Kinds, failureView{
+						Failure: shown, Class: p.colors.flag(f.Key()), What: what(f), Hops: hops(f),
+					})
 				}
 				kind := &v.Kinds[k]
 				kind.Count += n
@@ -69,7 +74,7 @@ func (p *page) failures() failuresView {
 					kind.In = append(kind.In, failureIn{Phase: phase.Name, Anchor: anchor(i), Asked: askedOf(phase, f)})
 				}
 				if settled {
-					kind.In[j].Settled = reports.NewShare(n, w.Total.Requests)
+					kind.In[j].Settled = analysis.NewShare(n, w.Total.Requests)
 				} else {
 					kind.In[j].Meanwhile += n
 				}
@@ -77,8 +82,10 @@ func (p *page) failures() failuresView {
 		}
 	}
 	slices.SortStableFunc(v.Kinds, func(a, b failureView) int {
-		return cmp.Or(b.Count-a.Count, strings.Compare(a.Key(), b.Key()), strings.Compare(string(a.Hop), string(b.Hop)), strings.Compare(a.Cause, b.Cause),
-			strings.Compare(a.Version, b.Version), strings.Compare(a.Details, b.Details), strings.Compare(a.Subset, b.Subset))
+		return cmp.Or(b.Count-a.Count, strings.Compare(a.Key(), b.Key()), strings.Compare(string(a.Hop),
+			string(b.Hop)), strings.Compare(a.Cause, b.Cause),
+			strings.Compare(a.Version, b.Version), strings.Compare(a.Details, b.Details), strings.Compare(a.Subset,
+				b.Subset))
 	})
 	if len(v.Kinds) > shownFailures {
 		v.More = len(v.Kinds) - shownFailures
@@ -88,15 +95,17 @@ func (p *page) failures() failuresView {
 }
 
 // what names a failure.
-func what(f reports.Failure) string {
+func what(f analysis.Failure) string {
 	if f.Code == 0 {
-		return join(" ", "no answer", when(f.Flag != reports.NoFlag && f.Flag != reports.NotLogged, f.Flag))
+		return format.Join(" ", "no answer", format.When(
+			f.Flag != analysis.NoFlag && f.Flag != analysis.NotLogged, f.Flag,
+		))
 	}
 	return f.Key()
 }
 
 // askedOf is the share that a phase claimed of a kind of failure.
-func askedOf(phase reports.Phase, f reports.Failure) string {
+func askedOf(phase reports.Phase, f analysis.Failure) string {
 	for _, v := range phase.Verdicts {
 		if v.Claim != nil && v.Claim.Subject == f.Key() {
 			return v.Claim.Asked()
@@ -106,10 +115,10 @@ func askedOf(phase reports.Phase, f reports.Failure) string {
 }
 
 // hops are the stations of a request, up to the one where it failed and beyond.
-func hops(f reports.Failure) (all []hop) {
-	way := []reports.Hop{reports.CallerHop, reports.ClientHop, reports.ServerHop, reports.AppHop}
-	if f.Hop == reports.GateHop {
-		way[1] = reports.GateHop
+func hops(f analysis.Failure) (all []hop) {
+	way := []analysis.Hop{analysis.CallerHop, analysis.ClientHop, analysis.ServerHop, analysis.AppHop}
+	if f.Hop == analysis.GateHop {
+		way[1] = analysis.GateHop
 	}
 	state := "passed"
 	for _, h := range way {

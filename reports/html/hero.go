@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A hero is the head of the page: what somebody learns who looks for ten seconds.
@@ -38,16 +40,18 @@ func newHero(r *reports.Report) hero {
 	if s, ok := says[r.Outcome]; ok {
 		h.Badge, h.Says = s[0], s[1]
 	}
-	if r.Broken != "" || r.Books.Requests == 0 || !r.Books.Balance() {
+	if r.Broken != "" || r.Accounting.Requests == 0 || !r.Accounting.Balanced() {
 		h.Trouble = append(h.Trouble, reports.Sentence(r))
-		if r.Books.Void() {
-			h.Trouble = append(h.Trouble, "That is the machine's doing: it was measured, and not the mesh. Play the scenario again, with nothing else running.")
+		if r.Accounting.Void() {
+			h.Trouble = append(
+				h.Trouble,
+				"That is the machine's doing: it was measured, and not the mesh. Play the scenario again, with "+
+					"nothing else running.",
+			)
 		}
-		problems := r.Books.Problems
-		if r.Broken == "" && r.Books.Requests > 0 {
-			problems = problems[1:] // the sentence has the first
+		for _, problem := range reports.Unsaid(r) {
+			h.Trouble = append(h.Trouble, problem.String())
 		}
-		h.Trouble = append(h.Trouble, problems...)
 	}
 	phase, verdict, ok := reports.Point(r)
 	h.Sentence = sentence(r, len(h.Trouble) > 0, phase, verdict, ok)
@@ -57,12 +61,13 @@ func newHero(r *reports.Report) hero {
 		if verdict.Outcome == reports.Pass {
 			note = ""
 		}
-		h.Cards = append(h.Cards, card{"Claimed", upper(verdict.Want), fmt.Sprintf("in phase “%s”", phase)}, card{"Seen", upper(verdict.Saw), note})
+		h.Cards = append(h.Cards, card{"Claimed", upper(verdict.Want), fmt.Sprintf("in phase “%s”", phase)},
+			card{"Seen", upper(verdict.Saw), note})
 	}
-	if r.Books.Requests > 0 {
+	if r.Accounting.Requests > 0 {
 		h.Cards = append(h.Cards, requestsCard(r))
 	}
-	if c, ok := wayBack(r); ok {
+	if c, ok := rollbackCard(r); ok {
 		h.Cards = append(h.Cards, c)
 	}
 	return h
@@ -70,8 +75,8 @@ func newHero(r *reports.Report) hero {
 
 // sentence is the verdict for a newcomer, empty where there is none but what Trouble says.
 func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, ok bool) string {
-	if !ok || r.Books.Requests == 0 {
-		return when(!trouble, reports.Sentence(r))
+	if !ok || r.Accounting.Requests == 0 {
+		return format.When(!trouble, reports.Sentence(r))
 	}
 	passed, all := 0, 0
 	for _, p := range r.Phases {
@@ -82,32 +87,37 @@ func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, 
 			}
 		}
 	}
-	saw := fmt.Sprintf("in phase “%s”, %s — seen: %s", phase, v.Want, v.Saw)
+	saw := fmt.Sprintf("%s — seen: %s", v.Want, v.Saw)
 	if c := v.Claim; c != nil && c.Seen.Of > 0 {
 		whose := "all requests"
 		if c.Cohort != "" {
 			whose = "the requests of " + c.Cohort
 		}
-		saw = fmt.Sprintf("in phase “%s”, %s %% of %s %s (%s of %s), where %s was claimed", phase, reports.Percent(c.Seen.Percent), whose, did(c.Subject),
-			reports.Number(c.Seen.Count), reports.Number(c.Seen.Of), asked(c))
+		saw = fmt.Sprintf("%s %% of %s %s (%s of %s), where %s was claimed", format.Percent(
+			c.Seen.Percent), whose, did(c.Subject),
+			format.Number(c.Seen.Count), format.Number(c.Seen.Of), asked(c))
+	}
+	if there := fmt.Sprintf("in phase “%s”, ", phase); trouble || r.Outcome == reports.Pass {
+		saw = there + saw
 	}
 	switch {
 	case trouble:
-		return fmt.Sprintf("What was seen all the same: %s. %d of %s held.", saw, passed, plural(all, "claim", "claims"))
+		return fmt.Sprintf("What was seen all the same: %s. %d of %s held.", saw, passed,
+			format.Plural(all, "claim", "claims"))
 	case r.Outcome == reports.Pass && all == 1:
 		return fmt.Sprintf("As claimed: %s.", saw)
 	case r.Outcome == reports.Pass:
 		return fmt.Sprintf("As claimed: %s. All %d claims of the story held.", saw, all)
 	}
-	return fmt.Sprintf("%s There: %s.", reports.Sentence(r), strings.TrimPrefix(saw, fmt.Sprintf("in phase “%s”, ", phase)))
+	return fmt.Sprintf("%s There: %s.", reports.Sentence(r), saw)
 }
 
 // did is what a request of a claim's subject met.
 func did(subject string) string {
 	if subject == "" || subject[0] < '0' || subject[0] > '9' {
-		return "were answered by " + answerer(subject)
+		return "were answered by " + analysis.Answerer(subject)
 	}
-	if code, flag, ok := strings.Cut(subject, " "); ok && flag == reports.NoFlag {
+	if code, flag, ok := strings.Cut(subject, " "); ok && flag == analysis.NoFlag {
 		return "got " + code + " from the app itself"
 	}
 	return "got " + subject
@@ -150,7 +160,7 @@ func upper(text string) string {
 func requestsCard(r *reports.Report) card {
 	failed, flags := 0, map[string]int{}
 	for _, p := range r.Phases {
-		for _, w := range []reports.Window{p.Observation.Transition, p.Observation.Settled} {
+		for _, w := range []analysis.Window{p.Observation.Transition, p.Observation.Settled} {
 			failed += w.Total.Failed.Count
 			for f, n := range w.Total.Flags {
 				flags[f] += n
@@ -159,17 +169,17 @@ func requestsCard(r *reports.Report) card {
 	}
 	note := "none failed"
 	if failed > 0 {
-		note = reports.Number(failed) + " failed"
+		note = format.Number(failed) + " failed"
 	}
-	if books := r.Books; books.Balance() {
+	if r.Accounting.Balanced() {
 		note += "; every one is accounted for"
 	}
-	return card{"Requests", reports.Number(r.Books.Requests), note}
+	return card{"Requests", format.Number(r.Accounting.Requests), note}
 }
 
-// wayBack is the run's rollback, the slowest where there are several.
-func wayBack(r *reports.Report) (card, bool) {
-	var worst *reports.Rollback
+// rollbackCard is the run's rollback, the slowest where there are several.
+func rollbackCard(r *reports.Report) (card, bool) {
+	var worst *analysis.Rollback
 	n := 0
 	for _, p := range r.Phases {
 		b := p.Observation.Rollback
@@ -184,13 +194,13 @@ func wayBack(r *reports.Report) (card, bool) {
 	if worst == nil {
 		return card{}, false
 	}
-	c := card{Name: "Way back", Value: reports.Short(worst.Route), Note: "until the last affected request was sent"}
+	c := card{Name: "Rollback", Value: format.Short(worst.Route), Note: "until the last affected request was sent"}
 	if n > 1 {
-		c.Name = fmt.Sprintf("Slowest of %d ways back", n)
+		c.Name = fmt.Sprintf("Slowest of %d rollbacks", n)
 	}
 	switch {
 	case worst.High > 0:
-		c.Note += fmt.Sprintf(" (99 %% bracket %s – %s)", reports.Short(worst.Low), reports.Short(worst.High))
+		c.Note += fmt.Sprintf(" (99 %% bracket %s – %s)", format.Short(worst.Low), format.Short(worst.High))
 	default:
 		c.Note += "; too few requests followed to bracket it"
 	}

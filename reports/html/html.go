@@ -1,6 +1,7 @@
-// Package html draws a run as one HTML file that needs nothing else: no network, no server, and no script to be read. Charts are SVG that is
-// drawn here. All text goes through html/template, and a content security policy that names its own style and script by their hashes lets
-// nothing else run: what a report says comes from outside.
+// Package html draws a run as one HTML file that needs nothing else: no network, no server, and no script to be
+// read. Charts are SVG that is drawn here. All text goes through html/template, and a content security policy
+// that names its own style and script by their hashes lets nothing else run: what a report says comes from
+// outside.
 package html
 
 import (
@@ -14,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // File is the usual name of the page in a run's folder.
@@ -30,9 +32,9 @@ var (
 
 // document is parsed once: a mistake in it is one of this package's.
 var document = template.Must(template.New("page").Funcs(template.FuncMap{
-	"percent": reports.Percent,
-	"number":  reports.Number,
-	"short":   reports.Short,
+	"percent": format.Percent,
+	"number":  format.Number,
+	"short":   format.Short,
 	"mark":    func(o reports.Outcome) string { return marks[o] },
 }).Parse(pageTemplate))
 
@@ -40,7 +42,8 @@ var document = template.Must(template.New("page").Funcs(template.FuncMap{
 func Write(w io.Writer, run *reports.Run) error {
 	p := newPage(run)
 	css := style + p.rules.String()
-	p.Style, p.Script = template.CSS(css), template.JS(script) // #nosec G203 -- both are this package's own, rules are numbers
+	// #nosec G203 -- both are this package's own, rules are numbers
+	p.Style, p.Script = template.CSS(css), template.JS(script)
 	p.Policy = policy(css, script)
 	var b bytes.Buffer
 	if err := document.Execute(&b, p); err != nil {
@@ -59,12 +62,15 @@ func policy(css, js string) string {
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
 	return strings.Join([]string{
-		"default-src 'none'", "style-src " + hash(css), "script-src " + hash(js), "base-uri 'none'", "form-action 'none'",
+		"default-src 'none'", "style-src " + hash(css), "script-src " + hash(js), "base-uri 'none'",
+		"form-action 'none'",
 	}, "; ")
 }
 
-// visible shows characters that would turn the text around them: a line of a manifest has to look like what it is. The page itself has none.
+// visible shows characters that would turn the text around them: a line of a manifest has to look like what it
+// is. The page itself has none.
 var visible = strings.NewReplacer(
-	"\u061c", "⟦ALM⟧", "\u200e", "⟦LRM⟧", "\u200f", "⟦RLM⟧", "\u202a", "⟦LRE⟧", "\u202b", "⟦RLE⟧", "\u202c", "⟦PDF⟧", "\u202d", "⟦LRO⟧",
+	"\u061c", "⟦ALM⟧", "\u200e", "⟦LRM⟧", "\u200f", "⟦RLM⟧", "\u202a", "⟦LRE⟧", "\u202b", "⟦RLE⟧", "\u202c", "⟦PDF⟧",
+	"\u202d", "⟦LRO⟧",
 	"\u202e", "⟦RLO⟧", "\u2066", "⟦LRI⟧", "\u2067", "⟦RLI⟧", "\u2068", "⟦FSI⟧", "\u2069", "⟦PDI⟧",
 )

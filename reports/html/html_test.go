@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/internal/golden"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // draw is the page of a run.
@@ -38,12 +40,19 @@ func TestGolden(t *testing.T) {
 func runs(t testing.TB) map[string]*reports.Run {
 	broken := story(t)
 	broken.Phases = broken.Phases[:2]
-	broken.Phases[1].Observation = reports.Observation{Phase: "canary at 20 %"}
-	broken.Phases[1].Verdicts = []reports.Verdict{{Want: "20 % of all requests: 503 UH", Saw: "no requests", Outcome: reports.Inconclusive, Why: "the phase never began"}}
+	broken.Phases[1].Observation = analysis.Observation{Phase: "canary at 20 %"}
+	broken.Phases[1].Verdicts = []reports.Verdict{{
+		Want: "20 % of all requests: 503 UH", Saw: "no requests", Outcome: reports.Inconclusive,
+		Why: "the phase never began",
+	}}
 	broken.Broken = "interrupted by Ctrl-C"
-	broken.Books.Problems = []string{"1 thing is not explained"}
-	broken.Books.Unexplained, broken.Books.UnexplainedTotal = []reports.Unexplained{{ID: "r1-everyone-7", Phase: "baseline", Why: "no log entry"}}, 1
-	broken.Books.Troubles = []reports.Event{{At: at(700), Kind: reports.Trouble, Phase: "baseline", Text: "a pod was evicted"}}
+	broken.Accounting.Problems = []analysis.Problem{{Text: "1 thing is not explained"}}
+	broken.Accounting.Unexplained, broken.Accounting.UnexplainedTotal = []analysis.Unexplained{{
+		ID: "r1-everyone-7", Phase: "baseline", Why: "no log entry",
+	}}, 1
+	broken.Accounting.Troubles = []trace.Event{{
+		At: at(700), Kind: trace.Trouble, Phase: "baseline", Text: "a pod was evicted",
+	}}
 	broken.Conclude()
 	old := story(t)
 	old.Timeline, old.Curves = nil, nil
@@ -54,18 +63,28 @@ func runs(t testing.TB) map[string]*reports.Run {
 		"label-mismatch": storyRun(t, story(t)),
 		"broken":         open(t, broken, nil),
 		"old":            open(t, old, nil),
-		"empty":          open(t, &reports.Report{Scenario: "nothing", Title: "No request was ever sent", Phases: []reports.Phase{{Name: "baseline"}}}, nil),
+		"empty": open(
+			t,
+			&reports.Report{
+				Scenario: "nothing", Title: "No request was ever sent", Phases: []reports.Phase{{Name: "baseline"}},
+			},
+			nil,
+		),
 	}
 }
 
 func TestSaysWhatIsWrongFirst(t *testing.T) {
 	all := runs(t)
 	for name, want := range map[string][]string{
-		"label-mismatch": {"1 of 7 claims could not be decided", "There: 25.0 % of the requests of beta were answered by v2 (18 of 72), where 20 % was claimed.",
+		"label-mismatch": {"1 of 7 claims could not be decided", "There: 25.0 % of the requests of beta were " +
+			"answered by v2 (18 of 72), where 20 % was claimed.",
 			"The subset v2 asks for the label version: v2.0, and no pod has it."},
-		"broken": {"The run did not come to its end: interrupted by Ctrl-C", "1 thing is not explained", "What was seen all the same"},
-		"old":    {"has no trace.jsonl: there is no timeline"},
-		"empty":  {"No request was sent"},
+		"broken": {
+			"The run did not come to its end: interrupted by Ctrl-C", "1 thing is not explained",
+			"What was seen all the same",
+		},
+		"old":   {"has no trace.jsonl: there is no timeline"},
+		"empty": {"No request was sent"},
 	} {
 		page := draw(t, all[name])
 		head, _, _ := strings.Cut(page, `<section id="timeline">`)
@@ -79,7 +98,9 @@ func TestSaysWhatIsWrongFirst(t *testing.T) {
 
 func TestMarksTheLineThatMatters(t *testing.T) {
 	page := draw(t, storyRun(t, story(t)))
-	key := regexp.MustCompile(`<tr class="keyline add">.*?<pre>(.*?)</pre>(<strong class="note">◀ (.*?)</strong>)?`).FindAllStringSubmatch(page, -1)
+	key := regexp.MustCompile(
+		`<tr class="keyline add">.*?<pre>(.*?)</pre>(<strong class="note">◀ (.*?)</strong>)?`,
+	).FindAllStringSubmatch(page, -1)
 	var got []string
 	for _, k := range key {
 		got = append(got, strings.TrimSpace(k[1])+" | "+k[3])
@@ -88,26 +109,36 @@ func TestMarksTheLineThatMatters(t *testing.T) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got lines %q, want %q", got, want)
 	}
-	if !strings.Contains(page, `<tr class="del"><td class="ln"></td><td class="sg">−</td><td class="src"><pre>      weight: 100</pre>`) {
+	if !strings.Contains(
+		page, `<tr class="del"><td class="ln"></td><td class="sg">−</td><td class="src"><pre>      weight: 100</pre>`,
+	) {
 		t.Error("the weight that was before is not shown as gone")
 	}
 }
 
 func TestManifestsFollowThePhases(t *testing.T) {
 	route := func(weight int) string {
-		return fmt.Sprintf("kind: VirtualService\nmetadata:\n  name: a\nspec:\n  v1: %d\n  v2: %d\n", 100-weight, weight)
+		return fmt.Sprintf("kind: VirtualService\nmetadata:\n  name: a\nspec:\n  v1: %d\n  v2: %d\n", 100-weight,
+			weight)
 	}
 	report := &reports.Report{Phases: []reports.Phase{
-		{Name: "base", Did: "kubectl apply -f 1.yaml"}, {Name: "out", Did: "kubectl apply -f 2.yaml", Breaks: true}, {Name: "back", Did: "kubectl apply the VirtualService of 1.yaml"},
-		{Name: "again", Did: "kubectl apply -f 3.yaml"}, {Name: "same", Did: "kubectl apply -f 4.yaml"}, {Name: "gone", Did: "kubectl delete -f 4.yaml"}, {Name: "new", Did: "kubectl apply -f 5.yaml"},
+		{Name: "base", Did: "kubectl apply -f 1.yaml"}, {Name: "out", Did: "kubectl apply -f 2.yaml", Breaks: true},
+		{Name: "back", Did: "kubectl apply the VirtualService of 1.yaml"},
+		{Name: "again", Did: "kubectl apply -f 3.yaml"}, {Name: "same", Did: "kubectl apply -f 4.yaml"},
+		{Name: "gone", Did: "kubectl delete -f 4.yaml"}, {Name: "new", Did: "kubectl apply -f 5.yaml"},
 	}, Files: []reports.File{{Path: "manifests/callers.yaml"}}}
-	files := map[string]string{"callers.yaml": "kind: Pod\n", "1.yaml": route(0), "2.yaml": route(10), "3.yaml": route(10), "4.yaml": route(10), "5.yaml": route(20)}
+	files := map[string]string{
+		"callers.yaml": "kind: Pod\n", "1.yaml": route(0), "2.yaml": route(10), "3.yaml": route(10),
+		"4.yaml": route(10), "5.yaml": route(20),
+	}
 	for i := 1; i <= 5; i++ {
 		report.Files = append(report.Files, reports.File{Path: fmt.Sprintf("manifests/%d.yaml", i)})
 	}
 	var got []string
 	for _, v := range newManifests(open(t, report, files)) {
-		got = append(got, fmt.Sprintf("%s in %s: %d changed, %d marked, lab %v", v.Name, strings.Join(v.Phases, "+"), v.Changed, v.Key, v.Lab))
+		got = append(got, fmt.Sprintf(
+			"%s in %s: %d changed, %d marked, lab %v", v.Name, strings.Join(v.Phases, "+"), v.Changed, v.Key, v.Lab,
+		))
 	}
 	want := []string{
 		"1.yaml in base+back: 0 changed, 0 marked, lab false",

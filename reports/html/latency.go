@@ -7,7 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // latencyHeight is that of the chart, in pixels.
@@ -22,7 +23,8 @@ type latencyView struct {
 	Rows []latencyRow
 }
 
-// A latencyLine is one version's curve. Points are of a drawing of 1000 by latencyHeight that is stretched to the page's width.
+// A latencyLine is one version's curve. Points are of a drawing of 1000 by latencyHeight that is stretched to
+// the page's width.
 type latencyLine struct {
 	Name, Class string
 	N           int
@@ -48,12 +50,19 @@ func (p *page) latency() latencyView {
 		for _, version := range sortedVersions(c.Latency) {
 			l := c.Latency[version]
 			v.Rows = append(v.Rows, latencyRow{
-				name, answerer(version), p.colors.version(version), l.N, reports.Short(l.P50), reports.Short(l.P90), reports.Short(l.P99),
-				reports.Short(l.P999), reports.Short(l.Max),
+				name, analysis.Answerer(version), p.colors.version(version), l.N, format.Short(l.P50),
+				format.Short(l.P90), format.Short(l.P99),
+				format.Short(l.P999), format.Short(l.Max),
 			})
 			name = ""
 		}
 	}
+	p.curves(&v)
+	return v
+}
+
+// curves draws the percentile curves.
+func (p *page) curves(v *latencyView) {
 	low, high, most := math.Inf(1), 0.0, 1.0
 	for _, c := range p.Report.Curves {
 		n := min(len(c.Percents), len(c.LatencyMS))
@@ -65,7 +74,7 @@ func (p *page) latency() latencyView {
 		}
 	}
 	if math.IsInf(low, 1) || !(high > 0) || math.IsInf(high, 1) {
-		return v
+		return
 	}
 	bottom, top := math.Floor(math.Log10(low)*2)/2, math.Ceil(math.Log10(high)*2)/2
 	if top <= bottom {
@@ -87,7 +96,9 @@ func (p *page) latency() latencyView {
 			} else if c.N > 0 {
 				x = math.Log10(float64(c.N))
 			}
-			fmt.Fprintf(&b, "%s,%s ", number(1000*clamp(x/most, 1), 1), number(clamp(y(c.LatencyMS[i]), latencyHeight), 1))
+			fmt.Fprintf(&b, "%s,%s ", number(1000*clamp(x/most, 1), 1), number(
+				clamp(y(c.LatencyMS[i]), latencyHeight), 1,
+			))
 		}
 		at := func(percent float64) string {
 			for i := range n {
@@ -98,7 +109,8 @@ func (p *page) latency() latencyView {
 			return ""
 		}
 		v.Lines = append(v.Lines, latencyLine{
-			answerer(c.Version), p.colors.version(c.Version), c.N, template.HTML(b.String()), // #nosec G203 -- numbers alone
+			// #nosec G203 -- numbers alone
+			analysis.Answerer(c.Version), p.colors.version(c.Version), c.N, template.HTML(b.String()),
 			at(50), at(90), at(99), at(99.9), milli(c.LatencyMS[n-1]),
 		})
 	}
@@ -113,7 +125,6 @@ func (p *page) latency() latencyView {
 			v.YTicks = append(v.YTicks, tick{At: number(y(ms), 1), Text: milli(ms)})
 		}
 	}
-	return v
 }
 
 // ninesTicks label an axis of nines: 50 %, 90 %, 99 % and so on, as far as there is room for them.
@@ -149,7 +160,7 @@ func milli(ms float64) string {
 	return strconv.FormatFloat(ms, 'g', 3, 64) + " ms"
 }
 
-func sortedVersions(of map[string]reports.Latency) []string {
+func sortedVersions(of map[string]analysis.Latency) []string {
 	var all []string
 	none := false
 	for v := range of {

@@ -40,7 +40,8 @@ type manifestLine struct {
 // labFiles are applied by the lab itself and not by a phase.
 var labFiles = []string{"recorder.yaml", "callers.yaml"}
 
-// newManifests compares each file with what its objects were before, in the order in which the phases applied them. The lab's own files come last.
+// newManifests compares each file with what its objects were before, in the order in which the phases applied
+// them. The lab's own files come last.
 func newManifests(run *reports.Run) []manifestView {
 	files := run.Manifests()
 	views := make([]*manifestView, len(files))
@@ -56,13 +57,13 @@ func newManifests(run *reports.Run) []manifestView {
 	}
 	for _, phase := range run.Report.Phases {
 		for i, v := range views {
-			if v.Lab || !slices.Contains(strings.Fields(phase.Did), v.Name) {
+			if v.Lab || phase.Action == nil || phase.Action.File != v.Name {
 				continue
 			}
 			v.Phases = append(v.Phases, phase.Name)
 			v.Breaks, v.Fixes = v.Breaks || phase.Breaks, v.Fixes || phase.Fixes
 			show(i)
-			again(phase.Did, files[i].Text, applied)
+			again(*phase.Action, files[i].Text, applied)
 		}
 	}
 	var all []manifestView
@@ -83,14 +84,15 @@ func newManifests(run *reports.Run) []manifestView {
 // openManifests is up to how many files a run may have for each that changes something to be shown unfolded.
 const openManifests = 10
 
-// again brings applied up to date with a phase that did something with a file: applied or deleted all of its objects, or only the
-// VirtualService among them.
-func again(did, text string, applied map[string]string) {
+// again brings applied up to date with a phase that did something with a file: applied or deleted all of its
+// objects, or some of them.
+func again(action reports.Action, text string, applied map[string]string) {
 	for _, doc := range documents(text) {
 		name := identity(doc)
+		kind, _, _ := strings.Cut(name, "/")
 		switch {
-		case name == "" || strings.Contains(did, "the VirtualService of") && !strings.HasPrefix(name, "VirtualService/"):
-		case strings.HasPrefix(did, "kubectl delete"):
+		case name == "" || len(action.Only) > 0 && !slices.Contains(action.Only, kind):
+		case action.Deletes:
 			delete(applied, name)
 		default:
 			applied[name] = doc
@@ -98,7 +100,8 @@ func again(did, text string, applied map[string]string) {
 	}
 }
 
-// compare fills Lines with the file and with what is gone from its objects. applied has the objects' last texts, by what names them.
+// compare fills Lines with the file and with what is gone from its objects. applied has the objects' last
+// texts, by what names them.
 func (v *manifestView) compare(text string, applied map[string]string) {
 	number := 0
 	for i, doc := range documents(text) {
@@ -123,8 +126,8 @@ func (v *manifestView) compare(text string, applied map[string]string) {
 	}
 }
 
-// mark finds the lines that matter: of the changed ones those that the author wrote a comment at, else all that were written anew; in
-// a file that only takes away, all that are gone.
+// mark finds the lines that matter: of the changed ones those that the author wrote a comment at, else all that
+// were written anew; in a file that only takes away, all that are gone.
 func (v *manifestView) mark() {
 	if !v.Breaks && !v.Fixes {
 		return
@@ -201,7 +204,8 @@ func firstComment(doc string) string {
 // maxCompared bounds what is compared, in bytes: the time for it grows with the square.
 const maxCompared = 512 << 10
 
-// changed are the lines of doc, with those of before that are gone. Comments of the file and lines that separate documents are no change.
+// changed are the lines of doc, with those of before that are gone. Comments of the file and lines that
+// separate documents are no change.
 func changed(before, doc string, known bool) (all []manifestLine) {
 	as := func(text, sign string) {
 		text = strings.TrimRight(text, "\r\n")

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // The style sheet has so many colors for versions and patterns for failures. What is more shares the last of them.
@@ -29,7 +30,7 @@ func newPalette(r *reports.Report) *palette {
 	versions, flags := map[string]bool{}, map[string]int{}
 	for _, phase := range r.Phases {
 		o := phase.Observation
-		for _, w := range []reports.Window{o.Transition, o.Settled} {
+		for _, w := range []analysis.Window{o.Transition, o.Settled} {
 			for v := range w.Total.Versions {
 				versions[v] = true
 			}
@@ -59,7 +60,9 @@ func newPalette(r *reports.Report) *palette {
 	for i, v := range slices.SortedFunc(maps.Keys(versions), byNumber) {
 		p.versions[v] = fmt.Sprintf("v%d", min(i, versionColors))
 	}
-	byCount := slices.SortedFunc(maps.Keys(flags), func(a, b string) int { return cmp.Or(flags[b]-flags[a], strings.Compare(a, b)) })
+	byCount := slices.SortedFunc(maps.Keys(flags), func(a, b string) int {
+		return cmp.Or(flags[b]-flags[a], strings.Compare(a, b))
+	})
 	for i, f := range byCount {
 		p.flags[f] = fmt.Sprintf("e%d", min(i, failurePaints-1))
 	}
@@ -84,7 +87,7 @@ func (p *palette) subject(row reports.SplitRow) string {
 }
 
 // series is the class of a timeline's series.
-func (p *palette) series(s reports.Series) string {
+func (p *palette) series(s analysis.Series) string {
 	if s.Flag == "" {
 		return p.version(s.Version)
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // A scale is what all dot plots of a page share: how far from what was asked, in percentage points, their edges are.
@@ -24,7 +25,8 @@ func newScale(r *reports.Report) scale {
 			if row.Claim == nil || row.Claim.Bound != "" || row.Seen.Of == 0 {
 				continue
 			}
-			reach = max(reach, (row.Seen.High-row.Seen.Low)/2*1.6, (row.Seen.High-row.Claim.Percent)*1.1, (row.Claim.Percent-row.Seen.Low)*1.1)
+			reach = max(reach, (row.Seen.High-row.Seen.Low)/2*1.6, (row.Seen.High-row.Claim.Percent)*1.1,
+				(row.Claim.Percent-row.Seen.Low)*1.1)
 		}
 	}
 	step, _ := ticksFloat(min(reach, mostReach), 2)
@@ -40,11 +42,12 @@ func ticksFloat(most float64, n int) (step, top float64) {
 // A splitView is one row: what was asked, what was observed, and a dot with its interval around what was asked.
 type splitView struct {
 	Cohort, Subject, Class string
-	Seen                   reports.Share
+	Seen                   analysis.Share
 	Asked                  string
 	Outcome                reports.Outcome
 	Moved                  bool
-	// Bar is the share in percent. AskedAt is the place of a claim of so much or more, or less, on it; it has no Plot, as any distance is right.
+	// Bar is the share in percent. AskedAt is the place of a claim of so much or more, or less, on it; it has
+	// no Plot, as any distance is right.
 	Bar, AskedAt string
 	Plot         *dotPlot
 }
@@ -62,14 +65,15 @@ type dotPlot struct {
 
 func (p *page) split(row reports.SplitRow, s scale) splitView {
 	v := splitView{
-		Cohort: row.Cohort, Subject: row.Subject, Class: p.colors.subject(row), Seen: row.Seen, Moved: row.Moved, Outcome: row.Outcome,
-		Bar: number(clamp(row.Seen.Percent, 100), 3),
+		Cohort: row.Cohort, Subject: row.Subject, Class: p.colors.subject(row), Seen: row.Seen, Moved: row.Moved,
+		Outcome: row.Outcome,
+		Bar:     number(clamp(row.Seen.Percent, 100), 3),
 	}
 	if v.Cohort == "" {
 		v.Cohort = "all"
 	}
 	if !row.Status {
-		v.Subject = answerer(row.Subject)
+		v.Subject = analysis.Answerer(row.Subject)
 	}
 	c := row.Claim
 	if c == nil || row.Seen.Of == 0 {
@@ -88,7 +92,8 @@ func (p *page) split(row reports.SplitRow, s scale) splitView {
 	}
 	v.Plot = &dotPlot{
 		Dot: number(at(row.Seen.Percent), 2), Low: number(low, 2), Width: number(max(high-low, 0), 2),
-		AcceptLow: number(acceptLow, 2), AcceptWidth: number(max(acceptHigh-acceptLow, 0), 2), Reach: number(s.reach, 2),
+		AcceptLow: number(acceptLow, 2), AcceptWidth: number(max(acceptHigh-acceptLow, 0), 2),
+		Reach: number(s.reach, 2),
 	}
 	switch d := row.Seen.Percent - c.Percent; {
 	case d > s.reach:

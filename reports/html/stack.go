@@ -11,15 +11,18 @@ import (
 	"strings"
 	"time"
 
-	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 const (
-	// maxColumns bounds what is drawn of a timeline. Bins are added up until there are no more; exact numbers are in the tables.
+	// maxColumns bounds what is drawn of a timeline. Bins are added up until there are no more; exact numbers
+	// are in the tables.
 	maxColumns = 1200
 	// maxKinds bounds how many kinds of requests are told apart in a chart. The rarest others are one kind.
 	maxKinds = 12
-	// leastRequests is how many requests a column has on average at least, unless there are less than leastColumns then.
+	// leastRequests is how many requests a column has on average at least, unless there are less than
+	// leastColumns then.
 	leastRequests = 5
 	leastColumns  = 15
 	// leastFailure is how high a failure is drawn at least, in pixels: one among thousands is to be seen.
@@ -28,7 +31,8 @@ const (
 
 // A stack is a chart of a Timeline: columns of requests, by kind.
 //
-// It is as wide as the page lets it: what is across is in percent, what is up is in pixels, so that text keeps its size.
+// It is as wide as the page lets it: what is across is in percent, what is up is in pixels, so that text keeps
+// its size.
 type stack struct {
 	// From and To bound it; Column is the width of one column.
 	From, To time.Time
@@ -61,9 +65,9 @@ type tick struct {
 	Class string
 }
 
-// newStack draws the part of t from a moment to another, nil where there is nothing in it. zero is what the times at the axis are counted
-// from; there are as many labels or so.
-func newStack(t *reports.Timeline, from, to, zero time.Time, height, labels int, p *palette) *stack {
+// newStack draws the part of t from a moment to another, nil where there is nothing in it. zero is what the
+// times at the axis are counted from; there are as many labels or so.
+func newStack(t *analysis.Timeline, from, to, zero time.Time, height, labels int, p *palette) *stack {
 	bin := t.Bin()
 	if bin <= 0 || t.Bins <= 0 || !from.Before(to) {
 		return nil
@@ -83,7 +87,10 @@ func newStack(t *reports.Timeline, from, to, zero time.Time, height, labels int,
 		return nil
 	}
 	// A column of three or four requests is a comb and no shape.
-	each := nice(max((last-first+maxColumns-1)/maxColumns, min((leastRequests*(last-first)+total-1)/total, (last-first)/leastColumns)))
+	each := nice(max(
+		(last-first+maxColumns-1)/maxColumns,
+		min((leastRequests*(last-first)+total-1)/total, (last-first)/leastColumns),
+	))
 	columns := (last - first + each - 1) / each
 	last = min(first+columns*each, t.Bins) // a last column that is cut looks like a dip
 	s := &stack{
@@ -91,7 +98,10 @@ func newStack(t *reports.Timeline, from, to, zero time.Time, height, labels int,
 	}
 	s.To = s.From.Add(time.Duration(columns) * s.Column)
 	for _, series := range t.Series {
-		k := stackKind{Name: series.Kind(), Class: p.series(series), Failure: series.Flag != "", Meaning: p.causes[series.Flag], counts: make([]int, columns)}
+		k := stackKind{
+			Name: series.Kind(), Class: p.series(series), Failure: series.Flag != "", Meaning: p.causes[series.Flag],
+			counts: make([]int, columns),
+		}
 		for c := range k.counts {
 			for b := first + c*each; b < min(first+(c+1)*each, last); b++ {
 				k.counts[c] += series.At(b)
@@ -156,7 +166,8 @@ func (s *stack) draw(columns int) {
 			if h > 0 {
 				y := max(float64(s.Height)-base[c]-h, 0)
 				from, to := across(c, columns), across(run, columns)
-				fmt.Fprintf(&b, `<rect x="%s%%" y="%s" width="%s%%" height="%s"/>`, number(from, 3), number(y, 1), number(to-from+seam, 3), number(h, 1))
+				fmt.Fprintf(&b, `<rect x="%s%%" y="%s" width="%s%%" height="%s"/>`, number(from, 3), number(y, 1),
+					number(to-from+seam, 3), number(h, 1))
 			}
 			for ; c < run; c++ {
 				base[c] += h
@@ -166,7 +177,8 @@ func (s *stack) draw(columns int) {
 	}
 }
 
-// seam is by how much columns overlap, in percent: where they only touch, a browser may leave a gap when it rounds to pixels.
+// seam is by how much columns overlap, in percent: where they only touch, a browser may leave a gap when it
+// rounds to pixels.
 const seam = 0.004
 
 // across is where a column begins, in percent.
@@ -192,7 +204,9 @@ func (s *stack) yMax() float64 {
 func (s *stack) ticks(zero time.Time, labels int) {
 	step, top := ticksUpTo(float64(s.Max), 4)
 	for v := 0.0; v <= top+step/2; v += step {
-		s.YTicks = append(s.YTicks, tick{At: number(float64(s.Height)*(1-v/top), 1), Text: reports.Number(int(math.Round(v)))})
+		s.YTicks = append(s.YTicks, tick{
+			At: number(float64(s.Height)*(1-v/top), 1), Text: format.Number(int(math.Round(v))),
+		})
 	}
 	s.XTicks = timeTicks(s.From, s.To, zero, labels)
 }
@@ -250,7 +264,7 @@ type stackData struct {
 }
 
 func (s *stack) data(zero time.Time) {
-	d := stackData{From: milliseconds(s.From.Sub(zero)), Width: milliseconds(s.Column)}
+	d := stackData{From: format.Milliseconds(s.From.Sub(zero)), Width: format.Milliseconds(s.Column)}
 	for _, k := range s.Kinds {
 		d.Names, d.Classes, d.Counts = append(d.Names, k.Name), append(d.Classes, k.Class), append(d.Counts, k.counts)
 	}
@@ -264,7 +278,7 @@ func (s *stack) data(zero time.Time) {
 // Per is the width of a column, in words.
 func (s *stack) Per() string {
 	if s.Column < time.Second {
-		return number(milliseconds(s.Column), 3) + " ms"
+		return number(format.Milliseconds(s.Column), 3) + " ms"
 	}
 	return number(s.Column.Seconds(), 3) + " s"
 }
@@ -288,9 +302,12 @@ func nice(n int) int {
 // niceDuration is the next round duration.
 func niceDuration(d time.Duration) time.Duration {
 	for _, step := range []time.Duration{
-		time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond,
-		100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second,
-		15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+		time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond,
+		50 * time.Millisecond,
+		100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
+		5 * time.Second, 10 * time.Second,
+		15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
+		15 * time.Minute, 30 * time.Minute,
 	} {
 		if step >= d {
 			return step
@@ -313,8 +330,6 @@ func ticksUpTo(most float64, n int) (step, top float64) {
 	}
 	return step, step * math.Ceil(most/step-1e-9)
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // number prints f with so many digits after the point at most.
 func number(f float64, digits int) string {

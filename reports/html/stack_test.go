@@ -10,18 +10,21 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // ramp is a timeline of n bins of 100 ms: bin i has i%7+1 requests of v1, and every hundredth bin has one failure.
-func ramp(n int) *reports.Timeline {
-	good, bad := reports.Series{Version: "v1", Counts: make([]int, n)}, reports.Series{Flag: "503 UH", Counts: make([]int, n)}
+func ramp(n int) *analysis.Timeline {
+	good, bad := analysis.Series{Version: "v1", Counts: make([]int, n)}, analysis.Series{
+		Flag: "503 UH", Counts: make([]int, n),
+	}
 	for i := range n {
 		good.Counts[i] = 1000 * (i%7 + 1)
 		if i%100 == 50 {
 			bad.Counts[i] = 1
 		}
 	}
-	return &reports.Timeline{Start: t0, BinMS: 100, Bins: n, Series: []reports.Series{good, bad}}
+	return &analysis.Timeline{Start: t0, BinMS: 100, Bins: n, Series: []analysis.Series{good, bad}}
 }
 
 func TestStackKeepsEveryRequest(t *testing.T) {
@@ -75,16 +78,18 @@ func TestStackOfAPart(t *testing.T) {
 		t.Errorf("a second into it is at %v %%, want 20", at)
 	}
 	for _, outside := range []time.Duration{-time.Hour, time.Hour} {
-		if s := newStack(tl, from.Add(outside), from.Add(outside+time.Second), from, 200, 3, newPalette(&reports.Report{})); s != nil {
+		if s := newStack(
+			tl, from.Add(outside), from.Add(outside+time.Second), from, 200, 3, newPalette(&reports.Report{}),
+		); s != nil {
 			t.Errorf("got %+v of a part outside, want nothing", s)
 		}
 	}
 }
 
 func TestStackMergesWhatIsTooMuch(t *testing.T) {
-	tl := &reports.Timeline{Start: t0, BinMS: 100, Bins: 1}
+	tl := &analysis.Timeline{Start: t0, BinMS: 100, Bins: 1}
 	for i := range 40 {
-		tl.Series = append(tl.Series, reports.Series{Version: fmt.Sprintf("v%d", i), Counts: []int{10}})
+		tl.Series = append(tl.Series, analysis.Series{Version: fmt.Sprintf("v%d", i), Counts: []int{10}})
 	}
 	s := newStack(tl, tl.Start, tl.End(), tl.Start, 200, 7, newPalette(&reports.Report{Timeline: tl}))
 	if n := len(s.Kinds); n != maxKinds || s.Kinds[n-1].Name != "others" || s.Kinds[n-1].Total != 10*(40-maxKinds+1) {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 const (
@@ -39,7 +41,7 @@ type band struct {
 // A changeMark is a change: places in percent across.
 type changeMark struct {
 	Written, First, Last string
-	Held, Back           bool
+	Synced, Back         bool
 	Title                string
 }
 
@@ -63,7 +65,7 @@ func (p *page) timeline() {
 	t := r.Timeline
 	if t == nil {
 		p.NoTimeline = "This run has no timeline."
-		if r.Books.Requests == 0 {
+		if r.Accounting.Requests == 0 {
 			p.NoTimeline = "There is no timeline: no request was recorded."
 		} else if len(p.Problems) > 0 {
 			p.NoTimeline = "There is no timeline: " + p.Problems[0]
@@ -78,7 +80,8 @@ func (p *page) timeline() {
 	v := &timelineView{stack: s}
 	v.Caption = fmt.Sprintf("Requests per %s, by who answered.", s.Per())
 	if slices.ContainsFunc(s.Kinds, func(k stackKind) bool { return k.Failure }) {
-		v.Caption = fmt.Sprintf("Requests per %s, by who answered; hatched are those that failed, by how they did.", s.Per())
+		v.Caption = fmt.Sprintf("Requests per %s, by who answered; hatched are those that failed, by how they did.",
+			s.Per())
 	}
 	end := s.From
 	for i, phase := range r.Phases {
@@ -88,17 +91,24 @@ func (p *page) timeline() {
 		}
 		v.gap(p, end, o.Start)
 		v.Bands = append(v.Bands, band{
-			Number: i + 1, Name: phase.Name, Anchor: anchor(i), Class: p.width(o.End.Sub(later(o.Start, end))), Outcome: phase.Outcome(), Back: o.Rollback != nil,
+			Number: i + 1, Name: phase.Name, Anchor: anchor(i), Class: p.width(o.End.Sub(later(o.Start, end))),
+			Outcome: phase.Outcome(), Back: o.Rollback != nil,
 		})
 		end = later(o.End, end)
 		until := o.SettledAt
 		if until.IsZero() {
 			until = o.End
 		}
-		v.Spans = append(v.Spans, span{number(clamp(s.at(o.Start), 100), 3), number(clamp(s.at(until)-s.at(o.Start), 100), 3), ""})
+		v.Spans = append(v.Spans, span{
+			number(clamp(s.at(o.Start), 100), 3), number(clamp(s.at(until)-s.at(o.Start), 100), 3), "",
+		})
 		if c := o.Change; c != nil && !c.Written.IsZero() {
-			m := changeMark{Written: number(s.at(c.Written), 3), Back: o.Rollback != nil, Held: c.Proxies > 0, Title: changeTitle(phase)}
-			m.First, m.Last = number(s.at(c.Written.Add(c.FirstHeld)), 3), number(s.at(c.Written.Add(c.LastHeld)), 3)
+			m := changeMark{
+				Written: number(s.at(c.Written), 3), Back: o.Rollback != nil, Synced: c.Proxies > 0,
+				Title: changeTitle(phase),
+			}
+			m.First, m.Last = number(s.at(c.Written.Add(c.FirstSynced)), 3), number(s.at(c.Written.Add(c.LastSynced)),
+				3)
 			v.Marks = append(v.Marks, m)
 		}
 	}
@@ -127,17 +137,19 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// changeTitle says in one line what a change was and when proxies held it.
+// changeTitle says in one line what a change was and when proxies were synced.
 func changeTitle(phase reports.Phase) string {
 	c := phase.Observation.Change
 	s := phase.Name + ": written"
 	if c.Proxies > 0 {
-		s += fmt.Sprintf(", first proxy %s, last of %d proxies %s after that", reports.Short(c.FirstHeld), c.Proxies, reports.Short(c.LastHeld))
+		s += fmt.Sprintf(", first proxy %s, last of %d proxies %s after that", format.Short(c.FirstSynced), c.Proxies,
+			format.Short(c.LastSynced))
 	}
 	return s
 }
 
-// counts are the exact numbers of each phase. They are those of its windows, so that they are whole where a bin lies in two phases.
+// counts are the exact numbers of each phase. They are those of its windows, so that they are whole where a bin
+// lies in two phases.
 func (p *page) counts(s *stack) countsView {
 	var v countsView
 	v.Heads = s.Kinds
@@ -148,7 +160,7 @@ func (p *page) counts(s *stack) countsView {
 	for i, phase := range p.Report.Phases {
 		row := countsRow{Phase: fmt.Sprintf("%d  %s", i+1, phase.Name), Counts: make([]int, len(s.Kinds))}
 		o := phase.Observation
-		for _, w := range []reports.Window{o.Transition, o.Settled} {
+		for _, w := range []analysis.Window{o.Transition, o.Settled} {
 			row.Total += w.Total.Requests
 			good := map[string]int{}
 			for version, n := range w.Total.Versions {
@@ -159,12 +171,12 @@ func (p *page) counts(s *stack) countsView {
 					continue // answered well, and flagged
 				}
 				good[f.Version] -= f.Count
-				if i, ok := index[(reports.Series{Version: f.Version, Flag: f.Key()}).Kind()]; ok {
+				if i, ok := index[(analysis.Series{Version: f.Version, Flag: f.Key()}).Kind()]; ok {
 					row.Counts[i] += f.Count
 				}
 			}
 			for version, n := range good {
-				if i, ok := index[(reports.Series{Version: version}).Kind()]; ok {
+				if i, ok := index[(analysis.Series{Version: version}).Kind()]; ok {
 					row.Counts[i] += n
 				}
 			}
@@ -228,7 +240,7 @@ func (p *page) closeup(i int, phase reports.Phase) (closeupView, bool) {
 	o := phase.Observation
 	c, b := o.Change, o.Rollback
 	v := closeupView{Title: phase.Name, Anchor: anchor(i), Back: b != nil}
-	until := max(c.LastHeld, 300*time.Millisecond)
+	until := max(c.LastSynced, 300*time.Millisecond)
 	if b != nil && b.Known() {
 		until = max(until, b.Route, b.High)
 		v.Sentence = upper(b.String()) + "."
@@ -254,27 +266,29 @@ func (p *page) closeup(i int, phase reports.Phase) (closeupView, bool) {
 		a, z := clamp(v.at(c.Written.Add(from)), 100), clamp(v.at(c.Written.Add(to)), 100)
 		v.Lanes = append(v.Lanes, lane{name, value, class, number(a, 3), number(max(z-a, 0), 3), point})
 	}
-	add("the write", "write", reports.Short(c.Took()), -c.Took(), 0, false)
+	add("the write", "write", format.Short(c.Took()), -c.Took(), 0, false)
 	at := time.Duration(0)
 	if c.Noticed > 0 {
-		add("istiod waits for more changes", "wait", reports.Short(c.Noticed), 0, c.Noticed, false)
+		add("istiod waits for more changes", "wait", format.Short(c.Noticed), 0, c.Noticed, false)
 		at = c.Noticed
 	}
 	if c.LastPushed > at {
-		add("istiod pushes", "push", reports.Short(c.LastPushed-at), at, c.LastPushed, false)
+		add("istiod pushes", "push", format.Short(c.LastPushed-at), at, c.LastPushed, false)
 	}
 	switch {
 	case c.Proxies == 1:
-		add("the proxy holds it", "held", reports.Short(c.LastHeld), c.LastHeld, c.LastHeld, true)
+		add("the proxy is synced", "synced", format.Short(c.LastSynced), c.LastSynced, c.LastSynced, true)
 	case c.Proxies > 1:
-		add(fmt.Sprintf("first to last of %d proxies", c.Proxies), "held", reports.Short(c.FirstHeld)+" – "+reports.Short(c.LastHeld), c.FirstHeld, c.LastHeld, false)
+		add(fmt.Sprintf("first to last of %d proxies", c.Proxies), "synced",
+			format.Short(c.FirstSynced)+" – "+format.Short(c.LastSynced), c.FirstSynced, c.LastSynced, false)
 	}
 	if b != nil && b.Known() {
 		if !b.NoneAfter {
-			add("last affected request sent", "affected", reports.Short(b.Route), b.Route, b.Route, true)
+			add("last affected request sent", "affected", format.Short(b.Route), b.Route, b.Route, true)
 		}
 		if b.High > 0 {
-			add("the switch lies in here (99 %)", "bracket", reports.Short(b.Low)+" – "+reports.Short(b.High), b.Low, b.High, false)
+			add("the switch lies in here (99 %)", "bracket", format.Short(b.Low)+" – "+format.Short(b.High), b.Low,
+				b.High, false)
 			low, high := clamp(v.at(c.Written.Add(b.Low)), 100), clamp(v.at(c.Written.Add(b.High)), 100)
 			v.Spans = append(v.Spans, span{number(low, 3), number(max(high-low, 0), 3), ""})
 		}
@@ -302,20 +316,20 @@ func (p *page) changes() changesView {
 	longest := time.Duration(0)
 	for _, phase := range p.Report.Phases {
 		if c := phase.Observation.Change; c != nil {
-			longest = max(longest, c.LastHeld, c.LastPushed, c.Noticed)
+			longest = max(longest, c.LastSynced, c.LastPushed, c.Noticed)
 		}
 	}
 	// One slow change (pods that have to start) must not make all others too short to be seen.
-	var held []time.Duration
+	var synced []time.Duration
 	for _, phase := range p.Report.Phases {
-		if c := phase.Observation.Change; c != nil && c.LastHeld > 0 {
-			held = append(held, c.LastHeld)
+		if c := phase.Observation.Change; c != nil && c.LastSynced > 0 {
+			synced = append(synced, c.LastSynced)
 		}
 	}
-	slices.Sort(held)
+	slices.Sort(synced)
 	reach := longest
-	if len(held) > 0 {
-		reach = min(longest, 4*held[len(held)/2])
+	if len(synced) > 0 {
+		reach = min(longest, 4*synced[len(synced)/2])
 	}
 	reach = max(reach, 50*time.Millisecond)
 	zero := time.Unix(0, 0)
@@ -326,13 +340,16 @@ func (p *page) changes() changesView {
 		if c == nil {
 			continue
 		}
-		row := changeRow{Number: i + 1, Name: phase.Name, Did: phase.Did, Anchor: anchor(i), Back: o.Rollback != nil, Took: "never answered"}
+		row := changeRow{
+			Number: i + 1, Name: phase.Name, Did: phase.Did, Anchor: anchor(i), Back: o.Rollback != nil,
+			Took: "never answered",
+		}
 		if !c.Written.IsZero() {
-			row.Took = reports.Short(c.Took())
+			row.Took = format.Short(c.Took())
 			row.Noticed, row.Pushed = known(c.Noticed), known(c.LastPushed)
 			if c.Proxies > 0 {
-				row.First, row.Last = reports.Short(c.FirstHeld), reports.Short(c.LastHeld)
-				row.Proxy = reports.Number(c.Proxies)
+				row.First, row.Last = format.Short(c.FirstSynced), format.Short(c.LastSynced)
+				row.Proxy = format.Number(c.Proxies)
 				if c.Late {
 					row.Last = "≤ " + row.Last
 				}
@@ -340,17 +357,19 @@ func (p *page) changes() changesView {
 			at := func(d time.Duration) float64 { return clamp(100*float64(d)/float64(reach), 100) }
 			part := func(class string, from, to time.Duration) {
 				if to > from && at(to) > at(from) {
-					row.Parts = append(row.Parts, lane{Class: class, At: number(at(from), 3), Width: number(at(to)-at(from), 3)})
+					row.Parts = append(row.Parts, lane{
+						Class: class, At: number(at(from), 3), Width: number(at(to)-at(from), 3),
+					})
 				}
 			}
 			part("wait", 0, c.Noticed)
 			part("push", max(c.Noticed, 0), c.LastPushed)
-			part("held", max(c.LastPushed, 0), c.LastHeld)
+			part("synced", max(c.LastPushed, 0), c.LastSynced)
 		}
 		if o.SettledAt.IsZero() {
 			row.Settled = "never"
 		} else {
-			row.Settled = reports.Short(o.SettledAt.Sub(o.Start))
+			row.Settled = format.Short(o.SettledAt.Sub(o.Start))
 		}
 		v.Rows = append(v.Rows, row)
 	}
@@ -362,5 +381,5 @@ func known(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
-	return reports.Short(d)
+	return format.Short(d)
 }

@@ -1,10 +1,12 @@
 // Package junit writes runs as JUnit XML, which CI systems read.
 //
-// A run is one suite. Each expectation is a case, and so is what holds for the whole run: that it came to its end, that the books balance, that
-// nothing disturbed it. A suite without a failure, an error or a skipped case is a run that passed, and only such a one.
+// A run is one suite. Each expectation is a case, and so is what holds for the whole run: that it came to its
+// end, that all requests are accounted for, that nothing disturbed it. A suite without a failure, an error or a
+// skipped case is a run that passed, and only such a one.
 //
-// The format has no owner. What is written here is what its readers have in common: it keeps to Jenkins' schema (junit-10.xsd of its xUnit plugin)
-// and to that of Ant's reports, which is the stricter one. So no case has output of its own; what those saw that passed is the suite's output.
+// The format has no owner. What is written here is what its readers have in common: it keeps to Jenkins' schema
+// (junit-10.xsd of its xUnit plugin) and to that of Ant's reports, which is the stricter one. So no case has
+// output of its own; what those saw that passed is the suite's output.
 package junit
 
 import (
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // The elements. Control characters that XML 1.0 forbids, and bytes that are no UTF-8, encoding/xml writes as U+FFFD.
@@ -85,7 +88,8 @@ func newSuite(id int, run *reports.Run) suite {
 	r := run.Report
 	properties := facts(r)
 	s := suite{
-		Name: cmp.Or(r.Scenario, "unnamed"), ID: id, Package: "canarylab", Host: cmp.Or(r.Setup.Cluster, "localhost"), Time: seconds(r.Took),
+		Name: cmp.Or(r.Scenario, "unnamed"), ID: id, Package: "canarylab", Host: cmp.Or(r.Setup.Cluster, "localhost"),
+		Time: seconds(r.Took),
 		// Ant's form has no time zone: it is UTC.
 		Stamp:      r.Started.UTC().Format("2006-01-02T15:04:05"),
 		Properties: &properties, Err: strings.Join(run.Problems, "\n"),
@@ -126,7 +130,8 @@ func newSuite(id int, run *reports.Run) suite {
 	if s.Errors+s.Failures+s.Skipped == 0 && r.Outcome != reports.Pass {
 		// A reader of this file alone must not take the run for a pass.
 		c := testCase{Name: "the run passes", Class: s.Name, Time: seconds(0)}
-		c.set(cmp.Or(r.Outcome, "not concluded"), "the run passes", "its outcome is "+cmp.Or(string(r.Outcome), "not known"), "")
+		c.set(cmp.Or(r.Outcome, "not concluded"), "the run passes",
+			"its outcome is "+cmp.Or(string(r.Outcome), "not known"), "")
 		add(c)
 	}
 	s.Out = strings.Join(append(out, r.Notes...), "\n")
@@ -142,31 +147,38 @@ func whole(r *reports.Report, class string) []testCase {
 	if r.Broken != "" {
 		end.Error = &result{"broken", r.Broken, "The lab broke, or somebody interrupted it: " + r.Broken}
 	}
-	books := testCase{Name: "every request is accounted for", Class: class, Time: seconds(0)}
+	accounted := testCase{Name: "every request is accounted for", Class: class, Time: seconds(0)}
 	switch {
-	case !r.Books.Balance():
-		books.set(reports.Invalid, books.Name, r.Books.Problems[0], strings.Join(r.Books.Problems[1:], "\n"))
-	case r.Books.Requests == 0:
-		books.set(reports.Inconclusive, books.Name, "no request was sent", "without requests nothing is shown")
+	case !r.Accounting.Balanced():
+		var all []string
+		for _, problem := range r.Accounting.Problems {
+			all = append(all, problem.String())
+		}
+		accounted.set(reports.Invalid, accounted.Name, all[0], strings.Join(all[1:], "\n"))
+	case r.Accounting.Requests == 0:
+		accounted.set(reports.Inconclusive, accounted.Name, "no request was sent", "without requests nothing is shown")
 	default:
-		books.saw = reports.Number(r.Books.Requests) + " requests"
+		accounted.saw = format.Number(r.Accounting.Requests) + " requests"
 	}
 	calm := testCase{Name: "nothing else happens to the lab", Class: class, Time: seconds(0)}
-	if n := len(r.Books.Troubles); n > 0 {
+	if n := len(r.Accounting.Troubles); n > 0 {
 		var all []string
-		for _, e := range r.Books.Troubles {
-			all = append(all, strings.Join([]string{e.At.UTC().Format(time.RFC3339Nano), e.Phase, e.Proxy, e.Text}, " "))
+		for _, e := range r.Accounting.Troubles {
+			all = append(all, strings.Join(
+				[]string{e.At.UTC().Format(time.RFC3339Nano), e.Phase, e.Proxy, e.Text}, " ",
+			))
 		}
 		calm.set(reports.Inconclusive, calm.Name, all[0], strings.Join(all[1:], "\n"))
 	}
-	cases := []testCase{end, books, calm}
+	cases := []testCase{end, accounted, calm}
 	for _, p := range r.Phases {
 		if len(p.Verdicts) > 0 {
 			return cases
 		}
 	}
 	claims := testCase{Name: "something is claimed", Class: class, Time: seconds(0)}
-	claims.set(reports.Inconclusive, claims.Name, "no verdict", "without an expectation that was judged nothing is shown")
+	claims.set(reports.Inconclusive, claims.Name, "no verdict",
+		"without an expectation that was judged nothing is shown")
 	return append(cases, claims)
 }
 
@@ -187,7 +199,7 @@ func (c *testCase) set(o reports.Outcome, want, saw, why string) {
 	case reports.Fail:
 		c.Failure = r
 	case reports.Inconclusive:
-		// Skipped has no type of its own.
+		// A skipped case has no type.
 		c.Skipped = &result{"", string(o) + ": " + line, ""}
 	default:
 		c.Error = r
@@ -226,9 +238,9 @@ func facts(r *reports.Report) []property {
 	}
 	add("load.seed", strconv.FormatUint(s.Load.Seed, 10))
 	count("load.agents", max(s.Load.Agents, 1))
-	count("requests", r.Books.Requests)
+	count("requests", r.Accounting.Requests)
 	count("requests.failed", reports.Summarize(r).Burned)
-	count("requests.unexplained", r.Books.UnexplainedTotal)
+	count("requests.unexplained", r.Accounting.UnexplainedTotal)
 	for _, p := range r.Phases {
 		if b := p.Observation.Rollback; b != nil && b.Known() {
 			name := "rollback." + p.Name

@@ -7,16 +7,18 @@ import (
 	"testing"
 
 	"github.com/jacoelho/xsd"
-	parser "github.com/joshdk/go-junit"
 
 	"github.com/canarylab/canarylab/reports"
+
+	parser "github.com/joshdk/go-junit"
+
 	"github.com/canarylab/canarylab/reports/internal/fixture"
 	"github.com/canarylab/canarylab/reports/internal/golden"
 )
 
 var (
-	// others is for a look by hand: the schemas of other tools have licenses and homes of their own. pytest's source package on PyPI has Jenkins'
-	// (testing/example_scripts/junit-10.xsd).
+	// others is for a look by hand: the schemas of other tools have licenses and homes of their own. pytest's
+	// source package on PyPI has Jenkins' (testing/example_scripts/junit-10.xsd).
 	others = flag.String("xsd", "", "an XML Schema to hold the files against, beside the one here")
 )
 
@@ -58,7 +60,10 @@ func TestSchema(t *testing.T) {
 				t.Errorf("%s: %v\n%.2000s", path, err, b)
 			}
 		}
-		for old, changed := range map[string]string{"<testcase name=": "<testcase called=", "tests=\"": "tests=\"many", "<properties>": "<facts></facts><properties>", "<failure type=": "<failed type="} {
+		for old, changed := range map[string]string{
+			"<testcase name=": "<testcase called=", "tests=\"": "tests=\"many",
+			"<properties>": "<facts></facts><properties>", "<failure type=": "<failed type=",
+		} {
 			b := write(t, fixture.All(t)["label-mismatch"])
 			if !bytes.Contains(b, []byte(old)) {
 				t.Fatalf("there is no %s to spoil", old)
@@ -114,13 +119,16 @@ func TestReaders(t *testing.T) {
 				t.Errorf("%s: case %q is %s and does not say why", name, c.Name, c.Status)
 			}
 		}
-		for _, status := range []parser.Status{parser.StatusPassed, parser.StatusFailed, parser.StatusSkipped, parser.StatusError} {
+		for _, status := range []parser.Status{
+			parser.StatusPassed, parser.StatusFailed, parser.StatusSkipped, parser.StatusError,
+		} {
 			if got[status] != want[status] {
 				t.Errorf("%s: got %d cases %s, want %d of %d", name, got[status], status, want[status], verdicts)
 			}
 		}
 		if passed := s.Totals.Passed == s.Totals.Tests; passed != (run.Report.Outcome == reports.Pass) {
-			t.Errorf("%s: the run is %s, and %d of %d cases pass", name, run.Report.Outcome, s.Totals.Passed, s.Totals.Tests)
+			t.Errorf("%s: the run is %s, and %d of %d cases pass", name, run.Report.Outcome, s.Totals.Passed,
+				s.Totals.Tests)
 		}
 		if s.Properties["run"] != run.Report.Run && name != "hostile" {
 			t.Errorf("%s: got properties %v, want the run's id", name, s.Properties)
@@ -144,9 +152,9 @@ func TestOnlyAPassPasses(t *testing.T) {
 }
 
 func TestForbiddenCharacters(t *testing.T) {
-	run := &reports.Run{Report: &reports.Report{Scenario: "a\x00b", Phases: []reports.Phase{{Name: "c\x1b[31m", Verdicts: []reports.Verdict{
-		{Want: "d\ufffe & <e>", Saw: "f\xffg", Outcome: reports.Fail, Why: "h\u0008\n]]>"},
-	}}}}}
+	forbidden := reports.Verdict{Want: "d\ufffe & <e>", Saw: "f\xffg", Outcome: reports.Fail, Why: "h\u0008\n]]>"}
+	phase := reports.Phase{Name: "c\x1b[31m", Verdicts: []reports.Verdict{forbidden}}
+	run := &reports.Run{Report: &reports.Report{Scenario: "a\x00b", Phases: []reports.Phase{phase}}}
 	b := write(t, run)
 	for _, c := range "\x00\x08\x1b\ufffe" {
 		if slices.Contains(bytes.Runes(b), c) {

@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// hollow is put behind what would begin a link, a mention or a picture: a space without width, which is what other tools do too. A backslash is not
-// enough, because GitHub looks for those in the finished page.
+// hollow is put behind what would begin a link, a mention or a picture: a space without width, which is what
+// other tools do too. A backslash is not enough, because GitHub looks for those in the finished page.
 const hollow = "\u200b"
 
 var (
@@ -26,8 +26,8 @@ var (
 	list = regexp.MustCompile(`^(\d+)([.)](?:\s|$))|^([-+=])`)
 )
 
-// text makes a text of any origin harmless in one line of GitHub's Markdown: it is shown as it is, and is nothing else than text. What has no shape on
-// a page is shown as U+FFFD, and a line break as a space.
+// text makes a text of any origin harmless in one line of GitHub's Markdown: it is shown as it is, and is
+// nothing else than text. What has no shape on a page is shown as U+FFFD, and a line break as a space.
 func text(s string) string {
 	s = links.Replace(line(s))
 	s = bare.ReplaceAllString(s, "$1"+hollow+".")
@@ -51,7 +51,8 @@ func line(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// code shows a text as code in one line. Inside a table a bar would end the cell, code or not, and behind a backslash nothing saves it.
+// code shows a text as code in one line. Inside a table a bar would end the cell, code or not, and behind a
+// backslash nothing saves it.
 func code(s string, inTable bool) string {
 	s = line(s)
 	if inTable && strings.Contains(s, "|") {

@@ -6,32 +6,35 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/canarylab/canarylab/reports/analysis"
+
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // MaxComment is how long a comment on GitHub may be, in characters.
 const MaxComment = 65536
 
 // marks are what outcomes look like.
-var marks = map[reports.Outcome]string{reports.Pass: "✅", reports.Inconclusive: "❔", reports.Invalid: "⚠️", reports.Fail: "❌"}
+var marks = map[reports.Outcome]string{
+	reports.Pass: "✅", reports.Inconclusive: "❔", reports.Invalid: "⚠️", reports.Fail: "❌",
+}
 
-// mark is an outcome's. One that is none of the four is no pass.
+// mark is an outcome's mark. An outcome that is none of the four is no pass.
 func mark(o reports.Outcome) string { return cmp.Or(marks[o], "⚠️") }
 
-// Write writes a run: the verdict first, then what was claimed and seen, the rollbacks, and the failures by flag. The rest is folded. What does not
-// fit into a comment is left out, from the end, and said.
+// Write writes a run: the verdict first, then what was claimed and seen, the rollbacks, and the failures by
+// flag. The rest is folded. What does not fit into a comment is left out, from the end, and said.
 func Write(w io.Writer, run *reports.Run) error {
 	r := run.Report
 	b := &strings.Builder{}
 	b.WriteString(Verdict(run))
 	parts := []func(*strings.Builder, *reports.Report){
-		verdicts, rollbacks, failures, split, latency, changes, books, why, setup,
+		verdicts, rollbacks, failures, split, latency, changes, accounting, why, setup,
 	}
 	left := MaxComment - reserve - utf8.RuneCountInString(b.String())
 	var missing []string
@@ -44,13 +47,16 @@ func Write(w io.Writer, run *reports.Run) error {
 		left -= n
 		b.WriteString(part)
 	}
-	for i, name := range []string{"verdicts", "rollbacks", "failures", "shares", "latency", "changes", "books", "why", "setup"} {
+	for i, name := range []string{
+		"verdicts", "rollbacks", "failures", "shares", "latency", "changes", "accounting", "why", "setup",
+	} {
 		part := &strings.Builder{}
 		parts[i](part, r)
 		add(name, part.String())
 	}
 	if len(missing) > 0 {
-		fmt.Fprintf(b, "\n_Too long for a comment, and left out: %s. %s in the run's folder has them._\n", strings.Join(missing, ", "), reports.ReportFile)
+		fmt.Fprintf(b, "\n_Too long for a comment, and left out: %s. %s in the run's folder has them._\n",
+			strings.Join(missing, ", "), reports.ReportFile)
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write Markdown: %w", err)
@@ -58,14 +64,11 @@ func Write(w io.Writer, run *reports.Run) error {
 	return nil
 }
 
-// kebab is what a scenario's name looks like.
-var kebab = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-
 // reserve is kept for the last line of a report that does not fit.
 const reserve = 300
 
-// How long one text may get, in characters before any is escaped: one in the head, one in a table, and a paragraph. No text of the lab's is longer,
-// and one from outside must leave room for the others.
+// How long one text may get, in characters before any is escaped: one in the head, one in a table, and a
+// paragraph. No text of the lab's is longer, and one from outside must leave room for the others.
 const (
 	inHead  = 300
 	inTable = 400
@@ -81,39 +84,46 @@ func clip(s string, most int) string {
 }
 
 func head(s string) string { return clip(s, inHead) }
+
 func cell(s string) string { return clip(s, inTable) }
+
 func para(s string) string { return clip(s, inText) }
 
 // Verdict is the head of the page: the verdict, and what stands in the way of it. It is short whatever the run is.
 func Verdict(run *reports.Run) string {
 	r := run.Report
 	b := &strings.Builder{}
-	fmt.Fprintf(b, "### %s %s: %s\n\n", mark(r.Outcome), head(r.Scenario), head(string(cmp.Or(r.Outcome, "not concluded"))))
+	fmt.Fprintf(b, "### %s %s: %s\n\n", mark(r.Outcome), head(r.Scenario),
+		head(string(cmp.Or(r.Outcome, "not concluded"))))
 	verdict := reports.Sentence(r)
 	fmt.Fprintf(b, "**%s**\n\n", head(verdict))
 	if r.Title != "" {
 		fmt.Fprintf(b, "%s\n\n", head(r.Title))
 	}
 	s := reports.Summarize(r)
-	facts := []string{fmt.Sprintf("%s requests, %s failed", reports.Number(r.Books.Requests), reports.Number(s.Burned))}
+	facts := []string{fmt.Sprintf(
+		"%s requests, %s failed", format.Number(r.Accounting.Requests), format.Number(s.Burned),
+	)}
 	for _, f := range []struct{ name, value string }{
-		{"", r.Setup.Provider}, {"Istio ", r.Setup.Istio}, {"Kubernetes ", r.Setup.Kubernetes}, {"Envoy ", r.Setup.Envoy}, {"run ", r.Run},
+		{"", r.Setup.Provider}, {"Istio ", r.Setup.Istio}, {"Kubernetes ", r.Setup.Kubernetes},
+		{"Envoy ", r.Setup.Envoy}, {"run ", r.Run},
 	} {
 		if f.value != "" {
 			facts = append(facts, f.name+head(f.value))
 		}
 	}
 	if r.Took > 0 {
-		facts = append(facts, reports.Short(r.Took))
+		facts = append(facts, format.Short(r.Took))
 	}
 	b.WriteString(strings.Join(facts, " · ") + "\n")
 	var bad []string
-	bad = append(bad, r.Books.Problems...)
-	for _, e := range r.Books.Troubles {
+	for _, problem := range reports.Unsaid(r) {
+		bad = append(bad, problem.String())
+	}
+	for _, e := range r.Accounting.Troubles {
 		bad = append(bad, strings.TrimSpace(e.At.UTC().Format("15:04:05.000")+" "+e.Proxy+" "+e.Text))
 	}
 	bad = append(bad, run.Problems...)
-	bad = slices.DeleteFunc(bad, func(problem string) bool { return strings.Contains(verdict, problem) })
 	const shown = 8
 	for i, problem := range bad {
 		if i == 0 {
@@ -182,89 +192,13 @@ func verdicts(b *strings.Builder, r *reports.Report) {
 	if n := all - len(rows); n > 0 {
 		which := "all of them passed"
 		if hidden := len(bad) - len(rows); hidden > 0 {
-			which = fmt.Sprintf("%s of them did not pass", reports.Number(hidden))
+			which = fmt.Sprintf("%s of them did not pass", format.Number(hidden))
 		}
-		fmt.Fprintf(b, "\n%s more verdicts are in %s: %s.\n", reports.Number(n), reports.ReportFile, which)
+		fmt.Fprintf(b, "\n%s more verdicts are in %s: %s.\n", format.Number(n), reports.ReportFile, which)
 	}
 	if repeats > 0 {
 		fmt.Fprintf(b, "\n%d more phases repeat others, and passed.\n", repeats)
 	}
-}
-
-func rollbacks(b *strings.Builder, r *reports.Report) {
-	var rows [][]string
-	for _, p := range r.Phases {
-		k := p.Observation.Rollback
-		if k == nil {
-			continue
-		}
-		last, bracket := "nothing to time", ""
-		if k.Known() {
-			last, bracket = reports.Short(k.Route), "open: too few requests followed"
-			if k.High > 0 {
-				bracket = reports.Short(k.Low) + " – " + reports.Short(k.High)
-			}
-			if !k.Recovered() {
-				last += ", and nothing shows that it was the last"
-			}
-		}
-		rows = append(rows, []string{cell(p.Name), cell(cmp.Or(k.Method, p.Did)), last, bracket, reports.Number(k.Failed), reports.Number(k.Canaries)})
-	}
-	// Each by itself, or each way by its median where it was gone several times.
-	ways, n := reports.Ways(r.Phases)
-	if n < 3*max(len(ways), 2) {
-		table(b, []string{"rollback", "by", "last affected request sent after", "99 % bracket of the switch", "failed", "canary's answers"}, rows)
-		return
-	}
-	rows = nil
-	for _, way := range ways {
-		route, last := way.Routes(), "never seen to end"
-		if len(route) > 0 {
-			low, middle, high := reports.Spread(route)
-			last = fmt.Sprintf("%s (%s – %s)", reports.Short(middle), reports.Short(low), reports.Short(high))
-		}
-		counts := func(all []int) string {
-			low, middle, high := reports.Spread(all)
-			return fmt.Sprintf("%s (%s – %s)", reports.Number(middle), reports.Number(low), reports.Number(high))
-		}
-		rows = append(rows, []string{cell(cmp.Or(way.Method, "not said")), fmt.Sprint(len(way.Rollbacks)), fmt.Sprint(len(route)), last, counts(way.Failed()), counts(way.Canaries())})
-	}
-	table(b, []string{"way back", "times", "effective", "last affected request sent after: median (range)", "failed", "canary's answers"}, rows)
-}
-
-// failures are by flag, over all of the run.
-func failures(b *strings.Builder, r *reports.Report) {
-	type key struct{ name, hop, origin, cause string }
-	counts := map[key]int{}
-	phases := map[key][]string{}
-	for _, p := range r.Phases {
-		for _, w := range []reports.Window{p.Observation.Transition, p.Observation.Settled} {
-			for _, f := range w.Total.Failures {
-				k := key{f.Key(), string(f.Hop), f.Origin, f.Cause}
-				counts[k] += f.Count
-				if !slices.Contains(phases[k], p.Name) {
-					phases[k] = append(phases[k], p.Name)
-				}
-			}
-		}
-	}
-	keys := slices.SortedFunc(maps.Keys(counts), func(a, c key) int {
-		return cmp.Or(cmp.Compare(counts[c], counts[a]), cmp.Compare(a.name, c.name), cmp.Compare(a.hop, c.hop), cmp.Compare(a.origin, c.origin), cmp.Compare(a.cause, c.cause))
-	})
-	var rows [][]string
-	const shown = 12
-	for i, k := range keys {
-		if i == shown {
-			rows = append(rows, []string{"and others", fmt.Sprintf("%d kinds", len(keys)-i), "", "", ""})
-			break
-		}
-		where := cell(k.hop)
-		if k.hop == string(reports.ServerHop) && k.name[strings.LastIndex(k.name, " ")+1:] != k.origin {
-			where += ", flagged " + code(k.origin, true)
-		}
-		rows = append(rows, []string{code(k.name, true), reports.Number(counts[k]), where, cell(k.cause), cell(strings.Join(phases[k], ", "))})
-	}
-	table(b, []string{"failure", "requests", "arose at", "cause", "in"}, rows)
 }
 
 func split(b *strings.Builder, r *reports.Report) {
@@ -276,7 +210,7 @@ func split(b *strings.Builder, r *reports.Report) {
 			}
 			name := cell(p.Name)
 			for _, s := range reports.SplitRows(p.Observation.Settled, p.Verdicts, r.Setup.Load) {
-				asked, interval := "", reports.Percent(s.Seen.Low)+" – "+reports.Percent(s.Seen.High)
+				asked, interval := "", format.Percent(s.Seen.Low)+" – "+format.Percent(s.Seen.High)
 				if s.Claim != nil {
 					asked = s.Claim.Asked()
 				}
@@ -286,8 +220,10 @@ func split(b *strings.Builder, r *reports.Report) {
 				case s.Moved:
 					interval = "it moved"
 				}
-				rows = append(rows, []string{name, cell(cmp.Or(s.Cohort, "all")), cell(cmp.Or(s.Subject, "no version")), asked,
-					reports.Percent(s.Seen.Percent) + " %", interval, reports.Number(s.Seen.Count) + " of " + reports.Number(s.Seen.Of)})
+				rows = append(rows, []string{name, cell(cmp.Or(s.Cohort, "all")), cell(
+					cmp.Or(s.Subject, "no version")), asked,
+					format.Percent(s.Seen.Percent) + " %", interval, format.Number(
+						s.Seen.Count) + " of " + format.Number(s.Seen.Of)})
 				name = ""
 			}
 		}
@@ -306,8 +242,9 @@ func latency(b *strings.Builder, r *reports.Report) {
 			all := p.Observation.Settled.Total.Latency
 			for _, version := range slices.Sorted(maps.Keys(all)) {
 				l := all[version]
-				rows = append(rows, []string{name, cell(cmp.Or(version, "no version")), reports.Short(l.P50), reports.Short(l.P90), reports.Short(l.P99),
-					reports.Short(l.P999), reports.Short(l.Max), reports.Number(l.N)})
+				rows = append(rows, []string{name, cell(analysis.Answerer(version)), format.Short(l.P50),
+					format.Short(l.P90), format.Short(l.P99), format.Short(l.P999), format.Short(l.Max),
+					format.Number(l.N)})
 				name = ""
 			}
 		}
@@ -326,49 +263,19 @@ func changes(b *strings.Builder, r *reports.Report) {
 			if p.Did != "" {
 				did = code(p.Did, true)
 			}
-			rows = append(rows, []string{fmt.Sprintf("%d. %s", i+1, cell(p.Name)), did, cell(reports.TimingInWords(p.Observation))})
+			rows = append(rows, []string{
+				fmt.Sprintf("%d. %s", i+1, cell(p.Name)), did, cell(reports.TimingInWords(p.Observation)),
+			})
 		}
 		table(b, []string{"phase", "did", "clock"}, rows)
 	})
 }
 
-func books(b *strings.Builder, r *reports.Report) {
-	title := fmt.Sprintf("Books: %d things are not explained", r.Books.UnexplainedTotal)
-	switch {
-	case r.Books.Requests == 0:
-		title = "Books: no request was sent"
-	case r.Books.Balance():
-		title = "Books: every request is accounted for"
-	case r.Books.UnexplainedTotal == 0:
-		title = "Books: the numbers can't be trusted"
-	}
-	fold(b, title, func(b *strings.Builder) {
-		var rows [][]string
-		for _, row := range r.Books.Rows {
-			rows = append(rows, []string{cell(cmp.Or(row.Phase, "(between)")), reports.Number(row.Sent), reports.Number(row.Routed), reports.Number(row.Served),
-				reports.Number(row.App), reports.Number(row.Answered), reports.Number(row.Unexplained)})
-		}
-		table(b, []string{"sent in", "caller", "routed", "served", "app", "answered", "unexplained"}, rows)
-		rows = nil
-		for _, c := range r.Books.Pace {
-			rows = append(rows, []string{cell(c.Cohort), fmt.Sprintf("%.1f", c.Planned), fmt.Sprintf("%.1f", c.Achieved), reports.Short(c.LagP99), reports.Short(c.LagMax)})
-		}
-		table(b, []string{"cohort", "planned, 1/s", "achieved, 1/s", "sent late, p99", "at most"}, rows)
-		rows = nil
-		const shown = 20
-		for i, u := range r.Books.Unexplained {
-			if i == shown {
-				break
-			}
-			rows = append(rows, []string{code(u.ID, true), cell(u.Phase), cell(u.Why)})
-		}
-		table(b, []string{"not explained", "in", "why"}, rows)
-	})
-}
-
 func why(b *strings.Builder, r *reports.Report) {
 	fold(b, "Why, and the fix", func(b *strings.Builder) {
-		for _, s := range []struct{ name, text string }{{"Story", r.Story}, {"Why", r.Cause}, {"Source", r.Source}, {"Fix", r.Fix}, {"Back", r.Back}} {
+		for _, s := range []struct{ name, text string }{
+			{"Story", r.Story}, {"Why", r.Cause}, {"Source", r.Source}, {"Fix", r.Fix}, {"Back", r.Back},
+		} {
 			if s.text != "" {
 				fmt.Fprintf(b, "\n**%s.** %s\n", s.name, para(s.text))
 			}
@@ -378,51 +285,6 @@ func why(b *strings.Builder, r *reports.Report) {
 		}
 		for _, note := range r.Notes {
 			fmt.Fprintf(b, "\n**Note.** %s\n", para(note))
-		}
-	})
-}
-
-func setup(b *strings.Builder, r *reports.Report) {
-	fold(b, "Setup", func(b *strings.Builder) {
-		var rows [][]string
-		add := func(name, value string) {
-			if value != "" {
-				rows = append(rows, []string{name, cell(value)})
-			}
-		}
-		s := r.Setup
-		if !r.Started.IsZero() {
-			add("started", r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
-		}
-		add("cluster", s.Cluster)
-		add("provider", s.Provider)
-		add("because", s.Why)
-		add("Kubernetes", s.Kubernetes)
-		add("Istio", s.Istio)
-		add("Envoy", s.Envoy)
-		add("canarylab", s.Canarylab)
-		add("kernel", s.Kernel)
-		if s.CPUs > 0 {
-			add("CPUs", fmt.Sprint(s.CPUs))
-		}
-		if s.Memory > 0 {
-			add("memory", fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30)))
-		}
-		add("load", reports.LoadInWords(s.Load))
-		table(b, []string{"", ""}, rows)
-		for _, about := range s.About {
-			b.WriteString("\n" + para(about) + "\n")
-		}
-		var names []string
-		for _, f := range r.Files {
-			names = append(names, code(filepath.ToSlash(f.Path), false))
-		}
-		if len(names) > 0 {
-			b.WriteString("\nIn the run's folder: " + strings.Join(names, ", ") + "\n")
-		}
-		// It is to be copied into a shell: nothing but a name may be in it.
-		if kebab.MatchString(r.Scenario) {
-			b.WriteString("\nAgain: " + code("canarylab scenario run "+r.Scenario, false) + "\n")
 		}
 	})
 }

@@ -12,10 +12,13 @@ import (
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
+
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
+
 	unsafe "github.com/yuin/goldmark/renderer/html"
 	"golang.org/x/net/html"
 
-	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/internal/fixture"
 	"github.com/canarylab/canarylab/reports/internal/golden"
 )
@@ -35,21 +38,27 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestNothingBreaksOut reads the page with a reader of GitHub's Markdown that lets tags through, as GitHub does for harmless ones: hostile texts must not
-// add anything to what the page is built of.
+// TestNothingBreaksOut reads the page with a reader of GitHub's Markdown that lets tags through, as GitHub does
+// for harmless ones: hostile texts must not add anything to what the page is built of.
 func TestNothingBreaksOut(t *testing.T) {
 	for _, name := range []string{"hostile", "label-mismatch", "broken"} {
 		page := write(t, fixture.Open(t, name))
 		var b bytes.Buffer
-		if err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(unsafe.WithUnsafe())).Convert([]byte(page), &b); err != nil {
+		if err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(
+			unsafe.WithUnsafe(),
+		)).Convert([]byte(page), &b); err != nil {
 			t.Fatal(err)
 		}
 		doc, err := html.Parse(&b)
 		if err != nil {
 			t.Fatal(err)
 		}
-		own := []string{"html", "head", "body", "h3", "p", "strong", "em", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "code", "pre"}
-		// What GitHub makes of texts outside of code: mentions, references, pictures; and what no reader should be sent.
+		own := []string{
+			"html", "head", "body", "h3", "p", "strong", "em", "ul", "li", "table", "thead", "tbody", "tr", "th", "td",
+			"details", "summary", "code", "pre",
+		}
+		// What GitHub makes of texts outside of code: mentions, references, pictures; and what no reader should
+		// be sent.
 		made := regexp.MustCompile(`@\w|#\d|GH-\d|:[a-z_]+:|https?://|www\.`)
 		odd := regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f-\x9f\x{2028}-\x{202e}\x{2066}-\x{2069}\x{fffe}\x{ffff}]`)
 		counts := map[string]int{}
@@ -75,8 +84,10 @@ func TestNothingBreaksOut(t *testing.T) {
 				}
 			}
 		}
-		if own := strings.Count(page, "\n<details>"); counts["details"] != own || counts["h3"] != 1 || counts["details"] == 0 {
-			t.Errorf("%s: got %d folded parts and %d headings, want %d and 1", name, counts["details"], counts["h3"], own)
+		if own := strings.Count(page, "\n<details>"); counts["details"] != own || counts["h3"] != 1 ||
+			counts["details"] == 0 {
+			t.Errorf("%s: got %d folded parts and %d headings, want %d and 1", name, counts["details"], counts["h3"],
+				own)
 		}
 		rows := strings.Count(page, "\n| ") // heads included
 		if counts["tr"] != rows {
@@ -131,7 +142,9 @@ func TestText(t *testing.T) {
 			t.Errorf("text(%q): got %q, want %q", in, got, want)
 		}
 	}
-	for in, want := range map[string]string{"x": "`x`", "a`b": "``a`b``", "`": "`` ` ``", "a|b": `<code>a\|b</code>`, "<i>": "`<i>`", "": "`  `"} {
+	for in, want := range map[string]string{
+		"x": "`x`", "a`b": "``a`b``", "`": "`` ` ``", "a|b": `<code>a\|b</code>`, "<i>": "`<i>`", "": "`  `",
+	} {
 		if got := code(in, true); got != want {
 			t.Errorf("code(%q): got %q, want %q", in, got, want)
 		}
@@ -152,7 +165,9 @@ func TestFitsAComment(t *testing.T) {
 		func() { r.Title, r.Scenario = strings.Repeat("|", 1<<20), strings.Repeat("@", 1<<20) },
 		func() {
 			for i := range 1000 {
-				r.Books.Problems = append(r.Books.Problems, fmt.Sprint(i, strings.Repeat("<", 1<<16)))
+				r.Accounting.Problems = append(r.Accounting.Problems, analysis.Problem{
+					Text: fmt.Sprint(i, strings.Repeat("<", 1<<16)),
+				})
 			}
 		},
 	} {
@@ -168,7 +183,9 @@ func TestFitsAComment(t *testing.T) {
 			t.Error("a folded part is cut")
 		}
 	}
-	if page := write(t, fixture.Open(t, "label-mismatch")); utf8.RuneCountInString(page) > 10000 || strings.Contains(page, "left out") {
+	if page := write(t, fixture.Open(t, "label-mismatch")); utf8.RuneCountInString(page) > 10000 || strings.Contains(
+		page, "left out",
+	) {
 		t.Errorf("got %d characters for a usual run, want less than 10,000", utf8.RuneCountInString(page))
 	}
 }
@@ -176,8 +193,10 @@ func TestFitsAComment(t *testing.T) {
 func TestSummary(t *testing.T) {
 	var b bytes.Buffer
 	err := Summary(&b, []reports.Summary{
-		{Scenario: "label-mismatch", Claimed: "10 % of all requests with status 503 and flag -", Seen: "x | y", Outcome: reports.Pass, Took: 26400 * time.Millisecond,
-			Rollbacks: []time.Duration{113 * time.Millisecond}},
+		{
+			Scenario: "label-mismatch", Claimed: "10 % of all requests with status 503 and flag -", Seen: "x | y",
+			Outcome: reports.Pass, Took: 26400 * time.Millisecond, Rollbacks: []time.Duration{113 * time.Millisecond},
+		},
 		{Scenario: "a|b", Claimed: "<b>\n| c", Outcome: "odd"},
 	})
 	want := "| scenario | claimed | seen | verdict | rollback | took |\n|---|---|---|---|---|---|\n" +
@@ -188,7 +207,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// TestManyRollbacks has the ways back of a run that goes each of them several times.
+// TestManyRollbacks has the rollback methods of a run that uses each of them several times.
 func TestManyRollbacks(t *testing.T) {
 	run := fixture.Open(t, "label-mismatch")
 	r := run.Report
@@ -201,16 +220,23 @@ func TestManyRollbacks(t *testing.T) {
 			// This one is not effective.
 			k.Method, k.Chance, k.Failed = "by deleting it", 1, i
 		}
-		r.Phases = append(r.Phases, reports.Phase{Name: fmt.Sprint("back ", i), Observation: reports.Observation{Rollback: &k}})
+		r.Phases = append(r.Phases, reports.Phase{
+			Name: fmt.Sprint("back ", i), Observation: analysis.Observation{Rollback: &k},
+		})
 	}
 	page := write(t, run)
-	for _, want := range []string{"| by the route | 5 | 5 | 30.0 ms (10.0 ms – 50.0 ms) | 5 (5 – 5) | 0 (0 – 0) |", "| by deleting it | 5 | 0 | never seen to end | 7 (5 – 9) |"} {
+	for _, want := range []string{
+		"| by the route | 5 | 5 | 30.0 ms (10.0 ms – 50.0 ms) | 5 (5 – 5) | 0 (0 – 0) |",
+		"| by deleting it | 5 | 0 | never seen to end | 7 (5 – 9) |",
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("got\n%s\nwant it with %s", page, want)
 		}
 	}
 	r.Phases = r.Phases[4:6]
-	if page := write(t, run); !strings.Contains(page, "| back 4 | by the route | 50.0 ms |") || !strings.Contains(page, "| back 5 | by deleting it | 60.0 ms, and nothing shows that it was the last |") {
+	if page := write(t, run); !strings.Contains(page, "| back 4 | by the route | 50.0 ms |") || !strings.Contains(
+		page, "| back 5 | by deleting it | 60.0 ms, and nothing shows that it was the last |",
+	) {
 		t.Errorf("got\n%s\nwant each by itself", page)
 	}
 }
@@ -228,7 +254,9 @@ func TestALongRunShowsWhatFailed(t *testing.T) {
 		r.Phases = append(r.Phases, reports.Phase{Name: "p", Verdicts: []reports.Verdict{v}})
 	}
 	page := write(t, run)
-	for _, want := range []string{"| 50. p | claim 49 |", "| 200. p | claim 199 |", "196 more verdicts are in report.json: all of them passed."} {
+	for _, want := range []string{
+		"| 50. p | claim 49 |", "| 200. p | claim 199 |", "196 more verdicts are in report.json: all of them passed.",
+	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("got\n%s\nwant it with %s", page, want)
 		}
@@ -236,7 +264,8 @@ func TestALongRunShowsWhatFailed(t *testing.T) {
 	for i := range r.Phases {
 		r.Phases[i].Verdicts[0].Outcome = reports.Inconclusive
 	}
-	if page, want := write(t, run), "140 more verdicts are in report.json: 140 of them did not pass."; !strings.Contains(page, want) {
+	page, want := write(t, run), "140 more verdicts are in report.json: 140 of them did not pass."
+	if !strings.Contains(page, want) {
 		t.Errorf("got\n%s\nwant it with %s", page, want)
 	}
 }

@@ -1,4 +1,5 @@
 package markdown
 
-// Text is a text of any origin as one line of GitHub's Markdown, in which it is shown as it is and is nothing else than text.
+// Text is a text of any origin as one line of GitHub's Markdown, in which it is shown as it is and is nothing
+// else than text.
 func Text(s string) string { return text(s) }

@@ -71,8 +71,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestPrometheusReadsIt also holds what its parser does not: that no figure comes twice, that names end in their base unit, and that nothing but our own
-// figures is there.
+// TestPrometheusReadsIt also holds what its parser does not: that no figure comes twice, that names end in
+// their base unit, and that nothing but our own figures is there.
 func TestPrometheusReadsIt(t *testing.T) {
 	for name, run := range fixture.All(t) {
 		figures, units, types := read(t, write(t, run))
@@ -127,18 +127,23 @@ func TestFiguresAreTheRuns(t *testing.T) {
 		}
 		return total, n
 	}
-	books := run.Report.Books
+	counted := run.Report.Accounting
 	back := run.Report.Phases[2].Observation.Rollback
 	for _, test := range []struct {
 		metric string
 		of     []string
 		want   float64
 	}{
-		{"canarylab_requests_total", nil, float64(books.Requests - books.Outside)},
-		{"canarylab_answers_total", nil, float64(books.Requests - books.Outside)},
-		{"canarylab_statuses_total", nil, float64(books.Requests - books.Outside)},
-		{"canarylab_failures_total", []string{"code", "503", "flag", "UH"}, float64(reports.Summarize(run.Report).Burned)},
-		{"canarylab_share_ratio", []string{"phase", "canary", "cohort", "", "subject", "failed"}, run.Report.Phases[1].Observation.Settled.Total.Failed.Percent / 100},
+		{"canarylab_requests_total", nil, float64(counted.Requests - counted.Outside)},
+		{"canarylab_answers_total", nil, float64(counted.Requests - counted.Outside)},
+		{"canarylab_statuses_total", nil, float64(counted.Requests - counted.Outside)},
+		{"canarylab_failures_total", []string{"code", "503", "flag", "UH"}, float64(
+			reports.Summarize(run.Report).Burned,
+		)},
+		{
+			"canarylab_share_ratio", []string{"phase", "canary", "cohort", "", "subject", "failed"},
+			run.Report.Phases[1].Observation.Settled.Total.Failed.Percent / 100,
+		},
 		{"canarylab_rollback_route_seconds", nil, back.Route.Seconds()},
 		{"canarylab_rollback_high_seconds", nil, back.High.Seconds()},
 		{"canarylab_run_outcome", []string{"outcome", "fail"}, 1},
@@ -147,7 +152,10 @@ func TestFiguresAreTheRuns(t *testing.T) {
 		{"canarylab_verdict", nil, 6},
 		{"canarylab_books_balanced", nil, 1},
 		{"canarylab_run_duration_seconds", nil, 23.4},
-		{"canarylab_latency_seconds", []string{"phase", "canary", "version", "v1", "quantile", "0.99"}, run.Report.Phases[1].Observation.Settled.Total.Latency["v1"].P99.Seconds()},
+		{
+			"canarylab_latency_seconds", []string{"phase", "canary", "version", "v1", "quantile", "0.99"},
+			run.Report.Phases[1].Observation.Settled.Total.Latency["v1"].P99.Seconds(),
+		},
 	} {
 		if got, n := sum(test.metric, test.of...); n == 0 || math.Abs(got-test.want) > 1e-9*test.want {
 			t.Errorf("%s %v: got %g in %d figures, want %g", test.metric, test.of, got, n, test.want)
@@ -159,7 +167,7 @@ func TestFiguresAreTheRuns(t *testing.T) {
 		t.Error("a share of no requests has a figure")
 	}
 	if got, n := sum("canarylab_books_balanced"); got != 0 || n != 1 {
-		t.Errorf("got %g, want books without a request to balance nothing", got)
+		t.Errorf("got %g, want an accounting without a request to show nothing", got)
 	}
 }
 

@@ -10,18 +10,21 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/canarylab/canarylab/internal/atomicfile"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/junit"
 	"github.com/canarylab/canarylab/reports/markdown"
 	"github.com/canarylab/canarylab/reports/openmetrics"
+	"github.com/canarylab/canarylab/reports/text"
 )
 
 // A Format is one way to show a run.
 type Format struct {
 	// Name is what people ask for it by, such as "md".
 	Name string
-	// File is its name in a run's folder, such as report.md. Empty where there is no need for one: report.json is the run's own.
+	// File is its name in a run's folder, such as report.md. Empty where there is no need for one: report.json
+	// is the run's own.
 	File string
 	// What says in a few words whom it is for.
 	What string
@@ -32,7 +35,7 @@ type Format struct {
 // Formats are all, in the order in which people are told of them.
 func Formats() []Format {
 	return []Format{
-		{"text", "report.txt", "people at a terminal: everything, with --full", text},
+		{"text", "report.txt", "people at a terminal: everything, with --full", writeText},
 		{"json", "", "programs", func(w io.Writer, run *reports.Run) error { return run.Report.WriteJSON(w) }},
 		{"md", "report.md", "a comment on a pull request", markdown.Write},
 		{"html", html.File, "people with a browser: everything on one page", html.Write},
@@ -41,8 +44,8 @@ func Formats() []Format {
 	}
 }
 
-func text(w io.Writer, run *reports.Run) error {
-	return reports.Text(w, run.Report, reports.TextOptions{Full: true})
+func writeText(w io.Writer, run *reports.Run) error {
+	return text.Write(w, run.Report, text.Options{Full: true})
 }
 
 // Names are those of all formats, for people: "text, json or md".
@@ -67,8 +70,8 @@ func Find(name string) (Format, error) {
 	return Format{}, fmt.Errorf("%w %q: use %s", ErrUnknown, name, Names())
 }
 
-// All writes every format that has a file into the folder of a run, and returns the run and the paths of the files. A format that fails is an error
-// that names it; the others are written all the same.
+// All writes every format that has a file into the folder of a run, and returns the run and the paths of the
+// files. A format that fails is an error that names it; the others are written all the same.
 func All(dir string) (*reports.Run, []string, error) {
 	run, err := reports.OpenRun(dir)
 	if err != nil {
@@ -86,7 +89,9 @@ func write(run *reports.Run, formats []Format) (files []string, err error) {
 		}
 		path := filepath.Join(run.Dir, f.File)
 		if err := ToFile(path, func(w io.Writer) error { return f.render(w, run) }); err != nil {
-			errs = append(errs, fmt.Errorf("render the report as %s (canarylab report %s -o %s tries it again): %w", f.Name, run.Dir, f.Name, err))
+			errs = append(errs, fmt.Errorf(
+				"render the report as %s (canarylab report %s -o %s tries it again): %w", f.Name, run.Dir, f.Name, err,
+			))
 			continue
 		}
 		files = append(files, path)
@@ -94,7 +99,8 @@ func write(run *reports.Run, formats []Format) (files []string, err error) {
 	return files, errors.Join(errs...)
 }
 
-// render is Write, and takes a panic for an error: what was measured is safe in the folder, and one page that can't be drawn must not cost the others.
+// render is Write, and takes a panic for an error: what was measured is safe in the folder, and one page that
+// can't be drawn must not cost the others.
 func (f Format) render(w io.Writer, run *reports.Run) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -104,8 +110,9 @@ func (f Format) render(w io.Writer, run *reports.Run) (err error) {
 	return f.Write(w, run)
 }
 
-// ToFile makes a file of what write writes. A reader sees the old file or the new one, never a part; what is no file, such as /dev/stdout, is written to as it is.
-func ToFile(path string, write func(io.Writer) error) (err error) {
+// ToFile makes a file of what write writes. A reader sees the old file or the new one, never a part; what is no
+// file, such as /dev/stdout, is written to as it is.
+func ToFile(path string, write func(io.Writer) error) error {
 	switch info, err := os.Stat(path); {
 	case err != nil || info.Mode().IsRegular():
 	case info.IsDir():
@@ -117,19 +124,5 @@ func ToFile(path string, write func(io.Writer) error) (err error) {
 		}
 		return errors.Join(write(f), f.Close())
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	err = write(f)
-	// CreateTemp's files are for their owner only; a report is to be read.
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.WriteFile(path, 0o644, write)
 }

@@ -24,7 +24,8 @@ func folder(t *testing.T, name string) string {
 	return dir
 }
 
-// TestAll writes every format of every run in testdata: also of those that older versions wrote, that broke, and that hold hostile texts.
+// TestAll writes every format of every run in testdata: also of those that older versions wrote, that broke,
+// and that hold hostile texts.
 func TestAll(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join("..", "testdata", "runs", "*"))
 	if err != nil || len(names) < 5 {
@@ -46,7 +47,8 @@ func TestAll(t *testing.T) {
 				path := filepath.Join(dir, f.File)
 				info, err := os.Stat(path)
 				if err != nil || info.Size() == 0 || info.Mode() != 0o644 || !slices.Contains(files, path) {
-					t.Errorf("%s: %s: got %v, %v, want a file that all can read, named in %q", name, f.Name, info, err, files)
+					t.Errorf("%s: %s: got %v, %v, want a file that all can read, named in %q", name, f.Name, info, err,
+						files)
 				}
 			}
 			entries, err := os.ReadDir(dir)
@@ -71,7 +73,9 @@ func TestOneThatFailsIsNamed(t *testing.T) {
 		{"worse", "worse.txt", "", func(io.Writer, *reports.Run) error { panic("worst") }},
 		{"last", "last.txt", "", good},
 	})
-	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "as bad (") || !strings.Contains(err.Error(), "as worse (") || !strings.Contains(err.Error(), "worst") {
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "as bad (") || !strings.Contains(
+		err.Error(), "as worse (",
+	) || !strings.Contains(err.Error(), "worst") {
 		t.Errorf("got error %v, want one that names both", err)
 	}
 	if want := []string{filepath.Join(dir, "first.txt"), filepath.Join(dir, "last.txt")}; !slices.Equal(files, want) {
@@ -135,7 +139,9 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s: got %q, want a word on what it is for", f.Name, f.What)
 		}
 	}
-	if _, err := Find("xml"); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "text, json, md, html, junit or openmetrics") {
+	if _, err := Find("xml"); !errors.Is(err, ErrUnknown) || !strings.Contains(
+		err.Error(), "text, json, md, html, junit or openmetrics",
+	) {
 		t.Errorf("got %v, want one with the list", err)
 	}
 }

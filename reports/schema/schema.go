@@ -10,7 +10,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// JSON is the schema of the reports that this version writes (draft 2020-12). It is made from the types in package reports: go generate ./reports.
+// JSON is the schema of the reports that this version writes (draft 2020-12). It is made from the types in
+// package reports: go generate ./reports.
 //
 //go:embed report.schema.json
 var JSON []byte

@@ -138,8 +138,8 @@ func Passed(t testing.TB, rep *reports.Report) {
 	if rep.Outcome == reports.Pass {
 		return
 	}
-	t.Errorf("got %s, want %s: %q, %+v, unexplained %+v", rep.Outcome, reports.Pass, rep.Books.Problems,
-		rep.Books.Troubles, rep.Books.Unexplained)
+	t.Errorf("got %s, want %s: %q, %+v, unexplained %+v", rep.Outcome, reports.Pass, rep.Accounting.Problems,
+		rep.Accounting.Troubles, rep.Accounting.Unexplained)
 	for _, p := range rep.Phases {
 		for _, v := range p.Verdicts {
 			if v.Outcome != reports.Pass {

@@ -43,16 +43,16 @@ func (c *tally) steady(t testing.TB, story string, play func() (*reports.Report,
 		if rep == nil {
 			return nil, err
 		}
-		if !rep.Books.Void() {
+		if !rep.Accounting.Void() {
 			c.valid()
 			return rep, err
 		}
 		again := err == nil && try < steadyTries
-		c.void(voidRun{story: story, test: t.Name(), reason: strings.Join(rep.Books.Problems, "; "), again: again})
+		c.void(voidRun{story: story, test: t.Name(), reason: rep.Accounting.ProblemText(), again: again})
 		if !again {
 			return rep, err
 		}
-		t.Logf("run %d of at most %d was void: %q", try, steadyTries, rep.Books.Problems)
+		t.Logf("run %d of at most %d was void: %s", try, steadyTries, rep.Accounting.ProblemText())
 	}
 }
 

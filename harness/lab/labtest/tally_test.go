@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 )
 
 // late is what a void run's report says.
@@ -14,7 +15,7 @@ const late = "everyone: requests were sent 7 ms late"
 
 // voidReport is the report of a run that the machine did not carry.
 func voidReport() *reports.Report {
-	return &reports.Report{Books: reports.Books{Problems: []string{late}, Voids: 1}}
+	return &reports.Report{Accounting: analysis.Accounting{Problems: []analysis.Problem{{Void: true, Text: late}}}}
 }
 
 // counted plays a story for each entry: so many of its runs are void before one is not.
@@ -37,7 +38,9 @@ func counted(t *testing.T, voids ...int) *tally {
 
 func TestSteadyPlaysVoidRunsAgain(t *testing.T) {
 	errBroken := errors.New("broken")
-	invalid := &reports.Report{Books: reports.Books{Problems: []string{late, "a request is unexplained"}, Voids: 1}}
+	invalid := &reports.Report{Accounting: analysis.Accounting{
+		Problems: []analysis.Problem{{Void: true, Text: late}, {Text: "a request is unexplained"}},
+	}}
 	for _, test := range []struct {
 		name string
 		// plays are what each try gives.

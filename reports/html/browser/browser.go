@@ -1,4 +1,5 @@
-// Package browser starts a headless Chromium for tests of the page and for its pictures. The program itself never needs one.
+// Package browser starts a headless Chromium for tests of the page and for its pictures. The program itself
+// never needs one.
 package browser
 
 import (
@@ -17,8 +18,8 @@ import (
 // ErrNone is wrapped where there is no browser.
 var ErrNone = errors.New("there is no Chromium: install it (on Debian: apt-get install chromium)")
 
-// Start starts a browser of its own, with an empty profile that is removed with it. What runs in the returned context runs in its first
-// tab. stop ends the browser.
+// Start starts a browser of its own, with an empty profile that is removed with it. What runs in the returned
+// context runs in its first tab. stop ends the browser.
 func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "headless-shell"} {
@@ -34,8 +35,10 @@ func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
 		return nil, nil, fmt.Errorf("make a browser's profile: %w", err)
 	}
 	options := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
-	options = append(options, chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoFirstRun, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+	options = append(options, chromedp.ExecPath(path), chromedp.UserDataDir(profile), chromedp.NoFirstRun,
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("hide-scrollbars", true))
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium's sandbox refuses root
@@ -67,11 +70,15 @@ func Open(tab context.Context, url string, width int64, scheme string) error {
 
 // Look changes the width and the color scheme of what is open.
 func Look(tab context.Context, width int64, scheme string) error {
-	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme},
+	}}
 	if _, err := chromedp.Call(tab, emulation.SetEmulatedMedia, media); err != nil {
 		return fmt.Errorf("set the color scheme %s: %w", scheme, err)
 	}
-	window := emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1, Mobile: width < 600}
+	window := emulation.SetDeviceMetricsOverrideParams{
+		Width: width, Height: 900, DeviceScaleFactor: 1, Mobile: width < 600,
+	}
 	if _, err := chromedp.Call(tab, emulation.SetDeviceMetricsOverride, window); err != nil {
 		return fmt.Errorf("set the width %d: %w", width, err)
 	}

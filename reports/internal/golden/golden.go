@@ -1,4 +1,5 @@
-// Package golden holds what tests print against files in their folder testdata, or writes these anew where -update is given.
+// Package golden holds what tests print against files in their folder testdata, or writes these anew where
+// -update is given.
 package golden
 
 import (

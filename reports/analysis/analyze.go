@@ -1,0 +1,258 @@
+// Package analysis says what a trace shows: what each phase met, how long rollbacks took, and whether all
+// requests are accounted for. It is a pure function of what was recorded.
+package analysis
+
+import (
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports/trace"
+)
+
+// A Spec is what Analyze needs to know of a run beside its trace.
+type Spec struct {
+	Plan   loadgen.Plan
+	Phases []PhaseSpec
+}
+
+// An Analysis is what a trace says.
+type Analysis struct {
+	// Observations has one element per phase of the Spec, in the same order, also for phases that never began.
+	Observations []Observation
+	Accounting   Accounting
+	// Timeline is of the whole run, nil without a request. Curves are by version, of the settled parts of all phases.
+	Timeline *Timeline
+	Curves   []Curve
+}
+
+// horizon is how long after a request something about it may still come: Envoy's log entries come a fraction of
+// a second after the answer, and a request takes loadgen.MaxTimeout at most.
+const horizon = loadgen.MaxTimeout + 10*time.Second
+
+// never is later than anything in a trace.
+var never = time.Unix(1<<40, 0)
+
+// Analyze reads a trace and says what each phase met and whether all requests are accounted for. Phases do not
+// overlap; a request that was sent outside of all of them is in no window (Accounting.Outside counts those).
+// The memory that it takes does not grow with the trace, apart from one bit or two for each request.
+func Analyze(src trace.Source, spec Spec) (*Analysis, error) {
+	facts := &trace.Trace{}
+	if _, err := src.Lines(true, facts.Add); err != nil {
+		return nil, err
+	}
+	a := &analyzer{spec: spec, obs: make([]Observation, len(spec.Phases)), counted: make([]time.Time,
+		len(spec.Phases)), detections: map[int]*detectionClock{}, ledger: newLedger(spec.Plan, facts),
+		timeline: newTimeline(facts)}
+	for i, p := range spec.Phases {
+		a.obs[i], a.counted[i] = bounds(facts, p.Name)
+		a.tallies = append(a.tallies, newTally(&a.obs[i]))
+		a.closeups = append(a.closeups, newCloseup(a.obs[i].Change))
+	}
+	wrong := clockError(facts.Agents)
+	for i, p := range spec.Phases {
+		if o := a.obs[i]; p.Rollback && o.Change != nil && !o.Change.Written.IsZero() {
+			var before Window
+			if i > 0 {
+				before = a.obs[i-1].Settled
+			}
+			a.clocks = append(a.clocks, newRollbackClock(p, before, o, wrong))
+			continue
+		}
+		a.clocks = append(a.clocks, nil)
+	}
+	for i, p := range spec.Phases {
+		for _, e := range facts.Events {
+			if e.Kind == trace.Decided && e.Phase == p.Name && e.Decision != nil {
+				a.detections[i] = newDetectionClock(p, a.obs[i], e)
+			}
+		}
+	}
+	a.index()
+	a.joiner = trace.NewJoiner(spec.Plan, horizon, a.request)
+	for _, p := range facts.Pods {
+		a.joiner.Pod(p)
+	}
+	truncated, err := src.Lines(false, a.line)
+	if err != nil {
+		return nil, err
+	}
+	a.joiner.Flush()
+	for i := range a.obs {
+		o := &a.obs[i]
+		if o.End.Equal(never) {
+			a.cut(facts, o, a.tallies[i].last)
+		}
+		a.tallies[i].close()
+		if c := a.closeups[i]; c != nil {
+			o.Closeup = c.close()
+		}
+		if c := a.clocks[i]; c != nil {
+			o.Rollback = c.result()
+		}
+		if d, ok := a.detections[i]; ok {
+			o.Detection = d.result()
+		}
+	}
+	out := &Analysis{Observations: a.obs, Accounting: a.ledger.close(a.obs, truncated), Timeline: a.timeline.close()}
+	out.Curves = a.curves()
+	return out, nil
+}
+
+// curves are of the settled parts of all phases, by version.
+func (a *analyzer) curves() []Curve {
+	all := map[string]*latencies{}
+	for _, t := range a.tallies {
+		for version, l := range t.settled.total.versions {
+			if all[version] == nil {
+				all[version] = &latencies{}
+			}
+			all[version].merge(l)
+		}
+	}
+	var curves []Curve
+	for _, version := range slices.SortedFunc(maps.Keys(all), CompareVersions) {
+		curves = append(curves, all[version].curve(version))
+	}
+	return curves
+}
+
+// clockError is the largest error of the clocks of agents on other machines.
+func clockError(agents []loadgen.Begin) time.Duration {
+	worst := time.Duration(0)
+	for _, a := range agents {
+		worst = max(worst, a.Clock.Error)
+	}
+	return worst
+}
+
+// underWay counts a request in UnderWay, if it belongs there. counted is when the reading of the counters began.
+func (o *Observation) underWay(s *loadgen.Sample, counted time.Time) {
+	if s.Version == "" || o.SettledAt.IsZero() || !s.Sent.Before(o.SettledAt) || !s.Done.After(counted) {
+		return
+	}
+	if o.UnderWay == nil {
+		o.UnderWay = map[string]int{}
+	}
+	o.UnderWay[s.Version]++
+}
+
+type analyzer struct {
+	spec Spec
+	obs  []Observation
+	// counted has, for each phase, when the reading of the counters that opens its settled part began.
+	counted []time.Time
+	tallies []*tally
+	clocks  []*rollbackClock
+	// detections are by phase.
+	detections map[int]*detectionClock
+	ledger     *ledger
+	timeline   *timeline
+	// closeups are by phase, nil where there is none.
+	closeups []*timeline
+	joiner   *trace.Joiner
+	// began has the phases that began, by the time at which they did.
+	began []int
+}
+
+func (a *analyzer) index() {
+	for i, o := range a.obs {
+		if !o.Start.IsZero() {
+			a.began = append(a.began, i)
+		}
+	}
+	slices.SortStableFunc(a.began, func(i, j int) int { return a.obs[i].Start.Compare(a.obs[j].Start) })
+}
+
+// phaseAt is the phase that a moment lies in, -1 for none.
+func (a *analyzer) phaseAt(at time.Time) int {
+	n := sort.Search(len(a.began), func(i int) bool { return a.obs[a.began[i]].Start.After(at) })
+	if n == 0 {
+		return -1
+	}
+	if i := a.began[n-1]; at.Before(a.obs[i].End) {
+		return i
+	}
+	return -1
+}
+
+// line takes one line of the trace.
+func (a *analyzer) line(l *trace.Line) error {
+	switch {
+	case l.Sample != nil:
+		for _, c := range a.clocks {
+			if c != nil {
+				c.add(l.Sample)
+			}
+		}
+		for _, d := range a.detections {
+			d.add(l.Sample)
+		}
+		for i := range a.obs {
+			a.obs[i].underWay(l.Sample, a.counted[i])
+		}
+		a.ledger.sample(l.Sample)
+		a.joiner.Sample(l.Sample)
+	case l.Log != nil:
+		if !strings.HasPrefix(l.Log.ID, a.spec.Plan.Run+"-") {
+			phase := ""
+			if i := a.phaseAt(l.Log.Start); i >= 0 {
+				phase = a.obs[i].Phase
+			}
+			a.ledger.foreign(l.Log, phase)
+			return nil
+		}
+		a.joiner.Log(l.Log)
+	}
+	return nil
+}
+
+// request takes all that is known of one request.
+func (a *analyzer) request(q trace.Request) {
+	phase := -1
+	switch {
+	case q.Sample != nil:
+		phase = a.phaseAt(q.Sample.Sent)
+	case len(q.Routers) > 0:
+		phase = a.phaseAt(q.Routers[0].Start)
+	case len(q.Servers) > 0:
+		phase = a.phaseAt(q.Servers[0].Start)
+	}
+	if q.Sample != nil {
+		a.timeline.add(&q)
+		for _, c := range a.closeups {
+			if c != nil {
+				c.add(&q)
+			}
+		}
+	}
+	name := ""
+	if phase >= 0 {
+		name = a.obs[phase].Phase
+		if q.Sample != nil {
+			a.tallies[phase].add(&q)
+		}
+	}
+	a.ledger.request(&q, name)
+}
+
+// cut ends a phase that was not closed: where the trace does. last is when its last request was sent.
+func (a *analyzer) cut(facts *trace.Trace, o *Observation, last time.Time) {
+	o.End = o.Start
+	for _, e := range facts.Events {
+		if e.At.After(o.End) {
+			o.End = e.At
+		}
+	}
+	if !last.Before(o.End) {
+		o.End = last.Add(1)
+	}
+	if o.SettledAt.IsZero() {
+		o.Transition.End = o.End
+	} else {
+		o.Settled.End = o.End
+	}
+}

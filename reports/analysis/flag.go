@@ -1,0 +1,71 @@
+package analysis
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// What Counts.Flags has instead of a flag of Envoy's.
+const (
+	// NoFlag stands for an answer that the client's proxy passed on as it came.
+	NoFlag = "-"
+	// NotLogged stands for a request that the access log has no entry for, so that its flag is not known.
+	NotLogged = "?"
+)
+
+// flagMeanings explains Envoy's response flags in the words of a canary. The flags themselves are listed in Envoy's
+// documentation, "Access logging", under %RESPONSE_FLAGS%.
+var flagMeanings = map[string]string{
+	"UH":      "the subset's cluster has no healthy host: no ready pod has the subset's labels",
+	"NC":      "the route names a cluster that the proxy does not have, such as a subset nobody defined",
+	"NR":      "no route matched the request",
+	"UF":      "the connection to the pod could not be made",
+	"URX":     "every retry was used up",
+	"UC":      "the pod closed the connection before it answered",
+	"UO":      "a circuit breaker was open: too many connections or requests were pending",
+	"UT":      "the pod did not answer within the route's timeout",
+	"FI":      "the mesh's own fault injection aborted the request",
+	"DI":      "the mesh's own fault injection delayed the request",
+	"RL":      "a rate limit refused the request",
+	"DC":      "the caller hung up before the answer was complete",
+	"DPE":     "the caller broke the HTTP protocol",
+	"UPE":     "the pod broke the HTTP protocol, or speaks another version of it",
+	NoFlag:    "the answer came from the pod: from the app itself, or from the pod's own proxy",
+	NotLogged: "the client proxy's access log has no entry for the request",
+}
+
+// FlagSet writes flags as reports do: sorted, each once, with commas. Envoy's own order differs between its versions.
+// No flags at all are NoFlag.
+func FlagSet(flags []string) string {
+	set := slices.Clone(flags)
+	slices.Sort(set)
+	set = slices.Compact(set)
+	if len(set) == 0 {
+		return NoFlag
+	}
+	return strings.Join(set, ",")
+}
+
+// A Destination is what Istio's name of an Envoy cluster says.
+type Destination struct {
+	Port int
+	// Subset is empty where the route named only the host.
+	Subset string
+	// Host is the full name of the service.
+	Host string
+}
+
+// ParseCluster takes apart a cluster name such as outbound|80|v2|my-service.demo.svc.cluster.local. It reports false
+// for other names, such as PassthroughCluster. Source of the form: BuildSubsetKey in istio.io/istio/pilot/pkg/model.
+func ParseCluster(name string) (Destination, bool) {
+	part := strings.Split(name, "|")
+	if len(part) != 4 || part[0] != "outbound" {
+		return Destination{}, false
+	}
+	port, err := strconv.Atoi(part[1])
+	if err != nil {
+		return Destination{}, false
+	}
+	return Destination{Port: port, Subset: part[2], Host: part[3]}, true
+}

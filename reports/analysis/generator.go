@@ -1,0 +1,74 @@
+package analysis
+
+import (
+	"time"
+
+	"github.com/canarylab/canarylab/reports/format"
+	"github.com/canarylab/canarylab/reports/trace"
+)
+
+// A Generator is how the load agents themselves fared: whether it was the mesh that was measured.
+type Generator struct {
+	// Known tells that the agents said anything.
+	Known bool `json:"known"`
+	// CPU is what the busiest agent used of its processors, as a fraction of 1. RunDelay is how long the
+	// threads of the one that waited most waited for a processor, as a fraction of the time.
+	CPU      float64 `json:"cpu"`
+	RunDelay float64 `json:"runDelay"`
+	// Stall is the longest time in which an agent stood still, StallAt its end; Stalls counts those above MaxStall.
+	Stall   time.Duration `json:"stallNs"`
+	StallAt time.Time     `json:"stallAt,omitzero"`
+	Stalls  int           `json:"stalls"`
+	// Agents is how many there were, and ClockError how far off the times of those may be that ran on other
+	// machines than the lab.
+	Agents     int           `json:"agents"`
+	ClockError time.Duration `json:"clockErrorNs,omitempty"`
+	// ClockStep is the largest move of a wall clock against its monotonic clock.
+	ClockStep time.Duration `json:"clockStepNs"`
+}
+
+// generator sums up what the agents said of themselves, and what was seen of clocks.
+func (b *ledger) generator() {
+	g := &b.Generator
+	g.Agents, g.ClockError = len(b.facts.Agents), clockError(b.facts.Agents)
+	type usage struct{ took, cpu, wait float64 }
+	agents := map[string]*usage{}
+	for _, h := range b.facts.Health {
+		g.Known = true
+		u := agents[h.Pod]
+		if u == nil {
+			u = &usage{}
+			agents[h.Pod] = u
+		}
+		u.took += h.Took.Seconds() * float64(max(h.Cores, 1))
+		u.cpu += h.CPU.Seconds()
+		u.wait += h.RunDelay.Seconds() * float64(max(h.Cores, 1))
+		if h.Stall > MaxStall {
+			g.Stalls++
+		}
+		if h.Stall > g.Stall {
+			g.Stall, g.StallAt = h.Stall, h.StallAt
+		}
+		if h.ClockStep.Abs() > g.ClockStep.Abs() {
+			g.ClockStep = h.ClockStep
+		}
+	}
+	for _, u := range agents {
+		if u.took > 0 {
+			g.CPU, g.RunDelay = max(g.CPU, u.cpu/u.took), max(g.RunDelay, u.wait/u.took)
+		}
+	}
+	for _, e := range b.facts.Events {
+		if e.Kind == trace.ClockStep && e.By.Abs() > g.ClockStep.Abs() {
+			g.ClockStep = e.By
+		}
+	}
+	if g.CPU > MaxCPU {
+		b.void("the load agent used %.0f %% of its processors, more than %.0f %%: this machine can't carry that load",
+			100*g.CPU, 100*MaxCPU)
+	}
+	if g.ClockStep.Abs() > MaxClockStep {
+		b.void("a wall clock moved by %s during the run: times of different processes can't be compared",
+			format.Short(g.ClockStep))
+	}
+}

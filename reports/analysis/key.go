@@ -1,0 +1,69 @@
+package analysis
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports/format"
+)
+
+// IsFailure tells whether a key of Counts.Flags is that of an error. Envoy flags others too, such as a stream
+// that its caller ended.
+func IsFailure(key string) bool {
+	code, err := strconv.Atoi(strings.SplitN(key, " ", 2)[0])
+	return err != nil || code == 0 || code >= 400
+}
+
+// KindInWords is a key of Counts for readers who don't know what 0 and - stand for.
+func KindInWords(key string) string {
+	code, flag, ok := strings.Cut(key, " ")
+	if !ok || !IsStatus(key) {
+		return Answerer(key)
+	}
+	if code == "0" {
+		code = "no answer"
+	}
+	return format.Join(" ", code, format.When(flag != NoFlag, flag))
+}
+
+// IsStatus tells whether a claim's subject is a status, with or without a flag.
+func IsStatus(subject string) bool {
+	code, _, _ := strings.Cut(subject, " ")
+	_, err := strconv.Atoi(code)
+	return err == nil
+}
+
+// CohortOrder is the plan's order of cohorts, then that of the alphabet for others.
+func CohortOrder(cohorts map[string]Counts, plan loadgen.Plan) []string {
+	var names []string
+	for _, c := range plan.Cohorts {
+		if _, ok := cohorts[c.Name]; ok {
+			names = append(names, c.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(cohorts)) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// CompareVersions sorts names, "" last.
+func CompareVersions(a, b string) int {
+	if (a == "") != (b == "") {
+		return len(b) - len(a)
+	}
+	return strings.Compare(a, b)
+}
+
+// Answerer names who answered in a table.
+func Answerer(version string) string {
+	if version == "" {
+		return "no version"
+	}
+	return version
+}

@@ -1,0 +1,146 @@
+package analysis
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/canarylab/canarylab/internal/bitset"
+	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports/format"
+	"github.com/canarylab/canarylab/reports/trace"
+)
+
+// silence is how long before LoadStop a cohort's last request may lie, beside the time in which two are due.
+const silence = time.Second
+
+// A Pace is how well a cohort's generator kept its plan.
+type Pace struct {
+	Cohort string `json:"cohort"`
+	// Planned and Achieved are in requests a second, from the first request to the last: by when they were due,
+	// and by when they were sent. 0 for fewer than two.
+	Planned  float64 `json:"planned"`
+	Achieved float64 `json:"achieved"`
+	Requests int     `json:"requests"`
+	// Missing counts gaps in the sequence numbers: requests that were numbered and of which no sample came.
+	Missing int `json:"missing"`
+	// LagP99 and LagMax are how much later than due requests were sent. LagP99 is within 0.1 %.
+	LagP99 time.Duration `json:"lagP99Ns"`
+	LagMax time.Duration `json:"lagMaxNs"`
+}
+
+// pacing is a Pace in the making.
+type pacing struct {
+	count                            int
+	firstDue, lastDue, first, latest time.Time
+	// top is one more than the highest number that each agent sent, 0 for one that sent nothing.
+	top  []uint64
+	seen bitset.Set
+	lag  time.Duration
+	lags *hdrhistogram.Histogram
+}
+
+// numbered is how many requests the agents numbered: agent i sends every len(top)-th, from number i on.
+func (p *pacing) numbered() int {
+	n := uint64(0)
+	for i, top := range p.top {
+		if top > 0 {
+			n += (top-1-uint64(i))/uint64(len(p.top)) + 1
+		}
+	}
+	return int(n)
+}
+
+// sample takes the caller's word on a request, for the pace.
+func (b *ledger) sample(s *loadgen.Sample) {
+	c, ok := b.cohorts[s.Cohort]
+	if !ok {
+		c = &pacing{
+			first: s.Sent, firstDue: s.Due, lags: hdrhistogram.New(1, longestLatency, 3),
+			top: make([]uint64, max(b.plan.Agents, 1)),
+		}
+		b.cohorts[s.Cohort] = c
+	}
+	c.count++
+	if s.Due.Before(c.firstDue) {
+		c.firstDue = s.Due
+	}
+	if s.Due.After(c.lastDue) {
+		c.lastDue = s.Due
+	}
+	if s.Sent.Before(c.first) {
+		c.first = s.Sent
+	}
+	if s.Sent.After(c.latest) {
+		c.latest = s.Sent
+	}
+	c.top[s.Seq%uint64(len(c.top))] = max(c.top[s.Seq%uint64(len(c.top))], s.Seq+1)
+	lag := s.Sent.Sub(s.Due)
+	c.lag = max(c.lag, lag)
+	_ = c.lags.RecordValue(min(max(lag.Microseconds(), 0), longestLatency))
+	c.seen.Set(s.Seq)
+}
+
+// paces holds the generator against its plan.
+func (b *ledger) paces() {
+	var start, stop time.Time
+	for _, e := range b.facts.Events {
+		switch e.Kind {
+		case trace.LoadStart:
+			start = e.At
+		case trace.LoadStop:
+			stop = e.At
+		}
+	}
+	for _, cohort := range b.plan.Cohorts {
+		p := Pace{Cohort: cohort.Name, Planned: b.plan.RateOf(cohort.Name)}
+		c, ok := b.cohorts[cohort.Name]
+		if !ok {
+			if b.Requests > 0 {
+				b.problem("cohort %s sent nothing", cohort.Name)
+			}
+			b.Pace = append(b.Pace, p)
+			continue
+		}
+		delete(b.cohorts, cohort.Name)
+		p.Requests = c.count
+		p.Missing = c.numbered() - c.seen.Len()
+		if p.Missing < 0 || c.count > c.seen.Len() {
+			b.problem("%s samples of cohort %s came twice", format.Number(c.count-c.seen.Len()), p.Cohort)
+		}
+		due, sent := c.lastDue.Sub(c.firstDue), c.latest.Sub(c.first)
+		if due > 0 && sent > 0 {
+			p.Planned = float64(p.Requests-1) / due.Seconds()
+			p.Achieved = float64(p.Requests-1) / sent.Seconds()
+		}
+		// A quantile is the upper edge of its class, which may lie above the true maximum.
+		p.LagP99, p.LagMax = min(time.Duration(c.lags.ValueAtQuantile(99))*time.Microsecond, c.lag), c.lag
+		b.Pace = append(b.Pace, p)
+
+		if p.Missing > 0 {
+			b.problem("%s requests of cohort %s were numbered but never reported", format.Number(p.Missing), p.Cohort)
+		}
+		// A few late requests at either end move the rate of a short run.
+		if off := math.Abs((sent - due).Seconds()); off > MaxRateError*due.Seconds() && off > MaxLagP99.Seconds() {
+			b.void("cohort %s was to send %.1f requests a second and sent %.1f: this machine can't carry that load",
+				p.Cohort, p.Planned, p.Achieved)
+		}
+		if p.LagP99 > MaxLagP99 {
+			b.void("cohort %s sent late by %s at p99, more than %s: this machine can't carry that load", p.Cohort,
+				format.Short(p.LagP99), format.Short(MaxLagP99))
+		}
+		if stop.IsZero() || start.IsZero() {
+			continue
+		}
+		if quiet := b.plan.Expected(cohort.Name, c.lastDue.Sub(start), stop.Add(-silence).Sub(start)); quiet > 2 {
+			b.problem("cohort %s sent nothing in the last %s before the load was stopped", p.Cohort,
+				format.Short(stop.Sub(c.latest)))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.cohorts)) {
+		b.problem("cohort %s is not in the plan and sent %s requests", name, format.Number(b.cohorts[name].count))
+	}
+}

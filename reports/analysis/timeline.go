@@ -1,0 +1,182 @@
+package analysis
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/canarylab/canarylab/reports/format"
+	"github.com/canarylab/canarylab/reports/trace"
+)
+
+const (
+	// timelineBin is the width of a Timeline's bins.
+	timelineBin = 100 * time.Millisecond
+	// closeupBin is the width of the bins of a Closeup, which is from closeupBefore the write to closeupAfter
+	// it, or to as long after the last proxy was synced, but to closeupMost at most. A change takes some 150 ms
+	// to arrive.
+	closeupBin    = 10 * time.Millisecond
+	closeupBefore = 500 * time.Millisecond
+	closeupAfter  = 1500 * time.Millisecond
+	closeupMost   = 10 * time.Second
+	// timelineSpan is how far a request may lie from the run's first event and be counted: twice the longest
+	// run. Beyond it a time is damaged, and one such time must not make a Timeline of a million empty bins.
+	timelineSpan = 2 * time.Hour
+)
+
+// A Timeline counts requests by when they were sent, in bins of equal width. Each request is in one Series
+// only, so that the series of a bin add up to its requests.
+type Timeline struct {
+	// Start is where the first bin begins; BinMS is how wide a bin is, in milliseconds; Bins is how many there are.
+	Start time.Time `json:"start"`
+	BinMS float64   `json:"binMs"`
+	Bins  int       `json:"bins"`
+	// Series are sorted: good answers by version first, then failures by flag and version.
+	Series []Series `json:"series"`
+	// Outside counts the run's requests that were sent too far from it to be in any bin, as damaged times are.
+	Outside int `json:"outside,omitempty"`
+}
+
+// A Series is one kind of request in a Timeline.
+type Series struct {
+	// Version is who answered, empty where no version did.
+	Version string `json:"version,omitempty"`
+	// Flag is empty for requests with a status below 400, else a key of Counts.Flags, such as "503 UH".
+	Flag string `json:"flag,omitempty"`
+	// From is the first bin that has any, and Counts has the bins from there to the last that has any.
+	From   int   `json:"from"`
+	Counts []int `json:"counts"`
+}
+
+// Kind names the series for people: "v2", "503 UH", or "503 - from v2".
+func (s Series) Kind() string {
+	switch {
+	case s.Flag == "":
+		return Answerer(s.Version)
+	case s.Version == "":
+		return s.Flag
+	}
+	return s.Flag + " from " + s.Version
+}
+
+// At is the count in a bin.
+func (s Series) At(bin int) int {
+	if i := bin - s.From; i >= 0 && i < len(s.Counts) {
+		return s.Counts[i]
+	}
+	return 0
+}
+
+// Total adds up all bins.
+func (s Series) Total() int {
+	n := 0
+	for _, c := range s.Counts {
+		n += c
+	}
+	return n
+}
+
+// Bin is the width of a bin.
+func (t *Timeline) Bin() time.Duration { return format.FromMilliseconds(t.BinMS) }
+
+// End is where the last bin ends.
+func (t *Timeline) End() time.Time { return t.Start.Add(time.Duration(t.Bins) * t.Bin()) }
+
+// A timeline is a Timeline in the making.
+type timeline struct {
+	// start is where bin 0 begins. Requests before it have negative bins.
+	start time.Time
+	bin   time.Duration
+	// before and after bound how far from start a request may be sent to be counted.
+	before, after time.Duration
+	series        map[seriesKey]map[int]int
+	outside       int
+}
+
+type seriesKey struct{ version, flag string }
+
+// newTimeline makes the timeline of a whole run. It starts with the first event.
+func newTimeline(facts *trace.Trace) *timeline {
+	t := &timeline{bin: timelineBin, before: timelineSpan, after: timelineSpan, series: map[seriesKey]map[int]int{}}
+	for _, e := range facts.Events {
+		if t.start.IsZero() || e.At.Before(t.start) && !e.At.IsZero() {
+			t.start = e.At
+		}
+	}
+	return t
+}
+
+// newCloseup makes the timeline around a change, nil for a change that was never accepted.
+func newCloseup(c *Change) *timeline {
+	if c == nil || c.Written.IsZero() {
+		return nil
+	}
+	after := min(max(c.LastSynced, 0)+closeupAfter, closeupMost)
+	return &timeline{
+		start: c.Written, bin: closeupBin, before: closeupBefore, after: after, series: map[seriesKey]map[int]int{},
+	}
+}
+
+// add counts a request, which has a sample.
+func (t *timeline) add(q *trace.Request) {
+	s := q.Sample
+	if t.start.IsZero() {
+		t.start = s.Sent
+	}
+	// Sub saturates, so that a time that is centuries off is outside too.
+	since := s.Sent.Sub(t.start)
+	if since < -t.before || since >= t.after {
+		t.outside++
+		return
+	}
+	key := seriesKey{version: s.Version}
+	if s.Code == 0 || s.Code >= 400 {
+		f, _ := failure(q)
+		key.flag = f.Key()
+	}
+	if t.series[key] == nil {
+		t.series[key] = map[int]int{}
+	}
+	bin := int(since / t.bin)
+	if since < 0 && since%t.bin != 0 {
+		bin-- // Go rounds towards zero
+	}
+	t.series[key][bin]++
+}
+
+// close returns what was counted, nil where there was nothing.
+func (t *timeline) close() *Timeline {
+	if len(t.series) == 0 {
+		return nil
+	}
+	first, last := 0, 0
+	any := false
+	for _, bins := range t.series {
+		for bin := range bins {
+			if !any {
+				first, last, any = bin, bin, true
+			}
+			first, last = min(first, bin), max(last, bin)
+		}
+	}
+	out := &Timeline{
+		Start: t.start.Add(time.Duration(first) * t.bin), BinMS: format.Milliseconds(t.bin), Bins: last - first + 1,
+		Outside: t.outside,
+	}
+	for key, bins := range t.series {
+		s := Series{Version: key.version, Flag: key.flag}
+		from, to := last, first
+		for bin := range bins {
+			from, to = min(from, bin), max(to, bin)
+		}
+		s.From, s.Counts = from-first, make([]int, to-from+1)
+		for bin, n := range bins {
+			s.Counts[bin-from] = n
+		}
+		out.Series = append(out.Series, s)
+	}
+	slices.SortFunc(out.Series, func(a, b Series) int {
+		return cmp.Or(cmp.Compare(a.Flag, b.Flag), CompareVersions(a.Version, b.Version))
+	})
+	return out
+}

@@ -1,0 +1,38 @@
+package format
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+)
+
+func Milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func FromMilliseconds(f float64) time.Duration {
+	return time.Duration(math.Round(f * float64(time.Millisecond)))
+}
+
+// Short prints a duration with three digits that matter: "0.96 ms", "131 ms", "12.3 s", "2m05s".
+func Short(d time.Duration) string {
+	switch {
+	case d < 0:
+		// The smallest duration has no positive counterpart.
+		return "-" + Short(-max(d, -math.MaxInt64))
+	case d == 0:
+		return "0 ms"
+	case d < 9995*time.Microsecond:
+		return strconv.FormatFloat(Milliseconds(d), 'f', 2, 64) + " ms"
+	case d < 99950*time.Microsecond:
+		return strconv.FormatFloat(Milliseconds(d), 'f', 1, 64) + " ms"
+	case d < 999500*time.Microsecond:
+		return strconv.FormatFloat(Milliseconds(d), 'f', 0, 64) + " ms"
+	case d < 9995*time.Millisecond:
+		return strconv.FormatFloat(d.Seconds(), 'f', 2, 64) + " s"
+	case d < 59950*time.Millisecond:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	default:
+		s := int(d.Round(time.Second).Seconds())
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	}
+}

@@ -1,0 +1,204 @@
+package trace
+
+import (
+	"net"
+	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
+)
+
+// A Request is all that was recorded of one request.
+type Request struct {
+	ID string
+	// Sample is the caller's word, nil where there is none.
+	Sample *loadgen.Sample
+	// Routers are what the proxies logged that routed it: the caller's sidecar, or a gateway. Servers are what
+	// the sidecars of the app's pods logged, one entry for each attempt that reached one.
+	Routers, Servers []LogEntry
+}
+
+// Router is the entry of the proxy that routed the request, nil where none logged it.
+func (q *Request) Router() *LogEntry {
+	if len(q.Routers) == 0 {
+		return nil
+	}
+	return &q.Routers[0]
+}
+
+// A Joiner puts together what is recorded of each request, in whatever order it comes. It is not safe for
+// concurrent use.
+//
+// A request is complete when the caller's sample is there, the entry of the proxy that routed it, unless its
+// cohort's callers have none, and the entry of the server's proxy, if an answer came from a pod that has one.
+// Where several attempts were made, or one that got no answer, nobody knows how many entries there are to come:
+// such a request waits for the horizon.
+type Joiner struct {
+	done    func(Request)
+	horizon time.Duration
+	// plain has the cohorts that no proxy routes.
+	plain map[string]bool
+	// sidecars tells of a pod's address whether the pod has a sidecar.
+	sidecars map[string]bool
+	pending  map[string]*joining
+	// queue has the pending requests in the order in which their first part came.
+	queue []*joining
+	// missing counts those that are known to lack something.
+	missing int
+	latest  time.Time
+}
+
+type joining struct {
+	Request
+	since   time.Time
+	missing bool
+	gone    bool
+}
+
+// NewJoiner makes a Joiner that hands each request to done as soon as it is complete, or once something came that is
+// younger by horizon. Only pending requests are kept in memory.
+func NewJoiner(plan loadgen.Plan, horizon time.Duration, done func(Request)) *Joiner {
+	j := &Joiner{
+		done: done, horizon: horizon, plain: map[string]bool{}, sidecars: map[string]bool{},
+		pending: map[string]*joining{},
+	}
+	for _, c := range plan.Cohorts {
+		j.plain[c.Name] = c.Via() == loadgen.Plain
+	}
+	return j
+}
+
+// Pod says what is known of a pod. What a pod's proxy logs is awaited only once the pod is known.
+func (j *Joiner) Pod(p Pod) {
+	if p.IP != "" {
+		j.sidecars[p.IP] = p.Sidecar
+	}
+}
+
+// Sample takes the caller's word. It keeps s.
+func (j *Joiner) Sample(s *loadgen.Sample) {
+	q := j.get(s.ID, s.Done)
+	if q.Sample != nil {
+		// Two samples have the same id: both are handed on.
+		j.hand(q)
+		q = j.get(s.ID, s.Done)
+	}
+	q.Sample = s
+	j.look(q)
+}
+
+// Log takes an entry of a proxy's log.
+func (j *Joiner) Log(e *LogEntry) {
+	q := j.get(e.ID, e.Start.Add(e.Took))
+	if e.Side == ServerSide {
+		q.Servers = append(q.Servers, *e)
+	} else {
+		q.Routers = append(q.Routers, *e)
+	}
+	j.look(q)
+}
+
+// Pending is how many requests are known to lack something.
+func (j *Joiner) Pending() int { return j.missing }
+
+// Open is how many requests have not been handed on: the pending ones, and those of which more may come.
+func (j *Joiner) Open() int { return len(j.pending) }
+
+// Flush hands on all that is pending.
+func (j *Joiner) Flush() {
+	for _, q := range j.queue {
+		if !q.gone {
+			j.hand(q)
+		}
+	}
+	j.queue = nil
+}
+
+func (j *Joiner) get(id string, at time.Time) *joining {
+	if at.After(j.latest) {
+		j.latest = at
+		j.expire()
+	}
+	q, ok := j.pending[id]
+	if !ok {
+		q = &joining{Request: Request{ID: id}, since: j.latest}
+		j.pending[id] = q
+		j.queue = append(j.queue, q)
+	}
+	return q
+}
+
+// expire hands on what is older than the horizon.
+func (j *Joiner) expire() {
+	n := 0
+	for _, q := range j.queue {
+		if !q.gone && j.latest.Sub(q.since) <= j.horizon {
+			break
+		}
+		if !q.gone {
+			j.hand(q)
+		}
+		n++
+	}
+	if n > 0 {
+		clear(j.queue[:n])
+		j.queue = j.queue[n:]
+	}
+}
+
+func (j *Joiner) hand(q *joining) {
+	if q.missing {
+		j.missing--
+	}
+	q.gone = true
+	delete(j.pending, q.ID)
+	j.done(q.Request)
+}
+
+// look hands the request on if it is complete.
+func (j *Joiner) look(q *joining) {
+	lacks, certain := j.lacks(&q.Request)
+	if lacks != q.missing {
+		q.missing = lacks
+		if lacks {
+			j.missing++
+		} else {
+			j.missing--
+		}
+	}
+	if !lacks && certain {
+		j.hand(q)
+	}
+}
+
+// lacks tells whether something is known to be missing, and whether nothing else can be to come.
+func (j *Joiner) lacks(q *Request) (lacks, certain bool) {
+	s := q.Sample
+	if s == nil {
+		return true, false
+	}
+	if s.Unsent {
+		return false, true
+	}
+	r := q.Router()
+	if r == nil {
+		if !j.plain[s.Cohort] {
+			return true, false
+		}
+		// Only an answer and the server's own entry say where the request went.
+		return false, len(q.Servers) > 0
+	}
+	if r.Upstream == "" {
+		return false, r.Attempts <= 1
+	}
+	host, _, err := net.SplitHostPort(r.Upstream)
+	if err != nil || !j.sidecars[host] {
+		return false, true
+	}
+	if r.Details != ViaUpstream {
+		return false, false
+	}
+	return len(q.Servers) == 0, r.Attempts <= 1
+}
+
+// ViaUpstream is Envoy's response_code_details for an answer that came from upstream and was passed on.
+const ViaUpstream = "via_upstream"

@@ -1,0 +1,128 @@
+package trace
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// flushEvery bounds what a crash of the lab can lose: a second of samples.
+const flushEvery = time.Second
+
+// ErrClosed is returned by a Writer's Append after Close.
+var ErrClosed = errors.New("trace writer is closed")
+
+// A Writer appends lines to a trace file as newline delimited JSON. It buffers, and flushes once a second and on Close.
+// It is safe for concurrent use. The first error sticks: every later call returns it, and nothing more is written, so
+// that a file never has a hole in its middle.
+type Writer struct {
+	mu   sync.Mutex
+	buf  *bufio.Writer
+	to   io.WriteCloser
+	err  error
+	stop chan struct{} // closed by Close
+	done chan struct{} // closed when the flusher is gone
+	once sync.Once
+}
+
+// Create makes the trace file at path, which must not exist: a run's record is never overwritten.
+func Create(path string) (*Writer, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("create trace file: %w", err)
+	}
+	return NewWriter(f), nil
+}
+
+// NewWriter writes lines to w until Close, which closes w too.
+func NewWriter(w io.WriteCloser) *Writer {
+	t := &Writer{
+		// 64 KiB is about 200 samples: at usual rates a few system calls a second.
+		buf:  bufio.NewWriterSize(w, 64<<10),
+		to:   w,
+		stop: make(chan struct{}),
+		done: make(chan struct{}),
+	}
+	go t.flush()
+	return t
+}
+
+// Append adds one line. Exactly one of l's fields must be set; another line is refused, without becoming the sticky
+// error. Append has copied everything that it needs of l when it returns.
+func (t *Writer) Append(l Line) error {
+	if n := l.fields(); n != 1 {
+		return fmt.Errorf("append to trace: a line has exactly one field, this one has %d", n)
+	}
+	b, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("append to trace: %w", err)
+	}
+	b = append(b, '\n')
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		if _, err := t.buf.Write(b); err != nil {
+			t.err = fmt.Errorf("append to trace: %w", err)
+		}
+	}
+	return t.err
+}
+
+// Err returns the error that stuck, nil where there is none.
+func (t *Writer) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
+
+// Close flushes what is buffered and closes the file. It returns the error that stuck, joined with its own. Closing
+// again does nothing and returns nil.
+func (t *Writer) Close() error {
+	var err error
+	t.once.Do(func() {
+		close(t.stop)
+		<-t.done
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.err == nil {
+			if e := t.buf.Flush(); e != nil {
+				t.err = fmt.Errorf("flush trace: %w", e)
+			}
+		}
+		err = t.err
+		if e := t.to.Close(); e != nil {
+			err = errors.Join(err, fmt.Errorf("close trace: %w", e))
+		}
+		if t.err == nil {
+			t.err = ErrClosed
+		}
+	})
+	return err
+}
+
+// flush empties the buffer once in flushEvery until the writer is closed.
+func (t *Writer) flush() {
+	defer close(t.done)
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-t.stop:
+			return
+		case <-tick.C:
+			t.mu.Lock()
+			if t.err == nil {
+				if err := t.buf.Flush(); err != nil {
+					t.err = fmt.Errorf("flush trace: %w", err)
+				}
+			}
+			t.mu.Unlock()
+		}
+	}
+}
