@@ -6,7 +6,6 @@ package reports
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -196,31 +195,6 @@ type Phase struct {
 	Fixes  bool `json:"fixes,omitempty"`
 	Point  bool `json:"point,omitempty"`
 	Repeat bool `json:"repeat,omitempty"`
-}
-
-// An Action is the change of a phase as data. Phase.Did says the same for people.
-type Action struct {
-	// Kind is the step's kind in kebab case: apply, delete, revert, scale, undo, restart, inject, stop-istiod,
-	// start-istiod, or a later step's.
-	Kind string `json:"kind"`
-	// Brief is the change in a few words, for a row of a table: "apply 2-canary".
-	Brief string `json:"brief,omitempty"`
-	// File is the scenario's file that is applied or deleted, Only the kinds of its objects that are concerned
-	// (empty: all).
-	File string   `json:"file,omitempty"`
-	Only []string `json:"only,omitempty"`
-	// Deletes tells that the objects of File are deleted.
-	Deletes bool `json:"deletes,omitempty"`
-	// Skipped tells that the change was left out.
-	Skipped bool `json:"skipped,omitempty"`
-}
-
-// Brief is the phase's change in a few words, empty where nothing was changed.
-func (p Phase) Brief() string {
-	if p.Action == nil {
-		return p.Did
-	}
-	return cmp.Or(p.Action.Brief, p.Did)
 }
 
 // Outcome is the worst of the phase's verdicts. A phase that claims nothing can't fail: it passes.

@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -33,18 +32,6 @@ func RollbackMethods(phases []Phase) (methods []RollbackMethod, n int) {
 		methods[i].Rollbacks = append(methods[i].Rollbacks, r)
 	}
 	return methods, n
-}
-
-// RollbackBrief is how the phase rolled back, in a few words. It is empty where it did not, or where nobody says how.
-func (p Phase) RollbackBrief() string {
-	r := p.Observation.Rollback
-	switch {
-	case r == nil || r.Method == "":
-		return ""
-	case p.Action == nil:
-		return r.Method
-	}
-	return cmp.Or(p.Action.Brief, r.Method)
 }
 
 // Routes are the times until the last affected request was sent, of the rollbacks that were effective. One that

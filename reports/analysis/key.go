@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -52,10 +53,14 @@ func CohortOrder(cohorts map[string]Counts, plan loadgen.Plan) []string {
 	return names
 }
 
-// CompareVersions sorts names, "" last.
+// CompareVersions sorts versions, v2 before v10 and "" last.
 func CompareVersions(a, b string) int {
 	if (a == "") != (b == "") {
 		return len(b) - len(a)
+	}
+	name := func(s string) string { return strings.TrimRight(s, "0123456789") }
+	if name(a) == name(b) {
+		return cmp.Or(len(a)-len(b), strings.Compare(a, b))
 	}
 	return strings.Compare(a, b)
 }

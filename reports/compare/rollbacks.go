@@ -118,18 +118,9 @@ func (t times) value() Value {
 		v.Number, v.Low, v.High = known(median(t.values)), known(slices.Min(t.values)), known(slices.Max(t.values))
 	}
 	if t.only != nil {
-		v.Detail = format.Join("; ", v.Detail, cost(t.only))
+		v.Detail = format.Join("; ", v.Detail, t.only.Cost())
 	}
 	return v
-}
-
-// cost is what callers paid for a rollback.
-func cost(r *analysis.Rollback) string {
-	text := format.Plural(r.Failed, "failed request", "failed requests")
-	if r.Canary != "" {
-		text += fmt.Sprintf(" and %s of %s", format.Plural(r.Canaries, "good answer", "good answers"), r.Canary)
-	}
-	return text
 }
 
 func rollback(key rollbackKey, base, other [][]*analysis.Rollback) *Figure {

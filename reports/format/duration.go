@@ -7,8 +7,10 @@ import (
 	"time"
 )
 
+// Milliseconds is d in milliseconds.
 func Milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
+// FromMilliseconds is a duration of f milliseconds.
 func FromMilliseconds(f float64) time.Duration {
 	return time.Duration(math.Round(f * float64(time.Millisecond)))
 }

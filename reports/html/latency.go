@@ -3,7 +3,9 @@ package html
 import (
 	"fmt"
 	"html/template"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,7 +49,7 @@ func (p *page) latency() latencyView {
 	for _, phase := range p.Report.Phases {
 		c := phase.Observation.Settled.Total
 		name := phase.Name
-		for _, version := range sortedVersions(c.Latency) {
+		for _, version := range slices.SortedFunc(maps.Keys(c.Latency), analysis.CompareVersions) {
 			l := c.Latency[version]
 			v.Rows = append(v.Rows, latencyRow{
 				name, analysis.Answerer(version), p.colors.version(version), l.N, format.Short(l.P50),
@@ -158,21 +160,4 @@ func milli(ms float64) string {
 		return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
 	}
 	return strconv.FormatFloat(ms, 'g', 3, 64) + " ms"
-}
-
-func sortedVersions(of map[string]analysis.Latency) []string {
-	var all []string
-	none := false
-	for v := range of {
-		if v == "" {
-			none = true
-			continue
-		}
-		all = append(all, v)
-	}
-	sortVersions(all)
-	if none {
-		all = append(all, "")
-	}
-	return all
 }

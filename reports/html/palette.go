@@ -57,7 +57,7 @@ func newPalette(r *reports.Report) *palette {
 		versions[c.Version] = true
 	}
 	delete(versions, "")
-	for i, v := range slices.SortedFunc(maps.Keys(versions), byNumber) {
+	for i, v := range slices.SortedFunc(maps.Keys(versions), analysis.CompareVersions) {
 		p.versions[v] = fmt.Sprintf("v%d", min(i, versionColors))
 	}
 	byCount := slices.SortedFunc(maps.Keys(flags), func(a, b string) int {
@@ -93,14 +93,3 @@ func (p *palette) series(s analysis.Series) string {
 	}
 	return p.flag(s.Flag)
 }
-
-// byNumber sorts v2 before v10: names of the same beginning by length first.
-func byNumber(a, b string) int {
-	trim := func(s string) string { return strings.TrimRight(s, "0123456789") }
-	if trim(a) == trim(b) {
-		return cmp.Or(len(a)-len(b), strings.Compare(a, b))
-	}
-	return strings.Compare(a, b)
-}
-
-func sortVersions(all []string) { slices.SortFunc(all, byNumber) }

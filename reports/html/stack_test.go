@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -126,7 +127,7 @@ func TestPaletteIsTheSameEverywhere(t *testing.T) {
 		t.Errorf("got %q, want e0", got)
 	}
 	all := []string{"v10", "v2", "v1", "a"}
-	sortVersions(all)
+	slices.SortFunc(all, analysis.CompareVersions)
 	if got := strings.Join(all, " "); got != "a v1 v2 v10" {
 		t.Errorf("got order %q", got)
 	}

@@ -18,6 +18,7 @@ type Table struct {
 	colors map[[2]int]string
 }
 
+// Row adds a row.
 func (t *Table) Row(cells ...string) { t.Rows = append(t.Rows, cells) }
 
 // Paint paints a cell.

@@ -1,3 +1,4 @@
+// Package labtrace has traces built by hand, for the tests of analysis and of reports.
 package labtrace
 
 import (
@@ -67,12 +68,21 @@ func Trace() *trace.Trace {
 	}
 	event(20000, trace.LoadStop, "", "", "")
 
-	random := rand.New(rand.NewPCG(1, 2))
-	type sent struct {
-		sample loadgen.Sample
-		entry  trace.LogEntry
+	for _, s := range requests() {
+		AddRequest(t, s.sample, s.entry)
 	}
-	var all []sent
+	return t
+}
+
+// sent is a request with the entry of the caller's proxy.
+type sent struct {
+	sample loadgen.Sample
+	entry  trace.LogEntry
+}
+
+// requests are those of the plan, in the order in which they are due.
+func requests() (all []sent) {
+	random := rand.New(rand.NewPCG(1, 2))
 	for _, c := range Plan.Cohorts {
 		period := 1000 / float64(c.Rate)
 		for seq := range 205 * c.Rate / 10 { // from half a second before the first phase to the end of the last
@@ -102,10 +112,7 @@ func Trace() *trace.Trace {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b sent) int { return a.sample.Due.Compare(b.sample.Due) })
-	for _, s := range all {
-		AddRequest(t, s.sample, s.entry)
-	}
-	return t
+	return all
 }
 
 // AddRequest adds a request to a trace, with what its way makes it leave behind: where a version answered, the
