@@ -27,7 +27,8 @@ func TestIstiodComesBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			if rep.Outcome != reports.Pass {
-				t.Errorf("got %s: %+v %q %+v", rep.Outcome, verdicts(rep), rep.Accounting.Problems, rep.Accounting.Troubles)
+				t.Errorf("got %s: %+v %q %+v", rep.Outcome, verdicts(rep), rep.Accounting.Problems,
+					rep.Accounting.Troubles)
 			}
 			if f.stopped || !f.called("start istiod") {
 				t.Error("istiod is still away")

@@ -22,8 +22,8 @@ type Proof interface {
 	// check finds what is wrong with the proof without a cluster. applied has the files that earlier phases and
 	// this one applied.
 	check(s Scenario, applied map[string]bool) error
-	// look judges. notes go into the report as they are. An error means that nothing could be seen.
-	look(ctx context.Context, at moment) (v reports.Verdict, notes []string, err error)
+	// look judges. findings go into the report as they are. An error means that nothing could be seen.
+	look(ctx context.Context, at moment) (v reports.Verdict, findings []string, err error)
 }
 
 // A moment is when and where a Proof looks: in a phase of a scenario, counted from 0.
@@ -39,12 +39,12 @@ func prove(
 ) (reports.Verdict, []string) {
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
-	v, notes, err := p.look(ctx, moment{s, phase, env})
+	v, findings, err := p.look(ctx, moment{s, phase, env})
 	if err != nil {
 		return unseen(p, err.Error()), nil
 	}
 	v.Kind, v.Want, v.Proof = p.kind(), p.String(), true
-	return v, notes
+	return v, findings
 }
 
 // unseen returns the verdict on a proof at which nobody could look.

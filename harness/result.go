@@ -44,7 +44,7 @@ func (r *run) report(broke error) (*reports.Report, error) {
 		})
 	}
 	rep.Accounting, rep.Timeline, rep.Curves = result.Accounting, result.Timeline, result.Curves
-	rep.Notes = r.journal.allNotes()
+	rep.Notes, rep.Findings = r.journal.allNotes(), r.findings
 	rep.Took = time.Since(r.started)
 	rep.Conclude()
 	return rep, errors.Join(err, rep.Save(r.options.Dir))

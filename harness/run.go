@@ -85,7 +85,9 @@ type run struct {
 	owned bool
 	// proved has the verdicts on the phases' proofs, by the phases' names.
 	proved map[string][]reports.Verdict
-	files  []reports.File
+	// findings are those of the proofs, each once.
+	findings []string
+	files    []reports.File
 }
 
 // newRun checks what is asked for, and makes the run's folder.

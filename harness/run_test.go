@@ -248,8 +248,8 @@ func TestNoDataIsNoPass(t *testing.T) {
 					t.Fatal(err)
 				}
 				if rep.Outcome != tc.want || rep.Broken != "" {
-					t.Errorf("got %s, broken %q, want %s: %q %q", rep.Outcome, rep.Broken, tc.want, rep.Accounting.Problems,
-						rep.Notes)
+					t.Errorf("got %s, broken %q, want %s: %q %q", rep.Outcome, rep.Broken, tc.want,
+						rep.Accounting.Problems, rep.Notes)
 				}
 				if o := rep.Phases[1].Outcome(); !f.deaf && o == reports.Pass {
 					t.Errorf("phase half: got %s, want no pass: %+v", o, rep.Phases[1].Verdicts)

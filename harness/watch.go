@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/canarylab/canarylab/harness/expect"
@@ -41,13 +42,16 @@ func (p *phasePlayer) watch(ctx context.Context, decided <-chan error) error {
 	bounded, cancel := context.WithTimeout(ctx, p.phase.deadline())
 	defer cancel()
 	for _, proof := range p.phase.Prove {
-		v, notes := prove(ctx, proof, p.scenario, p.index, p.env)
+		v, findings := prove(ctx, proof, p.scenario, p.index, p.env)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		p.proved[p.phase.Name] = append(p.proved[p.phase.Name], v)
-		for _, n := range notes {
-			p.journal.note("%s", n)
+		for _, finding := range findings {
+			p.journal.note("%s", finding)
+			if !slices.Contains(p.findings, finding) {
+				p.findings = append(p.findings, finding)
+			}
 		}
 	}
 	if decided != nil {

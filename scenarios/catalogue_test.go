@@ -18,7 +18,8 @@ import (
 // fileName is a number, which gives the order of applying, and what the file is for.
 var fileName = regexp.MustCompile(`^([1-9])-[a-z0-9]+(-[a-z0-9]+)*\.yaml$`)
 
-// What can be found to be wrong without a cluster is: the scenarios' own mistakes, and what Kubernetes and Istio would not take.
+// What can be found to be wrong without a cluster is: the scenarios' own mistakes, and what Kubernetes and
+// Istio would not take.
 func TestScenariosAreValid(t *testing.T) {
 	for _, s := range scenarios.All() {
 		t.Run(s.Name, func(t *testing.T) {
@@ -106,14 +107,18 @@ func TestEveryManifestIsUsedAndNumbered(t *testing.T) {
 				there = append(there, e.Name())
 				m := fileName.FindStringSubmatch(e.Name())
 				if m == nil || int(m[1][0]-'0') != i+1 {
-					t.Errorf("got file %s in place %d, want <number>-<what>.yaml, numbered from 1 without a gap", e.Name(), i+1)
+					t.Errorf("got file %s in place %d, want <number>-<what>.yaml, numbered from 1 without a gap",
+						e.Name(), i+1)
 				}
 				b, err := os.ReadFile(filepath.Join(s.Name, e.Name()))
 				if err != nil {
 					t.Fatal(err)
 				}
-				if first, _, _ := bytes.Cut(b, []byte("\n")); !bytes.HasPrefix(first, []byte("# ")) || !bytes.ContainsAny(first, ".") {
-					t.Errorf("%s: got first line %q, want a comment with a sentence on what the file does", e.Name(), first)
+				if first, _, _ := bytes.Cut(b, []byte("\n")); !bytes.HasPrefix(
+					first, []byte("# "),
+				) || !bytes.ContainsAny(first, ".") {
+					t.Errorf("%s: got first line %q, want a comment with a sentence on what the file does", e.Name(),
+						first)
 				}
 			}
 			// Applied in the order of their numbers, and none left over.
@@ -146,7 +151,8 @@ func TestFindSuggestsTheNearest(t *testing.T) {
 	}
 }
 
-// Dependencies point one way: what is measured and reported knows nothing of Kubernetes, and scenarios nothing of providers.
+// Dependencies point one way: what is measured and reported knows nothing of Kubernetes, and scenarios nothing
+// of providers.
 func TestDependenciesPointOneWay(t *testing.T) {
 	const module = "github.com/canarylab/canarylab/"
 	for _, tc := range []struct {
@@ -154,17 +160,26 @@ func TestDependenciesPointOneWay(t *testing.T) {
 		never []string
 	}{
 		{"sampleapp", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
-		{"loadgen", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness", module + "reports", module + "scenarios"}},
+		{"loadgen", []string{
+			"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness", module + "reports", module + "scenarios",
+		}},
 		{"reports", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness", module + "scenarios"}},
-		{"harness/expect", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness/cluster", module + "scenarios"}},
+		{"harness/expect", []string{
+			"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness/cluster", module + "scenarios",
+		}},
 		{"harness/manifest", []string{module + "harness", module + "scenarios"}},
 		{"harness/filelock", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module + "harness/cluster"}},
 		{"harness/progress", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
 		{"harness/disk", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
 		{"internal/atomicfile", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
 		{"internal/kebab", []string{"k8s.io/", "istio.io/", "sigs.k8s.io/", module}},
-		{"harness", []string{module + "scenarios", module + "harness/lab", module + "harness/authoring", module + "harness/cluster/", "sigs.k8s.io/kind"}},
-		{"scenarios", []string{module + "harness/lab", module + "harness/authoring", module + "harness/cluster/", "sigs.k8s.io/kind"}},
+		{"harness", []string{
+			module + "scenarios", module + "harness/lab", module + "harness/authoring", module + "harness/cluster/",
+			"sigs.k8s.io/kind",
+		}},
+		{"scenarios", []string{
+			module + "harness/lab", module + "harness/authoring", module + "harness/cluster/", "sigs.k8s.io/kind",
+		}},
 	} {
 		out, err := exec.Command("go", "list", "-deps", module+tc.pkg).CombinedOutput()
 		if err != nil {
@@ -181,7 +196,8 @@ func TestDependenciesPointOneWay(t *testing.T) {
 	}
 }
 
-// Providers are named where they are opened, in harness/lab. Everybody else, the command line too, goes by their traits.
+// Providers are named where they are opened, in harness/lab. Everybody else, the command line too, goes by
+// their traits.
 func TestProvidersAreNamedInOnePlace(t *testing.T) {
 	const module = "github.com/canarylab/canarylab/"
 	imports := "{{$at := .ImportPath}}"
@@ -216,7 +232,8 @@ func TestLabeled(t *testing.T) {
 		}
 		return len(list)
 	}
-	if with, without, all := count("core"), count("-core"), count(""); with == 0 || without == 0 || with+without != all {
+	if with, without, all := count("core"), count("-core"), count(""); with == 0 || without == 0 ||
+		with+without != all {
 		t.Errorf("got %d with and %d without core, want all %d", with, without, all)
 	}
 	for _, wrong := range []string{"quick", "-quick", "-"} {

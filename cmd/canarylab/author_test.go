@@ -134,7 +134,8 @@ func TestNewWritesAScenario(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"scenarios/my-story/1-baseline.yaml\n", "scenarios/my_story.go\n", "docs/scenarios.md\n", "make scenario NAME=my-story",
+		"scenarios/my-story/1-baseline.yaml\n", "scenarios/my_story.go\n", "docs/scenarios.md\n",
+		"make scenario NAME=my-story",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("got %q, want %q in it", out, want)

@@ -39,15 +39,17 @@ var skeletons = template.Must(template.ParseFS(skeletonFiles, "skeleton/*.tmpl")
 // ErrName is wrapped by errors about a name or a title that a scenario can't have.
 var ErrName = errors.New("not a scenario's name")
 
-// New writes a scenario that runs and passes as it is: a canary at 10 % and its rollback. It makes the scenario's folder and Go file,
-// and enters it into the catalogue's list and into the table of the documentation. root is the source tree's. It returns what was written or changed,
-// below root; after an error all is as it was.
+// New writes a scenario that runs and passes as it is: a canary at 10 % and its rollback. It makes the
+// scenario's folder and Go file, and enters it into the catalogue's list and into the table of the
+// documentation. root is the source tree's. It returns what was written or changed, below root; after an error
+// all is as it was.
 func New(root, name, title string) (written []string, err error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
 	if title == "" || strings.ContainsAny(title, "|\n") {
-		return nil, fmt.Errorf("%w: title %q has to fit into a cell of a table: not empty, one line, no |", ErrName, title)
+		return nil, fmt.Errorf("%w: title %q has to fit into a cell of a table: not empty, one line, no |", ErrName,
+			title)
 	}
 	identifier := variable(name)
 	if err := checkVariable(root, name, identifier); err != nil {
@@ -63,7 +65,9 @@ func New(root, name, title string) (written []string, err error) {
 		{goFile, "scenario.go.tmpl"},
 	} {
 		var b bytes.Buffer
-		if err := skeletons.ExecuteTemplate(&b, f.template, map[string]string{"Name": name, "Title": title, "Var": identifier}); err != nil {
+		if err := skeletons.ExecuteTemplate(&b, f.template, map[string]string{
+			"Name": name, "Title": title, "Var": identifier,
+		}); err != nil {
 			return nil, fmt.Errorf("make %s: %w", f.path, err)
 		}
 		added = append(added, change{path: f.path, now: b.Bytes()})
@@ -100,12 +104,15 @@ func checkName(name string) error {
 		return fmt.Errorf("%w: %q is not in kebab case, with up to 40 letters, such as label-mismatch", ErrName, name)
 	}
 	// some_linux.go and some_test.go are special to Go.
-	nowhere := build.Context{GOOS: "none", GOARCH: "none", Compiler: "gc", OpenFile: func(string) (io.ReadCloser, error) {
+	nowhere := build.Context{GOOS: "none", GOARCH: "none", Compiler: "gc", OpenFile: func(string) (
+		io.ReadCloser, error,
+	) {
 		return io.NopCloser(strings.NewReader("package scenarios\n")), nil
 	}}
 	everywhere, err := nowhere.MatchFile(".", GoFile(name))
 	if err != nil || !everywhere || strings.HasSuffix(name, "-test") {
-		return fmt.Errorf("%w: Go would build %s for some systems or tests only: use another last word than in %q", ErrName, GoFile(name), name)
+		return fmt.Errorf("%w: Go would build %s for some systems or tests only: use another last word than in %q",
+			ErrName, GoFile(name), name)
 	}
 	return nil
 }
@@ -139,7 +146,9 @@ func checkVariable(root, name, identifier string) error {
 			return fmt.Errorf("read the catalogue: %w", err)
 		}
 		if declares(file, identifier) {
-			return fmt.Errorf("%w: %s is taken in %s", ErrName, identifier, filepath.Join(catalogue, filepath.Base(path)))
+			return fmt.Errorf("%w: %s is taken in %s", ErrName, identifier, filepath.Join(
+				catalogue, filepath.Base(path),
+			))
 		}
 	}
 	return nil

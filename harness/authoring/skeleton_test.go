@@ -90,7 +90,10 @@ func TestNewWritesWhatTheCatalogueTakes(t *testing.T) {
 	if !Exists(root, "my-5xx-story") || Exists(root, "scenarios") || Exists(root, "") {
 		t.Error("got Exists wrong: want it of the new scenario, and not of scenarios.go")
 	}
-	want := []string{"scenarios/my-5xx-story/1-baseline.yaml", "scenarios/my-5xx-story/2-canary.yaml", "scenarios/my_5xx_story.go", listFile, tableFile}
+	want := []string{
+		"scenarios/my-5xx-story/1-baseline.yaml", "scenarios/my-5xx-story/2-canary.yaml", "scenarios/my_5xx_story.go",
+		listFile, tableFile,
+	}
 	if !slices.Equal(written, want) {
 		t.Errorf("got %q written, want %q", written, want)
 	}

@@ -100,7 +100,8 @@ func trials(t *testing.T, seed uint64, n int, before, after time.Duration, cells
 		if c.broken {
 			got["v2"] = 0
 		}
-		if off := want["v1"] + want["v2"] + want["503"] - got["v1"] - got["v2"] - got["503"]; off != a.Accounting.Outside {
+		if off := want["v1"] + want["v2"] +
+			want["503"] - got["v1"] - got["v2"] - got["503"]; off != a.Accounting.Outside {
 			t.Errorf("%s: got %v, want %v and %d outside of phases", c.name(), got, want, a.Accounting.Outside)
 		}
 	}
@@ -331,7 +332,8 @@ func TestCalibrateCounts(t *testing.T) {
 	r.stop()
 	a := r.analyze("", func(string) bool { return false })
 	if a.Accounting.UnexplainedTotal != 0 {
-		t.Errorf("got %d things that are not explained: %+v", a.Accounting.UnexplainedTotal, a.Accounting.Unexplained[0])
+		t.Errorf("got %d things that are not explained: %+v", a.Accounting.UnexplainedTotal,
+			a.Accounting.Unexplained[0])
 	}
 	table := newTable("requests/s", "share", "requests", "canary", "truth", "p50")
 	for _, c := range cells {

@@ -21,20 +21,32 @@ import (
 
 // story has everything that a scenario can have to tell, and characters that Markdown takes for its own.
 var story = harness.Scenario{
-	Name: "my-story", Title: "A canary | of a kind", Story: "It *begins* with <one> thing.", Labels: []string{harness.Core},
-	Cause: "A label_name that no `pod` has & never had.", Source: "pilot/x.go", Fix: "Fix it.", Back: "One write.",
-	See:   []string{"kubectl get pods -o 'custom-columns=A:.b: c': the pods.", "The log: 503 UH."},
-	Files: fstest.MapFS{"my-story/2-canary.yaml": {Data: []byte("# Second.\na: \"```\"\n")}, "my-story/1-baseline.yaml": {Data: []byte("# First.\nb: 1\n")}},
+	Name: "my-story", Title: "A canary | of a kind", Story: "It *begins* with <one> thing.",
+	Labels: []string{harness.Core},
+	Cause:  "A label_name that no `pod` has & never had.", Source: "pilot/x.go", Fix: "Fix it.", Back: "One write.",
+	See: []string{"kubectl get pods -o 'custom-columns=A:.b: c': the pods.", "The log: 503 UH."},
+	Files: fstest.MapFS{
+		"my-story/2-canary.yaml":   {Data: []byte("# Second.\na: \"```\"\n")},
+		"my-story/1-baseline.yaml": {Data: []byte("# First.\nb: 1\n")},
+	},
 	Load: loadgen.Plan{URL: "http://my-service/", FreshConnections: true, Cohorts: []loadgen.Cohort{
-		{Name: "beta", Rate: 50, Header: map[string]string{"X-B": "2", "X-A": "1"}}, {Name: "bare", Rate: 10, Entry: loadgen.Plain},
+		{Name: "beta", Rate: 50, Header: map[string]string{"X-B": "2", "X-A": "1"}},
+		{Name: "bare", Rate: 10, Entry: loadgen.Plain},
 	}},
 	Canary: "v2",
 	Phases: []harness.Phase{
-		{Name: "baseline", Do: harness.Apply("1-baseline.yaml"), Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()}},
-		{Name: "canary", Do: harness.Apply("2-canary.yaml"), Breaks: true, Await: []harness.Proof{harness.Ejected{Subset: "v2", Want: 1}},
+		{Name: "baseline", Do: harness.Apply("1-baseline.yaml"), Expect: []expect.Expectation{
+			expect.Share("v1", 100), expect.NoErrors(),
+		}},
+		{Name: "canary", Do: harness.Apply("2-canary.yaml"), Breaks: true, Await: []harness.Proof{
+			harness.Ejected{Subset: "v2", Want: 1},
+		},
 			Prove: []harness.Proof{harness.Analysis{Code: "IST0173"}}, Until: harness.SequentialTest{Good: 1, Bad: 30}},
 		{Name: "again", Until: harness.SequentialTest{Good: 1, Bad: 30}},
-		{Name: "rollback", Do: harness.Revert("1-baseline.yaml"), Rollback: true, Fixes: true, Expect: []expect.Expectation{expect.RecoveredWithin(time.Second)}},
+		{
+			Name: "rollback", Do: harness.Revert("1-baseline.yaml"), Rollback: true, Fixes: true,
+			Expect: []expect.Expectation{expect.RecoveredWithin(time.Second)},
+		},
 		{Name: "once more", Repeat: true},
 	},
 }
@@ -92,14 +104,17 @@ func TestPage(t *testing.T) {
 	}
 	page := b.String()
 	for _, want := range []string{
-		"<!-- Made by make docs from scenarios/my_story.go: change it there. -->\n# my-story\n\nA canary | of a kind.\n",
+		"<!-- Made by make docs from scenarios/my_story.go: change it there. -->\n# my-story\n\nA canary | of a " +
+			"kind.\n",
 		"It \\*begins\\* with &lt;one&gt; thing.",
 		"A label\\_name that no \\`pod\\` has &amp; never had.\n\nWhere that is decided: pilot/x.go.",
 		"- `kubectl get pods -o 'custom-columns=A:.b: c'`: the pods.\n- The log: 503 UH.\n",
 		"- beta 50 requests a second with X-A: 1 and X-B: 2\n",
-		"| 2 | canary (**breaks it**) | `kubectl apply -f 2-canary.yaml`<br>waits until every caller's proxy has ejected 1 host of subset v2<br>lasts until a decision by a sequential test",
+		"| 2 | canary (**breaks it**) | `kubectl apply -f 2-canary.yaml`<br>waits until every caller's proxy has " +
+			"ejected 1 host of subset v2<br>lasts until a decision by a sequential test",
 		"| *istioctl analyze finds IST0173 on the cluster, and nothing in the files alone* |\n",
-		"| 4 | rollback (**mends it**) | `kubectl apply the VirtualService of 1-baseline.yaml` | the rollback is effective within 1s |\n",
+		"| 4 | rollback (**mends it**) | `kubectl apply the VirtualService of 1-baseline.yaml` | " +
+			"the rollback is effective within 1s |\n",
 		"… and 1 more phase, which repeats one of these.",
 		"[1-baseline.yaml](../../scenarios/my-story/1-baseline.yaml)\n\n```yaml\n# First.\nb: 1\n```\n",
 		"````yaml\n# Second.\na: \"```\"\n````\n",
@@ -132,21 +147,26 @@ func put(t *testing.T, root, path, text string) {
 	}
 }
 
-const bare = "# Lab\n<!-- scenarios: made -->\nold\n<!-- /scenarios -->\nbetween\n<!-- results: made -->\nold results\n<!-- /results -->\nafter\n"
+const bare = "# Lab\n<!-- scenarios: made -->\nold\n<!-- /scenarios -->\nbetween\n<!-- results: made -->\nold " +
+	"results\n<!-- /results -->\nafter\n"
 
 func TestWrite(t *testing.T) {
 	root := tree(t, bare)
 	put(t, root, "docs/scenarios/gone.md", "a scenario that is no more")
 	all := []harness.Scenario{story}
 	changed, err := describe.Write(root, all)
-	if want := []string{"docs/scenarios.md", "docs/scenarios/gone.md", "docs/scenarios/my-story.md"}; err != nil || !slices.Equal(changed, want) {
+	if want := []string{
+		"docs/scenarios.md", "docs/scenarios/gone.md", "docs/scenarios/my-story.md",
+	}; err != nil || !slices.Equal(changed, want) {
 		t.Fatalf("got %q, %v, want %q", changed, err, want)
 	}
 	page, err := os.ReadFile(filepath.Join(root, describe.Catalogue))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "# Lab\n<!-- scenarios: made -->\n| name | story |\n|---|---|\n| [`my-story`](scenarios/my-story.md) | A canary \\| of a kind |\n<!-- /scenarios -->\nbetween\n<!-- results: made -->\nold results\n<!-- /results -->\nafter\n"
+	want := "# Lab\n<!-- scenarios: made -->\n| name | story |\n|---|---|\n" +
+		"| [`my-story`](scenarios/my-story.md) | A canary \\| of a kind |\n<!-- /scenarios -->\n" +
+		"between\n<!-- results: made -->\nold results\n<!-- /results -->\nafter\n"
 	if string(page) != want {
 		t.Errorf("got\n%s\nwant\n%s", page, want)
 	}
@@ -180,24 +200,33 @@ func TestResults(t *testing.T) {
 	if err := os.MkdirAll(run, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&reports.Report{Scenario: "my-story", Setup: reports.Setup{Provider: "kind", CPUs: 4}}).Save(run); err != nil {
+	if err := (&reports.Report{Scenario: "my-story", Setup: reports.Setup{
+		Provider: "kind", CPUs: 4,
+	}}).Save(run); err != nil {
 		t.Fatal(err)
 	}
 	docs, err := describe.Docs(root, []harness.Scenario{story})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "<!-- results: made -->\nWhat they showed, one run each (2026-11-22, kind, 4 cores); `make scenarios` makes this table:\n\n| scenario |"
-	if got := string(docs[describe.Catalogue]); !strings.Contains(got, want) || !strings.Contains(got, "newest") || !strings.Contains(got, "|\n<!-- /results -->") || strings.Contains(got, "old results") {
+	want := "<!-- results: made -->\nWhat they showed, one run each (2026-11-22, kind, 4 cores); " +
+		"`make scenarios` makes this table:\n\n| scenario |"
+	if got := string(docs[describe.Catalogue]); !strings.Contains(got, want) || !strings.Contains(
+		got, "newest",
+	) || !strings.Contains(got, "|\n<!-- /results -->") || strings.Contains(got, "old results") {
 		t.Errorf("got\n%s\nwant %q", got, want)
 	}
 }
 
 func TestDocsRefuseAPageWithoutMarks(t *testing.T) {
 	for name, page := range map[string]string{
-		"no marks": "# Lab\n", "no end": "<!-- scenarios: made -->\n", "end first": "<!-- /scenarios -->\n<!-- scenarios: made -->\n", "on one line": "<!-- scenarios: made --><!-- /scenarios -->\n",
+		"no marks": "# Lab\n", "no end": "<!-- scenarios: made -->\n",
+		"end first":   "<!-- /scenarios -->\n<!-- scenarios: made -->\n",
+		"on one line": "<!-- scenarios: made --><!-- /scenarios -->\n",
 	} {
-		if _, err := describe.Docs(tree(t, page), []harness.Scenario{story}); err == nil || !strings.Contains(err.Error(), "<!-- scenarios:") {
+		if _, err := describe.Docs(tree(t, page), []harness.Scenario{story}); err == nil || !strings.Contains(
+			err.Error(), "<!-- scenarios:",
+		) {
 			t.Errorf("%s: got %v, want an error that names the mark", name, err)
 		}
 	}

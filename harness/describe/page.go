@@ -82,7 +82,8 @@ func phases(d Description) string {
 		fmt.Fprintf(b, "\n… %s.\n", repeated(d.Repeated))
 	}
 	if slices.ContainsFunc(d.Phases, func(p Phase) bool { return len(p.Proves) > 0 }) {
-		b.WriteString("\nIn italics is what is looked at beside the answers: proxies, pods, and Istio's own analysis.\n")
+		b.WriteString(
+			"\nIn italics is what is looked at beside the answers: proxies, pods, and Istio's own analysis.\n")
 	}
 	return b.String()
 }

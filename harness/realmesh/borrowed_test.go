@@ -67,7 +67,9 @@ func TestRevisionOfABorrowedCluster(t *testing.T) {
 	t.Cleanup(func() {
 		var refs []kube.Ref
 		for _, o := range m.Core {
-			refs = append(refs, kube.Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName()})
+			refs = append(refs, kube.Ref{
+				GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName(),
+			})
 		}
 		if err := host.Kube().Delete(context.WithoutCancel(ctx), refs...); err != nil {
 			t.Error(err)
@@ -82,7 +84,8 @@ func TestRevisionOfABorrowedCluster(t *testing.T) {
 	second.Istio.Revision = revision
 	borrowed := labtest.Opener{Options: func() lab.Options { return second }}
 	var injected []string
-	rep, err := borrowed.Steady(ctx, t, quietStory(t), harness.Options{Progress: onStep{step: "phase 2 of 2", do: func() {
+	story := quietStory(t)
+	rep, err := borrowed.Steady(ctx, t, story, harness.Options{Progress: onStep{step: "phase 2 of 2", do: func() {
 		pods, err := host.Kube().Pods(ctx, "undisturbed", "app=my-service")
 		if err != nil {
 			t.Error(err)

@@ -85,9 +85,11 @@ func TestDisturbedRunsAreFoundOut(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		disturb func() error
-		// want are the outcomes that are right: what else a disturbance costs on a small machine is not the same each time.
+		// want are the outcomes that are right: what else a disturbance costs on a small machine is not the
+		// same each time.
 		want []reports.Outcome
-		// trouble is in what the report says happened; unexplained is how many requests it can't explain, -1 for any number.
+		// trouble is in what the report says happened; unexplained is how many requests it can't explain, -1
+		// for any number.
 		trouble     string
 		unexplained int
 		broken      string
@@ -98,19 +100,22 @@ func TestDisturbedRunsAreFoundOut(t *testing.T) {
 			disturb: func() error { return sendToApp(ctx, k, ns, 37) },
 		},
 		{
-			name: "access log collector gone", want: []reports.Outcome{reports.Invalid}, trouble: "canarylab-accesslog", unexplained: -1,
-			disturb: func() error { return deletePods(ctx, k, ns, "app=canarylab-accesslog") },
+			name: "access log collector gone", want: []reports.Outcome{reports.Invalid}, trouble: "canarylab-accesslog",
+			unexplained: -1,
+			disturb:     func() error { return deletePods(ctx, k, ns, "app=canarylab-accesslog") },
 		},
 		{
 			name: "istiod killed", want: []reports.Outcome{reports.Inconclusive, reports.Invalid}, trouble: "istiod",
 			disturb: func() error { return deletePods(ctx, k, "istio-system", "app=istiod") },
 		},
 		{
-			name: "proxy dies", want: []reports.Outcome{reports.Fail, reports.Invalid}, trouble: "the access log stream of my-service-v1", unexplained: -1,
+			name: "proxy dies", want: []reports.Outcome{reports.Fail, reports.Invalid},
+			trouble: "the access log stream of my-service-v1", unexplained: -1,
 			disturb: func() error { return quitProxy(ctx, k, ns, "app=my-service,version=v1") },
 		},
 		{
-			name: "load client evicted", want: []reports.Outcome{reports.Inconclusive, reports.Invalid}, trouble: "load-client", unexplained: -1, broken: "the load broke off",
+			name: "load client evicted", want: []reports.Outcome{reports.Inconclusive, reports.Invalid},
+			trouble: "load-client", unexplained: -1, broken: "the load broke off",
 			disturb: func() error { return deletePods(ctx, k, ns, "app=load-client") },
 		},
 	} {
@@ -135,11 +140,14 @@ func TestDisturbedRunsAreFoundOut(t *testing.T) {
 			for _, e := range rep.Accounting.Troubles {
 				troubles = append(troubles, e.Text)
 			}
-			if all := strings.Join(troubles, "; "); test.trouble == "" && all != "" || !strings.Contains(all, test.trouble) {
+			if all := strings.Join(troubles, "; "); test.trouble == "" && all != "" || !strings.Contains(
+				all, test.trouble,
+			) {
 				t.Errorf("got troubles %q, want %q", all, test.trouble)
 			}
 			if n := rep.Accounting.UnexplainedTotal; test.unexplained >= 0 && n != test.unexplained {
-				t.Errorf("got %d things that are not explained, want %d: %+v", n, test.unexplained, rep.Accounting.Unexplained)
+				t.Errorf("got %d things that are not explained, want %d: %+v", n, test.unexplained,
+					rep.Accounting.Unexplained)
 			}
 			if test.unexplained > 0 && rep.Accounting.Unexplained[0].Phase != "disturbed" {
 				t.Errorf("got %+v, want phase disturbed", rep.Accounting.Unexplained[0])
@@ -192,7 +200,9 @@ spec:
 		t.Fatal(err)
 	}
 	c := rep.Phases[1].Observation.Change
-	if c == nil || len(c.Rejections) == 0 || !strings.Contains(c.Rejections[0], "load-client") || rep.Outcome == reports.Pass {
+	if c == nil || len(c.Rejections) == 0 || !strings.Contains(
+		c.Rejections[0], "load-client",
+	) || rep.Outcome == reports.Pass {
 		t.Errorf("got change %+v and outcome %s, want the load client's refusal and no pass", c, rep.Outcome)
 	}
 }
@@ -236,7 +246,8 @@ func onePod(ctx context.Context, k *kube.Client, ns, selector string) (string, e
 
 func deletePods(ctx context.Context, k *kube.Client, ns, selector string) error {
 	now := int64(0)
-	return k.Kubernetes().CoreV1().Pods(ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{LabelSelector: selector})
+	return k.Kubernetes().CoreV1().Pods(ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now},
+		metav1.ListOptions{LabelSelector: selector})
 }
 
 // quitProxy ends an Envoy.

@@ -27,8 +27,9 @@ type column struct {
 	memory uint64
 }
 
-// BenchmarkParity plays one scenario (PARITY, or label-mismatch) on every kind of cluster that can be had here, and on each
-// once more as on a borrowed one: it prints side by side what is the same and what is not. It compares, and judges nothing.
+// BenchmarkParity plays one scenario (PARITY, or label-mismatch) on every kind of cluster that can be had here,
+// and on each once more as on a borrowed one: it prints side by side what is the same and what is not. It
+// compares, and judges nothing.
 func BenchmarkParity(b *testing.B) {
 	s, err := scenarios.Find(cmp.Or(os.Getenv("PARITY"), "label-mismatch"))
 	if err != nil {
@@ -44,7 +45,8 @@ func BenchmarkParity(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // how long it all took says nothing
 }
 
-// parityOf makes the columns of one kind of cluster: as its owner, and as its borrower. There are none where it can't be had.
+// parityOf makes the columns of one kind of cluster: as its owner, and as its borrower. There are none where it
+// can't be had.
 func parityOf(b *testing.B, s harness.Scenario, o lab.Options) []column {
 	host := labtest.Opener{Options: func() lab.Options { return o }}
 	l, err := host.Try(b.Context())
@@ -112,7 +114,8 @@ func printParity(s harness.Scenario, columns []column) {
 			w := p.Observation.Settled.Total
 			for _, version := range slices.Sorted(maps.Keys(w.Shares)) {
 				share := w.Shares[version]
-				t.add(i, p.Name+": "+cmp.Or(version, "no version"), "%.1f %% (%.1f - %.1f) of %d", share.Percent, share.Low, share.High, share.Of)
+				t.add(i, p.Name+": "+cmp.Or(version, "no version"), "%.1f %% (%.1f - %.1f) of %d", share.Percent,
+					share.Low, share.High, share.Of)
 			}
 			for _, flag := range slices.Sorted(maps.Keys(w.Flags)) {
 				t.add(i, p.Name+": "+flag, "%d", w.Flags[flag])

@@ -14,7 +14,8 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// What the stories tell people to look at is there: kubectl logs of the caller's proxy has the requests that fail, while they do, and no others.
+// What the stories tell people to look at is there: kubectl logs of the caller's proxy has the requests that
+// fail, while they do, and no others.
 func TestFailuresArePrinted(t *testing.T) {
 	ctx := t.Context()
 	k := theLab.Open(ctx, t).Kube()

@@ -23,8 +23,10 @@ func TestWaysBackAreCompared(t *testing.T) {
 	defer settleAfter(ctx, t, l.Kube())
 	const ns = "ways-back"
 	route := func(subset string) []byte {
-		return []byte("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: my-service, namespace: " + ns +
-			"}\nspec: {hosts: [my-service], http: [{route: [{destination: {host: my-service, subset: " + subset + "}}]}]}\n")
+		return []byte("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: my-service, " +
+			"namespace: " + ns +
+			"}\nspec: {hosts: [my-service], http: [{route: [{destination: {host: my-service, subset: " + subset +
+			"}}]}]}\n")
 	}
 	// The same Deployment with the other version in it: what kubectl rollout undo takes back.
 	rollout := bytes.Split(baseline(t, ns), []byte("---\n"))
@@ -46,7 +48,9 @@ func TestWaysBackAreCompared(t *testing.T) {
 	}
 	watched := []expect.Expectation{expect.Status(200, 100)}
 	canary := func(name string) harness.Phase {
-		return harness.Phase{Name: name, Do: harness.Apply("2-canary.yaml"), Expect: []expect.Expectation{expect.Share("v2", 100)}}
+		return harness.Phase{
+			Name: name, Do: harness.Apply("2-canary.yaml"), Expect: []expect.Expectation{expect.Share("v2", 100)},
+		}
 	}
 	back := func(name string, by harness.Step, claims ...expect.Expectation) harness.Phase {
 		return harness.Phase{Name: name, Do: by, Rollback: true, Expect: claims}
@@ -54,9 +58,13 @@ func TestWaysBackAreCompared(t *testing.T) {
 	s.Phases = []harness.Phase{
 		{Name: "baseline", Do: harness.Apply("1-baseline.yaml"), Expect: watched},
 		canary("canary 1"),
-		back("revert", harness.Revert("1-baseline.yaml"), expect.RecoveredWithin(5*time.Second), expect.Share("v1", 100)),
-		{Name: "rolled out", Do: harness.Apply("3-rollout.yaml"), Expect: []expect.Expectation{expect.Share("v2", 100)}},
-		back("undo", harness.Undo{Deployment: "my-service-v1"}, expect.RecoveredWithin(time.Minute), expect.Share("v1", 100)),
+		back("revert", harness.Revert("1-baseline.yaml"), expect.RecoveredWithin(5*time.Second),
+			expect.Share("v1", 100)),
+		{Name: "rolled out", Do: harness.Apply("3-rollout.yaml"), Expect: []expect.Expectation{
+			expect.Share("v2", 100),
+		}},
+		back("undo", harness.Undo{Deployment: "my-service-v1"}, expect.RecoveredWithin(time.Minute),
+			expect.Share("v1", 100)),
 		canary("canary 2"),
 		// Without a route, the Service gives each version its pods' part: that is no way back, and the clock says so.
 		back("delete", harness.Delete("4-route.yaml"), expect.Share("v2", 50)),
@@ -93,8 +101,8 @@ func TestWaysBackAreCompared(t *testing.T) {
 	}
 }
 
-// Callers inside the mesh, callers without a sidecar and callers through the gateway meet what their way has for them, in one
-// run and with one set of books.
+// Callers inside the mesh, callers without a sidecar and callers through the gateway meet what their way has
+// for them, in one run and with one set of books.
 func TestEntriesMeetTheirRoutes(t *testing.T) {
 	ctx := t.Context()
 	theLab.Open(ctx, t)
@@ -125,7 +133,9 @@ spec:
 		Load: loadgen.Plan{URL: "http://my-service/", Rate: 600, FreshConnections: true, Cohorts: []loadgen.Cohort{
 			{Name: "inside", Weight: 2},
 			{Name: "plain", Weight: 2, Entry: loadgen.Plain},
-			{Name: "outside", Weight: 1, Entry: loadgen.Gateway, Header: map[string]string{"Host": "my-service.example.com"}},
+			{Name: "outside", Weight: 1, Entry: loadgen.Gateway, Header: map[string]string{
+				"Host": "my-service.example.com",
+			}},
 			{Name: "lost", Weight: 1, Entry: loadgen.Gateway, Header: map[string]string{"Host": "nobody.example.com"}},
 		}},
 		Phases: []harness.Phase{
@@ -137,7 +147,8 @@ spec:
 				expect.Status(0, 100).Of("outside"), expect.Status(0, 100).Of("lost"),
 			}},
 			{Name: "gateway", Do: harness.Apply("2-gateway.yaml"), Expect: []expect.Expectation{
-				expect.Share("v1", 100).Of("inside"), expect.Share("v2", 50).Of("plain"), expect.Share("v2", 100).Of("outside"),
+				expect.Share("v1", 100).Of("inside"), expect.Share("v2", 50).Of("plain"),
+				expect.Share("v2", 100).Of("outside"),
 				expect.Flag(404, "NR", 100).Of("lost"),
 			}},
 		},

@@ -66,7 +66,7 @@ func (b *Accounting) UnmarshalJSON(file []byte) error {
 func (b Accounting) ProblemText() string {
 	texts := make([]string, len(b.Problems))
 	for i, p := range b.Problems {
-		texts[i] = p.String()
+		texts[i] = p.Text
 	}
 	return strings.Join(texts, "; ")
 }

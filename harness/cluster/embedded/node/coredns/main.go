@@ -22,7 +22,8 @@ import (
 func main() {
 	// A request passes the plugins in this order, which is that of CoreDNS's own plugin.cfg.
 	dnsserver.Directives = []string{
-		"reload", "bind", "ready", "health", "prometheus", "errors", "loadbalance", "cache", "kubernetes", "loop", "forward",
+		"reload", "bind", "ready", "health", "prometheus", "errors", "loadbalance", "cache", "kubernetes", "loop",
+		"forward",
 	}
 	coremain.Run()
 }
