@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/canarylab/canarylab/harness/environment"
@@ -120,6 +121,9 @@ func shareLoad(objects []environment.Object, n int) error {
 		if err == nil {
 			err = unstructured.SetNestedField(template, "Never", "spec", "restartPolicy")
 		}
+		if err == nil {
+			err = askForLess(template, n)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -131,4 +135,32 @@ func shareLoad(objects []environment.Object, n int) error {
 		}
 	}
 	return nil
+}
+
+// askForLess has each of n pods ask for an n-th of the processor time that a pod which sends the whole load asks for:
+// what all of them ask for has to fit on a small node.
+func askForLess(template map[string]any, n int) error {
+	containers, _, err := unstructured.NestedSlice(template, "spec", "containers")
+	if err != nil {
+		return err
+	}
+	for _, c := range containers {
+		container, ok := c.(map[string]any)
+		if !ok {
+			return fmt.Errorf("a container is %T", c)
+		}
+		cpu, _, err := unstructured.NestedString(container, "resources", "requests", "cpu")
+		if err != nil {
+			return err
+		}
+		asked, err := resource.ParseQuantity(cpu)
+		if err != nil {
+			return fmt.Errorf("cpu %q: %w", cpu, err)
+		}
+		less := resource.NewMilliQuantity(max(asked.MilliValue()/int64(n), 1), resource.DecimalSI)
+		if err := unstructured.SetNestedField(container, less.String(), "resources", "requests", "cpu"); err != nil {
+			return err
+		}
+	}
+	return unstructured.SetNestedSlice(template, containers, "spec", "containers")
 }

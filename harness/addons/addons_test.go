@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/canarylab/canarylab/harness/environment"
@@ -150,8 +151,29 @@ func TestCallersOfASharedLoadAreJobs(t *testing.T) {
 		}
 		unstructured.RemoveNestedField(template, "spec", "restartPolicy")
 		before, _, err := unstructured.NestedMap(was["Deployment"+o.GetName()].Object, "spec", "template")
+		// Together they ask for what one pod asks for.
+		if got, want := takeCPU(t, template), takeCPU(t, before)/3; got != want {
+			t.Errorf("%s: got pods that ask for %dm, want %dm", o.GetName(), got, want)
+		}
 		if err != nil || !reflect.DeepEqual(template, before) {
 			t.Errorf("%s: got pods %v, want those of the Deployment: %v (%v)", o.GetName(), template, before, err)
 		}
 	}
+}
+
+// takeCPU returns how much processor time the one container of a pod asks for, in thousandths of a core, and takes that
+// out of the template.
+func takeCPU(t *testing.T, template map[string]any) int64 {
+	t.Helper()
+	container := template["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)
+	cpu, _, err := unstructured.NestedString(container, "resources", "requests", "cpu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := resource.ParseQuantity(cpu)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unstructured.RemoveNestedField(container, "resources", "requests", "cpu")
+	return asked.MilliValue()
 }
