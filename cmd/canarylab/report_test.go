@@ -23,6 +23,10 @@ func TestReportInEveryFormat(t *testing.T) {
 		"html": "<!doctype html>", "junit": "<?xml", "openmetrics": "# HELP",
 	}
 	for _, f := range render.Formats() {
+		if begins[f.Name] == "" {
+			t.Errorf("%s: this test does not know the format's first words", f.Name)
+			continue
+		}
 		file := filepath.Join(t.TempDir(), "file")
 		out, code, err := run(t, "report", testRun("label-mismatch"), "-o", f.Name)
 		// What is said on stderr comes first: run has both in one.
@@ -78,7 +82,7 @@ func TestBadReportCalls(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"-o", "xml"}, "use text, json, md, html, junit or openmetrics"},
+		{[]string{"-o", "xml"}, "use text, json, md, html"},
 		{[]string{"-o", "md", "--full"}, "--full is for text"},
 		{[]string{"another"}, "takes one folder"},
 	} {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/render"
 )
 
 // folder makes a run's folder.
@@ -70,10 +71,13 @@ func TestWhatIsPackedIsOpened(t *testing.T) {
 	for _, m := range p.Members {
 		names = append(names, m.Name)
 	}
-	if want := []string{
-		"report.json", "manifests/1-baseline.yaml", "report.txt", "report.md", "report.html", "junit.xml",
-		"metrics.txt", "trace.jsonl",
-	}; !slices.Equal(names, want) {
+	want := []string{"report.json", "manifests/1-baseline.yaml"}
+	for _, f := range render.Formats() {
+		if f.File != "" {
+			want = append(want, f.File)
+		}
+	}
+	if want = append(want, "trace.jsonl"); !slices.Equal(names, want) {
 		t.Errorf("got members %q, want %q", names, want)
 	}
 	if !slices.Equal(p.LeftOut, []string{"kubeconfig"}) || !slices.Equal(p.Missing, []string{"manifests/gone.yaml"}) {

@@ -139,10 +139,14 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s: got %q, want a word on what it is for", f.Name, f.What)
 		}
 	}
-	if _, err := Find("xml"); !errors.Is(err, ErrUnknown) || !strings.Contains(
-		err.Error(), "text, json, md, html, junit or openmetrics",
-	) {
-		t.Errorf("got %v, want one with the list", err)
+	_, err := Find("xml")
+	if !errors.Is(err, ErrUnknown) {
+		t.Fatalf("got %v, want %v", err, ErrUnknown)
+	}
+	for _, f := range Formats() {
+		if !strings.Contains(err.Error(), f.Name) {
+			t.Errorf("got %v, want %s in its list", err, f.Name)
+		}
 	}
 }
 
@@ -171,5 +175,22 @@ func TestRenderingChangesNothing(t *testing.T) {
 	}
 	if err := run.Report.WriteJSON(&after); err != nil || !bytes.Equal(before.Bytes(), after.Bytes()) {
 		t.Errorf("the report was changed by showing it (%v)", err)
+	}
+}
+
+// The table of docs/reports.md has a row for each format.
+func TestDocumentationListsEveryFormat(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "reports.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range Formats() {
+		file := f.File
+		if file == "" {
+			file = reports.ReportFile
+		}
+		if row := "| `" + f.Name + "` | `" + file + "` |"; !strings.Contains(string(page), row) {
+			t.Errorf("docs/reports.md has no row that begins with %s", row)
+		}
 	}
 }
