@@ -59,13 +59,10 @@ type Pair struct {
 }
 
 // Different are the pair's figures that differ.
-func (p Pair) Different() (all []*Figure) {
-	for _, f := range p.Figures {
-		if f.Judgement == Different {
-			all = append(all, f)
-		}
-	}
-	return all
+func (p Pair) Different() []*Figure { return p.judged(Different) }
+
+func (p Pair) judged(so Judgement) []*Figure {
+	return slices.DeleteFunc(slices.Clone(p.Figures), func(f *Figure) bool { return f.Judgement != so })
 }
 
 // A Run is one run in general figures.

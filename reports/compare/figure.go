@@ -94,6 +94,9 @@ type Value struct {
 	Detail string `json:"detail,omitempty"`
 }
 
+// isShare tells that the figure's values are shares.
+func (f *Figure) isShare() bool { return f.Kind == ShareKind || f.Kind == FailureKind }
+
 // judged tells that the figure is one of those among which the risk of a false difference is shared.
 func (f *Figure) judged() bool { return f.estimate != nil && f.Judgement == "" }
 
