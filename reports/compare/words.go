@@ -12,9 +12,6 @@ import (
 	"github.com/canarylab/canarylab/reports/format"
 )
 
-// trimmed prints a number with two digits that matter.
-func trimmed(x float64) string { return strconv.FormatFloat(x, 'g', 2, 64) }
-
 // upper makes a sentence's first letter large.
 func upper(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
