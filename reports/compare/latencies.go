@@ -17,8 +17,7 @@ var percents = []float64{50, 99}
 // the reports have percentile curves, else of each phase, without an interval: percentiles of phases do not add
 // up.
 func latencies(base, other Side) (all []*Figure) {
-	ours := base.versions()
-	for _, version := range lacking(ours, lacking(ours, other.versions())) {
+	for _, version := range shared(base.versions(), other.versions()) {
 		for _, percent := range percents {
 			if f := latency(base, other, version, percent); f != nil {
 				all = append(all, f)

@@ -36,9 +36,10 @@ func Markdown(w io.Writer, c *Comparison) error {
 		g := grid{Head: []string{"", "", s.Base, s.Other, "difference", "interval"}, Left: 2}
 		for _, group := range s.Groups {
 			for _, r := range group.Rows {
+				details := format.Join(" · ", append([]string{r.Interval}, r.Details...)...)
 				g.Rows = append(g.Rows, []string{
-					looks[r.Figure.Judgement].sign, format.Join(": ", group.Name, r.Name), r.Base, r.Other, r.Difference,
-					format.Join(" · ", append([]string{r.Interval}, r.Details...)...),
+					looks[r.Figure.Judgement].sign, format.Join(": ", group.Name, r.Name), r.Base, r.Other,
+					r.Difference, details,
 				})
 			}
 		}

@@ -118,7 +118,8 @@ func (c *Comparison) notes(sides []Side) {
 				if r.Report.Accounting.Void() {
 					why = "the machine did not keep up or its clock moved"
 				}
-				warn("%s is invalid, as %s: its figures are not to be trusted, nor are differences from them.", who, why)
+				warn("%s is invalid, as %s: its figures are not to be trusted, nor are differences from them.",
+					who, why)
 			case reports.Inconclusive:
 				warn("%s is inconclusive.", who)
 			}
@@ -164,8 +165,7 @@ func (c *Comparison) note(format string, args ...any) {
 
 // power says what so many runs can't tell.
 func (c *Comparison) power(sides []Side) {
-	note := c.note
-	single := 0
+	note, single := c.note, 0
 	for _, side := range sides {
 		if len(side) == 1 {
 			single++

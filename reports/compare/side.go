@@ -91,10 +91,10 @@ func (s Side) phases() (names []string) {
 }
 
 // common are the names of the phases that both sides have.
-func common(base, other Side) []string {
-	ours := base.phases()
-	return lacking(ours, lacking(ours, other.phases()))
-}
+func common(base, other Side) []string { return shared(base.phases(), other.phases()) }
+
+// shared are those of all that others have too.
+func shared(all, others []string) []string { return lacking(all, lacking(all, others)) }
 
 // lacking are those of all that others do not have.
 func lacking(all, others []string) []string {

@@ -152,7 +152,8 @@ func (c *Comparison) method() string {
 		for _, f := range p.Figures {
 			bracketed := f.estimate == nil && f.Confidence > 0
 			if _, ok := f.estimate.(*shift); ok {
-				medians = "The difference of several rollbacks is the median of all differences between one and another."
+				medians = "The difference of several rollbacks is the median of all differences between one and " +
+					"another."
 			}
 			if bracketed && f.Kind == RollbackKind {
 				brackets = "Single rollbacks differ where their 99 % brackets do not overlap."

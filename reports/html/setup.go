@@ -27,8 +27,9 @@ func (p *page) environment() {
 	add("Istio", s.Istio)
 	add("Envoy", s.Envoy)
 	add("canarylab", s.Canarylab)
-	add("Machine", format.Join(", ", format.When(s.CPUs > 0, format.Plural(s.CPUs, "CPU", "CPUs")),
-		format.When(s.Memory > 0, fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30))), format.Named("kernel", s.Kernel)))
+	cpus := format.When(s.CPUs > 0, format.Plural(s.CPUs, "CPU", "CPUs"))
+	memory := format.When(s.Memory > 0, fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30)))
+	add("Machine", format.Join(", ", cpus, memory, format.Named("kernel", s.Kernel)))
 	add("Load", reports.LoadInWords(s.Load))
 	if len(r.BringUp) > 0 {
 		var end time.Duration
