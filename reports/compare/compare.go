@@ -59,13 +59,10 @@ type Pair struct {
 }
 
 // Different are the pair's figures that differ.
-func (p Pair) Different() (all []*Figure) {
-	for _, f := range p.Figures {
-		if f.Judgement == Different {
-			all = append(all, f)
-		}
-	}
-	return all
+func (p Pair) Different() []*Figure { return p.judged(Different) }
+
+func (p Pair) judged(so Judgement) []*Figure {
+	return slices.DeleteFunc(slices.Clone(p.Figures), func(f *Figure) bool { return f.Judgement != so })
 }
 
 // A Run is one run in general figures.
@@ -120,8 +117,8 @@ func New(sides ...Side) (*Comparison, error) {
 	for i, side := range sides[1:] {
 		if side.scenario() != sides[0].scenario() {
 			c.Mismatch = fmt.Sprintf("%s plays %s and %s plays %s. Phases and claims of different scenarios are not "+
-				"the same things, so only setups and "+
-				"general figures are shown.", letter(0), sides[0].scenario(), letter(i+1), side.scenario())
+				"the same things, so only setups and general figures are shown.", letter(0), sides[0].scenario(),
+				letter(i+1), side.scenario())
 			c.Scenario, c.Title = "", ""
 			break
 		}
@@ -158,13 +155,10 @@ func newRun(side string, r *reports.Run) Run {
 
 func newPair(base, other Side) Pair {
 	claimed, failed := shares(base, other)
-	p := Pair{Figures: slices.Concat(
-		claimed, failed, rollbackFigures(base, other), decisions(base, other), latencies(base, other),
-	)}
+	rollbacks, decided := rollbackFigures(base, other), decisions(base, other)
+	p := Pair{Figures: slices.Concat(claimed, failed, rollbacks, decided, latencies(base, other))}
 	ours, theirs := base.phases(), other.phases()
-	lacks := func(in []string) func(string) bool { return func(s string) bool { return slices.Contains(in, s) } }
-	p.OnlyBase, p.OnlyOther = slices.DeleteFunc(slices.Clone(ours), lacks(theirs)), slices.DeleteFunc(
-		slices.Clone(theirs), lacks(ours))
+	p.OnlyBase, p.OnlyOther = lacking(ours, theirs), lacking(theirs, ours)
 	type key struct{ phase, want string }
 	outcomes := func(s Side) (keys []key, by map[key][]reports.Outcome) {
 		by = map[key][]reports.Outcome{}
@@ -181,12 +175,13 @@ func newPair(base, other Side) Pair {
 		}
 		return keys, by
 	}
+	kinds := func(all []reports.Outcome) []reports.Outcome {
+		return slices.Compact(slices.Sorted(slices.Values(all)))
+	}
 	keys, b := outcomes(base)
 	_, o := outcomes(other)
 	for _, k := range keys {
-		if o[k] != nil && !slices.Equal(
-			slices.Compact(slices.Sorted(slices.Values(b[k]))), slices.Compact(slices.Sorted(slices.Values(o[k]))),
-		) {
+		if o[k] != nil && !slices.Equal(kinds(b[k]), kinds(o[k])) {
 			p.Verdicts = append(p.Verdicts, VerdictChange{k.phase, k.want, b[k], o[k]})
 		}
 	}

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"math"
+	"slices"
 
 	"github.com/canarylab/canarylab/reports/analysis"
 )
@@ -94,6 +95,9 @@ type Value struct {
 	Detail string `json:"detail,omitempty"`
 }
 
+// isShare tells that the figure's values are shares.
+func (f *Figure) isShare() bool { return f.Kind == ShareKind || f.Kind == FailureKind }
+
 // judged tells that the figure is one of those among which the risk of a false difference is shared.
 func (f *Figure) judged() bool { return f.estimate != nil && f.Judgement == "" }
 
@@ -110,7 +114,31 @@ func (f *Figure) bracketed(base, other bracket) {
 	}
 }
 
+// compareRuns takes the factor between the runs' values. It is not ok where they do not tell how much runs vary.
+func (f *Figure) compareRuns(base, other []float64) (ok bool) {
+	r, ok := newRatio(base, other)
+	if ok {
+		f.Unit, f.estimate, f.Difference = Factor, r, known(r.factor())
+	}
+	return ok
+}
+
 type bracket struct{ low, high float64 }
+
+// spread is the median of values of a run each; of several the smallest and the largest bound it.
+func spread(values []float64) Value {
+	v := Value{Number: known(median(values)), N: len(values), Runs: len(values)}
+	if len(values) > 1 {
+		v.Low, v.High = known(slices.Min(values)), known(slices.Max(values))
+	}
+	return v
+}
+
+// median of at least one value: of an even number the mean of the two in the middle.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
 
 // known is a number to show, nil where it has no end.
 func known(x float64) *float64 {
@@ -191,13 +219,14 @@ func shareValue(s sample) Value {
 		return v
 	}
 	v.Number = known(100 * t.share())
+	if len(s) == 1 {
+		share := analysis.NewShare(t.count, t.of)
+		v.Low, v.High = &share.Low, &share.High
+		return v
+	}
 	low, high := 100.0, 0.0
 	for _, run := range s {
 		low, high = min(low, 100*run.share()), max(high, 100*run.share())
-	}
-	if len(s) == 1 {
-		share := analysis.NewShare(t.count, t.of)
-		low, high = share.Low, share.High
 	}
 	v.Low, v.High = &low, &high
 	return v

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // the page's parts
 	"fmt"
 	"html/template"
@@ -19,47 +20,21 @@ var (
 	ownStyle string
 )
 
-var document = template.Must(
-	template.New("comparison").Funcs(template.FuncMap{"class": func(j Judgement) string { return classes[j] }}).Parse(
-		pageTemplate),
-)
-
-// classes are the style sheet's names of judgements.
-var classes = map[Judgement]string{Different: "different", NotShown: "alike", NotJudged: "unjudged"}
+var document = template.Must(template.New("comparison").Funcs(template.FuncMap{
+	"class": func(j Judgement) string { return looks[j].class },
+	"sign":  func(j Judgement) string { return looks[j].sign },
+	"upper": upper,
+}).Parse(pageTemplate))
 
 // HTML draws a comparison as one file that needs nothing else: no network and no script. It looks like a run's
 // report.html, whose style it has.
 func HTML(w io.Writer, c *Comparison) error {
-	v := newView(c)
 	css := html.Style() + ownStyle
 	data := struct {
+		view
 		Policy string
 		Style  template.CSS
-		Title, Subtitle,
-		Equal, Method string
-		Outcomes        [][2]string
-		Runs, Setup     gridView
-		Sections        []sectionView
-		Verdicts        [][2]string
-		Warnings, Notes []string
-		Several, Differ bool
-	}{
-		Policy: html.ScriptlessPolicy(css), Style: template.CSS(css), // #nosec G203 -- it is this program's own
-		Title: v.title, Subtitle: v.subtitle, Equal: v.equal, Method: v.method, Verdicts: v.verdicts,
-		Warnings: v.warnings, Notes: v.notes,
-		Runs:    gridView{v.runs.head, v.runs.rows, v.runs.left},
-		Setup:   gridView{v.setup.head, v.setup.rows, v.setup.left},
-		Several: len(c.Pairs) > 1,
-	}
-	for i, s := range v.headlines {
-		data.Outcomes = append(data.Outcomes, [2]string{s, v.summaries[i]})
-	}
-	for _, p := range c.Pairs {
-		data.Differ = data.Differ || len(p.Different()) > 0
-	}
-	for _, s := range v.sections {
-		data.Sections = append(data.Sections, newSectionView(s))
-	}
+	}{newView(c), html.ScriptlessPolicy(css), template.CSS(css)} // #nosec G203 -- it is this program's own
 	var b bytes.Buffer
 	if err := document.Execute(&b, data); err != nil {
 		return fmt.Errorf("draw comparison: %w", err)
@@ -70,34 +45,6 @@ func HTML(w io.Writer, c *Comparison) error {
 	return nil
 }
 
-type gridView struct {
-	Head []string
-	Rows [][]string
-	// Left is how many columns are texts.
-	Left int
-}
-
-type sectionView struct {
-	Title, Base, Other, Unit string
-	// Least and Most are the ends of the plots' scale, None is its middle.
-	Least, None, Most string
-	Groups            []groupView
-	Nothing           bool
-}
-
-type groupView struct {
-	Name string
-	Rows []rowView
-}
-
-type rowView struct {
-	Judgement                               Judgement
-	Name, Base, Other, Difference, Interval string
-	Details                                 []string
-	// Plot is nil where there is no difference to draw.
-	Plot *plot
-}
-
 // A plot is an interval with its estimate, in percent of the plot's width. The middle is no difference.
 type plot struct {
 	// From and Width are the interval, At the estimate. Bounded tells whether there is an interval.
@@ -105,46 +52,25 @@ type plot struct {
 	Bounded         bool
 }
 
-func newSectionView(s section) sectionView {
-	v := sectionView{Title: upper(s.title), Base: s.base, Other: s.other, Nothing: s.none}
-	most, unit := 0.0, Unit("")
-	each := func(do func(f *Figure)) {
-		for _, g := range s.groups {
-			for _, r := range g.rows {
-				do(r.figure)
-			}
-		}
-	}
-	each(func(f *Figure) {
-		unit = f.Unit
+// reach is how far from no difference the figures and their intervals are at most, on the scale of scaled.
+func reach(figures []*Figure) float64 {
+	most := 0.0
+	for _, f := range figures {
 		for _, x := range []*float64{f.Difference, f.Low, f.High} {
 			if x != nil {
 				most = max(most, math.Abs(scaled(*x, f.Unit)))
 			}
 		}
-	})
-	if most == 0 {
-		most = 1
 	}
-	switch v.Unit = string(unit); unit {
-	case Factor:
-		v.Least, v.None, v.Most = "× "+strconv.FormatFloat(math.Exp(-most), 'f', 2, 64), "× 1",
-			"× "+strconv.FormatFloat(math.Exp(most), 'f', 2, 64)
-	default:
-		v.Least, v.None, v.Most = signed(-most, unit), "0", signed(most, unit)
+	return cmp.Or(most, 1)
+}
+
+// scaleOf labels the ends and the middle of a scale.
+func scaleOf(most float64, unit Unit) [3]string {
+	if unit == Factor {
+		return [3]string{signed(math.Exp(-most), unit), "× 1", signed(math.Exp(most), unit)}
 	}
-	for _, g := range s.groups {
-		view := groupView{Name: g.name}
-		for _, r := range g.rows {
-			view.Rows = append(view.Rows, rowView{
-				Judgement: r.figure.Judgement, Name: r.name, Base: r.base, Other: r.other, Difference: r.difference,
-				Interval: r.interval, Details: r.details,
-				Plot: newPlot(r.figure, most),
-			})
-		}
-		v.Groups = append(v.Groups, view)
-	}
-	return v
+	return [3]string{signed(-most, unit), "0", signed(most, unit)}
 }
 
 // scaled puts a difference on a straight scale around 0.
@@ -155,6 +81,7 @@ func scaled(x float64, unit Unit) float64 {
 	return x
 }
 
+// newPlot is nil where there is no difference to draw.
 func newPlot(f *Figure, most float64) *plot {
 	if f.Difference == nil {
 		return nil
@@ -162,10 +89,6 @@ func newPlot(f *Figure, most float64) *plot {
 	// A little room at both ends is for the dots.
 	at := func(x float64) float64 { return 50 + 46*scaled(x, f.Unit)/most }
 	number := func(x float64) string { return strconv.FormatFloat(x, 'f', 2, 64) }
-	p := &plot{At: number(at(*f.Difference))}
-	if f.Low == nil && f.High == nil {
-		return p
-	}
 	from, to := 0.0, 100.0
 	if f.Low != nil {
 		from = at(*f.Low)
@@ -173,6 +96,5 @@ func newPlot(f *Figure, most float64) *plot {
 	if f.High != nil {
 		to = at(*f.High)
 	}
-	p.Bounded, p.From, p.Width = true, number(from), number(max(to-from, 0))
-	return p
+	return &plot{number(from), number(max(to-from, 0)), number(at(*f.Difference)), f.Low != nil || f.High != nil}
 }

@@ -17,11 +17,7 @@ var percents = []float64{50, 99}
 // the reports have percentile curves, else of each phase, without an interval: percentiles of phases do not add
 // up.
 func latencies(base, other Side) (all []*Figure) {
-	versions := other.versions()
-	for _, version := range base.versions() {
-		if !slices.Contains(versions, version) {
-			continue
-		}
+	for _, version := range shared(base.versions(), other.versions()) {
 		for _, percent := range percents {
 			if f := latency(base, other, version, percent); f != nil {
 				all = append(all, f)
@@ -69,22 +65,21 @@ func (s Side) curves(version string) (all []analysis.Curve) {
 func latency(base, other Side, version string, percent float64) *Figure {
 	f := &Figure{Kind: LatencyKind, Name: fmt.Sprintf("p%g of %s", percent, subject{of: version})}
 	values := func(s Side) (all []float64, v Value, b bracket) {
+		n := 0
 		for _, c := range s.curves(version) {
 			x, low, high := percentile(c, percent)
 			all = append(all, x)
-			v.N, v.Runs, b = v.N+c.N, v.Runs+1, bracket{low, high}
+			n, b = n+c.N, bracket{low, high}
 		}
-		v.Number = known(median(all))
-		v.Low, v.High = known(slices.Min(all)), known(slices.Max(all))
-		if len(all) == 1 {
+		if v = spread(all); len(all) == 1 {
 			v.Low, v.High = known(b.low), known(b.high)
 		}
+		v.N = n
 		return all, v, b
 	}
-	var baseAll, otherAll []float64
-	var baseBracket, otherBracket bracket
-	baseAll, f.Base, baseBracket = values(base)
-	otherAll, f.Other, otherBracket = values(other)
+	baseAll, baseValue, baseBracket := values(base)
+	otherAll, otherValue, otherBracket := values(other)
+	f.Base, f.Other = baseValue, otherValue
 	if slices.Min(baseAll) <= 0 || slices.Min(otherAll) <= 0 {
 		return nil
 	}
@@ -99,22 +94,15 @@ func latency(base, other Side, version string, percent float64) *Figure {
 		return f
 	}
 	f.Unit = Factor
-	r, ok := newRatio(baseAll, otherAll)
-	if !ok {
+	if !f.compareRuns(baseAll, otherAll) {
 		f.notJudged("the runs do not differ at all")
-		return f
 	}
-	f.estimate, f.Difference = r, known(r.factor())
 	return f
 }
 
 // phaseLatencies are those of each phase.
 func phaseLatencies(base, other Side) (all []*Figure) {
-	phases := other.phases()
-	for _, phase := range base.phases() {
-		if !slices.Contains(phases, phase) {
-			continue
-		}
+	for _, phase := range common(base, other) {
 		of := func(s Side, version string, p99 bool) (v Value) {
 			var values []float64
 			for _, c := range s.counts(phase, "") {

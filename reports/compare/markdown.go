@@ -14,55 +14,51 @@ import (
 func Markdown(w io.Writer, c *Comparison) error {
 	v := newView(c)
 	b := &strings.Builder{}
-	fmt.Fprintf(b, "## %s\n\n", markdown.Text(v.title))
-	for i, s := range v.headlines {
-		b.WriteString(format.Join(" ", "**"+markdown.Text(s)+"**", markdown.Text(v.summaries[i])) + "\n\n")
+	fmt.Fprintf(b, "## %s\n\n", markdown.Text(v.Title))
+	for _, o := range v.Outcomes {
+		b.WriteString(format.Join(" ", "**"+markdown.Text(o[0])+"**", markdown.Text(o[1])) + "\n\n")
 	}
-	for _, w := range v.warnings {
+	for _, w := range v.Warnings {
 		fmt.Fprintf(b, "⚠ %s\n\n", markdown.Text(w))
 	}
-	for _, n := range v.notes {
+	for _, n := range v.Notes {
 		fmt.Fprintf(b, "> %s\n\n", markdown.Text(n))
 	}
-	if len(v.setup.rows) > 0 {
-		markdownTable(b, v.setup)
+	if len(v.Setup.Rows) > 0 {
+		markdownTable(b, v.Setup)
 	}
-	fmt.Fprintf(b, "The same: %s\n\n", markdown.Text(v.equal))
-	for _, s := range v.sections {
-		title := s.title
-		if len(c.Pairs) > 1 {
-			title = s.other + " against " + s.base + ": " + title
-		}
-		fmt.Fprintf(b, "### %s\n\n", markdown.Text(upper(title)))
-		if s.none {
+	fmt.Fprintf(b, "The same: %s\n\n", markdown.Text(v.Equal))
+	for _, s := range v.Sections {
+		fmt.Fprintf(b, "### %s\n\n", markdown.Text(upper(v.heading(s))))
+		if s.Alike {
 			b.WriteString("No difference that these data can show in any of these.\n\n")
 		}
-		g := grid{head: []string{"", "", s.base, s.other, "difference", "interval"}, left: 2}
-		for _, group := range s.groups {
-			for _, r := range group.rows {
-				g.rows = append(g.rows, []string{
-					r.figure.Judgement.mark(), format.Join(": ", group.name, r.name), r.base, r.other, r.difference,
-					format.Join(" · ", append([]string{r.interval}, r.details...)...),
+		g := grid{Head: []string{"", "", s.Base, s.Other, "difference", "interval"}, Left: 2}
+		for _, group := range s.Groups {
+			for _, r := range group.Rows {
+				details := format.Join(" · ", append([]string{r.Interval}, r.Details...)...)
+				g.Rows = append(g.Rows, []string{
+					looks[r.Figure.Judgement].sign, format.Join(": ", group.Name, r.Name), r.Base, r.Other,
+					r.Difference, details,
 				})
 			}
 		}
 		markdownTable(b, g)
 	}
-	if len(v.verdicts) > 0 {
+	if len(v.Verdicts) > 0 {
 		b.WriteString("### Verdicts that differ\n\n")
-		for _, change := range v.verdicts {
+		for _, change := range v.Verdicts {
 			fmt.Fprintf(b, "- %s — %s\n", markdown.Text(change[0]), markdown.Text(change[1]))
 		}
 		b.WriteString("\n")
 	}
 	b.WriteString("### Runs\n\n")
-	markdownTable(b, v.runs)
-	if len(v.sections) > 0 {
+	markdownTable(b, v.Runs)
+	if len(v.Sections) > 0 {
 		b.WriteString("≠ differs, = no difference that these data can show, ? not judged. ")
 	}
-	fmt.Fprintf(b, "%s\n", markdown.Text(v.method))
-	_, err := io.WriteString(w, strings.TrimRight(b.String(), "\n ")+"\n")
-	if err != nil {
+	fmt.Fprintf(b, "%s\n", markdown.Text(v.Method))
+	if _, err := io.WriteString(w, strings.TrimRight(b.String(), "\n ")+"\n"); err != nil {
 		return fmt.Errorf("write comparison: %w", err)
 	}
 	return nil
@@ -76,17 +72,9 @@ func markdownTable(b *strings.Builder, g grid) {
 		}
 		b.WriteString("\n")
 	}
-	line(g.head)
-	b.WriteString("|")
-	for i := range g.head {
-		if i < g.left {
-			b.WriteString("---|")
-		} else {
-			b.WriteString("---:|")
-		}
-	}
-	b.WriteString("\n")
-	for _, r := range g.rows {
+	line(g.Head)
+	b.WriteString("|" + strings.Repeat("---|", g.Left) + strings.Repeat("---:|", len(g.Head)-g.Left) + "\n")
+	for _, r := range g.Rows {
 		line(r)
 	}
 	b.WriteString("\n")

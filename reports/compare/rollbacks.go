@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/canarylab/canarylab/reports/format"
 
@@ -123,6 +124,11 @@ func (t times) value() Value {
 	return v
 }
 
+// bracket is that of the only rollback.
+func (t times) bracket() bracket {
+	return bracket{format.Milliseconds(t.only.Low), format.Milliseconds(t.only.High)}
+}
+
 func rollback(key rollbackKey, base, other [][]*analysis.Rollback) *Figure {
 	b, o := newTimes(base), newTimes(other)
 	f := &Figure{
@@ -134,34 +140,23 @@ func rollback(key rollbackKey, base, other [][]*analysis.Rollback) *Figure {
 	switch {
 	case b.blank != "" && b.blank == o.blank:
 		f.notJudged("of both: " + b.blank)
-		return f
 	case b.blank != "":
 		f.notJudged("of the first: " + b.blank)
-		return f
 	case o.blank != "":
 		f.notJudged("of the second: " + o.blank)
-		return f
-	}
-	if b.only != nil && o.only != nil {
+	case b.only != nil && o.only != nil:
 		f.Difference = known(format.Milliseconds(o.only.Route - b.only.Route))
-		f.bracketed(bracket{format.Milliseconds(b.only.Low), format.Milliseconds(b.only.High)},
-			bracket{format.Milliseconds(o.only.Low), format.Milliseconds(o.only.High)})
-		return f
-	}
-	s := newShift(b.values, o.values, math.Abs(o.resolution-b.resolution))
-	f.Difference = known(s.estimate())
-	if s.least() > Risk {
+		f.bracketed(b.bracket(), o.bracket())
+	default:
+		s := newShift(b.values, o.values, math.Abs(o.resolution-b.resolution))
+		f.Difference = known(s.estimate())
+		if s.least() <= Risk {
+			f.estimate = s
+			break
+		}
 		f.P = known(pValue(s))
 		f.notJudged(fmt.Sprintf("%d and %d are too few: of sides that are alike, %s in 100 lie as far apart as can be",
-			len(b.values), len(o.values), trimmed(100*s.least())))
-		return f
+			len(b.values), len(o.values), strconv.FormatFloat(100*s.least(), 'g', 2, 64)))
 	}
-	f.estimate = s
 	return f
-}
-
-// median of at least one value: of an even number the mean of the two in the middle.
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }

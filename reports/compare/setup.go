@@ -29,10 +29,7 @@ func (c *Comparison) settings(sides []Side) {
 		{"kernel", func(r *reports.Report) string { return r.Setup.Kernel }},
 		{"CPUs", func(r *reports.Report) string { return positive(r.Setup.CPUs) }},
 		{"memory", func(r *reports.Report) string {
-			if r.Setup.Memory == 0 {
-				return ""
-			}
-			return fmt.Sprintf("%.1f GiB", float64(r.Setup.Memory)/(1<<30))
+			return format.When(r.Setup.Memory > 0, fmt.Sprintf("%.1f GiB", float64(r.Setup.Memory)/(1<<30)))
 		}},
 		{"load", func(r *reports.Report) string { return reports.LoadInWords(r.Setup.Load) }},
 		{"load agents", func(r *reports.Report) string { return positive(r.Setup.Load.Agents) }},
@@ -40,27 +37,26 @@ func (c *Comparison) settings(sides []Side) {
 			return map[bool]string{true: "was running", false: "was brought up"}[r.Setup.Reused]
 		}},
 	} {
-		setting := Setting{Name: s.name}
+		var values []string
 		for _, side := range sides {
-			setting.Values = append(setting.Values, side.values(s.of))
+			values = append(values, side.values(s.of))
 		}
-		if all := slices.Compact(slices.Clone(setting.Values)); len(all) > 1 {
-			c.Differing = append(c.Differing, setting)
-		} else if all[0] != unknown {
-			setting.Values = all
-			c.Equal = append(c.Equal, setting)
-		}
+		c.setting(s.name, values)
 	}
 	c.manifests(sides)
 }
 
-// positive is a count, empty where it is not known.
-func positive(n int) string {
-	if n == 0 {
-		return ""
+// setting adds a setting to those that differ, or with one value to those that do not.
+func (c *Comparison) setting(name string, values []string) {
+	if all := slices.Compact(slices.Clone(values)); len(all) > 1 {
+		c.Differing = append(c.Differing, Setting{name, values})
+	} else if all[0] != unknown {
+		c.Equal = append(c.Equal, Setting{name, all})
 	}
-	return strconv.Itoa(n)
 }
+
+// positive is a count, empty where it is not known.
+func positive(n int) string { return format.When(n != 0, strconv.Itoa(n)) }
 
 // manifests compares the texts that were applied.
 func (c *Comparison) manifests(sides []Side) {
@@ -71,10 +67,10 @@ func (c *Comparison) manifests(sides []Side) {
 		for _, r := range side {
 			for _, m := range r.Manifests() {
 				paths[m.Path] = true
-				if old, ok := texts[i][m.Path]; ok && old != m.Text {
-					texts[i][m.Path] = old + "\x00" + m.Text
-				} else {
+				if old, ok := texts[i][m.Path]; !ok {
 					texts[i][m.Path] = m.Text
+				} else if old != m.Text {
+					texts[i][m.Path] += "\x00" + m.Text
 				}
 			}
 		}
@@ -83,35 +79,27 @@ func (c *Comparison) manifests(sides []Side) {
 			return
 		}
 	}
-	setting, same := Setting{Name: "manifests"}, true
-	differing := make([][]string, len(sides))
-	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		base, ok := texts[0][path]
-		for i := range sides[1:] {
-			switch text, has := texts[i+1][path]; {
+	values, differ := []string{format.Plural(len(texts[0]), "file", "files")}, false
+	for _, theirs := range texts[1:] {
+		var differing []string
+		for _, path := range slices.Sorted(maps.Keys(paths)) {
+			base, ok := texts[0][path]
+			switch text, has := theirs[path]; {
 			case ok && !has:
-				differing[i+1] = append(differing[i+1], "without "+path)
+				differing = append(differing, "without "+path)
 			case !ok && has:
-				differing[i+1] = append(differing[i+1], "also "+path)
+				differing = append(differing, "also "+path)
 			case text != base:
-				differing[i+1] = append(differing[i+1], "another "+path)
+				differing = append(differing, "another "+path)
 			}
 		}
+		differ = differ || len(differing) > 0
+		values = append(values, cmp.Or(strings.Join(differing, ", "), "the same"))
 	}
-	for i, d := range differing {
-		same = same && len(d) == 0
-		alike := "the same"
-		if i == 0 {
-			alike = format.Plural(len(texts[0]), "file", "files")
-		}
-		setting.Values = append(setting.Values, cmp.Or(strings.Join(d, ", "), alike))
+	if !differ {
+		values = values[:1]
 	}
-	if same {
-		setting.Values = setting.Values[:1]
-		c.Equal = append(c.Equal, setting)
-		return
-	}
-	c.Differing = append(c.Differing, setting)
+	c.setting("manifests", values)
 }
 
 // notes say what a reader has to know of the runs.
@@ -130,8 +118,8 @@ func (c *Comparison) notes(sides []Side) {
 				if r.Report.Accounting.Void() {
 					why = "the machine did not keep up or its clock moved"
 				}
-				warn("%s is invalid, as %s: its figures are not to be trusted, nor are differences from them.", who,
-					why)
+				warn("%s is invalid, as %s: its figures are not to be trusted, nor are differences from them.",
+					who, why)
 			case reports.Inconclusive:
 				warn("%s is inconclusive.", who)
 			}
@@ -149,29 +137,25 @@ func (c *Comparison) notes(sides []Side) {
 		}
 		base := sides[0][0].Report.Setup.About
 		about := side[0].Report.Setup.About
-		for _, s := range about {
-			if !slices.Contains(base, s) {
-				note("%s, not %s: %s", letter(i), letter(0), s)
-			}
+		for _, s := range lacking(about, base) {
+			note("%s, not %s: %s", letter(i), letter(0), s)
 		}
-		for _, s := range base {
-			if !slices.Contains(about, s) {
-				note("%s, not %s: %s", letter(0), letter(i), s)
-			}
+		for _, s := range lacking(base, about) {
+			note("%s, not %s: %s", letter(0), letter(i), s)
 		}
 	}
 	if c.Mismatch == "" {
 		c.power(sides)
 	}
+	only := func(side, other string, phases []string) {
+		if n := len(phases); n > 0 {
+			names := strings.Join(phases, ", ")
+			note("%s has %s that %s lacks: %s.", side, format.Plural(n, "phase", "phases"), other, names)
+		}
+	}
 	for _, p := range c.Pairs {
-		if len(p.OnlyBase) > 0 {
-			note("%s has %s that %s lacks: %s.", p.Base, format.Plural(len(p.OnlyBase), "phase", "phases"), p.Other,
-				strings.Join(p.OnlyBase, ", "))
-		}
-		if len(p.OnlyOther) > 0 {
-			note("%s has %s that %s lacks: %s.", p.Other, format.Plural(len(p.OnlyOther), "phase", "phases"), p.Base,
-				strings.Join(p.OnlyOther, ", "))
-		}
+		only(p.Base, p.Other, p.OnlyBase)
+		only(p.Other, p.Base, p.OnlyOther)
 	}
 }
 
@@ -181,8 +165,7 @@ func (c *Comparison) note(format string, args ...any) {
 
 // power says what so many runs can't tell.
 func (c *Comparison) power(sides []Side) {
-	note := c.note
-	single := 0
+	note, single := c.note, 0
 	for _, side := range sides {
 		if len(side) == 1 {
 			single++
@@ -191,16 +174,14 @@ func (c *Comparison) power(sides []Side) {
 	switch {
 	case single == len(sides):
 		note("There is one run of each: a difference is one between these runs. What changes from run to run by " +
-			"itself is not in the intervals; " +
-			"give several runs of each side for that.")
+			"itself is not in the intervals; give several runs of each side for that.")
 	case single > 0:
 		note("Some sides have one run only: how much runs differ by themselves is known from the others alone.")
 	}
 	for i, side := range sides[1:] {
 		if n := len(side) + len(sides[0]); n > 2 && n < 5 {
 			note("%s and %s have %d runs together: how much runs differ by themselves is hardly known from so few, "+
-				"and intervals are very wide. "+
-				"Three of each side are a good start.", letter(0), letter(i+1), n)
+				"and intervals are very wide. Three of each side are a good start.", letter(0), letter(i+1), n)
 		}
 	}
 	if n := len(c.Differing); n > 1 {

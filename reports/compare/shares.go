@@ -1,50 +1,38 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // shares are the figures of a pair's claims about shares, and of failures that no claim is about.
 func shares(base, other Side) (claimed, failed []*Figure) {
-	phases := other.phases()
-	for _, phase := range base.phases() {
-		if !slices.Contains(phases, phase) {
-			continue
-		}
+	for _, phase := range common(base, other) {
 		seen := map[subject]bool{}
-		begin := len(claimed)
-		for _, side := range []Side{base, other} {
-			for _, p := range side.phase(phase) {
-				if p == nil {
+		both := slices.Concat(base, other)
+		var here []*Figure
+		for _, p := range both.phase(phase) {
+			for _, v := range p.Verdicts {
+				if v.Claim == nil {
 					continue
 				}
-				for _, v := range p.Verdicts {
-					if v.Claim == nil {
-						continue
-					}
-					s := subject{v.Claim.Cohort, v.Claim.Subject}
-					if !seen[s] {
-						seen[s] = true
-						claimed = append(claimed, share(base, other, ShareKind, phase, s))
-					}
+				if s := (subject{v.Claim.Cohort, v.Claim.Subject}); !seen[s] {
+					seen[s] = true
+					here = append(here, share(base, other, ShareKind, phase, s))
 				}
 			}
 		}
-		claimed = append(claimed[:begin], withoutMirrors(claimed[begin:])...)
-		flags := map[string]bool{}
-		for _, side := range []Side{base, other} {
-			for _, c := range side.counts(phase, "") {
-				for flag := range c.Flags {
-					flags[flag] = true
-				}
-			}
+		claimed = append(claimed, withoutMirrors(here)...)
+		flags := map[string]int{}
+		for _, c := range both.counts(phase, "") {
+			maps.Copy(flags, c.Flags)
 		}
 		for _, flag := range slices.Sorted(maps.Keys(flags)) {
 			if s := (subject{"", flag}); !seen[s] {
@@ -92,14 +80,7 @@ type subject struct{ cohort, of string }
 
 // String names it in a phase.
 func (s subject) String() string {
-	of := s.of
-	if of == "" {
-		of = "no version"
-	}
-	if s.cohort != "" {
-		of += " of " + s.cohort
-	}
-	return of
+	return format.Join(" of ", cmp.Or(s.of, "no version"), s.cohort)
 }
 
 // tally is how many of the counted requests are of the subject. A damaged report must not have more of them
@@ -115,10 +96,8 @@ func (s subject) count(c analysis.Counts) int {
 	if n, ok := c.Flags[s.of]; ok {
 		return n
 	}
-	for code, n := range c.Codes {
-		if fmt.Sprint(code) == s.of {
-			return n
-		}
+	if code, err := strconv.Atoi(s.of); err == nil {
+		return c.Codes[code]
 	}
 	return 0
 }
@@ -132,9 +111,12 @@ func (s subject) failure() bool {
 
 // stopped tells that a phase of the side ended by a decision about the canary.
 func (s Side) stopped(phase string) bool {
-	return slices.ContainsFunc(s.phase(phase), func(p *reports.Phase) bool {
-		return p != nil && p.Observation.Detection != nil
-	})
+	for _, p := range s.phase(phase) {
+		if p.Observation.Detection != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // sample counts it in each run of a side.
@@ -142,10 +124,9 @@ func (s subject) sample(side Side, phase string) (all sample, moved []string) {
 	for _, c := range side.counts(phase, s.cohort) {
 		all = append(all, s.tally(c))
 	}
-	for i, p := range side.phase(phase) {
-		if p != nil && p.Observation.Settled.Of(s.cohort).Dispersion[s.of].Moved() &&
-			p.Observation.Settled.Of(s.cohort).Dispersion[s.of].Degrees > 0 {
-			moved = append(moved, name(side[i]))
+	for r, p := range side.phase(phase) {
+		if d := p.Observation.Settled.Of(s.cohort).Dispersion[s.of]; d.Moved() && d.Degrees > 0 {
+			moved = append(moved, name(r))
 		}
 	}
 	return all, moved
@@ -169,14 +150,11 @@ func share(base, other Side, kind Kind, phase string, s subject) *Figure {
 	case single && len(moved) > 0:
 		// Then requests are no draws of one share, and only other runs could tell how far chance goes.
 		f.notJudged(fmt.Sprintf("the share did not keep still in %s, so that no interval around it means anything: "+
-			"several runs of each side would tell",
-			strings.Join(moved, " and ")))
+			"several runs of each side would tell", strings.Join(moved, " and ")))
 	case single && s.failure() && (base.stopped(phase) || other.stopped(phase)):
 		// Who waits for failures and stops has another share of them than who counts a thousand requests.
-		f.notJudged(
-			"the phase ended when somebody had decided about the canary, on which the share of failures depends: " +
-				"several runs of each side would tell",
-		)
+		f.notJudged("the phase ended when somebody had decided about the canary, on which the share of failures " +
+			"depends: several runs of each side would tell")
 	case d.still():
 		f.Judgement = NotShown
 	}

@@ -1,9 +1,12 @@
 package compare
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
@@ -44,10 +47,9 @@ func check(sides []Side) error {
 			return fmt.Errorf("%w: side %s has none", ErrSides, letter(i))
 		}
 		for j, r := range side {
-			if r.Report.Scenario != side[0].Report.Scenario {
+			if r.Report.Scenario != side.scenario() {
 				return fmt.Errorf("%w: %s plays %s and %s plays %s; the runs of one side have to be of one scenario",
-					ErrSides,
-					name(side[0]), side[0].Report.Scenario, name(r), r.Report.Scenario)
+					ErrSides, name(side[0]), side.scenario(), name(r), r.Report.Scenario)
 			}
 			for _, earlier := range side[:j] {
 				if same(earlier, r) {
@@ -63,28 +65,24 @@ func check(sides []Side) error {
 // scenario is what a side plays.
 func (s Side) scenario() string { return s[0].Report.Scenario }
 
-// phase returns a phase of each of the side's runs, nil for one that lacks it.
-func (s Side) phase(name string) []*reports.Phase {
-	all := make([]*reports.Phase, len(s))
-	for i, r := range s {
-		for j := range r.Report.Phases {
-			if r.Report.Phases[j].Name == name {
-				all[i] = &r.Report.Phases[j]
-				break
+// phase yields a phase of each of the side's runs that have it.
+func (s Side) phase(name string) iter.Seq2[*reports.Run, reports.Phase] {
+	return func(yield func(*reports.Run, reports.Phase) bool) {
+		for _, r := range s {
+			i := slices.IndexFunc(r.Report.Phases, func(p reports.Phase) bool { return p.Name == name })
+			if i >= 0 && !yield(r, r.Report.Phases[i]) {
+				return
 			}
 		}
 	}
-	return all
 }
 
 // phases are the names of the side's phases that repeat no other, in the order of its first run, and then those
 // that only others have.
 func (s Side) phases() (names []string) {
-	seen := map[string]bool{}
 	for _, r := range s {
 		for _, p := range r.Report.Phases {
-			if !p.Repeat && !seen[p.Name] {
-				seen[p.Name] = true
+			if !p.Repeat && !slices.Contains(names, p.Name) {
 				names = append(names, p.Name)
 			}
 		}
@@ -92,12 +90,20 @@ func (s Side) phases() (names []string) {
 	return names
 }
 
+// common are the names of the phases that both sides have.
+func common(base, other Side) []string { return shared(base.phases(), other.phases()) }
+
+// shared are those of all that others have too.
+func shared(all, others []string) []string { return lacking(all, lacking(all, others)) }
+
+// lacking are those of all that others do not have.
+func lacking(all, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(others, s) })
+}
+
 // counts are those of a phase's settled part, of one cohort or of all, in each run that has any requests there.
 func (s Side) counts(phase, cohort string) (all []analysis.Counts) {
 	for _, p := range s.phase(phase) {
-		if p == nil {
-			continue
-		}
 		if c := p.Observation.Settled.Of(cohort); c.Requests > 0 {
 			all = append(all, c)
 		}
@@ -111,13 +117,8 @@ const unknown = "not known"
 // values are what the side's runs say of something, each once, joined.
 func (s Side) values(of func(*reports.Report) string) string {
 	var all []string
-	seen := map[string]bool{}
 	for _, r := range s {
-		if v := of(r.Report); !seen[v] {
-			seen[v] = true
-			if v == "" {
-				v = unknown
-			}
+		if v := cmp.Or(of(r.Report), unknown); !slices.Contains(all, v) {
 			all = append(all, v)
 		}
 	}

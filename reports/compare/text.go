@@ -15,48 +15,47 @@ type page struct{ *terminal.Page }
 func Text(w io.Writer, c *Comparison, o terminal.Options) error {
 	p := &page{terminal.NewPage(o)}
 	v := newView(c)
-	p.Line("%s", p.Paint(terminal.Bold, v.title))
-	p.Para("", "", v.subtitle)
+	p.Line("%s", p.Paint(terminal.Bold, v.Title))
+	p.Para("", "", v.Subtitle)
 	p.Line("")
-	for i, s := range v.headlines {
+	for i, o := range v.Outcomes {
 		color := terminal.Bold
 		if i < len(c.Pairs) && len(c.Pairs[i].Different()) > 0 {
 			color = terminal.Bold + ";" + terminal.Blue
 		}
-		p.Para("", color, s)
-		p.Para("", "", v.summaries[i])
+		p.Para("", color, o[0])
+		p.Para("", "", o[1])
 	}
-	for _, w := range v.warnings {
+	for _, w := range v.Warnings {
 		p.Para("! ", terminal.Yellow, w)
 	}
 	p.Section("runs")
-	for _, r := range v.runs.rows {
+	for _, r := range v.Runs.Rows {
 		p.Para("   "+r[0]+"  ", "", fmt.Sprintf("%s: %s · %s requests, %s failed, %s unexplained · sent late by %s "+
-			"at p99 · agent's CPU %s · took %s",
-			r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8]))
+			"at p99 · agent's CPU %s · took %s", r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8]))
 	}
 	p.Section("setup")
-	if len(v.setup.rows) > 0 {
-		p.grid(v.setup)
+	if len(v.Setup.Rows) > 0 {
+		p.grid(v.Setup)
 		p.Line("")
 	}
-	p.Para("   the same: ", terminal.Dim, v.equal)
-	for _, s := range v.sections {
-		p.figures(s, len(c.Pairs) > 1)
+	p.Para("   the same: ", terminal.Dim, v.Equal)
+	for _, s := range v.Sections {
+		p.figures(v.heading(s), s)
 	}
-	if len(v.verdicts) > 0 {
+	if len(v.Verdicts) > 0 {
 		p.Section("verdicts that differ")
 	}
-	for _, change := range v.verdicts {
+	for _, change := range v.Verdicts {
 		p.Para("   ", "", change[0])
 		p.Para("      ", "", change[1])
 	}
-	if len(v.sections) > 0 {
+	if len(v.Sections) > 0 {
 		p.Line("")
 		p.Line("%s", p.Paint(terminal.Dim, "≠ differs   = no difference that these data can show   ? not judged"))
 	}
-	p.Para("", terminal.Dim, v.method)
-	for _, n := range v.notes {
+	p.Para("", terminal.Dim, v.Method)
+	for _, n := range v.Notes {
 		p.Line("")
 		p.Para("note  ", "", n)
 	}
@@ -69,16 +68,16 @@ func Text(w io.Writer, c *Comparison, o terminal.Options) error {
 // grid prints a table. Its second column, which has names, is cut so that it fits; where all columns are texts
 // and too wide, they go below each other.
 func (p *page) grid(g grid) {
-	t := &terminal.Table{Left: g.left}
-	for _, row := range append([][]string{g.head}, g.rows...) {
+	t := &terminal.Table{Left: g.Left}
+	for _, row := range append([][]string{g.Head}, g.Rows...) {
 		t.Row(row...)
 	}
 	p.PlainCells(t)
-	if room := p.Width - len(indent); t.Width() > room && g.left == len(g.head) {
+	if room := p.Width - len(indent); t.Width() > room && g.Left == len(g.Head) {
 		name := t.Widths()[0]
 		for _, row := range t.Rows[1:] {
 			for i, cell := range row[1:] {
-				p.Para(indent+terminal.Pad(format.When(i == 0, row[0]), name)+"  "+g.head[i+1]+"  ", "", cell)
+				p.Para(indent+terminal.Pad(format.When(i == 0, row[0]), name)+"  "+g.Head[i+1]+"  ", "", cell)
 			}
 		}
 		return
@@ -92,22 +91,18 @@ func (p *page) grid(g grid) {
 const indent = "   "
 
 // figures prints a section: each figure with its mark.
-func (p *page) figures(s section, several bool) {
-	title := s.title
-	if several {
-		title = s.other + " against " + s.base + ": " + title
-	}
+func (p *page) figures(title string, s section) {
 	p.Section(title)
 	var rows []row
-	for _, g := range s.groups {
-		rows = append(rows, g.rows...)
+	for _, g := range s.Groups {
+		rows = append(rows, g.Rows...)
 	}
 	table := func(value func(*Figure, Value) string) *terminal.Table {
 		t := &terminal.Table{Left: 2}
-		t.Row("", "", s.base, s.other, "difference", "interval")
+		t.Row("", "", s.Base, s.Other, "difference", "interval")
 		for _, r := range rows {
-			t.Row(r.figure.Judgement.mark(), r.name, value(r.figure, r.figure.Base), value(r.figure, r.figure.Other),
-				r.difference, r.interval)
+			f := r.Figure
+			t.Row(looks[f.Judgement].sign, r.Name, value(f, f.Base), value(f, f.Other), r.Difference, r.Interval)
 		}
 		p.PlainCells(t)
 		return t
@@ -121,22 +116,19 @@ func (p *page) figures(s section, several bool) {
 	lines := t.Lines(p.Paint)
 	p.Line("%s%s", indent, p.Paint(terminal.Dim, lines[0]))
 	lines = lines[1:]
-	for _, g := range s.groups {
-		if g.name != "" {
-			p.Line("%s%s", indent, p.Paint(terminal.Bold, terminal.Clip(g.name, p.Width-len(indent))))
+	for _, g := range s.Groups {
+		if g.Name != "" {
+			p.Line("%s%s", indent, p.Paint(terminal.Bold, terminal.Clip(g.Name, p.Width-len(indent))))
 		}
-		for i, r := range g.rows {
-			p.Line("%s%s", indent, p.Paint(
-				map[Judgement]string{Different: terminal.Blue, NotJudged: terminal.Yellow}[r.figure.Judgement],
-				lines[i],
-			))
-			for _, d := range r.details {
+		for i, r := range g.Rows {
+			p.Line("%s%s", indent, p.Paint(looks[r.Figure.Judgement].color, lines[i]))
+			for _, d := range r.Details {
 				p.Para("        ", terminal.Dim, d)
 			}
 		}
-		lines = lines[len(g.rows):]
+		lines = lines[len(g.Rows):]
 	}
-	if s.none {
+	if s.Alike {
 		p.Para(indent, "", "No difference that these data can show in any of these.")
 	}
 }

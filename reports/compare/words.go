@@ -12,9 +12,6 @@ import (
 	"github.com/canarylab/canarylab/reports/format"
 )
 
-// trimmed prints a number with two digits that matter.
-func trimmed(x float64) string { return strconv.FormatFloat(x, 'g', 2, 64) }
-
 // upper makes a sentence's first letter large.
 func upper(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
@@ -68,8 +65,7 @@ func span(low, high *float64, unit Unit) string {
 
 // valueText is a value for a table: "9.1 % of 1,755", "133 ms".
 func (f *Figure) valueText(v Value) string {
-	of := f.Kind == ShareKind || f.Kind == FailureKind
-	return f.numberText(v) + format.When(of && v.Number != nil, " of "+format.Number(v.N))
+	return f.numberText(v) + format.When(f.isShare() && v.Number != nil, " of "+format.Number(v.N))
 }
 
 // numberText is a value without how many requests it is of: "9.1 %", "133 ms".
@@ -77,7 +73,7 @@ func (f *Figure) numberText(v Value) string {
 	switch {
 	case v.Number == nil:
 		return "-"
-	case f.Kind == ShareKind || f.Kind == FailureKind:
+	case f.isShare():
 		return format.Percent(*v.Number) + " %"
 	}
 	return duration(*v.Number)
@@ -92,7 +88,7 @@ func (f *Figure) rangeText(v Value) string {
 		switch {
 		case x == nil:
 			return "open"
-		case f.Kind == ShareKind || f.Kind == FailureKind:
+		case f.isShare():
 			return format.Percent(*x)
 		}
 		return duration(*x)
@@ -115,25 +111,17 @@ func confidenceText(c float64) string {
 
 // Headline says in one sentence what came out for the pair.
 func (p Pair) Headline() string {
-	judged, different := 0, len(p.Different())
-	for _, f := range p.Figures {
-		if f.Judgement != NotJudged {
-			judged++
-		}
-	}
+	different, judged := len(p.Different()), len(p.Figures)-len(p.judged(NotJudged))
+	against, figures := p.Other+" against "+p.Base+": ", format.Plural(judged, "figure", "figures")
 	switch {
 	case judged == 0:
-		return fmt.Sprintf("%s against %s: nothing could be judged.", p.Other, p.Base)
+		return against + "nothing could be judged."
 	case different == 0:
-		return fmt.Sprintf("%s against %s: no difference that these data can show, in any of %s.", p.Other, p.Base,
-			format.Plural(judged, "figure", "figures"))
+		return against + "no difference that these data can show, in any of " + figures + "."
 	case different == 1:
-		return fmt.Sprintf("%s against %s: 1 of %s differs.", p.Other, p.Base, format.Plural(
-			judged, "figure", "figures",
-		))
+		return against + "1 of " + figures + " differs."
 	}
-	return fmt.Sprintf("%s against %s: %d of %s differ.", p.Other, p.Base, different,
-		format.Plural(judged, "figure", "figures"))
+	return fmt.Sprintf("%s%d of %s differ.", against, different, figures)
 }
 
 // namedFigures is how many of the figures that differ a Summary names.
@@ -149,56 +137,39 @@ func (p Pair) Summary() string {
 	if more := len(different) - namedFigures; more > 0 {
 		named = append(named, fmt.Sprintf("and %d more", more))
 	}
-	text := strings.Join(named, "; ")
-	if text != "" {
-		text = "Different: " + text + "."
-	}
-	unjudged := 0
-	for _, f := range p.Figures {
-		if f.Judgement == NotJudged {
-			unjudged++
-		}
-	}
-	if unjudged > 0 {
-		text = format.Join(" ", text, format.Plural(unjudged, "figure", "figures")+" could not be judged.")
-	}
-	return text
+	unjudged := len(p.judged(NotJudged))
+	return format.Join(" ", format.When(len(named) > 0, "Different: "+strings.Join(named, "; ")+"."),
+		format.When(unjudged > 0, format.Plural(unjudged, "figure", "figures")+" could not be judged."))
 }
 
 // place names a figure where it stands alone.
-func (f *Figure) place() string {
-	switch {
-	case f.Phase == "":
-		return f.Name
-	}
-	return f.Phase + ", " + f.Name
-}
+func (f *Figure) place() string { return format.Join(", ", f.Phase, f.Name) }
 
 // method says how differences were told.
 func (c *Comparison) method() string {
 	var brackets, percentiles, medians, tested string
 	for _, p := range c.Pairs {
 		for _, f := range p.Figures {
+			bracketed := f.estimate == nil && f.Confidence > 0
 			if _, ok := f.estimate.(*shift); ok {
 				medians = "The difference of several rollbacks is the median of all differences between one and " +
 					"another."
 			}
-			switch {
-			case f.estimate == nil && f.Kind == RollbackKind && f.Confidence > 0:
+			if bracketed && f.Kind == RollbackKind {
 				brackets = "Single rollbacks differ where their 99 % brackets do not overlap."
-			case f.estimate == nil && f.Kind == LatencyKind && f.Confidence > 0:
+			}
+			if bracketed && f.Kind == LatencyKind {
 				percentiles = "Percentiles of single runs have 99 % brackets, by how many requests there are. " +
-					"Requests of one run share its slow moments, so that " +
-					"such brackets are too narrow: where they are apart, only several runs of each side could tell."
+					"Requests of one run share its slow moments, so that such brackets are too narrow: where they " +
+					"are apart, only several runs of each side could tell."
 			}
 		}
 	}
 	if c.Judged > 0 {
 		tested = fmt.Sprintf("%s tested. If no side differed from %s, the chance that any of them is shown as "+
-			"different would be %g %% at most (Holm): for "+
-			"that each interval has %s, and one that leaves out zero (or the factor 1) is a difference.",
-			format.Plural(c.Judged, "figure was", "figures were"), c.Pairs[0].Base, 100*c.Risk, confidenceText(
-				c.Confidence))
+			"different would be %g %% at most (Holm): for that each interval has %s, and one that leaves out zero "+
+			"(or the factor 1) is a difference.", format.Plural(c.Judged, "figure was", "figures were"),
+			c.Pairs[0].Base, 100*c.Risk, confidenceText(c.Confidence))
 	}
 	return format.Join(" ", tested, brackets, medians, percentiles)
 }

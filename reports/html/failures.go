@@ -26,11 +26,10 @@ type failuresView struct {
 // A failureView is one way to fail.
 type failureView struct {
 	analysis.Failure
-	Class string
 	// What names the failure for people.
-	What string
-	Hops []hop
-	In   []failureIn
+	Class, What string
+	Hops        []hop
+	In          []failureIn
 }
 
 // A hop is a station on the way: State is passed, failed, or unreached.
@@ -60,11 +59,8 @@ func (p *page) failures() failuresView {
 				if !ok {
 					k = len(v.Kinds)
 					index[f] = k
-					shown := f
-					shown.Cause = upper(f.Cause)
-					v.Kinds = append(v.Kinds, failureView{
-						Failure: shown, Class: p.colors.flag(f.Key()), What: what(f), Hops: hops(f),
-					})
+					v.Kinds = append(v.Kinds, failureView{f, p.colors.flag(f.Key()), what(f), hops(f), nil})
+					v.Kinds[k].Cause = upper(f.Cause)
 				}
 				kind := &v.Kinds[k]
 				kind.Count += n
@@ -82,24 +78,20 @@ func (p *page) failures() failuresView {
 		}
 	}
 	slices.SortStableFunc(v.Kinds, func(a, b failureView) int {
-		return cmp.Or(b.Count-a.Count, strings.Compare(a.Key(), b.Key()), strings.Compare(string(a.Hop),
-			string(b.Hop)), strings.Compare(a.Cause, b.Cause),
-			strings.Compare(a.Version, b.Version), strings.Compare(a.Details, b.Details), strings.Compare(a.Subset,
-				b.Subset))
+		return cmp.Or(b.Count-a.Count, strings.Compare(a.Key(), b.Key()), cmp.Compare(a.Hop, b.Hop),
+			strings.Compare(a.Cause, b.Cause), strings.Compare(a.Version, b.Version),
+			strings.Compare(a.Details, b.Details), strings.Compare(a.Subset, b.Subset))
 	})
-	if len(v.Kinds) > shownFailures {
-		v.More = len(v.Kinds) - shownFailures
-		v.Kinds = v.Kinds[:shownFailures]
-	}
+	v.More = max(len(v.Kinds)-shownFailures, 0)
+	v.Kinds = v.Kinds[:len(v.Kinds)-v.More]
 	return v
 }
 
 // what names a failure.
 func what(f analysis.Failure) string {
 	if f.Code == 0 {
-		return format.Join(" ", "no answer", format.When(
-			f.Flag != analysis.NoFlag && f.Flag != analysis.NotLogged, f.Flag,
-		))
+		flagged := f.Flag != analysis.NoFlag && f.Flag != analysis.NotLogged
+		return format.Join(" ", "no answer", format.When(flagged, f.Flag))
 	}
 	return f.Key()
 }
@@ -122,12 +114,11 @@ func hops(f analysis.Failure) (all []hop) {
 	}
 	state := "passed"
 	for _, h := range way {
-		switch {
-		case h == f.Hop:
+		if h == f.Hop {
 			all, state = append(all, hop{string(h), "failed"}), "unreached"
-		default:
-			all = append(all, hop{string(h), state})
+			continue
 		}
+		all = append(all, hop{string(h), state})
 	}
 	return all
 }

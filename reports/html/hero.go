@@ -1,6 +1,7 @@
 package html
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -28,26 +29,23 @@ type hero struct {
 type card struct{ Name, Value, Note string }
 
 // says are what the outcomes mean to somebody who does not know the tool.
-var says = map[reports.Outcome][2]string{
-	reports.Pass:         {"pass", "What was claimed is what was seen"},
-	reports.Inconclusive: {"inconclusive", "The data can't tell"},
-	reports.Invalid:      {"invalid", "The measurement can't be trusted"},
-	reports.Fail:         {"fail", "What was seen contradicts what was claimed"},
+var says = map[reports.Outcome]string{
+	reports.Pass:         "What was claimed is what was seen",
+	reports.Inconclusive: "The data can't tell",
+	reports.Invalid:      "The measurement can't be trusted",
+	reports.Fail:         "What was seen contradicts what was claimed",
 }
 
 func newHero(r *reports.Report) hero {
 	h := hero{Outcome: r.Outcome, Badge: "not concluded", Says: "The run was not judged"}
-	if s, ok := says[r.Outcome]; ok {
-		h.Badge, h.Says = s[0], s[1]
+	if s := says[r.Outcome]; s != "" {
+		h.Badge, h.Says = string(r.Outcome), s
 	}
 	if r.Broken != "" || r.Accounting.Requests == 0 || !r.Accounting.Balanced() {
 		h.Trouble = append(h.Trouble, reports.Sentence(r))
 		if r.Accounting.Void() {
-			h.Trouble = append(
-				h.Trouble,
-				"That is the machine's doing: it was measured, and not the mesh. Play the scenario again, with "+
-					"nothing else running.",
-			)
+			h.Trouble = append(h.Trouble, "That is the machine's doing: it was measured, and not the mesh. "+
+				"Play the scenario again, with nothing else running.")
 		}
 		for _, problem := range reports.Unsaid(r) {
 			h.Trouble = append(h.Trouble, problem.String())
@@ -57,12 +55,9 @@ func newHero(r *reports.Report) hero {
 	h.Sentence = sentence(r, len(h.Trouble) > 0, phase, verdict, ok)
 	h.Cause, h.More = firstSentence(r.Cause)
 	if ok {
-		note := verdict.Why
-		if verdict.Outcome == reports.Pass {
-			note = ""
-		}
+		why := format.When(verdict.Outcome != reports.Pass, verdict.Why)
 		h.Cards = append(h.Cards, card{"Claimed", upper(verdict.Want), fmt.Sprintf("in phase “%s”", phase)},
-			card{"Seen", upper(verdict.Saw), note})
+			card{"Seen", upper(verdict.Saw), why})
 	}
 	if r.Accounting.Requests > 0 {
 		h.Cards = append(h.Cards, requestsCard(r))
@@ -89,16 +84,12 @@ func sentence(r *reports.Report, trouble bool, phase string, v reports.Verdict, 
 	}
 	saw := fmt.Sprintf("%s — seen: %s", v.Want, v.Saw)
 	if c := v.Claim; c != nil && c.Seen.Of > 0 {
-		whose := "all requests"
-		if c.Cohort != "" {
-			whose = "the requests of " + c.Cohort
-		}
-		saw = fmt.Sprintf("%s %% of %s %s (%s of %s), where %s was claimed", format.Percent(
-			c.Seen.Percent), whose, did(c.Subject),
-			format.Number(c.Seen.Count), format.Number(c.Seen.Of), asked(c))
+		whose := cmp.Or(format.Named("the requests of", c.Cohort), "all requests")
+		saw = fmt.Sprintf("%s %% of %s %s (%s of %s), where %s was claimed", format.Percent(c.Seen.Percent), whose,
+			did(c.Subject), format.Number(c.Seen.Count), format.Number(c.Seen.Of), asked(c))
 	}
-	if there := fmt.Sprintf("in phase “%s”, ", phase); trouble || r.Outcome == reports.Pass {
-		saw = there + saw
+	if trouble || r.Outcome == reports.Pass {
+		saw = fmt.Sprintf("in phase “%s”, %s", phase, saw)
 	}
 	switch {
 	case trouble:
@@ -137,10 +128,8 @@ func asked(c *reports.Claim) string {
 
 // firstSentence is the first sentence of a text, and whether there are more.
 func firstSentence(text string) (first string, more bool) {
-	for i, c := range text {
-		if c == '.' && strings.HasPrefix(text[i+1:], " ") {
-			return text[:i+1], true
-		}
+	if i := strings.Index(text, ". "); i >= 0 {
+		return text[:i+1], true
 	}
 	return text, false
 }
@@ -158,22 +147,11 @@ func upper(text string) string {
 }
 
 func requestsCard(r *reports.Report) card {
-	failed, flags := 0, map[string]int{}
-	for _, p := range r.Phases {
-		for _, w := range []analysis.Window{p.Observation.Transition, p.Observation.Settled} {
-			failed += w.Total.Failed.Count
-			for f, n := range w.Total.Flags {
-				flags[f] += n
-			}
-		}
-	}
 	note := "none failed"
-	if failed > 0 {
+	if failed := reports.Summarize(r).Burned; failed > 0 {
 		note = format.Number(failed) + " failed"
 	}
-	if r.Accounting.Balanced() {
-		note += "; every one is accounted for"
-	}
+	note += format.When(r.Accounting.Balanced(), "; every one is accounted for")
 	return card{"Requests", format.Number(r.Accounting.Requests), note}
 }
 
@@ -198,10 +176,9 @@ func rollbackCard(r *reports.Report) (card, bool) {
 	if n > 1 {
 		c.Name = fmt.Sprintf("Slowest of %d rollbacks", n)
 	}
-	switch {
-	case worst.High > 0:
+	if worst.High > 0 {
 		c.Note += fmt.Sprintf(" (99 %% bracket %s – %s)", format.Short(worst.Low), format.Short(worst.High))
-	default:
+	} else {
 		c.Note += "; too few requests followed to bracket it"
 	}
 	c.Note += ", at the cost of " + worst.Cost()

@@ -55,22 +55,26 @@ func Write(w io.Writer, run *reports.Run) error {
 	return nil
 }
 
-// policy allows one style and one script, and nothing to be fetched.
+// policy allows one style and one script, or none, and nothing to be fetched.
 func policy(css, js string) string {
 	hash := func(s string) string {
 		sum := sha256.Sum256([]byte(s))
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	return strings.Join([]string{
-		"default-src 'none'", "style-src " + hash(css), "script-src " + hash(js), "base-uri 'none'",
-		"form-action 'none'",
-	}, "; ")
+	return format.Join("; ", "default-src 'none'", "style-src "+hash(css),
+		format.When(js != "", "script-src "+hash(js)), "base-uri 'none'", "form-action 'none'")
 }
+
+// Style is the page's style sheet, for other pages that are to look like it.
+func Style() string { return style }
+
+// ScriptlessPolicy is the content security policy of a page with one style sheet and no script: it lets nothing
+// else in, and nothing be fetched.
+func ScriptlessPolicy(css string) string { return policy(css, "") }
 
 // visible shows characters that would turn the text around them: a line of a manifest has to look like what it
 // is. The page itself has none.
 var visible = strings.NewReplacer(
 	"\u061c", "⟦ALM⟧", "\u200e", "⟦LRM⟧", "\u200f", "⟦RLM⟧", "\u202a", "⟦LRE⟧", "\u202b", "⟦RLE⟧", "\u202c", "⟦PDF⟧",
-	"\u202d", "⟦LRO⟧",
-	"\u202e", "⟦RLO⟧", "\u2066", "⟦LRI⟧", "\u2067", "⟦RLI⟧", "\u2068", "⟦FSI⟧", "\u2069", "⟦PDI⟧",
+	"\u202d", "⟦LRO⟧", "\u202e", "⟦RLO⟧", "\u2066", "⟦LRI⟧", "\u2067", "⟦RLI⟧", "\u2068", "⟦FSI⟧", "\u2069", "⟦PDI⟧",
 )

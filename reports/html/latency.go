@@ -25,20 +25,18 @@ type latencyView struct {
 	Rows []latencyRow
 }
 
-// A latencyLine is one version's curve. Points are of a drawing of 1000 by latencyHeight that is stretched to
-// the page's width.
-type latencyLine struct {
-	Name, Class string
-	N           int
-	Points      template.HTML
-	// Marks are the percentiles that people ask for.
-	P50, P90, P99, P999, Max string
-}
-
+// A latencyRow has the percentiles that people ask for of one version: in a phase, or in the whole run.
 type latencyRow struct {
 	Phase, Version, Class    string
 	N                        int
 	P50, P90, P99, P999, Max string
+}
+
+// A latencyLine is one version's curve. Points are of a drawing of 1000 by latencyHeight that is stretched to
+// the page's width.
+type latencyLine struct {
+	latencyRow
+	Points template.HTML
 }
 
 // nines is where a percentile lies on an axis that gives each further nine the same room.
@@ -53,8 +51,7 @@ func (p *page) latency() latencyView {
 			l := c.Latency[version]
 			v.Rows = append(v.Rows, latencyRow{
 				name, analysis.Answerer(version), p.colors.version(version), l.N, format.Short(l.P50),
-				format.Short(l.P90), format.Short(l.P99),
-				format.Short(l.P999), format.Short(l.Max),
+				format.Short(l.P90), format.Short(l.P99), format.Short(l.P999), format.Short(l.Max),
 			})
 			name = ""
 		}
@@ -98,9 +95,8 @@ func (p *page) curves(v *latencyView) {
 			} else if c.N > 0 {
 				x = math.Log10(float64(c.N))
 			}
-			fmt.Fprintf(&b, "%s,%s ", number(1000*clamp(x/most, 1), 1), number(
-				clamp(y(c.LatencyMS[i]), latencyHeight), 1,
-			))
+			up := clamp(y(c.LatencyMS[i]), latencyHeight)
+			fmt.Fprintf(&b, "%s,%s ", number(1000*clamp(x/most, 1), 1), number(up, 1))
 		}
 		at := func(percent float64) string {
 			for i := range n {
@@ -110,11 +106,10 @@ func (p *page) curves(v *latencyView) {
 			}
 			return ""
 		}
-		v.Lines = append(v.Lines, latencyLine{
-			// #nosec G203 -- numbers alone
-			analysis.Answerer(c.Version), p.colors.version(c.Version), c.N, template.HTML(b.String()),
+		v.Lines = append(v.Lines, latencyLine{latencyRow{
+			"", analysis.Answerer(c.Version), p.colors.version(c.Version), c.N,
 			at(50), at(90), at(99), at(99.9), milli(c.LatencyMS[n-1]),
-		})
+		}, template.HTML(b.String())}) // #nosec G203 -- numbers alone
 	}
 	v.XTicks = ninesTicks(most)
 	for e := math.Floor(bottom); e <= top+1e-9; e++ {

@@ -18,8 +18,7 @@ type manifestView struct {
 	Phases []string
 	// Breaks and Fixes tell that one of these phases is the story's change, or mends it.
 	Breaks, Fixes bool
-	// About is the file's first comment, Lab tells that the file is the lab's own part of the scene.
-	About string
+	// Lab tells that the file is the lab's own part of the scene.
 	Lab   bool
 	Lines []manifestLine
 	// Changed counts the lines that differ from what the same objects were before, Key those that matter among them.
@@ -104,10 +103,7 @@ func again(action reports.Action, text string, applied map[string]string) {
 // texts, by what names them.
 func (v *manifestView) compare(text string, applied map[string]string) {
 	number := 0
-	for i, doc := range documents(text) {
-		if i == 0 {
-			v.About = firstComment(doc)
-		}
+	for _, doc := range documents(text) {
 		name := identity(doc)
 		before, known := applied[name]
 		if name != "" {
@@ -154,9 +150,9 @@ func (v *manifestView) mark() {
 
 // note says what the lines that matter do.
 func (v *manifestView) note() string {
-	verb := "break"
-	if !v.Breaks {
-		verb = "mend"
+	verb := "mend"
+	if v.Breaks {
+		verb = "break"
 	}
 	if v.Key == 1 {
 		return "this line " + verb + "s it"
@@ -166,16 +162,15 @@ func (v *manifestView) note() string {
 
 // documents are the parts of a YAML stream, each with the line that separates it from the one before.
 func documents(text string) (all []string) {
-	var doc strings.Builder
+	from, to := 0, 0
 	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "---") && doc.Len() > 0 {
-			all = append(all, doc.String())
-			doc.Reset()
+		if strings.HasPrefix(line, "---") && to > from {
+			all, from = append(all, text[from:to]), to
 		}
-		doc.WriteString(line)
+		to += len(line)
 	}
-	if doc.Len() > 0 {
-		all = append(all, doc.String())
+	if to > from {
+		all = append(all, text[from:])
 	}
 	return all
 }
@@ -192,15 +187,6 @@ func identity(doc string) string {
 	return o.Kind + "/" + o.Metadata.Namespace + "/" + o.Metadata.Name
 }
 
-// firstComment is what a file says about itself in its first line.
-func firstComment(doc string) string {
-	first, _, _ := strings.Cut(doc, "\n")
-	if comment, ok := strings.CutPrefix(first, "#"); ok {
-		return strings.TrimSpace(comment)
-	}
-	return ""
-}
-
 // maxCompared bounds what is compared, in bytes: the time for it grows with the square.
 const maxCompared = 512 << 10
 
@@ -209,7 +195,7 @@ const maxCompared = 512 << 10
 func changed(before, doc string, known bool) (all []manifestLine) {
 	as := func(text, sign string) {
 		text = strings.TrimRight(text, "\r\n")
-		if sign != "" && (strings.HasPrefix(text, "#") || strings.HasPrefix(text, "---")) {
+		if strings.HasPrefix(text, "#") || strings.HasPrefix(text, "---") {
 			if sign == "-" {
 				return
 			}
@@ -217,23 +203,19 @@ func changed(before, doc string, known bool) (all []manifestLine) {
 		}
 		all = append(all, manifestLine{Text: text, Sign: sign})
 	}
-	whole := func() []manifestLine {
-		all = nil
-		for line := range strings.Lines(doc) {
-			as(line, "")
-		}
-		return all
-	}
-	if !known || len(before)+len(doc) > maxCompared {
-		return whole()
-	}
-	diff, err := udiff.ToUnifiedDiff("", "", before, udiff.Lines(before, doc), strings.Count(before, "\n")+1)
-	if err != nil || len(diff.Hunks) == 0 {
-		return whole()
+	var diff udiff.UnifiedDiff
+	if known && len(before)+len(doc) <= maxCompared {
+		// A diff that can't be made has no hunks.
+		diff, _ = udiff.ToUnifiedDiff("", "", before, udiff.Lines(before, doc), strings.Count(before, "\n")+1)
 	}
 	for _, hunk := range diff.Hunks {
 		for _, line := range hunk.Lines {
 			as(line.Content, map[udiff.OpKind]string{udiff.Insert: "+", udiff.Delete: "-"}[line.Kind])
+		}
+	}
+	if len(diff.Hunks) == 0 {
+		for line := range strings.Lines(doc) {
+			as(line, "")
 		}
 	}
 	return all

@@ -56,9 +56,9 @@ func newPage(run *reports.Run) *page {
 	p := &page{Report: r, Problems: run.Problems, colors: newPalette(r)}
 	p.Hero = newHero(r)
 	p.timeline()
-	scale := newScale(r)
+	reach := plotReach(r)
 	for i, phase := range r.Phases {
-		v := p.phase(i, phase, scale)
+		v := p.phase(i, phase, reach)
 		if phase.Repeat && phase.Outcome() == reports.Pass {
 			p.Repeats = append(p.Repeats, v)
 		} else {
@@ -87,14 +87,12 @@ func anchor(i int) string { return fmt.Sprintf("phase-%d", i+1) }
 
 // A phaseView is one phase.
 type phaseView struct {
-	Number  int
-	Anchor  string
-	Name    string
-	Outcome reports.Outcome
+	Number            int
+	Anchor, Name, Did string
+	Outcome           reports.Outcome
 	// Judged tells that the phase has a verdict.
 	Judged bool
 	Tags   []string
-	Did    string
 	// Rejections are what proxies said that would not take the change.
 	Rejections []string
 	Rows       []splitView
@@ -108,11 +106,11 @@ type phaseView struct {
 	Reach string
 }
 
-func (p *page) phase(i int, phase reports.Phase, s scale) phaseView {
+func (p *page) phase(i int, phase reports.Phase, reach float64) phaseView {
 	o := phase.Observation
 	v := phaseView{
 		Number: i + 1, Anchor: anchor(i), Name: phase.Name, Outcome: phase.Outcome(), Judged: len(phase.Verdicts) > 0,
-		Did: phase.Did, Reach: number(s.reach, 2),
+		Did: phase.Did, Reach: number(reach, 2),
 	}
 	if o.Change != nil {
 		v.Rejections = o.Change.Rejections
@@ -135,14 +133,12 @@ func (p *page) phase(i int, phase reports.Phase, s scale) phaseView {
 	}
 	if o.Settled.Total.Requests > 0 {
 		rows := reports.SplitRows(o.Settled, phase.Verdicts, p.Report.Setup.Load)
-		cohort := "\x00"
-		for _, row := range rows {
-			view := p.split(row, s)
+		for i, row := range rows {
+			view := p.split(row, reach)
 			v.Claims = v.Claims || view.Plot != nil
-			if row.Cohort == cohort {
+			if i > 0 && row.Cohort == rows[i-1].Cohort {
 				view.Cohort = ""
 			}
-			cohort = row.Cohort
 			v.Rows = append(v.Rows, view)
 		}
 		v.Many = len(o.Settled.Cohorts) > 1
@@ -182,14 +178,9 @@ type proofView struct {
 
 func (p *page) proofs() {
 	for _, phase := range p.Report.Phases {
-		v := proofView{Phase: phase.Name}
-		for _, verdict := range phase.Verdicts {
-			if verdict.Proof {
-				v.Verdicts = append(v.Verdicts, verdict)
-			}
-		}
-		if len(v.Verdicts) > 0 {
-			p.Proofs = append(p.Proofs, v)
+		proofs := slices.DeleteFunc(slices.Clone(phase.Verdicts), func(v reports.Verdict) bool { return !v.Proof })
+		if len(proofs) > 0 {
+			p.Proofs = append(p.Proofs, proofView{phase.Name, proofs})
 		}
 	}
 	for _, note := range p.Report.Notes {

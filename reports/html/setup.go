@@ -19,32 +19,17 @@ func (p *page) environment() {
 		}
 	}
 	add("Run", r.Run)
-	if !r.Started.IsZero() {
-		add("Started", r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
-	}
-	if r.Took > 0 {
-		add("Took", format.Short(r.Took))
-	}
-	if s.Cluster != "" {
-		add("Cluster", fmt.Sprintf(
-			"%s (%s)", s.Cluster, format.Join(", ", s.Provider, s.Why, format.When(s.Reused, "was running already")),
-		))
-	}
+	add("Started", format.When(!r.Started.IsZero(), r.Started.UTC().Format("2006-01-02 15:04:05 UTC")))
+	add("Took", format.When(r.Took > 0, format.Short(r.Took)))
+	how := format.Join(", ", s.Provider, s.Why, format.When(s.Reused, "was running already"))
+	add("Cluster", format.When(s.Cluster != "", fmt.Sprintf("%s (%s)", s.Cluster, how)))
 	add("Kubernetes", s.Kubernetes)
 	add("Istio", s.Istio)
 	add("Envoy", s.Envoy)
 	add("canarylab", s.Canarylab)
-	var machine []string
-	if s.CPUs > 0 {
-		machine = append(machine, format.Plural(s.CPUs, "CPU", "CPUs"))
-	}
-	if s.Memory > 0 {
-		machine = append(machine, fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30)))
-	}
-	if s.Kernel != "" {
-		machine = append(machine, "kernel "+s.Kernel)
-	}
-	add("Machine", strings.Join(machine, ", "))
+	cpus := format.When(s.CPUs > 0, format.Plural(s.CPUs, "CPU", "CPUs"))
+	memory := format.When(s.Memory > 0, fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30)))
+	add("Machine", format.Join(", ", cpus, memory, format.Named("kernel", s.Kernel)))
 	add("Load", reports.LoadInWords(s.Load))
 	if len(r.BringUp) > 0 {
 		var end time.Duration
@@ -62,15 +47,10 @@ func commands(r *reports.Report) []string {
 	if !kebab.Is(r.Scenario) {
 		return nil
 	}
-	cluster, pods := "", ""
-	if kebab.Is(r.Setup.Provider) {
-		cluster = " --cluster " + r.Setup.Provider
-	}
-	if n := r.Setup.Load.Agents; n > 1 {
-		pods = fmt.Sprintf(" --load-pods %d", n)
-	}
-	all := []string{"canarylab scenario run " + r.Scenario + cluster + pods}
-	if pods == "" && kebab.Is(r.Setup.Provider) {
+	known, agents := kebab.Is(r.Setup.Provider), r.Setup.Load.Agents
+	all := []string{"canarylab scenario run " + r.Scenario + format.When(known, " --cluster "+r.Setup.Provider) +
+		format.When(agents > 1, fmt.Sprintf(" --load-pods %d", agents))}
+	if known && agents <= 1 {
 		all = append(all, "make scenario NAME="+r.Scenario+" CLUSTER="+r.Setup.Provider)
 	}
 	return all

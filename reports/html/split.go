@@ -1,42 +1,35 @@
 package html
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 )
 
-// A scale is what all dot plots of a page share: how far from what was asked, in percentage points, their edges are.
-type scale struct{ reach float64 }
-
 const (
-	// leastReach and mostReach bound the scale. What lies beyond it is drawn at its edge, as an arrow.
+	// leastReach and mostReach bound the reach. What lies beyond it is drawn at its edge, as an arrow.
 	leastReach = 1.0
 	mostReach  = 10.0
 )
 
-// newScale takes the reach from the intervals and the accepted regions, so that they are what fills the plots.
-func newScale(r *reports.Report) scale {
+// plotReach is what all dot plots of a page share: how far from what was asked, in percentage points, their edges
+// are. It is taken from the intervals and the accepted regions, so that they are what fills the plots.
+func plotReach(r *reports.Report) float64 {
 	reach := leastReach
 	for _, p := range r.Phases {
-		o := p.Observation
-		for _, row := range reports.SplitRows(o.Settled, p.Verdicts, r.Setup.Load) {
-			if row.Claim == nil || row.Claim.Bound != "" || row.Seen.Of == 0 {
-				continue
+		for _, row := range reports.SplitRows(p.Observation.Settled, p.Verdicts, r.Setup.Load) {
+			seen, c := row.Seen, row.Claim
+			if c != nil && c.Bound == "" && seen.Of > 0 {
+				reach = max(reach, (seen.High-seen.Low)/2*1.6, (seen.High-c.Percent)*1.1, (c.Percent-seen.Low)*1.1)
 			}
-			reach = max(reach, (row.Seen.High-row.Seen.Low)/2*1.6, (row.Seen.High-row.Claim.Percent)*1.1,
-				(row.Claim.Percent-row.Seen.Low)*1.1)
 		}
 	}
-	step, _ := ticksFloat(min(reach, mostReach), 2)
-	return scale{math.Ceil(min(reach, mostReach)/step) * step}
-}
-
-// ticksFloat is ticksUpTo for numbers that need not be whole.
-func ticksFloat(most float64, n int) (step, top float64) {
-	step, top = ticksUpTo(most*100, n)
-	return step / 100, top / 100
+	reach = min(reach, mostReach)
+	step, _ := ticksUpTo(100*reach, 2) // its steps are whole
+	step /= 100
+	return math.Ceil(reach/step) * step
 }
 
 // A splitView is one row: what was asked, what was observed, and a dot with its interval around what was asked.
@@ -63,14 +56,10 @@ type dotPlot struct {
 	Reach string
 }
 
-func (p *page) split(row reports.SplitRow, s scale) splitView {
+func (p *page) split(row reports.SplitRow, reach float64) splitView {
 	v := splitView{
-		Cohort: row.Cohort, Subject: row.Subject, Class: p.colors.subject(row), Seen: row.Seen, Moved: row.Moved,
-		Outcome: row.Outcome,
-		Bar:     number(clamp(row.Seen.Percent, 100), 3),
-	}
-	if v.Cohort == "" {
-		v.Cohort = "all"
+		Cohort: cmp.Or(row.Cohort, "all"), Subject: row.Subject, Class: p.colors.subject(row), Seen: row.Seen,
+		Moved: row.Moved, Outcome: row.Outcome, Bar: number(clamp(row.Seen.Percent, 100), 3),
 	}
 	if !row.Status {
 		v.Subject = analysis.Answerer(row.Subject)
@@ -84,7 +73,7 @@ func (p *page) split(row reports.SplitRow, s scale) splitView {
 		v.AskedAt = number(clamp(c.Percent, 100), 3)
 		return v
 	}
-	at := func(percent float64) float64 { return clamp(50+50*(percent-c.Percent)/s.reach, 100) }
+	at := func(percent float64) float64 { return clamp(50+50*(percent-c.Percent)/reach, 100) }
 	low, high := at(row.Seen.Low), at(row.Seen.High)
 	acceptLow, acceptHigh := at(100*float64(c.Low)/float64(row.Seen.Of)), at(100*float64(c.High)/float64(row.Seen.Of))
 	if c.Low == 0 && c.High == 0 && c.Percent > 0 {
@@ -93,12 +82,12 @@ func (p *page) split(row reports.SplitRow, s scale) splitView {
 	v.Plot = &dotPlot{
 		Dot: number(at(row.Seen.Percent), 2), Low: number(low, 2), Width: number(max(high-low, 0), 2),
 		AcceptLow: number(acceptLow, 2), AcceptWidth: number(max(acceptHigh-acceptLow, 0), 2),
-		Reach: number(s.reach, 2),
+		Reach: number(reach, 2),
 	}
 	switch d := row.Seen.Percent - c.Percent; {
-	case d > s.reach:
+	case d > reach:
 		v.Plot.Off = 1
-	case d < -s.reach:
+	case d < -reach:
 		v.Plot.Off = -1
 	}
 	return v

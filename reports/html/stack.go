@@ -1,7 +1,6 @@
 package html
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -59,11 +58,7 @@ type stackKind struct {
 }
 
 // A tick is one label of an axis: At is in percent across or in pixels from the top.
-type tick struct {
-	At    string
-	Text  string
-	Class string
-}
+type tick struct{ At, Text, Class string }
 
 // newStack draws the part of t from a moment to another, nil where there is nothing in it. zero is what the
 // times at the axis are counted from; there are as many labels or so.
@@ -128,17 +123,9 @@ func newStack(t *analysis.Timeline, from, to, zero time.Time, height, labels int
 
 // merge leaves maxKinds kinds: failures above good answers, the most frequent failures first.
 func (s *stack) merge() {
-	slices.SortStableFunc(s.Kinds, func(a, b stackKind) int {
-		switch {
-		case a.Failure != b.Failure && a.Failure:
-			return 1
-		case a.Failure != b.Failure:
-			return -1
-		case a.Failure:
-			return cmp.Compare(a.Class, b.Class)
-		}
-		return 0
-	})
+	// A failure's class says how frequent it is. Good answers come before all and keep their order.
+	rank := func(k stackKind) string { return format.When(k.Failure, k.Class) }
+	slices.SortStableFunc(s.Kinds, func(a, b stackKind) int { return strings.Compare(rank(a), rank(b)) })
 	for len(s.Kinds) > maxKinds {
 		a, b := &s.Kinds[len(s.Kinds)-2], s.Kinds[len(s.Kinds)-1]
 		for c, n := range b.counts {
@@ -151,7 +138,7 @@ func (s *stack) merge() {
 
 // draw makes the columns. Neighbors of the same height are one rectangle.
 func (s *stack) draw(columns int) {
-	top := s.yMax()
+	_, top := ticksUpTo(float64(s.Max), yLabels)
 	scale := float64(s.Height) / top
 	base := make([]float64, columns)
 	for i := range s.Kinds {
@@ -195,18 +182,14 @@ func (s *stack) heightOf(k *stackKind, column int, scale float64) float64 {
 	return math.Round(h*10) / 10
 }
 
-// yMax is the top of the chart, in requests.
-func (s *stack) yMax() float64 {
-	_, top := ticksUpTo(float64(s.Max), 4)
-	return top
-}
+// yLabels is how many labels the axis of requests has, or so.
+const yLabels = 4
 
 func (s *stack) ticks(zero time.Time, labels int) {
-	step, top := ticksUpTo(float64(s.Max), 4)
+	step, top := ticksUpTo(float64(s.Max), yLabels)
 	for v := 0.0; v <= top+step/2; v += step {
-		s.YTicks = append(s.YTicks, tick{
-			At: number(float64(s.Height)*(1-v/top), 1), Text: format.Number(int(math.Round(v))),
-		})
+		up := number(float64(s.Height)*(1-v/top), 1)
+		s.YTicks = append(s.YTicks, tick{At: up, Text: format.Number(int(math.Round(v)))})
 	}
 	s.XTicks = timeTicks(s.From, s.To, zero, labels)
 }
@@ -221,14 +204,8 @@ func timeTicks(from, to, zero time.Time, n int) (all []tick) {
 		if x < 0 || x > 100 {
 			continue
 		}
-		class := ""
-		switch {
-		case x < 4:
-			class = "first"
-		case x > 96:
-			class = "last"
-		}
-		all = append(all, tick{At: number(x, 2), Text: clock(at, step), Class: class})
+		class := format.When(x < 4, "first") + format.When(x > 96, "last")
+		all = append(all, tick{number(x, 2), clock(at, step), class})
 	}
 	return all
 }
@@ -238,7 +215,7 @@ func clock(d, step time.Duration) string {
 	switch {
 	case d == 0:
 		return "0"
-	case step < time.Second && d.Abs() < 10*time.Second && step < 500*time.Millisecond:
+	case step < 500*time.Millisecond && d.Abs() < 10*time.Second:
 		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
 	case step < time.Second:
 		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
@@ -283,6 +260,11 @@ func (s *stack) Per() string {
 	return number(s.Column.Seconds(), 3) + " s"
 }
 
+// fails tells that a request failed.
+func (s *stack) fails() bool {
+	return slices.ContainsFunc(s.Kinds, func(k stackKind) bool { return k.Failure })
+}
+
 // at is a moment's place across, in percent.
 func (s *stack) at(t time.Time) float64 {
 	return 100 * float64(t.Sub(s.From)) / float64(s.To.Sub(s.From))
@@ -301,15 +283,12 @@ func nice(n int) int {
 
 // niceDuration is the next round duration.
 func niceDuration(d time.Duration) time.Duration {
-	for _, step := range []time.Duration{
-		time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond,
-		50 * time.Millisecond,
-		100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
-		5 * time.Second, 10 * time.Second,
-		15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
-		15 * time.Minute, 30 * time.Minute,
+	const second, minute = 1000, 60 * 1000
+	for _, ms := range []time.Duration{
+		1, 2, 5, 10, 20, 50, 100, 200, 500, second, 2 * second, 5 * second, 10 * second, 15 * second, 30 * second,
+		minute, 2 * minute, 5 * minute, 10 * minute, 15 * minute, 30 * minute,
 	} {
-		if step >= d {
+		if step := ms * time.Millisecond; step >= d {
 			return step
 		}
 	}

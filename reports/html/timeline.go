@@ -2,6 +2,7 @@ package html
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -45,8 +46,14 @@ type changeMark struct {
 	Title                string
 }
 
-// A span is a part of the chart that is shaded.
-type span struct{ At, Width, Title string }
+// A span is a part of a drawing, in percent across.
+type span struct{ At, Width string }
+
+// newSpan is cut at the drawing's edges.
+func newSpan(from, to float64) span {
+	from, to = clamp(from, 100), clamp(to, 100)
+	return span{number(from, 3), number(max(to-from, 0), 3)}
+}
 
 // countsView has the exact numbers, by phase.
 type countsView struct {
@@ -77,12 +84,8 @@ func (p *page) timeline() {
 		p.NoTimeline = "There is no timeline: it has no request in it."
 		return
 	}
-	v := &timelineView{stack: s}
-	v.Caption = fmt.Sprintf("Requests per %s, by who answered.", s.Per())
-	if slices.ContainsFunc(s.Kinds, func(k stackKind) bool { return k.Failure }) {
-		v.Caption = fmt.Sprintf("Requests per %s, by who answered; hatched are those that failed, by how they did.",
-			s.Per())
-	}
+	v := &timelineView{stack: s, Caption: fmt.Sprintf("Requests per %s, by who answered%s.", s.Per(),
+		format.When(s.fails(), "; hatched are those that failed, by how they did"))}
 	end := s.From
 	for i, phase := range r.Phases {
 		o := phase.Observation
@@ -99,17 +102,13 @@ func (p *page) timeline() {
 		if until.IsZero() {
 			until = o.End
 		}
-		v.Spans = append(v.Spans, span{
-			number(clamp(s.at(o.Start), 100), 3), number(clamp(s.at(until)-s.at(o.Start), 100), 3), "",
-		})
+		v.Spans = append(v.Spans, newSpan(s.at(o.Start), s.at(until)))
 		if c := o.Change; c != nil && !c.Written.IsZero() {
-			m := changeMark{
-				Written: number(s.at(c.Written), 3), Back: o.Rollback != nil, Synced: c.Proxies > 0,
-				Title: changeTitle(phase),
-			}
-			m.First, m.Last = number(s.at(c.Written.Add(c.FirstSynced)), 3), number(s.at(c.Written.Add(c.LastSynced)),
-				3)
-			v.Marks = append(v.Marks, m)
+			at := func(d time.Duration) string { return number(s.at(c.Written.Add(d)), 3) }
+			v.Marks = append(v.Marks, changeMark{
+				Written: at(0), First: at(c.FirstSynced), Last: at(c.LastSynced), Synced: c.Proxies > 0,
+				Back: o.Rollback != nil, Title: changeTitle(phase),
+			})
 		}
 	}
 	v.gap(p, end, s.To)
@@ -142,8 +141,8 @@ func changeTitle(phase reports.Phase) string {
 	c := phase.Observation.Change
 	s := phase.Name + ": written"
 	if c.Proxies > 0 {
-		s += fmt.Sprintf(", first proxy %s, last of %d proxies %s after that", format.Short(c.FirstSynced), c.Proxies,
-			format.Short(c.LastSynced))
+		first, last := format.Short(c.FirstSynced), format.Short(c.LastSynced)
+		s += fmt.Sprintf(", first proxy %s, last of %d proxies %s after that", first, c.Proxies, last)
 	}
 	return s
 }
@@ -151,8 +150,7 @@ func changeTitle(phase reports.Phase) string {
 // counts are the exact numbers of each phase. They are those of its windows, so that they are whole where a bin
 // lies in two phases.
 func (p *page) counts(s *stack) countsView {
-	var v countsView
-	v.Heads = s.Kinds
+	v := countsView{Heads: s.Kinds}
 	index := map[string]int{}
 	for i, k := range s.Kinds {
 		index[k.Name] = i
@@ -163,9 +161,7 @@ func (p *page) counts(s *stack) countsView {
 		for _, w := range []analysis.Window{o.Transition, o.Settled} {
 			row.Total += w.Total.Requests
 			good := map[string]int{}
-			for version, n := range w.Total.Versions {
-				good[version] = n
-			}
+			maps.Copy(good, w.Total.Versions)
 			for _, f := range w.Total.Failures {
 				if f.Code != 0 && f.Code < 400 {
 					continue // answered well, and flagged
@@ -197,10 +193,10 @@ type closeupView struct {
 	Back  bool
 }
 
-// A lane is one line below a close-up: something that took from one moment to another. Places are in percent across.
+// A lane is one line below a close-up: something that took from one moment to another.
 type lane struct {
-	Name, Value, Class string
-	At, Width          string
+	Name, Class, Value string
+	span
 	// Point is a moment.
 	Point bool
 }
@@ -208,31 +204,20 @@ type lane struct {
 func (p *page) closeups(v *timelineView) {
 	var backs, breaks []closeupView
 	for i, phase := range p.Report.Phases {
-		if c := phase.Observation.Change; c == nil || c.Written.IsZero() {
+		c, back := phase.Observation.Change, phase.Observation.Rollback != nil && len(backs) < shownCloseups
+		if c == nil || c.Written.IsZero() || !back && !phase.Breaks {
 			continue
 		}
-		if phase.Observation.Rollback != nil && len(backs) < shownCloseups {
-			if c, ok := p.closeup(i, phase); ok {
-				backs = append(backs, c)
-			}
-		} else if phase.Breaks {
-			if c, ok := p.closeup(i, phase); ok {
-				breaks = append(breaks, c)
-			}
+		if view, ok := p.closeup(i, phase); ok && back {
+			backs = append(backs, view)
+		} else if ok {
+			breaks = append(breaks, view)
 		}
 	}
-	if len(backs) > 0 {
-		v.Open = append(v.Open, backs[0])
-		backs = backs[1:]
-	}
-	if len(breaks) > 0 {
-		v.Open = append([]closeupView{breaks[0]}, v.Open...)
-		breaks = breaks[1:]
-	}
-	for len(v.Open) < openCloseups && len(backs) > 0 {
-		v.Open, backs = append(v.Open, backs[0]), backs[1:]
-	}
-	v.Folded = append(breaks, backs...)
+	first := breaks[:min(len(breaks), 1)]
+	more := min(len(backs), openCloseups-len(first))
+	v.Open = slices.Concat(first, backs[:more])
+	v.Folded = slices.Concat(breaks[len(first):], backs[more:])
 }
 
 // closeup draws a phase's change: from just before the write to just after all that there is to be seen.
@@ -258,13 +243,15 @@ func (p *page) closeup(i int, phase reports.Phase) (closeupView, bool) {
 	if v.stack == nil {
 		return v, false
 	}
-	if b == nil && c.Proxies == 0 && !slices.ContainsFunc(v.Kinds, func(k stackKind) bool { return k.Failure }) {
+	if b == nil && c.Proxies == 0 && !v.fails() {
 		return v, false // nothing spread, and nothing happened
 	}
 	v.Zero = number(v.at(c.Written), 3)
+	part := func(from, to time.Duration) span {
+		return newSpan(v.at(c.Written.Add(from)), v.at(c.Written.Add(to)))
+	}
 	add := func(name, class, value string, from, to time.Duration, point bool) {
-		a, z := clamp(v.at(c.Written.Add(from)), 100), clamp(v.at(c.Written.Add(to)), 100)
-		v.Lanes = append(v.Lanes, lane{name, value, class, number(a, 3), number(max(z-a, 0), 3), point})
+		v.Lanes = append(v.Lanes, lane{name, class, value, part(from, to), point})
 	}
 	add("the write", "write", format.Short(c.Took()), -c.Took(), 0, false)
 	at := time.Duration(0)
@@ -287,10 +274,9 @@ func (p *page) closeup(i int, phase reports.Phase) (closeupView, bool) {
 			add("last affected request sent", "affected", format.Short(b.Route), b.Route, b.Route, true)
 		}
 		if b.High > 0 {
-			add("the switch lies in here (99 %)", "bracket", format.Short(b.Low)+" – "+format.Short(b.High), b.Low,
-				b.High, false)
-			low, high := clamp(v.at(c.Written.Add(b.Low)), 100), clamp(v.at(c.Written.Add(b.High)), 100)
-			v.Spans = append(v.Spans, span{number(low, 3), number(max(high-low, 0), 3), ""})
+			bracket := format.Short(b.Low) + " – " + format.Short(b.High)
+			add("the switch lies in here (99 %)", "bracket", bracket, b.Low, b.High, false)
+			v.Spans = append(v.Spans, part(b.Low, b.High))
 		}
 	}
 	return v, true
@@ -313,23 +299,19 @@ type changeRow struct {
 
 func (p *page) changes() changesView {
 	var v changesView
-	longest := time.Duration(0)
-	for _, phase := range p.Report.Phases {
-		if c := phase.Observation.Change; c != nil {
-			longest = max(longest, c.LastSynced, c.LastPushed, c.Noticed)
-		}
-	}
-	// One slow change (pods that have to start) must not make all others too short to be seen.
+	reach := time.Duration(0)
 	var synced []time.Duration
 	for _, phase := range p.Report.Phases {
-		if c := phase.Observation.Change; c != nil && c.LastSynced > 0 {
+		if c := phase.Observation.Change; c != nil {
+			reach = max(reach, c.LastSynced, c.LastPushed, c.Noticed)
 			synced = append(synced, c.LastSynced)
 		}
 	}
+	// One slow change (pods that have to start) must not make all others too short to be seen.
+	synced = slices.DeleteFunc(synced, func(d time.Duration) bool { return d <= 0 })
 	slices.Sort(synced)
-	reach := longest
 	if len(synced) > 0 {
-		reach = min(longest, 4*synced[len(synced)/2])
+		reach = min(reach, 4*synced[len(synced)/2])
 	}
 	reach = max(reach, 50*time.Millisecond)
 	zero := time.Unix(0, 0)
@@ -342,11 +324,12 @@ func (p *page) changes() changesView {
 		}
 		row := changeRow{
 			Number: i + 1, Name: phase.Name, Did: phase.Did, Anchor: anchor(i), Back: o.Rollback != nil,
-			Took: "never answered",
+			Took: "never answered", Settled: "never",
 		}
 		if !c.Written.IsZero() {
 			row.Took = format.Short(c.Took())
-			row.Noticed, row.Pushed = known(c.Noticed), known(c.LastPushed)
+			row.Noticed = format.When(c.Noticed != 0, format.Short(c.Noticed))
+			row.Pushed = format.When(c.LastPushed != 0, format.Short(c.LastPushed))
 			if c.Proxies > 0 {
 				row.First, row.Last = format.Short(c.FirstSynced), format.Short(c.LastSynced)
 				row.Proxy = format.Number(c.Proxies)
@@ -354,32 +337,20 @@ func (p *page) changes() changesView {
 					row.Last = "≤ " + row.Last
 				}
 			}
-			at := func(d time.Duration) float64 { return clamp(100*float64(d)/float64(reach), 100) }
+			at := func(d time.Duration) float64 { return 100 * float64(d) / float64(reach) }
 			part := func(class string, from, to time.Duration) {
-				if to > from && at(to) > at(from) {
-					row.Parts = append(row.Parts, lane{
-						Class: class, At: number(at(from), 3), Width: number(at(to)-at(from), 3),
-					})
+				if to > from && to > 0 && from < reach {
+					row.Parts = append(row.Parts, lane{Class: class, span: newSpan(at(from), at(to))})
 				}
 			}
 			part("wait", 0, c.Noticed)
 			part("push", max(c.Noticed, 0), c.LastPushed)
 			part("synced", max(c.LastPushed, 0), c.LastSynced)
 		}
-		if o.SettledAt.IsZero() {
-			row.Settled = "never"
-		} else {
+		if !o.SettledAt.IsZero() {
 			row.Settled = format.Short(o.SettledAt.Sub(o.Start))
 		}
 		v.Rows = append(v.Rows, row)
 	}
 	return v
-}
-
-// known prints a duration that is 0 where it is not known.
-func known(d time.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return format.Short(d)
 }
