@@ -63,8 +63,8 @@ func (l *Lab) rememberSteps() error {
 	if !l.cluster.Reused() {
 		return cluster.WriteState(file, l.steps)
 	}
-	var steps []progress.Step
-	if err := cluster.ReadState(file, &steps); err != nil && !errors.Is(err, os.ErrNotExist) {
+	steps, err := cluster.ReadState[[]progress.Step](file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	l.steps = steps

@@ -238,8 +238,8 @@ func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 	}
 	var infos []cluster.Info
 	for _, file := range found {
-		var m meta
-		if err := cluster.ReadState(file, &m); err != nil {
+		m, err := cluster.ReadState[meta](file)
+		if err != nil {
 			return nil, err
 		}
 		infos = append(infos, cluster.Info{
