@@ -252,10 +252,10 @@ func InstallGateway(ctx context.Context, k *kube.Client, m Manifests, p progress
 	}
 	done := progress.Begin(p, "istio: ingress gateway")
 	defer func() { done(err) }()
-	if err := k.ApplyObjects(ctx, m.Gateway); err != nil {
-		return fmt.Errorf("install the ingress gateway: %w", err)
+	if err = k.ApplyObjects(ctx, m.Gateway); err == nil {
+		err = k.WaitWorkloads(ctx, Namespace)
 	}
-	if err := k.WaitWorkloads(ctx, Namespace); err != nil {
+	if err != nil {
 		return fmt.Errorf("install the ingress gateway: %w", err)
 	}
 	return nil
