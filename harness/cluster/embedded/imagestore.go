@@ -74,8 +74,7 @@ func (b *bringUp) prepareStore(ctx context.Context, stores, store string) (err e
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	l := layout(tmp)
-	err = writeContainerdConfig(l.path("containerd.toml"), l.path("containerd"), l.path("cni"), b.node)
-	if err != nil {
+	if err := l.writeContainerdConfig(b.node); err != nil {
 		return err
 	}
 	listener, err := listen(0) // noded wants one; nothing listens behind it
