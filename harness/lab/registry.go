@@ -108,7 +108,7 @@ func (o Options) choose(ctx context.Context) (c choice, err error) {
 	}
 	err = c.provider.Check(ctx)
 	if err == nil && builds {
-		err = artifacts.CheckTools(ctx, artifacts.Needs{})
+		err = artifacts.CheckTools(ctx)
 	}
 	if err != nil && !errors.Is(err, cluster.ErrUsage) {
 		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -170,13 +170,13 @@ func Tools(ctx context.Context, o Options) []artifacts.Tool {
 	if err != nil || !meant[0].Traits().NeedsImages {
 		return nil
 	}
-	var n artifacts.Needs
+	nodeImage := false
 	for _, p := range meant {
 		if b, can := p.(nodeImageBuilder); can {
-			n.NodeImage = b.BuildsNodeImage(ctx)
+			nodeImage = b.BuildsNodeImage(ctx)
 		}
 	}
-	return artifacts.Tools(ctx, n)
+	return artifacts.Tools(ctx, nodeImage)
 }
 
 // RBAC is a manifest with the rights that a run on a borrowed cluster needs, for a user or, by

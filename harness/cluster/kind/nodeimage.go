@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -117,9 +116,7 @@ func reachable(ctx context.Context, image string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, registryAnswers)
 	defer cancel()
-	if _, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(
-		authn.DefaultKeychain,
-	)); err != nil {
+	if _, err := remote.Head(ref, images.Remote(ctx)...); err != nil {
 		return fmt.Errorf("ask the registry for %s: %w", image, err)
 	}
 	return nil
