@@ -62,11 +62,10 @@ func (o Options) providers(store *artifacts.Store) (meant []cluster.Provider, er
 
 // traits are those of the clusters that o may mean, which all have the same; none where there is no such kind.
 func (o Options) traits() cluster.Traits {
-	meant, err := o.providers(nil)
-	if err != nil {
-		return cluster.Traits{}
+	if meant, err := o.providers(nil); err == nil {
+		return meant[0].Traits()
 	}
-	return meant[0].Traits()
+	return cluster.Traits{}
 }
 
 // borrowing are the kinds of clusters that are somebody else's.
