@@ -48,11 +48,8 @@ func (p *Provider) nodeImage(ctx context.Context, e engine, steps progress.Progr
 	if built, err := p.built(ctx, e); err != nil {
 		return nodeImage{}, err
 	} else if built != "" {
-		return nodeImage{
-			built, true,
-			"built here from the binaries that an embedded node has, because kind's own (" + official +
-				") is not there",
-		}, nil
+		const why = "built here from the binaries that an embedded node has, because kind's own (%s) is not there"
+		return nodeImage{built, true, fmt.Sprintf(why, official)}, nil
 	}
 	unreachable := reachable(ctx, official)
 	if unreachable == nil {
@@ -102,10 +99,10 @@ func (p *Provider) built(ctx context.Context, e engine) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if e.hasImage(ctx, node.Ref) {
-		return node.Ref, nil
+	if !e.hasImage(ctx, node.Ref) {
+		return "", nil
 	}
-	return "", nil
+	return node.Ref, nil
 }
 
 // reachable asks the registry for an image's manifest.
