@@ -49,12 +49,8 @@ func newAttack(p Plan, c Cohort, transport http.RoundTripper, buf *sampleBuffer,
 	return &attack{
 		plan: p, pacer: pace, buf: buf, count: Count{Cohort: c.Name}, lags: newLags(), unsent: unsent,
 		// net/http begins each error with it, and a sample's reader knows it anyway.
-		trim: fmt.Sprintf("%s %q: ", verb(p.method()), p.URL),
-		attacker: vegeta.NewAttacker(
-			vegeta.Client(client),
-			vegeta.MaxWorkers(workers(p, c)),
-			vegeta.MaxBody(maxBody),
-		),
+		trim:     fmt.Sprintf("%s %q: ", verb(p.method()), p.URL),
+		attacker: vegeta.NewAttacker(vegeta.Client(client), vegeta.MaxWorkers(workers(p, c)), vegeta.MaxBody(maxBody)),
 	}
 }
 

@@ -35,10 +35,9 @@ func (p Plan) Only(e Entry) (Plan, error) {
 	for i, c := range p.Cohorts {
 		rate := whole.RateOf(c.Name)
 		if rate != float64(int(rate)) {
-			return p, fmt.Errorf(
-				"cohort %s gets %g of the plan's %d requests a second: where cohorts take different entries, each "+
-					"needs a whole number",
-				c.Name, rate, whole.Rate)
+			const uneven = "cohort %s gets %g of the plan's %d requests a second: where cohorts take different " +
+				"entries, each needs a whole number"
+			return p, fmt.Errorf(uneven, c.Name, rate, whole.Rate)
 		}
 		p.Cohorts[i].Rate, p.Cohorts[i].Weight = int(rate), 0
 	}

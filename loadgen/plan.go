@@ -90,12 +90,7 @@ func (s share) count(number uint64) (n uint64, ok bool) {
 func (p Plan) method() string { return cmp.Or(p.Method, http.MethodGet) }
 
 // timeout returns Timeout or its default.
-func (p Plan) timeout() time.Duration {
-	if p.Timeout == 0 {
-		return DefaultTimeout
-	}
-	return p.Timeout
-}
+func (p Plan) timeout() time.Duration { return cmp.Or(p.Timeout, DefaultTimeout) }
 
 // RateOf returns a cohort's rate in requests a second, without the plan's Shape. It is 0 for a cohort that the
 // plan does not have.
@@ -164,11 +159,7 @@ const StopLine = "stop\n"
 
 // WritePlan writes p as the one line that Serve reads.
 func WritePlan(w io.Writer, p Plan) error {
-	b, err := json.Marshal(p)
-	if err != nil {
-		return fmt.Errorf("write the load plan: %w", err)
-	}
-	if _, err := w.Write(append(b, '\n')); err != nil {
+	if err := json.NewEncoder(w).Encode(p); err != nil {
 		return fmt.Errorf("write the load plan: %w", err)
 	}
 	return nil

@@ -58,8 +58,5 @@ func readPlan(lines *bufio.Scanner) (Plan, error) {
 	if err := unmarshalStrict(lines.Bytes(), &p); err != nil {
 		return Plan{}, fmt.Errorf("%w: %w", ErrPlan, err)
 	}
-	if err := p.Validate(); err != nil {
-		return Plan{}, fmt.Errorf("%w: %w", ErrPlan, err)
-	}
 	return p, nil
 }

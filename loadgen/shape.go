@@ -74,9 +74,8 @@ func (s *Shape) validate() (errs []error) {
 	for i, step := range s.Steps {
 		factor(fmt.Sprintf("steps[%d].factor", i), step.Factor)
 		if i == 0 && step.At != 0 || i > 0 && step.At <= s.Steps[i-1].At {
-			errs = append(errs, fmt.Errorf(
-				"steps[%d].atNs: %s is not later than the step before; the first is at 0", i, step.At,
-			))
+			const early = "steps[%d].atNs: %s is not later than the step before; the first is at 0"
+			errs = append(errs, fmt.Errorf(early, i, step.At))
 		}
 	}
 	if r := s.Ramp; r != nil {

@@ -2,6 +2,7 @@ package sampleapp
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,12 +125,7 @@ func (f Faults) Validate() error {
 	return nil
 }
 
-func (f Faults) code() int {
-	if f.ErrorCode == 0 {
-		return DefaultErrorCode
-	}
-	return f.ErrorCode
-}
+func (f Faults) code() int { return cmp.Or(f.ErrorCode, DefaultErrorCode) }
 
 // readFaults reads exactly one JSON object with no unknown field, and validates it.
 func readFaults(r io.Reader) (Faults, error) {

@@ -1,6 +1,7 @@
 package sampleapp
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -80,62 +81,44 @@ func (k knob) always(unless func(Faults) bool) knob {
 }
 
 func rateKnob(name, flag, usage string, at func(*Faults) *float64) knob {
-	return field(name, flag, usage, at,
-		func(s string) (float64, error) {
-			v, err := strconv.ParseFloat(s, 64)
-			if err != nil {
-				return 0, fmt.Errorf("%q is not a number such as 0.15", s)
-			}
-			return v, nil
-		},
-		func(v float64) error {
-			if !(v >= 0 && v <= 1) { // written so that NaN fails too
-				return fmt.Errorf("%v is not between 0 and 1", v)
-			}
-			return nil
-		},
+	parse := func(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
+	return field(name, flag, usage, at, parser(parse, "is not a number such as 0.15"), between(0., 1),
 		func(v float64) any { return v })
 }
 
+// parser returns a parse whose errors say what a text is that can't be parsed.
+func parser[T any](parse func(string) (T, error), wrong string) func(string) (T, error) {
+	return func(s string) (v T, err error) {
+		if v, err = parse(s); err != nil {
+			return v, fmt.Errorf("%q %s", s, wrong)
+		}
+		return v, nil
+	}
+}
+
+// between returns a check of both bounds.
+func between[T cmp.Ordered](low, high T) func(T) error {
+	return func(v T) error {
+		if !(v >= low && v <= high) { // written so that NaN fails too
+			return fmt.Errorf("%v is not between %v and %v", v, low, high)
+		}
+		return nil
+	}
+}
+
 func durationKnob(name, flag, usage string, at func(*Faults) *time.Duration) knob {
-	return field(name, flag, usage, at,
-		func(s string) (time.Duration, error) {
-			v, err := time.ParseDuration(s)
-			if err != nil {
-				return 0, fmt.Errorf("%q is not a duration such as 50ms", s)
-			}
-			return v, nil
-		},
-		func(v time.Duration) error {
-			if v < 0 || v > maxDelay {
-				return fmt.Errorf("%s is not between 0s and %s", v, maxDelay)
-			}
-			return nil
-		},
-		func(v time.Duration) any { return v.String() })
+	return field(name, flag, usage, at, parser(time.ParseDuration, "is not a duration such as 50ms"),
+		between(0, maxDelay), func(v time.Duration) any { return v.String() })
 }
 
 func countKnob(name, flag, usage string, at func(*Faults) *int) knob {
-	return field(name, flag, usage, at, parseCount,
-		func(v int) error {
-			if v < 0 || v > maxCount {
-				return fmt.Errorf("%d is not between 0 and %d", v, maxCount)
-			}
-			return nil
-		},
-		func(v int) any { return v })
+	return field(name, flag, usage, at, parseCount, between(0, maxCount), func(v int) any { return v })
 }
 
 // maxCount bounds counts of requests. It is more than the load agent ever has in flight.
 const maxCount = 100_000
 
-func parseCount(s string) (int, error) {
-	v, err := strconv.Atoi(s)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a whole number", s)
-	}
-	return v, nil
-}
+var parseCount = parser(strconv.Atoi, "is not a whole number")
 
 // choiceKnob makes a knob with named values, which are numbered in the order of names.
 func choiceKnob[T ~uint8](name, flag, usage string, at func(*Faults) *T, names []string) knob {
@@ -162,16 +145,8 @@ func choiceKnob[T ~uint8](name, flag, usage string, at func(*Faults) *T, names [
 }
 
 func switchKnob(name, flag, usage string, at func(*Faults) *bool) knob {
-	return field(name, flag, usage, at,
-		func(s string) (bool, error) {
-			v, err := strconv.ParseBool(s)
-			if err != nil {
-				return false, fmt.Errorf("%q is neither true nor false", s)
-			}
-			return v, nil
-		},
-		func(bool) error { return nil },
-		func(v bool) any { return v })
+	return field(name, flag, usage, at, parser(strconv.ParseBool, "is neither true nor false"),
+		func(bool) error { return nil }, func(v bool) any { return v })
 }
 
 // drainFlag sets the drain at start, in Config.DrainDelay and not in Faults.Drain.

@@ -2,6 +2,7 @@ package sampleapp
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -40,13 +41,11 @@ func parseOverride(f Faults, pairs []string) (Faults, error) {
 			return Faults{}, err
 		}
 		if k.podOnly {
-			return Faults{}, fmt.Errorf(
-				"%s: it is about the whole pod, not about one request; set it on the admin port", name)
+			const ofPod = "%s: it is about the whole pod, not about one request; set it on the admin port"
+			return Faults{}, fmt.Errorf(ofPod, name)
 		}
-		for _, s := range settings {
-			if s.name == name {
-				return Faults{}, fmt.Errorf("%s: it is there twice", name)
-			}
+		if slices.ContainsFunc(settings, func(s setting) bool { return s.name == name }) {
+			return Faults{}, fmt.Errorf("%s: it is there twice", name)
 		}
 		settings = append(settings, setting{k, value})
 	}

@@ -1,6 +1,7 @@
 package sampleapp
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -81,10 +82,7 @@ func (a *App) Serve(ctx context.Context, app, admin net.Listener, log *slog.Logg
 	case err = <-failed:
 	case <-ctx.Done():
 		a.draining.Store(true)
-		delay := a.cfg.DrainDelay
-		if d := a.injector.get().Drain; d > 0 {
-			delay = d
-		}
+		delay := cmp.Or(a.injector.get().Drain, a.cfg.DrainDelay)
 		log.Info("stopping", "drainDelay", delay.String())
 		drain := time.NewTimer(delay)
 		select {

@@ -39,9 +39,8 @@ Manifests are read from the source tree.`,
 				found[i] = checked{s.Name, problems(s, true)}
 				wrong += len(found[i].Problems)
 			}
-			if err := o.print(cmd.OutOrStdout(), found, func(w io.Writer) error {
-				return printChecked(w, found)
-			}); err != nil {
+			err = o.print(cmd.OutOrStdout(), found, func(w io.Writer) error { return printChecked(w, found) })
+			if err != nil {
 				return err
 			}
 			switch wrong {
@@ -118,10 +117,10 @@ func newScenarioNew() *cobra.Command {
 				fmt.Fprintln(w, path)
 			}
 			fmt.Fprintf(w, "\nIt runs and passes as it is. Change it into your story, then, in %s:\n", source)
-			fmt.Fprintf(w, "  make build && bin/canarylab scenario check %s   finds mistakes, with their lines\n",
-				args[0])
-			fmt.Fprintf(w, "  make scenario NAME=%s   plays it on a mesh\n", args[0])
-			fmt.Fprintln(w, "  make docs   writes its page, which docs/scenarios.md leads to")
+			fmt.Fprintf(w, `  make build && bin/canarylab scenario check %[1]s   finds mistakes, with their lines
+  make scenario NAME=%[1]s   plays it on a mesh
+  make docs   writes its page, which docs/scenarios.md leads to
+`, args[0])
 			return nil
 		},
 	}

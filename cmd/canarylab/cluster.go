@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -92,12 +91,11 @@ func printClusters(w io.Writer, infos []cluster.Info) error {
 		_, err := fmt.Fprintln(w, "No cluster. canarylab up makes one.")
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tCLUSTER\tSTATE\tDETAIL")
+	rows := [][]string{{"NAME", "CLUSTER", "STATE", "DETAIL"}}
 	for _, i := range infos {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", i.Name, i.Provider, i.State, i.Detail)
+		rows = append(rows, []string{i.Name, i.Provider, i.State, i.Detail})
 	}
-	return t.Flush()
+	return printTable(w, rows...)
 }
 
 func newKubeconfig(g *global) *cobra.Command {
@@ -106,11 +104,7 @@ func newKubeconfig(g *global) *cobra.Command {
 		Example: "  kubectl --kubeconfig $(canarylab kubeconfig) get pods -A --show-labels",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path, err := lab.Kubeconfig(cmd.Context(), g.Options)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), path)
-			return err
+			return printLine(cmd, path, err)
 		},
 	}
 }
@@ -126,11 +120,7 @@ scenarios logged, into a folder. It also works on a kind node that could not be 
 			if err != nil {
 				return err
 			}
-			if err := lab.Logs(cmd.Context(), g.Options, dir); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), dir)
-			return err
+			return printLine(cmd, dir, lab.Logs(cmd.Context(), g.Options, dir))
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "canarylab-logs", "folder to write to")
@@ -146,11 +136,7 @@ func newNodeImage(g *global) *cobra.Command {
 			o.Progress = p
 			ref, err := lab.NodeImage(cmd.Context(), o)
 			p.Close()
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), ref)
-			return err
+			return printLine(cmd, ref, err)
 		},
 	}
 }

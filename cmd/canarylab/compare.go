@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +16,6 @@ import (
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/compare"
 	"github.com/canarylab/canarylab/reports/github"
-	"github.com/canarylab/canarylab/reports/render"
 )
 
 // comparisonFormats are what a comparison can be written as.
@@ -25,11 +23,7 @@ var comparisonFormats = map[string]func(io.Writer, *compare.Comparison, terminal
 	"text": compare.Text,
 	"md":   func(w io.Writer, c *compare.Comparison, _ terminal.Options) error { return compare.Markdown(w, c) },
 	"html": func(w io.Writer, c *compare.Comparison, _ terminal.Options) error { return compare.HTML(w, c) },
-	"json": func(w io.Writer, c *compare.Comparison, _ terminal.Options) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(c)
-	},
+	"json": func(w io.Writer, c *compare.Comparison, _ terminal.Options) error { return writeJSON(w, c) },
 }
 
 // A divider is a flag that stands between arguments: it remembers how many were before it.
@@ -93,10 +87,8 @@ of them can't be read; what can be shown is shown.`,
 		}
 		if to == "" {
 			err = write(github.Calm(cmd.OutOrStdout(), os.Getenv), c, textOptions().Terminal())
-		} else if err = render.ToFile(to, func(w io.Writer) error {
-			return write(w, c, terminal.Options{})
-		}); err != nil {
-			err = fmt.Errorf("write the comparison to %s: %w", to, err)
+		} else {
+			err = toFile("comparison", to, func(w io.Writer) error { return write(w, c, terminal.Options{}) })
 		}
 		if err != nil {
 			return err
@@ -128,8 +120,8 @@ func sidesOf(args []string, at []int) ([][]string, error) {
 		}
 		return [][]string{base, ours}, nil
 	case len(args) < 2:
-		return nil, usage(
-			"compare wants two runs or more, got %q; a run is a folder below reports/out, or a bundle of one", args)
+		const few = "compare wants two runs or more, got %q; a run is a folder below reports/out, or a bundle of one"
+		return nil, usage(few, args)
 	}
 	var sides [][]string
 	for _, a := range args {

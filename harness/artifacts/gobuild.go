@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
-	"time"
 )
 
 // A goBuild is one call of go build.
@@ -41,7 +38,7 @@ func (s *Store) run(ctx context.Context, b goBuild, say func(string)) error {
 	if b.tags != "" {
 		args = append(args, "-tags", b.tags)
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, b.packages...)...)
+	cmd := process(ctx, "go", append(args, b.packages...)...) // it starts compilers
 	cmd.Dir = filepath.Join(s.Source, b.module)
 	cgo := "CGO_ENABLED=1"
 	if b.static {
@@ -49,10 +46,6 @@ func (s *Store) run(ctx context.Context, b goBuild, say func(string)) error {
 	}
 	// Nothing of the user's Go settings may decide what is built.
 	cmd.Env = append(os.Environ(), cgo, "GOWORK=off", "GOFLAGS=", "GOOS=linux")
-	// go build starts compilers: end them all with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 5 * time.Second
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return err

@@ -25,31 +25,27 @@ func (s *Store) Node(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	static := goBuild{module: nodeModule, static: true, vars: versions}
 	return s.Get(ctx, Recipe{
 		Name:   "node",
 		How:    fmt.Sprint(nodePrograms, versions),
 		Inputs: []string{nodeModule},
 		Free:   needed,
 		Make: func(ctx context.Context, dir string, say func(string)) error {
-			kubernetes := static
-			kubernetes.packages = []string{"."}
-			kubernetes.out = filepath.Join(dir, "kube")
-			containers := static
-			// Snapshotters that the lab does not use, and that need C headers or kernel devices.
-			containers.tags = "no_btrfs no_devmapper no_zfs"
-			containers.packages = []string{
+			static := func(out, tags string, packages ...string) goBuild {
+				return goBuild{
+					module: nodeModule, static: true, vars: versions, out: out, tags: tags, packages: packages,
+				}
+			}
+			kubernetes := static(filepath.Join(dir, "kube"), "", ".")
+			// The tags are for snapshotters that the lab does not use, and that need C headers or kernel devices.
+			containers := static(dir+"/", "no_btrfs no_devmapper no_zfs",
 				"github.com/containerd/containerd/v2/cmd/containerd",
 				"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
 				"github.com/containerd/containerd/v2/cmd/ctr",
 				"github.com/containernetworking/plugins/plugins/ipam/host-local",
 				"github.com/containernetworking/plugins/plugins/main/loopback",
-				"github.com/containernetworking/plugins/plugins/main/ptp",
-			}
-			containers.out = dir + "/"
-			dns := static
-			dns.packages = []string{"./coredns"}
-			dns.out = dir + "/"
+				"github.com/containernetworking/plugins/plugins/main/ptp")
+			dns := static(dir+"/", "", "./coredns")
 			// runc is C in part: it enters namespaces before Go's runtime starts, and pods that ask for
 			// RuntimeDefault (istiod does) need its seccomp support. All of C is linked in, because it also
 			// runs in a node image, which has another system's libraries.
@@ -120,7 +116,7 @@ var programs = []string{
 // programInputs are all files that the programs are made of.
 var programInputs = append([]string{
 	"go.mod", "go.sum", "sampleapp", "loadgen", "harness/accesslog", "harness/cluster/embedded/nodespec",
-	"internal/kebab",
+	"internal/bitset", "internal/kebab",
 }, programs...)
 
 // Programs returns the folder with the lab's own programs: sampleapp, loadgen, accesslog, pause and noded, and vegeta.

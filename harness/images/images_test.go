@@ -53,7 +53,7 @@ func build(t *testing.T, b binaries) map[string]v1.Image {
 	if _, err := lookProgram("nft"); err != nil {
 		t.Skip("needs nft: apt-get install nftables")
 	}
-	images, err := Build(t.Context(), b, All)
+	images, err := Build(t.Context(), b, true)
 	if err != nil {
 		t.Fatal(err)
 	}

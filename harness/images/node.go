@@ -187,14 +187,9 @@ func kubeadmArchive(ctx context.Context, s NodeStore, bin string, refs reference
 	for what, ref := range refs {
 		switch what {
 		case "pause":
-			specs[ref] = spec{
-				files: map[string]string{"/pause": filepath.Join(programs, "pause")}, entrypoint: []string{"/pause"},
-				user: "65535:65535",
-			}
+			specs[ref] = programSpecs(programs)[Pause]
 		case "coredns":
-			specs[ref] = spec{
-				files: map[string]string{"/coredns": filepath.Join(bin, "coredns")}, entrypoint: []string{"/coredns"},
-			}
+			specs[ref] = single(bin, "coredns", "")
 		default:
 			// Kubernetes' programs and etcd are one, which its name tells what to be.
 			if specs[ref], err = kubeSpec(ctx, bin); err != nil {
@@ -244,9 +239,7 @@ func kubeSpec(ctx context.Context, bin string) (spec, error) {
 		links:   map[string]string{},
 		folders: []string{"/tmp"},
 	}
-	for _, program := range []string{
-		"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy",
-	} {
+	for _, program := range append(slices.Clip(controlPlane), "kube-proxy") {
 		s.links["/usr/local/bin/"+program] = "kube"
 	}
 	nft, libs, err := nftables(ctx)

@@ -25,15 +25,19 @@ func Released(ctx context.Context, hub, tag string) (map[string]v1.Image, error)
 	return set, nil
 }
 
+// Remote are the options of every call of a registry: it has the credentials that Docker would use.
+func Remote(ctx context.Context) []remote.Option {
+	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
+}
+
 // fetch finds an image for this machine in its registry. It returns the reference in full.
 func fetch(ctx context.Context, reference string) (string, v1.Image, error) {
 	ref, err := name.ParseReference(reference)
 	if err != nil {
 		return "", nil, err
 	}
-	platform := v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
-	image, err := remote.Image(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain),
-		remote.WithPlatform(platform))
+	platform := remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH})
+	image, err := remote.Image(ref, append(Remote(ctx), platform)...)
 	if err != nil {
 		return "", nil, fmt.Errorf("fetch %s: %w", ref, err)
 	}

@@ -44,21 +44,32 @@ func Configs(images map[string]v1.Image) (map[string]string, error) {
 	return m, nil
 }
 
-// Missing returns the images of set that have lacks, which has digests of configurations by reference, and the
-// digests of set.
-func Missing(set map[string]v1.Image, have map[string]string) (
-	missing map[string]v1.Image, digests map[string]string, err error,
-) {
-	if digests, err = Configs(set); err != nil {
-		return nil, nil, err
+// Load calls load with the images of set that have lacks, unless none is missing, and adds their digests to have, which
+// has digests of configurations by reference.
+func Load(
+	set map[string]v1.Image, have *map[string]string, load func(missing map[string]v1.Image) error,
+) (loaded bool, err error) {
+	digests, err := Configs(set)
+	if err != nil {
+		return false, err
 	}
-	missing = map[string]v1.Image{}
+	missing := map[string]v1.Image{}
 	for ref, digest := range digests {
-		if have[ref] != digest {
+		if (*have)[ref] != digest {
 			missing[ref] = set[ref]
 		}
 	}
-	return missing, digests, nil
+	if len(missing) == 0 {
+		return false, nil
+	}
+	if err := load(missing); err != nil {
+		return false, err
+	}
+	if *have == nil {
+		*have = map[string]string{}
+	}
+	maps.Copy(*have, digests) // others are there still
+	return true, nil
 }
 
 // Archive streams images in the form that docker save writes. The stream breaks off when ctx ends. It has to be closed.

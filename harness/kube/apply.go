@@ -112,6 +112,7 @@ func sortWaves(objects []*unstructured.Unstructured) [waveCount][]*unstructured.
 		}
 	}
 	var waves [waveCount][]*unstructured.Unstructured
+	var crds []*unstructured.Unstructured
 	for _, o := range objects {
 		gk := o.GroupVersionKind().GroupKind()
 		n := waveConfig
@@ -120,20 +121,15 @@ func sortWaves(objects []*unstructured.Unstructured) [waveCount][]*unstructured.
 			n = waveCustom
 		case gk == schema.GroupKind{Kind: "Namespace"}:
 			n = waveNamespaces
-		case isCRD(o), gk.Group == "apps", gk.Group == "batch", gk == schema.GroupKind{Kind: "Pod"}:
+		case isCRD(o):
+			crds = append(crds, o)
+			continue
+		case gk.Group == "apps", gk.Group == "batch", gk == schema.GroupKind{Kind: "Pod"}:
 			n = waveWorkloads
 		}
 		waves[n] = append(waves[n], o)
 	}
-	slices.SortStableFunc(waves[waveWorkloads], func(a, b *unstructured.Unstructured) int {
-		switch {
-		case isCRD(a) == isCRD(b):
-			return 0
-		case isCRD(a):
-			return 1
-		}
-		return -1
-	})
+	waves[waveWorkloads] = append(waves[waveWorkloads], crds...)
 	return waves
 }
 

@@ -87,9 +87,9 @@ func (c *Client) WaitWorkloads(ctx context.Context, ns string) error {
 	return nil
 }
 
-// WaitNodes waits until the cluster has a node and every node is ready. When ctx ends, the error has what each
-// unready node says.
-func (c *Client) WaitNodes(ctx context.Context) error {
+// WaitNodes waits until the cluster has a node and every node is ready, by a heartbeat after since if that is not
+// zero. When ctx ends, the error has what each unready node says.
+func (c *Client) WaitNodes(ctx context.Context, since time.Time) error {
 	last := "no node has registered"
 	err := wait.PollUntilContextCancel(ctx, poll, true, func(ctx context.Context) (bool, error) {
 		list, err := c.kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
@@ -102,13 +102,16 @@ func (c *Client) WaitNodes(ctx context.Context) error {
 			i := slices.IndexFunc(node.Status.Conditions, func(c corev1.NodeCondition) bool {
 				return c.Type == corev1.NodeReady
 			})
-			switch {
-			case i < 0:
+			if i < 0 {
 				last = node.Name + " has not reported"
-			case node.Status.Conditions[i].Status != corev1.ConditionTrue:
-				last = node.Name + ": " + node.Status.Conditions[i].Message
-			default:
+				continue
+			}
+			condition := node.Status.Conditions[i]
+			fresh := since.IsZero() || condition.LastHeartbeatTime.After(since)
+			if condition.Status == corev1.ConditionTrue && fresh {
 				ready++
+			} else {
+				last = node.Name + ": " + condition.Message
 			}
 		}
 		return ready > 0 && ready == len(list.Items), nil

@@ -85,7 +85,7 @@ func provider() (*embedded.Provider, func(context.Context) (map[string]v1.Image,
 	}
 	p := &embedded.Provider{Home: home, Binaries: store}
 	return p, func(ctx context.Context) (map[string]v1.Image, error) {
-		return images.Build(ctx, store, images.All)
+		return images.Build(ctx, store, true)
 	}, p.Check(context.Background())
 }
 
@@ -108,7 +108,7 @@ func buildable(t testing.TB) {
 	if testing.Short() {
 		t.Skip("this needs a cluster: run without -short")
 	}
-	unavailable(t, artifacts.CheckTools(t.Context(), artifacts.Needs{}))
+	unavailable(t, artifacts.CheckTools(t.Context()))
 }
 
 // unavailable skips the test for an error that says that no cluster can be had, or fails it where one is required.

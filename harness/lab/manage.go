@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apilabels "k8s.io/apimachinery/pkg/labels"
@@ -72,12 +73,7 @@ func uninstall(ctx context.Context, p cluster.Provider) error {
 
 func exists(ctx context.Context, p cluster.Provider, name string) (bool, error) {
 	infos, err := p.List(ctx)
-	for _, i := range infos {
-		if i.Name == name {
-			return true, err
-		}
-	}
-	return false, err
+	return slices.ContainsFunc(infos, func(i cluster.Info) bool { return i.Name == name }), err
 }
 
 // List returns every cluster on this machine.

@@ -58,12 +58,9 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 		return nil, fmt.Errorf("bring up %s cluster %q: %w", l.provider.Name(), o.Name, err)
 	}
 	defer func() {
-		if err == nil || o.Retain {
-			return
+		if err != nil && !o.Retain {
+			err = errors.Join(err, l.undo(ctx))
 		}
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
-		defer cancel()
-		err = errors.Join(err, l.Close(undo))
 	}()
 	if l.kube, err = kube.New(l.cluster.Config()); err != nil {
 		return nil, err
@@ -89,6 +86,13 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 	return nil, err
 }
 
+// undo is Close for a lab that could not be finished, also where that is because ctx ended.
+func (l *Lab) undo(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
+	defer cancel()
+	return l.Close(ctx)
+}
+
 // findsIstio tells whether the lab uses the Istio of a borrowed cluster, in place of one that it installs.
 func (l *Lab) findsIstio() bool { return l.Borrowed() && !l.istio.Install }
 
@@ -101,11 +105,7 @@ func (l *Lab) build(ctx context.Context, store *artifacts.Store) (set map[string
 		if store == nil {
 			return nil
 		}
-		which := images.All
-		if l.istio.released() || l.findsIstio() {
-			which = images.WithoutIstio
-		}
-		if set, err = images.Build(ctx, store, which); err != nil {
+		if set, err = images.Build(ctx, store, !l.istio.released() && !l.findsIstio()); err != nil {
 			return err
 		}
 		if l.istio.released() && !l.Borrowed() {
@@ -132,9 +132,7 @@ func unbuilt(err error) error {
 // removes a cluster that Open made.
 func (l *Lab) Settle() error {
 	if err := <-l.gateway; err != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), undoWithin)
-		defer cancel()
-		return errors.Join(err, l.Close(ctx))
+		return errors.Join(err, l.undo(context.Background()))
 	}
 	l.steps = l.timer.finished()
 	return l.rememberSteps()
@@ -142,10 +140,7 @@ func (l *Lab) Settle() error {
 
 // images brings the images to where pods find them.
 func (l *Lab) images(ctx context.Context, set map[string]v1.Image) error {
-	done := l.timer.Step("images on the node")
-	err := l.cluster.LoadImages(ctx, set)
-	done(err)
-	return err
+	return l.timer.do("images on the node", func() error { return l.cluster.LoadImages(ctx, set) })
 }
 
 // installMesh loads the images, awaits the node and installs Istio, side by side where they do not depend on each
@@ -171,12 +166,7 @@ func (l *Lab) installMesh(ctx context.Context, set map[string]v1.Image) error {
 	if !l.Borrowed() {
 		g.Go(func() error { return l.images(within, set) })
 	}
-	g.Go(func() error {
-		done := l.timer.Step("node ready")
-		err := l.cluster.Ready(within)
-		done(err)
-		return err
-	})
+	g.Go(func() error { return l.timer.do("node ready", func() error { return l.cluster.Ready(within) }) })
 	var istio mesh.Manifests
 	g.Go(func() (err error) {
 		// Rendering needs no cluster: it goes on beside the node's start.
@@ -226,7 +216,7 @@ func E2E(ctx context.Context, o Options) (types.E2EClusterProvider, error) {
 	return cluster.NewE2E(chosen.provider, cluster.Options{
 		Progress: o.Progress,
 		Images: func(ctx context.Context) (map[string]v1.Image, error) {
-			return images.Build(ctx, chosen.store, images.All)
+			return images.Build(ctx, chosen.store, true)
 		},
 	}).WithName(o.Name), nil
 }

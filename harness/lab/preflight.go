@@ -29,9 +29,8 @@ func (l *Lab) preflight(ctx context.Context, c guarded) (err error) {
 	found, err := mesh.Find(ctx, l.kube, l.istio.Revision, l.Labels())
 	switch {
 	case l.istio.Install && err == nil:
-		errs = append(errs, fmt.Errorf("there is an Istio already: revision %s (%s) in %s; leave --install-istio "+
-			"out to use it",
-			found.Revision, found.Version, found.Namespace))
+		const there = "there is an Istio already: revision %s (%s) in %s; leave --install-istio out to use it"
+		errs = append(errs, fmt.Errorf(there, found.Revision, found.Version, found.Namespace))
 	case l.istio.Install && errors.Is(err, mesh.ErrNoIstio):
 		if !l.istio.released() {
 			refs = append(refs, images.Pilot, images.Proxy)

@@ -62,11 +62,10 @@ func (o Options) providers(store *artifacts.Store) (meant []cluster.Provider, er
 
 // traits are those of the clusters that o may mean, which all have the same; none where there is no such kind.
 func (o Options) traits() cluster.Traits {
-	meant, err := o.providers(nil)
-	if err != nil {
-		return cluster.Traits{}
+	if meant, err := o.providers(nil); err == nil {
+		return meant[0].Traits()
 	}
-	return meant[0].Traits()
+	return cluster.Traits{}
 }
 
 // borrowing are the kinds of clusters that are somebody else's.
@@ -108,7 +107,7 @@ func (o Options) choose(ctx context.Context) (c choice, err error) {
 	}
 	err = c.provider.Check(ctx)
 	if err == nil && builds {
-		err = artifacts.CheckTools(ctx, artifacts.Needs{})
+		err = artifacts.CheckTools(ctx)
 	}
 	if err != nil && !errors.Is(err, cluster.ErrUsage) {
 		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -170,13 +169,13 @@ func Tools(ctx context.Context, o Options) []artifacts.Tool {
 	if err != nil || !meant[0].Traits().NeedsImages {
 		return nil
 	}
-	var n artifacts.Needs
+	nodeImage := false
 	for _, p := range meant {
 		if b, can := p.(nodeImageBuilder); can {
-			n.NodeImage = b.BuildsNodeImage(ctx)
+			nodeImage = b.BuildsNodeImage(ctx)
 		}
 	}
-	return artifacts.Tools(ctx, n)
+	return artifacts.Tools(ctx, nodeImage)
 }
 
 // RBAC is a manifest with the rights that a run on a borrowed cluster needs, for a user or, by

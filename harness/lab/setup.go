@@ -76,15 +76,12 @@ func (l *Lab) about(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if !whole {
-		all = append(all,
-			"Istio's analysis sees the scenario's namespace alone: this user may not read the whole cluster.")
+		const narrow = "Istio's analysis sees the scenario's namespace alone: this user may not read the whole cluster."
+		all = append(all, narrow)
 	}
 	if l.ownIstio() {
-		all = append(
-			all,
-			"Envoy is the upstream release, without Istio's own filters: istio_requests_total is missing; response "+
-				"flags, access logs and Envoy's statistics are there.",
-		)
+		all = append(all, "Envoy is the upstream release, without Istio's own filters: istio_requests_total is "+
+			"missing; response flags, access logs and Envoy's statistics are there.")
 	}
 	return all, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,6 +44,14 @@ func (t *timer) Step(name string) func(error) {
 	}
 }
 
+// do calls f as a step.
+func (t *timer) do(name string, f func() error) error {
+	done := t.Step(name)
+	err := f()
+	done(err)
+	return err
+}
+
 // Detail implements progress.Detailer.
 func (t *timer) Detail(step, text string) { progress.Detail(t.next, step, text) }
 
@@ -50,7 +59,7 @@ func (t *timer) Detail(step, text string) { progress.Detail(t.next, step, text) 
 func (t *timer) finished() []progress.Step {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return append(append([]progress.Step(nil), t.steps...), progress.Step{Name: "all", Took: time.Since(t.began)})
+	return append(slices.Clip(t.steps), progress.Step{Name: "all", Took: time.Since(t.began)})
 }
 
 // stepsFile lies beside the cluster's kubeconfig.
@@ -63,8 +72,8 @@ func (l *Lab) rememberSteps() error {
 	if !l.cluster.Reused() {
 		return cluster.WriteState(file, l.steps)
 	}
-	var steps []progress.Step
-	if err := cluster.ReadState(file, &steps); err != nil && !errors.Is(err, os.ErrNotExist) {
+	steps, err := cluster.ReadState[[]progress.Step](file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	l.steps = steps

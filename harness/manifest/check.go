@@ -179,25 +179,23 @@ func flatten(err error) []error {
 	if err == nil {
 		return nil
 	}
-	var all []error
+	var parts []error
 	switch many := err.(type) { //nolint:errorlint // an error of several parts is looked at, not what it wraps
 	case interface{ Unwrap() []error }:
-		for _, e := range many.Unwrap() {
-			all = append(all, flatten(e)...)
-		}
+		parts = many.Unwrap()
 	case interface{ Errors() []error }:
-		for _, e := range many.Errors() {
-			all = append(all, flatten(e)...)
-		}
+		parts = many.Errors()
 	case interface{ WrappedErrors() []error }:
-		for _, e := range many.WrappedErrors() {
-			all = append(all, flatten(e)...)
-		}
+		parts = many.WrappedErrors()
 	default:
 		if inner := errors.Unwrap(err); inner != nil && inner.Error() == err.Error() {
 			return flatten(inner)
 		}
-		all = append(all, err)
+		return []error{err}
+	}
+	var all []error
+	for _, e := range parts {
+		all = append(all, flatten(e)...)
 	}
 	return all
 }

@@ -56,9 +56,7 @@ func (c *checker) kubernetes(o object) {
 // leaves fields that the type does not have to the converter.
 func (c *checker) checkTypes(n *yamlnode.Node, path string, t reflect.Type) {
 	n = resolve(n)
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
+	t = pointedTo(t)
 	if n.Tag == "!!null" {
 		return
 	}
@@ -75,7 +73,7 @@ func (c *checker) checkTypes(n *yamlnode.Node, path string, t reflect.Type) {
 		known := fields(t)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if f, ok := known[n.Content[i].Value]; ok {
-				c.checkTypes(n.Content[i+1], join(path, n.Content[i].Value), f)
+				c.checkTypes(n.Content[i+1], strings.TrimPrefix(path+"."+n.Content[i].Value, "."), f)
 			}
 		}
 	case reflect.Map:
@@ -128,8 +126,8 @@ func (c *checker) checkScalar(n *yamlnode.Node, path string, t reflect.Type) {
 // unmarshalsItself tells whether a type has its own way to read JSON, as quantities and times do.
 func unmarshalsItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
-	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(
-		reflect.TypeFor[encoding.TextUnmarshaler]())
+	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) ||
+		p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
 // fields returns the types of a struct's fields by their JSON names, those of inlined structs included.
@@ -149,13 +147,18 @@ func fields(t reflect.Type) map[string]reflect.Type {
 	return all
 }
 
+// pointedTo returns the type that a pointer leads to.
+func pointedTo(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
 // fieldsAt returns the names of the fields that a type has at a path.
 func fieldsAt(t reflect.Type, path string) []string {
 	for _, step := range steps.FindAllString(path, -1) {
-		for t.Kind() == reflect.Pointer {
-			t = t.Elem()
-		}
-		switch t.Kind() {
+		switch t = pointedTo(t); t.Kind() {
 		case reflect.Slice, reflect.Map:
 			t = t.Elem()
 		case reflect.Struct:
@@ -168,10 +171,7 @@ func fieldsAt(t reflect.Type, path string) []string {
 			return nil
 		}
 	}
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct {
+	if t = pointedTo(t); t.Kind() != reflect.Struct {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(fields(t)))

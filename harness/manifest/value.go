@@ -33,10 +33,3 @@ func describe(n *yamlnode.Node) string {
 	}
 	return fmt.Sprintf("%q", n.Value)
 }
-
-func join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
-}

@@ -92,7 +92,8 @@ func FollowControlPlane(ctx context.Context, k *kube.Client, m Installed, since 
 						sink(n)
 					})
 					_ = r.Close()
-					if pods, err := k.Pods(ctx, m.Namespace, m.Selector()); err == nil && !contains(pods, pod.Name) {
+					pods, err := k.Pods(ctx, m.Namespace, m.Selector())
+					if err == nil && !slices.ContainsFunc(pods, func(p corev1.Pod) bool { return p.Name == pod.Name }) {
 						break
 					}
 				}
@@ -174,8 +175,4 @@ func parseNotice(text string) (Notice, bool) {
 func parseProxyID(id string) Proxy {
 	pod, ns, _ := strings.Cut(id, ".")
 	return Proxy{Namespace: ns, Pod: pod}
-}
-
-func contains(pods []corev1.Pod, name string) bool {
-	return slices.ContainsFunc(pods, func(p corev1.Pod) bool { return p.Name == name })
 }

@@ -102,16 +102,16 @@ func checkForeign(ctx context.Context, k *kube.Client, m Manifests) error {
 	if err != nil {
 		return err
 	}
-	var there []string
-	for _, ref := range foreign {
-		there = append(there, ref.String())
-	}
-	if len(there) == 0 {
+	if len(foreign) == 0 {
 		return nil
 	}
 	more := ""
-	if n := len(there) - shownDifferences; n > 0 {
-		there, more = there[:shownDifferences], fmt.Sprintf(" and %d more", n)
+	if n := len(foreign) - shownDifferences; n > 0 {
+		foreign, more = foreign[:shownDifferences], fmt.Sprintf(" and %d more", n)
+	}
+	var there []string
+	for _, ref := range foreign {
+		there = append(there, ref.String())
 	}
 	return fmt.Errorf("%w: %s%s: remove them, or use the Istio that they belong to",
 		ErrForeign, strings.Join(there, ", "), more)
@@ -144,15 +144,13 @@ func clusterWide(
 var ErrForeign = errors.New("parts of an Istio that is not the lab's are in the cluster")
 
 func namespace(name string, labels map[string]string, annotations map[string]any) *unstructured.Unstructured {
-	all := map[string]any{ManagedBy: Manager}
-	for k, v := range labels {
-		all[k] = v
-	}
-	meta := map[string]any{"name": name, "labels": all}
+	meta := map[string]any{"name": name}
 	if annotations != nil {
 		meta["annotations"] = annotations
 	}
-	return &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": meta}}
+	o := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": meta}}
+	o.SetLabels(withLabels(labels, map[string]string{ManagedBy: Manager}))
+	return o
 }
 
 // waitFor waits until check succeeds. When ctx ends, the error says what check saw last.
@@ -252,10 +250,10 @@ func InstallGateway(ctx context.Context, k *kube.Client, m Manifests, p progress
 	}
 	done := progress.Begin(p, "istio: ingress gateway")
 	defer func() { done(err) }()
-	if err := k.ApplyObjects(ctx, m.Gateway); err != nil {
-		return fmt.Errorf("install the ingress gateway: %w", err)
+	if err = k.ApplyObjects(ctx, m.Gateway); err == nil {
+		err = k.WaitWorkloads(ctx, Namespace)
 	}
-	if err := k.WaitWorkloads(ctx, Namespace); err != nil {
+	if err != nil {
 		return fmt.Errorf("install the ingress gateway: %w", err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,10 +127,7 @@ func Find(ctx context.Context, k *kube.Client, revision string, also map[string]
 }
 
 func installed(d appsv1.Deployment) Installed {
-	m := Installed{Namespace: d.Namespace, Revision: d.Labels[revisionLabel]}
-	if m.Revision == "" {
-		m.Revision = "default"
-	}
+	m := Installed{Namespace: d.Namespace, Revision: cmp.Or(d.Labels[revisionLabel], "default")}
 	for _, c := range d.Spec.Template.Spec.Containers {
 		if c.Name != "discovery" {
 			continue
@@ -166,10 +164,7 @@ func injectors(ctx context.Context, k *kube.Client) ([]injector, error) {
 	}
 	var all []injector
 	for _, c := range list.Items {
-		revision := c.Labels[revisionLabel]
-		if revision == "" {
-			revision = "default"
-		}
+		revision := cmp.Or(c.Labels[revisionLabel], "default")
 		for _, w := range c.Webhooks {
 			selector, err := metav1.LabelSelectorAsSelector(w.NamespaceSelector)
 			if err != nil {

@@ -9,11 +9,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/canarylab/canarylab/harness/progress"
 	"istio.io/istio/operator/pkg/component"
 	"istio.io/istio/operator/pkg/manifest"
 	"istio.io/istio/operator/pkg/render"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // Options say which Istio is rendered.
@@ -115,16 +116,7 @@ func confine(o *unstructured.Unstructured, labels map[string]string) error {
 	return unstructured.SetNestedSlice(o.Object, webhooks, "webhooks")
 }
 
-func image(o Options) (hub, tag string) {
-	hub, tag = o.Hub, o.Tag
-	if hub == "" {
-		hub = "canarylab"
-	}
-	if tag == "" {
-		tag = "dev"
-	}
-	return hub, tag
-}
+func image(o Options) (hub, tag string) { return cmp.Or(o.Hub, "canarylab"), cmp.Or(o.Tag, "dev") }
 
 // unreleasedSettings are the settings for proxy images that the lab built.
 var unreleasedSettings = []string{

@@ -7,15 +7,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	meshconfig "istio.io/api/mesh/v1alpha1"
-	clientv1 "istio.io/client-go/pkg/apis/networking/v1"
-	clientv1alpha3 "istio.io/client-go/pkg/apis/networking/v1alpha3"
-	clientsecurity "istio.io/client-go/pkg/apis/security/v1"
 	"istio.io/istio/pilot/pkg/config/kube/crdclient"
 	"istio.io/istio/pkg/config"
 	meshdefaults "istio.io/istio/pkg/config/mesh"
 	"istio.io/istio/pkg/config/schema/gvk"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -59,21 +57,29 @@ func list[L any](
 	})
 }
 
+// listConfigs reads a list of Istio's objects, and adds them in the form that istiod reads them in.
+func listConfigs[L runtime.Object](
+	l *lister, what string, read func(context.Context, metav1.ListOptions) (L, error),
+	kind config.GroupVersionKind, into *[]config.Config,
+) {
+	list(l, what, read, func(found L) {
+		// It fails only for what is no list.
+		_ = meta.EachListItem(found, func(item runtime.Object) error {
+			*into = append(*into, crdclient.TranslateObject(item, kind, domain))
+			return nil
+		})
+	})
+}
+
 // policies lists the kinds that istiod also takes from the root namespace: the EnvoyFilters,
 // PeerAuthentications and AuthorizationPolicies of ns. It leaves out RequestAuthentications, because istiod
 // fetches what they need from elsewhere.
 func (l *lister) policies(k *kube.Client, ns string, into *[]config.Config) {
 	filters, security := k.Istio().NetworkingV1alpha3().EnvoyFilters(ns), k.Istio().SecurityV1()
-	list(l, "envoy filters of "+ns, filters.List, func(found *clientv1alpha3.EnvoyFilterList) {
-		*into = translate(*into, found.Items, gvk.EnvoyFilter)
-	})
 	peers, authorization := security.PeerAuthentications(ns), security.AuthorizationPolicies(ns)
-	list(l, "peer authentications of "+ns, peers.List, func(found *clientsecurity.PeerAuthenticationList) {
-		*into = translate(*into, found.Items, gvk.PeerAuthentication)
-	})
-	list(l, "authorization policies of "+ns, authorization.List, func(found *clientsecurity.AuthorizationPolicyList) {
-		*into = translate(*into, found.Items, gvk.AuthorizationPolicy)
-	})
+	listConfigs(l, "envoy filters of "+ns, filters.List, gvk.EnvoyFilter, into)
+	listConfigs(l, "peer authentications of "+ns, peers.List, gvk.PeerAuthentication, into)
+	listConfigs(l, "authorization policies of "+ns, authorization.List, gvk.AuthorizationPolicy, into)
 }
 
 // loadPolicies reads the policies of one namespace.
@@ -97,28 +103,13 @@ func load(ctx context.Context, k *kube.Client, m Installed, ns string) (objects,
 	list(l, "the mesh configuration", readMesh, func(c *meshconfig.MeshConfig) { o.mesh = c })
 	list(l, "services of "+ns, core.Services(ns).List, func(found *corev1.ServiceList) { o.services = found.Items })
 	list(l, "pods of "+ns, core.Pods(ns).List, func(found *corev1.PodList) { o.pods = found.Items })
-	list(l, "virtual services of "+ns, net.VirtualServices(ns).List, func(found *clientv1.VirtualServiceList) {
-		o.configs = translate(o.configs, found.Items, gvk.VirtualService)
-	})
-	list(l, "destination rules of "+ns, net.DestinationRules(ns).List, func(found *clientv1.DestinationRuleList) {
-		o.configs = translate(o.configs, found.Items, gvk.DestinationRule)
-	})
-	list(l, "gateways of "+ns, net.Gateways(ns).List, func(found *clientv1.GatewayList) {
-		o.configs = translate(o.configs, found.Items, gvk.Gateway)
-	})
-	list(l, "sidecars of "+ns, net.Sidecars(ns).List, func(found *clientv1.SidecarList) {
-		o.configs = translate(o.configs, found.Items, gvk.Sidecar)
-	})
+	listConfigs(l, "virtual services of "+ns, net.VirtualServices(ns).List, gvk.VirtualService, &o.configs)
+	listConfigs(l, "destination rules of "+ns, net.DestinationRules(ns).List, gvk.DestinationRule, &o.configs)
+	listConfigs(l, "gateways of "+ns, net.Gateways(ns).List, gvk.Gateway, &o.configs)
+	listConfigs(l, "sidecars of "+ns, net.Sidecars(ns).List, gvk.Sidecar, &o.configs)
 	l.policies(k, ns, &o.configs)
 	err := l.Wait()
 	return o, err
-}
-
-func translate[T runtime.Object](configs []config.Config, items []T, kind config.GroupVersionKind) []config.Config {
-	for _, item := range items {
-		configs = append(configs, crdclient.TranslateObject(item, kind, domain))
-	}
-	return configs
 }
 
 // loadMesh reads the mesh configuration from where istiod reads it.

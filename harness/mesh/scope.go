@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -166,10 +167,7 @@ func (s *scope) patchFilter(
 ) {
 	switch operation {
 	case networking.EnvoyFilter_Patch_MERGE:
-		if matched == "" {
-			matched = name
-		}
-		s.filter(matched, keys(value.GetFields()["typed_config"].GetStructValue())...)
+		s.filter(cmp.Or(matched, name), keys(value.GetFields()["typed_config"].GetStructValue())...)
 	case networking.EnvoyFilter_Patch_REMOVE:
 		s.filter(matched)
 	case networking.EnvoyFilter_Patch_REPLACE:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,16 +18,22 @@ const cgroupBusy = 5 * time.Second
 
 // reapCgroups removes the folders of a dead cluster's pods, which the kernel leaves behind, in every hierarchy.
 func reapCgroups(name string) error {
-	tops, err := filepath.Glob(filepath.Join("/sys/fs/cgroup", "*", name))
+	tops, err := cgroups(name)
 	if err != nil {
 		return err
 	}
-	tops = append(tops, filepath.Join("/sys/fs/cgroup", name))
 	var errs []error
 	for _, top := range tops {
 		errs = append(errs, removeCgroup(top))
 	}
 	return errors.Join(errs...)
+}
+
+// cgroups finds the folders of that name, which may be a pattern, in every hierarchy.
+func cgroups(name string) ([]string, error) {
+	found, err := filepath.Glob("/sys/fs/cgroup/*/" + name)
+	unified, unifiedErr := filepath.Glob("/sys/fs/cgroup/" + name)
+	return append(found, unified...), errors.Join(err, unifiedErr)
 }
 
 // removeCgroup removes one tree of cgroups, leaves first.
@@ -42,14 +49,14 @@ func removeCgroup(top string) error {
 		return err
 	}
 	deadline := time.Now().Add(cgroupBusy)
-	for i := len(dirs) - 1; i >= 0; i-- {
+	for _, dir := range slices.Backward(dirs) {
 		for {
-			err := unix.Rmdir(dirs[i])
+			err := unix.Rmdir(dir)
 			if err == nil || errors.Is(err, unix.ENOENT) {
 				break
 			}
 			if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
-				return fmt.Errorf("remove the cgroup %s: %w", dirs[i], err)
+				return fmt.Errorf("remove the cgroup %s: %w", dir, err)
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
@@ -65,16 +72,12 @@ func (p *Provider) cgroup(name string) string {
 
 // reapDead removes the cgroup folders of everything of this home that is dead, whether or not its state is still there.
 func (p *Provider) reapDead() error {
-	found, err := filepath.Glob("/sys/fs/cgroup/*/" + p.cgroup("*"))
-	if err != nil {
-		return err
-	}
-	unified, err := filepath.Glob("/sys/fs/cgroup/" + p.cgroup("*"))
+	found, err := cgroups(p.cgroup("*"))
 	if err != nil {
 		return err
 	}
 	names := map[string]bool{}
-	for _, path := range append(found, unified...) {
+	for _, path := range found {
 		names[strings.TrimPrefix(filepath.Base(path), p.cgroup(""))] = true
 	}
 	var errs []error

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -39,9 +40,6 @@ func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 		"syncFrequency":               "2s",
 		"kubeAPIQPS":                  200, "kubeAPIBurst": 400, "eventRecordQPS": 0,
 	}
-	if err := writeYAML(l.path("kubelet.yaml"), kubelet); err != nil {
-		return err
-	}
 	proxy := map[string]any{
 		"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",
 		"clientConnection": map[string]any{
@@ -55,9 +53,6 @@ func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 			"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s",
 		},
 	}
-	if err := writeYAML(l.path("kube-proxy.yaml"), proxy); err != nil {
-		return err
-	}
 	// The kubernetes plugin needs a kubeconfig, as CoreDNS is no pod here. It has no upstream: the node has no way out.
 	corefile := fmt.Sprintf(`.:53 {
 	bind %s
@@ -69,22 +64,21 @@ func (l layout) writeConfigs(bin, cgroup, hostname string) error {
 	cache 5
 }
 `, nodeIP, l.path("pki", "coredns.kubeconfig"))
-	if err := os.WriteFile(l.path("Corefile"), []byte(corefile), 0o600); err != nil {
-		return err
-	}
 	if err := os.MkdirAll(l.path("cni"), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(l.path("cni", nodeconf.CNIFile), nodeconf.Pods(), 0o600); err != nil {
-		return err
-	}
-	return writeContainerdConfig(l.path("containerd.toml"), l.path("containerd"), l.path("cni"), bin)
+	return errors.Join(
+		writeYAML(l.path("kubelet.yaml"), kubelet), writeYAML(l.path("kube-proxy.yaml"), proxy),
+		os.WriteFile(l.path("Corefile"), []byte(corefile), 0o600),
+		os.WriteFile(l.path("cni", nodeconf.CNIFile), nodeconf.Pods(), 0o600), l.writeContainerdConfig(bin),
+	)
 }
 
-// writeContainerdConfig configures containerd to keep its data in root and find its plugins and runc in bin.
-func writeContainerdConfig(file, root, cniConf, bin string) error {
-	c := nodeconf.Containerd{Root: root, Bin: bin, CNI: cniConf, Sandbox: "docker.io/" + pauseImage}
-	return os.WriteFile(file, c.TOML(), 0o600)
+// writeContainerdConfig configures containerd to find its plugins and runc in bin.
+func (l layout) writeContainerdConfig(bin string) error {
+	const sandbox = "docker.io/" + pauseImage
+	c := nodeconf.Containerd{Root: l.path("containerd"), Bin: bin, CNI: l.path("cni"), Sandbox: sandbox}
+	return os.WriteFile(l.path("containerd.toml"), c.TOML(), 0o600)
 }
 
 func writeYAML(file string, v any) error {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,8 +74,7 @@ func (b *bringUp) prepareStore(ctx context.Context, stores, store string) (err e
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
 	l := layout(tmp)
-	err = writeContainerdConfig(l.path("containerd.toml"), l.path("containerd"), l.path("cni"), b.node)
-	if err != nil {
+	if err := l.writeContainerdConfig(b.node); err != nil {
 		return err
 	}
 	listener, err := listen(0) // noded wants one; nothing listens behind it
@@ -118,21 +115,16 @@ func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error
 	if err != nil {
 		return err
 	}
-	missing, digests, err := images.Missing(set, m.Images)
-	if err != nil || len(missing) == 0 {
+	loaded, err := images.Load(set, &m.Images, func(missing map[string]v1.Image) error {
+		node, err := c.provider.Binaries.Node(ctx)
+		if err != nil {
+			return err
+		}
+		return importImages(ctx, filepath.Join(node, "ctr"), m.PID, missing)
+	})
+	if err != nil || !loaded {
 		return err
 	}
-	node, err := c.provider.Binaries.Node(ctx)
-	if err != nil {
-		return err
-	}
-	if err := importImages(ctx, filepath.Join(node, "ctr"), m.PID, missing); err != nil {
-		return err
-	}
-	if m.Images == nil {
-		m.Images = map[string]string{}
-	}
-	maps.Copy(m.Images, digests) // others are there still
 	return c.layout.writeMeta(m)
 }
 
@@ -199,18 +191,9 @@ func linkTree(from, to string) error {
 }
 
 func copyFile(from, to string, info fs.FileInfo) error {
-	in, err := os.Open(from)
+	raw, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, info.Mode())
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		return err
-	}
-	return out.Close()
+	return os.WriteFile(to, raw, info.Mode())
 }

@@ -45,8 +45,7 @@ type meta struct {
 func (m meta) writtenBy(node string) bool { return m.Schema == schema && m.Node == filepath.Base(node) }
 
 func (l layout) readMeta() (meta, error) {
-	var m meta
-	return m, cluster.ReadState(l.path("meta.json"), &m)
+	return cluster.ReadState[meta](l.path("meta.json"))
 }
 
 func (l layout) writeMeta(m meta) error { return cluster.WriteState(l.path("meta.json"), m) }

@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -62,17 +61,12 @@ func (a *authority) issue(l leaf) error {
 	if err != nil {
 		return fmt.Errorf("make the key of %s: %w", l.file, err)
 	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		return fmt.Errorf("make the serial number of %s: %w", l.file, err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: l.user, Organization: l.groups},
-		NotBefore:    a.cert.NotBefore,
-		NotAfter:     time.Now().Add(validity),
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	template := &x509.Certificate{ // CreateCertificate makes the serial number
+		Subject:     pkix.Name{CommonName: l.user, Organization: l.groups},
+		NotBefore:   a.cert.NotBefore,
+		NotAfter:    time.Now().Add(validity),
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	for _, h := range l.hosts {
 		if ip := net.ParseIP(h); ip != nil {
@@ -93,15 +87,19 @@ func (a *authority) issue(l leaf) error {
 
 // write stores a certificate and its key, readable by root alone.
 func (a *authority) write(name string, der []byte, key *ecdsa.PrivateKey) error {
-	pemKey, err := keyutil.MarshalPrivateKeyToPEM(key)
+	return writePair(filepath.Join(a.dir, name), ".crt", &pem.Block{Type: cert.CertificateBlockType, Bytes: der}, key)
+}
+
+// writePair stores a key in path.key, and what is public of it in path and ext.
+func writePair(path, ext string, public *pem.Block, key *ecdsa.PrivateKey) error {
+	private, err := keyutil.MarshalPrivateKeyToPEM(key)
 	if err != nil {
-		return fmt.Errorf("encode the key of %s: %w", name, err)
+		return fmt.Errorf("encode the key %s: %w", filepath.Base(path), err)
 	}
-	pemCert := pem.EncodeToMemory(&pem.Block{Type: cert.CertificateBlockType, Bytes: der})
-	if err := os.WriteFile(filepath.Join(a.dir, name+".crt"), pemCert, 0o600); err != nil {
+	if err := os.WriteFile(path+ext, pem.EncodeToMemory(public), 0o600); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(a.dir, name+".key"), pemKey, 0o600)
+	return os.WriteFile(path+".key", private, 0o600)
 }
 
 // newSigningKey writes the key pair that service account tokens are signed with.
@@ -110,19 +108,11 @@ func newSigningKey(dir string) error {
 	if err != nil {
 		return fmt.Errorf("make the service account key: %w", err)
 	}
-	private, err := keyutil.MarshalPrivateKeyToPEM(key)
-	if err != nil {
-		return fmt.Errorf("encode the service account key: %w", err)
-	}
 	der, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {
 		return fmt.Errorf("encode the service account public key: %w", err)
 	}
-	public := pem.EncodeToMemory(&pem.Block{Type: keyutil.PublicKeyBlockType, Bytes: der})
-	if err := os.WriteFile(filepath.Join(dir, "sa.key"), private, 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "sa.pub"), public, 0o600)
+	return writePair(filepath.Join(dir, "sa"), ".pub", &pem.Block{Type: keyutil.PublicKeyBlockType, Bytes: der}, key)
 }
 
 // writeCredentials makes every certificate, key and kubeconfig of a new cluster.

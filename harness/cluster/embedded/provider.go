@@ -13,11 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/client-go/tools/clientcmd"
-
 	"github.com/canarylab/canarylab/harness/cluster"
-	"github.com/canarylab/canarylab/harness/filelock"
-	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // Name is what CLUSTER= calls this provider.
@@ -55,14 +51,16 @@ func (p *Provider) Prepare(ctx context.Context) error {
 	return err
 }
 
-func (p *Provider) layout(name string) layout {
-	return layout(filepath.Join(p.Home, "clusters", name))
+func (p *Provider) folders() cluster.Folders {
+	return cluster.Folders(filepath.Join(p.Home, "clusters"))
 }
+
+func (p *Provider) layout(name string) layout { return layout(p.folders().Path(name)) }
 
 // Open implements cluster.Provider.
 func (p *Provider) Open(_ context.Context, name string) (cluster.Cluster, error) {
-	if cluster.CheckName(name) != nil {
-		return nil, fmt.Errorf("cluster name %q: %w", name, cluster.ErrNotFound)
+	if err := cluster.MayExist(name); err != nil {
+		return nil, err
 	}
 	alive, err := p.layout(name).alive()
 	if err != nil {
@@ -71,37 +69,22 @@ func (p *Provider) Open(_ context.Context, name string) (cluster.Cluster, error)
 	if !alive {
 		return nil, fmt.Errorf("embedded cluster %q is not running: %w", name, cluster.ErrNotFound)
 	}
-	c, err := p.open(name)
-	if err != nil {
-		return nil, err
-	}
-	c.reused = true
-	return c, nil
+	return p.open(name, true)
 }
 
-func (p *Provider) open(name string) (*Cluster, error) {
+func (p *Provider) open(name string, reused bool) (*Cluster, error) {
 	l := p.layout(name)
-	config, err := clientcmd.BuildConfigFromFlags("", l.kubeconfig())
-	if err != nil {
-		return nil, fmt.Errorf("read the kubeconfig of cluster %q: %w", name, err)
-	}
-	return &Cluster{provider: p, name: name, layout: l, config: config}, nil
+	own, err := cluster.OpenOwn(Name, name, l.kubeconfig(), reused)
+	return &Cluster{Own: own, provider: p, layout: l}, err
 }
 
 // Down implements cluster.Provider.
 func (p *Provider) Down(ctx context.Context, name string, keepState bool) error {
-	if cluster.CheckName(name) != nil {
-		return fmt.Errorf("cluster name %q: %w", name, cluster.ErrNotFound)
-	}
+	return p.folders().Down(ctx, name, func() error { return p.down(ctx, name, keepState) })
+}
+
+func (p *Provider) down(ctx context.Context, name string, keepState bool) error {
 	l := p.layout(name)
-	if _, err := os.Stat(filepath.Dir(string(l))); errors.Is(err, os.ErrNotExist) {
-		return nil // no cluster was ever made here
-	}
-	unlock, err := p.lock(ctx, name, nil)
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	alive, err := l.alive()
 	if err != nil {
 		return err
@@ -135,18 +118,15 @@ func (p *Provider) Down(ctx context.Context, name string, keepState bool) error 
 
 // List implements cluster.Provider. It also removes the empty cgroup folders of clusters that were killed.
 func (p *Provider) List(context.Context) ([]cluster.Info, error) {
-	entries, err := os.ReadDir(filepath.Join(p.Home, "clusters"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("look for clusters: %w", err)
+	names, err := p.folders().Names()
+	if err != nil {
+		return nil, err
 	}
 	var infos []cluster.Info
-	for _, e := range entries {
-		if !e.IsDir() {
-			continue
-		}
-		l := p.layout(e.Name())
+	for _, name := range names {
+		l := p.layout(name)
 		info := cluster.Info{
-			Name: e.Name(), Provider: Name, State: "broken",
+			Name: name, Provider: Name, State: "broken",
 			Detail: "it died; up makes it anew, down deletes what is left in " + string(l),
 		}
 		alive, err := l.alive()
@@ -158,20 +138,14 @@ func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 		case alive && err != nil:
 			info.State, info.Detail = "starting", "state in "+string(l)
 		case alive:
-			info.State, info.Kubeconfig, info.PID, info.Detail = "running", l.kubeconfig(), m.PID, fmt.Sprintf(
-				"PID %d, state in %s", m.PID, l)
+			info.State, info.Kubeconfig, info.PID = "running", l.kubeconfig(), m.PID
+			info.Detail = fmt.Sprintf("PID %d, state in %s", m.PID, l)
 		case err == nil && m.Kept:
 			info.State, info.Detail = "stopped", "kept in "+string(l)
 		}
 		infos = append(infos, info)
 	}
 	return infos, p.reapDead()
-}
-
-// lock keeps two canarylabs from changing one cluster at once. The second waits.
-func (p *Provider) lock(ctx context.Context, name string, steps progress.Progress) (func(), error) {
-	return filelock.Lock(ctx, filepath.Join(p.Home, "clusters", "."+name+".lock"),
-		fmt.Sprintf("it is changing cluster %q", name), steps)
 }
 
 // Check implements cluster.Provider.

@@ -46,11 +46,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (clus
 	if err := b.build(ctx, o); err != nil {
 		return nil, err
 	}
-	folder := filepath.Dir(string(b.layout))
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder for clusters: %w", err)
-	}
-	unlock, err := p.lock(ctx, name, b.steps)
+	unlock, err := p.folders().Lock(ctx, name, b.steps)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +66,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (clus
 	if err := b.resume(m); err != nil {
 		return nil, err
 	}
-	if err := disk.Require(folder, needed, "a cluster"); err != nil {
+	if err := disk.Require(string(p.folders()), needed, "a cluster"); err != nil {
 		return nil, err
 	}
 	if !b.resumed {
@@ -81,12 +77,14 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (clus
 	}
 	var c *Cluster
 	if err == nil {
-		c, err = p.open(name)
+		c, err = p.open(name, false)
 	}
 	if err != nil {
 		return nil, errors.Join(err, b.undo())
 	}
-	c.resumed, c.opened = b.resumed, began
+	if b.resumed {
+		c.spokeAfter = began
+	}
 	return c, nil
 }
 
@@ -110,12 +108,7 @@ func (b *bringUp) reuse(m meta) (cluster.Cluster, error) {
 		return nil, fmt.Errorf("cluster %q is running with programs of another version of canarylab: "+
 			"run canarylab down --name %s and try again", b.name, b.name)
 	}
-	c, err := b.provider.open(b.name)
-	if err != nil {
-		return nil, err
-	}
-	c.reused = true
-	return c, nil
+	return b.provider.open(b.name, true)
 }
 
 // resume takes up the state that the last cluster of the name was stopped with. It deletes what one left that

@@ -7,11 +7,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/canarylab/canarylab/harness/images"
 )
 
 // ImagesAt tells whether the cluster's nodes can have the images: with a repository, whether that has them
@@ -27,9 +28,7 @@ func (c *Cluster) ImagesAt(ctx context.Context, refs []string) error {
 			if err != nil {
 				return fmt.Errorf("--image-repository: %w", err)
 			}
-			if _, err := remote.Head(at, remote.WithContext(ctx), remote.WithAuthFromKeychain(
-				authn.DefaultKeychain,
-			)); err != nil {
+			if _, err := remote.Head(at, images.Remote(ctx)...); err != nil {
 				return fmt.Errorf("the image %s can't be had: %w; leave --image-tag out, and it is built and pushed",
 					at, err)
 			}

@@ -3,6 +3,7 @@
 package existing
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -107,9 +107,8 @@ func (p *Provider) load() (*clientcmdapi.Config, error) {
 		known = "none (" + strings.Join(rules.GetLoadingPrecedence(), ", ") + ")"
 	}
 	if a.Context == "" {
-		return nil,
-			fmt.Errorf("%w: an existing cluster has to be named: say which with --context; the kubeconfig has: %s",
-				cluster.ErrUsage, known)
+		const unnamed = "%w: an existing cluster has to be named: say which with --context; the kubeconfig has: %s"
+		return nil, fmt.Errorf(unnamed, cluster.ErrUsage, known)
 	}
 	chosen := all.Contexts[a.Context]
 	if chosen == nil {
@@ -129,11 +128,10 @@ func (p *Provider) load() (*clientcmdapi.Config, error) {
 			cluster.ErrUsage, a.Context, what)
 	}
 	if !a.Confirmed {
-		return nil,
-			fmt.Errorf("%w: an existing cluster has to be confirmed: on %s (context %s, user %s) canarylab would "+
-				"make namespaces "+
-				"with the label %s, play scenarios in them with load of its own, and delete them again; --yes confirms",
-				cluster.ErrUsage, server.Server, a.Context, chosen.AuthInfo, ownedBy)
+		const unconfirmed = "%w: an existing cluster has to be confirmed: on %s (context %s, user %s) canarylab " +
+			"would make namespaces with the label %s, play scenarios in them with load of its own, and delete them " +
+			"again; --yes confirms"
+		return nil, fmt.Errorf(unconfirmed, cluster.ErrUsage, server.Server, a.Context, chosen.AuthInfo, ownedBy)
 	}
 	one := all.DeepCopy()
 	one.CurrentContext = a.Context
@@ -238,8 +236,8 @@ func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 	}
 	var infos []cluster.Info
 	for _, file := range found {
-		var m meta
-		if err := cluster.ReadState(file, &m); err != nil {
+		m, err := cluster.ReadState[meta](file)
+		if err != nil {
 			return nil, err
 		}
 		infos = append(infos, cluster.Info{
@@ -296,18 +294,14 @@ func (c *Cluster) Ready(context.Context) error { return nil }
 
 // About implements cluster.Cluster.
 func (c *Cluster) About() []string {
-	about := []string{fmt.Sprintf(
-		"The cluster is somebody's own (%s): what else runs on it, and how its Istio is configured, is not the "+
-			"lab's doing.",
-		c.config.Host,
-	)}
+	const others = "The cluster is somebody's own (%s): what else runs on it, and how its Istio is configured, is " +
+		"not the lab's doing."
+	about := []string{fmt.Sprintf(others, c.config.Host)}
 	if c.provider.Access.Repository != "" {
 		tags := slices.AppendSeq([]string{c.tag}, maps.Values(c.pushed))
 		slices.Sort(tags)
-		about = append(about, fmt.Sprintf(
-			"The lab's images come from %s, tag %s.", c.provider.Access.Repository,
-			strings.Join(slices.Compact(tags), " and "),
-		))
+		all := strings.Join(slices.Compact(tags), " and ")
+		about = append(about, fmt.Sprintf("The lab's images come from %s, tag %s.", c.provider.Access.Repository, all))
 	}
 	return about
 }
@@ -317,15 +311,12 @@ func (c *Cluster) Reference(image string) string {
 	if c.provider.Access.Repository == "" {
 		return image
 	}
-	own, _, ours := strings.Cut(strings.TrimPrefix(image, images.Prefix), ":")
-	if !strings.HasPrefix(image, images.Prefix) || !ours {
+	own, ours := strings.CutPrefix(image, images.Prefix)
+	own, _, tagged := strings.Cut(own, ":")
+	if !ours || !tagged {
 		return image
 	}
-	tag := c.tag
-	if pushed, ok := c.pushed[image]; ok {
-		tag = pushed
-	}
-	return strings.TrimSuffix(c.provider.Access.Repository, "/") + "/" + own + ":" + tag
+	return strings.TrimSuffix(c.provider.Access.Repository, "/") + "/" + own + ":" + cmp.Or(c.pushed[image], c.tag)
 }
 
 // LoadImages implements cluster.Cluster: it pushes the images to the repository, with the credentials that
@@ -355,9 +346,8 @@ func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error
 			if err != nil {
 				return fmt.Errorf("--image-repository %s: %w", c.provider.Access.Repository, err)
 			}
-			o := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
 			// What is there already is not sent again.
-			if err := remote.Write(to, image, o...); err != nil {
+			if err := remote.Write(to, image, images.Remote(ctx)...); err != nil {
 				return fmt.Errorf("push %s: %w", to, err)
 			}
 			return nil

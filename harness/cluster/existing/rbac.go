@@ -94,9 +94,8 @@ func RBAC(user string) ([]byte, error) {
 		}
 		docs = append(docs, strings.ReplaceAll(string(raw), "  creationTimestamp: null\n", ""))
 	}
-	return []byte(
-		"# What canarylab needs in a cluster that is not its own, and nothing else.\n" + strings.Join(docs, "---\n"),
-	), nil
+	const title = "# What canarylab needs in a cluster that is not its own, and nothing else.\n"
+	return []byte(title + strings.Join(docs, "---\n")), nil
 }
 
 // Permitted is nil if the user has all rights that a run takes or, with install, those that installing Istio takes. The
@@ -104,8 +103,8 @@ func RBAC(user string) ([]byte, error) {
 func (c *Cluster) Permitted(ctx context.Context, install bool) error {
 	if install {
 		if err := permitted(ctx, c.kube, everything()); err != nil {
-			return fmt.Errorf("--install-istio makes cluster-wide roles and webhooks, which takes an administrator: %w",
-				err)
+			const admin = "--install-istio makes cluster-wide roles and webhooks, which takes an administrator: %w"
+			return fmt.Errorf(admin, err)
 		}
 		return nil
 	}

@@ -3,11 +3,9 @@ package kind
 import (
 	"context"
 	"fmt"
-	"maps"
-	"path/filepath"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/kind/pkg/cluster/nodes"
 	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
 
@@ -18,35 +16,15 @@ import (
 
 // A Cluster is a running kind cluster of one node.
 type Cluster struct {
+	cluster.Own
 	provider *Provider
-	name     string
 	meta     meta
-	config   *rest.Config
-	reused   bool
 }
 
 var (
 	_ cluster.Cluster = (*Cluster)(nil)
 	_ cluster.Logger  = (*Cluster)(nil)
 )
-
-// Name implements cluster.Cluster.
-func (c *Cluster) Name() string { return c.name }
-
-// Provider implements cluster.Cluster.
-func (c *Cluster) Provider() string { return Name }
-
-// Config implements cluster.Cluster.
-func (c *Cluster) Config() *rest.Config { return rest.CopyConfig(c.config) }
-
-// Kubeconfig implements cluster.Cluster. It is a file of the cluster's own: the user's is never touched.
-func (c *Cluster) Kubeconfig() string { return filepath.Join(c.provider.dir(c.name), kubeconfigFile) }
-
-// Reused implements cluster.Cluster.
-func (c *Cluster) Reused() bool { return c.reused }
-
-// Reference implements cluster.Cluster.
-func (c *Cluster) Reference(image string) string { return image }
 
 // About implements cluster.Cluster.
 func (c *Cluster) About() []string {
@@ -66,7 +44,7 @@ func (c *Cluster) Ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := k.WaitNodes(ctx); err != nil {
+	if err := k.WaitNodes(ctx, time.Time{}); err != nil {
 		return fmt.Errorf("%w; canarylab logs has the node's logs", err)
 	}
 	return k.WaitWorkloads(ctx, "kube-system")
@@ -74,45 +52,43 @@ func (c *Cluster) Ready(ctx context.Context) error {
 
 // LoadImages implements cluster.Cluster. Images that the node has already are not loaded again.
 func (c *Cluster) LoadImages(ctx context.Context, set map[string]v1.Image) error {
-	missing, digests, err := images.Missing(set, c.meta.Images)
-	if err != nil || len(missing) == 0 {
+	loaded, err := images.Load(set, &c.meta.Images, func(missing map[string]v1.Image) error {
+		node, err := c.node()
+		if err != nil {
+			return err
+		}
+		archive, err := images.Archive(ctx, missing)
+		if err != nil {
+			return err
+		}
+		defer archive.Close()
+		err = nodeutils.LoadImageArchive(node, archive)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("import images into the node: %w%s", err, output(err))
+		}
+		return nil
+	})
+	if err != nil || !loaded {
 		return err
 	}
-	node, err := c.node()
-	if err != nil {
-		return err
-	}
-	archive, err := images.Archive(ctx, missing)
-	if err != nil {
-		return err
-	}
-	defer archive.Close()
-	err = nodeutils.LoadImageArchive(node, archive)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		return fmt.Errorf("import images into the node: %w%s", err, output(err))
-	}
-	if c.meta.Images == nil {
-		c.meta.Images = map[string]string{}
-	}
-	maps.Copy(c.meta.Images, digests) // others are there still
-	return c.provider.writeMeta(c.name, c.meta)
+	return c.provider.writeMeta(c.Name(), c.meta)
 }
 
 func (c *Cluster) node() (nodes.Node, error) {
-	all, err := c.meta.Engine.provider(&logger{}).ListInternalNodes(prefix + c.name)
+	all, err := c.meta.Engine.provider(&logger{}).ListInternalNodes(prefix + c.Name())
 	if err != nil {
-		return nil, fmt.Errorf("find the node of cluster %q: %w", c.name, err)
+		return nil, fmt.Errorf("find the node of cluster %q: %w", c.Name(), err)
 	}
 	if len(all) != 1 {
-		return nil, fmt.Errorf("cluster %q has %d nodes, want 1", c.name, len(all))
+		return nil, fmt.Errorf("cluster %q has %d nodes, want 1", c.Name(), len(all))
 	}
 	return all[0], nil
 }
 
 // Logs implements cluster.Logger: what kind exports.
 func (c *Cluster) Logs(ctx context.Context, dir string) error {
-	return c.provider.Logs(ctx, c.name, dir)
+	return c.provider.Logs(ctx, c.Name(), dir)
 }

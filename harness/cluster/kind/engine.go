@@ -111,11 +111,7 @@ func (e engine) label(ctx context.Context, image, label string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	out = strings.TrimSpace(out)
-	if out == "<no value>" {
-		out = ""
-	}
-	return out, nil
+	return strings.TrimPrefix(strings.TrimSpace(out), "<no value>"), nil
 }
 
 // ownImages are the references of the node images of ours that the engine has.

@@ -18,9 +18,8 @@ func (p *Provider) networkLock() string { return filepath.Join(p.Home, "kind", "
 
 // setNetwork tells kind which network to use, which goes by the environment only.
 var setNetwork = sync.OnceValue(func() error {
-	return errors.Join(os.Setenv("KIND_EXPERIMENTAL_DOCKER_NETWORK", network), os.Setenv(
-		"KIND_EXPERIMENTAL_PODMAN_NETWORK", network,
-	))
+	return errors.Join(
+		os.Setenv("KIND_EXPERIMENTAL_DOCKER_NETWORK", network), os.Setenv("KIND_EXPERIMENTAL_PODMAN_NETWORK", network))
 })
 
 // useNetwork keeps the network from being removed until release is called.

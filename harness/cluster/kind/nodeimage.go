@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -49,11 +48,8 @@ func (p *Provider) nodeImage(ctx context.Context, e engine, steps progress.Progr
 	if built, err := p.built(ctx, e); err != nil {
 		return nodeImage{}, err
 	} else if built != "" {
-		return nodeImage{
-			built, true,
-			"built here from the binaries that an embedded node has, because kind's own (" + official +
-				") is not there",
-		}, nil
+		const why = "built here from the binaries that an embedded node has, because kind's own (%s) is not there"
+		return nodeImage{built, true, fmt.Sprintf(why, official)}, nil
 	}
 	unreachable := reachable(ctx, official)
 	if unreachable == nil {
@@ -103,10 +99,10 @@ func (p *Provider) built(ctx context.Context, e engine) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if e.hasImage(ctx, node.Ref) {
-		return node.Ref, nil
+	if !e.hasImage(ctx, node.Ref) {
+		return "", nil
 	}
-	return "", nil
+	return node.Ref, nil
 }
 
 // reachable asks the registry for an image's manifest.
@@ -117,9 +113,7 @@ func reachable(ctx context.Context, image string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, registryAnswers)
 	defer cancel()
-	if _, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(
-		authn.DefaultKeychain,
-	)); err != nil {
+	if _, err := remote.Head(ref, images.Remote(ctx)...); err != nil {
 		return fmt.Errorf("ask the registry for %s: %w", image, err)
 	}
 	return nil

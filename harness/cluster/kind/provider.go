@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/client-go/tools/clientcmd"
-
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/images"
 )
@@ -91,8 +89,8 @@ func (p *Provider) Prepare(ctx context.Context) error {
 
 // Open implements cluster.Provider.
 func (p *Provider) Open(ctx context.Context, name string) (cluster.Cluster, error) {
-	if cluster.CheckName(name) != nil {
-		return nil, fmt.Errorf("cluster name %q: %w", name, cluster.ErrNotFound)
+	if err := cluster.MayExist(name); err != nil {
+		return nil, err
 	}
 	return p.find(ctx, name)
 }
@@ -124,21 +122,12 @@ func (p *Provider) find(ctx context.Context, name string) (*Cluster, error) {
 	if pid == 0 {
 		return nil, fmt.Errorf("kind cluster %q has stopped: %w", name, cluster.ErrNotFound)
 	}
-	c, err := p.open(name, m)
-	if err != nil {
-		return nil, err
-	}
-	c.reused = true
-	return c, nil
+	return p.open(name, m, true)
 }
 
-func (p *Provider) open(name string, m meta) (*Cluster, error) {
-	file := filepath.Join(p.dir(name), kubeconfigFile)
-	config, err := clientcmd.BuildConfigFromFlags("", file)
-	if err != nil {
-		return nil, fmt.Errorf("read the kubeconfig of cluster %q: %w", name, err)
-	}
-	return &Cluster{provider: p, name: name, meta: m, config: config}, nil
+func (p *Provider) open(name string, m meta, reused bool) (*Cluster, error) {
+	own, err := cluster.OpenOwn(Name, name, filepath.Join(p.dir(name), kubeconfigFile), reused)
+	return &Cluster{own, p, m}, err
 }
 
 // container is the id of the node's container; empty if there is none.
@@ -162,31 +151,22 @@ func (p *Provider) Down(ctx context.Context, name string, keepState bool) error 
 		return errors.New("the state of a kind cluster can't be kept: its node is a container with addresses of its " +
 			"own; leave --keep-state out")
 	}
-	if cluster.CheckName(name) != nil {
-		return fmt.Errorf("cluster name %q: %w", name, cluster.ErrNotFound)
-	}
-	if _, err := os.Stat(filepath.Dir(p.dir(name))); errors.Is(err, os.ErrNotExist) {
-		return nil // no cluster was ever made here
-	}
-	unlock, err := p.lock(ctx, name, nil)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	m, err := p.readMeta(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return os.RemoveAll(p.dir(name))
-	}
-	if err != nil {
-		m = meta{} // it can't be read: the folder still says that the cluster is the lab's
-	}
-	if m.Engine == "" {
-		// Or another version of canarylab wrote it.
-		if m.Engine, err = p.engine(ctx); err != nil {
-			return err
+	return p.folders().Down(ctx, name, func() error {
+		m, err := p.readMeta(name)
+		if errors.Is(err, os.ErrNotExist) {
+			return os.RemoveAll(p.dir(name))
 		}
-	}
-	return p.remove(ctx, m, name)
+		if err != nil {
+			m = meta{} // it can't be read: the folder still says that the cluster is the lab's
+		}
+		if m.Engine == "" {
+			// Or another version of canarylab wrote it.
+			if m.Engine, err = p.engine(ctx); err != nil {
+				return err
+			}
+		}
+		return p.remove(ctx, m, name)
+	})
 }
 
 // foreign is the error about a node that was not made from here; nil where there is none.
@@ -230,22 +210,19 @@ func (p *Provider) remove(ctx context.Context, m meta, name string) error {
 
 // List implements cluster.Provider.
 func (p *Provider) List(ctx context.Context) ([]cluster.Info, error) {
-	entries, err := os.ReadDir(filepath.Join(p.Home, "kind"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("look for clusters: %w", err)
+	names, err := p.folders().Names()
+	if err != nil {
+		return nil, err
 	}
 	var infos []cluster.Info
-	for _, e := range entries {
-		if !e.IsDir() {
-			continue
-		}
-		info := cluster.Info{Name: e.Name(), Provider: Name, State: "broken"}
-		c, err := p.find(ctx, e.Name())
+	for _, name := range names {
+		info := cluster.Info{Name: name, Provider: Name, State: "broken"}
+		c, err := p.find(ctx, name)
 		switch {
 		case err == nil:
 			info.State, info.Kubeconfig = "running", c.Kubeconfig()
 			info.PID, _ = c.meta.Engine.pid(ctx, c.meta.Container) // it ran a moment ago
-			info.Detail = fmt.Sprintf("%s container %s%s-control-plane of %s", c.meta.Engine, prefix, e.Name(),
+			info.Detail = fmt.Sprintf("%s container %s%s-control-plane of %s", c.meta.Engine, prefix, name,
 				c.meta.NodeImage)
 		case errors.Is(err, cluster.ErrNotFound):
 			info.Detail = err.Error() + "; up makes it anew, down removes what is left"

@@ -455,7 +455,7 @@ func TestList(t *testing.T) {
 	p.remember(t, whole)
 	f.set("nodes", "c0ffee")
 	// The lock's file is beside the clusters' folders, and no cluster.
-	unlock, err := p.lock(t.Context(), "lab", nil)
+	unlock, err := p.folders().Lock(t.Context(), "lab", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,9 @@
 package kind
 
 import (
-	"context"
-	"fmt"
 	"path/filepath"
 
 	"github.com/canarylab/canarylab/harness/cluster"
-	"github.com/canarylab/canarylab/harness/filelock"
-	"github.com/canarylab/canarylab/harness/progress"
 )
 
 // meta is what is remembered of a cluster.
@@ -26,7 +22,9 @@ type meta struct {
 }
 
 // dir is the folder of one cluster.
-func (p *Provider) dir(name string) string { return filepath.Join(p.Home, "kind", name) }
+func (p *Provider) dir(name string) string { return p.folders().Path(name) }
+
+func (p *Provider) folders() cluster.Folders { return cluster.Folders(filepath.Join(p.Home, "kind")) }
 
 // kubeconfigFile is the kubeconfig's in a cluster's folder.
 const kubeconfigFile = "kubeconfig"
@@ -34,16 +32,9 @@ const kubeconfigFile = "kubeconfig"
 func (p *Provider) metaFile(name string) string { return filepath.Join(p.dir(name), "meta.json") }
 
 func (p *Provider) readMeta(name string) (meta, error) {
-	var m meta
-	return m, cluster.ReadState(p.metaFile(name), &m)
+	return cluster.ReadState[meta](p.metaFile(name))
 }
 
 func (p *Provider) writeMeta(name string, m meta) error {
 	return cluster.WriteState(p.metaFile(name), m)
-}
-
-// lock keeps two canarylabs from changing one cluster at once. The second waits.
-func (p *Provider) lock(ctx context.Context, name string, steps progress.Progress) (func(), error) {
-	return filelock.Lock(ctx, filepath.Join(p.Home, "kind", "."+name+".lock"),
-		fmt.Sprintf("it is changing cluster %q", name), steps)
 }

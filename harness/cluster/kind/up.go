@@ -29,10 +29,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(p.dir(name)), 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder for clusters: %w", err)
-	}
-	unlock, err := p.lock(ctx, name, o.Progress)
+	unlock, err := p.folders().Lock(ctx, name, o.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +84,7 @@ func (p *Provider) Up(ctx context.Context, name string, o cluster.Options) (_ cl
 	if err := p.writeMeta(name, m); err != nil {
 		return nil, err
 	}
-	return p.open(name, m)
+	return p.open(name, m, false)
 }
 
 // create has kind make the cluster. It ends with ctx, and then leaves nothing.

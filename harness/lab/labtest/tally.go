@@ -44,11 +44,11 @@ func (c *tally) steady(t testing.TB, story string, play func() (*reports.Report,
 			return nil, err
 		}
 		if !rep.Accounting.Void() {
-			c.valid()
+			c.add()
 			return rep, err
 		}
 		again := err == nil && try < steadyTries
-		c.void(voidRun{story: story, test: t.Name(), reason: rep.Accounting.ProblemText(), again: again})
+		c.add(voidRun{story: story, test: t.Name(), reason: rep.Accounting.ProblemText(), again: again})
 		if !again {
 			return rep, err
 		}
@@ -56,19 +56,12 @@ func (c *tally) steady(t testing.TB, story string, play func() (*reports.Report,
 	}
 }
 
-// valid counts a run that the machine carried.
-func (c *tally) valid() {
+// add counts a run, which is void if the machine did not carry it.
+func (c *tally) add(void ...voidRun) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.played++
-}
-
-// void counts a run that the machine did not carry.
-func (c *tally) void(v voidRun) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.played++
-	c.voids = append(c.voids, v)
+	c.voids = append(c.voids, void...)
 }
 
 // allowed is how many of so many runs may be void: one in ten. Of fewer than ten runs one may be: a machine
