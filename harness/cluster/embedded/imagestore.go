@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -191,9 +192,15 @@ func linkTree(from, to string) error {
 }
 
 func copyFile(from, to string, info fs.FileInfo) error {
-	raw, err := os.ReadFile(from)
+	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, raw, info.Mode())
+	defer func() { _ = in.Close() }()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in) // a blob may have hundreds of megabytes
+	return errors.Join(err, out.Close())
 }
