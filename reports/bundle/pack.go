@@ -163,7 +163,8 @@ func (p *Packed) add(ctx context.Context, t *tar.Writer, root *os.Root, folder, 
 	f, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
 		if info, statErr := root.Lstat(filepath.FromSlash(name)); statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
-			return errors.New("it is a link that leads out of the run's folder or to nothing: put the file in its place")
+			return errors.New("it is a link that leads out of the run's folder or to nothing: put the file in its " +
+				"place")
 		}
 		return err
 	}

@@ -242,7 +242,8 @@ func (m *metrics) window(phase, window string, w analysis.Window) {
 		for _, f := range c.Failures {
 			kinds[kind{strconv.Itoa(f.Code), f.Flag, string(f.Hop), f.Origin, f.Version}] += f.Count
 		}
-		for _, k := range slices.SortedFunc(maps.Keys(kinds), func(a, b kind) int { return slices.Compare(a[:], b[:]) }) {
+		inOrder := func(a, b kind) int { return slices.Compare(a[:], b[:]) }
+		for _, k := range slices.SortedFunc(maps.Keys(kinds), inOrder) {
 			count("canarylab_failures_total", "Those of the same requests that got no answer, a status of 400 or "+
 				"above, or a flag of Envoy's: by status, the routing proxy's flag, where the failure arose, the flag "+
 				"there, and who answered.", kinds[k],
