@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
@@ -37,22 +38,15 @@ func AccountingRows(a analysis.Accounting) (rows [][]string) {
 // AppsInWords says of each version what callers got from it and what its own counter says, and how many
 // requests got no answer from an app.
 func AppsInWords(a analysis.Accounting) (all []string) {
-	versions := map[string]bool{}
-	for version := range a.Answered {
-		versions[version] = true
-	}
-	for version := range a.Received {
-		versions[version] = true
-	}
-	for _, version := range slices.SortedFunc(maps.Keys(versions), analysis.CompareVersions) {
+	versions := slices.AppendSeq(slices.Collect(maps.Keys(a.Answered)), maps.Keys(a.Received))
+	slices.SortFunc(versions, analysis.CompareVersions)
+	for _, version := range slices.Compact(versions) {
 		counter := "was never read"
 		if n, ok := a.Received[version]; ok {
 			counter = "says " + format.Number(int(min(n, math.MaxInt64)))
 		}
-		all = append(all, fmt.Sprintf(
-			"%s answered %s, its own counter %s", analysis.Answerer(version), format.Number(a.Answered[version]),
-			counter,
-		))
+		all = append(all, fmt.Sprintf("%s answered %s, its own counter %s", analysis.Answerer(version),
+			format.Number(a.Answered[version]), counter))
 	}
 	if a.Aborted > 0 {
 		all = append(all, format.Number(a.Aborted)+" reached an app and got no answer")
@@ -63,8 +57,8 @@ func AppsInWords(a analysis.Accounting) (all []string) {
 // PaceInWords says how well a cohort's plan was kept.
 func PaceInWords(p analysis.Pace) string {
 	return fmt.Sprintf("%s: %.1f of %.1f requests a second (limit %g %%); sent late by %s at p99 (limit %s), %s at "+
-		"most", p.Cohort, p.Achieved, p.Planned,
-		100*analysis.MaxRateError, format.Short(p.LagP99), format.Short(analysis.MaxLagP99), format.Short(p.LagMax))
+		"most", p.Cohort, p.Achieved, p.Planned, 100*analysis.MaxRateError, format.Short(p.LagP99),
+		format.Short(analysis.MaxLagP99), format.Short(p.LagMax))
 }
 
 // GeneratorInWords says how the load agents fared, in a sentence each. There is none where nothing is known of them.
@@ -77,14 +71,11 @@ func GeneratorInWords(g analysis.Generator) (all []string) {
 		agent = "the busiest of " + format.Plural(g.Agents, "load agent", "load agents")
 	}
 	all = append(all, fmt.Sprintf("%s: %.0f %% of its processors (limit %.0f %%), its threads waited %.1f %% of the "+
-		"time for one; "+
-		"longest standstill %s; clock moved %s (limit %s)", agent, 100*g.CPU, 100*analysis.MaxCPU, 100*g.RunDelay,
-		format.Short(g.Stall),
-		format.Short(g.ClockStep), format.Short(analysis.MaxClockStep)))
+		"time for one; longest standstill %s; clock moved %s (limit %s)", agent, 100*g.CPU, 100*analysis.MaxCPU,
+		100*g.RunDelay, format.Short(g.Stall), format.Short(g.ClockStep), format.Short(analysis.MaxClockStep)))
 	if g.ClockError > 0 {
-		all = append(all, fmt.Sprintf("they ran on other machines than the lab: their clocks were measured to "+
-			"within %s, by which brackets are wider",
-			format.Short(g.ClockError)))
+		all = append(all, fmt.Sprintf("they ran on other machines than the lab: their clocks were measured to within "+
+			"%s, by which brackets are wider", format.Short(g.ClockError)))
 	}
 	return all
 }
@@ -95,13 +86,14 @@ func StallInWords(g analysis.Generator) string {
 		return ""
 	}
 	return fmt.Sprintf("the load agent stood still %s for more than %s, the longest until %s: requests of that time "+
-		"were sent late",
-		format.Plural(g.Stalls, "time", "times"), format.Short(analysis.MaxStall), g.StallAt.UTC().Format(
-			"15:04:05.000"))
+		"were sent late", format.Plural(g.Stalls, "time", "times"), format.Short(analysis.MaxStall), clock(g.StallAt))
 }
 
 // TroubleInWords is something that happened to the lab, with its time.
 func TroubleInWords(e trace.Event) string {
-	return format.Join(" ", e.At.UTC().Format("15:04:05.000"), format.When(e.Phase != "", "in phase "+e.Phase+":"),
+	return format.Join(" ", clock(e.At), format.When(e.Phase != "", "in phase "+e.Phase+":"),
 		format.When(e.Proxy != "", e.Proxy+" rejected a configuration:"), e.Text)
 }
+
+// clock is a time of the day.
+func clock(at time.Time) string { return at.UTC().Format("15:04:05.000") }

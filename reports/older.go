@@ -62,21 +62,19 @@ var actions = []struct {
 
 // actionOf reads a step's sentence.
 func actionOf(did string) *Action {
-	a := &Action{}
+	var a Action
 	step, skipped := strings.CutPrefix(did, "nothing, instead of: ")
 	for _, known := range actions {
-		rest, ok := strings.CutPrefix(step, known.words)
-		if !ok {
-			continue
+		if rest, ok := strings.CutPrefix(step, known.words); ok {
+			a = known.action
+			if all := strings.Fields(rest); known.file && len(all) > 0 {
+				a.File = all[0]
+			}
+			break
 		}
-		*a = known.action
-		if all := strings.Fields(rest); known.file && len(all) > 0 {
-			a.File = all[0]
-		}
-		break
 	}
 	a.Brief, a.Skipped = brief(did), skipped
-	return a
+	return &a
 }
 
 // shorter takes away what a row of a table has no room for.
@@ -126,9 +124,10 @@ func fromSchema1(r *Report, b []byte) error {
 	if err := json.Unmarshal(b, &old); err != nil {
 		return fmt.Errorf("it does not keep to schema 1: %w", err)
 	}
-	notes := []string{fmt.Sprintf("This report was written in schema 1%s, and is shown in the form of schema %d. "+
-		"Its verdicts are those of then.",
-		format.When(r.Setup.Canarylab != "", " by canarylab "+r.Setup.Canarylab), Schema)}
+	var notes []string
+	note := func(text string, args ...any) { notes = append(notes, fmt.Sprintf(text, args...)) }
+	note("This report was written in %s, and is shown in the form of schema %d. Its verdicts are those of then.",
+		format.Join(" by canarylab ", "schema 1", r.Setup.Canarylab), Schema)
 	for i := range old.Phases {
 		was, o := old.Phases[i].Observation.Rollback, &r.Phases[i].Observation
 		if was == nil || was.Bound == nil {
@@ -136,20 +135,19 @@ func fromSchema1(r *Report, b []byte) error {
 		}
 		// Without a bracket it would read as one that never closed.
 		if b := o.Rollback; b.Known() {
-			notes = append(notes, fmt.Sprintf("Phase %s: the last affected request was sent %s after the write was "+
-				"accepted, and done after %s; it cost %s. Schema 1 has no bracket of the "+
-				"switch: it bounds it by %s, at 95 %% and only if requests came at random.", r.Phases[i].Name,
-				format.Short(b.Route), format.Short(b.Drain), b.Cost(), format.Short(*was.Bound)))
+			note("Phase %s: the last affected request was sent %s after the write was accepted, and done after %s; it "+
+				"cost %s. Schema 1 has no bracket of the switch: it bounds it by %s, at 95 %% and only if requests "+
+				"came at random.", r.Phases[i].Name, format.Short(b.Route), format.Short(b.Drain), b.Cost(),
+				format.Short(*was.Bound))
 		} else {
-			notes = append(notes, fmt.Sprintf("Phase %s: %s.", r.Phases[i].Name, b))
+			note("Phase %s: %s.", r.Phases[i].Name, b)
 		}
 		o.Rollback = nil
 	}
 	if old.Accounting.Rows == nil {
-		notes = append(notes, fmt.Sprintf("Its accounting knows the caller, the caller's proxy (which logged %s) "+
-			"and the app as a whole; it has no rows by phase and hop, nothing about "+
-			"the load agent itself, and no list of troubles.", format.Plural(old.Accounting.Logged, "request",
-			"requests")))
+		note("Its accounting knows the caller, the caller's proxy (which logged %s) and the app as a whole; it has no "+
+			"rows by phase and hop, nothing about the load agent itself, and no list of troubles.",
+			format.Plural(old.Accounting.Logged, "request", "requests"))
 	}
 	bare := false
 	for i := range r.Phases {
@@ -162,14 +160,12 @@ func fromSchema1(r *Report, b []byte) error {
 		}
 	}
 	if bare {
-		notes = append(notes, "Its failures are told by the flag that the caller's proxy logged; where those arose "+
-			"that came from behind that proxy, it does not say. "+
-			"Shares were not looked at for whether they kept still.")
+		note("Its failures are told by the flag that the caller's proxy logged; where those arose that came from " +
+			"behind that proxy, it does not say. Shares were not looked at for whether they kept still.")
 	}
 	r.Notes = append(notes, r.Notes...)
-	r.older = fmt.Sprintf(
-		"%s was written in schema 1, by a canarylab of before schema %d: its notes say what it lacks.", ReportFile,
-		Schema)
+	r.older = fmt.Sprintf("%s was written in schema 1, by a canarylab of before schema %d: its notes say what it "+
+		"lacks.", ReportFile, Schema)
 	return nil
 }
 

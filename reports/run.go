@@ -44,11 +44,8 @@ func OpenRun(dir string) (*Run, error) {
 	report, err := Load(dir)
 	if err != nil {
 		if _, statErr := os.Stat(filepath.Join(dir, trace.File)); errors.Is(err, fs.ErrNotExist) && statErr == nil {
-			return nil, fmt.Errorf(
-				"open run: %s has a trace and no report, as a run that was killed leaves it: play the scenario "+
-					"again: %w",
-				dir, err,
-			)
+			return nil, fmt.Errorf("open run: %s has a trace and no report, as a run that was killed leaves it: play "+
+				"the scenario again: %w", dir, err)
 		}
 		return nil, fmt.Errorf("open run: %w", err)
 	}
@@ -76,26 +73,25 @@ func (r *Run) trace() {
 	if lacks {
 		lost = "there is no timeline and no percentile curve"
 	}
+	unreadable := func(err error) {
+		r.problem("%s can't be read: %v; %s. The numbers are those of %s.", trace.File, err, lost, ReportFile)
+	}
 	ends, err := trace.LookAt(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		r.problem("The run's folder has no %s: %s. The numbers are those of %s.", trace.File, lost, ReportFile)
 		return
 	case err != nil:
-		r.problem("%s can't be read: %v; %s. The numbers are those of %s.", trace.File, err, lost, ReportFile)
+		unreadable(err)
 		return
 	case ends.Cut:
-		r.problem(
-			"%s ends in the middle of a line, as it does when a run is killed or a copy breaks off: requests at its "+
-				"end are missing in it.",
-			trace.File,
-		)
+		r.problem("%s ends in the middle of a line, as it does when a run is killed or a copy breaks off: requests at "+
+			"its end are missing in it.", trace.File)
 	}
 	for _, id := range ends.IDs {
 		if !strings.HasPrefix(id, r.Report.Setup.Load.Run+"-") {
 			r.problem("%s is of another run: it has request %q, and the report is of run %s; %s. The numbers are "+
-				"those of %s.",
-				trace.File, id, r.Report.Setup.Load.Run, lost, ReportFile)
+				"those of %s.", trace.File, id, r.Report.Setup.Load.Run, lost, ReportFile)
 			return
 		}
 	}
@@ -108,7 +104,7 @@ func (r *Run) trace() {
 	}
 	made, err := analysis.Analyze(trace.FileSource(path), spec)
 	if err != nil {
-		r.problem("%s can't be read: %v; %s. The numbers are those of %s.", trace.File, err, lost, ReportFile)
+		unreadable(err)
 		return
 	}
 	r.Report.Timeline, r.Report.Curves = made.Timeline, made.Curves
@@ -142,9 +138,8 @@ func (r *Run) readManifests() {
 		}
 	}
 	if len(missing) > 0 {
-		r.problem("The run's folder lacks %s that the report lists, which can't be shown: %s.", format.Plural(
-			len(missing), "manifest", "manifests"),
-			strings.Join(missing, ", "))
+		r.problem("The run's folder lacks %s that the report lists, which can't be shown: %s.",
+			format.Plural(len(missing), "manifest", "manifests"), strings.Join(missing, ", "))
 	}
 }
 

@@ -44,21 +44,23 @@ func Sentence(r *Report) string {
 		return "No request was sent, so that nothing is shown."
 	case !r.Accounting.Balanced():
 		more := len(r.Accounting.Problems) - 1
-		return fmt.Sprintf("The numbers can't be trusted, whatever they say of the %s: %s%s.", claims,
-			r.Accounting.Problems[0].Text,
-			format.When(more > 0, "; and "+format.Plural(more, "more problem", "more problems")))
+		why := format.Join("; and ", r.Accounting.Problems[0].Text,
+			format.When(more > 0, format.Plural(more, "more problem", "more problems")))
+		return fmt.Sprintf("The numbers can't be trusted, whatever they say of the %s: %s.", claims, why)
 	case all == 0:
 		return "Nothing was claimed, so that nothing is shown."
 	case failed > 0:
-		return fmt.Sprintf("%d of %s %s by what was seen%s; the first of them is in %s.", failed, claims, format.IsAre(
-			failed, "contradicted"),
-			format.When(open > 0, fmt.Sprintf(", and %d could not be decided", open)), first)
+		are := "are"
+		if failed == 1 {
+			are = "is"
+		}
+		return fmt.Sprintf("%d of %s %s contradicted by what was seen%s; the first of them is in %s.", failed, claims,
+			are, format.When(open > 0, fmt.Sprintf(", and %d could not be decided", open)), first)
 	case open > 0:
 		return fmt.Sprintf("%d of %s could not be decided; the first of them is in %s.", open, claims, first)
 	case len(r.Accounting.Troubles) > 0:
-		return fmt.Sprintf(
-			"All %s hold, but the lab was disturbed while it measured (%s), so that nothing is concluded.", claims,
-			r.Accounting.Troubles[0].Text)
+		return fmt.Sprintf("All %s hold, but the lab was disturbed while it measured (%s), so that nothing is "+
+			"concluded.", claims, r.Accounting.Troubles[0].Text)
 	}
 	_, v, _ := Point(r)
 	hold := "All " + claims + " hold"

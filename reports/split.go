@@ -7,6 +7,7 @@ import (
 
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A SplitRow holds what was asked of one cohort's share against what was observed.
@@ -48,25 +49,40 @@ func SplitRows(w analysis.Window, verdicts []Verdict, plan loadgen.Plan) []Split
 		slices.SortFunc(subjects, analysis.CompareVersions)
 		slices.Sort(statuses)
 		for _, subject := range append(subjects, statuses...) {
-			row := SplitRow{Cohort: cohort, Subject: subject, Status: analysis.IsStatus(subject)}
-			switch code, err := strconv.Atoi(subject); {
-			case err == nil:
-				row.Seen = analysis.NewShare(counts.Codes[code], counts.Requests)
-			case row.Status:
-				row.Seen = analysis.NewShare(counts.Flags[subject], counts.Requests)
-			default:
-				row.Seen = analysis.NewShare(counts.Versions[subject], counts.Requests)
+			n := counts.Versions[subject]
+			if code, err := strconv.Atoi(subject); err == nil {
+				n = counts.Codes[code]
+			} else if analysis.IsStatus(subject) {
+				n = counts.Flags[subject]
 			}
-			if v, ok := claimed[subject]; ok {
-				row.Claim, row.Outcome = v.Claim, v.Outcome
-			}
-			if d, ok := counts.Dispersion[subject]; ok {
-				row.Moved = d.Moved()
-			}
-			all = append(all, row)
+			v := claimed[subject]
+			all = append(all, SplitRow{
+				Cohort: cohort, Subject: subject, Status: analysis.IsStatus(subject),
+				Seen: analysis.NewShare(n, counts.Requests), Claim: v.Claim, Outcome: v.Outcome,
+				Moved: counts.Moved(subject),
+			})
 		}
 	}
 	return all
+}
+
+// Asked is the claimed share for a table, empty where none was claimed.
+func (s SplitRow) Asked() string {
+	if s.Claim == nil {
+		return ""
+	}
+	return s.Claim.Asked()
+}
+
+// Interval is the interval of the observed share for a table, or why there is none.
+func (s SplitRow) Interval() string {
+	switch {
+	case s.Moved:
+		return "it moved"
+	case s.Seen.Of == 0:
+		return ""
+	}
+	return format.Range(format.Percent(s.Seen.Low), format.Percent(s.Seen.High))
 }
 
 // ClaimsOf are the verdicts about a cohort's shares, by subject. The only cohort of a window and all of its

@@ -1,7 +1,7 @@
 package reports
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,42 +50,31 @@ func Summarize(r *Report) Summary {
 // Point is the verdict that a run comes to, which is what a Summary shows, with its phase's name. It is not ok
 // where there is none.
 func Point(r *Report) (phase string, v Verdict, ok bool) {
-	type found struct {
-		phase string
-		Verdict
-	}
-	var bad, pointed, broken, last []found
+	rank := 0
 	for _, p := range r.Phases {
-		var all, claims []found
-		for _, v := range p.Verdicts {
-			all = append(all, found{p.Name, v})
-			// Proofs come first; claims about requests say more.
-			if !v.Proof {
-				claims = append(claims, found{p.Name, v})
+		// Proofs come first; claims about requests say more.
+		main := slices.IndexFunc(p.Verdicts, func(v Verdict) bool { return !v.Proof })
+		for i, candidate := range p.Verdicts {
+			n := 0
+			switch {
+			case candidate.Outcome != Pass:
+				n = 4
+			case i != max(main, 0):
+				continue
+			case p.Point:
+				n = 3
+			case p.Breaks:
+				n = 2
+			default:
+				n = 1
 			}
-			if v.Outcome != Pass {
-				bad = append(bad, found{p.Name, v})
+			// The first of a rank counts, and the last of those that are nothing special.
+			if n > rank || n == 1 && rank == 1 {
+				rank, phase, v = n, p.Name, candidate
 			}
-		}
-		if len(claims) == 0 {
-			claims = all
-		}
-		if p.Point {
-			pointed = append(pointed, claims...)
-		}
-		if p.Breaks {
-			broken = append(broken, claims...)
-		}
-		if len(claims) > 0 {
-			last = claims
 		}
 	}
-	for _, all := range [][]found{bad, pointed, broken, last} {
-		if len(all) > 0 {
-			return all[0].phase, all[0].Verdict, true
-		}
-	}
-	return "", Verdict{}, false
+	return phase, v, rank > 0
 }
 
 // RollbackTimes are the rollback times for a table: the median and the range where there are more than three.
@@ -95,8 +84,7 @@ func (s Summary) RollbackTimes() string {
 		all = append(all, format.Short(d))
 	}
 	if len(all) > 3 {
-		low, middle, high := analysis.Spread(s.Rollbacks)
-		return fmt.Sprintf("%s (%s – %s)", format.Short(middle), format.Short(low), format.Short(high))
+		return analysis.SpreadInWords(s.Rollbacks, format.Short)
 	}
 	return strings.Join(all, ", ")
 }

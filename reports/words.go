@@ -39,10 +39,11 @@ func LoadInWords(plan loadgen.Plan) string {
 		}
 		cohorts = append(cohorts, s)
 	}
-	return format.Join(", ", fmt.Sprintf("%s requests a second to %s, open loop (%s)",
-		format.Number(int(math.Round(total))), plan.URL, strings.Join(cohorts, ", ")),
-		format.When(plan.Method != "", plan.Method), format.When(plan.Shape != nil, plan.Shape.String()), format.When(
-			plan.FreshConnections, "a new connection for each"))
+	rate := format.Number(int(math.Round(total)))
+	return format.Join(", ",
+		fmt.Sprintf("%s requests a second to %s, open loop (%s)", rate, plan.URL, strings.Join(cohorts, ", ")),
+		plan.Method, format.When(plan.Shape != nil, plan.Shape.String()),
+		format.When(plan.FreshConnections, "a new connection for each"))
 }
 
 // slowWrite is many times what a write takes, which is 5 to 20 ms.
@@ -73,23 +74,17 @@ func TimingInWords(o analysis.Observation) string {
 		default:
 			s = append(s, "accepted within "+format.Short(c.Took()))
 		}
+		if c.Took() > slowWrite {
+			s = append(s,
+				"the API server was slow: the moment of the change is uncertain by as much as it took to accept it")
+		}
 	}
-	if c := o.Change; c != nil && c.Took() > slowWrite {
-		s = append(s,
-			"the API server was slow: the moment of the change is uncertain by as much as it took to accept it")
+	settled := "not every proxy was seen to be synced within " + format.Short(o.End.Sub(o.Start))
+	if !o.SettledAt.IsZero() {
+		settled = fmt.Sprintf("settled after %s, then watched for %s", format.Short(o.SettledAt.Sub(o.Start)),
+			format.Short(o.Settled.Took()))
 	}
-	if o.SettledAt.IsZero() {
-		return format.Join(
-			"; ",
-			append(s, fmt.Sprintf(
-				"not every proxy was seen to be synced within %s", format.Short(o.End.Sub(o.Start)),
-			))...,
-		)
-	}
-	s = append(s, fmt.Sprintf(
-		"settled after %s, then watched for %s", format.Short(o.SettledAt.Sub(o.Start)), format.Short(o.Settled.Took()),
-	))
-	return format.Join("; ", s...)
+	return strings.Join(append(s, settled), "; ")
 }
 
 // after tells a moment relative to the write.

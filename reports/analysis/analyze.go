@@ -44,30 +44,28 @@ func Analyze(src trace.Source, spec Spec) (*Analysis, error) {
 	if _, err := src.Lines(true, facts.Add); err != nil {
 		return nil, err
 	}
-	a := &analyzer{spec: spec, obs: make([]Observation, len(spec.Phases)), counted: make([]time.Time,
-		len(spec.Phases)), detections: map[int]*detectionClock{}, ledger: newLedger(spec.Plan, facts),
-		timeline: newTimeline(facts)}
-	for i, p := range spec.Phases {
-		a.obs[i], a.counted[i] = bounds(facts, p.Name)
-		a.tallies = append(a.tallies, newTally(&a.obs[i]))
-		a.closeups = append(a.closeups, newCloseup(a.obs[i].Change))
+	n := len(spec.Phases)
+	a := &analyzer{
+		spec: spec, obs: make([]Observation, n), counted: make([]time.Time, n), tallies: make([]*tally, n),
+		clocks: map[int]*rollbackClock{}, detections: map[int]*detectionClock{}, closeups: map[int]*timeline{},
+		ledger: newLedger(spec.Plan, facts), timeline: newTimeline(facts),
 	}
 	wrong := clockError(facts.Agents)
+	var before Window
 	for i, p := range spec.Phases {
-		if o := a.obs[i]; p.Rollback && o.Change != nil && !o.Change.Written.IsZero() {
-			var before Window
-			if i > 0 {
-				before = a.obs[i-1].Settled
+		a.obs[i], a.counted[i] = bounds(facts, p.Name)
+		o := a.obs[i]
+		a.tallies[i] = newTally(&a.obs[i])
+		if o.Change != nil && !o.Change.Written.IsZero() {
+			a.closeups[i] = newCloseup(o.Change)
+			if p.Rollback {
+				a.clocks[i] = newRollbackClock(p, before, o, wrong)
 			}
-			a.clocks = append(a.clocks, newRollbackClock(p, before, o, wrong))
-			continue
 		}
-		a.clocks = append(a.clocks, nil)
-	}
-	for i, p := range spec.Phases {
+		before = o.Settled
 		for _, e := range facts.Events {
 			if e.Kind == trace.Decided && e.Phase == p.Name && e.Decision != nil {
-				a.detections[i] = newDetectionClock(p, a.obs[i], e)
+				a.detections[i] = newDetectionClock(p, o, e)
 			}
 		}
 	}
@@ -87,19 +85,20 @@ func Analyze(src trace.Source, spec Spec) (*Analysis, error) {
 			a.cut(facts, o, a.tallies[i].last)
 		}
 		a.tallies[i].close()
-		if c := a.closeups[i]; c != nil {
+		if c, ok := a.closeups[i]; ok {
 			o.Closeup = c.close()
 		}
-		if c := a.clocks[i]; c != nil {
+		if c, ok := a.clocks[i]; ok {
 			o.Rollback = c.result()
 		}
 		if d, ok := a.detections[i]; ok {
 			o.Detection = d.result()
 		}
 	}
-	out := &Analysis{Observations: a.obs, Accounting: a.ledger.close(a.obs, truncated), Timeline: a.timeline.close()}
-	out.Curves = a.curves()
-	return out, nil
+	return &Analysis{
+		Observations: a.obs, Accounting: a.ledger.close(a.obs, truncated), Timeline: a.timeline.close(),
+		Curves: a.curves(),
+	}, nil
 }
 
 // curves are of the settled parts of all phases, by version.
@@ -134,10 +133,7 @@ func (o *Observation) underWay(s *loadgen.Sample, counted time.Time) {
 	if s.Version == "" || o.SettledAt.IsZero() || !s.Sent.Before(o.SettledAt) || !s.Done.After(counted) {
 		return
 	}
-	if o.UnderWay == nil {
-		o.UnderWay = map[string]int{}
-	}
-	o.UnderWay[s.Version]++
+	put(&o.UnderWay, s.Version, o.UnderWay[s.Version]+1)
 }
 
 type analyzer struct {
@@ -146,14 +142,13 @@ type analyzer struct {
 	// counted has, for each phase, when the reading of the counters that opens its settled part began.
 	counted []time.Time
 	tallies []*tally
-	clocks  []*rollbackClock
-	// detections are by phase.
+	// clocks, detections and closeups are by phase.
+	clocks     map[int]*rollbackClock
 	detections map[int]*detectionClock
+	closeups   map[int]*timeline
 	ledger     *ledger
 	timeline   *timeline
-	// closeups are by phase, nil where there is none.
-	closeups []*timeline
-	joiner   *trace.Joiner
+	joiner     *trace.Joiner
 	// began has the phases that began, by the time at which they did.
 	began []int
 }
@@ -170,13 +165,18 @@ func (a *analyzer) index() {
 // phaseAt is the phase that a moment lies in, -1 for none.
 func (a *analyzer) phaseAt(at time.Time) int {
 	n := sort.Search(len(a.began), func(i int) bool { return a.obs[a.began[i]].Start.After(at) })
-	if n == 0 {
+	if n == 0 || !at.Before(a.obs[a.began[n-1]].End) {
 		return -1
 	}
-	if i := a.began[n-1]; at.Before(a.obs[i].End) {
-		return i
+	return a.began[n-1]
+}
+
+// phaseName is the name of a phase, empty for -1.
+func (a *analyzer) phaseName(phase int) string {
+	if phase < 0 {
+		return ""
 	}
-	return -1
+	return a.obs[phase].Phase
 }
 
 // line takes one line of the trace.
@@ -184,9 +184,7 @@ func (a *analyzer) line(l *trace.Line) error {
 	switch {
 	case l.Sample != nil:
 		for _, c := range a.clocks {
-			if c != nil {
-				c.add(l.Sample)
-			}
+			c.add(l.Sample)
 		}
 		for _, d := range a.detections {
 			d.add(l.Sample)
@@ -198,11 +196,7 @@ func (a *analyzer) line(l *trace.Line) error {
 		a.joiner.Sample(l.Sample)
 	case l.Log != nil:
 		if !strings.HasPrefix(l.Log.ID, a.spec.Plan.Run+"-") {
-			phase := ""
-			if i := a.phaseAt(l.Log.Start); i >= 0 {
-				phase = a.obs[i].Phase
-			}
-			a.ledger.foreign(l.Log, phase)
+			a.ledger.foreign(l.Log, a.phaseName(a.phaseAt(l.Log.Start)))
 			return nil
 		}
 		a.joiner.Log(l.Log)
@@ -224,19 +218,13 @@ func (a *analyzer) request(q trace.Request) {
 	if q.Sample != nil {
 		a.timeline.add(&q)
 		for _, c := range a.closeups {
-			if c != nil {
-				c.add(&q)
-			}
+			c.add(&q)
 		}
-	}
-	name := ""
-	if phase >= 0 {
-		name = a.obs[phase].Phase
-		if q.Sample != nil {
+		if phase >= 0 {
 			a.tallies[phase].add(&q)
 		}
 	}
-	a.ledger.request(&q, name)
+	a.ledger.request(&q, a.phaseName(phase))
 }
 
 // cut ends a phase that was not closed: where the trace does. last is when its last request was sent.

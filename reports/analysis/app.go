@@ -75,15 +75,13 @@ func (b *ledger) apps(obs []Observation) {
 		from, to uint64
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.pods)) {
-		pod := b.pods[name]
 		var gaps []gap
 		missing := 0
-		for _, in := range pod.Instances {
+		for _, in := range b.pods[name].Instances {
 			l := b.lives[in.Name]
 			if !in.Final {
-				b.problem("pod %s was lost: it had counted %s requests when it was last asked, and what it got "+
-					"after that is not known",
-					pod.Name, format.Number(int(in.Received-min(in.Base, in.Received))))
+				b.problem("pod %s was lost: it had counted %s requests when it was last asked, and what it got after "+
+					"that is not known", name, format.Number(int(in.Received-min(in.Base, in.Received))))
 			}
 			for n := in.Base + 1; n <= in.Received; n++ {
 				if l.seen.Has(n) {
@@ -111,10 +109,9 @@ func (b *ledger) apps(obs []Observation) {
 			if over -= n; n == 0 {
 				break
 			}
-			b.unexplainedN(n, fmt.Sprintf("%s to %d", sampleapp.Serial(g.life.Name, g.from),
-				g.to), g.life.phase(g.from, obs),
-				"pod %s received %s that no proxy and no caller knows of", pod.Name, format.Plural(n, "request",
-					"requests"))
+			serials := fmt.Sprintf("%s to %d", sampleapp.Serial(g.life.Name, g.from), g.to)
+			b.unexplainedN(n, serials, g.life.phase(g.from, obs), "pod %s received %s that no proxy and no caller "+
+				"knows of", name, format.Plural(n, "request", "requests"))
 		}
 	}
 	for _, version := range slices.Sorted(maps.Keys(b.Answered)) {

@@ -112,18 +112,13 @@ func (s *spread) close(settled time.Time) *Change {
 	if c.Written.IsZero() {
 		return c
 	}
-	// first and last are the times of events after the write was accepted, 0 where there are none.
-	first := func(all []time.Time) (d time.Duration) {
-		if len(all) > 0 {
-			d = slices.MinFunc(all, time.Time.Compare).Sub(c.Written)
+	// ends are the times of the first and the last of events after the write was accepted, 0 where there are none.
+	ends := func(all []time.Time) (first, last time.Duration) {
+		if len(all) == 0 {
+			return 0, 0
 		}
-		return d
-	}
-	last := func(all []time.Time) (d time.Duration) {
-		if len(all) > 0 {
-			d = slices.MaxFunc(all, time.Time.Compare).Sub(c.Written)
-		}
-		return d
+		slices.SortFunc(all, time.Time.Compare)
+		return all[0].Sub(c.Written), all[len(all)-1].Sub(c.Written)
 	}
 	if !s.noticed.IsZero() {
 		c.Noticed = s.noticed.Sub(c.Written)
@@ -133,8 +128,10 @@ func (s *spread) close(settled time.Time) *Change {
 		return at.Before(s.noticed) || s.noticed.IsZero() || !settled.IsZero() && at.After(settled)
 	}
 	s.pushed, s.routersPushed = slices.DeleteFunc(s.pushed, other), slices.DeleteFunc(s.routersPushed, other)
-	c.FirstPushed, c.LastPushed, c.RoutersPushed = first(s.pushed), last(s.pushed), last(s.routersPushed)
+	c.FirstPushed, c.LastPushed = ends(s.pushed)
+	c.FirstSynced, c.LastSynced = ends(s.synced)
+	_, c.RoutersPushed = ends(s.routersPushed)
+	_, c.RoutersSynced = ends(s.routersSynced)
 	c.Proxies = len(s.synced)
-	c.FirstSynced, c.LastSynced, c.RoutersSynced = first(s.synced), last(s.synced), last(s.routersSynced)
 	return c
 }

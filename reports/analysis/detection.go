@@ -49,9 +49,9 @@ func (d Detection) Parts() string {
 	if d.SeenAfter == 0 || d.AskedAfter == 0 || d.BadOnes == 0 {
 		return ""
 	}
+	seen, asked, decided := d.SeenAfter-d.FirstBad, d.AskedAfter-d.SeenAfter, d.After-d.AskedAfter
 	return fmt.Sprintf("made of: until the scrape %s, until the query %s, until the decision %s",
-		format.Short(d.SeenAfter-d.FirstBad), format.Short(d.AskedAfter-d.SeenAfter), format.Short(
-			d.After-d.AskedAfter))
+		format.Short(seen), format.Short(asked), format.Short(decided))
 }
 
 // A detectionClock makes a Detection from samples that come in any order.
@@ -68,14 +68,13 @@ func newDetectionClock(spec PhaseSpec, o Observation, e trace.Event) *detectionC
 	if o.Change != nil && !o.Change.Written.IsZero() {
 		c.from, c.zero = o.Change.Writing, o.Change.Written
 	}
-	since := c.zero
 	c.out.Decision = *e.Decision
-	c.out.After = e.At.Sub(since)
+	c.out.After = e.At.Sub(c.zero)
 	if !e.Decision.Seen.IsZero() {
-		c.out.SeenAfter = e.Decision.Seen.Sub(since)
+		c.out.SeenAfter = e.Decision.Seen.Sub(c.zero)
 	}
 	if !e.Decision.Asked.IsZero() {
-		c.out.AskedAfter = e.Decision.Asked.Sub(since)
+		c.out.AskedAfter = e.Decision.Asked.Sub(c.zero)
 	}
 	return c
 }

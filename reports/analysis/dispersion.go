@@ -64,12 +64,8 @@ func (b *bins) add(at time.Time, kinds ...string) {
 	}
 }
 
-func grow(s []int, i int) []int {
-	for len(s) <= i {
-		s = append(s, 0)
-	}
-	return s
-}
+// grow makes s have an element i.
+func grow(s []int, i int) []int { return append(s, make([]int, max(i+1-len(s), 0))...) }
 
 // fold merges each two neighbors.
 func (b *bins) fold() {
@@ -90,13 +86,8 @@ func (b *bins) fold() {
 // dispersion tests whether the share of a kind kept still. It is not ok where the kind has all requests or
 // none, or too few of them.
 func (b *bins) dispersion(kind string) (d Dispersion, ok bool) {
-	hits, all := 0, 0
-	for _, n := range b.all {
-		all += n
-	}
-	for _, n := range b.kinds[kind] {
-		hits += n
-	}
+	series := b.kinds[kind]
+	hits, all := addUp(series), addUp(b.all)
 	if hits == 0 || hits == all {
 		return d, false
 	}
@@ -106,7 +97,6 @@ func (b *bins) dispersion(kind string) (d Dispersion, ok bool) {
 	type bin struct{ n, k int }
 	var merged []bin
 	var open bin
-	series := b.kinds[kind]
 	for i, n := range b.all {
 		open.n += n
 		if i < len(series) {
@@ -117,13 +107,11 @@ func (b *bins) dispersion(kind string) (d Dispersion, ok bool) {
 			open = bin{}
 		}
 	}
-	if len(merged) > 0 {
-		last := &merged[len(merged)-1]
-		last.n, last.k = last.n+open.n, last.k+open.k
-	}
 	if len(merged) < leastBins {
 		return d, false
 	}
+	last := &merged[len(merged)-1]
+	last.n, last.k = last.n+open.n, last.k+open.k
 	for _, m := range merged {
 		off := float64(m.k) - float64(m.n)*p
 		d.ChiSquare += off * off / (float64(m.n) * p * (1 - p))

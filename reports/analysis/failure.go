@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
@@ -52,10 +53,11 @@ func failure(q *trace.Request) (Failure, bool) {
 	}
 	f := Failure{Code: s.Code, Version: s.Version, Flag: NotLogged, Origin: NotLogged, Hop: CallerHop}
 	var server *trace.LogEntry
-	if len(q.Servers) > 0 {
+	for i := range q.Servers {
 		// The caller got the outcome of the last attempt.
-		last := slices.MaxFunc(q.Servers, func(a, b trace.LogEntry) int { return a.Start.Compare(b.Start) })
-		server = &last
+		if e := &q.Servers[i]; server == nil || e.Start.After(server.Start) {
+			server = e
+		}
 	}
 	if r != nil {
 		f.Flag = FlagSet(r.Flags)
@@ -68,8 +70,8 @@ func failure(q *trace.Request) (Failure, bool) {
 	passedOn := r == nil || r.Details == trace.ViaUpstream && len(r.Flags) == 0
 	switch {
 	case r != nil && !passedOn && slices.Contains(r.Flags, "DC"):
-		f.Hop, f.Origin, f.Details = CallerHop, FlagSet(r.Flags), r.Details
-		f.Cause = "the caller hung up" + why(s.Err)
+		f.Origin, f.Details = FlagSet(r.Flags), r.Details
+		f.Cause = format.Join(": ", "the caller hung up", s.Err)
 	case r != nil && !passedOn:
 		f.Hop, f.Origin, f.Details = routerHop(r), FlagSet(r.Flags), r.Details
 		f.Cause = meaning(flagMeanings, f.Origin)
@@ -80,7 +82,7 @@ func failure(q *trace.Request) (Failure, bool) {
 		f.Hop, f.Origin, f.Details = ServerHop, FlagSet(server.Flags), server.Details
 		f.Cause = cmp.Or(meaning(serverMeanings, f.Origin), "the pod's own proxy answered by itself")
 	case s.Code == 0:
-		f.Hop, f.Cause = CallerHop, "no answer"+why(s.Err)
+		f.Cause = format.Join(": ", "no answer", s.Err)
 		if r != nil {
 			f.Origin, f.Details = NoFlag, r.Details
 		}
@@ -101,14 +103,6 @@ func routerHop(r *trace.LogEntry) Hop {
 		return GateHop
 	}
 	return ClientHop
-}
-
-// why is an error in a cause.
-func why(err string) string {
-	if err == "" {
-		return ""
-	}
-	return ": " + err
 }
 
 // meaning explains a set of flags, empty where one of them is not known.

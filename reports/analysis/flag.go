@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,13 +39,7 @@ var flagMeanings = map[string]string{
 // FlagSet writes flags as reports do: sorted, each once, with commas. Envoy's own order differs between its versions.
 // No flags at all are NoFlag.
 func FlagSet(flags []string) string {
-	set := slices.Clone(flags)
-	slices.Sort(set)
-	set = slices.Compact(set)
-	if len(set) == 0 {
-		return NoFlag
-	}
-	return strings.Join(set, ",")
+	return cmp.Or(strings.Join(slices.Compact(slices.Sorted(slices.Values(flags))), ","), NoFlag)
 }
 
 // A Destination is what Istio's name of an Envoy cluster says.

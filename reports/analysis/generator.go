@@ -31,18 +31,14 @@ type Generator struct {
 func (b *ledger) generator() {
 	g := &b.Generator
 	g.Agents, g.ClockError = len(b.facts.Agents), clockError(b.facts.Agents)
+	g.Known = len(b.facts.Health) > 0
 	type usage struct{ took, cpu, wait float64 }
-	agents := map[string]*usage{}
+	agents := map[string]usage{}
 	for _, h := range b.facts.Health {
-		g.Known = true
-		u := agents[h.Pod]
-		if u == nil {
-			u = &usage{}
-			agents[h.Pod] = u
+		u, cores := agents[h.Pod], float64(max(h.Cores, 1))
+		agents[h.Pod] = usage{
+			u.took + h.Took.Seconds()*cores, u.cpu + h.CPU.Seconds(), u.wait + h.RunDelay.Seconds()*cores,
 		}
-		u.took += h.Took.Seconds() * float64(max(h.Cores, 1))
-		u.cpu += h.CPU.Seconds()
-		u.wait += h.RunDelay.Seconds() * float64(max(h.Cores, 1))
 		if h.Stall > MaxStall {
 			g.Stalls++
 		}

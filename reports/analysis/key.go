@@ -14,7 +14,8 @@ import (
 // IsFailure tells whether a key of Counts.Flags is that of an error. Envoy flags others too, such as a stream
 // that its caller ended.
 func IsFailure(key string) bool {
-	code, err := strconv.Atoi(strings.SplitN(key, " ", 2)[0])
+	status, _, _ := strings.Cut(key, " ")
+	code, err := strconv.Atoi(status)
 	return err != nil || code == 0 || code >= 400
 }
 
@@ -39,18 +40,16 @@ func IsStatus(subject string) bool {
 
 // CohortOrder is the plan's order of cohorts, then that of the alphabet for others.
 func CohortOrder(cohorts map[string]Counts, plan loadgen.Plan) []string {
-	var names []string
-	for _, c := range plan.Cohorts {
-		if _, ok := cohorts[c.Name]; ok {
-			names = append(names, c.Name)
+	place := func(name string) int {
+		i := slices.IndexFunc(plan.Cohorts, func(c loadgen.Cohort) bool { return c.Name == name })
+		if i < 0 {
+			return len(plan.Cohorts)
 		}
+		return i
 	}
-	for _, name := range slices.Sorted(maps.Keys(cohorts)) {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
+	return slices.SortedFunc(maps.Keys(cohorts), func(a, b string) int {
+		return cmp.Or(place(a)-place(b), strings.Compare(a, b))
+	})
 }
 
 // CompareVersions sorts versions, v2 before v10 and "" last.
@@ -66,9 +65,4 @@ func CompareVersions(a, b string) int {
 }
 
 // Answerer names who answered in a table.
-func Answerer(version string) string {
-	if version == "" {
-		return "no version"
-	}
-	return version
-}
+func Answerer(version string) string { return cmp.Or(version, "no version") }

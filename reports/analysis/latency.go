@@ -31,10 +31,8 @@ type latencyJSON struct {
 
 // MarshalJSON writes milliseconds.
 func (l Latency) MarshalJSON() ([]byte, error) {
-	return json.Marshal(latencyJSON{
-		l.N, format.Milliseconds(l.P50), format.Milliseconds(l.P90), format.Milliseconds(l.P99),
-		format.Milliseconds(l.P999), format.Milliseconds(l.Max),
-	})
+	ms := format.Milliseconds
+	return json.Marshal(latencyJSON{l.N, ms(l.P50), ms(l.P90), ms(l.P99), ms(l.P999), ms(l.Max)})
 }
 
 // UnmarshalJSON reads milliseconds.
@@ -43,10 +41,8 @@ func (l *Latency) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*l = Latency{
-		j.N, format.FromMilliseconds(j.P50), format.FromMilliseconds(j.P90), format.FromMilliseconds(j.P99),
-		format.FromMilliseconds(j.P999), format.FromMilliseconds(j.Max),
-	}
+	d := format.FromMilliseconds
+	*l = Latency{j.N, d(j.P50), d(j.P90), d(j.P99), d(j.P999), d(j.Max)}
 	return nil
 }
 
@@ -68,19 +64,19 @@ type latencies struct {
 func (l *latencies) add(d time.Duration) {
 	l.n++
 	l.max = max(l.max, d)
-	switch {
-	case l.hist != nil:
-		l.record(d)
-	case len(l.exact) < exactLatencies:
+	if l.hist == nil && len(l.exact) < exactLatencies {
 		l.exact = append(l.exact, d)
-	default:
-		l.round()
-		l.record(d)
+		return
 	}
+	l.round()
+	l.record(d)
 }
 
 // round replaces the exact latencies by a histogram.
 func (l *latencies) round() {
+	if l.hist != nil {
+		return
+	}
 	l.hist = hdrhistogram.New(1, longestLatency, 3)
 	for _, e := range l.exact {
 		l.record(e)
@@ -96,9 +92,7 @@ func (l *latencies) merge(other *latencies) {
 	if other.hist == nil {
 		return
 	}
-	if l.hist == nil {
-		l.round()
-	}
+	l.round()
 	l.hist.Merge(other.hist) // both have the same range: nothing is dropped
 	l.n, l.max = l.n+other.n, max(l.max, other.max)
 }

@@ -31,12 +31,11 @@ type ledger struct {
 
 func newLedger(plan loadgen.Plan, facts *trace.Trace) *ledger {
 	b := &ledger{
-		Accounting: Accounting{Answered: map[string]int{}},
-		plan:       plan, facts: facts, plain: map[string]bool{}, cohorts: map[string]*pacing{},
-		rows:  map[string]*Row{},
+		plan: plan, facts: facts, plain: map[string]bool{}, cohorts: map[string]*pacing{}, rows: map[string]*Row{},
 		lives: map[string]*life{}, pods: map[string]*trace.Pod{}, addresses: map[string]*trace.Pod{},
 		aborted: map[string]int{}, strangers: map[string]bool{},
 	}
+	b.Answered = map[string]int{}
 	for _, c := range plan.Cohorts {
 		b.plain[c.Name] = c.Via() == loadgen.Plain
 	}
@@ -51,10 +50,7 @@ func newLedger(plan loadgen.Plan, facts *trace.Trace) *ledger {
 		}
 		for _, in := range p.Instances {
 			b.lives[in.Name] = &life{Instance: in, pod: p, spans: map[string][2]uint64{}}
-			if b.Received == nil {
-				b.Received = map[string]uint64{}
-			}
-			b.Received[p.Version] += in.Received - min(in.Base, in.Received)
+			put(&b.Received, p.Version, b.Received[p.Version]+in.Received-min(in.Base, in.Received))
 		}
 	}
 	return b
@@ -70,12 +66,10 @@ func (b *ledger) void(format string, args ...any) {
 }
 
 func (b *ledger) row(phase string) *Row {
-	r, ok := b.rows[phase]
-	if !ok {
-		r = &Row{Phase: phase}
-		b.rows[phase] = r
+	if b.rows[phase] == nil {
+		b.rows[phase] = &Row{Phase: phase}
 	}
-	return r
+	return b.rows[phase]
 }
 
 // unexplained notes one thing of a phase.
@@ -140,12 +134,8 @@ func (b *ledger) request(q *trace.Request, phase string) {
 		}
 	}
 	if s == nil {
-		who := q.Routers
-		if len(who) == 0 {
-			who = q.Servers
-		}
-		b.unexplained(q.ID, phase, "%s logged it, and the load agent did not report it, or not a second time",
-			who[0].Proxy)
+		who := slices.Concat(q.Routers, q.Servers)[0].Proxy
+		b.unexplained(q.ID, phase, "%s logged it, and the load agent did not report it, or not a second time", who)
 		return
 	}
 	b.Requests++
@@ -179,9 +169,9 @@ func (b *ledger) proxied(q *trace.Request, phase string) {
 	if r != nil && s.Code != 0 && r.Code != s.Code {
 		b.unexplained(q.ID, phase, "the caller got status %d, and its proxy logged %d", s.Code, r.Code)
 	}
-	if r != nil && len(q.Servers) > max(r.Attempts, 1) {
-		b.unexplained(q.ID, phase, "%d log entries of pods' proxies for %d attempts: %s", len(q.Servers),
-			max(r.Attempts, 1), proxies(q.Servers))
+	if n := len(q.Servers); r != nil && n > max(r.Attempts, 1) {
+		b.unexplained(q.ID, phase, "%d log entries of pods' proxies for %d attempts: %s", n, max(r.Attempts, 1),
+			proxies(q.Servers))
 	}
 	if s.Version == "" {
 		return

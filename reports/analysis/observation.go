@@ -147,6 +147,12 @@ type Counts struct {
 	Dispersion map[string]Dispersion `json:"dispersion,omitempty"`
 }
 
+// Moved tells that the share of a version, a status, or a status and flag did not keep still.
+func (c Counts) Moved(subject string) bool {
+	d, ok := c.Dispersion[subject]
+	return ok && d.Moved()
+}
+
 // A Failure is one way in which requests failed.
 type Failure struct {
 	// Code is the HTTP status, 0 where no answer came. Flag is the set of Envoy's response flags (see FlagSet)

@@ -34,8 +34,7 @@ type Pace struct {
 
 // pacing is a Pace in the making.
 type pacing struct {
-	count                            int
-	firstDue, lastDue, first, latest time.Time
+	due, sent span
 	// top is one more than the highest number that each agent sent, 0 for one that sent nothing.
 	top  []uint64
 	seen bitset.Set
@@ -58,26 +57,13 @@ func (p *pacing) numbered() int {
 func (b *ledger) sample(s *loadgen.Sample) {
 	c, ok := b.cohorts[s.Cohort]
 	if !ok {
-		c = &pacing{
-			first: s.Sent, firstDue: s.Due, lags: hdrhistogram.New(1, longestLatency, 3),
-			top: make([]uint64, max(b.plan.Agents, 1)),
-		}
+		c = &pacing{lags: hdrhistogram.New(1, longestLatency, 3), top: make([]uint64, max(b.plan.Agents, 1))}
 		b.cohorts[s.Cohort] = c
 	}
-	c.count++
-	if s.Due.Before(c.firstDue) {
-		c.firstDue = s.Due
-	}
-	if s.Due.After(c.lastDue) {
-		c.lastDue = s.Due
-	}
-	if s.Sent.Before(c.first) {
-		c.first = s.Sent
-	}
-	if s.Sent.After(c.latest) {
-		c.latest = s.Sent
-	}
-	c.top[s.Seq%uint64(len(c.top))] = max(c.top[s.Seq%uint64(len(c.top))], s.Seq+1)
+	c.due.add(s.Due)
+	c.sent.add(s.Sent)
+	agent := s.Seq % uint64(len(c.top))
+	c.top[agent] = max(c.top[agent], s.Seq+1)
 	lag := s.Sent.Sub(s.Due)
 	c.lag = max(c.lag, lag)
 	_ = c.lags.RecordValue(min(max(lag.Microseconds(), 0), longestLatency))
@@ -106,12 +92,12 @@ func (b *ledger) paces() {
 			continue
 		}
 		delete(b.cohorts, cohort.Name)
-		p.Requests = c.count
+		p.Requests = c.sent.count
 		p.Missing = c.numbered() - c.seen.Len()
-		if p.Missing < 0 || c.count > c.seen.Len() {
-			b.problem("%s samples of cohort %s came twice", format.Number(c.count-c.seen.Len()), p.Cohort)
+		if p.Missing < 0 || p.Requests > c.seen.Len() {
+			b.problem("%s samples of cohort %s came twice", format.Number(p.Requests-c.seen.Len()), p.Cohort)
 		}
-		due, sent := c.lastDue.Sub(c.firstDue), c.latest.Sub(c.first)
+		due, sent := c.due.took(), c.sent.took()
 		if due > 0 && sent > 0 {
 			p.Planned = float64(p.Requests-1) / due.Seconds()
 			p.Achieved = float64(p.Requests-1) / sent.Seconds()
@@ -135,12 +121,12 @@ func (b *ledger) paces() {
 		if stop.IsZero() || start.IsZero() {
 			continue
 		}
-		if quiet := b.plan.Expected(cohort.Name, c.lastDue.Sub(start), stop.Add(-silence).Sub(start)); quiet > 2 {
+		if quiet := b.plan.Expected(cohort.Name, c.due.last.Sub(start), stop.Add(-silence).Sub(start)); quiet > 2 {
 			b.problem("cohort %s sent nothing in the last %s before the load was stopped", p.Cohort,
-				format.Short(stop.Sub(c.latest)))
+				format.Short(stop.Sub(c.sent.last)))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.cohorts)) {
-		b.problem("cohort %s is not in the plan and sent %s requests", name, format.Number(b.cohorts[name].count))
+		b.problem("cohort %s is not in the plan and sent %s requests", name, format.Number(b.cohorts[name].sent.count))
 	}
 }

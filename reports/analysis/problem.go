@@ -64,9 +64,9 @@ func (b *Accounting) UnmarshalJSON(file []byte) error {
 
 // ProblemText says for people what stands in the way of trusting the numbers, in one line.
 func (b Accounting) ProblemText() string {
-	texts := make([]string, len(b.Problems))
-	for i, p := range b.Problems {
-		texts[i] = p.Text
+	var texts []string
+	for _, p := range b.Problems {
+		texts = append(texts, p.Text)
 	}
 	return strings.Join(texts, "; ")
 }

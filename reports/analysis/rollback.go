@@ -3,11 +3,11 @@ package analysis
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sort"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
@@ -118,19 +118,10 @@ func newParts(c Change, drain time.Duration) Parts {
 
 // String is the parts in one line.
 func (p Parts) String() string {
-	var parts []string
-	for _, part := range []struct {
-		name string
-		d    time.Duration
-	}{
-		{"istiod waited for more changes", p.Debounce}, {"istiod pushed", p.Push}, {"proxies took it over", p.Proxy},
-		{"requests in flight", p.InFlight},
-	} {
-		if part.d > 0 {
-			parts = append(parts, part.name+" "+format.Short(part.d))
-		}
-	}
-	return format.Join("; then ", "made of: the write "+format.Short(p.Write), strings.Join(parts, ", "))
+	part := func(name string, d time.Duration) string { return format.When(d > 0, name+" "+format.Short(d)) }
+	return format.Join("; then ", "made of: the write "+format.Short(p.Write), format.Join(", ",
+		part("istiod waited for more changes", p.Debounce), part("istiod pushed", p.Push),
+		part("proxies took it over", p.Proxy), part("requests in flight", p.InFlight)))
 }
 
 // Known tells whether there was anything to time.
@@ -161,13 +152,10 @@ type trip struct{ sent, done time.Time }
 // newRollbackClock starts a clock for a phase that rolls back. before is the settled window of the phase before
 // it; of both, only the times are needed yet.
 func newRollbackClock(spec PhaseSpec, before Window, phase Observation, clockError time.Duration) *rollbackClock {
-	return &rollbackClock{
-		out: Rollback{
-			Method: spec.Method, Canary: spec.Canary, Cohort: spec.Cohort, Kinds: map[string]int{},
-			ClockError: clockError,
-		},
-		before: before, phase: phase, last: phase.Change.Writing,
+	r := Rollback{
+		Method: spec.Method, Canary: spec.Canary, Cohort: spec.Cohort, Kinds: map[string]int{}, ClockError: clockError,
 	}
+	return &rollbackClock{out: r, before: before, phase: phase, last: phase.Change.Writing}
 }
 
 // add takes one of the run's samples.
@@ -250,10 +238,7 @@ func (c *rollbackClock) result() *Rollback {
 	change := c.phase.Change
 	r.NoneAfter = r.Failed+r.Canaries == 0
 	r.Route = max(c.last.Sub(change.Written), 0)
-	r.Drain = max(c.drained.Sub(change.Written), 0)
-	if c.drained.IsZero() {
-		r.Drain = 0
-	}
+	r.Drain = max(c.drained.Sub(change.Written), 0) // also where none was affected, as drained is zero then
 	r.Low = max(r.Route-r.ClockError, 0)
 	r.Unaffected = len(c.free) + c.more
 	r.Chance = 1
@@ -292,6 +277,11 @@ func (r Rollback) Cost() string {
 	return cost
 }
 
+// Bracket is the bracket for a table, empty where it never closed.
+func (r Rollback) Bracket() string {
+	return format.When(r.High > 0, format.Range(format.Short(r.Low), format.Short(r.High)))
+}
+
 // bracket is the bracket for people.
 func (r Rollback) bracket() string {
 	if r.High == 0 {
@@ -313,12 +303,7 @@ func (r Rollback) String() string {
 
 // FailureKinds are the ways in which requests failed, the most frequent first.
 func (r Rollback) FailureKinds() []string {
-	all := make([]string, 0, len(r.Kinds))
-	for k := range r.Kinds {
-		if k != r.Canary {
-			all = append(all, k)
-		}
-	}
+	all := slices.DeleteFunc(slices.Collect(maps.Keys(r.Kinds)), func(k string) bool { return k == r.Canary })
 	slices.SortFunc(all, func(a, b string) int { return cmp.Or(r.Kinds[b]-r.Kinds[a], cmp.Compare(a, b)) })
 	return all
 }

@@ -63,7 +63,6 @@ func (s Share) String() string {
 	if s.Of == 0 {
 		return "no requests"
 	}
-	return fmt.Sprintf("%s of %s (%s %%, 95 %% interval %s to %s)",
-		format.Number(s.Count), format.Number(s.Of), format.Percent(s.Percent), format.Percent(s.Low),
-		format.Percent(s.High))
+	return fmt.Sprintf("%s of %s (%s %%, 95 %% interval %s to %s)", format.Number(s.Count), format.Number(s.Of),
+		format.Percent(s.Percent), format.Percent(s.Low), format.Percent(s.High))
 }

@@ -15,21 +15,38 @@ import (
 type tally struct {
 	phase               *Observation
 	settled, transition window
-	moments             map[string]*moment
+	moments             map[string]*span
 	// last is when the last request was sent.
 	last time.Time
 }
 
-type moment struct {
+// A span is from the first to the last of some moments, and how many there were.
+type span struct {
 	first, last time.Time
 	count       int
 }
 
+func (s *span) add(at time.Time) {
+	if s.count == 0 || at.Before(s.first) {
+		s.first = at
+	}
+	if s.count == 0 || at.After(s.last) {
+		s.last = at
+	}
+	s.count++
+}
+
+func (s *span) took() time.Duration { return s.last.Sub(s.first) }
+
 // A window is a Window in the making.
 type window struct {
 	start   time.Time
-	total   count
+	total   *count
 	cohorts map[string]*count
+}
+
+func newWindow(start time.Time) window {
+	return window{start: start, total: newCount(start), cohorts: map[string]*count{}}
 }
 
 // A count is Counts in the making.
@@ -41,10 +58,16 @@ type count struct {
 	bins             *bins
 }
 
+func newCount(start time.Time) *count {
+	return &count{
+		versions: map[string]*latencies{}, codes: map[int]int{}, failures: map[Failure]int{}, bins: newBins(start),
+	}
+}
+
 func newTally(o *Observation) *tally {
 	return &tally{
-		phase: o, settled: window{start: o.Settled.Start}, transition: window{start: o.Transition.Start},
-		moments: map[string]*moment{},
+		phase: o, settled: newWindow(o.Settled.Start), transition: newWindow(o.Transition.Start),
+		moments: map[string]*span{},
 	}
 }
 
@@ -66,19 +89,10 @@ func (t *tally) add(q *trace.Request) {
 	if t.phase.Settled.contains(s.Sent) {
 		w = &t.settled
 	}
-	cohort, ok := w.cohorts[s.Cohort]
-	if !ok {
-		if w.cohorts == nil {
-			w.cohorts = map[string]*count{}
-		}
-		cohort = &count{}
-		w.cohorts[s.Cohort] = cohort
+	if w.cohorts[s.Cohort] == nil {
+		w.cohorts[s.Cohort] = newCount(w.start)
 	}
-	for _, c := range []*count{&w.total, cohort} {
-		if c.versions == nil {
-			c.versions, c.codes, c.failures = map[string]*latencies{}, map[int]int{}, map[Failure]int{}
-			c.bins = newBins(w.start)
-		}
+	for _, c := range []*count{w.total, w.cohorts[s.Cohort]} {
 		c.requests++
 		c.codes[s.Code]++
 		if c.versions[s.Version] == nil {
@@ -101,18 +115,10 @@ func (t *tally) add(q *trace.Request) {
 		if kind == "" {
 			return
 		}
-		m, ok := t.moments[kind]
-		if !ok {
-			m = &moment{first: s.Sent, last: s.Sent}
-			t.moments[kind] = m
+		if t.moments[kind] == nil {
+			t.moments[kind] = &span{}
 		}
-		m.count++
-		if s.Sent.Before(m.first) {
-			m.first = s.Sent
-		}
-		if s.Sent.After(m.last) {
-			m.last = s.Sent
-		}
+		t.moments[kind].add(s.Sent)
 	}
 }
 
@@ -140,51 +146,38 @@ func (w *window) into(out *Window) {
 	}
 }
 
+// put sets m[k], and makes m at the first time: an empty map is not in a report, and nil there.
+func put[K comparable, V any](m *map[K]V, k K, v V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[k] = v
+}
+
 func (c *count) counts() Counts {
 	out := Counts{
-		Requests: c.requests,
-		Versions: map[string]int{},
-		Shares:   map[string]Share{},
-		Codes:    map[int]int{},
-		Failed:   NewShare(c.failed, c.requests),
+		Requests: c.requests, Failed: NewShare(c.failed, c.requests), Codes: c.codes, Versions: map[string]int{},
+		Shares: map[string]Share{},
 	}
-	maps.Copy(out.Codes, c.codes)
 	for version, l := range c.versions {
 		out.Versions[version] = l.n
 		out.Shares[version] = NewShare(l.n, c.requests)
-		if out.Latency == nil {
-			out.Latency = map[string]Latency{}
-		}
-		out.Latency[version] = l.latency()
+		put(&out.Latency, version, l.latency())
 	}
 	for f, n := range c.failures {
 		f.Count = n
 		out.Failures = append(out.Failures, f)
-		if out.Flags == nil {
-			out.Flags = map[string]int{}
-		}
-		out.Flags[f.Key()] += n
+		put(&out.Flags, f.Key(), out.Flags[f.Key()]+n)
 	}
 	slices.SortFunc(out.Failures, func(a, b Failure) int {
-		return cmp.Or(
-			cmp.Compare(b.Count, a.Count),
-			cmp.Compare(a.Code, b.Code),
-			strings.Compare(a.Flag, b.Flag),
-			strings.Compare(a.Subset, b.Subset),
-			strings.Compare(a.Version, b.Version),
-			strings.Compare(a.Origin, b.Origin),
-			strings.Compare(a.Details, b.Details),
-			strings.Compare(a.Cause, b.Cause),
-		)
+		return cmp.Or(b.Count-a.Count, a.Code-b.Code, strings.Compare(a.Flag, b.Flag),
+			strings.Compare(a.Subset, b.Subset), strings.Compare(a.Version, b.Version),
+			strings.Compare(a.Origin, b.Origin), strings.Compare(a.Details, b.Details),
+			strings.Compare(a.Cause, b.Cause))
 	})
-	if c.bins != nil {
-		for kind := range c.bins.kinds {
-			if d, ok := c.bins.dispersion(kind); ok {
-				if out.Dispersion == nil {
-					out.Dispersion = map[string]Dispersion{}
-				}
-				out.Dispersion[kind] = d
-			}
+	for kind := range c.bins.kinds {
+		if d, ok := c.bins.dispersion(kind); ok {
+			put(&out.Dispersion, kind, d)
 		}
 	}
 	return out

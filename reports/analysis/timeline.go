@@ -2,6 +2,8 @@ package analysis
 
 import (
 	"cmp"
+	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -68,9 +70,10 @@ func (s Series) At(bin int) int {
 }
 
 // Total adds up all bins.
-func (s Series) Total() int {
-	n := 0
-	for _, c := range s.Counts {
+func (s Series) Total() int { return addUp(s.Counts) }
+
+func addUp(counts []int) (n int) {
+	for _, c := range counts {
 		n += c
 	}
 	return n
@@ -106,11 +109,8 @@ func newTimeline(facts *trace.Trace) *timeline {
 	return t
 }
 
-// newCloseup makes the timeline around a change, nil for a change that was never accepted.
+// newCloseup makes the timeline around a change that was accepted.
 func newCloseup(c *Change) *timeline {
-	if c == nil || c.Written.IsZero() {
-		return nil
-	}
 	after := min(max(c.LastSynced, 0)+closeupAfter, closeupMost)
 	return &timeline{
 		start: c.Written, bin: closeupBin, before: closeupBefore, after: after, series: map[seriesKey]map[int]int{},
@@ -149,27 +149,18 @@ func (t *timeline) close() *Timeline {
 	if len(t.series) == 0 {
 		return nil
 	}
-	first, last := 0, 0
-	any := false
+	first, last := math.MaxInt, math.MinInt
 	for _, bins := range t.series {
-		for bin := range bins {
-			if !any {
-				first, last, any = bin, bin, true
-			}
-			first, last = min(first, bin), max(last, bin)
-		}
+		from, to := ends(bins)
+		first, last = min(first, from), max(last, to)
 	}
 	out := &Timeline{
 		Start: t.start.Add(time.Duration(first) * t.bin), BinMS: format.Milliseconds(t.bin), Bins: last - first + 1,
 		Outside: t.outside,
 	}
 	for key, bins := range t.series {
-		s := Series{Version: key.version, Flag: key.flag}
-		from, to := last, first
-		for bin := range bins {
-			from, to = min(from, bin), max(to, bin)
-		}
-		s.From, s.Counts = from-first, make([]int, to-from+1)
+		from, to := ends(bins)
+		s := Series{Version: key.version, Flag: key.flag, From: from - first, Counts: make([]int, to-from+1)}
 		for bin, n := range bins {
 			s.Counts[bin-from] = n
 		}
@@ -179,4 +170,10 @@ func (t *timeline) close() *Timeline {
 		return cmp.Or(cmp.Compare(a.Flag, b.Flag), CompareVersions(a.Version, b.Version))
 	})
 	return out
+}
+
+// ends are the first and the last bin that has any requests.
+func ends(bins map[int]int) (first, last int) {
+	all := slices.Sorted(maps.Keys(bins))
+	return all[0], all[len(all)-1]
 }

@@ -40,19 +40,17 @@ var ErrNoBundle = errors.New("neither a run's folder nor a bundle of one")
 func members(r *reports.Report) (all []string) {
 	all = append(all, reports.ReportFile)
 	seen := map[string]bool{reports.ReportFile: true, trace.File: true}
-	add := func(name string) {
-		name = path.Clean(filepath.ToSlash(name))
-		if !seen[name] {
-			seen[name] = true
-			all = append(all, name)
-		}
-	}
+	var names []string
 	for _, f := range r.Files {
-		add(f.Path)
+		names = append(names, path.Clean(filepath.ToSlash(f.Path)))
 	}
 	for _, f := range render.Formats() {
-		if f.File != "" {
-			add(f.File)
+		names = append(names, f.File)
+	}
+	for _, name := range names {
+		if name != "" && !seen[name] {
+			seen[name] = true
+			all = append(all, name)
 		}
 	}
 	return append(all, trace.File)

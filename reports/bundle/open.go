@@ -2,8 +2,8 @@ package bundle
 
 import (
 	"archive/tar"
+	"cmp"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +16,6 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-func jsonOf(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
-
 // Open returns the folder of a run that is given as a folder, by the report.json in it, or as a bundle. A
 // bundle is unpacked into a temporary folder, which done removes; done is never nil.
 //
@@ -28,8 +26,8 @@ func Open(name string) (dir string, done func() error, err error) {
 	info, err := os.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", done, fmt.Errorf("open run: a run is a folder with a %s, or a bundle of one: %w", reports.ReportFile,
-			err)
+		return "", done, fmt.Errorf("open run: a run is a folder with a %s, or a bundle of one: %w",
+			reports.ReportFile, err)
 	case err != nil:
 		return "", done, fmt.Errorf("open run: %w", err)
 	case info.IsDir():
@@ -58,9 +56,15 @@ func unpack(name string, size int64, temp string) (folder string, err error) {
 		return "", err
 	}
 	defer f.Close()
+	other := func(err error) error {
+		return fmt.Errorf("%s is %w (a %s that canarylab bundle made): %w", name, ErrNoBundle, Ext, err)
+	}
+	foreign := func(why string, args ...any) error {
+		return fmt.Errorf("%s is no bundle that canarylab made: "+why, append([]any{name}, args...)...)
+	}
 	z, err := gzip.NewReader(f)
 	if err != nil {
-		return "", fmt.Errorf("%s is %w (a %s that canarylab bundle made): %w", name, ErrNoBundle, Ext, err)
+		return "", other(err)
 	}
 	root, err := os.OpenRoot(temp)
 	if err != nil {
@@ -76,7 +80,7 @@ func unpack(name string, size int64, temp string) (folder string, err error) {
 			break
 		}
 		if err != nil && len(seen) == 0 {
-			return "", fmt.Errorf("%s is %w (a %s that canarylab bundle made): %w", name, ErrNoBundle, Ext, err)
+			return "", other(err)
 		}
 		if err != nil {
 			return "", damaged(name, err)
@@ -85,29 +89,25 @@ func unpack(name string, size int64, temp string) (folder string, err error) {
 			continue
 		}
 		if err := acceptable(h); err != nil {
-			return "", fmt.Errorf("%s is no bundle that canarylab made: %w", name, err)
+			return "", foreign("%w", err)
 		}
 		top, _, _ := strings.Cut(h.Name, "/")
+		folder = cmp.Or(folder, top)
 		switch {
-		case folder == "":
-			folder = top
 		case folder != top:
-			return "", fmt.Errorf("%s is no bundle that canarylab made: it has two folders, %q and %q", name, folder,
-				top)
+			return "", foreign("it has two folders, %q and %q", folder, top)
 		case seen[h.Name]:
-			return "", fmt.Errorf("%s is no bundle that canarylab made: it has %q twice", name, h.Name)
+			return "", foreign("it has %q twice", h.Name)
 		case len(seen) == MaxFiles:
-			return "", fmt.Errorf("%s is no bundle that canarylab made: it has more than %d files", name, MaxFiles)
+			return "", foreign("it has more than %d files", MaxFiles)
+		case h.Size > left:
+			return "", foreign("its files are larger than %s together", Size(MaxBytes))
 		}
 		seen[h.Name] = true
-		if h.Size > left {
-			return "", fmt.Errorf("%s is no bundle that canarylab made: its files are larger than %s together", name,
-				Size(MaxBytes))
-		}
-		if err := withinRatio(MaxBytes-left+h.Size, size); err != nil {
-			return "", fmt.Errorf("%s is no bundle that canarylab made: %w", name, err)
-		}
 		left -= h.Size
+		if err := withinRatio(MaxBytes-left, size); err != nil {
+			return "", foreign("%w", err)
+		}
 		if err := extract(root, h, t); err != nil {
 			return "", damaged(name, err)
 		}

@@ -3,8 +3,10 @@ package bundle
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -59,10 +61,7 @@ func Pack(ctx context.Context, dir string, o Options) (p *Packed, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("pack %s: %w", dir, err)
 	}
-	p = &Packed{File: o.File}
-	if p.File == "" {
-		p.File = filepath.Base(abs) + Ext
-	}
+	p = &Packed{File: cmp.Or(o.File, filepath.Base(abs)+Ext)}
 	defer func() {
 		if err != nil {
 			p, err = nil, fmt.Errorf("pack %s: %w", dir, err)
@@ -164,8 +163,8 @@ func (p *Packed) add(ctx context.Context, t *tar.Writer, root *os.Root, folder, 
 	f, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
 		if info, statErr := root.Lstat(filepath.FromSlash(name)); statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
-			return errors.New(
-				"it is a link that leads out of the run's folder or to nothing: put the file in its place")
+			return errors.New("it is a link that leads out of the run's folder or to nothing: put the file in its " +
+				"place")
 		}
 		return err
 	}
@@ -246,17 +245,15 @@ func (p *Packed) named(report *reports.Report) {
 		what += fmt.Sprintf(", the cluster by its name %q", s.Cluster)
 	}
 	p.Named = append(p.Named, fmt.Sprintf("It names %s, the versions on it, its pods and nodes with their addresses "+
-		"inside the cluster, and the "+
-		"headers that were sent.", what))
+		"inside the cluster, and the headers that were sent.", what))
 	if s.Provider == "existing" {
 		p.Named = append(p.Named,
 			"The cluster is somebody's own: its API server's address and its image registry are in it too.")
 	}
 	p.Named = append(p.Named,
 		"There is no kubeconfig and no credential in it, unless a manifest or a header of the scenario has one.")
-	var b bytes.Buffer
-	if err := jsonOf(&b, report); err == nil {
-		found := homes.FindAllString(b.String(), -1)
+	if b, err := json.Marshal(report); err == nil {
+		found := homes.FindAllString(string(b), -1)
 		slices.Sort(found)
 		for _, path := range slices.Compact(found) {
 			p.Named = append(p.Named, fmt.Sprintf("The report speaks of %s.", path))

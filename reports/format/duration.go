@@ -3,7 +3,6 @@ package format
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 )
 
@@ -24,17 +23,16 @@ func Short(d time.Duration) string {
 	case d == 0:
 		return "0 ms"
 	case d < 9995*time.Microsecond:
-		return strconv.FormatFloat(Milliseconds(d), 'f', 2, 64) + " ms"
+		return fmt.Sprintf("%.2f ms", Milliseconds(d))
 	case d < 99950*time.Microsecond:
-		return strconv.FormatFloat(Milliseconds(d), 'f', 1, 64) + " ms"
+		return fmt.Sprintf("%.1f ms", Milliseconds(d))
 	case d < 999500*time.Microsecond:
-		return strconv.FormatFloat(Milliseconds(d), 'f', 0, 64) + " ms"
+		return fmt.Sprintf("%.0f ms", Milliseconds(d))
 	case d < 9995*time.Millisecond:
-		return strconv.FormatFloat(d.Seconds(), 'f', 2, 64) + " s"
+		return fmt.Sprintf("%.2f s", d.Seconds())
 	case d < 59950*time.Millisecond:
-		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
-	default:
-		s := int(d.Round(time.Second).Seconds())
-		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
+	s := int(d.Round(time.Second).Seconds())
+	return fmt.Sprintf("%dm%02ds", s/60, s%60)
 }

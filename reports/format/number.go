@@ -1,9 +1,6 @@
 package format
 
-import (
-	"strconv"
-	"strings"
-)
+import "strconv"
 
 // Percent prints a percentage without its sign, with as many digits as keep it from looking like 0 or 100 when it is
 // not: "5.1", "99.98", "0".
@@ -23,16 +20,8 @@ func Percent(p float64) string {
 // Number prints a count with its thousands apart: "5,000".
 func Number(n int) string {
 	s := strconv.Itoa(n)
-	sign := ""
-	if n < 0 {
-		sign, s = "-", s[1:]
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
 	}
-	var b strings.Builder
-	for i, digit := range s {
-		if i > 0 && (len(s)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(digit)
-	}
-	return sign + b.String()
+	return s
 }

@@ -6,14 +6,6 @@ import (
 	"strings"
 )
 
-// IsAre is "is WHAT" or "are WHAT".
-func IsAre(n int, what string) string {
-	if n == 1 {
-		return "is " + what
-	}
-	return "are " + what
-}
-
 // Join joins the texts that are not empty.
 func Join(sep string, texts ...string) string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(texts), func(s string) bool { return s == "" }), sep)
@@ -29,6 +21,9 @@ func When(ok bool, text string) string {
 
 // Named is "name value", empty without a value.
 func Named(name, value string) string { return When(value != "", name+" "+value) }
+
+// Range is from the least to the greatest: "4.5 – 5.8".
+func Range(low, high string) string { return low + " – " + high }
 
 // Plural is a number with its noun.
 func Plural(n int, one, many string) string {

@@ -5,6 +5,7 @@ package github
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,11 +58,7 @@ func summarize(file string, run *reports.Run) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closeErr := f.Close(); err == nil {
-			err = closeErr
-		}
-	}()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -96,29 +93,25 @@ func Annotate(w io.Writer, run *reports.Run) error {
 	}
 	for _, p := range r.Phases {
 		for _, v := range p.Verdicts {
-			level := "error"
-			switch v.Outcome {
-			case reports.Pass:
-				continue
-			case reports.Inconclusive:
-				level = "warning"
+			if v.Outcome != reports.Pass {
+				add(level(v.Outcome), fmt.Sprintf("%s, %s: %s", r.Scenario, p.Name, cmp.Or(v.Outcome, "not judged")),
+					format.Join(": ", fmt.Sprintf("want %s, saw %s", v.Want, v.Saw), v.Why))
 			}
-			text := fmt.Sprintf("want %s, saw %s", v.Want, v.Saw)
-			if v.Why != "" {
-				text += ": " + v.Why
-			}
-			add(level, fmt.Sprintf("%s, %s: %s", r.Scenario, p.Name, cmp.Or(v.Outcome, "not judged")), text)
 		}
 	}
 	if b.Len() == 0 && r.Outcome != reports.Pass {
-		level := "error"
-		if r.Outcome == reports.Inconclusive {
-			level = "warning"
-		}
-		add(level, r.Scenario, "its outcome is "+string(cmp.Or(r.Outcome, "not known")))
+		add(level(r.Outcome), r.Scenario, "its outcome is "+string(cmp.Or(r.Outcome, "not known")))
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// level is how an outcome other than Pass is shown.
+func level(o reports.Outcome) string {
+	if o == reports.Inconclusive {
+		return "warning"
+	}
+	return "error"
 }
 
 // What a command's message and properties have to be written as. Everything else is taken as it is.

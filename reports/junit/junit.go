@@ -14,6 +14,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -164,17 +165,14 @@ func whole(r *reports.Report, class string) []testCase {
 	if n := len(r.Accounting.Troubles); n > 0 {
 		var all []string
 		for _, e := range r.Accounting.Troubles {
-			all = append(all, strings.Join(
-				[]string{e.At.UTC().Format(time.RFC3339Nano), e.Phase, e.Proxy, e.Text}, " ",
-			))
+			at := e.At.UTC().Format(time.RFC3339Nano)
+			all = append(all, strings.Join([]string{at, e.Phase, e.Proxy, e.Text}, " "))
 		}
 		calm.set(reports.Inconclusive, calm.Name, all[0], strings.Join(all[1:], "\n"))
 	}
 	cases := []testCase{end, accounted, calm}
-	for _, p := range r.Phases {
-		if len(p.Verdicts) > 0 {
-			return cases
-		}
+	if slices.ContainsFunc(r.Phases, func(p reports.Phase) bool { return len(p.Verdicts) > 0 }) {
+		return cases
 	}
 	claims := testCase{Name: "something is claimed", Class: class, Time: seconds(0)}
 	claims.set(reports.Inconclusive, claims.Name, "no verdict",
@@ -209,48 +207,32 @@ func (c *testCase) set(o reports.Outcome, want, saw, why string) {
 // facts are what two runs must share to be compared, and the figures that people look for.
 func facts(r *reports.Report) []property {
 	all := []property{}
-	add := func(name, value string) {
-		if value != "" {
-			all = append(all, property{name, value})
+	// add adds names with values, where there are any.
+	add := func(pairs ...string) {
+		for p := range slices.Chunk(pairs, 2) {
+			if p[1] != "" {
+				all = append(all, property{p[0], p[1]})
+			}
 		}
 	}
-	count := func(name string, n int) { add(name, strconv.Itoa(n)) }
 	s := r.Setup
-	add("run", r.Run)
-	add("outcome", string(r.Outcome))
-	add("title", r.Title)
-	add("provider", s.Provider)
-	add("cluster", s.Cluster)
-	add("version.kubernetes", s.Kubernetes)
-	add("version.istio", s.Istio)
-	add("version.envoy", s.Envoy)
-	add("version.canarylab", s.Canarylab)
-	add("machine.kernel", s.Kernel)
-	if s.CPUs > 0 {
-		count("machine.cpus", s.CPUs)
-	}
-	if s.Memory > 0 {
-		add("machine.memory.bytes", strconv.FormatUint(s.Memory, 10))
-	}
-	add("load.url", s.Load.URL)
+	add("run", r.Run, "outcome", string(r.Outcome), "title", r.Title, "provider", s.Provider, "cluster", s.Cluster,
+		"version.kubernetes", s.Kubernetes, "version.istio", s.Istio, "version.envoy", s.Envoy,
+		"version.canarylab", s.Canarylab, "machine.kernel", s.Kernel,
+		"machine.cpus", format.When(s.CPUs > 0, strconv.Itoa(s.CPUs)),
+		"machine.memory.bytes", format.When(s.Memory > 0, strconv.FormatUint(s.Memory, 10)), "load.url", s.Load.URL)
 	for _, c := range s.Load.Cohorts {
 		add("load.rate."+c.Name, number(s.Load.RateOf(c.Name)))
 	}
-	add("load.seed", strconv.FormatUint(s.Load.Seed, 10))
-	count("load.agents", max(s.Load.Agents, 1))
-	count("requests", r.Accounting.Requests)
-	count("requests.failed", reports.Summarize(r).Burned)
-	count("requests.unexplained", r.Accounting.UnexplainedTotal)
+	add("load.seed", strconv.FormatUint(s.Load.Seed, 10), "load.agents", strconv.Itoa(max(s.Load.Agents, 1)),
+		"requests", strconv.Itoa(r.Accounting.Requests), "requests.failed", strconv.Itoa(reports.Summarize(r).Burned),
+		"requests.unexplained", strconv.Itoa(r.Accounting.UnexplainedTotal))
 	for _, p := range r.Phases {
 		if b := p.Observation.Rollback; b != nil && b.Known() {
 			name := "rollback." + p.Name
-			add(name+".seconds", number(b.Route.Seconds()))
-			add(name+".low.seconds", number(b.Low.Seconds()))
-			if b.High > 0 {
-				add(name+".high.seconds", number(b.High.Seconds()))
-			}
-			add(name+".effective", strconv.FormatBool(b.Recovered()))
-			count(name+".failed", b.Failed)
+			add(name+".seconds", number(b.Route.Seconds()), name+".low.seconds", number(b.Low.Seconds()),
+				name+".high.seconds", format.When(b.High > 0, number(b.High.Seconds())),
+				name+".effective", strconv.FormatBool(b.Recovered()), name+".failed", strconv.Itoa(b.Failed))
 		}
 		if d := p.Observation.Detection; d != nil {
 			if took, ok := d.Took(); ok {

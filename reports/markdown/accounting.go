@@ -27,18 +27,15 @@ func accounting(b *strings.Builder, r *reports.Report) {
 		table(b, reports.AccountingHead(), rows)
 		rows = nil
 		for _, c := range r.Accounting.Pace {
+			planned, achieved := fmt.Sprintf("%.1f", c.Planned), fmt.Sprintf("%.1f", c.Achieved)
 			rows = append(rows, []string{
-				cell(c.Cohort), fmt.Sprintf("%.1f", c.Planned), fmt.Sprintf("%.1f", c.Achieved), format.Short(c.LagP99),
-				format.Short(c.LagMax),
+				cell(c.Cohort), planned, achieved, format.Short(c.LagP99), format.Short(c.LagMax),
 			})
 		}
 		table(b, []string{"cohort", "planned, 1/s", "achieved, 1/s", "sent late, p99", "at most"}, rows)
 		rows = nil
 		const shown = 20
-		for i, u := range r.Accounting.Unexplained {
-			if i == shown {
-				break
-			}
+		for _, u := range r.Accounting.Unexplained[:min(len(r.Accounting.Unexplained), shown)] {
 			rows = append(rows, []string{code(u.ID, true), cell(u.Phase), cell(u.Why)})
 		}
 		table(b, []string{"not explained", "in", "why"}, rows)

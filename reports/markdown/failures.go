@@ -14,7 +14,8 @@ import (
 
 // failures are by flag, over all of the run.
 func failures(b *strings.Builder, r *reports.Report) {
-	type key struct{ name, hop, origin, cause string }
+	// A key is a failure's key, hop, origin and cause.
+	type key [4]string
 	counts := map[key]int{}
 	phases := map[key][]string{}
 	for _, p := range r.Phases {
@@ -29,8 +30,7 @@ func failures(b *strings.Builder, r *reports.Report) {
 		}
 	}
 	keys := slices.SortedFunc(maps.Keys(counts), func(a, c key) int {
-		return cmp.Or(cmp.Compare(counts[c], counts[a]), cmp.Compare(a.name, c.name), cmp.Compare(a.hop, c.hop),
-			cmp.Compare(a.origin, c.origin), cmp.Compare(a.cause, c.cause))
+		return cmp.Or(counts[c]-counts[a], slices.Compare(a[:], c[:]))
 	})
 	var rows [][]string
 	const shown = 12
@@ -39,12 +39,13 @@ func failures(b *strings.Builder, r *reports.Report) {
 			rows = append(rows, []string{"and others", fmt.Sprintf("%d kinds", len(keys)-i), "", "", ""})
 			break
 		}
-		where := cell(k.hop)
-		if k.hop == string(analysis.ServerHop) && k.name[strings.LastIndex(k.name, " ")+1:] != k.origin {
-			where += ", flagged " + code(k.origin, true)
+		name, hop, origin, cause := k[0], k[1], k[2], k[3]
+		where := cell(hop)
+		if hop == string(analysis.ServerHop) && name[strings.LastIndex(name, " ")+1:] != origin {
+			where += ", flagged " + code(origin, true)
 		}
 		rows = append(rows, []string{
-			code(k.name, true), format.Number(counts[k]), where, cell(k.cause), cell(strings.Join(phases[k], ", ")),
+			code(name, true), format.Number(counts[k]), where, cell(cause), cell(strings.Join(phases[k], ", ")),
 		})
 	}
 	table(b, []string{"failure", "requests", "arose at", "cause", "in"}, rows)

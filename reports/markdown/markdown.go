@@ -5,14 +5,14 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/canarylab/canarylab/reports/analysis"
-
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 )
 
@@ -33,26 +33,24 @@ func Write(w io.Writer, run *reports.Run) error {
 	r := run.Report
 	b := &strings.Builder{}
 	b.WriteString(Verdict(run))
-	parts := []func(*strings.Builder, *reports.Report){
-		verdicts, rollbacks, failures, split, latency, changes, accounting, why, setup,
-	}
 	left := MaxComment - reserve - utf8.RuneCountInString(b.String())
 	var missing []string
-	add := func(name, part string) {
-		n := utf8.RuneCountInString(part)
-		if n > left {
-			missing = append(missing, name)
-			return
-		}
-		left -= n
-		b.WriteString(part)
-	}
-	for i, name := range []string{
-		"verdicts", "rollbacks", "failures", "shares", "latency", "changes", "accounting", "why", "setup",
+	for _, p := range []struct {
+		name  string
+		write func(*strings.Builder, *reports.Report)
+	}{
+		{"verdicts", verdicts}, {"rollbacks", rollbacks}, {"failures", failures}, {"shares", split},
+		{"latency", latency}, {"changes", changes}, {"accounting", accounting}, {"why", why}, {"setup", setup},
 	} {
 		part := &strings.Builder{}
-		parts[i](part, r)
-		add(name, part.String())
+		p.write(part, r)
+		n := utf8.RuneCountInString(part.String())
+		if n > left {
+			missing = append(missing, p.name)
+			continue
+		}
+		left -= n
+		b.WriteString(part.String())
 	}
 	if len(missing) > 0 {
 		fmt.Fprintf(b, "\n_Too long for a comment, and left out: %s. %s in the run's folder has them._\n",
@@ -95,27 +93,15 @@ func Verdict(run *reports.Run) string {
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "### %s %s: %s\n\n", mark(r.Outcome), head(r.Scenario),
 		head(string(cmp.Or(r.Outcome, "not concluded"))))
-	verdict := reports.Sentence(r)
-	fmt.Fprintf(b, "**%s**\n\n", head(verdict))
+	fmt.Fprintf(b, "**%s**\n\n", head(reports.Sentence(r)))
 	if r.Title != "" {
 		fmt.Fprintf(b, "%s\n\n", head(r.Title))
 	}
 	s := reports.Summarize(r)
-	facts := []string{fmt.Sprintf(
-		"%s requests, %s failed", format.Number(r.Accounting.Requests), format.Number(s.Burned),
-	)}
-	for _, f := range []struct{ name, value string }{
-		{"", r.Setup.Provider}, {"Istio ", r.Setup.Istio}, {"Kubernetes ", r.Setup.Kubernetes},
-		{"Envoy ", r.Setup.Envoy}, {"run ", r.Run},
-	} {
-		if f.value != "" {
-			facts = append(facts, f.name+head(f.value))
-		}
-	}
-	if r.Took > 0 {
-		facts = append(facts, format.Short(r.Took))
-	}
-	b.WriteString(strings.Join(facts, " · ") + "\n")
+	requests := fmt.Sprintf("%s requests, %s failed", format.Number(r.Accounting.Requests), format.Number(s.Burned))
+	b.WriteString(format.Join(" · ", requests, head(r.Setup.Provider), format.Named("Istio", head(r.Setup.Istio)),
+		format.Named("Kubernetes", head(r.Setup.Kubernetes)), format.Named("Envoy", head(r.Setup.Envoy)),
+		format.Named("run", head(r.Run)), format.When(r.Took > 0, format.Short(r.Took))) + "\n")
 	var bad []string
 	for _, problem := range reports.Unsaid(r) {
 		bad = append(bad, problem.String())
@@ -158,15 +144,22 @@ func fold(b *strings.Builder, title string, write func(*strings.Builder)) {
 	}
 }
 
-func verdicts(b *strings.Builder, r *reports.Report) {
-	var rows [][]string
-	var bad [][]string
-	repeats := 0
-	for i, p := range r.Phases {
-		if p.Repeat && p.Outcome() == reports.Pass {
-			repeats++
-			continue
+// phases are a run's without those that repeat others, and passed.
+func phases(r *reports.Report) iter.Seq2[int, reports.Phase] {
+	return func(yield func(int, reports.Phase) bool) {
+		for i, p := range r.Phases {
+			if !(p.Repeat && p.Outcome() == reports.Pass) && !yield(i, p) {
+				return
+			}
 		}
+	}
+}
+
+func verdicts(b *strings.Builder, r *reports.Report) {
+	var rows, bad [][]string
+	told := 0
+	for i, p := range phases(r) {
+		told++
 		for _, v := range p.Verdicts {
 			saw := cell(v.Saw)
 			if v.Outcome != reports.Pass {
@@ -196,7 +189,7 @@ func verdicts(b *strings.Builder, r *reports.Report) {
 		}
 		fmt.Fprintf(b, "\n%s more verdicts are in %s: %s.\n", format.Number(n), reports.ReportFile, which)
 	}
-	if repeats > 0 {
+	if repeats := len(r.Phases) - told; repeats > 0 {
 		fmt.Fprintf(b, "\n%d more phases repeat others, and passed.\n", repeats)
 	}
 }
@@ -204,26 +197,14 @@ func verdicts(b *strings.Builder, r *reports.Report) {
 func split(b *strings.Builder, r *reports.Report) {
 	fold(b, "Split by phase: asked and observed", func(b *strings.Builder) {
 		var rows [][]string
-		for _, p := range r.Phases {
-			if p.Repeat && p.Outcome() == reports.Pass {
-				continue
-			}
+		for _, p := range phases(r) {
 			name := cell(p.Name)
 			for _, s := range reports.SplitRows(p.Observation.Settled, p.Verdicts, r.Setup.Load) {
-				asked, interval := "", format.Percent(s.Seen.Low)+" – "+format.Percent(s.Seen.High)
-				if s.Claim != nil {
-					asked = s.Claim.Asked()
-				}
-				switch {
-				case s.Seen.Of == 0:
-					interval = ""
-				case s.Moved:
-					interval = "it moved"
-				}
-				rows = append(rows, []string{name, cell(cmp.Or(s.Cohort, "all")), cell(
-					cmp.Or(s.Subject, "no version")), asked,
-					format.Percent(s.Seen.Percent) + " %", interval, format.Number(
-						s.Seen.Count) + " of " + format.Number(s.Seen.Of)})
+				rows = append(rows, []string{
+					name, cell(cmp.Or(s.Cohort, "all")), cell(analysis.Answerer(s.Subject)), s.Asked(),
+					format.Percent(s.Seen.Percent) + " %", s.Interval(),
+					format.Number(s.Seen.Count) + " of " + format.Number(s.Seen.Of),
+				})
 				name = ""
 			}
 		}
@@ -234,17 +215,15 @@ func split(b *strings.Builder, r *reports.Report) {
 func latency(b *strings.Builder, r *reports.Report) {
 	fold(b, "Latency by phase and version", func(b *strings.Builder) {
 		var rows [][]string
-		for _, p := range r.Phases {
-			if p.Repeat && p.Outcome() == reports.Pass {
-				continue
-			}
+		for _, p := range phases(r) {
 			name := cell(p.Name)
 			all := p.Observation.Settled.Total.Latency
 			for _, version := range slices.Sorted(maps.Keys(all)) {
 				l := all[version]
-				rows = append(rows, []string{name, cell(analysis.Answerer(version)), format.Short(l.P50),
-					format.Short(l.P90), format.Short(l.P99), format.Short(l.P999), format.Short(l.Max),
-					format.Number(l.N)})
+				rows = append(rows, []string{
+					name, cell(analysis.Answerer(version)), format.Short(l.P50), format.Short(l.P90),
+					format.Short(l.P99), format.Short(l.P999), format.Short(l.Max), format.Number(l.N),
+				})
 				name = ""
 			}
 		}
@@ -255,16 +234,10 @@ func latency(b *strings.Builder, r *reports.Report) {
 func changes(b *strings.Builder, r *reports.Report) {
 	fold(b, "What was changed, and how it spread", func(b *strings.Builder) {
 		var rows [][]string
-		for i, p := range r.Phases {
-			if p.Repeat && p.Outcome() == reports.Pass {
-				continue
-			}
-			did := ""
-			if p.Did != "" {
-				did = code(p.Did, true)
-			}
+		for i, p := range phases(r) {
 			rows = append(rows, []string{
-				fmt.Sprintf("%d. %s", i+1, cell(p.Name)), did, cell(reports.TimingInWords(p.Observation)),
+				fmt.Sprintf("%d. %s", i+1, cell(p.Name)), format.When(p.Did != "", code(p.Did, true)),
+				cell(reports.TimingInWords(p.Observation)),
 			})
 		}
 		table(b, []string{"phase", "did", "clock"}, rows)

@@ -19,10 +19,7 @@ func rollbacks(b *strings.Builder, r *reports.Report) {
 		}
 		last, bracket := "nothing to time", ""
 		if k.Known() {
-			last, bracket = format.Short(k.Route), "open: too few requests followed"
-			if k.High > 0 {
-				bracket = format.Short(k.Low) + " – " + format.Short(k.High)
-			}
+			last, bracket = format.Short(k.Route), cmp.Or(k.Bracket(), "open: too few requests followed")
 			if !k.Recovered() {
 				last += ", and nothing shows that it was the last"
 			}
@@ -35,38 +32,21 @@ func rollbacks(b *strings.Builder, r *reports.Report) {
 	// Each rollback has a row, or each method has one with its medians where it was used several times.
 	methods, n := reports.RollbackMethods(r.Phases)
 	if n < 3*max(len(methods), 2) {
-		table(
-			b,
-			[]string{
-				"rollback", "by", "last affected request sent after", "99 % bracket of the switch", "failed",
-				"canary's answers",
-			},
-			rows,
-		)
+		table(b, []string{"rollback", "by", "last affected request sent after", "99 % bracket of the switch", "failed",
+			"canary's answers"}, rows)
 		return
 	}
 	rows = nil
 	for _, m := range methods {
 		route, last := m.Routes(), "never seen to end"
 		if len(route) > 0 {
-			low, middle, high := analysis.Spread(route)
-			last = fmt.Sprintf("%s (%s – %s)", format.Short(middle), format.Short(low), format.Short(high))
-		}
-		counts := func(all []int) string {
-			low, middle, high := analysis.Spread(all)
-			return fmt.Sprintf("%s (%s – %s)", format.Number(middle), format.Number(low), format.Number(high))
+			last = analysis.SpreadInWords(route, format.Short)
 		}
 		rows = append(rows, []string{
 			cell(cmp.Or(m.Method, "not said")), fmt.Sprint(len(m.Rollbacks)), fmt.Sprint(len(route)), last,
-			counts(m.Failed()), counts(m.Canaries()),
+			analysis.SpreadInWords(m.Failed(), format.Number), analysis.SpreadInWords(m.Canaries(), format.Number),
 		})
 	}
-	table(
-		b,
-		[]string{
-			"rollback method", "times", "effective", "last affected request sent after: median (range)", "failed",
-			"canary's answers",
-		},
-		rows,
-	)
+	table(b, []string{"rollback method", "times", "effective", "last affected request sent after: median (range)",
+		"failed", "canary's answers"}, rows)
 }

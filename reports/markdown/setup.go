@@ -6,37 +6,26 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/internal/kebab"
-
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 func setup(b *strings.Builder, r *reports.Report) {
 	fold(b, "Setup", func(b *strings.Builder) {
 		var rows [][]string
-		add := func(name, value string) {
-			if value != "" {
-				rows = append(rows, []string{name, cell(value)})
+		s := r.Setup
+		for _, f := range [][2]string{
+			{"started", format.When(!r.Started.IsZero(), r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))},
+			{"cluster", s.Cluster}, {"provider", s.Provider}, {"because", s.Why}, {"Kubernetes", s.Kubernetes},
+			{"Istio", s.Istio}, {"Envoy", s.Envoy}, {"canarylab", s.Canarylab}, {"kernel", s.Kernel},
+			{"CPUs", format.When(s.CPUs > 0, fmt.Sprint(s.CPUs))},
+			{"memory", format.When(s.Memory > 0, fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30)))},
+			{"load", reports.LoadInWords(s.Load)},
+		} {
+			if f[1] != "" {
+				rows = append(rows, []string{f[0], cell(f[1])})
 			}
 		}
-		s := r.Setup
-		if !r.Started.IsZero() {
-			add("started", r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
-		}
-		add("cluster", s.Cluster)
-		add("provider", s.Provider)
-		add("because", s.Why)
-		add("Kubernetes", s.Kubernetes)
-		add("Istio", s.Istio)
-		add("Envoy", s.Envoy)
-		add("canarylab", s.Canarylab)
-		add("kernel", s.Kernel)
-		if s.CPUs > 0 {
-			add("CPUs", fmt.Sprint(s.CPUs))
-		}
-		if s.Memory > 0 {
-			add("memory", fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30)))
-		}
-		add("load", reports.LoadInWords(s.Load))
 		table(b, []string{"", ""}, rows)
 		for _, about := range s.About {
 			b.WriteString("\n" + para(about) + "\n")

@@ -88,10 +88,10 @@ func OneLine(text string) string {
 
 // Plain is text in the characters that the page may have.
 func (p *Page) Plain(text string) string {
-	if !p.ASCII {
-		return text
+	if p.ASCII {
+		return toASCII(text)
 	}
-	return toASCII(text)
+	return text
 }
 
 // Para prints text wrapped, its first line after lead, the others indented as deep. Lead has no colors.

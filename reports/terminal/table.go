@@ -45,14 +45,11 @@ func (t *Table) right(column int) bool {
 
 // Width is the width of the whole table.
 func (t *Table) Width() int {
-	n := 0
-	for i, w := range t.Widths() {
-		if w += 2; i == 0 {
-			w -= 2
-		}
-		n += w
+	n := -2 // between columns are two spaces
+	for _, w := range t.Widths() {
+		n += 2 + w
 	}
-	return n
+	return max(n, 0)
 }
 
 // Narrow clips a column so that the table gets no wider than width, but not to less than least.
@@ -118,13 +115,8 @@ func (t *Table) Lines(paint func(color, text string) string) []string {
 	width := t.Widths()
 	var out []string
 	for n, row := range t.Rows {
-		// What is left of the last cell with anything in it; no spaces follow that.
-		last := len(row) - 1
-		for last > 0 && row[last] == "" {
-			last--
-		}
 		var b strings.Builder
-		for i, cell := range row[:last+1] {
+		for i, cell := range row {
 			if i > 0 {
 				b.WriteString("  ")
 			}
@@ -132,15 +124,13 @@ func (t *Table) Lines(paint func(color, text string) string) []string {
 			if color, ok := t.colors[[2]int{n, i}]; ok && cell != "" {
 				cell = paint(color, cell)
 			}
-			switch {
-			case t.right(i):
+			if t.right(i) {
 				b.WriteString(pad + cell)
-			case i < last:
+			} else {
 				b.WriteString(cell + pad)
-			default:
-				b.WriteString(cell)
 			}
 		}
+		// No spaces follow the last cell with anything in it.
 		out = append(out, strings.TrimRight(b.String(), " "))
 	}
 	return out
@@ -192,7 +182,7 @@ func Wrap(text string, width int) []string {
 			line, n = rest, Cells(rest)
 		}
 	}
-	if n > 0 || line != "" {
+	if line != "" {
 		out = append(out, line)
 	}
 	return out
@@ -202,14 +192,12 @@ func Wrap(text string, width int) []string {
 func breakWord(word string, width int) (head, rest string) {
 	n := 0
 	for rest, state := word, -1; rest != ""; {
-		var w int
-		_, next, cluster, s := uniseg.FirstGraphemeClusterInString(rest, state)
-		w, state = cluster, s
 		at := len(word) - len(rest)
+		var w int
+		_, rest, w, state = uniseg.FirstGraphemeClusterInString(rest, state)
 		if n += w; n > width && at > 0 {
 			return word[:at], word[at:]
 		}
-		rest = next
 	}
 	return word, ""
 }

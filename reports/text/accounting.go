@@ -17,12 +17,7 @@ const listedUnexplained = 10
 func (p *page) accounting(a analysis.Accounting) {
 	p.Section("accounting")
 	if rows := reports.AccountingRows(a); len(rows) > 0 {
-		t := &terminal.Table{Left: 1}
-		t.Row(reports.AccountingHead()...)
-		for _, row := range rows {
-			t.Row(row...)
-		}
-		p.Table(t)
+		p.Table(&terminal.Table{Left: 1, Rows: append([][]string{reports.AccountingHead()}, rows...)})
 	}
 	p.Para("   ", "", format.Join(" · ", reports.AppsInWords(a)...))
 	for _, pace := range a.Pace {
@@ -46,9 +41,8 @@ func (p *page) accounting(a analysis.Accounting) {
 			p.Para("     ", "", fmt.Sprintf("and %s more, in report.json", format.Number(a.UnexplainedTotal-i)))
 			break
 		}
-		p.Para("     ", "", format.Join(
-			": ", format.Join(" in ", u.ID, format.When(u.Phase != "", "phase "+u.Phase)), u.Why,
-		))
+		what := format.Join(" in ", u.ID, format.Named("phase", u.Phase))
+		p.Para("     ", "", format.Join(": ", what, u.Why))
 	}
 	for _, e := range a.Troubles {
 		p.Para("   ! ", terminal.Yellow, reports.TroubleInWords(e))
@@ -66,15 +60,12 @@ func (p *page) accounted(a analysis.Accounting) {
 	case a.Requests == 0:
 		p.named("requests", "none was sent")
 	case a.Balanced():
-		p.named("requests", fmt.Sprintf(
-			"all %s are accounted for; 99 %% were at most %s late", requests, format.Short(late),
-		))
+		p.named("requests", fmt.Sprintf("all %s are accounted for; 99 %% were at most %s late", requests,
+			format.Short(late)))
 	case a.UnexplainedTotal == 0:
 		p.named("requests", requests+", and not to be trusted, as said above")
 	default:
-		p.named("requests", fmt.Sprintf(
-			"not all of %s are accounted for: %s not explained", requests,
-			format.Plural(a.UnexplainedTotal, "thing is", "things are"),
-		))
+		p.named("requests", fmt.Sprintf("not all of %s are accounted for: %s not explained", requests,
+			format.Plural(a.UnexplainedTotal, "thing is", "things are")))
 	}
 }

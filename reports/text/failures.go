@@ -57,24 +57,22 @@ func (p *page) failures(phases []reports.Phase) {
 			for _, w := range all[i:] {
 				rest += w.Count
 			}
-			p.Para(lead, "", fmt.Sprintf(
-				"and %s in %s", format.Plural(rest, "more", "more"),
-				format.Plural(len(all)-i, "other way", "other ways"),
-			))
+			p.Para(lead, "", fmt.Sprintf("and %s more in %s", format.Number(rest),
+				format.Plural(len(all)-i, "other way", "other ways")))
 			break
-		}
-		where := "at the " + string(w.Hop)
-		if w.Hop == analysis.ServerHop && w.Origin != w.Flag {
-			where += ", which flagged it " + w.Origin
 		}
 		said := format.Join(", ", format.When(w.Subset != "", "subset "+w.Subset),
 			format.When(w.Version != "" && w.Hop != analysis.AppHop, "answered by "+w.Version),
 			format.When(w.Details != trace.ViaUpstream, w.Details))
-		p.Para(lead, "", fmt.Sprintf(
-			"%s%s × %s in %s, %s%s%s", analysis.KindInWords(w.Key()),
-			format.When(w.Flag == analysis.NoFlag, " without a flag"), format.Number(w.Count), ranges(w.phases), where,
-			format.When(w.Cause != "", ": "+w.Cause), format.When(said != "", " ("+said+")"),
-		))
+		p.Para(lead, "", fmt.Sprintf("%s%s × %s in %s, %s%s", analysis.KindInWords(w.Key()),
+			format.When(w.Flag == analysis.NoFlag, " without a flag"), format.Number(w.Count), ranges(w.phases),
+			arose(w.Failure), format.When(said != "", " ("+said+")")))
 		lead = strings.Repeat(" ", storyLead)
 	}
+}
+
+// arose says at which hop a failure arose, and why.
+func arose(f analysis.Failure) string {
+	return format.Join(": ", "at the "+string(f.Hop)+
+		format.When(f.Hop == analysis.ServerHop && f.Origin != f.Flag, ", which flagged it "+f.Origin), f.Cause)
 }

@@ -19,27 +19,15 @@ func (p *page) header(r *reports.Report) {
 		p.Line("")
 	}
 	s := r.Setup
-	p.field("run", format.Join(" · ", r.Run, format.When(!r.Started.IsZero(),
-		r.Started.UTC().Format("2006-01-02 15:04:05 UTC")),
-		format.When(r.Took > 0, "took "+format.Short(r.Took))))
-	var cluster string
-	if s.Cluster != "" {
-		cluster = fmt.Sprintf("%s (%s)", s.Cluster, format.Join(
-			", ", s.Provider, s.Why, format.When(s.Reused, "was running already"),
-		))
-	}
-	p.field("cluster", cluster)
-	p.field("versions", format.Join(" · ", format.Named("Kubernetes", s.Kubernetes), format.Named("Istio",
-		s.Istio), format.Named("Envoy", s.Envoy),
-		format.Named("canarylab", s.Canarylab)))
-	machine := []string{format.Named("kernel", s.Kernel)}
-	if s.CPUs > 0 {
-		machine = append(machine, fmt.Sprintf("%d CPUs", s.CPUs))
-	}
-	if s.Memory > 0 {
-		machine = append(machine, fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30)))
-	}
-	p.field("machine", format.Join(" · ", machine...))
+	started := format.When(!r.Started.IsZero(), r.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
+	p.field("run", format.Join(" · ", r.Run, started, format.When(r.Took > 0, "took "+format.Short(r.Took))))
+	about := format.Join(", ", s.Provider, s.Why, format.When(s.Reused, "was running already"))
+	p.field("cluster", format.When(s.Cluster != "", fmt.Sprintf("%s (%s)", s.Cluster, about)))
+	p.field("versions", format.Join(" · ", format.Named("Kubernetes", s.Kubernetes), format.Named("Istio", s.Istio),
+		format.Named("Envoy", s.Envoy), format.Named("canarylab", s.Canarylab)))
+	p.field("machine", format.Join(" · ", format.Named("kernel", s.Kernel),
+		format.When(s.CPUs > 0, fmt.Sprintf("%d CPUs", s.CPUs)),
+		format.When(s.Memory > 0, fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30)))))
 	p.field("load", reports.LoadInWords(s.Load))
 	if r.Broken != "" {
 		p.Line("")
@@ -56,22 +44,14 @@ func (p *page) bringUp(steps []reports.Step) {
 		return
 	}
 	var total time.Duration
-	for _, s := range steps {
-		total = max(total, s.Start+s.Took)
-	}
-	p.Section("bring-up, " + format.Short(total))
 	name := 0
 	for _, s := range steps {
-		name = max(name, terminal.Cells(s.Name))
+		total, name = max(total, s.Start+s.Took), max(name, terminal.Cells(s.Name))
 	}
+	p.Section("bring-up, " + format.Short(total))
 	// The line has an indent of 3, the name, two durations of at most 7, and 2 between each of the four.
 	columns := min(max(p.Width-3-name-2*7-3*2, 4), 48)
-	at := func(d time.Duration) int {
-		if total == 0 {
-			return 0
-		}
-		return int(int64(d) * int64(columns) / int64(total))
-	}
+	at := func(d time.Duration) int { return int(int64(d) * int64(columns) / max(int64(total), 1)) }
 	t := &terminal.Table{Left: 1}
 	for _, s := range steps {
 		from := min(at(s.Start), columns-1)

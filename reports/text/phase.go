@@ -93,58 +93,39 @@ func (p *page) split(w analysis.Window, verdicts []reports.Verdict, plan loadgen
 		if row.Status {
 			continue
 		}
-		asked, interval := "", format.Percent(row.Seen.Low)+" – "+format.Percent(row.Seen.High)
-		if row.Claim != nil {
-			asked = row.Claim.Asked()
-		}
-		if row.Moved {
-			interval = "it moved"
-		}
 		t.Row(format.When(row.Cohort != last, cmp.Or(row.Cohort, "all")), analysis.Answerer(row.Subject),
-			asked, format.Percent(row.Seen.Percent)+" %", interval,
+			row.Asked(), format.Percent(row.Seen.Percent)+" %", row.Interval(),
 			format.Number(row.Seen.Count)+" of "+format.Number(row.Seen.Of))
 		last = row.Cohort
 	}
 	p.Table(t)
 }
 
-// claims is what was claimed of a cohort's shares, by subject.
-func claims(w analysis.Window, verdicts []reports.Verdict, cohort string) map[string]string {
-	asked := map[string]string{}
-	for subject, v := range reports.ClaimsOf(w, verdicts, cohort) {
-		asked[subject] = v.Claim.Asked()
-	}
-	return asked
-}
-
 // codes prints statuses, and each way to fail with its flag in words.
 func (p *page) codes(w analysis.Window, verdicts []reports.Verdict) {
-	c, asked := w.Total, claims(w, verdicts, "")
+	c, asked := w.Total, map[string]string{}
+	for subject, v := range reports.ClaimsOf(w, verdicts, "") {
+		asked[subject] = v.Claim.Asked()
+	}
 	p.Line("")
 	var codes []string
 	for _, code := range slices.Sorted(maps.Keys(c.Codes)) {
 		name := strconv.Itoa(code)
+		percent := asked[name]
 		if code == 0 {
 			name = "no answer"
 		}
-		percent := asked[strconv.Itoa(code)]
-		codes = append(codes, fmt.Sprintf(
-			"%s × %s%s", name, format.Number(c.Codes[code]), format.When(percent != "", " (asked "+percent+")"),
-		))
+		codes = append(codes, fmt.Sprintf("%s × %s%s", name, format.Number(c.Codes[code]),
+			format.When(percent != "", " (asked "+percent+")")))
 	}
 	p.Para("   status   ", "", strings.Join(codes, ", "))
 	for _, f := range c.Failures {
 		s := analysis.NewShare(f.Count, c.Requests)
 		p.Para("            ", terminal.Red, fmt.Sprintf("%s × %s (%s)", f.Key(), format.Number(f.Count),
 			format.Join(", ", format.Percent(s.Percent)+" %", format.Named("asked", asked[f.Key()]))))
-		said := format.Join(", ", format.When(f.Subset != "", "for subset "+f.Subset), format.When(f.Version != "",
-			"answered by "+f.Version),
-			format.When(f.Details != "", "Envoy says "+f.Details))
-		where := "at the " + string(f.Hop)
-		if f.Origin != f.Flag && f.Hop == analysis.ServerHop {
-			where += ", which flagged it " + f.Origin
-		}
-		p.Para("              ", "", format.Join(" · ", where+format.When(f.Cause != "", ": "+f.Cause), said))
+		said := format.Join(", ", format.Named("for subset", f.Subset), format.Named("answered by", f.Version),
+			format.Named("Envoy says", f.Details))
+		p.Para("              ", "", format.Join(" · ", arose(f), said))
 	}
 }
 
@@ -174,9 +155,8 @@ func (p *page) transition(w analysis.Window) {
 		parts = append(parts, fmt.Sprintf("%s × %s", f, format.Number(c.Flags[f])))
 	}
 	p.Line("")
-	p.Para("   meanwhile, in transition: ", "", fmt.Sprintf("%s in %s: %s", format.Plural(c.Requests, "request",
-		"requests"),
-		format.Short(w.Took()), strings.Join(parts, ", ")))
+	p.Para("   meanwhile, in transition: ", "", fmt.Sprintf("%s in %s: %s",
+		format.Plural(c.Requests, "request", "requests"), format.Short(w.Took()), strings.Join(parts, ", ")))
 }
 
 // rollback prints the clock, as one sentence for each thing that it tells.
@@ -191,25 +171,23 @@ func (p *page) rollback(r analysis.Rollback) {
 	for _, k := range r.FailureKinds() {
 		kinds = append(kinds, fmt.Sprintf("%s × %s", k, format.Number(r.Kinds[k])))
 	}
-	p.Para(lead, "", fmt.Sprintf("cost: %s%s%s", r.Cost(), format.When(len(kinds) > 0,
-		" ("+strings.Join(kinds, ", ")+")"),
+	p.Para(lead, "", fmt.Sprintf("cost: %s%s%s", r.Cost(),
+		format.When(len(kinds) > 0, " ("+strings.Join(kinds, ", ")+")"),
 		format.When(r.UnderWay > 0, fmt.Sprintf("; %d more were under way when the write was accepted", r.UnderWay))))
 	p.Para(lead, terminal.Dim, r.Parts.String())
 	if r.Known() {
+		affected := format.Join(", or ", "failed", format.Named("answered by", r.Canary))
 		p.Para(lead, terminal.Dim, fmt.Sprintf("before it, %s %% of %.0f requests a second were affected (%s): one "+
-			"every %s, which is the resolution",
-			format.Percent(r.Before.Percent), r.Rate, format.Join(", or ", "failed",
-				format.Named("answered by", r.Canary)), format.Short(r.Resolution)))
+			"every %s, which is the resolution", format.Percent(r.Before.Percent), r.Rate, affected,
+			format.Short(r.Resolution)))
 	}
 	if r.Strays > 0 {
 		p.Para(lead, terminal.Red, fmt.Sprintf("%s sent when every proxy was synced to the old route already",
 			format.Plural(r.Strays, "affected request was", "affected requests were")))
 	}
 	if r.Known() && !r.Recovered() {
-		p.Para(lead, terminal.Yellow, fmt.Sprintf(
-			"only %s followed: too few to say that it was the last",
-			format.Plural(r.Unaffected, "unaffected request", "unaffected requests"),
-		))
+		p.Para(lead, terminal.Yellow, fmt.Sprintf("only %s followed: too few to say that it was the last",
+			format.Plural(r.Unaffected, "unaffected request", "unaffected requests")))
 	}
 }
 
@@ -218,18 +196,14 @@ func (p *page) detection(d analysis.Detection) {
 	p.Line("")
 	p.Para("   decided   ", terminal.Bold, d.String())
 	lead := strings.Repeat(" ", len("   decided   "))
-	p.Para(lead, "", fmt.Sprintf(
-		"by %s; %s of the canary were bad by then", d.By, format.Plural(d.BadOnes, "answer", "answers"),
-	))
+	p.Para(lead, "", fmt.Sprintf("by %s; %s of the canary were bad by then", d.By,
+		format.Plural(d.BadOnes, "answer", "answers")))
 	p.Para(lead, terminal.Dim, d.Parts())
 }
 
 func (p *page) verdict(v reports.Verdict) {
 	sign := signs[v.Outcome]
-	mark := sign.mark
-	if mark == "" {
-		mark = "!"
-	}
+	mark := cmp.Or(sign.mark, "!")
 	for i, line := range terminal.Wrap(v.Want+" — "+v.Saw, p.Width-5) {
 		if i > 0 {
 			mark = " "

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -18,26 +19,23 @@ import (
 func (p *page) costs(phases []reports.Phase) {
 	t := &terminal.Table{Left: 2}
 	t.Row("phase", "answered by", "lasted", "failed", "of", "in a minute")
-	n := 0
 	for _, phase := range phases {
 		w := phase.Observation.Settled
-		if w.Total.Failed.Count == 0 || w.Took() <= 0 || phase.Repeat {
+		failed := w.Total.Failed.Count
+		if failed == 0 || w.Took() <= 0 || phase.Repeat {
 			continue
 		}
-		n++
 		var shares []string
 		for _, version := range slices.SortedFunc(maps.Keys(w.Total.Versions), analysis.CompareVersions) {
 			if version != "" {
-				shares = append(shares, fmt.Sprintf(
-					"%s %.0f %%", version, analysis.NewShare(w.Total.Versions[version], w.Total.Requests).Percent,
-				))
+				share := analysis.NewShare(w.Total.Versions[version], w.Total.Requests)
+				shares = append(shares, fmt.Sprintf("%s %.0f %%", version, share.Percent))
 			}
 		}
-		t.Row(phase.Name, strings.Join(shares, ", "), format.Short(w.Took()), format.Number(
-			w.Total.Failed.Count), format.Number(w.Total.Requests),
-			format.Number(int(math.Round(float64(w.Total.Failed.Count)/w.Took().Minutes()))))
+		t.Row(phase.Name, strings.Join(shares, ", "), format.Short(w.Took()), format.Number(failed),
+			format.Number(w.Total.Requests), format.Number(int(math.Round(float64(failed)/w.Took().Minutes()))))
 	}
-	if n < 2 {
+	if len(t.Rows) < 3 {
 		return
 	}
 	p.Section("what it cost")
@@ -65,10 +63,7 @@ func (p *page) rollbacks(phases []reports.Phase) {
 		}
 		last, bracket := "nothing to time", ""
 		if r.Known() {
-			last, bracket = format.Short(r.Route), "open"
-			if r.High > 0 {
-				bracket = format.Short(r.Low) + " – " + format.Short(r.High)
-			}
+			last, bracket = format.Short(r.Route), cmp.Or(r.Bracket(), "open")
 		}
 		t.Row(phase.Name, terminal.Clip(r.Method, p.Width-61), last, bracket, format.Short(r.Drain),
 			format.Number(r.Failed), format.Number(r.Canaries))
@@ -86,19 +81,20 @@ func (p *page) medians(methods []reports.RollbackMethod, name func(reports.Rollb
 		route := m.Routes()
 		last, span := "never", ""
 		if len(route) > 0 {
-			low, middle, high := analysis.Spread(route)
-			last, span = format.Short(middle), format.Short(low)+" – "+format.Short(high)
+			last, span = spread(route, format.Short)
 		}
-		ranged := func(all []int) (string, string) {
-			low, middle, high := analysis.Spread(all)
-			return format.Number(middle), format.Number(low) + " – " + format.Number(high)
-		}
-		f, fs := ranged(m.Failed())
-		c, cs := ranged(m.Canaries())
+		f, fs := spread(m.Failed(), format.Number)
+		c, cs := spread(m.Canaries(), format.Number)
 		t.Row(terminal.Clip(name(m), p.Width-75), strconv.Itoa(len(m.Rollbacks)), strconv.Itoa(len(route)), last, span,
 			f, fs, c, cs)
 	}
 	return t
+}
+
+// spread is the median of at least one, and the range.
+func spread[T cmp.Ordered](all []T, show func(T) string) (median, span string) {
+	low, middle, high := analysis.Spread(all)
+	return show(middle), format.Range(show(low), show(high))
 }
 
 // rollbackRows prints the rollbacks, a row each, or where they are many a row for each rollback method.
@@ -108,11 +104,8 @@ func (p *page) rollbackRows(phases []reports.Phase) {
 		return
 	}
 	canary := methods[0].Rollbacks[0].Canary
-	p.Para(
-		"rollback: ", terminal.Dim,
-		"from the accepted write to the last request sent that failed"+format.When(canary != "",
-			" or that "+canary+" answered"),
-	)
+	p.Para("rollback: ", terminal.Dim, "from the accepted write to the last request sent that failed"+
+		format.When(canary != "", " or that "+canary+" answered"))
 	if n > storyRollbacks {
 		t := p.medians(methods, func(m reports.RollbackMethod) string { return m.Brief })
 		for _, column := range []int{8, 6, 1} { // ranges, and how often each method was used
@@ -153,7 +146,7 @@ func bracketed(r *analysis.Rollback) string {
 	case r.High == 0:
 		return "open: too few followed"
 	case !r.Recovered():
-		return format.Short(r.Low) + " – " + format.Short(r.High) + ", not over"
+		return r.Bracket() + ", not over"
 	}
-	return format.Short(r.Low) + " – " + format.Short(r.High)
+	return r.Bracket()
 }

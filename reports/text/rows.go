@@ -31,8 +31,8 @@ func (p *page) rows(r *reports.Report) {
 		if len(phase.Verdicts) > 0 {
 			mark = cmp.Or(signs[phase.Outcome()].mark, "!")
 		}
-		t.Row(strconv.Itoa(i+1), phase.Name, briefly(phase), subject, claimed, share, bounds, failing(
-			phase.Observation), mark,
+		t.Row(strconv.Itoa(i+1), phase.Name, briefly(phase), subject, claimed, share, bounds,
+			failing(phase.Observation), mark,
 			format.Join(", ", format.When(phase.Breaks, "break"), format.When(phase.Fixes, "fix")))
 	}
 	p.PlainCells(t)
@@ -65,11 +65,8 @@ func (p *page) rows(r *reports.Report) {
 	}
 	p.Indented(t, "")
 	if folded := len(r.Phases) - len(shown); folded > 0 {
-		p.Line("%s", p.Paint(
-			terminal.Dim,
-			format.Plural(folded, "more phase repeats one of these, and passed",
-				"more phases repeat these, and passed"),
-		))
+		p.Line("%s", p.Paint(terminal.Dim, format.Plural(folded, "more phase repeats one of these, and passed",
+			"more phases repeat these, and passed")))
 	}
 }
 
@@ -78,13 +75,9 @@ func (p *page) rows(r *reports.Report) {
 func headline(phase reports.Phase) (of, asked, seen, interval string) {
 	w := phase.Observation.Settled
 	show := func(s analysis.Share, subject string, counts analysis.Counts) {
-		if s.Of == 0 {
-			seen = "no data"
-			return
-		}
-		seen, interval = format.Percent(s.Percent)+" %", format.Percent(s.Low)+" – "+format.Percent(s.High)
-		if d, ok := counts.Dispersion[subject]; ok && d.Moved() {
-			interval = "it moved"
+		row := reports.SplitRow{Seen: s, Moved: counts.Moved(subject)}
+		if seen = "no data"; s.Of > 0 {
+			seen, interval = format.Percent(s.Percent)+" %", row.Interval()
 		}
 	}
 	for _, v := range phase.Verdicts {
@@ -113,15 +106,13 @@ func failing(o analysis.Observation) string {
 	if c.Requests == 0 {
 		return ""
 	}
-	keys := slices.DeleteFunc(slices.Collect(maps.Keys(c.Flags)), func(key string) bool {
-		return !analysis.IsFailure(key)
+	keys := slices.SortedFunc(maps.Keys(c.Flags), func(a, b string) int {
+		return cmp.Or(c.Flags[b]-c.Flags[a], cmp.Compare(a, b))
 	})
+	keys = slices.DeleteFunc(keys, func(key string) bool { return !analysis.IsFailure(key) })
 	if len(keys) == 0 {
 		return "none"
 	}
-	slices.SortFunc(keys, func(a, b string) int {
-		return cmp.Or(cmp.Compare(c.Flags[b], c.Flags[a]), cmp.Compare(a, b))
-	})
 	return fmt.Sprintf("%s %s %%%s", analysis.KindInWords(keys[0]),
 		format.Percent(analysis.NewShare(c.Flags[keys[0]], c.Requests).Percent),
 		format.When(len(keys) > 1, fmt.Sprintf(" +%d", len(keys)-1)))

@@ -89,12 +89,9 @@ func (s *screen) print() {
 			cuts = append(cuts, fmt.Sprintf("%s %d", b.name, b.cut))
 		}
 		if b.name == "more" && cut > 0 {
-			s.page.Line("%s", s.page.Paint(
-				terminal.Dim,
-				terminal.Clip(
-					terminal.Pad("folded", storyLead)+format.Plural(cut, "line: ", "lines: ")+strings.Join(cuts, ", "),
-					s.page.Width),
-			))
+			what := format.Plural(cut, "line: ", "lines: ") + strings.Join(cuts, ", ")
+			line := terminal.Clip(terminal.Pad("folded", storyLead)+what, s.page.Width)
+			s.page.Line("%s", s.page.Paint(terminal.Dim, line))
 		}
 		if b.name == "" && gap {
 			continue

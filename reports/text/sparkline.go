@@ -135,22 +135,17 @@ func (p *page) sparks(r *reports.Report) {
 			rate += r.Setup.Load.RateOf(c.Name)
 		}
 	}
-	p.Line("%s", p.Paint(terminal.Dim, fmt.Sprintf("%srequests%s over %s; a full block is %s a second", format.When(
-		rate > 0, format.Number(int(math.Round(rate)))+" "), format.When(rate > 0, " a second"), format.Short(span),
-		format.Number(int(math.Round(top))))))
-	for i, l := range lines {
-		color := ""
-		if l.failed {
-			color = terminal.Red
-		}
-		bar := strings.TrimRight(spark(all[i], top), " ")
-		if color != "" {
-			bar = p.Paint(color, bar)
-		}
-		p.Line("%s  %s", terminal.Pad(l.name, label), bar)
+	requests := "requests"
+	if rate > 0 {
+		requests = format.Number(int(math.Round(rate))) + " requests a second"
 	}
-	marks := phaseMarks(r.Phases, t, columns)
-	if marks != "" {
+	p.Line("%s", p.Paint(terminal.Dim, fmt.Sprintf("%s over %s; a full block is %s a second", requests,
+		format.Short(span), format.Number(int(math.Round(top))))))
+	for i, l := range lines {
+		bar := strings.TrimRight(spark(all[i], top), " ")
+		p.Line("%s  %s", terminal.Pad(l.name, label), p.Paint(format.When(l.failed, terminal.Red), bar))
+	}
+	if marks := phaseMarks(r.Phases, t, columns); marks != "" {
 		p.Line("%s", p.Paint(terminal.Dim, terminal.Pad(begins, label)+"  "+marks))
 	}
 }

@@ -57,21 +57,12 @@ func (p *page) story(r *reports.Report, o Options) {
 	s.print()
 }
 
-// named prints a paragraph after its name.
-func (p *page) named(name, text string) {
-	if text != "" {
-		p.Para(terminal.Pad(name, storyLead), "", text)
-	}
-}
+// named prints a paragraph after its name, nothing where it is empty.
+func (p *page) named(name, text string) { p.Para(terminal.Pad(name, storyLead), "", text) }
 
 // notPassed prints all that stands between the run and a pass, each with its reason, but for what the sentence
 // said already.
 func (p *page) notPassed(r *reports.Report, o Options) {
-	why := func(text string) {
-		if text != "" {
-			p.Para("  why: ", "", text)
-		}
-	}
 	for _, problem := range o.Problems {
 		p.Para("! ", terminal.Yellow, problem)
 	}
@@ -81,16 +72,14 @@ func (p *page) notPassed(r *reports.Report, o Options) {
 				continue
 			}
 			sign := signs[v.Outcome]
-			p.Para(cmp.Or(sign.mark, "!")+" ", cmp.Or(sign.color, terminal.Yellow), fmt.Sprintf(
-				"phase %d, %s: %s — %s", i+1, phase.Name, v.Want, v.Saw,
-			))
-			why(v.Why)
+			p.Para(cmp.Or(sign.mark, "!")+" ", cmp.Or(sign.color, terminal.Yellow),
+				fmt.Sprintf("phase %d, %s: %s — %s", i+1, phase.Name, v.Want, v.Saw))
+			p.Para("  why: ", "", v.Why)
 		}
 		if c := phase.Observation.Change; c != nil {
 			for _, rejection := range c.Rejections {
-				p.Para("! ", terminal.Red, fmt.Sprintf(
-					"phase %d, %s: the change was rejected by %s", i+1, phase.Name, rejection,
-				))
+				p.Para("! ", terminal.Red,
+					fmt.Sprintf("phase %d, %s: the change was rejected by %s", i+1, phase.Name, rejection))
 			}
 		}
 	}
@@ -99,13 +88,12 @@ func (p *page) notPassed(r *reports.Report, o Options) {
 	}
 	for i, e := range r.Accounting.Troubles {
 		if i == storyTroubles {
-			p.Para("! ", terminal.Yellow, "and "+format.Plural(
-				len(r.Accounting.Troubles)-i, "more trouble", "more troubles",
-			))
+			more := len(r.Accounting.Troubles) - i
+			p.Para("! ", terminal.Yellow, "and "+format.Plural(more, "more trouble", "more troubles"))
 			break
 		}
-		p.Para("! ", terminal.Yellow, format.Join(" ", "trouble at", e.At.UTC().Format("15:04:05.000"), format.When(
-			e.Phase != "", "in phase "+e.Phase)+":",
+		p.Para("! ", terminal.Yellow, format.Join(" ", "trouble at", e.At.UTC().Format("15:04:05.000"),
+			format.Named("in phase", e.Phase)+":",
 			format.When(e.Proxy != "", e.Proxy+" rejected a configuration:"), e.Text))
 	}
 }
@@ -188,9 +176,9 @@ func (p *page) analyzer(phases []reports.Phase) {
 // ran prints when and where the run was.
 func (p *page) ran(r *reports.Report) {
 	s := r.Setup
-	text := format.Join(" · ", format.When(!r.Started.IsZero(), r.Started.UTC().Format("2006-01-02 15:04 UTC")),
-		s.Provider, format.Named("Istio", s.Istio), format.Named("Kubernetes", s.Kubernetes))
-	p.named("run", text)
+	started := format.When(!r.Started.IsZero(), r.Started.UTC().Format("2006-01-02 15:04 UTC"))
+	p.named("run", format.Join(" · ", started, s.Provider, format.Named("Istio", s.Istio),
+		format.Named("Kubernetes", s.Kubernetes)))
 }
 
 // more says where there is more. Paths are not broken: they are to be copied.

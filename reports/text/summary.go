@@ -18,10 +18,10 @@ func WriteSummaries(w io.Writer, all []reports.Summary, o Options) error {
 	}
 	for _, s := range all {
 		sign := signs[s.Outcome]
-		p.Line("%s %s  %s", p.Paint(sign.color, cmp.Or(sign.mark, "!")), p.Paint(terminal.Bold,
-			terminal.Pad(s.Scenario, name)),
-			format.Join(" · ", string(s.Outcome), format.Named("rollback", s.RollbackTimes()),
-				format.Plural(s.Burned, "failed request", "failed requests"), format.Short(s.Took)))
+		facts := format.Join(" · ", string(s.Outcome), format.Named("rollback", s.RollbackTimes()),
+			format.Plural(s.Burned, "failed request", "failed requests"), format.Short(s.Took))
+		p.Line("%s %s  %s", p.Paint(sign.color, cmp.Or(sign.mark, "!")),
+			p.Paint(terminal.Bold, terminal.Pad(s.Scenario, name)), facts)
 		p.Para("    claimed  ", "", s.Claimed)
 		p.Para("    seen     ", "", s.Seen)
 	}

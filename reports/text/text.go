@@ -72,11 +72,8 @@ func (p *page) full(r *reports.Report, o Options) {
 	}
 	if folded > 0 {
 		p.Line("")
-		p.Para(
-			"", terminal.Dim,
-			format.Plural(folded, "phase that repeats another one, and passed, is",
-				"phases that repeat others, and passed, are")+" in report.json only",
-		)
+		p.Para("", terminal.Dim, format.Plural(folded, "phase that repeats another one, and passed, is",
+			"phases that repeat others, and passed, are")+" in report.json only")
 	}
 	p.costs(r.Phases)
 	p.rollbacks(r.Phases)
@@ -116,7 +113,7 @@ func (p *page) prose(name, text string) {
 		return
 	}
 	p.Line("")
-	p.Para(fmt.Sprintf("%-10s", name), "", text)
+	p.field(name, text)
 }
 
 // list prints a named list at the end of the report.
@@ -124,9 +121,9 @@ func (p *page) list(name string, items []string) {
 	for i, item := range items {
 		if i == 0 {
 			p.prose(name, item)
-			continue
+		} else {
+			p.field("", item)
 		}
-		p.Para(strings.Repeat(" ", 10), "", item)
 	}
 }
 

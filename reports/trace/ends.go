@@ -33,18 +33,16 @@ func LookAt(path string) (e Ends, err error) {
 	if !info.Mode().IsRegular() {
 		return e, errors.New("it is no file")
 	}
-	head, err := io.ReadAll(io.NewSectionReader(f, 0, endSize))
-	if err != nil {
-		return e, err
-	}
-	tail, err := io.ReadAll(io.NewSectionReader(f, max(info.Size()-endSize, 0), endSize))
-	if err != nil {
-		return e, err
-	}
-	e.Cut = len(tail) > 0 && tail[len(tail)-1] != '\n'
-	last := bytes.Split(tail, []byte("\n"))
-	slices.Reverse(last)
-	for _, lines := range [][][]byte{bytes.Split(head, []byte("\n")), last} {
+	for i, from := range []int64{0, max(info.Size()-endSize, 0)} {
+		b, err := io.ReadAll(io.NewSectionReader(f, from, endSize))
+		if err != nil {
+			return e, err
+		}
+		lines := bytes.Split(b, []byte("\n"))
+		if i == 1 {
+			e.Cut = len(lines[len(lines)-1]) > 0
+			slices.Reverse(lines)
+		}
 		if id := requestID(lines); id != "" {
 			e.IDs = append(e.IDs, id)
 		}

@@ -57,10 +57,8 @@ type joining struct {
 // NewJoiner makes a Joiner that hands each request to done as soon as it is complete, or once something came that is
 // younger by horizon. Only pending requests are kept in memory.
 func NewJoiner(plan loadgen.Plan, horizon time.Duration, done func(Request)) *Joiner {
-	j := &Joiner{
-		done: done, horizon: horizon, plain: map[string]bool{}, sidecars: map[string]bool{},
-		pending: map[string]*joining{},
-	}
+	j := &Joiner{done: done, horizon: horizon, plain: map[string]bool{}, sidecars: map[string]bool{}}
+	j.pending = map[string]*joining{}
 	for _, c := range plan.Cohorts {
 		j.plain[c.Name] = c.Via() == loadgen.Plain
 	}
@@ -129,19 +127,16 @@ func (j *Joiner) get(id string, at time.Time) *joining {
 
 // expire hands on what is older than the horizon.
 func (j *Joiner) expire() {
-	n := 0
-	for _, q := range j.queue {
+	for len(j.queue) > 0 {
+		q := j.queue[0]
 		if !q.gone && j.latest.Sub(q.since) <= j.horizon {
 			break
 		}
 		if !q.gone {
 			j.hand(q)
 		}
-		n++
-	}
-	if n > 0 {
-		clear(j.queue[:n])
-		j.queue = j.queue[n:]
+		j.queue[0] = nil // to be collected
+		j.queue = j.queue[1:]
 	}
 }
 
@@ -157,14 +152,13 @@ func (j *Joiner) hand(q *joining) {
 // look hands the request on if it is complete.
 func (j *Joiner) look(q *joining) {
 	lacks, certain := j.lacks(&q.Request)
-	if lacks != q.missing {
-		q.missing = lacks
-		if lacks {
-			j.missing++
-		} else {
-			j.missing--
-		}
+	switch {
+	case lacks && !q.missing:
+		j.missing++
+	case !lacks && q.missing:
+		j.missing--
 	}
+	q.missing = lacks
 	if !lacks && certain {
 		j.hand(q)
 	}

@@ -7,19 +7,17 @@ import (
 
 // Load reads the trace file at path as a whole. Analyze does not need that.
 func Load(path string) (*Trace, error) {
-	t := &Trace{}
-	truncated, err := FileSource(path).Lines(false, t.Add)
-	if err != nil {
-		return nil, err
-	}
-	t.Truncated = truncated
-	return t, nil
+	return load(FileSource(path).Lines)
 }
 
 // Read reads what a Writer wrote. A last line that was cut off by a crash is left out and sets Truncated.
 func Read(r io.Reader) (*Trace, error) {
+	return load(func(facts bool, yield func(*Line) error) (bool, error) { return readLines(r, facts, yield) })
+}
+
+func load(lines func(facts bool, yield func(*Line) error) (truncated bool, err error)) (*Trace, error) {
 	t := &Trace{}
-	truncated, err := readLines(r, false, t.Add)
+	truncated, err := lines(false, t.Add)
 	if err != nil {
 		return nil, err
 	}
@@ -41,11 +39,11 @@ func (t *Trace) Add(l *Line) error {
 	case l.Agent != nil:
 		t.Agents = append(t.Agents, *l.Agent)
 	case l.Pod != nil:
-		if i := slices.IndexFunc(t.Pods, func(p Pod) bool { return p.Name == l.Pod.Name }); i >= 0 {
-			t.Pods[i] = *l.Pod
-		} else {
-			t.Pods = append(t.Pods, *l.Pod)
+		i := slices.IndexFunc(t.Pods, func(p Pod) bool { return p.Name == l.Pod.Name })
+		if i < 0 {
+			i, t.Pods = len(t.Pods), append(t.Pods, Pod{})
 		}
+		t.Pods[i] = *l.Pod
 	}
 	return nil
 }

@@ -62,10 +62,8 @@ func readLines(r io.Reader, facts bool, yield func(*Line) error) (truncated bool
 			return false, fmt.Errorf("read trace: line %d is no line of a trace: %w", number, err)
 		}
 		if n := l.fields(); n != 1 {
-			return false,
-				fmt.Errorf("read trace: line %d is no line of a trace: want one of event, sample, log, health, "+
-					"agent, pod, got %d of them",
-					number, n)
+			return false, fmt.Errorf("read trace: line %d is no line of a trace: want one of event, sample, log, "+
+				"health, agent, pod, got %d of them", number, n)
 		}
 		l.modernize()
 		if !facts || l.Sample == nil && l.Log == nil {

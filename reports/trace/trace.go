@@ -3,6 +3,7 @@
 package trace
 
 import (
+	"slices"
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
@@ -190,13 +191,6 @@ type Line struct {
 
 // fields counts the fields that are set.
 func (l Line) fields() int {
-	n := 0
-	for _, set := range []bool{
-		l.Event != nil, l.Sample != nil, l.Log != nil, l.Health != nil, l.Agent != nil, l.Pod != nil,
-	} {
-		if set {
-			n++
-		}
-	}
-	return n
+	unset := []bool{l.Event == nil, l.Sample == nil, l.Log == nil, l.Health == nil, l.Agent == nil, l.Pod == nil}
+	return len(slices.DeleteFunc(unset, func(unset bool) bool { return unset }))
 }

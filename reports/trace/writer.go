@@ -41,14 +41,9 @@ func Create(path string) (*Writer, error) {
 
 // NewWriter writes lines to w until Close, which closes w too.
 func NewWriter(w io.WriteCloser) *Writer {
-	t := &Writer{
-		// 64 KiB is about 200 samples: at usual rates a few system calls a second.
-		buf:  bufio.NewWriterSize(w, 64<<10),
-		to:   w,
-		stop: make(chan struct{}),
-		done: make(chan struct{}),
-	}
-	go t.flush()
+	// 64 KiB is about 200 samples: at usual rates a few system calls a second.
+	t := &Writer{buf: bufio.NewWriterSize(w, 64<<10), to: w, stop: make(chan struct{}), done: make(chan struct{})}
+	go t.flushOften()
 	return t
 }
 
@@ -88,14 +83,9 @@ func (t *Writer) Close() error {
 	t.once.Do(func() {
 		close(t.stop)
 		<-t.done
+		err = t.flush()
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if t.err == nil {
-			if e := t.buf.Flush(); e != nil {
-				t.err = fmt.Errorf("flush trace: %w", e)
-			}
-		}
-		err = t.err
 		if e := t.to.Close(); e != nil {
 			err = errors.Join(err, fmt.Errorf("close trace: %w", e))
 		}
@@ -106,8 +96,20 @@ func (t *Writer) Close() error {
 	return err
 }
 
-// flush empties the buffer once in flushEvery until the writer is closed.
-func (t *Writer) flush() {
+// flush empties the buffer. It returns the error that stuck.
+func (t *Writer) flush() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		if err := t.buf.Flush(); err != nil {
+			t.err = fmt.Errorf("flush trace: %w", err)
+		}
+	}
+	return t.err
+}
+
+// flushOften empties the buffer once in flushEvery until the writer is closed.
+func (t *Writer) flushOften() {
 	defer close(t.done)
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
@@ -116,13 +118,7 @@ func (t *Writer) flush() {
 		case <-t.stop:
 			return
 		case <-tick.C:
-			t.mu.Lock()
-			if t.err == nil {
-				if err := t.buf.Flush(); err != nil {
-					t.err = fmt.Errorf("flush trace: %w", err)
-				}
-			}
-			t.mu.Unlock()
+			_ = t.flush() // the error sticks
 		}
 	}
 }
