@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/trace"
@@ -22,27 +21,11 @@ const (
 	AppHop    Hop = "app"
 )
 
-// serverMeanings explains flags that the proxy of the app's own pod sets: there "upstream" is the app.
-// flagMeanings has those of the proxy that routes.
-var serverMeanings = map[string]string{
-	"UF":  "the pod's own proxy could not connect to the app: nothing listens on the port",
-	"UC":  "the app closed the connection before it answered",
-	"UH":  "the pod's own proxy has no app to send to",
-	"UO":  "a limit of the pod's own proxy was reached: too many connections or requests for the app",
-	"UT":  "the app did not answer within the pod's own proxy's timeout",
-	"URX": "every retry was used up",
-	"RL":  "a rate limit in the pod's own proxy refused the request",
-	"FI":  "fault injection in the pod's own proxy aborted the request",
-	"DC":  "the other side hung up before the answer was complete",
-	"UPE": "the app broke the HTTP protocol",
-	"DPE": "the other side broke the HTTP protocol",
-	"NR": "the pod's own proxy has no route to the app: the request came for a port or in a way that it does not " +
-		"serve",
-}
-
-// failure says how a request came to its error: no answer, or a status of 400 or above. It returns false for a
-// request without an error that no proxy flagged. It also returns false for a WebSocket that was read to its
-// end: a client that has the server's closing frame may close the connection first, and Envoy flags that as DC.
+// failure finds the hop where a request's error arose, an error being no answer or a status of 400 or above, and says
+// in words why it did. It asks the hops from the caller's side on: the proxy that routed the request, unless it only
+// passed an answer on; then the pod's proxy; then the app. It returns false for a request without an error that no
+// proxy flagged. It also returns false for a WebSocket that was read to its end: a client that has the server's closing
+// frame may close the connection first, and Envoy flags that as DC.
 func failure(q *trace.Request) (Failure, bool) {
 	s, r := q.Sample, q.Router()
 	if s.Code != 0 && s.Code < 400 && (r == nil || len(r.Flags) == 0) {
@@ -67,6 +50,7 @@ func failure(q *trace.Request) (Failure, bool) {
 	} else if server != nil {
 		f.Flag = FlagSet(server.Flags)
 	}
+	// A request without a proxy that routed it has nobody there who could have failed it.
 	passedOn := r == nil || r.Details == trace.ViaUpstream && len(r.Flags) == 0
 	switch {
 	case r != nil && !passedOn && slices.Contains(r.Flags, "DC"):
@@ -104,20 +88,3 @@ func routerHop(r *trace.LogEntry) Hop {
 	}
 	return ClientHop
 }
-
-// meaning explains a set of flags, empty where one of them is not known.
-func meaning(of map[string]string, set string) string {
-	var all []string
-	for _, flag := range strings.Split(set, ",") {
-		m, ok := of[flag]
-		if !ok {
-			return ""
-		}
-		all = append(all, m)
-	}
-	return strings.Join(all, "; ")
-}
-
-// Meaning explains a set of flags of the proxy that routes, as FlagSet writes it. It is empty where one of them
-// is not known.
-func Meaning(set string) string { return meaning(flagMeanings, set) }

@@ -18,7 +18,7 @@ const (
 // flagMeanings explains Envoy's response flags in the words of a canary. The flags themselves are listed in Envoy's
 // documentation, "Access logging", under %RESPONSE_FLAGS%.
 var flagMeanings = map[string]string{
-	"UH":      "the subset's cluster has no healthy host: no ready pod has the subset's labels",
+	"UH":      "the subset's cluster has no healthy host: no ready pod has the subset's labels, or all are ejected",
 	"NC":      "the route names a cluster that the proxy does not have, such as a subset nobody defined",
 	"NR":      "no route matched the request",
 	"UF":      "the connection to the pod could not be made",
@@ -34,6 +34,24 @@ var flagMeanings = map[string]string{
 	"UPE":     "the pod broke the HTTP protocol, or speaks another version of it",
 	NoFlag:    "the answer came from the pod: from the app itself, or from the pod's own proxy",
 	NotLogged: "the client proxy's access log has no entry for the request",
+}
+
+// serverMeanings explains flags that the proxy of the app's own pod sets: there "upstream" is the app.
+// flagMeanings has those of the proxy that routes.
+var serverMeanings = map[string]string{
+	"UF":  "the pod's own proxy could not connect to the app: nothing listens on the port",
+	"UC":  "the app closed the connection before it answered",
+	"UH":  "the pod's own proxy has no app to send to",
+	"UO":  "a limit of the pod's own proxy was reached: too many connections or requests for the app",
+	"UT":  "the app did not answer within the pod's own proxy's timeout",
+	"URX": "every retry was used up",
+	"RL":  "a rate limit in the pod's own proxy refused the request",
+	"FI":  "fault injection in the pod's own proxy aborted the request",
+	"DC":  "the other side hung up before the answer was complete",
+	"UPE": "the app broke the HTTP protocol",
+	"DPE": "the other side broke the HTTP protocol",
+	"NR": "the pod's own proxy has no route to the app: the request came for a port or in a way that it does not " +
+		"serve",
 }
 
 // FlagSet writes flags as reports do: sorted, each once, with commas. Envoy's own order differs between its versions.
@@ -64,3 +82,20 @@ func ParseCluster(name string) (Destination, bool) {
 	}
 	return Destination{Port: port, Subset: part[2], Host: part[3]}, true
 }
+
+// meaning explains a set of flags, empty where one of them is not known.
+func meaning(of map[string]string, set string) string {
+	var all []string
+	for _, flag := range strings.Split(set, ",") {
+		m, ok := of[flag]
+		if !ok {
+			return ""
+		}
+		all = append(all, m)
+	}
+	return strings.Join(all, "; ")
+}
+
+// Meaning explains a set of flags of the proxy that routes, as FlagSet writes it, for a report that was read without
+// causes. It is empty where one of them is not known.
+func Meaning(set string) string { return meaning(flagMeanings, set) }

@@ -27,8 +27,8 @@ type Observation struct {
 	// the trace.
 	Start time.Time `json:"start,omitzero"`
 	End   time.Time `json:"end,omitzero"`
-	// SettledAt is when every proxy concerned was seen to be synced. Zero if that never came: then all of the
-	// phase is transition, and Settled is empty.
+	// SettledAt is when every proxy concerned was seen to be synced, what the phase awaits had come, and the app's
+	// counters were read. Zero if that never came: then all of the phase is transition, and Settled is empty.
 	SettledAt time.Time `json:"settledAt,omitzero"`
 	// Change is the phase's write, nil where the phase wrote nothing.
 	Change *Change `json:"change,omitempty"`
