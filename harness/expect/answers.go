@@ -59,16 +59,13 @@ func (a answers) Check(o analysis.Observation) reports.Verdict {
 	why, few := tooFew(o, o.Settled.Total.Requests, a.Need())
 	switch {
 	case few:
-		v.Outcome, v.Why = reports.Inconclusive, why
+		return unsure(v, why)
 	case float64(n) < low || float64(n) > high:
-		v.Outcome, v.Why = reports.Fail, fmt.Sprintf("%.0f to %.0f were claimed", low, high)
+		return fails(v, fmt.Sprintf("%.0f to %.0f were claimed", low, high))
 	case took < answersSpan.Seconds():
-		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("%.1f s are too short: this takes %s", took, answersSpan)
-	default:
-		v.Outcome = reports.Pass
+		return unsure(v, fmt.Sprintf("%.1f s are too short: this takes %s", took, answersSpan))
 	}
-	return v
+	return passes(v)
 }
 
 func (a answers) versions() []string { return []string{a.version} }

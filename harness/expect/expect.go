@@ -89,6 +89,22 @@ func Versions(all []Expectation) []string {
 	return versions
 }
 
+// passes, fails and unsure complete a verdict.
+func passes(v reports.Verdict) reports.Verdict {
+	v.Outcome = reports.Pass
+	return v
+}
+
+func fails(v reports.Verdict, why string) reports.Verdict {
+	v.Outcome, v.Why = reports.Fail, why
+	return v
+}
+
+func unsure(v reports.Verdict, why string) reports.Verdict {
+	v.Outcome, v.Why = reports.Inconclusive, why
+	return v
+}
+
 // whose names a cohort's requests.
 func whose(cohort string) string {
 	if cohort == "" {
@@ -96,6 +112,8 @@ func whose(cohort string) string {
 	}
 	return "the requests of " + cohort
 }
+
+const notSettled = "the change was not seen to arrive at every proxy"
 
 // tooFew judges what rests on fewer requests than it needs. ok is false where there are enough.
 func tooFew(o analysis.Observation, n, need int) (why string, ok bool) {
@@ -105,7 +123,7 @@ func tooFew(o analysis.Observation, n, need int) (why string, ok bool) {
 	case o.Start.IsZero():
 		return "the phase never began", true
 	case o.SettledAt.IsZero():
-		return "the change was not seen to arrive at every proxy", true
+		return notSettled, true
 	default:
 		return fmt.Sprintf("%s requests are too few: this takes %s", format.Number(n), format.Number(need)), true
 	}
