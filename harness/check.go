@@ -68,10 +68,7 @@ func (s Scenario) Check() error {
 // read checks the files that steps write to the cluster. It returns the names that are in any file, nil where
 // one can't be parsed, and the files with mistakes.
 func (s Scenario) read() (names *manifest.Names, bad []string, errs []error) {
-	var used []string
-	for _, p := range s.Phases {
-		used = append(used, p.file())
-	}
+	used := s.used()
 	files, err := fs.Glob(s.Files, path.Join(s.Name, "*.yaml"))
 	if err != nil {
 		return nil, nil, []error{fmt.Errorf("scenario %s: %w", s.Name, err)}

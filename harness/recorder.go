@@ -246,6 +246,13 @@ func (r *recorder) stats(now time.Time) string {
 	return r.live.line(now)
 }
 
+// waitWithin is waitFor for so long.
+func (r *recorder) waitWithin(ctx context.Context, within time.Duration, fact func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return r.waitFor(ctx, fact)
+}
+
 // waitFor waits for a fact that the recorder has news of. It returns the error of a trace that cannot be written.
 func (r *recorder) waitFor(ctx context.Context, fact func() bool) error {
 	for {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -34,7 +33,7 @@ func (r Revert) check(s Scenario, applied map[string]bool) error {
 	return err
 }
 
-func (r Revert) effects(s Scenario) (effects, error) { return writing(s, r) }
+func (r Revert) effects(s Scenario) effects { return writing(s, r) }
 
 func (r Revert) writes(s Scenario) (applied, deleted []object, err error) {
 	objects, err := s.objects(string(r))
@@ -48,6 +47,4 @@ func (r Revert) writes(s Scenario) (applied, deleted []object, err error) {
 	return routes, nil, nil
 }
 
-func (r Revert) do(ctx context.Context, s Scenario, env environment.Environment) error {
-	return write(ctx, s, env, r)
-}
+func (r Revert) do(ctx context.Context, at moment) error { return write(ctx, at, r) }
