@@ -119,7 +119,7 @@ func (p Phase) unknown(names *manifest.Names) (errs []error) {
 		}
 	}
 	for _, e := range p.Expect {
-		for _, version := range expect.Versions([]expect.Expectation{e}) {
+		if version := expect.Version(e); version != "" {
 			add(e, names.Version(version))
 		}
 	}

@@ -43,8 +43,8 @@ type Check struct {
 
 // subsetSeries selects the series of one of the Service's subsets.
 func subsetSeries(subset string) string {
-	return fmt.Sprintf(`cluster_name=~"outbound\\|%d\\|%s\\|%s\\..*"`,
-		environment.Port, subset, environment.Service)
+	const selector = `cluster_name=~"outbound\\|%d\\|%s\\|%s\\..*"`
+	return fmt.Sprintf(selector, environment.Port, subset, environment.Service)
 }
 
 // gateWindow is how far a check looks back. It is so short that what was before a fault does not water it down

@@ -45,11 +45,11 @@ func (i Inject) String() string {
 
 // Action implements Step.
 func (i Inject) Action() reports.Action {
-	whom := i.whom("")
-	if i.Faults == (sampleapp.Faults{}) {
-		return reports.Action{Kind: "inject", Brief: "heal " + whom}
+	brief := "heal " + i.whom("")
+	if i.Faults != (sampleapp.Faults{}) {
+		brief = "inject " + strings.Join(setFaults(i.Faults), ",") + " into " + i.whom("")
 	}
-	return reports.Action{Kind: "inject", Brief: "inject " + strings.Join(setFaults(i.Faults), ",") + " into " + whom}
+	return reports.Action{Kind: "inject", Brief: brief}
 }
 
 // setFaults lists the faults that are set, each as name:value. It leaves out errorCode, which JSON has in any case.

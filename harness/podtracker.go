@@ -134,12 +134,10 @@ func (t *podTracker) unfinished() []string {
 }
 
 func (t *podTracker) pod(name string) *trace.Pod {
-	p, ok := t.pods[name]
-	if !ok {
-		p = &trace.Pod{Name: name}
-		t.pods[name] = p
+	if t.pods[name] == nil {
+		t.pods[name] = &trace.Pod{Name: name}
 	}
-	return p
+	return t.pods[name]
 }
 
 // count takes in counters, each of one life of its pod's container.

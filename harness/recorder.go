@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -65,10 +66,8 @@ func (r *recorder) write(l trace.Line) {
 	if err := r.trace.Append(l); err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.err == nil {
-			r.err = err
-			r.wake()
-		}
+		r.err = cmp.Or(r.err, err)
+		r.wake()
 	}
 }
 

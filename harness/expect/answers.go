@@ -68,4 +68,4 @@ func (a answers) Check(o analysis.Observation) reports.Verdict {
 	return passes(v)
 }
 
-func (a answers) versions() []string { return []string{a.version} }
+func (a answers) about() string { return a.version }

@@ -179,7 +179,7 @@ func (p proportion) region(n, low, high int) string {
 		p.amount(), format.Number(low), format.Number(high), format.Number(n))
 }
 
-func (p proportion) versions() []string { return []string{p.property.request().version} }
+func (p proportion) about() string { return p.property.request().version }
 
 func (p proportion) present() (request, bool) { return p.property.request(), p.percent > 0 }
 

@@ -50,7 +50,7 @@ func (u untouched) Check(o analysis.Observation) reports.Verdict {
 	return passes(v)
 }
 
-func (u untouched) versions() []string { return []string{u.version} }
+func (u untouched) about() string { return u.version }
 
 func (u untouched) excludes(other Expectation) bool {
 	r, ok := requestOf(other)

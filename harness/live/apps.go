@@ -35,12 +35,10 @@ func (a *apps) client(ns, pod string) *http.Client {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	key := ns + "/" + pod
-	c, ok := a.admin[key]
-	if !ok {
-		c = a.k.PodHTTP(ns, pod, adminPort)
-		a.admin[key] = c
+	if a.admin[key] == nil {
+		a.admin[key] = a.k.PodHTTP(ns, pod, adminPort)
 	}
-	return c
+	return a.admin[key]
 }
 
 func (a *apps) close() {
