@@ -139,9 +139,8 @@ func (s Scenario) tooShort(p Phase) (errs []error) {
 			continue
 		}
 		told[e.String()] = true
-		errs = append(errs, fmt.Errorf(
-			"%q takes %s requests, and at most %s are sent in %s: raise the rate or the phase's Deadline",
-			e, format.Number(need), format.Number(int(most)), p.deadline()))
+		const want = "%q takes %s requests, and at most %s are sent in %s: raise the rate or the phase's Deadline"
+		errs = append(errs, fmt.Errorf(want, e, format.Number(need), format.Number(int(most)), p.deadline()))
 	}
 	return errs
 }

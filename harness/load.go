@@ -38,7 +38,7 @@ func (r *run) warmUp(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
-	sent, answered := uint64(0), uint64(0)
+	var sent, answered uint64
 	for _, end := range ends {
 		for _, c := range end.Cohorts {
 			sent, answered = sent+c.Sent, answered+c.Answered

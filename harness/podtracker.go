@@ -26,9 +26,9 @@ func newPodTracker() *podTracker {
 
 // open takes what was received so far as the beginning.
 func (t *podTracker) open(all []sampleapp.Counters) {
-	t.read(all)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.count(all, false)
 	for _, p := range t.pods {
 		for i := range p.Instances {
 			p.Instances[i].Base = p.Instances[i].Received

@@ -17,9 +17,8 @@ func (r Revert) String() string { return "kubectl apply the VirtualService of " 
 
 // Action implements Step.
 func (r Revert) Action() reports.Action {
-	return reports.Action{
-		Kind: "revert", Brief: "apply route of " + stem(string(r)), File: string(r), Only: []string{routeKind},
-	}
+	brief := "apply route of " + stem(string(r))
+	return reports.Action{Kind: "revert", Brief: brief, File: string(r), Only: []string{routeKind}}
 }
 
 // routeKind is the kind of the objects that a Revert applies.

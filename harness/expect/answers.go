@@ -48,9 +48,7 @@ func (a answers) Validate() error {
 // Check implements Expectation.
 func (a answers) Check(o analysis.Observation) reports.Verdict {
 	n, took := o.Settled.Total.Versions[a.version], o.Settled.Took().Seconds()
-	v := reports.Verdict{
-		Kind: "answers", Want: a.String(), Saw: fmt.Sprintf("%s in %.1f s", format.Number(n), took),
-	}
+	v := reports.Verdict{Kind: "answers", Want: a.String(), Saw: fmt.Sprintf("%s in %.1f s", format.Number(n), took)}
 	if took > 0 {
 		v.Saw += fmt.Sprintf(" (%.1f a second)", float64(n)/took)
 	}

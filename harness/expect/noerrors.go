@@ -27,9 +27,8 @@ func (e noErrors) String() string { return "no errors among " + whose(e.cohort) 
 func (e noErrors) Check(o analysis.Observation) reports.Verdict {
 	counts := o.Settled.Of(e.cohort)
 	failed := errorsIn(counts)
-	v := reports.Verdict{
-		Kind: "no-errors", Want: e.String(), Saw: analysis.NewShare(failed, counts.Requests).String(),
-	}
+	saw := analysis.NewShare(failed, counts.Requests).String()
+	v := reports.Verdict{Kind: "no-errors", Want: e.String(), Saw: saw}
 	why, few := tooFew(o, counts.Requests, e.Need())
 	switch {
 	case failed > 0:

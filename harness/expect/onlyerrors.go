@@ -61,9 +61,8 @@ func (e onlyErrors) Check(o analysis.Observation) reports.Verdict {
 			unknown += f.Count
 		}
 	}
-	v := reports.Verdict{
-		Kind: "only-errors", Want: e.String(), Saw: analysis.NewShare(failed, counts.Requests).String(),
-	}
+	saw := analysis.NewShare(failed, counts.Requests).String()
+	v := reports.Verdict{Kind: "only-errors", Want: e.String(), Saw: saw}
 	if counts.Requests > 0 {
 		v.Saw = fmt.Sprintf("%s of %s errors, in %s requests",
 			format.Number(wanted), format.Number(failed), format.Number(counts.Requests))
