@@ -36,39 +36,36 @@ func (Analysis) kind() string { return reports.KindAnalysis }
 
 func (Analysis) check(Scenario, map[string]bool) error { return nil }
 
-func (a Analysis) look(ctx context.Context, at moment) (reports.Verdict, []string, error) {
+func (a Analysis) look(ctx context.Context, at moment) (saw, wrong string, err error) {
 	live, err := at.env.Proxies.Analyze(ctx, at.scenario.Name)
 	if err != nil {
-		return reports.Verdict{}, nil, err
+		return "", "", err
 	}
 	state, err := at.scenario.state(at.phase)
 	if err != nil {
-		return reports.Verdict{}, nil, err
+		return "", "", err
 	}
 	files, err := at.env.Proxies.AnalyzeFiles(ctx, at.scenario.Name, state)
 	if err != nil {
-		return reports.Verdict{}, nil, err
+		return "", "", err
 	}
-	v := reports.Verdict{Outcome: reports.Pass, Saw: codes(live)}
-	if saw := codes(files); saw != v.Saw {
-		v.Saw = fmt.Sprintf("%s on the cluster, %s in the files", v.Saw, saw)
+	saw = codes(live)
+	if inFiles := codes(files); inFiles != saw {
+		saw = fmt.Sprintf("%s on the cluster, %s in the files", saw, inFiles)
 	}
-	var notes, whys []string
+	var whys []string
 	for _, side := range []struct {
 		where, want string
 		found       []environment.Finding
 	}{{"on the cluster", a.Code, live}, {"in the files", a.Files, files}} {
 		for _, f := range side.found {
-			notes = append(notes, fmt.Sprintf("istioctl analyze, %s: %s %s", side.where, f.Code, f.Text))
+			at.find(fmt.Sprintf("istioctl analyze, %s: %s %s", side.where, f.Code, f.Text))
 		}
 		if why := unlike(side.want, side.found); why != "" {
 			whys = append(whys, side.where+": "+why)
 		}
 	}
-	if len(whys) > 0 {
-		v.Outcome, v.Why = reports.Fail, strings.Join(whys, "; ")
-	}
-	return v, notes, nil
+	return saw, strings.Join(whys, "; "), nil
 }
 
 // codes lists the codes of what was found, each once.

@@ -3,7 +3,6 @@ package harness
 import (
 	"context"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -23,13 +22,11 @@ func (a Apply) check(s Scenario, _ map[string]bool) error {
 	return err
 }
 
-func (a Apply) effects(s Scenario) (effects, error) { return writing(s, a) }
+func (a Apply) effects(s Scenario) effects { return writing(s, a) }
 
 func (a Apply) writes(s Scenario) (applied, deleted []object, err error) {
 	applied, err = s.objects(string(a))
 	return applied, nil, err
 }
 
-func (a Apply) do(ctx context.Context, s Scenario, env environment.Environment) error {
-	return write(ctx, s, env, a)
-}
+func (a Apply) do(ctx context.Context, at moment) error { return write(ctx, at, a) }

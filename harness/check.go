@@ -68,10 +68,7 @@ func (s Scenario) Check() error {
 // read checks the files that steps write to the cluster. It returns the names that are in any file, nil where
 // one can't be parsed, and the files with mistakes.
 func (s Scenario) read() (names *manifest.Names, bad []string, errs []error) {
-	var used []string
-	for _, p := range s.Phases {
-		used = append(used, p.file())
-	}
+	used := s.used()
 	files, err := fs.Glob(s.Files, path.Join(s.Name, "*.yaml"))
 	if err != nil {
 		return nil, nil, []error{fmt.Errorf("scenario %s: %w", s.Name, err)}
@@ -122,7 +119,7 @@ func (p Phase) unknown(names *manifest.Names) (errs []error) {
 		}
 	}
 	for _, e := range p.Expect {
-		for _, version := range expect.Versions([]expect.Expectation{e}) {
+		if version := expect.Version(e); version != "" {
 			add(e, names.Version(version))
 		}
 	}
@@ -142,9 +139,8 @@ func (s Scenario) tooShort(p Phase) (errs []error) {
 			continue
 		}
 		told[e.String()] = true
-		errs = append(errs, fmt.Errorf(
-			"%q takes %s requests, and at most %s are sent in %s: raise the rate or the phase's Deadline",
-			e, format.Number(need), format.Number(int(most)), p.deadline()))
+		const want = "%q takes %s requests, and at most %s are sent in %s: raise the rate or the phase's Deadline"
+		errs = append(errs, fmt.Errorf(want, e, format.Number(need), format.Number(int(most)), p.deadline()))
 	}
 	return errs
 }

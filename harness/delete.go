@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -32,13 +31,11 @@ func (d Delete) check(s Scenario, _ map[string]bool) error {
 	return nil
 }
 
-func (d Delete) effects(s Scenario) (effects, error) { return writing(s, d) }
+func (d Delete) effects(s Scenario) effects { return writing(s, d) }
 
 func (d Delete) writes(s Scenario) (applied, deleted []object, err error) {
 	deleted, err = s.objects(string(d))
 	return nil, deleted, err
 }
 
-func (d Delete) do(ctx context.Context, s Scenario, env environment.Environment) error {
-	return write(ctx, s, env, d)
-}
+func (d Delete) do(ctx context.Context, at moment) error { return write(ctx, at, d) }

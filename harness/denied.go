@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/harness/manifest"
-	"github.com/canarylab/canarylab/reports"
 )
 
 // Denied claims that the API server denies a change, and says With among its reasons.
@@ -40,17 +39,15 @@ func (d Denied) known(names manifest.Names) error {
 	return nil
 }
 
-func (d Denied) look(ctx context.Context, at moment) (reports.Verdict, []string, error) {
-	err := d.Of.do(ctx, at.scenario, at.env)
+func (d Denied) look(ctx context.Context, at moment) (saw, wrong string, err error) {
+	denial := d.Of.do(ctx, at)
 	switch {
 	case ctx.Err() != nil:
-		return reports.Verdict{}, nil, fmt.Errorf("%s: %w", d.Of, errors.Join(ctx.Err(), err))
-	case err == nil:
-		return reports.Verdict{Saw: "it was taken", Outcome: reports.Fail, Why: "the API server took it"}, nil, nil
-	case !strings.Contains(err.Error(), d.With):
-		return reports.Verdict{
-			Saw: err.Error(), Outcome: reports.Fail, Why: "it was denied for another reason",
-		}, nil, nil
+		return "", "", fmt.Errorf("%s: %w", d.Of, errors.Join(ctx.Err(), denial))
+	case denial == nil:
+		return "it was taken", "the API server took it", nil
+	case !strings.Contains(denial.Error(), d.With):
+		return denial.Error(), "it was denied for another reason", nil
 	}
-	return reports.Verdict{Saw: err.Error(), Outcome: reports.Pass}, nil, nil
+	return denial.Error(), "", nil
 }

@@ -2,12 +2,10 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/manifest"
-	"github.com/canarylab/canarylab/reports"
 )
 
 // Ejected claims that every caller's proxy has taken Want hosts of Subset out for a time, by its outlier detection.
@@ -24,15 +22,14 @@ func (e Ejected) String() string {
 func (Ejected) kind() string { return "ejected" }
 
 func (e Ejected) check(Scenario, map[string]bool) error {
-	if e.Subset == "" || e.Want < 0 {
-		return errors.New("want a subset, and a number of hosts that is not negative")
-	}
-	return nil
+	return checkCount("subset", e.Subset, e.Want, "hosts")
 }
 
-func (e Ejected) known(names manifest.Names) error { return names.Subset(Service, e.Subset) }
+func (e Ejected) known(names manifest.Names) error {
+	return names.Subset(environment.Service, e.Subset)
+}
 
-func (e Ejected) look(ctx context.Context, at moment) (reports.Verdict, []string, error) {
+func (e Ejected) look(ctx context.Context, at moment) (saw, wrong string, err error) {
 	return lookAtHosts(ctx, at, e.Subset, func(h environment.Hosts) (string, bool) {
 		return fmt.Sprintf("%d of %s", h.Ejected, count(h.All, "host")), h.Ejected == e.Want
 	})

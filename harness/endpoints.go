@@ -2,12 +2,10 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/manifest"
-	"github.com/canarylab/canarylab/reports"
 )
 
 // Endpoints claims that every caller's proxy has Want endpoints for Subset of the Service. That is Envoy's own account,
@@ -25,15 +23,14 @@ func (e Endpoints) String() string {
 func (Endpoints) kind() string { return "endpoints" }
 
 func (e Endpoints) check(Scenario, map[string]bool) error {
-	if e.Subset == "" || e.Want < 0 {
-		return errors.New("want a subset, and a number of endpoints that is not negative")
-	}
-	return nil
+	return checkCount("subset", e.Subset, e.Want, "endpoints")
 }
 
-func (e Endpoints) known(names manifest.Names) error { return names.Subset(Service, e.Subset) }
+func (e Endpoints) known(names manifest.Names) error {
+	return names.Subset(environment.Service, e.Subset)
+}
 
-func (e Endpoints) look(ctx context.Context, at moment) (reports.Verdict, []string, error) {
+func (e Endpoints) look(ctx context.Context, at moment) (saw, wrong string, err error) {
 	return lookAtHosts(ctx, at, e.Subset, func(h environment.Hosts) (string, bool) {
 		return count(h.All, "endpoint"), h.All == e.Want
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
@@ -428,7 +429,7 @@ func (f *fakeMesh) called(call string) bool { return len(f.order([]string{call})
 
 const (
 	testHead = "# Test.\napiVersion: v1\nkind: Namespace\nmetadata: {name: story, labels: {istio-injection: enabled, " +
-		ManagedBy + ": " + Manager + "}}\n---\n"
+		mesh.ManagedBy + ": " + mesh.Manager + "}}\n---\n"
 	// testPods are Deployments of v1 and v2; what else they need does not matter to the fake.
 	testPods = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: my-service-v1, namespace: " +
 		"story}\nspec: {template: {metadata: {labels: {version: v1}}}}\n" +

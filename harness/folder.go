@@ -40,35 +40,33 @@ func (r *run) makeFolder() error {
 
 // keepManifests writes the manifests that are to be applied into the run's folder.
 func (r *run) keepManifests() error {
-	recorder, err := kube.YAML(r.addons.Recorder)
-	if err != nil {
-		return err
-	}
-	callers, err := kube.YAML(r.addons.Callers)
-	if err != nil {
-		return err
-	}
-	contents := map[string][]byte{"recorder.yaml": recorder, "callers.yaml": callers}
-	names := []string{"recorder.yaml", "callers.yaml"}
-	for _, p := range r.scenario.Phases {
-		file := p.file()
-		if _, have := contents[file]; have || file == "" {
-			continue
-		}
-		if contents[file], err = r.scenario.manifest(file); err != nil {
-			return err
-		}
-		names = append(names, file)
-	}
 	what := "applied as it is"
 	if r.env.Adapts {
 		what = "applied, with the images and labels of this cluster"
 	}
-	for _, name := range names {
-		if err := os.WriteFile(filepath.Join(r.options.Dir, ManifestsDir, name), contents[name], 0o644); err != nil {
+	keep := func(name string, manifest []byte, err error) error {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(r.options.Dir, ManifestsDir, name), manifest, 0o644)
+		}
+		if err != nil {
 			return fmt.Errorf("keep a manifest: %w", err)
 		}
 		r.files = append(r.files, reports.File{Path: ManifestsDir + "/" + name, What: what})
+		return nil
+	}
+	recorder, err := kube.YAML(r.addons.Recorder)
+	if err := keep("recorder.yaml", recorder, err); err != nil {
+		return err
+	}
+	callers, err := kube.YAML(r.addons.Callers)
+	if err := keep("callers.yaml", callers, err); err != nil {
+		return err
+	}
+	for _, file := range r.scenario.used() {
+		manifest, err := r.scenario.manifest(file)
+		if err := keep(file, manifest, err); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,8 @@ type Check struct {
 
 // subsetSeries selects the series of one of the Service's subsets.
 func subsetSeries(subset string) string {
-	return fmt.Sprintf(`cluster_name=~"outbound\\|%d\\|%s\\|%s\\..*"`, Port, subset, Service)
+	const selector = `cluster_name=~"outbound\\|%d\\|%s\\|%s\\..*"`
+	return fmt.Sprintf(selector, environment.Port, subset, environment.Service)
 }
 
 // gateWindow is how far a check looks back. It is so short that what was before a fault does not water it down
@@ -72,24 +74,10 @@ func LatencyP99(subset string, limit float64) Check {
 	}
 }
 
-func (g Gate) every() time.Duration {
-	if g.Every == 0 {
-		return time.Second
-	}
-	return g.Every
-}
+func (g Gate) every() time.Duration { return cmp.Or(g.Every, time.Second) }
 
 // row is Bad and Good with their defaults.
-func (g Gate) row() (bad, good int) {
-	bad, good = g.Bad, g.Good
-	if bad == 0 {
-		bad = 1
-	}
-	if good == 0 {
-		good = 5
-	}
-	return bad, good
-}
+func (g Gate) row() (bad, good int) { return cmp.Or(g.Bad, 1), cmp.Or(g.Good, 5) }
 
 // String implements Detector.
 func (g Gate) String() string {

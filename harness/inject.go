@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/manifest"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/sampleapp"
@@ -46,11 +45,11 @@ func (i Inject) String() string {
 
 // Action implements Step.
 func (i Inject) Action() reports.Action {
-	whom := i.whom("")
-	if i.Faults == (sampleapp.Faults{}) {
-		return reports.Action{Kind: "inject", Brief: "heal " + whom}
+	brief := "heal " + i.whom("")
+	if i.Faults != (sampleapp.Faults{}) {
+		brief = "inject " + strings.Join(setFaults(i.Faults), ",") + " into " + i.whom("")
 	}
-	return reports.Action{Kind: "inject", Brief: "inject " + strings.Join(setFaults(i.Faults), ",") + " into " + whom}
+	return reports.Action{Kind: "inject", Brief: brief}
 }
 
 // setFaults lists the faults that are set, each as name:value. It leaves out errorCode, which JSON has in any case.
@@ -90,8 +89,8 @@ func (i Inject) check(Scenario, map[string]bool) error {
 
 func (i Inject) known(names manifest.Names) error { return names.Version(i.Version) }
 
-func (i Inject) effects(Scenario) (effects, error) { return effects{}, nil }
+func (Inject) effects(Scenario) effects { return effects{} }
 
-func (i Inject) do(ctx context.Context, s Scenario, env environment.Environment) error {
-	return env.Apps.Inject(ctx, s.Name, i.Version, i.Pods, i.Faults)
+func (i Inject) do(ctx context.Context, at moment) error {
+	return at.env.Apps.Inject(ctx, at.scenario.Name, i.Version, i.Pods, i.Faults)
 }

@@ -3,7 +3,6 @@ package harness
 import (
 	"context"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -22,11 +21,9 @@ func (StopIstiod) Action() reports.Action {
 
 func (StopIstiod) check(Scenario, map[string]bool) error { return nil }
 
-func (StopIstiod) effects(Scenario) (effects, error) { return effects{StopsIstiod: true}, nil }
+func (StopIstiod) effects(Scenario) effects { return effects{StopsIstiod: true} }
 
-func (StopIstiod) do(ctx context.Context, _ Scenario, env environment.Environment) error {
-	return env.Istiod.Stop(ctx)
-}
+func (StopIstiod) do(ctx context.Context, at moment) error { return at.env.Istiod.Stop(ctx) }
 
 // StartIstiod brings istiod back.
 type StartIstiod struct{}
@@ -41,10 +38,6 @@ func (StartIstiod) Action() reports.Action {
 
 func (StartIstiod) check(Scenario, map[string]bool) error { return nil }
 
-func (StartIstiod) effects(Scenario) (effects, error) {
-	return effects{StartsIstiod: true, Proxies: true}, nil
-}
+func (StartIstiod) effects(Scenario) effects { return effects{StartsIstiod: true, Proxies: true} }
 
-func (StartIstiod) do(ctx context.Context, _ Scenario, env environment.Environment) error {
-	return env.Istiod.Start(ctx)
-}
+func (StartIstiod) do(ctx context.Context, at moment) error { return at.env.Istiod.Start(ctx) }

@@ -38,7 +38,7 @@ func (r *run) warmUp(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
-	sent, answered := uint64(0), uint64(0)
+	var sent, answered uint64
 	for _, end := range ends {
 		for _, c := range end.Cohorts {
 			sent, answered = sent+c.Sent, answered+c.Answered
@@ -159,12 +159,9 @@ func (r *run) collect(ctx context.Context, l *load, whole bool) error {
 		r.journal.note("The access log: %v", err)
 	}
 	if whole {
-		leave, cancel := context.WithTimeout(ctx, leaveWithin)
-		defer cancel()
-		if err := r.rec.waitFor(leave, func() bool { return len(r.pods.leaving()) == 0 }); err != nil {
+		if err := r.rec.waitWithin(ctx, leaveWithin, func() bool { return len(r.pods.leaving()) == 0 }); err != nil {
 			r.journal.note("%s had not ended %s after the load, so that what it received is not known to the last "+
-				"request.",
-				strings.Join(r.pods.leaving(), ", "), leaveWithin)
+				"request.", strings.Join(r.pods.leaving(), ", "), leaveWithin)
 		}
 	}
 	counters, unread := r.readIdleCounters(ctx)
@@ -196,16 +193,12 @@ func (r *run) awaitEnd(l *load) error {
 
 // awaitRecords awaits the records that belong to what was sent.
 func (r *run) awaitRecords(ctx context.Context) {
-	drain, cancel := context.WithTimeout(ctx, drainWithin)
-	defer cancel()
-	if err := r.rec.waitFor(drain, func() bool { return r.rec.missing() == 0 }); err != nil {
+	if err := r.rec.waitWithin(ctx, drainWithin, func() bool { return r.rec.missing() == 0 }); err != nil {
 		r.journal.note("The records of %s requests were not complete %s after the load.",
 			format.Number(r.rec.missing()), drainWithin)
 	}
 	// Nobody knows how many entries are to come of a request that got no answer.
-	late, cancel := context.WithTimeout(ctx, lateWithin)
-	defer cancel()
-	_ = r.rec.waitFor(late, func() bool { return r.rec.open() == 0 })
+	_ = r.rec.waitWithin(ctx, lateWithin, func() bool { return r.rec.open() == 0 })
 }
 
 // readIdleCounters reads the counters of the app's pods when none of them has a request in flight and two

@@ -68,10 +68,10 @@ func (p Phase) Action() *reports.Action {
 
 // file returns the scenario's file that the change is about. It is empty where the change is about none.
 func (p Phase) file() string {
-	if p.Do == nil {
-		return ""
+	if a := p.Action(); a != nil {
+		return a.File
 	}
-	return p.Do.Action().File
+	return ""
 }
 
 // spec returns what analysis.Analyze has to know of phase i.
@@ -80,12 +80,4 @@ func (s Scenario) spec(i int) analysis.PhaseSpec {
 	return analysis.PhaseSpec{
 		Name: p.Name, Rollback: p.Rollback, Method: p.did(), Canary: s.Canary, Cohort: cmp.Or(p.Cohort, s.CanaryCohort),
 	}
-}
-
-func (s Scenario) specs() []analysis.PhaseSpec {
-	all := make([]analysis.PhaseSpec, len(s.Phases))
-	for i := range all {
-		all[i] = s.spec(i)
-	}
-	return all
 }

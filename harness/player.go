@@ -116,16 +116,14 @@ func (p *phasePlayer) write(ctx context.Context) (e effects, writing time.Time, 
 	if step == nil {
 		return e, writing, nil
 	}
-	if e, err = step.effects(p.scenario); err != nil {
-		return e, writing, err
-	}
+	e = step.effects(p.scenario)
 	within, cancel := context.WithTimeout(ctx, stepWithin)
 	defer cancel()
 	writing = time.Now()
 	p.journal.beginChange(p.phase.Name, writing, e)
 	p.rec.changing()
 	p.record(trace.Event{At: writing, Kind: trace.Writing, Text: p.phase.did()})
-	if err := step.do(within, p.scenario, p.env); err != nil {
+	if err := step.do(within, p.at(p.index)); err != nil {
 		return e, writing, causeOr(ctx, fmt.Errorf("%s: %w", p.phase.did(), err))
 	}
 	p.record(trace.Event{Kind: trace.Written, Text: p.phase.did()})
@@ -146,36 +144,31 @@ func (p *phasePlayer) awaitProxies(ctx context.Context, writing time.Time) (sett
 		if writing.IsZero() {
 			return
 		}
-		late := false
-		switch {
-		case s.At.Before(writing):
+		// Not exact: only endpoints changed, or something went away.
+		late := !s.Exact
+		if s.At.Before(writing) {
 			// There was nothing new for this proxy, or it leaves no date: it is known only that it has the
 			// change by now.
 			s.At, late = time.Now(), true
-		case !s.Exact:
-			// Only endpoints changed, or something went away.
-			late = true
 		}
 		p.record(trace.Event{At: s.At, Kind: trace.Synced, Proxy: s.Proxy, Late: late})
 		p.rec.synced(s.At.Sub(writing))
 	})
-	if err == nil {
-		return true, nil
-	}
-	if ctx.Err() != nil {
-		return false, context.Cause(ctx)
-	}
 	var rejected environment.Rejection
 	switch {
+	case err == nil:
+		return true, nil
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
 	case errors.As(err, &rejected):
 		p.record(trace.Event{Kind: trace.Rejected, Proxy: rejected.Proxy, Text: rejected.Reason})
 		p.journal.note("Phase %s: %v", p.phase.Name, rejected)
-		return false, nil
 	case settle.Err() != nil:
 		p.journal.note("Phase %s: not every proxy had the change within %s: %v", p.phase.Name, settleWithin, err)
-		return false, nil
+	default:
+		return false, err
 	}
-	return false, err
+	return false, nil
 }
 
 // awaitFacts waits for the facts that the phase's change brings about by and by. It is not an error if that
@@ -186,21 +179,19 @@ func (p *phasePlayer) awaitFacts(ctx context.Context) (settled bool, err error) 
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for _, fact := range p.phase.Await {
-		for {
-			v, _ := prove(within, fact, p.scenario, p.index, p.env)
-			if v.Outcome == reports.Pass {
-				break
-			}
+		v, _ := prove(within, fact, p.scenario, p.index, p.env)
+		for v.Outcome != reports.Pass {
 			select {
 			case <-tick.C:
+				v, _ = prove(within, fact, p.scenario, p.index, p.env)
 				continue
 			case <-within.Done():
 			}
 			if ctx.Err() != nil {
 				return false, context.Cause(ctx)
 			}
-			p.journal.note("Phase %s: within %s it did not come about that %s: %s", p.phase.Name, awaitWithin, fact,
-				v.Saw)
+			const never = "Phase %s: within %s it did not come about that %s: %s"
+			p.journal.note(never, p.phase.Name, awaitWithin, fact, v.Saw)
 			return false, nil
 		}
 	}

@@ -26,9 +26,9 @@ func newPodTracker() *podTracker {
 
 // open takes what was received so far as the beginning.
 func (t *podTracker) open(all []sampleapp.Counters) {
-	t.read(all)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.count(all, false)
 	for _, p := range t.pods {
 		for i := range p.Instances {
 			p.Instances[i].Base = p.Instances[i].Received
@@ -134,12 +134,10 @@ func (t *podTracker) unfinished() []string {
 }
 
 func (t *podTracker) pod(name string) *trace.Pod {
-	p, ok := t.pods[name]
-	if !ok {
-		p = &trace.Pod{Name: name}
-		t.pods[name] = p
+	if t.pods[name] == nil {
+		t.pods[name] = &trace.Pod{Name: name}
 	}
-	return p
+	return t.pods[name]
 }
 
 // count takes in counters, each of one life of its pod's container.

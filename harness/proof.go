@@ -22,28 +22,26 @@ type Proof interface {
 	// check finds what is wrong with the proof without a cluster. applied has the files that earlier phases and
 	// this one applied.
 	check(s Scenario, applied map[string]bool) error
-	// look judges. findings go into the report as they are. An error means that nothing could be seen.
-	look(ctx context.Context, at moment) (v reports.Verdict, findings []string, err error)
+	// look says what is to be seen, and what is wrong with that: nothing where the proof holds. An error means that
+	// nothing could be seen, whatever else look returns.
+	look(ctx context.Context, at moment) (saw, wrong string, err error)
 }
 
-// A moment is when and where a Proof looks: in a phase of a scenario, counted from 0.
-type moment struct {
-	scenario Scenario
-	phase    int
-	env      environment.Environment
-}
-
-// prove looks at p. A proof that could not be looked at is inconclusive.
-func prove(
-	ctx context.Context, p Proof, s Scenario, phase int, env environment.Environment,
-) (reports.Verdict, []string) {
+// prove looks at p. A proof that could not be looked at is inconclusive. findings are for the report.
+func prove(ctx context.Context, p Proof, s Scenario, phase int, env environment.Environment) (
+	v reports.Verdict, findings []string,
+) {
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
-	v, findings, err := p.look(ctx, moment{s, phase, env})
+	find := func(text string) { findings = append(findings, text) }
+	saw, wrong, err := p.look(ctx, moment{s, phase, env, find})
 	if err != nil {
 		return unseen(p, err.Error()), nil
 	}
-	v.Kind, v.Want, v.Proof = p.kind(), p.String(), true
+	v = reports.Verdict{Kind: p.kind(), Want: p.String(), Saw: saw, Outcome: reports.Pass, Why: wrong, Proof: true}
+	if wrong != "" {
+		v.Outcome = reports.Fail
+	}
 	return v, findings
 }
 
@@ -54,30 +52,40 @@ func unseen(p Proof, why string) reports.Verdict {
 	}
 }
 
+// checkNamed tells whether a proof of one of the scenario's things names it.
+func checkNamed(thing, name string) error {
+	if name == "" {
+		return fmt.Errorf("want a %s", thing)
+	}
+	return nil
+}
+
+// checkCount tells whether a proof of how much a thing has names it, and counts.
+func checkCount(thing, name string, n int, what string) error {
+	if name == "" || n < 0 {
+		return fmt.Errorf("want a %s, and a number of %s that is not negative", thing, what)
+	}
+	return nil
+}
+
 // lookAtHosts judges the hosts of a subset that every caller's proxy has. judge says what is to be seen of them, and
 // whether that is right.
 func lookAtHosts(
 	ctx context.Context, at moment, subset string, judge func(environment.Hosts) (saw string, right bool),
-) (reports.Verdict, []string, error) {
+) (saw, wrong string, err error) {
 	got, err := at.env.Proxies.Endpoints(ctx, at.scenario.Name, subset)
-	if err != nil {
-		return reports.Verdict{}, nil, err
+	if err != nil || len(got) == 0 {
+		return "no proxy with a cluster for the subset", "no caller's proxy knows the subset", err
 	}
-	v := reports.Verdict{Outcome: reports.Pass}
 	var all []string
 	for _, proxy := range slices.Sorted(maps.Keys(got)) {
 		saw, right := judge(got[proxy])
 		all = append(all, saw+" in "+proxy)
 		if !right {
-			v.Outcome, v.Why = reports.Fail, "/clusters of "+proxy+" says otherwise"
+			wrong = "/clusters of " + proxy + " says otherwise"
 		}
 	}
-	if len(got) == 0 {
-		all = []string{"no proxy with a cluster for the subset"}
-		v.Outcome, v.Why = reports.Fail, "no caller's proxy knows the subset"
-	}
-	v.Saw = strings.Join(all, ", ")
-	return v, nil, nil
+	return strings.Join(all, ", "), wrong, nil
 }
 
 // count is "1 pod", "2 pods", "no pods".

@@ -2,11 +2,9 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/canarylab/canarylab/harness/manifest"
-	"github.com/canarylab/canarylab/reports"
 )
 
 // ReadyPods claims that Want pods of Version are ready, by Kubernetes' own account. Whatever goes wrong then,
@@ -24,22 +22,15 @@ func (r ReadyPods) String() string {
 func (ReadyPods) kind() string { return "ready-pods" }
 
 func (r ReadyPods) check(Scenario, map[string]bool) error {
-	if r.Version == "" || r.Want < 0 {
-		return errors.New("want a version, and a number of pods that is not negative")
-	}
-	return nil
+	return checkCount("version", r.Version, r.Want, "pods")
 }
 
 func (r ReadyPods) known(names manifest.Names) error { return names.Version(r.Version) }
 
-func (r ReadyPods) look(ctx context.Context, at moment) (reports.Verdict, []string, error) {
+func (r ReadyPods) look(ctx context.Context, at moment) (saw, wrong string, err error) {
 	n, err := at.env.Apps.CountPods(ctx, at.scenario.Name, r.Version)
-	if err != nil {
-		return reports.Verdict{}, nil, err
-	}
-	v := reports.Verdict{Saw: count(n.Ready, "pod") + " ready", Outcome: reports.Pass}
 	if n.Ready != r.Want {
-		v.Outcome, v.Why = reports.Fail, fmt.Sprintf("Kubernetes has %s of %s ready", count(n.Ready, "pod"), r.Version)
+		wrong = fmt.Sprintf("Kubernetes has %s of %s ready", count(n.Ready, "pod"), r.Version)
 	}
-	return v, nil, nil
+	return count(n.Ready, "pod") + " ready", wrong, err
 }

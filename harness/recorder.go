@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -65,10 +66,8 @@ func (r *recorder) write(l trace.Line) {
 	if err := r.trace.Append(l); err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.err == nil {
-			r.err = err
-			r.wake()
-		}
+		r.err = cmp.Or(r.err, err)
+		r.wake()
 	}
 }
 
@@ -244,6 +243,13 @@ func (r *recorder) stats(now time.Time) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.live.line(now)
+}
+
+// waitWithin is waitFor for so long.
+func (r *recorder) waitWithin(ctx context.Context, within time.Duration, fact func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return r.waitFor(ctx, fact)
 }
 
 // waitFor waits for a fact that the recorder has news of. It returns the error of a trace that cannot be written.

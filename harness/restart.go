@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/manifest"
 	"github.com/canarylab/canarylab/reports"
 )
@@ -30,10 +29,8 @@ func (r Restart) check(Scenario, map[string]bool) error {
 
 func (r Restart) known(names manifest.Names) error { return names.Deployment(r.Deployment) }
 
-func (r Restart) effects(Scenario) (effects, error) {
-	return effects{Workloads: true, Proxies: true}, nil
-}
+func (Restart) effects(Scenario) effects { return effects{Workloads: true, Proxies: true} }
 
-func (r Restart) do(ctx context.Context, s Scenario, env environment.Environment) error {
-	return env.Objects.Restart(ctx, s.Name, r.Deployment)
+func (r Restart) do(ctx context.Context, at moment) error {
+	return at.env.Objects.Restart(ctx, at.scenario.Name, r.Deployment)
 }

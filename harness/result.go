@@ -27,10 +27,8 @@ func (r *run) report(broke error) (*reports.Report, error) {
 	}
 	if others := r.otherClocks(); len(others) > 0 {
 		r.journal.note("Proxies and istiod tell the time by the clocks of their own machines: when a change was "+
-			"synced, and "+
-			"what a rollback is made of, is off by as much as those are: %s. Requests are not: their times were "+
-			"corrected.",
-			strings.Join(others, ", "))
+			"synced, and what a rollback is made of, is off by as much as those are: %s. Requests are not: their "+
+			"times were corrected.", strings.Join(others, ", "))
 	}
 	result, err := r.analyze()
 	if err != nil {
@@ -52,7 +50,10 @@ func (r *run) report(broke error) (*reports.Report, error) {
 
 // analyze closes the trace and analyzes it. The analysis is never nil: without a trace it has what can be said then.
 func (r *run) analyze() (*analysis.Analysis, error) {
-	spec := analysis.Spec{Plan: r.setup.Load, Phases: r.scenario.specs()}
+	spec := analysis.Spec{Plan: r.setup.Load}
+	for i := range r.scenario.Phases {
+		spec.Phases = append(spec.Phases, r.scenario.spec(i))
+	}
 	err := r.trace.Close()
 	result, unread := analysis.Analyze(trace.FileSource(filepath.Join(r.options.Dir, trace.File)), spec)
 	if result == nil {

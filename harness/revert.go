@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -18,9 +17,8 @@ func (r Revert) String() string { return "kubectl apply the VirtualService of " 
 
 // Action implements Step.
 func (r Revert) Action() reports.Action {
-	return reports.Action{
-		Kind: "revert", Brief: "apply route of " + stem(string(r)), File: string(r), Only: []string{routeKind},
-	}
+	brief := "apply route of " + stem(string(r))
+	return reports.Action{Kind: "revert", Brief: brief, File: string(r), Only: []string{routeKind}}
 }
 
 // routeKind is the kind of the objects that a Revert applies.
@@ -34,7 +32,7 @@ func (r Revert) check(s Scenario, applied map[string]bool) error {
 	return err
 }
 
-func (r Revert) effects(s Scenario) (effects, error) { return writing(s, r) }
+func (r Revert) effects(s Scenario) effects { return writing(s, r) }
 
 func (r Revert) writes(s Scenario) (applied, deleted []object, err error) {
 	objects, err := s.objects(string(r))
@@ -48,6 +46,4 @@ func (r Revert) writes(s Scenario) (applied, deleted []object, err error) {
 	return routes, nil, nil
 }
 
-func (r Revert) do(ctx context.Context, s Scenario, env environment.Environment) error {
-	return write(ctx, s, env, r)
-}
+func (r Revert) do(ctx context.Context, at moment) error { return write(ctx, at, r) }

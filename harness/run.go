@@ -15,6 +15,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/harness/progress"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
@@ -122,6 +123,9 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 	return r, r.makeFolder()
 }
 
+// at returns the moment of a phase, counted from 0.
+func (r *run) at(phase int) moment { return moment{scenario: r.scenario, phase: phase, env: r.env} }
+
 // do does a step of the run, and reports its progress.
 func (r *run) do(ctx context.Context, step string, f func(context.Context) error) error {
 	done := progress.Begin(r.options.Progress, step)
@@ -129,6 +133,13 @@ func (r *run) do(ctx context.Context, step string, f func(context.Context) error
 	err := f(ctx)
 	done(err)
 	return err
+}
+
+// doWithin does a step of the run that may take so long.
+func (r *run) doWithin(ctx context.Context, within time.Duration, step string, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return r.do(ctx, step, f)
 }
 
 // broken records why the run is cut short. It returns err, or what interrupted the run in its place.
@@ -159,24 +170,22 @@ func (r *run) wrapInterrupt(ctx context.Context, err error) error {
 
 // live is all of a run that needs the cluster, but for cleaning up. When it returns there is no load any more.
 func (r *run) live(ctx context.Context) error {
-	if err := r.removeLeftovers(ctx); err != nil {
-		return r.broken(ctx, err)
-	}
-	if r.scenario.asksMetrics() && r.env.Provide != nil {
-		err := r.do(ctx, "bring Prometheus to the cluster", func(ctx context.Context) error {
+	err := r.removeLeftovers(ctx)
+	if err == nil && r.scenario.asksMetrics() && r.env.Provide != nil {
+		err = r.do(ctx, "bring Prometheus to the cluster", func(ctx context.Context) error {
 			return r.env.Provide(ctx, addons.PrometheusImage)
 		})
-		if err != nil {
-			return r.broken(ctx, err)
-		}
+	}
+	if err != nil {
+		return r.broken(ctx, err)
 	}
 	// What ends ctx must not cut off the records.
 	stop := r.observe(context.WithoutCancel(ctx))
 	defer stop()
-	if err := r.do(ctx, "deploy "+r.scenario.Name, r.deploy); err != nil {
-		return r.broken(ctx, err)
+	if err = r.doWithin(ctx, deployWithin, "deploy "+r.scenario.Name, r.deploy); err == nil {
+		err = r.do(ctx, "warm up", r.warmUp)
 	}
-	if err := r.do(ctx, "warm up", r.warmUp); err != nil {
+	if err != nil {
 		return r.broken(ctx, err)
 	}
 	return r.measure(ctx)
@@ -195,15 +204,12 @@ func (r *run) removeLeftovers(ctx context.Context) error {
 		return err
 	case !found:
 		return nil
-	case owner != Manager:
-		return fmt.Errorf("namespace %s exists and is not the lab's (it lacks the label %s: %s): rename or delete "+
-			"it first",
-			ns, ManagedBy, Manager)
+	case owner != mesh.Manager:
+		return fmt.Errorf("namespace %s exists and is not the lab's (it lacks the label %s: %s): rename or "+
+			"delete it first", ns, mesh.ManagedBy, mesh.Manager)
 	}
 	r.journal.note("An earlier run had left namespace %s, which was deleted first.", ns)
-	return r.do(ctx, "remove what an earlier run left", func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, cleanWithin)
-		defer cancel()
+	return r.doWithin(ctx, cleanWithin, "remove what an earlier run left", func(ctx context.Context) error {
 		return r.env.Objects.Remove(ctx, ns)
 	})
 }
@@ -217,18 +223,12 @@ func (r *run) startIstiod(ctx context.Context, step string) error {
 	if err != nil || !stopped {
 		return err
 	}
-	return r.do(ctx, step, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, istiodWithin)
-		defer cancel()
-		return r.env.Istiod.Start(ctx)
-	})
+	return r.doWithin(ctx, istiodWithin, step, r.env.Istiod.Start)
 }
 
 // deploy makes the namespace with the recorder in it, applies the first phase's manifests and adds who sends
 // the load. It waits for the pods and their proxies.
 func (r *run) deploy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, deployWithin)
-	defer cancel()
 	namespace, err := r.scenario.namespace()
 	if err != nil {
 		return err
@@ -239,7 +239,7 @@ func (r *run) deploy(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.scenario.Phases[0].Do.do(ctx, r.scenario, r.env); err != nil {
+	if err := r.scenario.Phases[0].Do.do(ctx, r.at(0)); err != nil {
 		return err
 	}
 	if err := r.env.Objects.Apply(ctx, r.addons.Callers); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/schema"
@@ -290,7 +291,7 @@ func TestNamespaceThatIsThereAlready(t *testing.T) {
 		}
 
 		f = newFakeMesh()
-		f.exists, f.owner = true, Manager
+		f.exists, f.owner = true, mesh.Manager
 		rep, _, err = playFake(t, t.Context(), f, story())
 		if err != nil || rep.Outcome != reports.Pass {
 			t.Errorf("got %v, want the leftover removed and a pass", err)

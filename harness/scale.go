@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/manifest"
 	"github.com/canarylab/canarylab/reports"
 )
@@ -34,10 +33,8 @@ func (s ScaleTo) check(Scenario, map[string]bool) error {
 
 func (s ScaleTo) known(names manifest.Names) error { return names.Deployment(s.Deployment) }
 
-func (s ScaleTo) effects(Scenario) (effects, error) {
-	return effects{Workloads: true, Proxies: true}, nil
-}
+func (ScaleTo) effects(Scenario) effects { return effects{Workloads: true, Proxies: true} }
 
-func (s ScaleTo) do(ctx context.Context, scenario Scenario, env environment.Environment) error {
-	return env.Objects.Scale(ctx, scenario.Name, s.Deployment, s.Replicas)
+func (s ScaleTo) do(ctx context.Context, at moment) error {
+	return at.env.Objects.Scale(ctx, at.scenario.Name, s.Deployment, s.Replicas)
 }

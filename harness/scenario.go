@@ -1,28 +1,14 @@
 package harness
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 	"time"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
-	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/loadgen"
-)
-
-// The names that every scenario's manifests share.
-const (
-	// Service is the host that callers ask for, and the value of the label app of its pods.
-	Service = environment.Service
-	// Port is the Service's port.
-	Port = environment.Port
-	// ManagedBy and Manager are the label that marks what the lab made. It deletes no namespace without it.
-	ManagedBy = mesh.ManagedBy
-	Manager   = mesh.Manager
 )
 
 // A Scenario is one canary story as data: a load that never breaks off, and phases that each change one thing.
@@ -68,9 +54,23 @@ func (s Scenario) manifest(file string) ([]byte, error) {
 	return b, nil
 }
 
-// namespace returns the scenario's namespace.
+// parse reads the objects of one of the scenario's files.
+func (s Scenario) parse(file string) ([]object, error) {
+	b, err := s.manifest(file)
+	if err != nil {
+		return nil, err
+	}
+	all, err := kube.Objects(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return all, nil
+}
+
+// namespace returns the scenario's namespace, which the first phase makes.
 func (s Scenario) namespace() (object, error) {
-	all, err := s.objects(s.Phases[0].file())
+	file := s.Phases[0].file()
+	all, err := s.parse(file)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,18 @@ func (s Scenario) namespace() (object, error) {
 			return o, nil
 		}
 	}
-	return nil, errors.New("the first phase makes no namespace")
+	return nil, fmt.Errorf("%s makes no namespace", file)
+}
+
+// used returns the files that the phases write, each once.
+func (s Scenario) used() []string {
+	var all []string
+	for _, p := range s.Phases {
+		if file := p.file(); file != "" && !slices.Contains(all, file) {
+			all = append(all, file)
+		}
+	}
+	return all
 }
 
 // duration returns a bound of the load: all deadlines, with time for each change to arrive.
@@ -100,13 +111,7 @@ func (s Scenario) plan(run string) loadgen.Plan {
 
 // OwnIstioOnly tells whether the scenario is played only where the Istio is the lab's own, as it takes istiod away.
 func (s Scenario) OwnIstioOnly() bool {
-	return slices.ContainsFunc(s.Phases, func(p Phase) bool {
-		if p.Do == nil {
-			return false
-		}
-		e, err := p.Do.effects(s)
-		return err == nil && e.ownIstio()
-	})
+	return slices.ContainsFunc(s.Phases, func(p Phase) bool { return p.Do != nil && p.Do.effects(s).ownIstio() })
 }
 
 // asksMetrics tells whether the scenario asks a Prometheus.
@@ -123,13 +128,9 @@ func (s Scenario) Without(phase int) Scenario {
 
 // objects reads one of the scenario's files, and checks that it stays in the scenario's namespace.
 func (s Scenario) objects(file string) ([]object, error) {
-	b, err := s.manifest(file)
+	all, err := s.parse(file)
 	if err != nil {
 		return nil, err
-	}
-	all, err := kube.Objects(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(all) == 0 {
 		return nil, fmt.Errorf("%s is empty", file)

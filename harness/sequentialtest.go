@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,14 +28,7 @@ type SequentialTest struct {
 
 // rates are FalseAlarm and Miss with their defaults.
 func (t SequentialTest) rates() (alpha, beta float64) {
-	alpha, beta = t.FalseAlarm, t.Miss
-	if alpha == 0 {
-		alpha = 0.001
-	}
-	if beta == 0 {
-		beta = 0.01
-	}
-	return alpha, beta
+	return cmp.Or(t.FalseAlarm, 0.001), cmp.Or(t.Miss, 0.01)
 }
 
 // String implements Detector.

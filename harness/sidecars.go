@@ -2,11 +2,9 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/canarylab/canarylab/harness/manifest"
-	"github.com/canarylab/canarylab/reports"
 )
 
 // Sidecars claims that Want of the ready pods of Version have a sidecar.
@@ -23,23 +21,15 @@ func (c Sidecars) String() string {
 func (Sidecars) kind() string { return "sidecars" }
 
 func (c Sidecars) check(Scenario, map[string]bool) error {
-	if c.Version == "" || c.Want < 0 {
-		return errors.New("want a version, and a number of pods that is not negative")
-	}
-	return nil
+	return checkCount("version", c.Version, c.Want, "pods")
 }
 
 func (c Sidecars) known(names manifest.Names) error { return names.Version(c.Version) }
 
-func (c Sidecars) look(ctx context.Context, at moment) (reports.Verdict, []string, error) {
+func (c Sidecars) look(ctx context.Context, at moment) (saw, wrong string, err error) {
 	n, err := at.env.Apps.CountPods(ctx, at.scenario.Name, c.Version)
-	if err != nil {
-		return reports.Verdict{}, nil, err
-	}
-	v := reports.Verdict{Saw: fmt.Sprintf("%d of %s ready", n.Sidecars, count(n.Ready, "pod")), Outcome: reports.Pass}
 	if n.Sidecars != c.Want {
-		v.Outcome = reports.Fail
-		v.Why = fmt.Sprintf("%s of %s with a container istio-proxy", count(n.Sidecars, "pod"), c.Version)
+		wrong = fmt.Sprintf("%s of %s with a container istio-proxy", count(n.Sidecars, "pod"), c.Version)
 	}
-	return v, nil, nil
+	return fmt.Sprintf("%d of %s ready", n.Sidecars, count(n.Ready, "pod")), wrong, err
 }

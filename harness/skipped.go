@@ -3,7 +3,6 @@ package harness
 import (
 	"context"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -23,6 +22,6 @@ func (s skipped) Action() reports.Action {
 	return a
 }
 
-func (s skipped) effects(Scenario) (effects, error) { return effects{}, nil }
+func (skipped) effects(Scenario) effects { return effects{} }
 
-func (s skipped) do(context.Context, Scenario, environment.Environment) error { return nil }
+func (skipped) do(context.Context, moment) error { return nil }

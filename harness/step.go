@@ -23,9 +23,18 @@ type Step interface {
 	// check finds what is wrong with the step without a cluster. applied has the files that earlier phases applied.
 	check(s Scenario, applied map[string]bool) error
 	// effects tells what the step concerns besides the objects that it writes.
-	effects(s Scenario) (effects, error)
+	effects(s Scenario) effects
 	// do makes the change. It returns when the last write was accepted.
-	do(ctx context.Context, s Scenario, env environment.Environment) error
+	do(ctx context.Context, at moment) error
+}
+
+// A moment is when and where a Step acts or a Proof looks: in a phase of a scenario, counted from 0.
+type moment struct {
+	scenario Scenario
+	phase    int
+	env      environment.Environment
+	// find takes what a Proof finds and the report has to have as it is.
+	find func(text string)
 }
 
 // effects tell what a Step concerns besides the objects that it writes.
@@ -53,21 +62,21 @@ type namer interface {
 	known(names manifest.Names) error
 }
 
-// writing returns the effects of a writer.
-func writing(s Scenario, w writer) (effects, error) {
-	applied, deleted, err := w.writes(s)
+// writing returns the effects of a writer. An error is for write to return.
+func writing(s Scenario, w writer) effects {
+	applied, deleted, _ := w.writes(s)
 	deployment := func(o object) bool { return o.GetKind() == "Deployment" }
-	return effects{Workloads: slices.ContainsFunc(append(applied, deleted...), deployment), Proxies: true}, err
+	return effects{Workloads: slices.ContainsFunc(append(applied, deleted...), deployment), Proxies: true}
 }
 
 // write makes the change of a writer.
-func write(ctx context.Context, s Scenario, env environment.Environment, w writer) error {
-	applied, deleted, err := w.writes(s)
+func write(ctx context.Context, at moment, w writer) error {
+	applied, deleted, err := w.writes(at.scenario)
 	if err == nil && len(applied) > 0 {
-		err = env.Objects.Apply(ctx, applied)
+		err = at.env.Objects.Apply(ctx, applied)
 	}
 	if err == nil && len(deleted) > 0 {
-		err = env.Objects.Delete(ctx, deleted)
+		err = at.env.Objects.Delete(ctx, deleted)
 	}
 	return err
 }

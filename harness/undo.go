@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/manifest"
 	"github.com/canarylab/canarylab/reports"
 )
@@ -29,10 +28,8 @@ func (u Undo) check(Scenario, map[string]bool) error {
 
 func (u Undo) known(names manifest.Names) error { return names.Deployment(u.Deployment) }
 
-func (u Undo) effects(Scenario) (effects, error) {
-	return effects{Workloads: true, Proxies: true}, nil
-}
+func (Undo) effects(Scenario) effects { return effects{Workloads: true, Proxies: true} }
 
-func (u Undo) do(ctx context.Context, s Scenario, env environment.Environment) error {
-	return env.Objects.Undo(ctx, s.Name, u.Deployment)
+func (u Undo) do(ctx context.Context, at moment) error {
+	return at.env.Objects.Undo(ctx, at.scenario.Name, u.Deployment)
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/internal/kebab"
 	"github.com/canarylab/canarylab/loadgen"
 )
@@ -93,27 +93,15 @@ func (s Scenario) checkBaseline() error {
 	if a == nil || a.File == "" || a.Only != nil || a.Deletes || a.Skipped {
 		return errors.New("the first phase has to apply the manifests that all begins with")
 	}
-	file := a.File
-	b, err := s.manifest(file)
+	o, err := s.namespace()
 	if err != nil {
 		return err
 	}
-	objects, err := kube.Objects(b)
-	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+	if labels := o.GetLabels(); labels[mesh.ManagedBy] != mesh.Manager || labels["istio-injection"] != "enabled" {
+		return fmt.Errorf("%s: namespace %s needs the labels %s: %s and istio-injection: enabled",
+			a.File, o.GetName(), mesh.ManagedBy, mesh.Manager)
 	}
-	for _, o := range objects {
-		if o.GetKind() != "Namespace" {
-			continue
-		}
-		labels := o.GetLabels()
-		if labels[ManagedBy] != Manager || labels["istio-injection"] != "enabled" {
-			return fmt.Errorf("%s: namespace %s needs the labels %s: %s and istio-injection: enabled",
-				file, o.GetName(), ManagedBy, Manager)
-		}
-		return nil
-	}
-	return fmt.Errorf("%s makes no namespace", file)
+	return nil
 }
 
 // checkPhase finds what is wrong with a phase. named tells that an earlier phase has its name. applied has the

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -30,7 +31,8 @@ func TestValidate(t *testing.T) {
 		{"first step", func(s *Scenario) { s.Phases[0].Do = nil }, "the first phase has to apply"},
 		{"namespace", func(s *Scenario) { s.Phases[0].Do = Apply("2-half.yaml") }, "makes no namespace"},
 		{"label", func(s *Scenario) {
-			s.Files.(fstest.MapFS)["story/1-baseline.yaml"].Data = []byte(strings.ReplaceAll(testHead, Manager, "me"))
+			head := strings.ReplaceAll(testHead, mesh.Manager, "me")
+			s.Files.(fstest.MapFS)["story/1-baseline.yaml"].Data = []byte(head)
 		}, "needs the labels"},
 		{"elsewhere", func(s *Scenario) {
 			elsewhere := strings.ReplaceAll(testRoute("half"), "story", "other")

@@ -44,13 +44,13 @@ var abClientID = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "wider rule first",
 		Do:     harness.Apply("2-shadowed.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Analysis{}},
-		Expect: []expect.Expectation{
+		Prove:  proofs{harness.Analysis{}},
+		Expect: claims{
 			expect.Share("v2", 50).Of("beta-id"), expect.Share("v1", 100).Of("without-id"),
 			expect.Share("v2", 50).Of("with-id"), expect.NoErrors(),
 		},
@@ -58,7 +58,7 @@ var abClientID = harness.Scenario{
 		Name:  "narrower rule first",
 		Do:    harness.Apply("3-ordered.yaml"),
 		Fixes: true,
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.Share("v1", 100).Of("without-id"), expect.Share("v2", 50).Of("with-id"),
 			expect.Share("v2", 100).Of("beta-id"), expect.NoErrors(),
 		},
@@ -66,7 +66,7 @@ var abClientID = harness.Scenario{
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},
 	}},

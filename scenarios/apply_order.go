@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // applyOrder applies the same two objects in two orders, and takes them away in two orders. What a GitOps tool
@@ -32,49 +31,46 @@ var applyOrder = harness.Scenario{
 		"take it from the route, wait, then delete the subset. Two applies, not one.",
 	Back: "The route first, and alone. A rollback that removes route and subset in one apply costs the requests " +
 		"between the two pushes.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.NoCluster{Subset: "v2"}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Prove:  proofs{harness.NoCluster{Subset: "v2"}},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "route before subset",
 		Do:     harness.Apply("2-route.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.NoCluster{Subset: "v2"}, harness.Analysis{Code: "IST0101", Files: "IST0101"}},
-		Expect: []expect.Expectation{expect.Flag(503, "NC", 10), expect.OnlyErrors(503, "NC")},
+		Prove:  proofs{harness.NoCluster{Subset: "v2"}, harness.Analysis{Code: "IST0101", Files: "IST0101"}},
+		Expect: claims{expect.Flag(503, "NC", 10), expect.OnlyErrors(503, "NC")},
 	}, {
 		Name:   "subset after it",
 		Do:     harness.Apply("3-subset.yaml"),
 		Fixes:  true,
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.NoErrors()},
 	}, {
 		Name:   "subset gone before route",
 		Do:     harness.Apply("4-no-subset.yaml"),
-		Expect: []expect.Expectation{expect.Flag(503, "NC", 10), expect.OnlyErrors(503, "NC")},
+		Expect: claims{expect.Flag(503, "NC", 10), expect.OnlyErrors(503, "NC")},
 	}, {
 		Name:     "route back",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
+		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
 	}, {
 		Name:   "subset, then route",
 		Do:     harness.Apply("5-both.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.NoErrors()},
 	}, {
 		Name:     "route back, alone",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect:   []expect.Expectation{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
+		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
 	}, {
 		Name:   "then the subset",
 		Do:     harness.Apply("4-no-subset.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}},
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -33,42 +32,39 @@ var canary5xxRollback = harness.Scenario{
 		"rule that knows its error rates decide: a fixed wait is too long or too short.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. Requests under way end where " +
 		"they are.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Prove:  proofs{harness.Analysis{}},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 5 %",
 		Do:     harness.Apply("2-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 5), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 5), expect.NoErrors()},
 	}, {
 		Name:   "v2 fails",
 		Do:     harness.Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 0.3, ErrorCode: 500}},
 		Breaks: true,
 		Until:  harness.SequentialTest{Good: 1, Bad: 10},
-		Expect: []expect.Expectation{expect.AbortedWithin(10 * time.Second)},
+		Expect: claims{expect.AbortedWithin(10 * time.Second)},
 	}, {
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},
 	}, {
 		Name:   "v2 healed",
 		Do:     harness.Inject{Version: "v2"},
 		Fixes:  true,
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "canary at 5 % again",
 		Do:     harness.Apply("2-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 5), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 5), expect.NoErrors()},
 	}},
 }

@@ -3,7 +3,6 @@ package scenarios
 import (
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // canaryRateLimit is what the article wanted, done in the way that works, next to the way that is often taken for it.
@@ -36,36 +35,33 @@ var canaryRateLimit = harness.Scenario{
 		"canary is judged: you set the limit, v2 is not bad. istioctl analyze warns of every EnvoyFilter " +
 		"(IST0133), as it changes inner parts of Envoy that the next version may have otherwise: that is " +
 		"expected here.",
-	Back:  "Deleting the filter lifts the limit; taking the weight away takes the requests away.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Back:   "Deleting the filter lifts the limit; taking the weight away takes the requests away.",
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 %",
 		Do:     harness.Apply("2-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.NoErrors()},
 	}, {
 		Name:   "connection pool of 10",
 		Do:     harness.Apply("3-connection-pool.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.NoErrors()},
 	}, {
 		Name:   "local rate limit",
 		Do:     harness.Apply("4-rate-limit.yaml"),
 		Point:  true,
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Analysis{Code: "IST0133", Files: "IST0133"}},
-		Expect: []expect.Expectation{expect.Answers("v2", 10), expect.OnlyErrors(429, "-"), expect.Share("v1", 90)},
+		Prove:  proofs{harness.Analysis{Code: "IST0133", Files: "IST0133"}},
+		Expect: claims{expect.Answers("v2", 10), expect.OnlyErrors(429, "-"), expect.Share("v1", 90)},
 	}, {
 		Name: "without it",
 		Do:   harness.Delete("4-rate-limit.yaml"),
 		// Connections that were open keep the filters that they began with for one more request.
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.Status(429, 1).AtMost()},
+		Expect: claims{expect.Share("v2", 10), expect.Status(429, 1).AtMost()},
 	}},
 }

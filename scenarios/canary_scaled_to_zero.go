@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // canaryScaledToZero takes the canary's pods away while it has half of the requests. An autoscaler, an operator
@@ -31,46 +30,41 @@ var canaryScaledToZero = harness.Scenario{
 		"metrics just stop.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. That is the cure; scaling to 0 " +
 		"is no rollback.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 50 %",
 		Do:     harness.Apply("2-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 50), expect.NoErrors()},
 	}, {
 		Name:   "v2 scaled to 0",
 		Do:     harness.ScaleTo{Deployment: "my-service-v2", Replicas: 0},
 		Breaks: true,
-		Await:  []harness.Proof{harness.Gone{Version: "v2"}},
-		Prove: []harness.Proof{
+		Await:  proofs{harness.Gone{Version: "v2"}},
+		Prove: proofs{
 			harness.Endpoints{Subset: "v2", Want: 0}, harness.ReadyPods{Version: "v1", Want: 1},
 			harness.Analysis{Code: "IST0173"},
 		},
-		Expect: []expect.Expectation{expect.Flag(503, "UH", 50), expect.OnlyErrors(503, "UH"), expect.Share("v1", 50)},
+		Expect: claims{expect.Flag(503, "UH", 50), expect.OnlyErrors(503, "UH"), expect.Share("v1", 50)},
 	}, {
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
-		},
+		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "v2 scaled to 1",
 		Do:     harness.ScaleTo{Deployment: "my-service-v2", Replicas: 1},
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Prove:  proofs{harness.Endpoints{Subset: "v2", Want: 1}},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "canary at 50 % again",
 		Do:     harness.Apply("2-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 50), expect.NoErrors()},
 	}},
 }

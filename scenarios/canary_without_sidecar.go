@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // canaryWithoutSidecar takes the sidecar from the canary and not from the callers, and shows what is lost by
@@ -40,63 +39,56 @@ var canaryWithoutSidecar = harness.Scenario{
 		"inside the mesh: auto mTLS does what is right for each pod.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. It works although v2 has no " +
 		"sidecar, because the callers' proxies decide.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Sidecars{Version: "v2", Want: 1}, harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Prove:  proofs{harness.Sidecars{Version: "v2", Want: 1}, harness.Analysis{}},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "label taken off",
 		Do:     harness.Apply("2-no-injection.yaml"),
-		Prove:  []harness.Proof{harness.Sidecars{Version: "v2", Want: 1}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Prove:  proofs{harness.Sidecars{Version: "v2", Want: 1}},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "v2 restarted",
 		Do:     harness.Restart{Deployment: "my-service-v2"},
 		Breaks: true,
-		Prove: []harness.Proof{
+		Prove: proofs{
 			harness.Sidecars{Version: "v2", Want: 0}, harness.Endpoints{Subset: "v2", Want: 1},
 			harness.Analysis{Code: "IST0102"},
 		},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 %",
 		Do:     harness.Apply("3-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.NoErrors()},
 	}, {
-		Name:  "mutual TLS asked for",
-		Do:    harness.Apply("4-mutual-tls.yaml"),
-		Point: true,
-		Expect: []expect.Expectation{
-			expect.Flag(503, "UF,URX", 10), expect.OnlyErrors(503, "UF,URX"), expect.Share("v1", 90),
-		},
+		Name:   "mutual TLS asked for",
+		Do:     harness.Apply("4-mutual-tls.yaml"),
+		Point:  true,
+		Expect: claims{expect.Flag(503, "UF,URX", 10), expect.OnlyErrors(503, "UF,URX"), expect.Share("v1", 90)},
 	}, {
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
-		},
+		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "label put back",
 		Do:     harness.Apply("5-injection.yaml"),
-		Prove:  []harness.Proof{harness.Sidecars{Version: "v2", Want: 0}, harness.Analysis{Code: "IST0103"}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Prove:  proofs{harness.Sidecars{Version: "v2", Want: 0}, harness.Analysis{Code: "IST0103"}},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "v2 restarted again",
 		Do:     harness.Restart{Deployment: "my-service-v2"},
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Sidecars{Version: "v2", Want: 1}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Prove:  proofs{harness.Sidecars{Version: "v2", Want: 1}},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 % again",
 		Do:     harness.Apply("6-canary-again.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.Share("v1", 90), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.Share("v1", 90), expect.NoErrors()},
 	}},
 }

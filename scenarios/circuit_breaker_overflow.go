@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // circuitBreakerOverflow puts a breaker on the canary that is too tight for its share. It looks like a bug of
@@ -36,48 +35,41 @@ var circuitBreakerOverflow = harness.Scenario{
 		"callers have ten pools.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. Or apply a DestinationRule " +
 		"with room.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 %",
 		Do:     harness.Apply("2-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.NoErrors()},
 	}, {
 		Name:   "breaker of one",
 		Do:     harness.Apply("3-breaker.yaml"),
 		Breaks: true,
-		Prove: []harness.Proof{
+		Prove: proofs{
 			harness.Endpoints{Subset: "v2", Want: 1}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{},
 		},
 		// 2.5 under way on average and room for two: a queue M/D/1/2 loses 1-1/(2.5+exp(-2.5)) = 61 % of the
 		// canary's 10 %. Where the caller's connections are spread over two of Envoy's threads it loses more:
 		// one thread's request waits for its own connection, the other's is refused.
-		Expect: []expect.Expectation{
-			expect.Flag(503, "UO", 2).AtLeast(), expect.OnlyErrors(503, "UO"), expect.Share("v1", 90),
-		},
+		Expect: claims{expect.Flag(503, "UO", 2).AtLeast(), expect.OnlyErrors(503, "UO"), expect.Share("v1", 90)},
 	}, {
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
-		},
+		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "breaker that fits",
 		Do:     harness.Apply("4-roomy.yaml"),
 		Fixes:  true,
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 % again",
 		Do:     harness.Apply("2-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.Share("v1", 90), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.Share("v1", 90), expect.NoErrors()},
 	}},
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // clientWithoutSidecar has two callers side by side, one with a sidecar and one without. They call the same
@@ -43,33 +42,27 @@ var clientWithoutSidecar = harness.Scenario{
 		"give them labels that the Service's selector does not match.",
 	Back: "A new route does not reach this caller. Apply the route to v1 first, for callers with a sidecar; then " +
 		"scale v2 to 0, or change the Service's selector so that it leaves v2's pods out.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL: "http://my-service/", FreshConnections: true,
-		Cohorts: []loadgen.Cohort{
-			{Name: "with-sidecar", Rate: 250},
-			{Name: "without-sidecar", Rate: 100, Entry: loadgen.Plain},
-		},
-	},
+	Files:        files,
+	Load:         withAndWithoutSidecar,
 	Canary:       "v2",
 	CanaryCohort: "with-sidecar",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "v2 deployed with weight 0",
 		Do:     harness.Apply("2-v2.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Analysis{}},
-		Expect: []expect.Expectation{
+		Prove:  proofs{harness.Endpoints{Subset: "v2", Want: 1}, harness.Analysis{}},
+		Expect: claims{
 			expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.Share("v1", 100).Of("with-sidecar"),
 			expect.NoErrors(),
 		},
 	}, {
 		Name: "canary at 10 %",
 		Do:   harness.Apply("3-canary.yaml"),
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.Share("v2", 10).Of("with-sidecar"), expect.Share("v2", 30).AtLeast().Of("without-sidecar"),
 			expect.NoErrors(),
 		},
@@ -77,7 +70,7 @@ var clientWithoutSidecar = harness.Scenario{
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100).Of("with-sidecar"),
 			expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
 		},
@@ -85,7 +78,7 @@ var clientWithoutSidecar = harness.Scenario{
 		Name:   "v2 scaled to 0",
 		Do:     harness.ScaleTo{Deployment: "my-service-v2", Replicas: 0},
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 0}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Prove:  proofs{harness.Endpoints{Subset: "v2", Want: 0}},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}},
 }

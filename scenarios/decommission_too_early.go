@@ -47,38 +47,36 @@ var decommissionTooEarly = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Prove:  proofs{harness.Analysis{}},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
-		Name: "promoted",
-		Do:   harness.Apply("2-promoted.yaml"),
-		Expect: []expect.Expectation{
-			expect.Share("v2", 100).Of("everyone"), expect.Share("v1", 100).Of("legacy"), expect.NoErrors(),
-		},
+		Name:   "promoted",
+		Do:     harness.Apply("2-promoted.yaml"),
+		Expect: claims{expect.Share("v2", 100).Of("everyone"), expect.Share("v1", 100).Of("legacy"), expect.NoErrors()},
 	}, {
 		Name:   "v1 stopped",
 		Do:     harness.ScaleTo{Deployment: "my-service-v1", Replicas: 0},
 		Breaks: true,
-		Await:  []harness.Proof{harness.Gone{Version: "v1"}},
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v1", Want: 0}, harness.Analysis{Code: "IST0173"}},
-		Expect: []expect.Expectation{
+		Await:  proofs{harness.Gone{Version: "v1"}},
+		Prove:  proofs{harness.Endpoints{Subset: "v1", Want: 0}, harness.Analysis{Code: "IST0173"}},
+		Expect: claims{
 			expect.Flag(503, "UH", 100).Of("legacy"), expect.Share("v2", 100).Of("everyone"),
 			expect.NoErrors().Of("everyone"),
 		},
 	}, {
 		Name:   "subset v1 gone",
 		Do:     harness.Apply("3-subset-gone.yaml"),
-		Prove:  []harness.Proof{harness.NoCluster{Subset: "v1"}, harness.Analysis{Code: "IST0101", Files: "IST0101"}},
-		Expect: []expect.Expectation{expect.Flag(503, "NC", 100).Of("legacy"), expect.NoErrors().Of("everyone")},
+		Prove:  proofs{harness.NoCluster{Subset: "v1"}, harness.Analysis{Code: "IST0101", Files: "IST0101"}},
+		Expect: claims{expect.Flag(503, "NC", 100).Of("legacy"), expect.NoErrors().Of("everyone")},
 	}, {
 		Name:   "back to the old route",
 		Do:     harness.Revert("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Flag(503, "NC", 100)},
+		Expect: claims{expect.Flag(503, "NC", 100)},
 	}, {
 		Name:   "route without v1",
 		Do:     harness.Apply("4-route-without-v1.yaml"),
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Share("v2", 100), expect.NoErrors()},
+		Prove:  proofs{harness.Analysis{}},
+		Expect: claims{expect.Share("v2", 100), expect.NoErrors()},
 	}},
 }

@@ -35,13 +35,13 @@ var headerRouting = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Prove:  proofs{harness.Analysis{}},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:  "beta to v2",
 		Do:    harness.Apply("2-beta.yaml"),
 		Point: true,
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.Share("v2", 100).Of("beta"),
 			expect.Share("v1", 100).Of("everyone"), expect.Share("v2", 0).Of("everyone"),
 			expect.Share("v1", 100).Of("upper-beta"), expect.Share("v2", 0).Of("upper-beta"),
@@ -51,7 +51,7 @@ var headerRouting = harness.Scenario{
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.RecoveredWithin(5 * time.Second),
 			expect.Share("v1", 100).Of("beta"), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},

@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // istiodDownRollback needs the rollback just when istiod is away. It takes istiod from the whole mesh, so that
@@ -33,43 +32,38 @@ var istiodDownRollback = harness.Scenario{
 		"canary is promoted. In the outage: bring istiod back first; everything else waits for it.",
 	Back: "None until istiod is back. Then by the route as ever, some seconds later at first: a proxy tries " +
 		"again at growing intervals.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "canary at 50 %",
 		Do:     harness.Apply("2-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 50), expect.NoErrors()},
 	}, {
 		Name:   "istiod gone",
 		Do:     harness.StopIstiod{},
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Denied{Of: harness.Revert("1-baseline.yaml"), With: "failed calling webhook"}},
-		Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()},
+		Prove:  proofs{harness.Denied{Of: harness.Revert("1-baseline.yaml"), With: "failed calling webhook"}},
+		Expect: claims{expect.Share("v2", 50), expect.NoErrors()},
 	}, {
 		Name:   "istiod back",
 		Do:     harness.StartIstiod{},
 		Fixes:  true,
-		Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 50), expect.NoErrors()},
 	}, {
 		// It is there once every proxy is connected again: Envoy tries at intervals that grow to 30 s at most.
 		// In ten runs without it the rollback met four that were not: 0.6 to 4.7 s in place of 0.1.
 		Name:   "first change after it",
 		Do:     harness.Apply("3-less.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.NoErrors()},
 	}, {
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
-		},
+		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}},
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // labelMismatch is the canary that everybody ships once: whoever wrote the subset wrote the release's number, whoever
@@ -42,47 +41,42 @@ var labelMismatch = harness.Scenario{
 		"again. istioctl analyze finds the mismatch (IST0173) once the DestinationRule and the pods are on the " +
 		"cluster, and needs no request for it; of the files alone it says nothing. So apply the rule before its " +
 		"weight, and look.",
-	Back:  "Apply a VirtualService that sends everything to v1: one kubectl apply.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Back:   "Apply a VirtualService that sends everything to v1: one kubectl apply.",
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name: "baseline",
 		Do:   harness.Apply("1-baseline.yaml"),
-		Prove: []harness.Proof{
+		Prove: proofs{
 			harness.Endpoints{Subset: "v2", Want: 1}, harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{},
 		},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 %",
 		Do:     harness.Apply("2-canary.yaml"),
 		Breaks: true,
-		Prove: []harness.Proof{
+		Prove: proofs{
 			harness.Endpoints{Subset: "v2", Want: 0}, harness.ReadyPods{Version: "v2", Want: 1},
 			harness.Analysis{Code: "IST0173"},
 		},
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.Flag(503, "UH", 10), expect.OnlyErrors(503, "UH"), expect.Share("v1", 90), expect.Untouched("v2"),
 		},
 	}, {
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
-		},
+		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "subset fixed",
 		Do:     harness.Apply("3-fixed.yaml"),
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Prove:  proofs{harness.Endpoints{Subset: "v2", Want: 1}, harness.Analysis{}},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 % again",
 		Do:     harness.Apply("4-canary-again.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.Share("v1", 90), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.Share("v1", 90), expect.NoErrors()},
 	}},
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // loadDependent503 is the war story. v2 works on 24 requests at once, each takes 100 ms, and it refuses what is
@@ -43,66 +42,59 @@ var loadDependent503 = harness.Scenario{
 		"able to roll back with a single kubectl apply.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. v1 must still have enough pods " +
 		"for all of the traffic.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 400}},
-	},
+	Files:  files,
+	Load:   everyone(400),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Prove:  proofs{harness.Analysis{}},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "big bang",
 		Do:     harness.Apply("2-big-bang.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Flag(503, "-", 20).AtLeast(), expect.OnlyErrors(503, "-")},
+		Prove:  proofs{harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{}},
+		Expect: claims{expect.Flag(503, "-", 20).AtLeast(), expect.OnlyErrors(503, "-")},
 	}, {
 		Name:     "switched back",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
-		},
+		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "canary at 5 %",
 		Do:     harness.Apply("3-canary-5.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 5), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 5), expect.NoErrors()},
 	}, {
 		Name:   "canary at 25 %",
 		Do:     harness.Apply("4-canary-25.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 25), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 25), expect.NoErrors()},
 	}, {
 		Name: "canary at 50 %",
 		Do:   harness.Apply("5-canary-50.yaml"),
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.Flag(503, "-", 0.5).AtLeast(), expect.Flag(503, "-", 20).AtMost(), expect.OnlyErrors(503, "-"),
 		},
 	}, {
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
-		},
+		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		// By steady load three would do: 13 requests in each. But the first requests of a switch wait for new
 		// connections, and are in v2 for longer.
 		Name:   "four pods of v2",
 		Do:     harness.ScaleTo{Deployment: "my-service-v2", Replicas: 4},
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 4}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Prove:  proofs{harness.Endpoints{Subset: "v2", Want: 4}},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "canary at 50 % again",
 		Do:     harness.Apply("5-canary-50.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 50), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 50), expect.NoErrors()},
 	}, {
 		Name:   "all on v2",
 		Do:     harness.Apply("2-big-bang.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 100), expect.NoErrors()},
 	}},
 }

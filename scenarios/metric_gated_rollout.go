@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -45,58 +44,53 @@ var metricGatedRollout = harness.Scenario{
 	Fix: "Query the callers' proxies, per subset. Don't promote when there is no data. Keep the scrape interval, " +
 		"the query interval and the window as short as the traffic allows: they are most of the time that a bad " +
 		"canary stays.",
-	Back:  "The gate applies the old VirtualService itself.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Back:   "The gate applies the old VirtualService itself.",
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 %",
 		Do:     harness.Apply("2-canary-10.yaml"),
 		Until:  subsetGate,
-		Expect: []expect.Expectation{expect.Promoted()},
+		Expect: claims{expect.Promoted()},
 	}, {
 		Name:   "canary at 50 %",
 		Do:     harness.Apply("3-canary-50.yaml"),
 		Until:  subsetGate,
-		Expect: []expect.Expectation{expect.Promoted()},
+		Expect: claims{expect.Promoted()},
 	}, {
 		Name:   "v2 fails",
 		Do:     harness.Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 0.2, ErrorCode: 500}},
 		Breaks: true,
 		Until:  subsetGate,
-		Expect: []expect.Expectation{expect.AbortedWithin(15 * time.Second)},
+		Expect: claims{expect.AbortedWithin(15 * time.Second)},
 	}, {
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
-		},
+		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "v2 healed",
 		Do:     harness.Inject{Version: "v2"},
 		Fixes:  true,
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 % again",
 		Do:     harness.Apply("2-canary-10.yaml"),
 		Until:  subsetGate,
-		Expect: []expect.Expectation{expect.Promoted()},
+		Expect: claims{expect.Promoted()},
 	}, {
 		Name:   "canary at 50 % again",
 		Do:     harness.Apply("3-canary-50.yaml"),
 		Until:  subsetGate,
-		Expect: []expect.Expectation{expect.Promoted()},
+		Expect: claims{expect.Promoted()},
 	}, {
 		Name:   "promoted",
 		Do:     harness.Apply("4-promoted.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 100), expect.NoErrors()},
 	}},
 }

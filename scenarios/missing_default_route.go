@@ -41,15 +41,15 @@ var missingDefaultRoute = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "beta to v2, and nobody else",
 		Do:     harness.Apply("2-canary.yaml"),
 		Breaks: true,
-		Prove: []harness.Proof{
+		Prove: proofs{
 			harness.Endpoints{Subset: "v1", Want: 1}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Analysis{},
 		},
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.Flag(404, "NR", 100).Of("everyone"), expect.Share("v2", 100).Of("beta"),
 			expect.NoErrors().Of("beta"), expect.Untouched("v1"),
 		},
@@ -57,15 +57,11 @@ var missingDefaultRoute = harness.Scenario{
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
-			expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
-		},
+		Expect:   claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
-		Name:  "a last rule for all others",
-		Do:    harness.Apply("3-default.yaml"),
-		Fixes: true,
-		Expect: []expect.Expectation{
-			expect.Share("v2", 100).Of("beta"), expect.Share("v1", 100).Of("everyone"), expect.NoErrors(),
-		},
+		Name:   "a last rule for all others",
+		Do:     harness.Apply("3-default.yaml"),
+		Fixes:  true,
+		Expect: claims{expect.Share("v2", 100).Of("beta"), expect.Share("v1", 100).Of("everyone"), expect.NoErrors()},
 	}},
 }

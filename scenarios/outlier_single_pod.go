@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
@@ -42,59 +41,54 @@ var outlierSinglePod = harness.Scenario{
 	Fix: "A canary with outlier detection needs at least two pods, and a maxEjectionPercent that allows one of " +
 		"them to be ejected. If the whole version is bad, change the route: outlier detection can't move its " +
 		"traffic to v1.",
-	Back:  "Apply a VirtualService that sends everything to v1: one kubectl apply.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Back:   "Apply a VirtualService that sends everything to v1: one kubectl apply.",
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.NoErrors()},
 	}, {
 		Name:   "v2 fails",
 		Do:     harness.Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 1}},
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Ejected{Subset: "v2", Want: 0}, harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Flag(503, "-", 10), expect.OnlyErrors(503, "-"), expect.Share("v1", 90)},
+		Prove:  proofs{harness.Ejected{Subset: "v2", Want: 0}, harness.Analysis{}},
+		Expect: claims{expect.Flag(503, "-", 10), expect.OnlyErrors(503, "-"), expect.Share("v1", 90)},
 	}, {
 		Name:   "breaker that may take all",
 		Do:     harness.Apply("2-eject-all.yaml"),
-		Await:  []harness.Proof{harness.Ejected{Subset: "v2", Want: 1}},
-		Expect: []expect.Expectation{expect.Flag(503, "UH", 10), expect.OnlyErrors(503, "UH"), expect.Share("v1", 90)},
+		Await:  proofs{harness.Ejected{Subset: "v2", Want: 1}},
+		Expect: claims{expect.Flag(503, "UH", 10), expect.OnlyErrors(503, "UH"), expect.Share("v1", 90)},
 	}, {
 		Name:   "v2 healed",
 		Do:     harness.Inject{Version: "v2"},
-		Prove:  []harness.Proof{harness.ReadyPods{Version: "v2", Want: 1}, harness.Ejected{Subset: "v2", Want: 1}},
-		Expect: []expect.Expectation{expect.Flag(503, "UH", 10), expect.OnlyErrors(503, "UH"), expect.Untouched("v2")},
+		Prove:  proofs{harness.ReadyPods{Version: "v2", Want: 1}, harness.Ejected{Subset: "v2", Want: 1}},
+		Expect: claims{expect.Flag(503, "UH", 10), expect.OnlyErrors(503, "UH"), expect.Untouched("v2")},
 	}, {
 		Name:     "rollback",
 		Do:       harness.Apply("3-stable.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
-		},
+		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "two pods of v2",
 		Do:     harness.ScaleTo{Deployment: "my-service-v2", Replicas: 2},
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 2}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Prove:  proofs{harness.Endpoints{Subset: "v2", Want: 2}},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "breaker that may take half",
 		Do:     harness.Apply("4-eject-half.yaml"),
-		Await:  []harness.Proof{harness.Ejected{Subset: "v2", Want: 0}},
-		Expect: []expect.Expectation{expect.NoErrors()},
+		Await:  proofs{harness.Ejected{Subset: "v2", Want: 0}},
+		Expect: claims{expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 % again",
 		Do:     harness.Apply("5-canary-again.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.NoErrors()},
 	}, {
 		Name:   "one of two fails",
 		Do:     harness.Inject{Version: "v2", Pods: 1, Faults: sampleapp.Faults{ErrorRate: 1}},
-		Await:  []harness.Proof{harness.Ejected{Subset: "v2", Want: 1}},
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.NoErrors()},
+		Await:  proofs{harness.Ejected{Subset: "v2", Want: 1}},
+		Expect: claims{expect.Share("v2", 10), expect.NoErrors()},
 	}},
 }

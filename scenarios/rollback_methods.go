@@ -6,7 +6,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // rollbackRepetitions is how often each rollback method is used: enough for a median and a range.
@@ -32,13 +31,10 @@ var rollbackMethods = harness.Scenario{
 		"The table of rollbacks at the end of the report.",
 		"kubectl rollout status deployment my-service-rolling: how long new pods take.",
 	},
-	Fix:   "Keep the old version running and write the old route. Everything else is for afterwards.",
-	Back:  "This is what the story is about.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Fix:    "Keep the old version running and write the old route. Everything else is for afterwards.",
+	Back:   "This is what the story is about.",
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: rollbackPhases(),
 }
@@ -48,7 +44,7 @@ func rollbackPhases() []harness.Phase {
 	all := []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}}
 	for n := range rollbackRepetitions {
 		add := func(name string, do harness.Step, claims ...expect.Expectation) {
@@ -60,10 +56,8 @@ func rollbackPhases() []harness.Phase {
 			add(name, do, claims...)
 			all[len(all)-1].Rollback = true
 		}
-		canary := []expect.Expectation{expect.Share("v2", 30).AtLeast(), expect.NoErrors()}
-		recovered := []expect.Expectation{
-			expect.RecoveredWithin(time.Minute), expect.Share("v1", 100), expect.NoErrors(),
-		}
+		canary := claims{expect.Share("v2", 30).AtLeast(), expect.NoErrors()}
+		recovered := claims{expect.RecoveredWithin(time.Minute), expect.Share("v1", 100), expect.NoErrors()}
 		add("canary", harness.Apply("2-canary.yaml"), canary...)
 		back("revert", harness.Revert("1-baseline.yaml"), recovered...)
 		add("canary again", harness.Apply("2-canary.yaml"), canary...)

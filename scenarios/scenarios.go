@@ -11,12 +11,35 @@ import (
 	"github.com/agnivade/levenshtein"
 
 	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/loadgen"
 )
 
 // files holds every scenario's manifests.
 //
 //go:embed */*.yaml
 var files embed.FS
+
+// The lists of a phase, as scenarios write them.
+type (
+	claims = []expect.Expectation
+	proofs = []harness.Proof
+)
+
+// everyone is a load of callers who all look alike, at a rate a second.
+func everyone(rate int) loadgen.Plan {
+	return loadgen.Plan{URL: "http://my-service/", Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: rate}}}
+}
+
+// withAndWithoutSidecar is a load of two callers. Each request has a connection of its own, as kube-proxy deals out
+// connections and not requests.
+var withAndWithoutSidecar = loadgen.Plan{
+	URL: "http://my-service/", FreshConnections: true,
+	Cohorts: []loadgen.Cohort{
+		{Name: "with-sidecar", Rate: 250},
+		{Name: "without-sidecar", Rate: 100, Entry: loadgen.Plain},
+	},
+}
 
 // All returns the catalogue, in the order in which it is best read and played: the rollout that works first.
 func All() []harness.Scenario {
@@ -55,8 +78,8 @@ func Labeled(label string) ([]harness.Scenario, error) {
 	}
 	name, without := strings.CutPrefix(label, "-")
 	if name != harness.Core && name != harness.Slow {
-		return nil, fmt.Errorf("no label %q (there are: %s, %s, and -%[3]s for all others)", label, harness.Core,
-			harness.Slow)
+		const want = "no label %q (there are: %s, %s, and -%[3]s for all others)"
+		return nil, fmt.Errorf(want, label, harness.Core, harness.Slow)
 	}
 	return slices.DeleteFunc(all, func(s harness.Scenario) bool {
 		return slices.Contains(s.Labels, name) == without

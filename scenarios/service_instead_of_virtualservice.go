@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // serviceInsteadOfVirtualService switches versions by the Service, as one did before there was a mesh. Callers
@@ -43,27 +42,21 @@ var serviceInsteadOfVirtualService = harness.Scenario{
 		"proxies have its pods. Callers without one get, from their next connection on, what it selects. Once it " +
 		"selects both, a release goes forward and back by its route, one kubectl apply, for callers with a " +
 		"sidecar.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL: "http://my-service/", FreshConnections: true,
-		Cohorts: []loadgen.Cohort{
-			{Name: "with-sidecar", Rate: 250},
-			{Name: "without-sidecar", Rate: 100, Entry: loadgen.Plain},
-		},
-	},
+	Files:        files,
+	Load:         withAndWithoutSidecar,
 	CanaryCohort: "with-sidecar",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "Service switched to v2",
 		Do:     harness.Apply("2-switch-service.yaml"),
 		Breaks: true,
-		Prove: []harness.Proof{
+		Prove: proofs{
 			harness.Endpoints{Subset: "v1", Want: 0}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Analysis{},
 		},
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.Flag(503, "UH", 100).Of("with-sidecar"), expect.Share("v2", 80).AtLeast().Of("without-sidecar"),
 			expect.NoErrors().Of("without-sidecar"),
 		},
@@ -72,8 +65,8 @@ var serviceInsteadOfVirtualService = harness.Scenario{
 		Do:       harness.Apply("3-service-of-both.yaml"),
 		Rollback: true,
 		Fixes:    true,
-		Prove:    []harness.Proof{harness.Endpoints{Subset: "v1", Want: 1}, harness.Endpoints{Subset: "v2", Want: 1}},
-		Expect: []expect.Expectation{
+		Prove:    proofs{harness.Endpoints{Subset: "v1", Want: 1}, harness.Endpoints{Subset: "v2", Want: 1}},
+		Expect: claims{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100).Of("with-sidecar"),
 			expect.Share("v1", 30).AtLeast().Of("without-sidecar"),
 			expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
@@ -81,7 +74,7 @@ var serviceInsteadOfVirtualService = harness.Scenario{
 	}, {
 		Name: "route switched to v2",
 		Do:   harness.Apply("4-switch-route.yaml"),
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.Share("v2", 100).Of("with-sidecar"),
 			expect.Share("v1", 30).AtLeast().Of("without-sidecar"),
 			expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),

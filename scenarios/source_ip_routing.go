@@ -46,15 +46,9 @@ var sourceIPRouting = harness.Scenario{
 	Load: loadgen.Plan{
 		URL: "http://my-service/",
 		Cohorts: []loadgen.Cohort{
-			{Name: "office", Rate: 200, Entry: loadgen.Gateway, Header: map[string]string{
-				"Host": "my-service.example.com", "X-Forwarded-For": "203.0.113.9",
-			}},
-			{Name: "elsewhere", Rate: 200, Entry: loadgen.Gateway, Header: map[string]string{
-				"Host": "my-service.example.com", "X-Forwarded-For": "198.51.100.7",
-			}},
-			{Name: "forger", Rate: 200, Entry: loadgen.Gateway, Header: map[string]string{
-				"Host": "my-service.example.com", "X-Forwarded-For": "203.0.113.9, 198.51.100.7",
-			}},
+			{Name: "office", Rate: 200, Entry: loadgen.Gateway, Header: from("203.0.113.9")},
+			{Name: "elsewhere", Rate: 200, Entry: loadgen.Gateway, Header: from("198.51.100.7")},
+			{Name: "forger", Rate: 200, Entry: loadgen.Gateway, Header: from("203.0.113.9, 198.51.100.7")},
 		},
 	},
 	Canary:       "v2",
@@ -62,13 +56,13 @@ var sourceIPRouting = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "office anywhere",
 		Do:     harness.Apply("2-naive.yaml"),
 		Breaks: true,
-		Prove:  []harness.Proof{harness.Analysis{}},
-		Expect: []expect.Expectation{
+		Prove:  proofs{harness.Analysis{}},
+		Expect: claims{
 			expect.Share("v2", 100).Of("forger"), expect.Share("v2", 100).Of("office"),
 			expect.Share("v1", 100).Of("elsewhere"), expect.NoErrors(),
 		},
@@ -76,7 +70,7 @@ var sourceIPRouting = harness.Scenario{
 		Name:  "office by the trusted hop",
 		Do:    harness.Apply("3-trusted-hop.yaml"),
 		Fixes: true,
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.Share("v2", 100).Of("office"), expect.Share("v1", 100).Of("elsewhere"),
 			expect.Share("v1", 100).Of("forger"), expect.NoErrors(),
 		},
@@ -84,8 +78,13 @@ var sourceIPRouting = harness.Scenario{
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},
 	}},
+}
+
+// from returns the headers of a request that comes through the gateway from an address, by its X-Forwarded-For.
+func from(address string) map[string]string {
+	return map[string]string{"Host": "my-service.example.com", "X-Forwarded-For": address}
 }

@@ -43,16 +43,16 @@ var streamsSurviveRollback = harness.Scenario{
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "canary at 20 %",
 		Do:     harness.Apply("2-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
 	}, {
 		Name:     "rollback of quick answers",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.RecoveredWithin(1500 * time.Millisecond), expect.DrainedWithin(1500 * time.Millisecond),
 			expect.Share("v1", 100), expect.NoErrors(),
 		},
@@ -60,17 +60,17 @@ var streamsSurviveRollback = harness.Scenario{
 		Name:   "streams of 3 s",
 		Do:     harness.Inject{Version: "v2", Faults: sampleapp.Faults{Stream: 3 * time.Second}},
 		Breaks: true,
-		Expect: []expect.Expectation{expect.NoErrors()},
+		Expect: claims{expect.NoErrors()},
 	}, {
 		Name:   "canary at 20 % with streams",
 		Do:     harness.Apply("2-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
 	}, {
 		Name:     "rollback of streams",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
 		Point:    true,
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(1500 * time.Millisecond),
 			expect.Share("v1", 100), expect.NoErrors(),
 		},
@@ -79,7 +79,7 @@ var streamsSurviveRollback = harness.Scenario{
 		Do:   harness.Apply("2-canary.yaml"),
 		// No errors among the sockets takes twice as many of them as their share does: at 20 % that one is then
 		// all but certain.
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.Share("v2", 10).AtLeast().Of("sockets"), expect.Status(101, 50).AtLeast().Of("sockets"),
 			expect.NoErrors().Of("sockets"), expect.NoErrors(),
 		},
@@ -88,7 +88,7 @@ var streamsSurviveRollback = harness.Scenario{
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
 		Cohort:   "sockets",
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(1500 * time.Millisecond),
 			expect.Share("v1", 100), expect.NoErrors(),
 		},
@@ -96,16 +96,16 @@ var streamsSurviveRollback = harness.Scenario{
 		Name:   "streams of 0.2 s",
 		Do:     harness.Inject{Version: "v2", Faults: sampleapp.Faults{Stream: 200 * time.Millisecond}},
 		Fixes:  true,
-		Expect: []expect.Expectation{expect.NoErrors()},
+		Expect: claims{expect.NoErrors()},
 	}, {
 		Name:   "canary at 20 % with short streams",
 		Do:     harness.Apply("2-canary.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10).AtLeast(), expect.NoErrors()},
 	}, {
 		Name:     "rollback of short streams",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.RecoveredWithin(1500 * time.Millisecond), expect.DrainedWithin(1500 * time.Millisecond),
 			expect.Share("v1", 100), expect.NoErrors(),
 		},

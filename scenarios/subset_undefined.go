@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // subsetUndefined is label-mismatch's sibling: there the subset exists and is empty, here it does not exist.
@@ -34,44 +33,39 @@ var subsetUndefined = harness.Scenario{
 		"proxies have its cluster, and only then give it weight.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. It works as long as the subset " +
 		"that it goes back to is defined: a rollback to a subset that is not fails everything.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Prove:  proofs{harness.ReadyPods{Version: "v2", Want: 1}, harness.Analysis{}},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 %",
 		Do:     harness.Apply("2-canary.yaml"),
 		Breaks: true,
-		Prove: []harness.Proof{
+		Prove: proofs{
 			harness.NoCluster{Subset: "v2"}, harness.ReadyPods{Version: "v2", Want: 1},
 			harness.Analysis{Code: "IST0101", Files: "IST0101"},
 		},
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.Flag(503, "NC", 10), expect.OnlyErrors(503, "NC"), expect.Share("v1", 90), expect.Untouched("v2"),
 		},
 	}, {
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors(),
-		},
+		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "subset defined",
 		Do:     harness.Apply("3-subset.yaml"),
 		Fixes:  true,
-		Prove:  []harness.Proof{harness.Endpoints{Subset: "v2", Want: 1}, harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Prove:  proofs{harness.Endpoints{Subset: "v2", Want: 1}, harness.Analysis{}},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 10 % again",
 		Do:     harness.Apply("4-canary-again.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 10), expect.Share("v1", 90), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 10), expect.Share("v1", 90), expect.NoErrors()},
 	}},
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
-	"github.com/canarylab/canarylab/loadgen"
 )
 
 // weightedRollout is the canary that works, the run that every other one is compared with. Each step is one
@@ -21,57 +20,54 @@ var weightedRollout = harness.Scenario{
 	Story: "v2 gets 5, 25 and 50 % of the requests. At 50 % it is rolled back, and then gets its 50 % again: a " +
 		"rollback uses nothing up. It is promoted to 100 %, and v1 is taken out of the route, out of the " +
 		"subsets, and stopped, in this order. No request fails at any step.",
-	Files: files,
-	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}},
-	},
+	Files:  files,
+	Load:   everyone(500),
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),
-		Prove:  []harness.Proof{harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
+		Prove:  proofs{harness.Analysis{}},
+		Expect: claims{expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors()},
 	}, {
 		Name:   "canary at 5 %",
 		Do:     harness.Apply("2-canary-5.yaml"),
 		Point:  true,
-		Expect: []expect.Expectation{expect.Share("v2", 5), expect.Share("v1", 95), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 5), expect.Share("v1", 95), expect.NoErrors()},
 	}, {
 		Name:   "canary at 25 %",
 		Do:     harness.Apply("3-canary-25.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 25), expect.Share("v1", 75), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 25), expect.Share("v1", 75), expect.NoErrors()},
 	}, {
 		Name:   "canary at 50 %",
 		Do:     harness.Apply("4-canary-50.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 50), expect.Share("v1", 50), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 50), expect.Share("v1", 50), expect.NoErrors()},
 	}, {
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect: []expect.Expectation{
+		Expect: claims{
 			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},
 	}, {
 		Name:   "canary at 50 % again",
 		Do:     harness.Apply("4-canary-50.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 50), expect.Share("v1", 50), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 50), expect.Share("v1", 50), expect.NoErrors()},
 	}, {
 		Name:   "promoted",
 		Do:     harness.Apply("5-promoted.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 100), expect.Untouched("v1"), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 100), expect.Untouched("v1"), expect.NoErrors()},
 	}, {
 		Name:   "route without v1",
 		Do:     harness.Apply("6-route-without-v1.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 100), expect.NoErrors()},
 	}, {
 		Name:   "subsets without v1",
 		Do:     harness.Apply("7-subsets-without-v1.yaml"),
-		Expect: []expect.Expectation{expect.Share("v2", 100), expect.NoErrors()},
+		Expect: claims{expect.Share("v2", 100), expect.NoErrors()},
 	}, {
 		Name:   "v1 stopped",
 		Do:     harness.ScaleTo{Deployment: "my-service-v1", Replicas: 0},
-		Prove:  []harness.Proof{harness.ReadyPods{Version: "v1", Want: 0}, harness.Analysis{}},
-		Expect: []expect.Expectation{expect.Share("v2", 100), expect.NoErrors()},
+		Prove:  proofs{harness.ReadyPods{Version: "v1", Want: 0}, harness.Analysis{}},
+		Expect: claims{expect.Share("v2", 100), expect.NoErrors()},
 	}},
 }

@@ -11,20 +11,15 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/describe"
 	"github.com/canarylab/canarylab/harness/manifest"
 )
 
-// Locate finds the line, counted from 1, on which the phase of that name has its Name in a scenario's Go file.
-// It looks among the Phases first and then anywhere, for phases that are made elsewhere in the file.
-func Locate(src []byte, phase string) (line int, ok bool) {
-	return locate(src, phase, true)
-}
-
-// locate finds Name: name, inside of a Phases field if so asked.
-func locate(src []byte, name string, inPhases bool) (line int, ok bool) {
+// locate finds the line, counted from 1, on which a scenario's Go file says Name: name. For a phase it looks among the
+// Phases first and then anywhere, for phases that are made elsewhere in the file.
+func locate(src []byte, name string, isPhase bool) (line int, ok bool) {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, "", src, parser.SkipObjectResolution)
 	if err != nil {
@@ -41,7 +36,7 @@ func locate(src []byte, name string, inPhases bool) (line int, ok bool) {
 			return !ok
 		})
 	}
-	if inPhases {
+	if isPhase {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if value, is := field(n, "Phases"); is {
 				named(value)
@@ -65,21 +60,18 @@ func field(n ast.Node, name string) (ast.Expr, bool) {
 	return pair.Value, ok && key.Name == name
 }
 
-// GoFile is the file with a scenario's literal, in the folder of the catalogue.
-func GoFile(scenario string) string { return strings.ReplaceAll(scenario, "-", "_") + ".go" }
-
 // Where takes the error of a scenario's Check apart and says of each part where it is, in the form file:line:
 // text. dir is the catalogue's folder as files are to be called; where there is no scenario's file in it, lines
 // are of manifests only.
 func Where(dir, scenario string, err error) []string {
 	var all []string
-	file := filepath.Join(dir, GoFile(scenario))
+	file := filepath.Join(dir, describe.GoFile(scenario))
 	src, readErr := os.ReadFile(file)
-	at := func(phase string, inPhases bool) string {
+	at := func(name string, isPhase bool) string {
 		if readErr != nil {
 			return ""
 		}
-		if line, ok := locate(src, phase, inPhases); ok {
+		if line, ok := locate(src, name, isPhase); ok {
 			return fmt.Sprintf("%s:%d: ", file, line)
 		}
 		return file + ": "
@@ -92,12 +84,11 @@ func Where(dir, scenario string, err error) []string {
 			problem.File = filepath.Join(dir, problem.File)
 			all = append(all, problem.Error())
 		case errors.As(err, &phase):
-			where := at(phase.Name, true)
-			if where == "" {
-				all = append(all, phase.Error())
-			} else {
-				all = append(all, where+phase.Text())
+			text := phase.Error()
+			if where := at(phase.Name, true); where != "" {
+				text = where + phase.Text()
 			}
+			all = append(all, text)
 		default:
 			all = append(all, at(scenario, false)+err.Error())
 		}

@@ -40,12 +40,12 @@ func TestLocate(t *testing.T) {
 		{"elsewhere", 16},
 		{"none", 0},
 	} {
-		line, ok := Locate([]byte(literal), tc.phase)
+		line, ok := locate([]byte(literal), tc.phase, true)
 		if line != tc.line || ok != (tc.line > 0) {
-			t.Errorf("Locate(%q): got %d, %t, want line %d", tc.phase, line, ok, tc.line)
+			t.Errorf("locate(%q): got %d, %t, want line %d", tc.phase, line, ok, tc.line)
 		}
 	}
-	if line, ok := Locate([]byte("package"), "baseline"); ok {
+	if line, ok := locate([]byte("package"), "baseline", true); ok {
 		t.Errorf("got line %d of a file that is no Go, want none", line)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -48,8 +49,8 @@ func New(root, name, title string) (written []string, err error) {
 		return nil, err
 	}
 	if title == "" || strings.ContainsAny(title, "|\n") {
-		return nil, fmt.Errorf("%w: title %q has to fit into a cell of a table: not empty, one line, no |", ErrName,
-			title)
+		const want = "%w: title %q has to fit into a cell of a table: not empty, one line, no |"
+		return nil, fmt.Errorf(want, ErrName, title)
 	}
 	identifier := variable(name)
 	if err := checkVariable(root, name, identifier); err != nil {
@@ -57,17 +58,16 @@ func New(root, name, title string) (written []string, err error) {
 	}
 
 	// All is made before the first file is written.
-	goFile := filepath.Join(catalogue, GoFile(name))
+	goFile := filepath.Join(catalogue, describe.GoFile(name))
 	var added []change
+	words := map[string]string{"Name": name, "Title": title, "Var": identifier}
 	for _, f := range []struct{ path, template string }{
 		{filepath.Join(catalogue, name, "1-baseline.yaml"), "1-baseline.yaml.tmpl"},
 		{filepath.Join(catalogue, name, "2-canary.yaml"), "2-canary.yaml.tmpl"},
 		{goFile, "scenario.go.tmpl"},
 	} {
 		var b bytes.Buffer
-		if err := skeletons.ExecuteTemplate(&b, f.template, map[string]string{
-			"Name": name, "Title": title, "Var": identifier,
-		}); err != nil {
+		if err := skeletons.ExecuteTemplate(&b, f.template, words); err != nil {
 			return nil, fmt.Errorf("make %s: %w", f.path, err)
 		}
 		added = append(added, change{path: f.path, now: b.Bytes()})
@@ -76,9 +76,8 @@ func New(root, name, title string) (written []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	table, err := edit(root, tableFile, func(old []byte) ([]byte, error) {
-		return tabled(old, describe.Row(name, title))
-	})
+	row := describe.Row(name, title)
+	table, err := edit(root, tableFile, func(old []byte) ([]byte, error) { return tabled(old, row) })
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +89,7 @@ func Exists(root, name string) bool {
 	if !kebab.IsLabel(name) {
 		return false
 	}
-	for _, path := range []string{name, GoFile(name)} {
+	for _, path := range []string{name, describe.GoFile(name)} {
 		if _, err := os.Stat(filepath.Join(root, catalogue, path)); err != nil {
 			return false
 		}
@@ -104,15 +103,14 @@ func checkName(name string) error {
 		return fmt.Errorf("%w: %q is not in kebab case, with up to 40 letters, such as label-mismatch", ErrName, name)
 	}
 	// some_linux.go and some_test.go are special to Go.
-	nowhere := build.Context{GOOS: "none", GOARCH: "none", Compiler: "gc", OpenFile: func(string) (
-		io.ReadCloser, error,
-	) {
+	open := func(string) (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader("package scenarios\n")), nil
-	}}
-	everywhere, err := nowhere.MatchFile(".", GoFile(name))
+	}
+	nowhere := build.Context{GOOS: "none", GOARCH: "none", Compiler: "gc", OpenFile: open}
+	everywhere, err := nowhere.MatchFile(".", describe.GoFile(name))
 	if err != nil || !everywhere || strings.HasSuffix(name, "-test") {
 		return fmt.Errorf("%w: Go would build %s for some systems or tests only: use another last word than in %q",
-			ErrName, GoFile(name), name)
+			ErrName, describe.GoFile(name), name)
 	}
 	return nil
 }
@@ -128,7 +126,7 @@ func variable(name string) string {
 
 // checkVariable refuses names that there are already, as a scenario or as something else in the catalogue's package.
 func checkVariable(root, name, identifier string) error {
-	for _, path := range []string{filepath.Join(catalogue, name), filepath.Join(catalogue, GoFile(name))} {
+	for _, path := range []string{filepath.Join(catalogue, name), filepath.Join(catalogue, describe.GoFile(name))} {
 		if _, err := os.Lstat(filepath.Join(root, path)); err == nil {
 			return fmt.Errorf("%w: there is a %s already", ErrName, path)
 		}
@@ -145,46 +143,42 @@ func checkVariable(root, name, identifier string) error {
 		if err != nil {
 			return fmt.Errorf("read the catalogue: %w", err)
 		}
-		if declares(file, identifier) {
-			return fmt.Errorf("%w: %s is taken in %s", ErrName, identifier, filepath.Join(
-				catalogue, filepath.Base(path),
-			))
+		if slices.Contains(declared(file), identifier) {
+			path = filepath.Join(catalogue, filepath.Base(path))
+			return fmt.Errorf("%w: %s is taken in %s", ErrName, identifier, path)
 		}
 	}
 	return nil
 }
 
-// declares tells whether a file has the name at its top, as a package that it imports or as its own.
-func declares(file *ast.File, name string) bool {
+// declared returns the names that a file has at its top: its own, and those of the packages that it imports.
+func declared(file *ast.File) (names []string) {
 	for _, d := range file.Decls {
-		switch d := d.(type) {
-		case *ast.FuncDecl:
-			if d.Recv == nil && d.Name.Name == name {
-				return true
-			}
-		case *ast.GenDecl:
-			for _, spec := range d.Specs {
-				switch spec := spec.(type) {
-				case *ast.TypeSpec:
-					if spec.Name.Name == name {
-						return true
-					}
-				case *ast.ValueSpec:
-					for _, n := range spec.Names {
-						if n.Name == name {
-							return true
-						}
-					}
-				case *ast.ImportSpec:
-					last := filepath.Base(strings.Trim(spec.Path.Value, `"`))
-					if spec.Name != nil && spec.Name.Name == name || spec.Name == nil && last == name {
-						return true
-					}
+		if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+			names = append(names, f.Name.Name)
+		}
+		group, ok := d.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		for _, spec := range group.Specs {
+			switch spec := spec.(type) {
+			case *ast.TypeSpec:
+				names = append(names, spec.Name.Name)
+			case *ast.ValueSpec:
+				for _, n := range spec.Names {
+					names = append(names, n.Name)
 				}
+			case *ast.ImportSpec:
+				name := filepath.Base(strings.Trim(spec.Path.Value, `"`))
+				if spec.Name != nil {
+					name = spec.Name.Name
+				}
+				names = append(names, name)
 			}
 		}
 	}
-	return false
+	return names
 }
 
 // listed adds a variable at the end of the list that All returns.

@@ -110,7 +110,7 @@ func TestNewWritesWhatTheCatalogueTakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := Locate(b, "canary at 10 %"); !ok {
+	if _, ok := locate(b, "canary at 10 %", true); !ok {
 		t.Errorf("got no phase at 10 %% in\n%s", b)
 	}
 	if testing.Short() {
@@ -203,7 +203,7 @@ func TestWriteUndoesHalfOfIt(t *testing.T) {
 	before := contents(t, root)
 	_, err := write(root, "new", []change{
 		{path: "new/b", now: []byte("new")},
-		{path: "a", old: []byte("old"), now: []byte("new"), mode: 0o644},
+		{path: "a", old: []byte("old"), now: []byte("new")},
 		{path: "c", now: []byte("new")},
 	})
 	if !errors.Is(err, fs.ErrExist) {

@@ -3,10 +3,9 @@
 package describe
 
 import (
+	"cmp"
 	"fmt"
-	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -54,9 +53,9 @@ func Of(s harness.Scenario) Description {
 			d.Repeated++
 			continue
 		}
-		phase := Phase{Name: p.Name, Breaks: p.Breaks, Fixes: p.Fixes}
-		for _, fact := range p.Await {
-			phase.Awaits = append(phase.Awaits, fact.String())
+		phase := Phase{
+			Name: p.Name, Breaks: p.Breaks, Fixes: p.Fixes,
+			Awaits: words(p.Await), Proves: words(p.Prove), Claims: words(p.Expect),
 		}
 		if p.Until != nil {
 			phase.Until = p.Until.String()
@@ -64,15 +63,17 @@ func Of(s harness.Scenario) Description {
 		if p.Do != nil {
 			phase.Does = p.Do.String()
 		}
-		for _, proof := range p.Prove {
-			phase.Proves = append(phase.Proves, proof.String())
-		}
-		for _, e := range p.Expect {
-			phase.Claims = append(phase.Claims, e.String())
-		}
 		d.Phases = append(d.Phases, phase)
 	}
 	return d
+}
+
+// words are the texts of facts or claims.
+func words[T fmt.Stringer](all []T) (texts []string) {
+	for _, one := range all {
+		texts = append(texts, one.String())
+	}
+	return texts
 }
 
 // role says what a phase is in the story, empty for most.
@@ -102,12 +103,10 @@ func cohorts(plan loadgen.Plan) []string {
 		if c.Socket {
 			text += ", each a WebSocket"
 		}
-		for i, name := range slices.Sorted(maps.Keys(c.Header)) {
-			lead := " with "
-			if i > 0 {
-				lead = " and "
-			}
+		lead := " with "
+		for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 			text += lead + name + ": " + c.Header[name]
+			lead = " and "
 		}
 		all = append(all, text)
 	}
@@ -121,21 +120,7 @@ func cohorts(plan loadgen.Plan) []string {
 }
 
 // method is the plan's, which GET is where it says none.
-func method(plan loadgen.Plan) string {
-	if plan.Method == "" {
-		return "GET"
-	}
-	return plan.Method
-}
+func method(plan loadgen.Plan) string { return cmp.Or(plan.Method, "GET") }
 
-// manifests are the names of a scenario's files, in the order of their numbers.
-func manifests(s harness.Scenario) ([]string, error) {
-	found, err := fs.Glob(s.Files, path.Join(s.Name, "*.yaml"))
-	if err != nil {
-		return nil, fmt.Errorf("look for the manifests of %s: %w", s.Name, err)
-	}
-	for i, file := range found {
-		found[i] = strings.TrimPrefix(file, s.Name+"/")
-	}
-	return found, nil
-}
+// GoFile is the file with a scenario's literal, in the folder of the catalogue.
+func GoFile(scenario string) string { return strings.ReplaceAll(scenario, "-", "_") + ".go" }

@@ -16,16 +16,21 @@ import (
 // its links go to the scenario's files.
 func Page(w io.Writer, s harness.Scenario) error {
 	d := Of(s)
-	files, err := manifests(s)
+	// In the order of their numbers.
+	files, err := fs.Glob(s.Files, path.Join(s.Name, "*.yaml"))
 	if err != nil {
-		return err
+		return fmt.Errorf("look for the manifests of %s: %w", s.Name, err)
 	}
 	b := &strings.Builder{}
-	fmt.Fprintf(b, "<!-- Made by make docs from scenarios/%s: change it there. -->\n", goFile(d.Name))
+	fmt.Fprintf(b, "<!-- Made by make docs from scenarios/%s: change it there. -->\n", GoFile(d.Name))
 	fmt.Fprintf(b, "# %s\n\n%s\n\n", d.Name, wrap("", prose(d.Title)+"."))
 	fmt.Fprintf(b, "```\nmake scenario NAME=%s\n```\n", d.Name)
 	section(b, "Story", wrap("", prose(d.Story)))
-	section(b, "Why", paragraphs(prose(d.Cause), source(d.Source)))
+	why := wrap("", prose(d.Cause))
+	if d.Source != "" {
+		why += "\n\n" + wrap("", "Where that is decided: "+prose(d.Source)+".")
+	}
+	section(b, "Why", why)
 	if len(d.See) > 0 {
 		namespace := code("kubectl config set-context --current --namespace=" + d.Name)
 		lead := wrap("", "While the scenario runs, in its namespace ("+namespace+"):")
@@ -38,12 +43,13 @@ func Page(w io.Writer, s harness.Scenario) error {
 	section(b, "What is played, and what is claimed", phases(d))
 	b.WriteString("\n## Files\n")
 	for _, file := range files {
-		text, err := fs.ReadFile(s.Files, path.Join(s.Name, file))
+		text, err := fs.ReadFile(s.Files, file)
 		if err != nil {
 			return fmt.Errorf("read a manifest of %s: %w", s.Name, err)
 		}
-		fmt.Fprintf(b, "\n<details>\n<summary><code>%s</code></summary>\n\n", file)
-		fmt.Fprintf(b, "[%s](../../scenarios/%s/%s)\n\n", file, s.Name, file)
+		name := path.Base(file)
+		fmt.Fprintf(b, "\n<details>\n<summary><code>%s</code></summary>\n\n", name)
+		fmt.Fprintf(b, "[%s](../../scenarios/%s)\n\n", name, file)
 		fmt.Fprintf(b, "%s\n</details>\n", fenced("yaml", string(text)))
 	}
 	b.WriteString("\n[All scenarios](../scenarios.md) · [The words used here](../words.md)\n")
@@ -82,33 +88,16 @@ func phases(d Description) string {
 		fmt.Fprintf(b, "\n… %s.\n", repeated(d.Repeated))
 	}
 	if slices.ContainsFunc(d.Phases, func(p Phase) bool { return len(p.Proves) > 0 }) {
-		b.WriteString(
-			"\nIn italics is what is looked at beside the answers: proxies, pods, and Istio's own analysis.\n")
+		b.WriteString("\nIn italics is what is looked at beside the answers: proxies, pods, and Istio's own " +
+			"analysis.\n")
 	}
 	return b.String()
 }
 
 func section(b *strings.Builder, name, text string) {
-	if text = strings.TrimRight(text, "\n"); text != "" {
+	if text = strings.TrimSpace(text); text != "" {
 		fmt.Fprintf(b, "\n## %s\n\n%s\n", name, text)
 	}
-}
-
-func source(text string) string {
-	if text == "" {
-		return ""
-	}
-	return "Where that is decided: " + prose(text) + "."
-}
-
-func paragraphs(all ...string) string {
-	var some []string
-	for _, p := range all {
-		if p != "" {
-			some = append(some, wrap("", p))
-		}
-	}
-	return strings.Join(some, "\n\n")
 }
 
 func list(items []string) string {
@@ -126,11 +115,11 @@ var command = regexp.MustCompile(`^((?:kubectl|istioctl|curl) (?:[^:'"]|:[^ ]|'[
 func commands(items []string) string {
 	b := &strings.Builder{}
 	for _, item := range items {
+		text := prose(item)
 		if m := command.FindStringSubmatch(item); m != nil {
-			fmt.Fprintln(b, wrap("- ", code(m[1])+": "+prose(m[2])))
-			continue
+			text = code(m[1]) + ": " + prose(m[2])
 		}
-		fmt.Fprintln(b, wrap("- ", prose(item)))
+		fmt.Fprintln(b, wrap("- ", text))
 	}
 	return b.String()
 }
@@ -148,13 +137,13 @@ func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 // code is a text in the middle of a line, as it is typed.
 func code(text string) string {
 	fence := "`"
+	if !strings.Contains(text, fence) {
+		return fence + text + fence
+	}
 	for strings.Contains(text, fence) {
 		fence += "`"
 	}
-	if fence != "`" {
-		return fence + " " + text + " " + fence
-	}
-	return fence + text + fence
+	return fence + " " + text + " " + fence
 }
 
 // fenced is a file's text.
@@ -165,6 +154,3 @@ func fenced(language, text string) string {
 	}
 	return fence + language + "\n" + strings.TrimRight(text, "\n") + "\n" + fence + "\n"
 }
-
-// goFile is the Go file of a scenario.
-func goFile(name string) string { return strings.ReplaceAll(name, "-", "_") + ".go" }

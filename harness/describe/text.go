@@ -26,12 +26,10 @@ func Text(w io.Writer, d Description, width int) error {
 	t.gap()
 	t.para("why   ", d.Cause)
 	t.para("      ", d.Source)
-	for i, see := range d.See {
-		lead := "      "
-		if i == 0 {
-			lead = "see   "
-		}
+	lead := "see   "
+	for _, see := range d.See {
 		t.para(lead, see)
+		lead = "      "
 	}
 	t.para("fix   ", d.Fix)
 	t.para("back  ", d.Back)

@@ -35,13 +35,11 @@ func (a abortedWithin) Check(o analysis.Observation) reports.Verdict {
 	took, known := d.Took()
 	switch {
 	case !d.Bad:
-		v.Outcome, v.Why = reports.Fail, otherWay
+		return fails(v, otherWay)
 	case !known:
-		v.Outcome, v.Why = reports.Fail, "the canary had given no bad answer by then: a false alarm"
+		return fails(v, "the canary had given no bad answer by then: a false alarm")
 	case took > a.within:
-		v.Outcome, v.Why = reports.Fail, fmt.Sprintf("it took %s", took.Round(time.Millisecond))
-	default:
-		v.Outcome = reports.Pass
+		return fails(v, fmt.Sprintf("it took %s", took.Round(time.Millisecond)))
 	}
-	return v
+	return passes(v)
 }

@@ -48,9 +48,7 @@ func (a answers) Validate() error {
 // Check implements Expectation.
 func (a answers) Check(o analysis.Observation) reports.Verdict {
 	n, took := o.Settled.Total.Versions[a.version], o.Settled.Took().Seconds()
-	v := reports.Verdict{
-		Kind: "answers", Want: a.String(), Saw: fmt.Sprintf("%s in %.1f s", format.Number(n), took),
-	}
+	v := reports.Verdict{Kind: "answers", Want: a.String(), Saw: fmt.Sprintf("%s in %.1f s", format.Number(n), took)}
 	if took > 0 {
 		v.Saw += fmt.Sprintf(" (%.1f a second)", float64(n)/took)
 	}
@@ -59,16 +57,13 @@ func (a answers) Check(o analysis.Observation) reports.Verdict {
 	why, few := tooFew(o, o.Settled.Total.Requests, a.Need())
 	switch {
 	case few:
-		v.Outcome, v.Why = reports.Inconclusive, why
+		return unsure(v, why)
 	case float64(n) < low || float64(n) > high:
-		v.Outcome, v.Why = reports.Fail, fmt.Sprintf("%.0f to %.0f were claimed", low, high)
+		return fails(v, fmt.Sprintf("%.0f to %.0f were claimed", low, high))
 	case took < answersSpan.Seconds():
-		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("%.1f s are too short: this takes %s", took, answersSpan)
-	default:
-		v.Outcome = reports.Pass
+		return unsure(v, fmt.Sprintf("%.1f s are too short: this takes %s", took, answersSpan))
 	}
-	return v
+	return passes(v)
 }
 
-func (a answers) versions() []string { return []string{a.version} }
+func (a answers) about() string { return a.version }

@@ -19,6 +19,6 @@ const otherWay = "it was decided the other way"
 
 // undecided completes the verdict on a decision that nobody made.
 func undecided(v reports.Verdict) reports.Verdict {
-	v.Saw, v.Outcome, v.Why = "no decision", reports.Inconclusive, "nothing was decided before the phase's deadline"
-	return v
+	v.Saw = "no decision"
+	return unsure(v, "nothing was decided before the phase's deadline")
 }

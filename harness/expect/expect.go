@@ -14,7 +14,6 @@ package expect
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
@@ -23,7 +22,7 @@ import (
 )
 
 // An Expectation is a claim about one phase. It may have more methods: Requires, Validate, Span (how long a
-// phase has to last for it), versions (those that it is about), and the ones of conflict.go.
+// phase has to last for it), about (the version that it is about), and the ones of conflict.go.
 type Expectation interface {
 	// String says what is claimed, for people.
 	fmt.Stringer
@@ -72,21 +71,28 @@ func Validate(all []Expectation) error {
 	return errors.Join(errs...)
 }
 
-// Versions returns the versions that claims are about, each once, in the order of the claims.
-func Versions(all []Expectation) []string {
-	var versions []string
-	for _, e := range all {
-		about, ok := e.(interface{ versions() []string })
-		if !ok {
-			continue
-		}
-		for _, version := range about.versions() {
-			if version != "" && !slices.Contains(versions, version) {
-				versions = append(versions, version)
-			}
-		}
+// Version returns the version that a claim is about, empty where it is about none.
+func Version(e Expectation) string {
+	if claim, ok := e.(interface{ about() (version string) }); ok {
+		return claim.about()
 	}
-	return versions
+	return ""
+}
+
+// passes, fails and unsure complete a verdict.
+func passes(v reports.Verdict) reports.Verdict {
+	v.Outcome = reports.Pass
+	return v
+}
+
+func fails(v reports.Verdict, why string) reports.Verdict {
+	v.Outcome, v.Why = reports.Fail, why
+	return v
+}
+
+func unsure(v reports.Verdict, why string) reports.Verdict {
+	v.Outcome, v.Why = reports.Inconclusive, why
+	return v
 }
 
 // whose names a cohort's requests.
@@ -97,6 +103,8 @@ func whose(cohort string) string {
 	return "the requests of " + cohort
 }
 
+const notSettled = "the change was not seen to arrive at every proxy"
+
 // tooFew judges what rests on fewer requests than it needs. ok is false where there are enough.
 func tooFew(o analysis.Observation, n, need int) (why string, ok bool) {
 	switch {
@@ -105,7 +113,7 @@ func tooFew(o analysis.Observation, n, need int) (why string, ok bool) {
 	case o.Start.IsZero():
 		return "the phase never began", true
 	case o.SettledAt.IsZero():
-		return "the change was not seen to arrive at every proxy", true
+		return notSettled, true
 	default:
 		return fmt.Sprintf("%s requests are too few: this takes %s", format.Number(n), format.Number(need)), true
 	}

@@ -2,7 +2,6 @@ package expect
 
 import (
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,13 +135,17 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
-func TestVersions(t *testing.T) {
-	got := Versions([]Expectation{
-		Share("v2", 10), NoErrors(), Untouched("v1"), Share("v2", 10).Of("beta"), Status(503, 1),
-		RecoveredWithin(time.Second), Answers("v3", 1),
-	})
-	if want := []string{"v2", "v1", "v3"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+func TestVersion(t *testing.T) {
+	for _, test := range []struct {
+		claim Expectation
+		want  string
+	}{
+		{Share("v2", 10), "v2"}, {NoErrors(), ""}, {Untouched("v1"), "v1"}, {Share("v2", 10).Of("beta"), "v2"},
+		{Status(503, 1), ""}, {RecoveredWithin(time.Second), ""}, {Answers("v3", 1), "v3"},
+	} {
+		if got := Version(test.claim); got != test.want {
+			t.Errorf("%q: got %q, want %q", test.claim, got, test.want)
+		}
 	}
 }
 

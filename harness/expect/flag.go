@@ -25,7 +25,6 @@ func (withFlag) kind() string     { return "flag" }
 func (f withFlag) subject() string {
 	return fmt.Sprintf("%d %s", f.code, analysis.FlagSet(flagList(f.flag)))
 }
-func (withFlag) versions() []string { return nil }
 func (f withFlag) request() request { return request{failed: isError(f.code), code: f.code} }
 
 // adds is false, as a request may have several flags.
@@ -58,12 +57,7 @@ func (f withFlag) count(c analysis.Counts) (count, unknown int) {
 // hasFlags tells whether the set of flags has all the wanted ones.
 func hasFlags(set, wanted string) bool {
 	flags := strings.Split(set, ",")
-	for _, flag := range flagList(wanted) {
-		if !slices.Contains(flags, flag) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(flagList(wanted), func(flag string) bool { return !slices.Contains(flags, flag) })
 }
 
 // flagList takes "UF, URX" apart.

@@ -27,18 +27,16 @@ func (e noErrors) String() string { return "no errors among " + whose(e.cohort) 
 func (e noErrors) Check(o analysis.Observation) reports.Verdict {
 	counts := o.Settled.Of(e.cohort)
 	failed := errorsIn(counts)
-	v := reports.Verdict{
-		Kind: "no-errors", Want: e.String(), Saw: analysis.NewShare(failed, counts.Requests).String(),
-		Outcome: reports.Pass,
-	}
+	saw := analysis.NewShare(failed, counts.Requests).String()
+	v := reports.Verdict{Kind: "no-errors", Want: e.String(), Saw: saw}
 	why, few := tooFew(o, counts.Requests, e.Need())
 	switch {
 	case failed > 0:
-		v.Outcome, v.Why = reports.Fail, listErrors(counts, nil)
+		return fails(v, listErrors(counts, nil))
 	case few:
-		v.Outcome, v.Why = reports.Inconclusive, why
+		return unsure(v, why)
 	}
-	return v
+	return passes(v)
 }
 
 func (e noErrors) excludes(other Expectation) bool {

@@ -61,9 +61,8 @@ func (e onlyErrors) Check(o analysis.Observation) reports.Verdict {
 			unknown += f.Count
 		}
 	}
-	v := reports.Verdict{
-		Kind: "only-errors", Want: e.String(), Saw: analysis.NewShare(failed, counts.Requests).String(),
-	}
+	saw := analysis.NewShare(failed, counts.Requests).String()
+	v := reports.Verdict{Kind: "only-errors", Want: e.String(), Saw: saw}
 	if counts.Requests > 0 {
 		v.Saw = fmt.Sprintf("%s of %s errors, in %s requests",
 			format.Number(wanted), format.Number(failed), format.Number(counts.Requests))
@@ -71,19 +70,16 @@ func (e onlyErrors) Check(o analysis.Observation) reports.Verdict {
 	why, few := tooFew(o, counts.Requests, e.Need())
 	switch {
 	case failed > wanted+unknown:
-		v.Outcome, v.Why = reports.Fail, listErrors(counts, maybe)
+		return fails(v, listErrors(counts, maybe))
 	case few:
-		v.Outcome, v.Why = reports.Inconclusive, why
+		return unsure(v, why)
 	case unknown > 0:
-		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("the access log has no entry for %s of the errors, so that their flag is not known",
-			format.Number(unknown))
+		const unlogged = "the access log has no entry for %s of the errors, so that their flag is not known"
+		return unsure(v, fmt.Sprintf(unlogged, format.Number(unknown)))
 	case failed == 0:
-		v.Outcome, v.Why = reports.Inconclusive, "no request met an error, so there is nothing to tell from"
-	default:
-		v.Outcome = reports.Pass
+		return unsure(v, "no request met an error, so there is nothing to tell from")
 	}
-	return v
+	return passes(v)
 }
 
 func (e onlyErrors) present() (request, bool) {

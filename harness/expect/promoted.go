@@ -20,9 +20,9 @@ func (p promoted) Check(o analysis.Observation) reports.Verdict {
 	if d == nil {
 		return undecided(v)
 	}
-	v.Saw, v.Outcome = d.String(), reports.Pass
+	v.Saw = d.String()
 	if d.Bad {
-		v.Outcome, v.Why = reports.Fail, otherWay
+		return fails(v, otherWay)
 	}
-	return v
+	return passes(v)
 }

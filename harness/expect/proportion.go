@@ -31,9 +31,7 @@ type property interface {
 	doubt() string
 	// lacks says what has to be named, and is not. It is empty where all is.
 	lacks() string
-	// versions are those that the property is about.
-	versions() []string
-	// request is a sort of request that has the property.
+	// request is a sort of request that has the property. If it has a version, the property is about that one.
 	request() request
 	// adds tells that a request has at most one property of the kind, so that their shares add up.
 	adds() bool
@@ -101,8 +99,7 @@ func (p proportion) Check(o analysis.Observation) reports.Verdict {
 		Cohort: p.cohort, Subject: subject, Percent: p.percent, Seen: seen, Low: low, High: high,
 	}}
 	if p.bound != 0 {
-		p.checkBound(&v, o, unknown)
-		return v
+		return p.checkBound(v, o, unknown)
 	}
 	moved, known := counts.Dispersion[subject]
 	if known && moved.Moved() {
@@ -113,26 +110,22 @@ func (p proportion) Check(o analysis.Observation) reports.Verdict {
 	why, few := tooFew(o, n, p.Need())
 	switch {
 	case n > 0 && (count > high || count+unknown < low):
-		v.Outcome, v.Why = reports.Fail, p.contradiction(n, low, high)
+		return fails(v, p.contradiction(n, low, high))
 	case few:
-		v.Outcome, v.Why = reports.Inconclusive, why
+		return unsure(v, why)
 	case count < low || count+unknown > high:
-		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("the access log has no entry for %s requests %s", format.Number(unknown),
-			p.property.doubt())
+		const unlogged = "the access log has no entry for %s requests %s"
+		return unsure(v, fmt.Sprintf(unlogged, format.Number(unknown), p.property.doubt()))
 	case known && moved.Moved():
-		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("the share did not keep still: its ups and downs have a chi-square of %.0f with %d "+
-			"degrees of "+
-			"freedom, which chance gives once in %.1g cases", moved.ChiSquare, moved.Degrees, 1/max(moved.P, 1e-300))
-	default:
-		v.Outcome = reports.Pass
+		const restless = "the share did not keep still: its ups and downs have a chi-square of %.0f with %d " +
+			"degrees of freedom, which chance gives once in %.1g cases"
+		return unsure(v, fmt.Sprintf(restless, moved.ChiSquare, moved.Degrees, 1/max(moved.P, 1e-300)))
 	}
-	return v
+	return passes(v)
 }
 
 // checkBound judges a claim of a bound. Whether the share kept still does not matter to it.
-func (p proportion) checkBound(v *reports.Verdict, o analysis.Observation, unknown int) {
+func (p proportion) checkBound(v reports.Verdict, o analysis.Observation, unknown int) reports.Verdict {
 	c := v.Claim
 	n, count, low, high := c.Seen.Of, c.Seen.Count, c.Low, c.High
 	c.Bound = reports.AtLeast
@@ -147,15 +140,13 @@ func (p proportion) checkBound(v *reports.Verdict, o analysis.Observation, unkno
 	why, few := tooFew(o, n, p.Need())
 	switch {
 	case n > 0 && contradicts:
-		v.Outcome, v.Why = reports.Fail, p.region(n, low, high)
+		return fails(v, p.region(n, low, high))
 	case few:
-		v.Outcome, v.Why = reports.Inconclusive, why
+		return unsure(v, why)
 	case count < c.Low || count+unknown > c.High:
-		v.Outcome = reports.Inconclusive
-		v.Why = fmt.Sprintf("a share of %s %% or %s is not excluded by so many", p.amount(), other)
-	default:
-		v.Outcome = reports.Pass
+		return unsure(v, fmt.Sprintf("a share of %s %% or %s is not excluded by so many", p.amount(), other))
 	}
+	return passes(v)
 }
 
 // Validate tells whether the claim makes sense.
@@ -188,7 +179,7 @@ func (p proportion) region(n, low, high int) string {
 		p.amount(), format.Number(low), format.Number(high), format.Number(n))
 }
 
-func (p proportion) versions() []string { return p.property.versions() }
+func (p proportion) about() string { return p.property.request().version }
 
 func (p proportion) present() (request, bool) { return p.property.request(), p.percent > 0 }
 

@@ -28,29 +28,26 @@ func (r recoveredWithin) Validate() error { return positive(r, r.within) }
 
 // Check implements Expectation.
 func (r recoveredWithin) Check(o analysis.Observation) reports.Verdict {
-	v := reports.Verdict{Kind: "recovered-within", Want: r.String(), Outcome: reports.Inconclusive}
+	v := reports.Verdict{Kind: "recovered-within", Want: r.String()}
 	b := o.Rollback
 	if b == nil {
-		v.Saw, v.Why = "no rollback", noRollback
-		return v
+		v.Saw = "no rollback"
+		return unsure(v, noRollback)
 	}
 	v.Saw = b.String()
 	switch {
 	case b.Route > r.within:
-		v.Outcome = reports.Fail
-		v.Why = fmt.Sprintf("an affected request was sent %s after the write was accepted",
-			b.Route.Round(time.Millisecond))
+		const late = "an affected request was sent %s after the write was accepted"
+		return fails(v, fmt.Sprintf(late, b.Route.Round(time.Millisecond)))
 	case !b.Known():
-		v.Why = "no request was affected before the rollback, so that its end can't be seen"
+		return unsure(v, "no request was affected before the rollback, so that its end can't be seen")
 	case o.SettledAt.IsZero():
-		v.Why = "the change was not seen to arrive at every proxy"
+		return unsure(v, notSettled)
 	case !b.Recovered():
-		v.Why = notLast
+		return unsure(v, notLast)
 	case b.High > r.within:
-		v.Why = "affected requests were too rare to time it so finely: send more requests a second, " +
-			"or give the canary more of them"
-	default:
-		v.Outcome = reports.Pass
+		return unsure(v, "affected requests were too rare to time it so finely: send more requests a second, "+
+			"or give the canary more of them")
 	}
-	return v
+	return passes(v)
 }

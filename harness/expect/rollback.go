@@ -28,30 +28,49 @@ const (
 	notLast    = "too few requests followed the last affected one to say that it was the last"
 )
 
-// judgeDrain judges how long requests that the canary had at the rollback went on there. wrong says what is
-// wrong with that time, empty where nothing is.
-func judgeDrain(v reports.Verdict, o analysis.Observation, wrong func(time.Duration) string) reports.Verdict {
-	v.Outcome = reports.Inconclusive
+// A drain is a claim of how long requests that the canary had at the rollback go on there: time at most, or at least.
+type drain struct {
+	aboutRollback
+	lingers bool
+	time    time.Duration
+}
+
+// String implements Expectation.
+func (d drain) String() string {
+	if d.lingers {
+		return fmt.Sprintf("requests that the canary has already go on there for %s or more", d.time)
+	}
+	return fmt.Sprintf("the last request that the canary had is done within %s", d.time)
+}
+
+// Validate tells whether the claim makes sense.
+func (d drain) Validate() error { return positive(d, d.time) }
+
+// Check implements Expectation.
+func (d drain) Check(o analysis.Observation) reports.Verdict {
+	v := reports.Verdict{Kind: "drained-within", Want: d.String()}
+	if d.lingers {
+		v.Kind = "lingers-for"
+	}
 	r := o.Rollback
 	switch {
 	case r == nil:
-		v.Saw, v.Why = "no rollback", noRollback
-		return v
+		v.Saw = "no rollback"
+		return unsure(v, noRollback)
 	case !r.Known():
-		v.Saw, v.Why = "no request of the canary", "no request was affected before the rollback"
-		return v
+		v.Saw = "no request of the canary"
+		return unsure(v, "no request was affected before the rollback")
 	}
 	v.Saw = fmt.Sprintf(
 		"the last affected request was sent %s and done %s after the write was accepted; %s were under way then",
 		r.Route.Round(time.Millisecond), r.Drain.Round(time.Millisecond), format.Number(r.UnderWay))
-	why := wrong(r.Drain)
 	switch {
-	case why != "":
-		v.Outcome, v.Why = reports.Fail, why
+	case d.lingers && r.Drain < d.time:
+		return fails(v, "all were done sooner")
+	case !d.lingers && r.Drain > d.time:
+		return fails(v, "it took longer")
 	case !r.Recovered():
-		v.Why = notLast
-	default:
-		v.Outcome = reports.Pass
+		return unsure(v, notLast)
 	}
-	return v
+	return passes(v)
 }

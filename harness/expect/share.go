@@ -16,7 +16,6 @@ func (answeredBy) kind() string                               { return "share" }
 func (version answeredBy) subject() string                    { return string(version) }
 func (version answeredBy) count(c analysis.Counts) (int, int) { return c.Versions[string(version)], 0 }
 func (answeredBy) doubt() string                              { return "" }
-func (version answeredBy) versions() []string                 { return []string{string(version)} }
 func (version answeredBy) request() request                   { return request{version: string(version)} }
 func (answeredBy) adds() bool                                 { return true }
 

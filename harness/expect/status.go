@@ -26,7 +26,6 @@ func (code withStatus) subject() string                    { return strconv.Itoa
 func (code withStatus) count(c analysis.Counts) (int, int) { return c.Codes[int(code)], 0 }
 func (withStatus) doubt() string                           { return "" }
 func (withStatus) lacks() string                           { return "" }
-func (withStatus) versions() []string                      { return nil }
 func (withStatus) adds() bool                              { return true }
 
 func (code withStatus) request() request { return request{failed: isError(int(code)), code: int(code)} }

@@ -41,18 +41,16 @@ func (u untouched) Check(o analysis.Observation) reports.Verdict {
 	why, few := tooFew(o, counts.Requests, u.Need())
 	switch {
 	case answers > 0:
-		v.Outcome, v.Why = reports.Fail, u.version+" answered requests"
+		return fails(v, u.version+" answered requests")
 	case received > uint64(underWay):
-		v.Outcome, v.Why = reports.Fail, u.version+" received requests that it was not seen to answer"
+		return fails(v, u.version+" received requests that it was not seen to answer")
 	case few:
-		v.Outcome, v.Why = reports.Inconclusive, why
-	default:
-		v.Outcome = reports.Pass
+		return unsure(v, why)
 	}
-	return v
+	return passes(v)
 }
 
-func (u untouched) versions() []string { return []string{u.version} }
+func (u untouched) about() string { return u.version }
 
 func (u untouched) excludes(other Expectation) bool {
 	r, ok := requestOf(other)

@@ -35,12 +35,10 @@ func (a *apps) client(ns, pod string) *http.Client {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	key := ns + "/" + pod
-	c, ok := a.admin[key]
-	if !ok {
-		c = a.k.PodHTTP(ns, pod, adminPort)
-		a.admin[key] = c
+	if a.admin[key] == nil {
+		a.admin[key] = a.k.PodHTTP(ns, pod, adminPort)
 	}
-	return c
+	return a.admin[key]
 }
 
 func (a *apps) close() {
@@ -53,9 +51,9 @@ func (a *apps) close() {
 }
 
 func (a *apps) Counters(ctx context.Context, ns string) ([]sampleapp.Counters, error) {
-	return each(ctx, a, ns, "", 0, func(ctx context.Context, c *http.Client) (sampleapp.Counters, error) {
-		var got sampleapp.Counters
-		return got, call(ctx, c, http.MethodGet, "/counters", nil, &got)
+	return each(ctx, a, ns, "", 0, func(ctx context.Context, c *http.Client) (got sampleapp.Counters, err error) {
+		err = call(ctx, c, http.MethodGet, "/counters", nil, &got)
+		return got, err
 	})
 }
 
@@ -64,21 +62,20 @@ func (a *apps) Inject(ctx context.Context, ns, version string, n int, f sampleap
 	if err != nil {
 		return fmt.Errorf("inject into %s: %w", version, err)
 	}
-	got, err := each(ctx, a, ns, "version="+version, n, func(ctx context.Context, c *http.Client) (
-		sampleapp.Faults, error,
-	) {
+	set := func(ctx context.Context, c *http.Client) (now sampleapp.Faults, err error) {
 		if err := call(ctx, c, http.MethodPut, "/faults", body, nil); err != nil {
-			return sampleapp.Faults{}, err
+			return now, err
 		}
-		var now sampleapp.Faults
-		return now, call(ctx, c, http.MethodGet, "/faults", nil, &now)
-	})
+		err = call(ctx, c, http.MethodGet, "/faults", nil, &now)
+		return now, err
+	}
+	got, err := each(ctx, a, ns, "version="+version, n, set)
 	if err != nil {
 		return fmt.Errorf("inject into %s: %w", version, err)
 	}
-	if len(got) < max(n, 1) {
-		return fmt.Errorf("inject into %s: want %d or more pods ready in namespace %s, got %d", version, max(n, 1), ns,
-			len(got))
+	if want := max(n, 1); len(got) < want {
+		return fmt.Errorf("inject into %s: want %d or more pods ready in namespace %s, got %d",
+			version, want, ns, len(got))
 	}
 	for _, now := range got {
 		if b, err := json.Marshal(now); err != nil || !bytes.Equal(b, body) {

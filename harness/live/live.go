@@ -3,6 +3,7 @@ package live
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/canarylab/canarylab/harness/environment"
@@ -34,8 +35,7 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 	proxies := &proxies{k: c.Kube, mesh: c.Mesh, watchers: map[string]*mesh.Watcher{}}
 	env = environment.Environment{
 		Objects: objects{c}, Proxies: proxies, Apps: apps, Callers: callers{c.Kube},
-		Observers: observers{c.Kube, c.Mesh},
-		Metrics:   prometheus{c.Kube}, Provide: c.Provide, Adapts: c.adapts(),
+		Observers: observers{c.Kube, c.Mesh}, Metrics: prometheus{c.Kube}, Provide: c.Provide, Adapts: c.adapts(),
 	}
 	if !c.borrowed() {
 		env.Istiod = istiod{c.Kube, c.Mesh}
@@ -44,4 +44,16 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 		apps.close()
 		proxies.close()
 	}
+}
+
+// addonHTTP returns a client of a port of one of package addons' pods.
+func addonHTTP(ctx context.Context, k *kube.Client, ns, app string, port int) (*http.Client, error) {
+	pods, err := k.Pods(ctx, ns, "app="+app)
+	if err != nil {
+		return nil, err
+	}
+	if len(pods) == 0 {
+		return nil, fmt.Errorf("no pod %s in namespace %s is ready", app, ns)
+	}
+	return k.PodHTTP(ns, pods[0].Name, port), nil
 }

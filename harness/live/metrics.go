@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/canarylab/canarylab/harness/addons"
@@ -15,14 +14,10 @@ type prometheus struct{ k *kube.Client }
 
 // client returns a client of the Prometheus of a namespace. done ends its connection.
 func (p prometheus) client(ctx context.Context, ns string) (c *metrics.Client, done func(), err error) {
-	pods, err := p.k.Pods(ctx, ns, "app="+addons.Prometheus)
+	h, err := addonHTTP(ctx, p.k, ns, addons.Prometheus, addons.PrometheusPort)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(pods) == 0 {
-		return nil, nil, fmt.Errorf("no pod %s in namespace %s is ready", addons.Prometheus, ns)
-	}
-	h := p.k.PodHTTP(ns, pods[0].Name, addons.PrometheusPort)
 	c, err = metrics.New(h, "http://"+addons.Prometheus)
 	return c, h.CloseIdleConnections, err
 }

@@ -27,14 +27,7 @@ type observers struct {
 
 func (o observers) AccessLog(ctx context.Context, ns string, sink environment.LogSink) error {
 	connect := func(ctx context.Context) (*http.Client, error) {
-		pods, err := o.k.Pods(ctx, ns, "app="+addons.Collector)
-		if err != nil {
-			return nil, err
-		}
-		if len(pods) == 0 {
-			return nil, fmt.Errorf("no pod %s in namespace %s is ready", addons.Collector, ns)
-		}
-		return o.k.PodHTTP(ns, pods[0].Name, addons.EntriesPort), nil
+		return addonHTTP(ctx, o.k, ns, addons.Collector, addons.EntriesPort)
 	}
 	return accesslog.Follow(ctx, connect, accesslog.Sink{
 		Entries: func(all []accesslog.Entry) {
@@ -61,10 +54,9 @@ var sides = map[string]trace.Side{
 func logEntry(e accesslog.Entry) trace.LogEntry {
 	return trace.LogEntry{
 		ID: e.ID, Proxy: e.Proxy, Side: sides[e.Log], Start: time.Unix(0, e.Start).UTC(), Took: e.Took,
-		Reached: e.Reached,
-		Code:    e.Code, Flags: e.Flags, Details: e.Details, Failure: e.Failure, Cluster: e.Cluster,
-		Upstream: e.Upstream,
-		Attempts: e.Attempts, Version: e.Header[addons.VersionHeader], Serial: e.Header[addons.SerialHeader],
+		Reached: e.Reached, Code: e.Code, Flags: e.Flags, Details: e.Details, Failure: e.Failure, Cluster: e.Cluster,
+		Upstream: e.Upstream, Attempts: e.Attempts,
+		Version: e.Header[addons.VersionHeader], Serial: e.Header[addons.SerialHeader],
 	}
 }
 
@@ -101,9 +93,8 @@ func podEvent(c kube.PodChange) environment.PodEvent {
 		}
 	}
 	if pod.Status.Phase == corev1.PodFailed && (c.Before == nil || c.Before.Status.Phase != corev1.PodFailed) {
-		troubles = append(troubles, fmt.Sprintf(
-			"pod %s failed: %s %s", pod.Name, pod.Status.Reason, pod.Status.Message,
-		))
+		why := pod.Status.Reason + " " + pod.Status.Message
+		troubles = append(troubles, fmt.Sprintf("pod %s failed: %s", pod.Name, why))
 	}
 	n.Trouble = strings.Join(troubles, "; ")
 	return n
@@ -123,20 +114,14 @@ func (o observers) ControlPlane(ctx context.Context, ns string, sink func(trace.
 		})
 	}()
 	err := mesh.FollowControlPlane(ctx, o.k, o.mesh, time.Now(), func(n mesh.Notice) {
-		switch n.Kind {
-		case mesh.Debounced:
-			// A notice names one of the objects that changed. Where there were more, ours may be among those.
-			if n.More || inNamespace(n.Config, ns) {
-				sink(trace.Event{At: n.At, Kind: trace.Noticed, Text: n.Config})
-			}
-		case mesh.Pushed:
-			if n.Proxy.Namespace == ns {
-				sink(trace.Event{At: n.At, Kind: trace.Pushed, Proxy: n.Proxy.Pod, Text: n.Type})
-			}
-		case mesh.Rejected:
-			if n.Proxy.Namespace == ns {
-				sink(trace.Event{At: n.At, Kind: trace.Rejected, Proxy: n.Proxy.Pod, Text: n.Type + ": " + n.Text})
-			}
+		switch ours := n.Proxy.Namespace == ns; {
+		// A notice names one of the objects that changed. Where there were more, ours may be among those.
+		case n.Kind == mesh.Debounced && (n.More || inNamespace(n.Config, ns)):
+			sink(trace.Event{At: n.At, Kind: trace.Noticed, Text: n.Config})
+		case n.Kind == mesh.Pushed && ours:
+			sink(trace.Event{At: n.At, Kind: trace.Pushed, Proxy: n.Proxy.Pod, Text: n.Type})
+		case n.Kind == mesh.Rejected && ours:
+			sink(trace.Event{At: n.At, Kind: trace.Rejected, Proxy: n.Proxy.Pod, Text: n.Type + ": " + n.Text})
 		}
 	})
 	if werr := <-watched; err == nil {

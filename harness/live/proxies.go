@@ -34,8 +34,8 @@ func (p *proxies) routers(ctx context.Context, ns string) ([]mesh.Proxy, error) 
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no ready pod with %s in namespace %s has a proxy: is Istio's injection on?", selector,
-			ns)
+		const none = "no ready pod with %s in namespace %s has a proxy: is Istio's injection on?"
+		return nil, fmt.Errorf(none, selector, ns)
 	}
 	return all, nil
 }
@@ -93,9 +93,9 @@ func (p *proxies) Analyze(ctx context.Context, ns string) ([]environment.Finding
 	return findings(messages), err
 }
 
-func (p *proxies) AnalyzeFiles(ctx context.Context, ns string, objects []environment.Object) (
-	[]environment.Finding, error,
-) {
+func (p *proxies) AnalyzeFiles(
+	ctx context.Context, ns string, objects []environment.Object,
+) ([]environment.Finding, error) {
 	manifests, err := kube.YAML(objects)
 	if err != nil {
 		return nil, err
