@@ -147,7 +147,7 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounti
 	if err != nil {
 		b.Fatal(err)
 	}
-	tracker.settle(counted)
+	tracker.readLast(counted)
 	rec.pods(tracker.all())
 	if err := record.Close(); err != nil {
 		b.Fatal(err)

@@ -11,8 +11,8 @@ import (
 )
 
 // A journal notes what happens beside the load: which change was made when, what became of pods, what istiod
-// says of itself, which log streams ended. It tells what a step of the scenario calls for from trouble, and
-// dates it by the phase. It is safe for concurrent use.
+// says of itself, which log streams ended. It separates what a step of the scenario causes from trouble, and
+// assigns each event to a phase. It is safe for concurrent use.
 type journal struct {
 	rec  *recorder
 	pods *podTracker

@@ -168,7 +168,7 @@ func (r *run) collect(ctx context.Context, l *load, whole bool) error {
 	if unread != nil {
 		r.journal.note("The app's counters could not be read at the end: %v", unread)
 	}
-	r.pods.settle(counters)
+	r.pods.readLast(counters)
 	r.rec.pods(r.pods.all())
 	r.journal.judgeLogCuts()
 	if fault := r.rec.fault(); fault != nil {

@@ -50,7 +50,7 @@ type phasePlayer struct {
 	index int
 }
 
-// record records an event of the phase, as of now where it has no moment of its own.
+// record records an event of the phase, with the current time if e.At is zero.
 func (p *phasePlayer) record(e trace.Event) {
 	e.Phase = p.phase.Name
 	if e.At.IsZero() {
@@ -91,7 +91,7 @@ func (p *phasePlayer) play(ctx context.Context, start time.Time) (end time.Time,
 // change does the phase's step and waits until it has settled. It is not an error if that takes too long: then
 // the phase has nothing to be judged by.
 func (p *phasePlayer) change(ctx context.Context) (settled bool, err error) {
-	// The first phase's step was done before the load: it only remains to know that every proxy has what it wrote.
+	// The first phase's step was done before the load, so only wait until every proxy has it.
 	e := effects{Proxies: true}
 	var writing time.Time
 	if p.index > 0 {
@@ -135,8 +135,8 @@ func (p *phasePlayer) write(ctx context.Context) (e effects, writing time.Time, 
 	return e, writing, nil
 }
 
-// awaitProxies waits until every proxy has the phase's change, which began to be written at writing. A zero
-// writing is a change of before the load: no proxy's moment is recorded then.
+// awaitProxies waits until every proxy has the phase's change. writing is when the write began; it is zero for the
+// change that was made before the load, and then no proxy's moment is recorded.
 func (p *phasePlayer) awaitProxies(ctx context.Context, writing time.Time) (settled bool, err error) {
 	settle, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
@@ -147,8 +147,8 @@ func (p *phasePlayer) awaitProxies(ctx context.Context, writing time.Time) (sett
 		// Not exact: only endpoints changed, or something went away.
 		late := !s.Exact
 		if s.At.Before(writing) {
-			// There was nothing new for this proxy, or it leaves no date: it is known only that it has the
-			// change by now.
+			// There was nothing new for this proxy, or the proxy does not date the change: it is known only that
+			// the proxy has the change by now.
 			s.At, late = time.Now(), true
 		}
 		p.record(trace.Event{At: s.At, Kind: trace.Synced, Proxy: s.Proxy, Late: late})
@@ -171,8 +171,8 @@ func (p *phasePlayer) awaitProxies(ctx context.Context, writing time.Time) (sett
 	return false, nil
 }
 
-// awaitFacts waits for the facts that the phase's change brings about by and by. It is not an error if that
-// takes too long: then the phase has nothing to be judged by.
+// awaitFacts waits for the facts that become true some time after the phase's change. It is not an error if that takes
+// too long: then the phase has nothing to be judged by.
 func (p *phasePlayer) awaitFacts(ctx context.Context) (settled bool, err error) {
 	within, cancel := context.WithTimeout(ctx, awaitWithin)
 	defer cancel()

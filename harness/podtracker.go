@@ -43,8 +43,8 @@ func (t *podTracker) read(all []sampleapp.Counters) {
 	t.count(all, false)
 }
 
-// settle takes a reading that nothing can follow: there is no load any more.
-func (t *podTracker) settle(all []sampleapp.Counters) {
+// readLast takes a reading that nothing can follow: there is no load any more.
+func (t *podTracker) readLast(all []sampleapp.Counters) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.count(all, true)

@@ -76,7 +76,7 @@ func TestPodTrackerKeepsLastWords(t *testing.T) {
 	if b := tracker.all()[1]; b.Instances[0].Final || tracker.left("b") {
 		t.Errorf("got %+v, left %t, want a pod whose count is not final", b, tracker.left("b"))
 	}
-	tracker.settle([]sampleapp.Counters{{Version: "v2", Pod: "b", Instance: "y", Received: 3}})
+	tracker.readLast([]sampleapp.Counters{{Version: "v2", Pod: "b", Instance: "y", Received: 3}})
 	if b := tracker.all()[1]; !b.Instances[0].Final {
 		t.Errorf("got %+v, want it final", b)
 	}

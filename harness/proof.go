@@ -68,8 +68,8 @@ func checkCount(thing, name string, n int, what string) error {
 	return nil
 }
 
-// lookAtHosts judges the hosts of a subset that every caller's proxy has. judge says what is to be seen of them, and
-// whether that is right.
+// lookAtHosts judges the hosts of a subset that every caller's proxy has. judge describes the hosts of one proxy, and
+// tells whether they are as wanted.
 func lookAtHosts(
 	ctx context.Context, at moment, subset string, judge func(environment.Hosts) (saw string, right bool),
 ) (saw, wrong string, err error) {

@@ -14,8 +14,8 @@ import (
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
-// A recorder writes the trace while things happen. It knows as much of the trace as the engine has to wait for
-// and a person wants to read meanwhile. It is safe for concurrent use.
+// A recorder writes the trace while things happen. It keeps in memory only what the engine waits for and what the live
+// display shows. It is safe for concurrent use.
 type recorder struct {
 	trace *trace.Writer
 	// run is the name of the load's, agents is how many send it.
@@ -61,7 +61,7 @@ func (r *recorder) wake() {
 	}
 }
 
-// write appends a line. Its error sticks, for fault.
+// write appends a line. The first error is kept, and fault returns it.
 func (r *recorder) write(l trace.Line) {
 	if err := r.trace.Append(l); err != nil {
 		r.mu.Lock()
@@ -188,7 +188,7 @@ func (r *recorder) agentClocks() map[string]loadgen.Clock {
 	return maps.Clone(r.clocks)
 }
 
-// open returns how many requests something may still come about.
+// open returns how many requests may still get further records.
 func (r *recorder) open() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -41,7 +41,7 @@ type moment struct {
 type effects struct {
 	// Workloads tells that pods come or go.
 	Workloads bool
-	// Proxies tells that the callers' proxies have to learn of the change.
+	// Proxies tells that the change has to reach the proxies, of the callers and of the apps.
 	Proxies bool
 	// StopsIstiod begins an outage of istiod, and StartsIstiod ends it. Both are for an Istio of the lab's own only.
 	StopsIstiod, StartsIstiod bool

@@ -12,7 +12,8 @@ const (
 	// settleWithin covers a change's way to the proxies: 0.1 s of istiod's debounce, up to 10 s when events keep coming
 	// (PILOT_DEBOUNCE_MAX).
 	settleWithin = 30 * time.Second
-	// awaitWithin covers the facts that a change brings about by and by: outlier detection looks once in its interval.
+	// awaitWithin covers the facts that become true some time after a change: outlier detection looks once in
+	// its interval.
 	awaitWithin = 30 * time.Second
 	// istiodWithin covers istiod's start: 2 to 3 s were seen on two busy cores.
 	istiodWithin = time.Minute
@@ -47,6 +48,6 @@ const (
 	cleanWithin = 2 * time.Minute
 	// loadMargin is what the load's own safety bound has beside the phases.
 	loadMargin = time.Minute
-	// pollEvery is how often a fact is looked at that nobody tells.
+	// pollEvery is the interval at which a fact is polled that sends no events.
 	pollEvery = 50 * time.Millisecond
 )

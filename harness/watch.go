@@ -9,8 +9,8 @@ import (
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
-// detect begins to watch the canary, if the phase has a Detector. decided gets the error with which the
-// Detector ends: nil where it has decided. stop ends it and waits for that.
+// detect begins to watch the canary, if the phase has a Detector. decided receives nil once the Detector has decided,
+// or else its error. stop cancels the Detector and waits until it has returned.
 func (p *phasePlayer) detect(ctx context.Context) (decided <-chan error, stop func()) {
 	if p.phase.Until == nil {
 		return nil, func() {}

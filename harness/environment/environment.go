@@ -62,7 +62,7 @@ type Objects interface {
 
 // Proxies are all of a namespace: those of the callers, which route, those of the apps, and a gateway's.
 type Proxies interface {
-	// Await waits until each proxy of ns has what the objects of ns call for. It tells synced when each took that over.
+	// Await waits until each proxy of ns has what the objects of ns call for. It tells synced when each applied that.
 	// The error is a Rejection where a proxy rejected the configuration.
 	Await(ctx context.Context, ns string, synced func(Synced)) error
 	// Endpoints returns, by proxy, the hosts that each caller's proxy has in its cluster for a subset of the Service. A

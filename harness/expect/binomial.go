@@ -12,7 +12,7 @@ const (
 	// run holds about a hundred of them, so that one run in a hundred has a false alarm. Nothing is retried to hide it.
 	FalseAlarm = 1e-4
 	// regionAlarm is the part of it that the binomial region may take. The other half is that of the look at
-	// whether the share kept still (reports.Dispersion).
+	// whether the share kept still (analysis.Dispersion).
 	regionAlarm = FalseAlarm / 2
 	// Power is how likely an expectation with Need requests catches a share that is off by its Margin.
 	Power = 0.99

@@ -1,7 +1,7 @@
 // Package expect holds claims about a phase against what was observed, with the statistics that this takes. It is pure:
 // the same observation always gets the same verdict.
 //
-// A share passes if its count lies in the central 99.99 % of the binomial distribution that it claims, where
+// A share passes if its count lies in the central 99.995 % of the binomial distribution that it claims, where
 // Envoy picks a subset for each request at random and by itself. It is inconclusive with fewer requests than
 // the claim needs (Need), unless what was seen contradicts it already. No data is never a pass.
 //

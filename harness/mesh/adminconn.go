@@ -73,7 +73,7 @@ func (c *adminConn) await(ctx context.Context, a *awaiting, p Proxy) (at time.Ti
 	return at, exact, nil
 }
 
-// update records the configuration that was read at now. It returns when the proxy took that over,
+// update records the configuration that was read at now. It returns when the proxy applied it,
 // and whether the proxy itself says so.
 func (c *adminConn) update(got proxyConfig, now time.Time) (at time.Time, exact bool) {
 	silent := c.looked && !got.updated.After(c.last.updated) && !got.equal(c.last.state)

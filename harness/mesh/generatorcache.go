@@ -10,7 +10,7 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
-// refreshEvery is how often the objects are read again while a proxy differs: pods come and go by themselves.
+// refreshEvery is how often the objects are read again while a proxy differs, because pods may change meanwhile.
 const refreshEvery = 250 * time.Millisecond
 
 // A generatorCache keeps a generator for all proxies of a namespace, and makes a new one when its

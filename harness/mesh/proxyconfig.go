@@ -11,7 +11,7 @@ import (
 // A proxyConfig is the state that a proxy says it has.
 type proxyConfig struct {
 	state
-	// updated is when the proxy last took over a route configuration, a cluster or a listener that
+	// updated is when the proxy last applied a route configuration, a cluster or a listener that
 	// is in the state, by its clock.
 	updated time.Time
 	// observed tells that updated is when a change was observed, and does not come from the proxy.
@@ -26,7 +26,7 @@ type proxyConfig struct {
 	rejectedAt time.Time
 }
 
-// touch notes that the proxy took over a part of its configuration at a moment.
+// touch notes that the proxy applied a part of its configuration at a moment.
 func (c *proxyConfig) touch(at time.Time) {
 	if at.After(c.updated) {
 		c.updated = at

@@ -79,7 +79,7 @@ func (w *Watcher) Close() {
 // a pod that becomes ready, and no longer waits for one that leaves.
 //
 // Await calls synced once for each proxy, one call at a time, with the moment at which the proxy
-// took over the newest part of its configuration. Some changes leave no trace in the proxy: those
+// applied the newest part of its configuration. Some changes leave no trace in the proxy: those
 // of endpoints, and removals. Then it is the moment at which the change was seen, if the change
 // came after an earlier look of this Watcher. A moment before the change was written says that the
 // proxy had it already when it was first asked.
