@@ -72,8 +72,7 @@ func unpack(name string, size int64, temp string) (folder string, err error) {
 	}
 	defer root.Close()
 	left := int64(MaxBytes)
-	t := tar.NewReader(z)
-	seen := map[string]bool{}
+	t, seen := tar.NewReader(z), map[string]bool{}
 	for {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
