@@ -99,10 +99,10 @@ func parser[T any](parse func(string) (T, error), wrong string) func(string) (T,
 // between returns a check of both bounds.
 func between[T cmp.Ordered](low, high T) func(T) error {
 	return func(v T) error {
-		if !(v >= low && v <= high) { // written so that NaN fails too
-			return fmt.Errorf("%v is not between %v and %v", v, low, high)
+		if v >= low && v <= high { // NaN is not
+			return nil
 		}
-		return nil
+		return fmt.Errorf("%v is not between %v and %v", v, low, high)
 	}
 }
 

@@ -279,7 +279,7 @@ func TestWrap(t *testing.T) {
 // message is one that a page quotes: in a heading, or at the beginning of a row. gaps are what is left out of it, or
 // where it is wrapped by another one.
 var (
-	message = regexp.MustCompile("^(?:### |\\| )(.*)$")
+	message = regexp.MustCompile(`^(?:### |\| )(.*)$`)
 	gaps    = regexp.MustCompile(`\.\.\.|: |; |"`)
 )
 

@@ -38,12 +38,12 @@ type Notice struct {
 type NoticeKind string
 
 const (
-	// Debounced: no change had come for PILOT_DEBOUNCE_AFTER, and istiod began to work out what
+	// Debounced says that no change had come for PILOT_DEBOUNCE_AFTER, and istiod began to work out what
 	// follows from the earlier ones.
 	Debounced NoticeKind = "debounced"
-	// Pushed: istiod sent configuration to a proxy.
+	// Pushed says that istiod sent configuration to a proxy.
 	Pushed NoticeKind = "pushed"
-	// Rejected: a proxy did not accept it (a NACK).
+	// Rejected says that a proxy did not accept it (a NACK).
 	Rejected NoticeKind = "rejected"
 )
 

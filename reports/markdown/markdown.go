@@ -148,7 +148,10 @@ func fold(b *strings.Builder, title string, write func(*strings.Builder)) {
 func phases(r *reports.Report) iter.Seq2[int, reports.Phase] {
 	return func(yield func(int, reports.Phase) bool) {
 		for i, p := range r.Phases {
-			if !(p.Repeat && p.Outcome() == reports.Pass) && !yield(i, p) {
+			if p.Repeat && p.Outcome() == reports.Pass {
+				continue
+			}
+			if !yield(i, p) {
 				return
 			}
 		}
