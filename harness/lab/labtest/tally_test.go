@@ -3,6 +3,9 @@ package labtest
 import (
 	"bytes"
 	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -76,6 +79,7 @@ func TestSteadyPlaysVoidRunsAgain(t *testing.T) {
 }
 
 func TestOneVoidInTenMayBe(t *testing.T) {
+	t.Setenv(voidsFile, "") // CI has one
 	for _, test := range []struct {
 		name  string
 		voids []int
@@ -134,5 +138,23 @@ func TestMainRefusesAnUnknownTurn(t *testing.T) {
 	t.Setenv("TURN", "4/3")
 	if code := Main(func() int { t.Error("the tests ran"); return 0 }); code == 0 {
 		t.Error("got exit code 0, want a failure")
+	}
+}
+
+// Where several binaries are judged together, each adds its counts to a file, and none fails by its own.
+func TestVoidsOfSeveralBinaries(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "voids")
+	t.Setenv(voidsFile, file)
+	for _, c := range []*tally{counted(t, 0, 2, 0), counted(t, 0)} {
+		if code := finish(io.Discard, c, Turn{}, 0); code != 0 {
+			t.Errorf("got exit code %d, want 0", code)
+		}
+	}
+	if b, err := os.ReadFile(file); err != nil || string(b) != "5 2\n1 0\n" {
+		t.Errorf("got %q, %v, want the counts of both", b, err)
+	}
+	t.Setenv(voidsFile, filepath.Join(file, "none"))
+	if code := finish(io.Discard, counted(t, 0), Turn{}, 0); code == 0 {
+		t.Error("got exit code 0, want another: the counts are lost")
 	}
 }
