@@ -12,45 +12,62 @@ import (
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
-// SequentialTest decides after each of the canary's answers, by Wald's sequential probability ratio test. (A.
-// Wald, "Sequential Tests of Statistical Hypotheses", 1945.) It decides as soon as the data allow, at 5 % of
-// the traffic as at 50 %, and holds its error rates although it looks after every request. It takes a share of
-// bad answers of Good percent or less for Bad percent at most once in 1/FalseAlarm times, and misses one of Bad
-// percent or more at most once in 1/Miss times.
+// SequentialTest watches for a bad canary, and looks after each of its answers. It decides as soon as the data
+// allow, at 5 % of the traffic as at 50 %.
 //
-// It watches for bad canaries: where the data speak for Good, it begins anew and goes on watching.
+// However long it watches, and however often it looks, a canary with a share of bad answers of Good percent or
+// less is called bad with a probability of FalseAlarm at most, once and for all. A canary that was good for a
+// while and then has Bad percent is found after some Answers.
+//
+// It bets against the canary. For each answer k from which the canary may be bad, it keeps a capital that is
+// multiplied, from k on, by how much likelier each answer is with Bad than with Good. All capitals together
+// begin at 1. As long as the share is Good or less, they grow with no strategy, and by Ville's inequality the
+// probability that their sum ever reaches 1/FalseAlarm is FalseAlarm at most. (J. Ville, "Étude critique de la
+// notion de collectif", 1939; as a mixture over change points: J. Shin, A. Ramdas, A. Rinaldo, "E-detectors",
+// 2023.) A test that begins anew whenever the data speak for Good, as Wald's does in practice, has no such
+// bound: it calls every good canary bad in the end.
 type SequentialTest struct {
 	// Good and Bad are shares of bad answers in percent: what is usual, and what must not be.
 	Good, Bad float64
-	// FalseAlarm and Miss are probabilities. Zero means 0.001 and 0.01.
-	FalseAlarm, Miss float64
+	// FalseAlarm is a probability. Zero means 0.001.
+	FalseAlarm float64
 }
 
-// rates are FalseAlarm and Miss with their defaults.
-func (t SequentialTest) rates() (alpha, beta float64) {
-	return cmp.Or(t.FalseAlarm, 0.001), cmp.Or(t.Miss, 0.01)
-}
+// alarm is FalseAlarm with its default.
+func (t SequentialTest) alarm() float64 { return cmp.Or(t.FalseAlarm, 0.001) }
+
+// shares are Good and Bad as fractions of 1. A canary whose answers are all bad is as good as one with all but none.
+func (t SequentialTest) shares() (good, bad float64) { return t.Good / 100, min(t.Bad/100, 1-1e-9) }
 
 // String implements Detector.
 func (t SequentialTest) String() string {
-	alpha, _ := t.rates()
-	return fmt.Sprintf("a sequential test of %s %% bad answers against %s %% (false alarms: %s of 1)",
-		number(t.Good), number(t.Bad), number(alpha))
+	return fmt.Sprintf("a sequential test of %s %% bad answers against %s %% (it calls a good canary bad with a "+
+		"probability "+
+		"of %s at most, however long it watches, and finds %s %% after some %d answers)",
+		number(t.Good), number(t.Bad), number(t.alarm()), number(t.Bad), t.Answers(0))
 }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
+// Answers is after how many answers a canary is found, in the middle, that has Bad percent of bad answers after so many
+// answers with Good percent or less: the capital that is put on that moment has to grow to 1/FalseAlarm, and grows by
+// the Kullback-Leibler divergence of the two shares with each answer. Simulated medians are up to a quarter lower.
+func (t SequentialTest) Answers(after int) int {
+	p0, p1 := t.shares()
+	growth := p1*math.Log(p1/p0) + (1-p1)*math.Log((1-p1)/(1-p0))
+	return int(math.Ceil((math.Log(1/t.alarm()) - math.Log(reserve(after)-reserve(after+1))) / growth))
+}
+
 func (SequentialTest) asksMetrics() bool { return false }
 
 func (t SequentialTest) check(s Scenario) error {
-	alpha, beta := t.rates()
-	switch {
+	switch alpha := t.alarm(); {
 	case s.Canary == "":
 		return errors.New("the scenario names no canary to watch")
 	case !(t.Good > 0 && t.Good < t.Bad && t.Bad <= 100):
 		return fmt.Errorf("good %g %% and bad %g %%: want 0 < good < bad <= 100", t.Good, t.Bad)
-	case !(alpha > 0 && alpha < 0.5 && beta > 0 && beta < 0.5):
-		return fmt.Errorf("probabilities of error %g and %g: want more than 0 and less than 0.5", alpha, beta)
+	case !(alpha > 0 && alpha < 0.5):
+		return fmt.Errorf("probability of a false alarm %g: want more than 0 and less than 0.5", alpha)
 	}
 	return nil
 }
@@ -58,7 +75,7 @@ func (t SequentialTest) check(s Scenario) error {
 func (t SequentialTest) decide(
 	ctx context.Context, s Scenario, _ environment.Environment, f *sampleFeed,
 ) (trace.Decision, error) {
-	w := t.start()
+	b := t.start()
 	for {
 		batch, err := f.next(ctx)
 		if err != nil {
@@ -69,45 +86,54 @@ func (t SequentialTest) decide(
 			if q.Version != s.Canary || s.CanaryCohort != "" && q.Cohort != s.CanaryCohort {
 				continue
 			}
-			if w.add(q.Failed()) {
+			if b.add(q.Failed()) {
 				return trace.Decision{
 					By: t.String(), Bad: true, Seen: q.Done,
-					Text: fmt.Sprintf("%d of the last %d answers of %s failed", w.bad, w.n, s.Canary),
+					Text: fmt.Sprintf("%d of the last %d answers of %s failed", b.bad, b.last, s.Canary),
 				}, nil
 			}
 		}
 	}
 }
 
-// A walk is the test under way. Its sum is the logarithm of how much likelier the answers so far are with Bad than with
-// Good.
-type walk struct {
-	onBad, onGood, upper, lower float64
-	sum                         float64
-	// n answers since it began (anew), bad of them bad.
-	n, bad int
+// A bet is the test under way.
+type bet struct {
+	// onBad and onGood are how much likelier a bad answer and a good one are with Bad than with Good; enough is the
+	// capital at which the test decides.
+	onBad, onGood, enough float64
+	// n counts the answers. capital is what was put on answers up to the last, and what became of it.
+	n       int
+	capital float64
+	// growth is the logarithm of what a capital of 1 became that was put on the likeliest moment; last and bad
+	// count the answers since then.
+	growth    float64
+	last, bad int
 }
 
-func (t SequentialTest) start() *walk {
-	alpha, beta := t.rates()
-	p0, p1 := t.Good/100, math.Min(t.Bad/100, 1-1e-9)
-	return &walk{
-		onBad: math.Log(p1 / p0), onGood: math.Log((1 - p1) / (1 - p0)),
-		upper: math.Log((1 - beta) / alpha), lower: math.Log(beta / (1 - alpha)),
-	}
+func (t SequentialTest) start() *bet {
+	p0, p1 := t.shares()
+	return &bet{onBad: p1 / p0, onGood: (1 - p1) / (1 - p0), enough: 1 / t.alarm()}
 }
+
+// reserve is the part of the capital that is kept for moments after n answers. It falls so slowly that a late moment
+// costs little more than an early one: what is put on answer n is about 1/(n ln² n).
+func reserve(n int) float64 { return 1 / (1 + math.Log1p(float64(n))) }
 
 // add takes an answer, and tells whether it decides for Bad.
-func (w *walk) add(bad bool) bool {
-	w.n++
+func (b *bet) add(bad bool) bool {
+	factor := b.onGood
 	if bad {
-		w.bad++
-		w.sum += w.onBad
-	} else {
-		w.sum += w.onGood
+		factor = b.onBad
 	}
-	if w.sum <= w.lower {
-		w.sum, w.n, w.bad = 0, 0, 0
+	b.capital = (b.capital + reserve(b.n) - reserve(b.n+1)) * factor
+	b.n++
+	if b.growth <= 0 {
+		b.growth, b.last, b.bad = 0, 0, 0
 	}
-	return w.sum >= w.upper
+	b.growth += math.Log(factor)
+	b.last++
+	if bad {
+		b.bad++
+	}
+	return b.capital+reserve(b.n) >= b.enough
 }

@@ -507,3 +507,19 @@ func (s watchedSource) Lines(facts bool, yield func(*trace.Line) error) (bool, e
 		return yield(l)
 	})
 }
+
+// A counter may say anything, as in a folder that a stranger sent: the analysis ends all the same, and says what is
+// missing. It took a step for each number up to the counter before.
+func TestAccountingOfACounterThatWentMad(t *testing.T) {
+	pod := trace.Pod{Name: "v1-pod", Role: trace.AppRole, IP: "10.0.0.1", Version: "v1", Instances: []trace.Instance{
+		{Name: "a", Received: math.MaxUint64, Final: true}, {Name: "b", Base: 5, Received: math.MaxUint64, Final: true},
+		{Name: "c", Base: math.MaxUint64, Received: 3, Final: true},
+	}}
+	result, err := Analyze(&trace.Trace{Pods: []trace.Pod{pod}}, Spec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := result.Accounting; a.Balanced() || a.UnexplainedTotal != math.MaxInt {
+		t.Errorf("got %d unexplained and problems %v, want as many as there can be", a.UnexplainedTotal, a.Problems)
+	}
+}

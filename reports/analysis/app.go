@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"slices"
 
@@ -81,17 +82,12 @@ func (b *ledger) apps(obs []Observation) {
 			l := b.lives[in.Name]
 			if !in.Final {
 				b.problem("pod %s was lost: it had counted %s requests when it was last asked, and what it got after "+
-					"that is not known", name, format.Number(int(in.Received-min(in.Base, in.Received))))
+					"that is not known", name, format.Number(add(0, in.Received-min(in.Base, in.Received))))
 			}
-			for n := in.Base + 1; n <= in.Received; n++ {
-				if l.seen.Has(n) {
-					continue
-				}
-				missing++
-				if last := len(gaps) - 1; last >= 0 && gaps[last].life == l && gaps[last].to == n-1 {
-					gaps[last].to = n
-				} else {
-					gaps = append(gaps, gap{l, n, n})
+			if in.Received > in.Base {
+				for from, to := range l.seen.Gaps(in.Base+1, in.Received) {
+					gaps = append(gaps, gap{l, from, to})
+					missing = add(missing, to-from+1)
 				}
 			}
 		}
@@ -105,7 +101,7 @@ func (b *ledger) apps(obs []Observation) {
 		// likely to be theirs.
 		slices.SortStableFunc(gaps, func(x, y gap) int { return cmp.Compare(y.to-y.from, x.to-x.from) })
 		for _, g := range gaps {
-			n := min(int(g.to-g.from)+1, over)
+			n := min(add(0, g.to-g.from+1), over)
 			if over -= n; n == 0 {
 				break
 			}
@@ -120,6 +116,14 @@ func (b *ledger) apps(obs []Observation) {
 				format.Number(b.Answered[version]), version)
 		}
 	}
+}
+
+// add adds a count to a sum that ends at the greatest int: a counter may say anything.
+func add(sum int, n uint64) int {
+	if n > uint64(math.MaxInt-sum) {
+		return math.MaxInt
+	}
+	return sum + int(n)
 }
 
 // phase finds the phase in which the app gave number n, by the numbers around it.

@@ -78,8 +78,8 @@ func (b *ledger) unexplained(id, phase, format string, args ...any) {
 }
 
 func (b *ledger) unexplainedN(n int, id, phase, format string, args ...any) {
-	b.UnexplainedTotal += n
-	b.row(phase).Unexplained += n
+	row := b.row(phase)
+	b.UnexplainedTotal, row.Unexplained = add(b.UnexplainedTotal, uint64(n)), add(row.Unexplained, uint64(n))
 	if len(b.Unexplained) < ListedUnexplained {
 		b.Unexplained = append(b.Unexplained, Unexplained{
 			ID: cmp.Or(id, "without an id"), Phase: phase, Why: fmt.Sprintf(format, args...),

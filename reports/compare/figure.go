@@ -104,13 +104,16 @@ func (f *Figure) judged() bool { return f.estimate != nil && f.Judgement == "" }
 // notJudged says why the data can't say.
 func (f *Figure) notJudged(why string) { f.Judgement, f.Why = NotJudged, why }
 
-// bracketed judges by two brackets: if they overlap, there is no difference to be seen.
+// bracketed holds two brackets against each other, of one measurement each. If they overlap, there is no difference to
+// be seen. If they are apart, nothing can be said: a bracket knows how precisely its own run was measured, and not how
+// far runs of the same setup lie apart by themselves. Ten rollbacks of one setup had a standard deviation of 12.7 ms;
+// the brackets of two of them, at 500 requests a second and from 50 %, are apart in 30 of 100 cases.
 func (f *Figure) bracketed(base, other bracket) {
 	f.Confidence = bracketConfidence
 	f.Low, f.High = known(other.low-base.high), known(other.high-base.low)
 	f.Judgement = NotShown
 	if other.low > base.high || other.high < base.low {
-		f.Judgement = Different
+		f.notJudged("the 99 % brackets are apart, of one run each")
 	}
 }
 

@@ -28,8 +28,8 @@ type truth struct {
 	canary, broken float64
 	// requests are those of each phase.
 	requests int
-	// rollback is when the route switches back, in milliseconds after the write.
-	rollback float64
+	// rollback is when the route switches back, in milliseconds after the write, and spread its standard deviation.
+	rollback, spread float64
 	// slow is a factor on v2's latency.
 	slow float64
 	// istio and provider are the setup's.
@@ -116,6 +116,9 @@ func (w truth) run() *reports.Run {
 		return &r.Phases[len(r.Phases)-1]
 	}
 	rollback := func(at, before float64, method string) *analysis.Rollback {
+		if w.spread > 0 { // other runs are drawn as they were
+			at = max(at+w.spread*random.NormFloat64(), 1)
+		}
 		gap := 2 / before // 500 requests a second, one every 2 ms
 		last := max(at-gap*random.ExpFloat64(), 0)
 		return &analysis.Rollback{

@@ -86,11 +86,6 @@ func latency(base, other Side, version string, percent float64) *Figure {
 	if len(baseAll)+len(otherAll) == 2 {
 		f.Unit, f.Difference = Milliseconds, known(otherAll[0]-baseAll[0])
 		f.bracketed(baseBracket, otherBracket)
-		if f.Judgement == Different {
-			// The bracket knows how many requests there were. It does not know that a slow moment is slow for
-			// many of them.
-			f.notJudged("the 99 % brackets are apart, of one run each")
-		}
 		return f
 	}
 	f.Unit = Factor

@@ -156,7 +156,10 @@ func (c *Comparison) method() string {
 					"another."
 			}
 			if bracketed && f.Kind == RollbackKind {
-				brackets = "Single rollbacks differ where their 99 % brackets do not overlap."
+				brackets = "Single rollbacks have 99 % brackets, by how precisely each was measured. Rollbacks of " +
+					"one " +
+					"setup lie apart by themselves: where brackets are apart, only several runs of each side could " +
+					"tell."
 			}
 			if bracketed && f.Kind == LatencyKind {
 				percentiles = "Percentiles of single runs have 99 % brackets, by how many requests there are. " +

@@ -39,11 +39,19 @@ func (f FileSource) Lines(facts bool, yield func(*Line) error) (truncated bool, 
 // requestLines are how the lines of samples and log entries begin.
 var requestLines = [][]byte{[]byte(`{"sample"`), []byte(`{"log"`)}
 
+// maxLine is the longest line of a trace, in bytes. Lines of real runs have some hundred; what is longer than
+// this is no trace, and is not read into memory to find that out.
+const maxLine = 1 << 20
+
 func readLines(r io.Reader, facts bool, yield func(*Line) error) (truncated bool, err error) {
-	in := bufio.NewReaderSize(r, 1<<20)
+	in := bufio.NewReaderSize(r, maxLine)
 	for number := 1; ; number++ {
-		b, err := in.ReadBytes('\n')
+		b, err := in.ReadSlice('\n')
 		last := errors.Is(err, io.EOF)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return false, fmt.Errorf("read trace: line %d is no line of a trace: it is longer than %d bytes", number,
+				maxLine)
+		}
 		if err != nil && !last {
 			return false, fmt.Errorf("read trace: line %d: %w", number, err)
 		}
