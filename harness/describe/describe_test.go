@@ -73,7 +73,9 @@ load  GET http://my-service/: beta 50 requests a second with X-A: 1 and X-B: 2; 
    claims  100 % of all requests answered by v1; no errors among all requests
  2 canary (breaks it): kubectl apply -f 2-canary.yaml
    awaits  every caller's proxy has ejected 1 host of subset v2
-   until   a sequential test of 1 % bad answers against 30 % (false alarms: 0.001 of 1)
+   until   a sequential test of 1 % bad answers against 30 % (it calls a good canary bad with a
+           probability of 0.001 at most, however long it watches, and finds 30 % after some 11
+           answers)
    proves  istioctl analyze finds IST0173 on the cluster, and nothing in the files alone
  3 again
    until   the same as in phase 2
