@@ -31,9 +31,10 @@ func everyone(rate int) loadgen.Plan {
 	return loadgen.Plan{URL: "http://my-service/", Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: rate}}}
 }
 
-// withAndWithoutSidecar is a load of two callers. Each request has a connection of its own, as kube-proxy deals out
-// connections and not requests. The rates are lower than in other stories, because each request also takes a look-up and
-// a connection, of two load agents: at 250 and 100 a second a third of the runs on two slow cores were void.
+// withAndWithoutSidecar is a load of two callers. Each request has a connection of its own, as kube-proxy deals
+// out connections and not requests. The rates are lower than in other stories, because each request also takes
+// a look-up and a connection, of two load agents: at 250 and 100 a second a third of the runs on two slow cores
+// were void.
 var withAndWithoutSidecar = loadgen.Plan{
 	URL: "http://my-service/", FreshConnections: true,
 	Cohorts: []loadgen.Cohort{
