@@ -82,7 +82,7 @@ func TestSequentialTestFindsBadCanaries(t *testing.T) {
 			t.Errorf("after %d good answers: got %d answers in the middle, want about %d", after, got, promised)
 		}
 		worse, worst := median(after, 0.30), median(after, 1)
-		if !(got > worse && worse > worst) {
+		if got <= worse || worse <= worst {
 			t.Errorf("after %d good answers: got %d, %d and %d answers at 10, 30 and 100 %%, want fewer for a worse "+
 				"canary",
 				after, got, worse, worst)
