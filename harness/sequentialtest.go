@@ -101,9 +101,10 @@ type bet struct {
 	// onBad and onGood are how much likelier a bad answer and a good one are with Bad than with Good; enough is the
 	// capital at which the test decides.
 	onBad, onGood, enough float64
-	// n counts the answers. capital is what was put on answers up to the last, and what became of it.
-	n       int
-	capital float64
+	// n counts the answers. capital is what was put on answers up to the last, and what became of it; left is
+	// reserve(n).
+	n             int
+	capital, left float64
 	// growth is the logarithm of what a capital of 1 became that was put on the likeliest moment; last and bad
 	// count the answers since then.
 	growth    float64
@@ -112,7 +113,7 @@ type bet struct {
 
 func (t SequentialTest) start() *bet {
 	p0, p1 := t.shares()
-	return &bet{onBad: p1 / p0, onGood: (1 - p1) / (1 - p0), enough: 1 / t.alarm()}
+	return &bet{onBad: p1 / p0, onGood: (1 - p1) / (1 - p0), enough: 1 / t.alarm(), left: reserve(0)}
 }
 
 // reserve is the part of the capital that is kept for moments after n answers. It falls so slowly that a late moment
@@ -125,8 +126,10 @@ func (b *bet) add(bad bool) bool {
 	if bad {
 		factor = b.onBad
 	}
-	b.capital = (b.capital + reserve(b.n) - reserve(b.n+1)) * factor
 	b.n++
+	left := reserve(b.n)
+	b.capital = (b.capital + b.left - left) * factor
+	b.left = left
 	if b.growth <= 0 {
 		b.growth, b.last, b.bad = 0, 0, 0
 	}
@@ -135,5 +138,5 @@ func (b *bet) add(bad bool) bool {
 	if bad {
 		b.bad++
 	}
-	return b.capital+reserve(b.n) >= b.enough
+	return b.capital+b.left >= b.enough
 }
