@@ -16,7 +16,7 @@ func TestAPhaseEndsWithItsDecision(t *testing.T) {
 		f := newFakeMesh()
 		s := story()
 		s.Phases = []Phase{s.Phases[0], s.Phases[1], {
-			Name: "v2 fails", Do: Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 1}},
+			Name: "v2 fails", Do: Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 1, ErrorCode: 404}},
 			Until:  SequentialTest{Good: 1, Bad: 10},
 			Expect: []expect.Expectation{expect.AbortedWithin(time.Second)},
 		}, s.Phases[2]}

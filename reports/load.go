@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
 )
 
 // Load reads the report.json in dir. One of an older schema is brought into the form of this one; its Notes say
@@ -38,7 +40,10 @@ func Load(dir string) (*Report, error) {
 		}
 	}
 	fromWords(r)
-	r.Schema = Schema
+	if r.FailedFrom == 0 {
+		recount(r)
+	}
+	r.Schema, r.FailedFrom = Schema, loadgen.FailedFrom
 	return r, nil
 }
 

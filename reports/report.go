@@ -111,6 +111,9 @@ func (c Claim) Asked() string {
 // A Report is a whole run.
 type Report struct {
 	Schema int `json:"schema"`
+	// FailedFrom is the lowest status that counts as failed here; no answer always does. Reports without it were
+	// written when that was 500: Load counts them anew.
+	FailedFrom int `json:"failedFrom,omitempty"`
 	// Scenario is the scenario's name, Title one sentence, Story a few.
 	Scenario string `json:"scenario"`
 	Title    string `json:"title"`
@@ -145,8 +148,10 @@ type Report struct {
 	// Files are what the run left, with paths relative to the report's folder.
 	Files []File `json:"files,omitempty"`
 
-	// older says that the report was read from a file of an older schema.
-	older string
+	// older says, a sentence each, what of the report is another thing because its file is an older one.
+	older []string
+	// recounted tells that requests count as failed here that did not when the file was written.
+	recounted bool
 }
 
 // A Setup is what two runs must share to be compared.
@@ -237,7 +242,7 @@ func (r *Report) Conclude() Outcome {
 }
 
 // Save writes report.json into dir, which must exist. A reader sees the old file or the new one, never a part.
-// Save sets r.Schema.
+// Save sets r.Schema and r.FailedFrom.
 func (r *Report) Save(dir string) error {
 	if err := atomicfile.WriteFile(filepath.Join(dir, ReportFile), 0o644, r.WriteJSON); err != nil {
 		return fmt.Errorf("save report in %s: %w", dir, err)
@@ -245,9 +250,9 @@ func (r *Report) Save(dir string) error {
 	return nil
 }
 
-// WriteJSON writes what report.json has. It sets r.Schema.
+// WriteJSON writes what report.json has. It sets r.Schema and r.FailedFrom.
 func (r *Report) WriteJSON(w io.Writer) error {
-	r.Schema = Schema
+	r.Schema, r.FailedFrom = Schema, loadgen.FailedFrom
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err

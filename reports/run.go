@@ -50,9 +50,7 @@ func OpenRun(dir string) (*Run, error) {
 		return nil, fmt.Errorf("open run: %w", err)
 	}
 	r := &Run{Dir: dir, Report: report}
-	if report.older != "" {
-		r.problem("%s", report.older)
-	}
+	r.Problems = append(r.Problems, report.older...)
 	r.trace()
 	r.readManifests()
 	return r, nil

@@ -140,6 +140,9 @@ func (b *ledger) request(q *trace.Request, phase string) {
 	}
 	b.Requests++
 	row.Sent++
+	if phase == "" && s.Failed() {
+		b.OutsideFailed++
+	}
 	if s.Version != "" {
 		b.Answered[s.Version]++
 		row.Answered++

@@ -132,7 +132,7 @@ type Counts struct {
 	Shares map[string]Share `json:"shares"`
 	// Codes counts answers by HTTP status, 0 for those that never came.
 	Codes map[int]int `json:"codes"`
-	// Failed counts requests that got no answer or a server error.
+	// Failed counts requests that failed, by loadgen.Failed: without an answer, or with a status of 400 or above.
 	Failed Share `json:"failed"`
 	// Flags counts requests by status and Envoy response flag as the client proxy logged them, such as "503 UH"
 	// or "503 UF,URX": all without an answer or with a status of 400 or above, and others that Envoy flagged.

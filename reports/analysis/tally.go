@@ -109,7 +109,7 @@ func (t *tally) add(q *trace.Request) {
 	}
 	if c := t.phase.Change; c != nil && !s.Sent.Before(c.Writing) {
 		kind := s.Version
-		if s.Code == 0 || s.Code >= 400 {
+		if s.Failed() {
 			kind = f.Key()
 		}
 		if kind == "" {

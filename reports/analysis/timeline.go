@@ -130,7 +130,7 @@ func (t *timeline) add(q *trace.Request) {
 		return
 	}
 	key := seriesKey{version: s.Version}
-	if s.Code == 0 || s.Code >= 400 {
+	if s.Failed() {
 		f, _ := failure(q)
 		key.flag = f.Key()
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 )
@@ -106,7 +107,7 @@ func (s subject) count(c analysis.Counts) int {
 func (s subject) failure() bool {
 	status, _, _ := strings.Cut(s.of, " ")
 	code, err := strconv.Atoi(status)
-	return err == nil && (code == 0 || code >= 400)
+	return err == nil && loadgen.Failed(code)
 }
 
 // stopped tells that a phase of the side ended by a decision about the canary.
