@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
 )
 
@@ -25,7 +26,7 @@ func (withFlag) kind() string     { return "flag" }
 func (f withFlag) subject() string {
 	return fmt.Sprintf("%d %s", f.code, analysis.FlagSet(flagList(f.flag)))
 }
-func (f withFlag) request() request { return request{failed: isError(f.code), code: f.code} }
+func (f withFlag) request() request { return request{failed: loadgen.Failed(f.code), code: f.code} }
 
 // adds is false, as a request may have several flags.
 func (withFlag) adds() bool { return false }

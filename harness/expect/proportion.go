@@ -183,6 +183,18 @@ func (p proportion) about() string { return p.property.request().version }
 
 func (p proportion) present() (request, bool) { return p.property.request(), p.percent > 0 }
 
+// least is how many requests have the property at least if the claim passes, which takes Need of them.
+func (p proportion) least() int {
+	low, high := Region(p.Need(), p.percent/100)
+	switch {
+	case p.bound > 0:
+		return high + 1
+	case p.bound < 0:
+		return 0
+	}
+	return low
+}
+
 func (p proportion) portion() (percent float64, of whole, ok bool) {
 	return p.percent, whole{p.property.kind(), p.cohort}, p.property.adds() && p.bound >= 0 && p.Validate() == nil
 }
