@@ -92,6 +92,8 @@ func (g Gate) String() string {
 
 func (Gate) asksMetrics() bool { return true }
 
+func (Gate) readsSamples() bool { return false }
+
 func (g Gate) check(Scenario) error {
 	if len(g.Checks) == 0 || g.Every < 0 || g.Bad < 0 || g.Good < 0 {
 		return errors.New("want checks, and nothing negative")

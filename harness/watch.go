@@ -16,12 +16,17 @@ func (p *phasePlayer) detect(ctx context.Context) (decided <-chan error, stop fu
 		return nil, func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	feed := newSampleFeed(time.Now())
-	p.rec.feedTo(feed)
+	var feed *sampleFeed
+	if p.phase.Until.readsSamples() {
+		feed = newSampleFeed(time.Now())
+		p.rec.feedTo(feed)
+	}
 	done := make(chan error, 1)
 	go func() {
 		defer close(done)
 		decision, err := p.phase.Until.decide(ctx, p.scenario, p.env, feed)
+		// Nobody reads any more, and the phase may go on for some time: its change has not settled yet.
+		p.rec.feedTo(nil)
 		if err == nil {
 			p.record(trace.Event{Kind: trace.Decided, Decision: &decision, Text: decision.Text})
 		}
@@ -31,7 +36,6 @@ func (p *phasePlayer) detect(ctx context.Context) (decided <-chan error, stop fu
 		cancel()
 		for range done {
 		}
-		p.rec.feedTo(nil)
 	}
 }
 
