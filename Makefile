@@ -101,6 +101,10 @@ bench-recorder: deps ## what recording costs: the load agent against plain veget
 calibrate: ## have the lab measure switches, counts and delays that are known (10 minutes on an idle machine)
 	go test ./harness/calibrate -v -count=1 -timeout=30m -calibrate
 
+long-run: LONG = 1h
+long-run: deps ## a run of LONG=1h at 500 requests a second: lab and load agent end with the memory of its first minutes
+	go test ./harness/realmesh -run=TestLongRun -v -count=1 -timeout=8h -long=$(LONG)
+
 readme-pictures: build ## draw the pictures of the README: of a new run of label-mismatch, or of RUN=reports/out/FOLDER (needs chromium)
 	@run='$(filter-out .,$(RUN))'; [ -n "$$run" ] || { $(MAKE) --no-print-directory scenario NAME=label-mismatch >/dev/null && run=$$(ls -d reports/out/*-label-mismatch-* | tail -n1); } && \
 	go run ./reports/html/pictures -out docs "$$run"
@@ -108,4 +112,4 @@ readme-pictures: build ## draw the pictures of the README: of a new run of label
 clean: down ## remove the cluster, the reports and everything that was built
 	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"
 
-.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate readme-pictures clean
+.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate long-run readme-pictures clean

@@ -25,6 +25,8 @@ type ledger struct {
 	pods, addresses map[string]*trace.Pod
 	// aborted counts by pod.
 	aborted map[string]int
+	// usages are the agents', by pod.
+	usages map[string]usage
 	// strangers are the ids of other people's requests, so that each is listed once.
 	strangers map[string]bool
 }
@@ -33,7 +35,7 @@ func newLedger(plan loadgen.Plan, facts *trace.Trace) *ledger {
 	b := &ledger{
 		plan: plan, facts: facts, plain: map[string]bool{}, cohorts: map[string]*pacing{}, rows: map[string]*Row{},
 		lives: map[string]*life{}, pods: map[string]*trace.Pod{}, addresses: map[string]*trace.Pod{},
-		aborted: map[string]int{}, strangers: map[string]bool{},
+		aborted: map[string]int{}, usages: map[string]usage{}, strangers: map[string]bool{},
 	}
 	b.Answered = map[string]int{}
 	for _, c := range plan.Cohorts {

@@ -7,13 +7,16 @@ import (
 	"slices"
 	"time"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
 const (
-	// timelineBin is the width of a Timeline's bins.
-	timelineBin = 100 * time.Millisecond
+	// timelineBin is the width of a Timeline's bins for up to timelineBins of them, an hour. Beyond it, they are twice
+	// as wide, or four times.
+	timelineBin  = 100 * time.Millisecond
+	timelineBins = 36_000
 	// closeupBin is the width of the bins of a Closeup, which is from closeupBefore the write to closeupAfter
 	// it, or to as long after the last proxy was synced, but to closeupMost at most. A change takes some 150 ms
 	// to arrive.
@@ -21,9 +24,8 @@ const (
 	closeupBefore = 500 * time.Millisecond
 	closeupAfter  = 1500 * time.Millisecond
 	closeupMost   = 10 * time.Second
-	// timelineSpan is how far a request may lie from the run's first event and be counted: twice the longest
-	// run. Beyond it a time is damaged, and one such time must not make a Timeline of a million empty bins.
-	timelineSpan = 2 * time.Hour
+	// timelineSpan is the longest run for which there is a bin: twice the longest load. Beyond it a time is damaged.
+	timelineSpan = 2 * loadgen.MaxDuration
 )
 
 // A Timeline counts requests by when they were sent, in bins of equal width. Each request is in one Series
@@ -98,14 +100,24 @@ type timeline struct {
 
 type seriesKey struct{ version, flag string }
 
-// newTimeline makes the timeline of a whole run. It starts with the first event.
+// newTimeline makes the timeline of a whole run. It starts with the first event. What lies further from there than twice
+// the time of timelineBins is not counted, so that one damaged time does not make a million empty bins.
 func newTimeline(facts *trace.Trace) *timeline {
-	t := &timeline{bin: timelineBin, before: timelineSpan, after: timelineSpan, series: map[seriesKey]map[int]int{}}
+	t := &timeline{bin: timelineBin, series: map[seriesKey]map[int]int{}}
+	var end time.Time
 	for _, e := range facts.Events {
 		if t.start.IsZero() || e.At.Before(t.start) && !e.At.IsZero() {
 			t.start = e.At
 		}
+		if e.At.After(end) {
+			end = e.At
+		}
 	}
+	for span := min(end.Sub(t.start), timelineSpan); span > timelineBins*t.bin; {
+		t.bin *= 2
+	}
+	t.before = 2 * timelineBins * t.bin
+	t.after = t.before
 	return t
 }
 

@@ -95,3 +95,21 @@ func TestTimelineStaysSmall(t *testing.T) {
 		t.Errorf("the timeline takes %d bytes, want 64 kB at most", len(b))
 	}
 }
+
+// The timeline of the longest run has as many bins as that of an hour, more or less, and every request is in one.
+func TestTimelineOfALongRun(t *testing.T) {
+	end := labtrace.At(float64(loadgen.MaxDuration.Milliseconds()))
+	tl := newTimeline(&trace.Trace{Events: []trace.Event{
+		{At: labtrace.At(0), Kind: trace.LoadStart}, {At: end, Kind: trace.LoadStop},
+	}})
+	n := 0
+	for at := labtrace.At(0); at.Before(end); at = at.Add(250 * time.Millisecond) {
+		tl.add(&trace.Request{Sample: &loadgen.Sample{Sent: at, Code: 200, Version: "v1"}})
+		n++
+	}
+	got := tl.close()
+	if got.Bins > timelineBins || got.Bins < timelineBins/2 || got.Series[0].Total() != n || got.Outside != 0 {
+		t.Errorf("got %d of %d requests in %d bins of %s, and %d outside, want all in some %d", got.Series[0].Total(),
+			n, got.Bins, got.Bin(), got.Outside, timelineBins)
+	}
+}
