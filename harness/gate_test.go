@@ -55,7 +55,10 @@ func TestGateDecides(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := Gate{
-					Checks: []Check{{"errors", "E", "e", 5}, {"latency", "L", "l", 250}}, Bad: tc.bad, Good: tc.good,
+					Checks: []Check{
+						{Name: "errors", Query: "E", Series: "e", Limit: 5},
+						{Name: "latency", Query: "L", Series: "l", Limit: 250},
+					}, Bad: tc.bad, Good: tc.good,
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()

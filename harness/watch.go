@@ -15,6 +15,9 @@ func (p *phasePlayer) detect(ctx context.Context) (decided <-chan error, stop fu
 	if p.phase.Until == nil {
 		return nil, func() {}
 	}
+	if odds := p.scenario.Odds(p.index); odds != "" {
+		p.journal.note("How often the gate of phase %s is wrong, %s.", p.phase.Name, odds)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var feed *sampleFeed
 	if p.phase.Until.readsSamples() {

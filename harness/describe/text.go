@@ -47,6 +47,7 @@ func Text(w io.Writer, d Description, width int) error {
 			decides[until] = i + 1
 		}
 		t.para("   until   ", until)
+		t.para("   odds    ", p.Odds)
 		t.para("   proves  ", strings.Join(p.Proves, "; "))
 		t.para("   claims  ", strings.Join(p.Claims, "; "))
 	}

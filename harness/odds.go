@@ -1,0 +1,201 @@
+package harness
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+
+	"gonum.org/v1/gonum/stat/distuv"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
+)
+
+const (
+	// scrapeEvery is how often the namespace's Prometheus scrapes, and how often the callers' sidecars bring their
+	// histograms up to date, in seconds.
+	scrapeEvery = 1.0
+	// simulatedRollouts is how many rollouts the odds of a check are of, for each canary.
+	simulatedRollouts = 4000
+)
+
+// A spot is what a check counts: answers of a subset that are not as they should be.
+type spot struct {
+	// subset is whose answers they are, what is what they are: "failed requests".
+	subset, what string
+	// limit is the share of them, as a fraction of 1, above which the check is beyond its Limit.
+	limit float64
+}
+
+// Odds says how often the gate of a phase, counted from 0, is wrong. It is empty where that is not known: the phase has
+// no gate, its checks are queries of somebody's own, or the canary's rate depends on more than one weight.
+//
+// Rollouts are simulated as they run. Requests come at random at the canary's rate, and each is bad with a fixed
+// probability. Counters are scraped once a second, and a check is of the last 5 s that were scraped. So the first looks
+// are at a few requests only, and decide most. Each check is taken for itself.
+func (s Scenario) Odds(phase int) string {
+	g, ok := s.Phases[phase].Until.(Gate)
+	if !ok {
+		return ""
+	}
+	var parts []string
+	for _, c := range g.Checks {
+		rate, known := s.rateOf(phase, c.spot.subset)
+		if !known {
+			return ""
+		}
+		parts = append(parts, g.oddsOf(c, rate))
+	}
+	return fmt.Sprintf("by %s simulated rollouts each, from the canary's first request on and for each check by "+
+		"itself: %s", format.Number(simulatedRollouts), strings.Join(parts, "; "))
+}
+
+// oddsOf says how often one check stops a canary with a fifth of what the check allows, and lets one on with four times as
+// much.
+func (g Gate) oddsOf(c Check, rate float64) string {
+	few, many := c.spot.limit/5, min(4*c.spot.limit, 1)
+	r := gatedRollout{gate: g, limit: c.spot.limit, rate: rate, bad: few}
+	stopped, _ := r.play(simulatedRollouts)
+	r.bad = many
+	_, promoted := r.play(simulatedRollouts)
+	return fmt.Sprintf("at %s requests a second, a %s with %s %% %s is stopped in %s of them, and one with %s %% is let "+
+		"on in %s", number(math.Round(rate)), c.spot.subset, number(few*100), c.spot.what, ofRollouts(stopped),
+		number(many*100), ofRollouts(promoted))
+}
+
+// ofRollouts is how many of the simulated rollouts it were, with the interval that their number leaves.
+func ofRollouts(n int) string {
+	share := analysis.NewShare(n, simulatedRollouts)
+	return fmt.Sprintf("%s %% [%s–%s]", format.Percent(share.Percent), format.Percent(share.Low),
+		format.Percent(share.High))
+}
+
+// A gatedRollout is a canary that gets a number of requests a second, of which a fraction is bad, and a gate with one check.
+type gatedRollout struct {
+	gate             Gate
+	limit, rate, bad float64
+}
+
+// play simulates n rollouts. Those that are neither stopped nor promoted have no decision within DefaultDeadline.
+func (r gatedRollout) play(n int) (stopped, promoted int) {
+	random := rand.NewPCG(1, 2)
+	bad, good := r.gate.row()
+	for range n {
+		badRow, goodRow := 0, 0
+		looks := newScrapes(r, random)
+		for badRow < bad && goodRow < good {
+			share, ok := looks.next()
+			if !ok {
+				break
+			}
+			switch {
+			case math.IsNaN(share):
+				badRow, goodRow = 0, 0
+			case share > r.limit:
+				badRow, goodRow = badRow+1, 0
+			default:
+				badRow, goodRow = 0, goodRow+1
+			}
+		}
+		switch {
+		case badRow >= bad:
+			stopped++
+		case goodRow >= good:
+			promoted++
+		}
+	}
+	return stopped, promoted
+}
+
+// scrapes are what Prometheus knows in one rollout: counters from the first request on, in seconds since then.
+type scrapes struct {
+	gatedRollout
+	random rand.Source
+	// first is when the first scrape is, at when the gate asks next.
+	first, at float64
+	// all and bad are the counters at each scrape; number 0 is before the first request.
+	all, bad []float64
+}
+
+func newScrapes(r gatedRollout, random rand.Source) *scrapes {
+	uniform := rand.New(random)
+	return &scrapes{
+		gatedRollout: r, random: random, first: uniform.Float64() * scrapeEvery,
+		at: uniform.Float64() * r.gate.every().Seconds(), all: []float64{0}, bad: []float64{0},
+	}
+}
+
+// next is the share that the gate's next question is answered with, NaN where there is none. It is not ok once the phase
+// has ended.
+func (s *scrapes) next() (share float64, ok bool) {
+	at := s.at
+	s.at += s.gate.every().Seconds()
+	now, then := s.newest(at), s.newest(at-gateSeconds)
+	return (s.bad[now] - s.bad[then]) / (s.all[now] - s.all[then]), at <= DefaultDeadline.Seconds()
+}
+
+// newest is the number of the last scrape at a moment.
+func (s *scrapes) newest(at float64) int {
+	n := max(int(math.Floor((at-s.first)/scrapeEvery))+1, 0)
+	for len(s.all) <= n {
+		last, took := len(s.all)-1, scrapeEvery
+		if last == 0 {
+			took = s.first
+		}
+		all := distuv.Poisson{Lambda: s.rate * took, Src: s.random}.Rand()
+		bad := distuv.Binomial{N: all, P: s.gatedRollout.bad, Src: s.random}.Rand()
+		s.all, s.bad = append(s.all, s.all[last]+all), append(s.bad, s.bad[last]+bad)
+	}
+	return n
+}
+
+// rateOf is how many requests a second a phase routes to a subset. It is known where one route has them all, and the
+// load keeps its rate.
+func (s Scenario) rateOf(phase int, subset string) (perSecond float64, known bool) {
+	if subset == "" || s.Load.Shape != nil {
+		return 0, false
+	}
+	objects, err := s.state(phase)
+	if err != nil {
+		return 0, false
+	}
+	weight, routes := 0.0, 0
+	for _, o := range objects {
+		if o.GetKind() != "VirtualService" {
+			continue
+		}
+		http, _, _ := unstructured.NestedSlice(o.Object, "spec", "http")
+		for _, route := range http {
+			weight += weightOf(route, subset)
+			routes++
+		}
+	}
+	for _, c := range s.Load.Cohorts {
+		perSecond += s.Load.RateOf(c.Name)
+	}
+	return perSecond * weight, routes == 1 && weight > 0
+}
+
+// weightOf is a subset's part of an HTTP route, as a fraction of 1.
+func weightOf(route any, subset string) (part float64) {
+	r, _ := route.(map[string]any)
+	destinations, _, _ := unstructured.NestedSlice(r, "route")
+	total := 0.0
+	for _, d := range destinations {
+		m, _ := d.(map[string]any)
+		weight, _, _ := unstructured.NestedNumberAsFloat64(m, "weight")
+		if len(destinations) == 1 {
+			weight = 1 // it needs none
+		}
+		total += weight
+		if name, _, _ := unstructured.NestedString(m, "destination", "subset"); name == subset {
+			part += weight
+		}
+	}
+	if total == 0 {
+		return 0
+	}
+	return part / total
+}
