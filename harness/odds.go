@@ -30,39 +30,47 @@ type spot struct {
 }
 
 // Odds says how often the gate of a phase, counted from 0, is wrong. It is empty where that is not known: the phase has
-// no gate, its checks are queries of somebody's own, or the canary's rate depends on more than one weight.
+// no gate, its checks are queries of somebody's own or about several subsets, or the canary's rate depends on more than
+// one weight.
 //
 // Rollouts are simulated as they run. Requests come at random at the canary's rate, and each is bad with a fixed
-// probability. Counters are scraped once a second, and a check is of the last 5 s that were scraped. So the first looks
-// are at a few requests only, and decide most. Each check is taken for itself.
+// probability. Counters are scraped once a second, and a check is of the last 5 s that were scraped. Where the canary is
+// new, the first looks are at a few requests only, and decide most. Each check is taken for itself.
 func (s Scenario) Odds(phase int) string {
 	g, ok := s.Phases[phase].Until.(Gate)
-	if !ok {
+	if !ok || len(g.Checks) == 0 {
 		return ""
+	}
+	subset := g.Checks[0].spot.subset
+	rate, known := s.rateOf(phase, subset)
+	if !known {
+		return ""
+	}
+	r, since := gatedRollout{gate: g, rate: rate}, "from its first request on"
+	if before, _ := s.rateOf(max(phase-1, 0), subset); before == rate && phase > 0 {
+		r.before, since = gateSeconds+1, "as before"
 	}
 	var parts []string
 	for _, c := range g.Checks {
-		rate, known := s.rateOf(phase, c.spot.subset)
-		if !known {
+		if c.spot.subset != subset {
 			return ""
 		}
-		parts = append(parts, g.oddsOf(c, rate))
+		parts = append(parts, r.odds(c))
 	}
-	return fmt.Sprintf("by %s simulated rollouts each, from the canary's first request on and for each check by "+
-		"itself: %s", format.Number(simulatedRollouts), strings.Join(parts, "; "))
+	return fmt.Sprintf("by %s simulated rollouts each, with %s requests a second for %s %s, and each check by itself: %s",
+		format.Number(simulatedRollouts), number(math.Round(rate)), subset, since, strings.Join(parts, "; "))
 }
 
-// oddsOf says how often one check stops a canary with a fifth of what the check allows, and lets one on with four times as
+// odds says how often a check stops a canary with a fifth of what the check allows, and lets one on with four times as
 // much.
-func (g Gate) oddsOf(c Check, rate float64) string {
+func (r gatedRollout) odds(c Check) string {
 	few, many := c.spot.limit/5, min(4*c.spot.limit, 1)
-	r := gatedRollout{gate: g, limit: c.spot.limit, rate: rate, bad: few}
+	r.limit, r.good, r.bad = c.spot.limit, few, few
 	stopped, _ := r.play(simulatedRollouts)
 	r.bad = many
 	_, promoted := r.play(simulatedRollouts)
-	return fmt.Sprintf("at %s requests a second, a %s with %s %% %s is stopped in %s of them, and one with %s %% is let "+
-		"on in %s", number(math.Round(rate)), c.spot.subset, number(few*100), c.spot.what, ofRollouts(stopped),
-		number(many*100), ofRollouts(promoted))
+	return fmt.Sprintf("with %s %% %s it is stopped in %s, and with %s %% let on in %s", number(few*100), c.spot.what,
+		ofRollouts(stopped), number(many*100), ofRollouts(promoted))
 }
 
 // ofRollouts is how many of the simulated rollouts it were, with the interval that their number leaves.
@@ -72,10 +80,13 @@ func ofRollouts(n int) string {
 		format.Percent(share.High))
 }
 
-// A gatedRollout is a canary that gets a number of requests a second, of which a fraction is bad, and a gate with one check.
+// A gatedRollout is a canary that gets rate requests a second, of which the fraction bad is bad, and a gate with one check.
 type gatedRollout struct {
 	gate             Gate
 	limit, rate, bad float64
+	// before is for how many seconds the canary had its requests before the gate began to ask. The fraction good was
+	// bad then.
+	before, good float64
 }
 
 // play simulates n rollouts. Those that are neither stopped nor promoted have no decision within DefaultDeadline.
@@ -109,7 +120,7 @@ func (r gatedRollout) play(n int) (stopped, promoted int) {
 	return stopped, promoted
 }
 
-// scrapes are what Prometheus knows in one rollout: counters from the first request on, in seconds since then.
+// scrapes are what Prometheus knows in one rollout: counters from the first request on, at seconds since then.
 type scrapes struct {
 	gatedRollout
 	random rand.Source
@@ -123,7 +134,7 @@ func newScrapes(r gatedRollout, random rand.Source) *scrapes {
 	uniform := rand.New(random)
 	return &scrapes{
 		gatedRollout: r, random: random, first: uniform.Float64() * scrapeEvery,
-		at: uniform.Float64() * r.gate.every().Seconds(), all: []float64{0}, bad: []float64{0},
+		at: r.before + uniform.Float64()*r.gate.every().Seconds(), all: []float64{0}, bad: []float64{0},
 	}
 }
 
@@ -133,19 +144,19 @@ func (s *scrapes) next() (share float64, ok bool) {
 	at := s.at
 	s.at += s.gate.every().Seconds()
 	now, then := s.newest(at), s.newest(at-gateSeconds)
-	return (s.bad[now] - s.bad[then]) / (s.all[now] - s.all[then]), at <= DefaultDeadline.Seconds()
+	return (s.bad[now] - s.bad[then]) / (s.all[now] - s.all[then]), at <= s.before+DefaultDeadline.Seconds()
 }
 
 // newest is the number of the last scrape at a moment.
 func (s *scrapes) newest(at float64) int {
 	n := max(int(math.Floor((at-s.first)/scrapeEvery))+1, 0)
 	for len(s.all) <= n {
-		last, took := len(s.all)-1, scrapeEvery
-		if last == 0 {
-			took = s.first
-		}
-		all := distuv.Poisson{Lambda: s.rate * took, Src: s.random}.Rand()
-		bad := distuv.Binomial{N: all, P: s.gatedRollout.bad, Src: s.random}.Rand()
+		last := len(s.all) - 1
+		from, to := max(s.first+float64(last-1)*scrapeEvery, 0), s.first+float64(last)*scrapeEvery
+		// late is the part of the time after the gate began to ask.
+		late := min(max((to-s.before)/(to-from), 0), 1)
+		all := distuv.Poisson{Lambda: s.rate * (to - from), Src: s.random}.Rand()
+		bad := distuv.Binomial{N: all, P: s.good*(1-late) + s.gatedRollout.bad*late, Src: s.random}.Rand()
 		s.all, s.bad = append(s.all, s.all[last]+all), append(s.bad, s.bad[last]+bad)
 	}
 	return n

@@ -29,6 +29,7 @@ func gated() Scenario {
 	files["story/3-broken.yaml"] = &fstest.MapFile{Data: fmt.Appendf(nil, route, 50, 50)}
 	s.Phases[1].Until = gate
 	s.Phases[2] = Phase{Name: "more", Do: Apply("3-broken.yaml"), Until: gate}
+	s.Phases = append(s.Phases, Phase{Name: "worse", Do: Inject{Version: "v2"}, Until: gate})
 	return s
 }
 
@@ -39,9 +40,12 @@ type countedPrometheus struct {
 	begin, next time.Time
 	load        float64 // of all versions together
 	weight, bad float64
-	scrapes     []scrape
-	all, wrong  int
-	times       int
+	// good is the part of its answers that was bad before the moment turns.
+	good       float64
+	turns      time.Time
+	scrapes    []scrape
+	all, wrong int
+	times      int
 }
 
 type scrape struct {
@@ -52,12 +56,16 @@ type scrape struct {
 func (p *countedPrometheus) Query(_ context.Context, _, query string) (float64, bool, error) {
 	for ; !p.next.After(time.Now()); p.next = p.next.Add(time.Second) {
 		for ; ; p.times++ {
-			if p.begin.Add(time.Duration(float64(p.times) / p.load * 1e9)).After(p.next) {
+			at, bad := p.begin.Add(time.Duration(float64(p.times)/p.load*1e9)), p.bad
+			if at.After(p.next) {
 				break
+			}
+			if at.Before(p.turns) {
+				bad = p.good
 			}
 			if p.random.Float64() < p.weight {
 				p.all++
-				if p.random.Float64() < p.bad {
+				if p.random.Float64() < bad {
 					p.wrong++
 				}
 			}
@@ -96,13 +104,14 @@ func TestOddsAreTheGates(t *testing.T) {
 	s := gated()
 	s.Load = loadgen.Plan{URL: "http://my-service/", Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}}}
 	printed := regexp.MustCompile(
-		`with ([0-9.]+) % .*? is stopped in ([0-9.]+) % .*? one with ([0-9.]+) % is let on in ([0-9.]+) %`,
+		`with ([0-9.]+) % \S* .*? is stopped in ([0-9.]+) % .*? with ([0-9.]+) % let on in ([0-9.]+) %`,
 	)
 	seed := uint64(10)
-	for i, weight := range map[int]float64{1: 0.1, 2: 0.5} {
+	for k, weight := range []float64{0.1, 0.5, 0.5} {
+		i := k + 1
 		text := s.Odds(i)
 		t.Log(text)
-		if rate := fmt.Sprintf("at %g requests a second", 500*weight); !strings.Contains(text, rate) {
+		if rate := fmt.Sprintf("with %g requests a second for v2", 500*weight); !strings.Contains(text, rate) {
 			t.Errorf("got %q, want %q in it", text, rate)
 		}
 		all := printed.FindAllStringSubmatch(text, -1)
@@ -116,9 +125,11 @@ func TestOddsAreTheGates(t *testing.T) {
 				percent[j], _ = strconv.ParseFloat(one, 64)
 			}
 			seed++
-			const rollouts = 1500
-			stopped, _ := gateDecides(t, check, seed, rollouts, weight, percent[0]/100)
-			_, promoted := gateDecides(t, check, seed, rollouts, weight, percent[2]/100)
+			const rollouts = 800
+			of := countedPrometheus{load: 500, weight: weight, good: percent[0] / 100, bad: percent[0] / 100}
+			stopped, _ := gateDecides(t, check, seed, rollouts, of, i == 3)
+			of.bad = percent[2] / 100
+			_, promoted := gateDecides(t, check, seed, rollouts, of, i == 3)
 			for j, got := range []float64{stopped, promoted} {
 				want := percent[2*j+1]
 				// 4 standard deviations of both simulations, and one rollout.
@@ -133,18 +144,23 @@ func TestOddsAreTheGates(t *testing.T) {
 	}
 }
 
-// gateDecides has a gate decide about so many canaries, and returns the percentages that it stopped and promoted.
-func gateDecides(t *testing.T, c Check, seed uint64, rollouts int, weight, bad float64) (stopped, promoted float64) {
+// gateDecides has a gate decide about so many canaries, and returns the percentages that it stopped and promoted. Some
+// canaries were there before.
+func gateDecides(
+	t *testing.T, c Check, seed uint64, rollouts int, of countedPrometheus, before bool,
+) (stopped, promoted float64) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 7))
 	for range rollouts {
 		synctest.Test(t, func(t *testing.T) {
-			begin := time.Now().Add(time.Duration(random.Float64() * 1e9))
-			p := &countedPrometheus{
-				random: random, begin: begin, next: time.Now().Add(time.Duration(random.Float64() * 1e9)), load: 500,
-				weight: weight, bad: bad,
+			p := of
+			p.random, p.turns = random, time.Now()
+			p.begin = time.Now().Add(time.Duration(random.Float64() * 1e9))
+			if before {
+				p.begin = p.begin.Add(-7 * time.Second)
 			}
-			d, err := Gate{Checks: []Check{c}}.decide(t.Context(), story(), environment.Environment{Metrics: p}, nil)
+			p.next = p.begin.Add(time.Duration(random.Float64() * 1e9))
+			d, err := Gate{Checks: []Check{c}}.decide(t.Context(), story(), environment.Environment{Metrics: &p}, nil)
 			switch {
 			case err != nil:
 				t.Error(err)
