@@ -34,8 +34,8 @@ type spot struct {
 // one weight.
 //
 // Rollouts are simulated as they run. Requests come at random at the canary's rate, and each is bad with a fixed
-// probability. Counters are scraped once a second, and a check is of the last 5 s that were scraped. Where the canary is
-// new, the first looks are at a few requests only, and decide most. Each check is taken for itself.
+// probability. Counters are scraped once a second, and a check is of the last 5 s that were scraped. Where the canary
+// is new, the first looks are at a few requests only, and decide most. Each check is taken for itself.
 func (s Scenario) Odds(phase int) string {
 	g, ok := s.Phases[phase].Until.(Gate)
 	if !ok || len(g.Checks) == 0 {
@@ -57,8 +57,8 @@ func (s Scenario) Odds(phase int) string {
 		}
 		parts = append(parts, r.odds(c))
 	}
-	return fmt.Sprintf("by %s simulated rollouts each, with %s requests a second for %s %s, and each check by itself: %s",
-		format.Number(simulatedRollouts), number(math.Round(rate)), subset, since, strings.Join(parts, "; "))
+	return fmt.Sprintf("by %s simulated rollouts each, with %s requests a second for %s %s, and each check by itself: "+
+		"%s", format.Number(simulatedRollouts), number(math.Round(rate)), subset, since, strings.Join(parts, "; "))
 }
 
 // odds says how often a check stops a canary with a fifth of what the check allows, and lets one on with four times as
@@ -80,7 +80,8 @@ func ofRollouts(n int) string {
 		format.Percent(share.High))
 }
 
-// A gatedRollout is a canary that gets rate requests a second, of which the fraction bad is bad, and a gate with one check.
+// A gatedRollout is a canary that gets rate requests a second, of which the fraction bad is bad, and a gate with one
+// check.
 type gatedRollout struct {
 	gate             Gate
 	limit, rate, bad float64
@@ -138,8 +139,8 @@ func newScrapes(r gatedRollout, random rand.Source) *scrapes {
 	}
 }
 
-// next is the share that the gate's next question is answered with, NaN where there is none. It is not ok once the phase
-// has ended.
+// next is the share that the gate's next question is answered with, NaN where there is none. It is not ok once the
+// phase has ended.
 func (s *scrapes) next() (share float64, ok bool) {
 	at := s.at
 	s.at += s.gate.every().Seconds()

@@ -33,8 +33,8 @@ func gated() Scenario {
 	return s
 }
 
-// A countedPrometheus scrapes a canary that gets one request after the other, counts those of the last 5 s that are bad,
-// and knows nothing else.
+// A countedPrometheus scrapes a canary that gets one request after the other, counts those of the last 5 s that are
+// bad, and knows nothing else.
 type countedPrometheus struct {
 	random      *rand.Rand
 	begin, next time.Time
@@ -134,8 +134,8 @@ func TestOddsAreTheGates(t *testing.T) {
 				want := percent[2*j+1]
 				// 4 standard deviations of both simulations, and one rollout.
 				p := max(want/100, 1.0/rollouts)
-				if off := 4*100*math.Sqrt(p*(1-p)*(1.0/rollouts+1.0/simulatedRollouts)) + 100.0/rollouts; got > want+off ||
-					got < want-off {
+				deviation := math.Sqrt(p * (1 - p) * (1.0/rollouts + 1.0/simulatedRollouts))
+				if math.Abs(got-want) > 100*(4*deviation+1.0/rollouts) {
 					t.Errorf("%s, weight %g, %g %% bad: the gate itself was wrong in %.2f %%, and %.2f %% are printed",
 						check.Name, weight, percent[2*j], got, want)
 				}

@@ -139,7 +139,9 @@ spec:
 		},
 		Load: loadgen.Plan{URL: "http://my-service/", Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}}},
 		Phases: []harness.Phase{
-			{Name: "baseline", Do: harness.Apply("1-baseline.yaml"), Expect: []expect.Expectation{expect.Share("v1", 100)}},
+			{Name: "baseline", Do: harness.Apply("1-baseline.yaml"), Expect: []expect.Expectation{
+				expect.Share("v1", 100),
+			}},
 			{Name: "gate", Do: harness.Apply("2-half.yaml"), Until: gate, Expect: late, Deadline: d / 2},
 			{Name: "sequential test", Until: harness.SequentialTest{Good: 1, Bad: 10}, Expect: late, Deadline: d / 2},
 		},

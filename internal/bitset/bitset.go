@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// A Set is a set of numbers. Its zero value is empty. The first long row of numbers takes no memory for each of them, and
-// other rows a few bits; a number that stands alone takes a word.
+// A Set is a set of numbers. Its zero value is empty. The first long row of numbers takes no memory for each of them,
+// and other rows a few bits; a number that stands alone takes a word.
 type Set struct {
 	// words has the bits of 64 numbers in a row each. Those from word from on and below word to are not in it: all of
 	// their numbers are in the set.

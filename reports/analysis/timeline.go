@@ -100,8 +100,8 @@ type timeline struct {
 
 type seriesKey struct{ version, flag string }
 
-// newTimeline makes the timeline of a whole run. It starts with the first event. What lies further from there than twice
-// the time of timelineBins is not counted, so that one damaged time does not make a million empty bins.
+// newTimeline makes the timeline of a whole run. It starts with the first event. What lies further from there than
+// twice the time of timelineBins is not counted, so that one damaged time does not make a million empty bins.
 func newTimeline(facts *trace.Trace) *timeline {
 	t := &timeline{bin: timelineBin, series: map[seriesKey]map[int]int{}}
 	var end time.Time

@@ -173,11 +173,11 @@ func TestEqualRunsSeldomDiffer(t *testing.T) {
 				wrong++
 			}
 		}
-		t.Logf("%d against %d: %d of %d comparisons of equal runs show a difference, of %.1f figures that are judged: %v",
+		t.Logf("%d against %d: %d of %d comparisons of equal runs show a difference, of %.1f figures judged: %v",
 			test.runs, test.runs, wrong, test.trials, float64(judged)/float64(test.trials), by)
 		if (distuv.Binomial{N: float64(test.trials), P: Risk}).Survival(float64(wrong)-1) < 1e-3 {
-			t.Errorf("%d against %d: %d of %d comparisons of equal runs show a difference, want %g %% at most", test.runs,
-				test.runs, wrong, test.trials, 100*Risk)
+			t.Errorf("%d against %d: %d of %d comparisons of equal runs show a difference, want %g %% at most",
+				test.runs, test.runs, wrong, test.trials, 100*Risk)
 		}
 	}
 }

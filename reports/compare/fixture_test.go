@@ -173,9 +173,9 @@ func (w truth) run() *reports.Run {
 		canary := phase("canary at 10 %", 0, w.broken)
 		if w.decides > 0 {
 			first := 100 * time.Millisecond
+			took := fromMS(w.decides * ofRun() * math.Exp(0.1*random.NormFloat64()))
 			canary.Observation.Detection = &analysis.Detection{
-				FirstBad: first, After: first + fromMS(w.decides*ofRun()*math.Exp(0.1*random.NormFloat64())), BadOnes: 5,
-				Answers: 20,
+				FirstBad: first, After: first + took, BadOnes: 5, Answers: 20,
 			}
 		}
 		phase("rollback", 0, 0).Observation.Rollback = rollback(w.rollback, w.broken,
