@@ -439,8 +439,18 @@ func (s endlessSource) Lines(facts bool, yield func(*trace.Line) error) (bool, e
 		{At: labtrace.At(0), Kind: trace.PhaseStart, Phase: "p"}, {At: labtrace.At(0), Kind: trace.Settled, Phase: "p"},
 		{At: labtrace.At(float64(s.n)), Kind: trace.PhaseEnd, Phase: "p"},
 	}
-	if _, err := all.Lines(true, yield); err != nil || facts {
+	if _, err := all.Lines(true, yield); err != nil {
 		return false, err
+	}
+	// The agent speaks more often than a real one.
+	for i := range s.n / 10 {
+		h := &loadgen.Health{Pod: "agent", At: labtrace.At(float64(10 * i)), Took: 10 * time.Millisecond}
+		if err := yield(&trace.Line{Health: h}); err != nil {
+			return false, err
+		}
+	}
+	if facts {
+		return false, nil
 	}
 	random := rand.New(rand.NewPCG(1, 1))
 	for i := range s.n {
@@ -457,9 +467,6 @@ func (s endlessSource) Lines(facts bool, yield func(*trace.Line) error) (bool, e
 			Details: trace.ViaUpstream, Attempts: 1,
 		})
 		one.Pods = nil
-		if i%10 == 0 {
-			one.Health = []loadgen.Health{{Pod: "agent", At: due, Took: 10 * time.Millisecond}}
-		}
 		if _, err := one.Lines(false, yield); err != nil {
 			return false, err
 		}
