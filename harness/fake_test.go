@@ -67,7 +67,9 @@ func newFakeMesh() *fakeMesh {
 }
 
 func (f *fakeMesh) env() environment.Environment {
-	return environment.Environment{Objects: f, Proxies: f, Apps: f, Callers: f, Observers: f, Istiod: f}
+	return environment.Environment{
+		Objects: f, Proxies: f, Apps: f, Callers: f, Observers: f, Istiod: f, WatchWrite: f.watchWrite,
+	}
 }
 
 // fakePod is the one pod of a version.
@@ -117,6 +119,12 @@ func (f *fakeMesh) Apply(ctx context.Context, objects []object) error {
 		}
 	}
 	return nil
+}
+
+// watchWrite knows that no write is accepted before it is made.
+func (f *fakeMesh) watchWrite(ctx context.Context) (context.Context, func() time.Time) {
+	began := time.Now()
+	return ctx, func() time.Time { return began }
 }
 
 func (f *fakeMesh) Delete(ctx context.Context, _ []object) error { return f.call(ctx, "delete") }

@@ -83,6 +83,11 @@ func TestRunPlaysPhasesUnderOneLoad(t *testing.T) {
 		if got := kinds(t, dir); !slices.Equal(got, wantKinds) {
 			t.Errorf("got events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(wantKinds, "\n"))
 		}
+		for _, p := range rep.Phases[1:] {
+			if c := p.Observation.Change; c.AcceptedAfter.Before(c.Writing) || c.AcceptedAfter.After(c.Written) {
+				t.Errorf("%s: got accepted after %s, want a moment from %s to %s", p.Name, c.AcceptedAfter, c.Writing, c.Written)
+			}
+		}
 		saved, err := reports.Load(dir)
 		if err != nil || saved.Outcome != reports.Pass || saved.Setup.Envoy != "1.40.0" ||
 			saved.Setup.Load.Run != "id" {
