@@ -50,7 +50,7 @@ func Analyze(src trace.Source, spec Spec) (*Analysis, error) {
 		clocks: map[int]*rollbackClock{}, detections: map[int]*detectionClock{}, closeups: map[int]*timeline{},
 		ledger: newLedger(spec.Plan, facts), timeline: newTimeline(facts),
 	}
-	wrong := clockError(facts.Agents)
+	wrong, ways := clockError(facts.Agents), newWays(spec.Plan, facts.Pods)
 	var before Window
 	for i, p := range spec.Phases {
 		a.obs[i], a.counted[i] = bounds(facts, p.Name)
@@ -59,7 +59,7 @@ func Analyze(src trace.Source, spec Spec) (*Analysis, error) {
 		if o.Change != nil && !o.Change.Written.IsZero() {
 			a.closeups[i] = newCloseup(o.Change)
 			if p.Rollback {
-				a.clocks[i] = newRollbackClock(p, before, o, wrong)
+				a.clocks[i] = newRollbackClock(p, ways, before, o, wrong)
 			}
 		}
 		before = o.Settled
