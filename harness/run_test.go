@@ -85,7 +85,8 @@ func TestRunPlaysPhasesUnderOneLoad(t *testing.T) {
 		}
 		for _, p := range rep.Phases[1:] {
 			if c := p.Observation.Change; c.AcceptedAfter.Before(c.Writing) || c.AcceptedAfter.After(c.Written) {
-				t.Errorf("%s: got accepted after %s, want a moment from %s to %s", p.Name, c.AcceptedAfter, c.Writing, c.Written)
+				t.Errorf("%s: got accepted after %s, want a moment from %s to %s", p.Name, c.AcceptedAfter, c.Writing,
+					c.Written)
 			}
 		}
 		saved, err := reports.Load(dir)

@@ -290,16 +290,17 @@ func TestCalibrateResolution(t *testing.T) {
 			missed++
 		}
 	}
-	t.Logf("1,000 requests a second from 100 %% canary, %d trials: off by %s at p50, %s at p99, %s at most; of that, "+
-		"the last affected request's way to the proxy is %s at p50, %s at p99; bracket of %s at p50; %d missed, %d open",
+	t.Logf("1,000 requests a second from 100 %% canary, %d trials: off by %s at p50, %s at p99, %s at most; of "+
+		"that, the last affected request's way to the proxy is %s at p50, %s at p99; bracket of %s at p50; %d missed, "+
+		"%d open",
 		n, at(offs, 50), at(offs, 99), at(offs, 100), at(ways, 50), at(ways, 99), at(widths, 50), missed, open)
 	// A machine that stands still for a quarter of a second leaves nothing to time.
 	if open > n/5 || *full && open > 0 {
 		t.Errorf("%d of %d trials have no bracket", open, n)
 	}
 	if *full && (at(offs, 99) > 2*ms || at(ways, 99) > ms) {
-		t.Errorf("off by %s at p99, want 2 ms at most; %s of it by the way to the proxy, want 1 ms at most", at(offs, 99),
-			at(ways, 99))
+		t.Errorf("off by %s at p99, want 2 ms at most; %s of it by the way to the proxy, want 1 ms at most",
+			at(offs, 99), at(ways, 99))
 	}
 	if chance(missed, n-open, 1-coverage) < 1e-6 {
 		t.Errorf("%d of %d brackets missed the truth", missed, n)

@@ -28,8 +28,8 @@ const noRollback = "the phase did not roll back, or its write was never accepted
 // notLast says why an affected request was maybe not the last.
 func notLast(r *analysis.Rollback) string {
 	if r.Unknown > 0 {
-		return "too few requests of each caller's proxy came before the rollback to know what it ends: watch the canary " +
-			"for longer before, or send more requests a second"
+		return "too few requests of each caller's proxy came before the rollback to know what it ends: watch the " +
+			"canary for longer before, or send more requests a second"
 	}
 	return "too few requests followed the last affected one to say that it was the last"
 }

@@ -140,8 +140,8 @@ func (t *tallied) row() string {
 		return (d / time.Duration(max(n, 1))).Round(time.Millisecond)
 	}
 	now, was := NewShare(t.held, t.closed), NewShare(t.didFit, t.wereClosed)
-	return fmt.Sprintf("%6d  %6d  %6.2f %% (%.2f – %.2f)  %8s | %6.2f %% (%.2f – %.2f)  %8s", t.trials, t.trials-t.closed,
-		now.Percent, now.Low, now.High, mean(t.width, t.closed), was.Percent, was.Low, was.High,
+	return fmt.Sprintf("%6d  %6d  %6.2f %% (%.2f – %.2f)  %8s | %6.2f %% (%.2f – %.2f)  %8s", t.trials,
+		t.trials-t.closed, now.Percent, now.Low, now.High, mean(t.width, t.closed), was.Percent, was.Low, was.High,
 		mean(t.wasWidth, t.wereClosed))
 }
 
@@ -227,7 +227,8 @@ func TestBracketHoldsTheLastSwitch(t *testing.T) {
 			t.Errorf("%s: %d of %d brackets have the last switch in them, want 99 %%", row.name, sum.held, sum.closed)
 		}
 	}
-	t.Logf("rollback, trials, open, by strata: coverage and mean width | by one share\n%s%-38s %s", &out, "all", all.row())
+	t.Logf("rollback, trials, open, by strata: coverage and mean width | by one share\n%s%-38s %s", &out, "all",
+		all.row())
 	if float64(all.held) < 0.99*float64(all.closed) || all.closed == 0 {
 		t.Errorf("%d of %d brackets have the last switch in them, want 99 %%", all.held, all.closed)
 	}

@@ -75,8 +75,8 @@ type Rollback struct {
 	Low   time.Duration `json:"lowNs"`
 	High  time.Duration `json:"highNs"`
 	Write time.Duration `json:"writeNs,omitempty"`
-	// Strata is how many switches the bracket holds: one for each load agent and pod of the canary that were
-	// affected before. 0 where there is one, or in a report that is older than strata. Unknown counts those of which too few
+	// Strata is how many switches the bracket holds: one for each load agent and pod of the canary that were affected
+	// before. 0 where there is one, or in a report that is older than strata. Unknown counts those of which too few
 	// requests were seen before to know whether they were affected: where there are any, the bracket stays open.
 	Strata  int `json:"strata,omitempty"`
 	Unknown int `json:"unknown,omitempty"`

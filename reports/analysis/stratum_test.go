@@ -10,8 +10,8 @@ import (
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
-// strata times a rollback whose requests are sent by so many agents in turn. meet says what becomes of the n-th request,
-// which is sent after so many milliseconds: see labtrace.Rollback.
+// strata times a rollback whose requests are sent by the plan's agents in turn. meet says what becomes of the n-th
+// request, which is sent after so many milliseconds: see labtrace.Rollback.
 func strata(plan loadgen.Plan, meet func(n int, ms float64, s *loadgen.Sample), pods ...trace.Pod) *Rollback {
 	tr := labtrace.Rollback(func(ms float64, s *loadgen.Sample) {
 		n := int(ms / 10)
@@ -66,6 +66,15 @@ func TestRollbackByStrata(t *testing.T) {
 				s.Version, s.Pod, s.Code = "", "", 503
 			}
 		}, nil, Rollback{High: 215 * x, Strata: 2}},
+		// Pod a has 25 of 200, 8.3 % or more: it takes 62, from 2,200 ms on, as that may have been a request for it.
+		{"a failure of others that fail may be any pod's", loadgen.Plan{}, func(n int, ms float64, s *loadgen.Sample) {
+			switch {
+			case ms < 2000 && n%8 == 0:
+				v2(s, "a")
+			case ms < 2000 && n%2 == 1 || ms == 2200:
+				s.Version, s.Pod, s.Code = "", "", 503
+			}
+		}, nil, Rollback{High: 735 * x, Strata: 2}},
 		{"a stray failure before has no switch", loadgen.Plan{}, func(n int, ms float64, s *loadgen.Sample) {
 			if everyOther(n, ms, s); ms == 1000 {
 				s.Version, s.Pod, s.Code = "", "", 503
@@ -86,7 +95,8 @@ func TestRollbackByStrata(t *testing.T) {
 				v2(s, "b")
 			}
 		}, nil, Rollback{Unknown: 1}},
-		{"through the gateway", cohorts(loadgen.Gateway), everyOther, []trace.Pod{gateway("g1")}, Rollback{High: 25 * x}},
+		{"through the gateway", cohorts(loadgen.Gateway), everyOther, []trace.Pod{gateway("g1")},
+			Rollback{High: 25 * x}},
 		// Half of 98.2 %: it takes 8.
 		{"through one of two gateways", cohorts(loadgen.Gateway), everyOther, []trace.Pod{gateway("g1"), gateway("g2")},
 			Rollback{High: 85 * x}},
@@ -94,8 +104,8 @@ func TestRollbackByStrata(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			got := strata(c.plan, c.meet, c.pods...)
 			if got.High != c.want.High || got.Strata != c.want.Strata || got.Unknown != c.want.Unknown {
-				t.Errorf("got a bracket to %s of %d strata, %d unknown; want %s, %d, %d", got.High, got.Strata, got.Unknown,
-					c.want.High, c.want.Strata, c.want.Unknown)
+				t.Errorf("got a bracket to %s of %d strata, %d unknown; want %s, %d, %d", got.High, got.Strata,
+					got.Unknown, c.want.High, c.want.Strata, c.want.Unknown)
 			}
 			if got.Recovered() != (c.want.High > 0) {
 				t.Errorf("got recovered %t with a bracket to %s", got.Recovered(), got.High)
@@ -109,15 +119,14 @@ func TestRollbackByStrata(t *testing.T) {
 
 // What is known of the moment at which the write was accepted narrows the bracket, and the rest of it is told.
 func TestBracketOfASlowWrite(t *testing.T) {
+	const none = "0 ms: no affected request was sent after the write was accepted (99 % bracket 0 ms to "
 	for _, c := range []struct {
 		after float64
 		high  time.Duration
 		words string
 	}{
-		{0, 25 * time.Millisecond, "0 ms: no affected request was sent after the write was accepted (99 % bracket 0 ms to " +
-			"25.0 ms, 10.0 ms of it as the write was accepted at an unknown moment)"},
-		{2099, 16 * time.Millisecond, "0 ms: no affected request was sent after the write was accepted (99 % bracket 0 ms to " +
-			"16.0 ms)"},
+		{0, 25 * time.Millisecond, none + "25.0 ms, 10.0 ms of it as the write was accepted at an unknown moment)"},
+		{2099, 16 * time.Millisecond, none + "16.0 ms)"},
 		// A moment that is not in the write tells nothing.
 		{2101, 25 * time.Millisecond, ""}, {2089, 25 * time.Millisecond, ""},
 	} {

@@ -71,8 +71,8 @@ type Event struct {
 	Counters map[string]uint64 `json:"counters,omitempty"`
 	// Reading is when the reading of Counters began. It ended by At.
 	Reading time.Time `json:"reading,omitzero"`
-	// AcceptedAfter is, of a Written event, the moment before which the API server cannot have accepted the change. Zero
-	// where nothing more is known than Writing.
+	// AcceptedAfter is, of a Written event, the moment before which the API server cannot have accepted the change.
+	// Zero where nothing more is known than Writing.
 	AcceptedAfter time.Time `json:"acceptedAfter,omitzero"`
 	// Decision is that of a Decided event.
 	Decision *Decision `json:"decision,omitempty"`
