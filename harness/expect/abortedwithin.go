@@ -43,3 +43,7 @@ func (a abortedWithin) Check(o analysis.Observation) reports.Verdict {
 	}
 	return passes(v)
 }
+
+func (a abortedWithin) record() Record { return Record{Kind: "aborted-within", Time: a.within} }
+
+var _ = recorded("aborted-within", func(r Record) Expectation { return AbortedWithin(r.Time) })

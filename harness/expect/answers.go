@@ -67,3 +67,7 @@ func (a answers) Check(o analysis.Observation) reports.Verdict {
 }
 
 func (a answers) about() string { return a.version }
+
+func (a answers) record() Record { return Record{Kind: "answers", Version: a.version, Rate: a.rate} }
+
+var _ = recorded("answers", func(r Record) Expectation { return Answers(r.Version, r.Rate) })

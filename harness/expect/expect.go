@@ -32,6 +32,8 @@ type Expectation interface {
 	Cohort() string
 	// Need is how many requests of Cohort, sent while the phase is settled, the claim takes to be conclusive.
 	Need() int
+	// record is the claim as data. The file of the expectation says by recorded how it is made of that again.
+	record() Record
 }
 
 // A Requirement says what a claim takes of its phase beside requests.

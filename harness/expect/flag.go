@@ -68,3 +68,7 @@ func flagList(flags string) []string {
 	}
 	return list
 }
+
+func (f withFlag) describe(r *Record) { r.Code, r.Flag = f.code, f.flag }
+
+var _ = recorded("flag", func(r Record) Expectation { return Flag(r.Code, r.Flag, r.Percent).as(r) })

@@ -90,3 +90,9 @@ func (e onlyErrors) excludes(other Expectation) bool {
 	r, ok := requestOf(other)
 	return ok && r.failed && r.code != e.code && overlap(e.cohort, other.Cohort())
 }
+
+func (e onlyErrors) record() Record {
+	return Record{Kind: "only-errors", Code: e.code, Flag: e.flag, Cohort: e.cohort}
+}
+
+var _ = recorded("only-errors", func(r Record) Expectation { return OnlyErrors(r.Code, r.Flag).Of(r.Cohort) })

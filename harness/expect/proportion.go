@@ -35,6 +35,8 @@ type property interface {
 	request() request
 	// adds tells that a request has at most one property of the kind, so that their shares add up.
 	adds() bool
+	// describe writes the property into a record.
+	describe(r *Record)
 }
 
 // AtLeast makes it a claim of that share or more, for what nobody can foretell to the percent, such as how much
@@ -201,4 +203,16 @@ func (p proportion) excludes(other Expectation) bool {
 		return p.percent > q.percent
 	}
 	return false
+}
+
+func (p proportion) record() Record {
+	r := Record{Kind: p.property.kind(), Percent: p.percent, Bound: p.bound, Cohort: p.cohort}
+	p.property.describe(&r)
+	return r
+}
+
+// as takes from a record what does not depend on the property.
+func (p proportion) as(r Record) proportion {
+	p.bound, p.cohort = max(min(r.Bound, 1), -1), r.Cohort
+	return p
 }

@@ -51,3 +51,7 @@ func (r recoveredWithin) Check(o analysis.Observation) reports.Verdict {
 	}
 	return passes(v)
 }
+
+func (r recoveredWithin) record() Record { return Record{Kind: "recovered-within", Time: r.within} }
+
+var _ = recorded("recovered-within", func(r Record) Expectation { return RecoveredWithin(r.Time) })

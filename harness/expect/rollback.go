@@ -48,10 +48,7 @@ func (d drain) Validate() error { return positive(d, d.time) }
 
 // Check implements Expectation.
 func (d drain) Check(o analysis.Observation) reports.Verdict {
-	v := reports.Verdict{Kind: "drained-within", Want: d.String()}
-	if d.lingers {
-		v.Kind = "lingers-for"
-	}
+	v := reports.Verdict{Kind: d.kind(), Want: d.String()}
 	r := o.Rollback
 	switch {
 	case r == nil:
@@ -73,4 +70,13 @@ func (d drain) Check(o analysis.Observation) reports.Verdict {
 		return unsure(v, notLast)
 	}
 	return passes(v)
+}
+
+func (d drain) record() Record { return Record{Kind: d.kind(), Time: d.time} }
+
+func (d drain) kind() string {
+	if d.lingers {
+		return "lingers-for"
+	}
+	return "drained-within"
 }

@@ -29,3 +29,7 @@ func (withStatus) lacks() string                           { return "" }
 func (withStatus) adds() bool                              { return true }
 
 func (code withStatus) request() request { return request{failed: isError(int(code)), code: int(code)} }
+
+func (code withStatus) describe(r *Record) { r.Code = int(code) }
+
+var _ = recorded("status", func(r Record) Expectation { return Status(r.Code, r.Percent).as(r) })

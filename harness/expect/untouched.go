@@ -56,3 +56,7 @@ func (u untouched) excludes(other Expectation) bool {
 	r, ok := requestOf(other)
 	return ok && r.version != "" && r.version == u.version
 }
+
+func (u untouched) record() Record { return Record{Kind: "untouched", Version: u.version} }
+
+var _ = recorded("untouched", func(r Record) Expectation { return Untouched(r.Version) })
