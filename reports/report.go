@@ -18,6 +18,7 @@ import (
 	"github.com/canarylab/canarylab/internal/atomicfile"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // Schema is the version of report.json. A change that a reader of the older form would misread raises it; one
@@ -144,6 +145,8 @@ type Report struct {
 	Findings []string `json:"findings,omitempty"`
 	// Files are what the run left, with paths relative to the report's folder.
 	Files []File `json:"files,omitempty"`
+	// Trace tells which trace the report was made from. Nil in older reports.
+	Trace *trace.Digest `json:"trace,omitempty"`
 
 	// older says that the report was read from a file of an older schema.
 	older string

@@ -40,24 +40,28 @@ var never = time.Unix(1<<40, 0)
 // overlap; a request that was sent outside of all of them is in no window (Accounting.Outside counts those).
 // The memory that it takes does not grow with the trace, apart from one bit or two for each request.
 func Analyze(src trace.Source, spec Spec) (*Analysis, error) {
-	facts := &trace.Trace{}
-	if _, err := src.Lines(true, facts.Add); err != nil {
+	if err := spec.check(); err != nil {
 		return nil, err
 	}
-	n := len(spec.Phases)
+	facts, _, err := trace.Facts(src)
+	if err != nil {
+		return nil, err
+	}
+	n, memory := len(spec.Phases), newBudget()
 	a := &analyzer{
-		spec: spec, obs: make([]Observation, n), counted: make([]time.Time, n), tallies: make([]*tally, n),
+		memory: memory,
+		spec:   spec, obs: make([]Observation, n), counted: make([]time.Time, n), tallies: make([]*tally, n),
 		clocks: map[int]*rollbackClock{}, detections: map[int]*detectionClock{}, closeups: map[int]*timeline{},
-		ledger: newLedger(spec.Plan, facts), timeline: newTimeline(facts),
+		ledger: newLedger(spec.Plan, facts, memory), timeline: newTimeline(facts, memory),
 	}
 	wrong := clockError(facts.Agents)
 	var before Window
 	for i, p := range spec.Phases {
 		a.obs[i], a.counted[i] = bounds(facts, p.Name)
 		o := a.obs[i]
-		a.tallies[i] = newTally(&a.obs[i])
+		a.tallies[i] = newTally(&a.obs[i], memory)
 		if o.Change != nil && !o.Change.Written.IsZero() {
-			a.closeups[i] = newCloseup(o.Change)
+			a.closeups[i] = newCloseup(o.Change, memory)
 			if p.Rollback {
 				a.clocks[i] = newRollbackClock(p, before, o, wrong)
 			}
@@ -94,6 +98,9 @@ func Analyze(src trace.Source, spec Spec) (*Analysis, error) {
 		if d, ok := a.detections[i]; ok {
 			o.Detection = d.result()
 		}
+	}
+	if err := memory.spent(); err != nil {
+		return nil, err
 	}
 	return &Analysis{
 		Observations: a.obs, Accounting: a.ledger.close(a.obs, truncated), Timeline: a.timeline.close(),
@@ -137,8 +144,9 @@ func (o *Observation) underWay(s *loadgen.Sample, counted time.Time) {
 }
 
 type analyzer struct {
-	spec Spec
-	obs  []Observation
+	spec   Spec
+	memory *budget
+	obs    []Observation
 	// counted has, for each phase, when the reading of the counters that opens its settled part began.
 	counted []time.Time
 	tallies []*tally
@@ -201,7 +209,7 @@ func (a *analyzer) line(l *trace.Line) error {
 		}
 		a.joiner.Log(l.Log)
 	}
-	return nil
+	return a.memory.spent()
 }
 
 // request takes all that is known of one request.

@@ -12,7 +12,7 @@ import (
 
 func TestTimelineSeries(t *testing.T) {
 	// in bins of 100 ms
-	tl := newTimeline(&trace.Trace{Events: []trace.Event{{At: labtrace.At(0), Kind: trace.LoadStart}}})
+	tl := newTimeline(&trace.Trace{Events: []trace.Event{{At: labtrace.At(0), Kind: trace.LoadStart}}}, newBudget())
 	for _, s := range []loadgen.Sample{
 		{Sent: labtrace.At(-1), Code: 200, Version: "v1"},
 		{Sent: labtrace.At(99), Code: 200, Version: "v2"},
@@ -72,7 +72,7 @@ func TestCurve(t *testing.T) {
 }
 
 func TestTimelineStaysSmall(t *testing.T) {
-	tl := newTimeline(&trace.Trace{})
+	tl := newTimeline(&trace.Trace{}, newBudget())
 	for i := range 600_000 { // ten minutes of 1,000 a second
 		s := loadgen.Sample{Sent: labtrace.At(float64(i)), Code: 200, Version: "v1"}
 		switch i % 10 {

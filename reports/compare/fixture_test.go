@@ -205,7 +205,7 @@ func saved(t *testing.T, w truth, manifest string) *reports.Run {
 		t.Fatal(err)
 	}
 	r.Report.Files = []reports.File{{Path: "manifests/1-baseline.yaml"}}
-	r.Report.Timeline = &analysis.Timeline{}
+	r.Report.Timeline = &analysis.Timeline{BinMS: 100}
 	if err := r.Report.Save(dir); err != nil {
 		t.Fatal(err)
 	}
