@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/judge"
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
@@ -46,11 +47,16 @@ func (p *phasePlayer) watch(ctx context.Context, decided <-chan error) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		p.proved[p.phase.Name] = append(p.proved[p.phase.Name], v)
+		seen, err := judge.Proof(p.phase.Name, v)
+		if err != nil {
+			return err
+		}
+		p.rec.event(seen)
 		for _, finding := range findings {
 			p.journal.note("%s", finding)
 			if !slices.Contains(p.findings, finding) {
 				p.findings = append(p.findings, finding)
+				p.rec.event(trace.Event{Kind: trace.Finding, Text: finding})
 			}
 		}
 	}
