@@ -5,6 +5,7 @@ RUN     ?= .
 LABEL   ?=
 SKIP    ?= ^$$
 EVERY   ?=
+FUZZTIME ?= 1m
 LINT_CACHE ?= $(CURDIR)/bin/lint-cache
 GOLANGCI = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.12.2
 # Tests that bring clusters up; each has the machine to itself.
@@ -101,6 +102,21 @@ bench-recorder: deps ## what recording costs: the load agent against plain veget
 calibrate: ## have the lab measure switches, counts and delays that are known (10 minutes on an idle machine)
 	go test ./harness/calibrate -v -count=1 -timeout=30m -calibrate
 
+long-run: LONG = 1h
+long-run: deps ## a run of LONG=1h at 500 requests a second: lab and load agent end with the memory of its first minutes
+	go test ./harness/realmesh -run=TestLongRun -v -count=1 -timeout=8h -long=$(LONG)
+
+# Each target of each package, one after the other: go test takes one at a time.
+fuzz: ## fuzz what reads a run's folder: each target for FUZZTIME (1m)
+	@grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' "$$file"); do \
+			echo "$$target for $(FUZZTIME)"; \
+			go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s ./$$(dirname "$$file") || exit 1; \
+		done || exit 1; done
+
+hostile: ## read folders of 100 MB that are made to hurt: in 512 MB and 10 s each
+	go test ./harness/judge -run=TestHostileFolders -v -count=1 -timeout=20m -hostile
+
 readme-pictures: build ## draw the pictures of the README: of a new run of label-mismatch, or of RUN=reports/out/FOLDER (needs chromium)
 	@run='$(filter-out .,$(RUN))'; [ -n "$$run" ] || { $(MAKE) --no-print-directory scenario NAME=label-mismatch >/dev/null && run=$$(ls -d reports/out/*-label-mismatch-* | tail -n1); } && \
 	go run ./reports/html/pictures -out docs "$$run"
@@ -108,4 +124,4 @@ readme-pictures: build ## draw the pictures of the README: of a new run of label
 clean: down ## remove the cluster, the reports and everything that was built
 	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"
 
-.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate readme-pictures clean
+.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate long-run fuzz hostile readme-pictures clean

@@ -15,9 +15,11 @@ type Detector interface {
 	fmt.Stringer
 	// asksMetrics tells whether the detector asks the Prometheus of the namespace, which is only there where one does.
 	asksMetrics() bool
+	// readsSamples tells whether the detector reads the requests. Nothing is kept for one that does not.
+	readsSamples() bool
 	// check finds what is wrong with the detector without a cluster.
 	check(s Scenario) error
 	// decide watches until it knows, or until ctx ends. f has the requests that were sent since the phase's
-	// change began.
+	// change began; it is nil for a detector that does not read them.
 	decide(ctx context.Context, s Scenario, env environment.Environment, f *sampleFeed) (trace.Decision, error)
 }

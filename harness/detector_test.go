@@ -16,7 +16,7 @@ func TestAPhaseEndsWithItsDecision(t *testing.T) {
 		f := newFakeMesh()
 		s := story()
 		s.Phases = []Phase{s.Phases[0], s.Phases[1], {
-			Name: "v2 fails", Do: Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 1}},
+			Name: "v2 fails", Do: Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 1, ErrorCode: 404}},
 			Until:  SequentialTest{Good: 1, Bad: 10},
 			Expect: []expect.Expectation{expect.AbortedWithin(time.Second)},
 		}, s.Phases[2]}
@@ -40,18 +40,23 @@ func TestAPhaseEndsWithItsDecision(t *testing.T) {
 	})
 }
 
-// A detector that never decides leaves the phase inconclusive at its deadline.
+// A detector that does not decide in the time that is claimed fails the claim. One that had less time leaves the phase
+// inconclusive at its deadline.
 func TestNoDecision(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := story()
-		s.Phases[1].Until, s.Phases[1].Deadline = SequentialTest{Good: 1, Bad: 10}, 5*time.Second
-		s.Phases[1].Expect = []expect.Expectation{expect.AbortedWithin(time.Second)}
-		rep, _, err := playFake(t, t.Context(), newFakeMesh(), s)
-		if err != nil || rep.Outcome != reports.Inconclusive {
-			t.Fatalf("got %v, %v, want inconclusive", rep.Outcome, err)
-		}
-		if v := rep.Phases[1].Verdicts[len(rep.Phases[1].Verdicts)-1]; v.Saw != "no decision" {
-			t.Errorf("got %+v, want no decision", v)
-		}
-	})
+	for within, want := range map[time.Duration]reports.Outcome{
+		time.Second: reports.Fail, time.Minute: reports.Inconclusive,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := story()
+			s.Phases[1].Until, s.Phases[1].Deadline = SequentialTest{Good: 1, Bad: 10}, 5*time.Second
+			s.Phases[1].Expect = []expect.Expectation{expect.AbortedWithin(within)}
+			rep, _, err := playFake(t, t.Context(), newFakeMesh(), s)
+			if err != nil || rep.Outcome != want {
+				t.Fatalf("within %s: got %v, %v, want %s", within, rep.Outcome, err, want)
+			}
+			if v := rep.Phases[1].Verdicts[len(rep.Phases[1].Verdicts)-1]; v.Saw != "no decision" {
+				t.Errorf("within %s: got %+v, want no decision", within, v)
+			}
+		})
+	}
 }

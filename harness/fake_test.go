@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,8 +35,8 @@ type fakeMesh struct {
 	pushes    chan trace.Event
 	// cuts are proxies whose log stream ends now.
 	cuts []string
-	// fails are versions that answer with errors. stopped tells that there is no istiod.
-	fails   map[string]bool
+	// fails has the status of versions that answer with errors. stopped tells that there is no istiod.
+	fails   map[string]int
 	stopped bool
 	// lost are versions whose pods end without last words.
 	lost map[string]bool
@@ -60,14 +61,16 @@ type routing struct {
 
 func newFakeMesh() *fakeMesh {
 	return &fakeMesh{
-		counters: map[string]uint64{"v1": 7, "v2": 0}, lost: map[string]bool{}, fails: map[string]bool{},
+		counters: map[string]uint64{"v1": 7, "v2": 0}, lost: map[string]bool{}, fails: map[string]int{},
 		log: make(chan trace.LogEntry, 1<<20), podEvents: make(chan environment.PodEvent, 100),
 		pushes: make(chan trace.Event, 100),
 	}
 }
 
 func (f *fakeMesh) env() environment.Environment {
-	return environment.Environment{Objects: f, Proxies: f, Apps: f, Callers: f, Observers: f, Istiod: f}
+	return environment.Environment{
+		Objects: f, Proxies: f, Apps: f, Callers: f, Observers: f, Istiod: f, WatchWrite: f.watchWrite,
+	}
 }
 
 // fakePod is the one pod of a version.
@@ -117,6 +120,12 @@ func (f *fakeMesh) Apply(ctx context.Context, objects []object) error {
 		}
 	}
 	return nil
+}
+
+// watchWrite knows that no write is accepted before it is made.
+func (f *fakeMesh) watchWrite(ctx context.Context) (context.Context, func() time.Time) {
+	began := time.Now()
+	return ctx, func() time.Time { return began }
 }
 
 func (f *fakeMesh) Delete(ctx context.Context, _ []object) error { return f.call(ctx, "delete") }
@@ -274,7 +283,9 @@ func (f *fakeMesh) Inject(ctx context.Context, _, version string, _ int, faults 
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fails[version] = faults.ErrorRate > 0
+	if f.fails[version] = 0; faults.ErrorRate > 0 {
+		f.fails[version] = cmp.Or(faults.ErrorCode, 503)
+	}
 	return nil
 }
 
@@ -395,8 +406,8 @@ func (f *fakeMesh) send(plan loadgen.Plan, cohort string, seq uint64, due time.T
 			e.Code, e.Flags, e.Details = 503, []string{"UH"}, "no_healthy_upstream"
 		}
 	}
-	if f.fails[s.Version] {
-		s.Code, e.Code = 503, 503
+	if code := f.fails[s.Version]; code > 0 {
+		s.Code, e.Code = code, code
 	}
 	all := []trace.LogEntry{}
 	if s.Version != "" {

@@ -20,7 +20,7 @@ func RunDir(out, scenario, id string, at time.Time) string {
 	return filepath.Join(out, at.UTC().Format("20060102-150405")+"-"+scenario+"-"+id)
 }
 
-// makeFolder makes the run's folder, with an empty trace and the manifests in it.
+// makeFolder makes the run's folder, with the manifests in it, and a trace that says what is claimed.
 func (r *run) makeFolder() error {
 	if err := os.MkdirAll(filepath.Join(r.options.Dir, ManifestsDir), 0o755); err != nil {
 		return fmt.Errorf("make the run's folder: %w", err)
@@ -32,7 +32,7 @@ func (r *run) makeFolder() error {
 	r.rec = newRecorder(r.trace, r.setup.Load)
 	r.journal = newJournal(r.rec, r.pods)
 	r.files = []reports.File{{Path: trace.File, What: "every event, request and access log entry"}}
-	if err := r.keepManifests(); err != nil {
+	if err := errors.Join(r.keepManifests(), r.keepDraft()); err != nil {
 		return errors.Join(err, r.trace.Close())
 	}
 	return nil

@@ -18,7 +18,8 @@ import (
 // what they don't).
 //
 // What Prometheus does not know is not good: an answer that has no number, such as a share of no requests,
-// breaks the row.
+// breaks the row. How often it is wrong is printed with the phase (Scenario.Odds), where its checks are those of this
+// package.
 type Gate struct {
 	// Checks are asked each time. One that is beyond its limit makes the result bad. The result is good where
 	// all of them are known and within their limits.
@@ -39,6 +40,8 @@ type Check struct {
 	Series string
 	// Limit is the highest number that is well.
 	Limit float64
+	// spot is what it counts, zero where nobody knows.
+	spot spot
 }
 
 // subsetSeries selects the series of one of the Service's subsets.
@@ -51,6 +54,9 @@ func subsetSeries(subset string) string {
 // for long, and long enough for the requests of some scrapes.
 const gateWindow = "5s"
 
+// gateSeconds is gateWindow in seconds.
+const gateSeconds = 5
+
 // FailedShare asks for the share, in percent, of the requests for a subset that ended with a server error in
 // the last 5 s.
 func FailedShare(subset string, limit float64) Check {
@@ -58,6 +64,7 @@ func FailedShare(subset string, limit float64) Check {
 	failed := `envoy_cluster_upstream_rq{response_code_class="5xx",` + subsetSeries(subset) + "}"
 	return Check{
 		Name: "% failed requests of " + subset, Series: all, Limit: limit,
+		spot: spot{subset: subset, what: "failed", limit: limit / 100},
 		Query: fmt.Sprintf("100 * ((sum(%[2]s) or sum(%[1]s) * 0) - (sum(%[2]s offset %[3]s) or sum(%[1]s) * 0)) / "+
 			"(sum(%[1]s) - (sum(%[1]s offset %[3]s) or sum(%[1]s) * 0))", all, failed, gateWindow),
 	}
@@ -69,6 +76,8 @@ func LatencyP99(subset string, limit float64) Check {
 	buckets := "envoy_cluster_upstream_rq_time_bucket{" + subsetSeries(subset) + "}"
 	return Check{
 		Name: "ms p99 latency of " + subset, Series: buckets, Limit: limit,
+		// The 99th percentile is above an edge of the buckets, such as 250, where more than 1 % are.
+		spot: spot{subset: subset, what: fmt.Sprintf("slower than %g ms", limit), limit: 0.01},
 		Query: fmt.Sprintf("histogram_quantile(0.99, sum by (le) (%[1]s) - "+
 			"(sum by (le) (%[1]s offset %[2]s) or sum by (le) (%[1]s) * 0))", buckets, gateWindow),
 	}
@@ -91,6 +100,8 @@ func (g Gate) String() string {
 }
 
 func (Gate) asksMetrics() bool { return true }
+
+func (Gate) readsSamples() bool { return false }
 
 func (g Gate) check(Scenario) error {
 	if len(g.Checks) == 0 || g.Every < 0 || g.Bad < 0 || g.Good < 0 {

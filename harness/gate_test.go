@@ -55,7 +55,10 @@ func TestGateDecides(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := Gate{
-					Checks: []Check{{"errors", "E", "e", 5}, {"latency", "L", "l", 250}}, Bad: tc.bad, Good: tc.good,
+					Checks: []Check{
+						{Name: "errors", Query: "E", Series: "e", Limit: 5},
+						{Name: "latency", Query: "L", Series: "l", Limit: 250},
+					}, Bad: tc.bad, Good: tc.good,
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
@@ -101,7 +104,9 @@ func TestRunWithAGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := story()
 		g := Gate{Checks: []Check{FailedShare("v2", 5), LatencyP99("v2", 250)}}
-		s.Phases[1].Until, s.Phases[1].Expect = g, []expect.Expectation{expect.Promoted()}
+		// The share takes more requests than come before the decision.
+		half := expect.Share("v2", 50)
+		s.Phases[1].Until, s.Phases[1].Expect = g, []expect.Expectation{expect.Promoted(), half}
 		f := newFakeMesh()
 		env := f.env()
 		provided := ""
@@ -121,6 +126,11 @@ func TestRunWithAGate(t *testing.T) {
 		if d := rep.Phases[1].Observation.Detection; d == nil || d.Bad || d.After < 5*time.Second ||
 			d.AskedAfter < d.SeenAfter {
 			t.Errorf("got %+v, want a good decision after five answers", d)
+		}
+		decided := rep.Phases[1].Observation.Detection
+		if n := rep.Phases[1].Observation.Settled.Total.Requests; n < half.Need() ||
+			!rep.Phases[1].Observation.End.After(rep.Phases[1].Observation.Start.Add(decided.After)) {
+			t.Errorf("got %d requests, want the phase to go on until there are %d", n, half.Need())
 		}
 	})
 }

@@ -48,6 +48,7 @@ func (j *journal) note(format string, args ...any) {
 	defer j.mu.Unlock()
 	if n := fmt.Sprintf(format, args...); !slices.Contains(j.notes, n) {
 		j.notes = append(j.notes, n)
+		j.rec.event(trace.Event{Kind: trace.Note, Text: n})
 	}
 }
 

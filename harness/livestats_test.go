@@ -28,12 +28,12 @@ func TestLiveStats(t *testing.T) {
 	for range 9 {
 		m.add(request("", 503, "UH"))
 	}
-	m.add(request("", 503))
+	m.add(request("", 404, "NR"))
 	early := request("v2", 200)
 	early.Sample.Sent = now.Add(-1)
 	m.add(early)
 	m.all, m.change = 100, "synced after 0.13 s"
-	const want = "100/s  v1 90.0 % [82.4–95.1]  503 UH × 9  503 ? × 1  synced after 0.13 s"
+	const want = "100/s  v1 90.0 % [82.4–95.1]  503 UH × 9  404 NR × 1  synced after 0.13 s"
 	if got := m.line(now.Add(time.Second)); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

@@ -53,6 +53,7 @@ func (r *run) warmUp(ctx context.Context) error {
 		if r.setup.Envoy, err = r.env.Proxies.Version(ctx, r.scenario.Name); err != nil {
 			r.journal.note("Envoy's version is not known: %v", err)
 		}
+		return r.keepDraft()
 	}
 	return nil
 }

@@ -33,7 +33,8 @@ type Phase struct {
 	// Await are facts that come about by themselves after the change, such as an ejected host. The phase is
 	// settled once they hold.
 	Await []Proof
-	// Until ends the phase when it decides. The phase is then as long as that takes, and Expect is about the decision.
+	// Until ends the phase when it decides. A canary that is to be found bad (expect.AbortedWithin) is so at once. Else
+	// the phase goes on until there are as many requests as Expect takes.
 	Until Detector
 	// Prove is looked at once the change has settled, while the load goes on.
 	Prove []Proof

@@ -123,10 +123,17 @@ func (p *phasePlayer) write(ctx context.Context) (e effects, writing time.Time, 
 	p.journal.beginChange(p.phase.Name, writing, e)
 	p.rec.changing()
 	p.record(trace.Event{At: writing, Kind: trace.Writing, Text: p.phase.did()})
-	if err := step.do(within, p.at(p.index)); err != nil {
+	watched, acceptedAfter := within, func() time.Time { return time.Time{} }
+	if p.env.WatchWrite != nil {
+		watched, acceptedAfter = p.env.WatchWrite(within)
+	}
+	if err := step.do(watched, p.at(p.index)); err != nil {
 		return e, writing, causeOr(ctx, fmt.Errorf("%s: %w", p.phase.did(), err))
 	}
-	p.record(trace.Event{Kind: trace.Written, Text: p.phase.did()})
+	written := time.Now()
+	p.record(trace.Event{
+		At: written, Kind: trace.Written, Text: p.phase.did(), AcceptedAfter: acceptedAfter(),
+	})
 	if e.Workloads {
 		if err := p.env.Objects.Ready(within, p.scenario.Name); err != nil {
 			return e, writing, causeOr(ctx, err)

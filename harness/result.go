@@ -4,62 +4,86 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/canarylab/canarylab/harness/judge"
 	"github.com/canarylab/canarylab/reports"
-	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
-// report closes the trace, and makes the report from it. It is never nil.
-func (r *run) report(broke error) (*reports.Report, error) {
+// draft returns what the report has to say that is not seen.
+func (r *run) draft() (*judge.Draft, error) {
 	s := r.scenario
-	rep := &reports.Report{
+	d := &judge.Draft{Report: reports.Report{
 		Scenario: s.Name, Title: s.Title, Story: s.Story, Cause: s.Cause, Source: s.Source, See: s.See, Fix: s.Fix,
 		Back: s.Back, Run: r.options.ID, Started: r.started.UTC(), Setup: r.setup, BringUp: r.options.BringUp,
 		Files: r.files,
+	}}
+	for i, p := range s.Phases {
+		spec := s.spec(i)
+		out := judge.Phase{
+			Name: p.Name, Did: p.did(), Action: p.Action(), Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point,
+			Repeat: p.Repeat, Rollback: spec.Rollback, Canary: spec.Canary, Cohort: spec.Cohort,
+		}
+		for _, proof := range p.Prove {
+			out.Proofs = append(out.Proofs, unseen(proof, "the phase did not get that far"))
+		}
+		if err := out.Claim(p.Expect...); err != nil {
+			return nil, err
+		}
+		d.Phases = append(d.Phases, out)
 	}
-	if broke != nil {
-		rep.Broken = broke.Error()
+	return d, nil
+}
+
+// keepDraft records the draft, again where something was learned that belongs into it.
+func (r *run) keepDraft() error {
+	d, err := r.draft()
+	if err != nil {
+		return err
 	}
+	e, err := d.Event()
+	if err != nil {
+		return err
+	}
+	r.rec.event(e)
+	return r.rec.fault()
+}
+
+// report ends the trace, and makes the report from it. It is never nil.
+func (r *run) report(broke error) (*reports.Report, error) {
 	if others := r.otherClocks(); len(others) > 0 {
 		r.journal.note("Proxies and istiod tell the time by the clocks of their own machines: when a change was "+
 			"synced, and what a rollback is made of, is off by as much as those are: %s. Requests are not: their "+
 			"times were corrected.", strings.Join(others, ", "))
 	}
-	result, err := r.analyze()
-	if err != nil {
-		rep.Broken = errors.Join(broke, err).Error()
+	end := trace.Event{Kind: trace.End, By: time.Since(r.started)}
+	if broke != nil {
+		end.Text = broke.Error()
 	}
-	for i, p := range s.Phases {
-		o := result.Observations[i]
-		rep.Phases = append(rep.Phases, reports.Phase{
-			Name: p.Name, Did: p.did(), Action: p.Action(), Observation: o, Verdicts: r.judge(p, o),
-			Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat,
-		})
-	}
-	rep.Accounting, rep.Timeline, rep.Curves = result.Accounting, result.Timeline, result.Curves
-	rep.Notes, rep.Findings = r.journal.allNotes(), r.findings
-	rep.Took = time.Since(r.started)
-	rep.Conclude()
-	return rep, errors.Join(err, rep.Save(r.options.Dir))
+	r.rec.event(end)
+	return r.judge(broke)
 }
 
-// analyze closes the trace and analyzes it. The analysis is never nil: without a trace it has what can be said then.
-func (r *run) analyze() (*analysis.Analysis, error) {
-	spec := analysis.Spec{Plan: r.setup.Load}
-	for i := range r.scenario.Phases {
-		spec.Phases = append(spec.Phases, r.scenario.spec(i))
+// judge makes and saves the report of what the trace has by now. A trace that can't be read makes one that says so.
+func (r *run) judge(broke error) (*reports.Report, error) {
+	err := r.trace.Flush()
+	rep, unread := judge.Report(r.options.Dir)
+	err = errors.Join(err, unread)
+	if rep == nil {
+		rep = &reports.Report{Scenario: r.scenario.Name, Run: r.options.ID, Started: r.started.UTC(), Setup: r.setup}
+		if d, undrafted := r.draft(); undrafted == nil {
+			rep = d.Unseen()
+		}
+		rep.Took, rep.Notes = time.Since(r.started), r.journal.allNotes()
 	}
-	err := r.trace.Close()
-	result, unread := analysis.Analyze(trace.FileSource(filepath.Join(r.options.Dir, trace.File)), spec)
-	if result == nil {
-		result, _ = analysis.Analyze(&trace.Trace{}, spec)
+	if err != nil {
+		rep.Broken = errors.Join(broke, err).Error()
+		rep.Conclude()
 	}
-	return result, errors.Join(err, unread)
+	return rep, errors.Join(err, rep.Save(r.options.Dir))
 }
 
 // otherClocks says how the clocks of other machines stand to the lab's, as far as that was measured: by the
@@ -85,16 +109,4 @@ func (r *run) otherClocks() []string {
 		}
 	}
 	return slices.Sorted(maps.Values(nodes))
-}
-
-// judge returns the verdicts on a phase's proofs and expectations.
-func (r *run) judge(p Phase, o analysis.Observation) []reports.Verdict {
-	all := slices.Clone(r.proved[p.Name])
-	for _, missed := range p.Prove[len(all):] {
-		all = append(all, unseen(missed, "the phase did not get that far"))
-	}
-	for _, e := range p.Expect {
-		all = append(all, e.Check(o))
-	}
-	return all
 }

@@ -58,10 +58,10 @@ func Run(ctx context.Context, env environment.Environment, s Scenario, o Options
 	// The report is safe by now, whatever the cleaning up meets.
 	cleaned := r.clean(ctx)
 	if cleaned != nil {
-		rep.Notes = append(rep.Notes, "cleaning up failed: "+cleaned.Error())
-		saved = errors.Join(saved, rep.Save(r.options.Dir))
+		r.journal.note("cleaning up failed: %v", cleaned)
+		rep, saved = r.judge(broke)
 	}
-	return rep, errors.Join(broke, saved, cleaned)
+	return rep, errors.Join(broke, saved, cleaned, r.trace.Close())
 }
 
 // A run is one play of a scenario.
@@ -84,8 +84,6 @@ type run struct {
 
 	// owned tells that the namespace is this run's to delete.
 	owned bool
-	// proved has the verdicts on the phases' proofs, by the phases' names.
-	proved map[string][]reports.Verdict
 	// findings are those of the proofs, each once.
 	findings []string
 	files    []reports.File
@@ -109,7 +107,6 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 	}
 	r := &run{
 		env: env, scenario: s, options: o, setup: o.Setup, started: time.Now(), pods: newPodTracker(),
-		proved: map[string][]reports.Verdict{},
 	}
 	r.step.Store("")
 	r.setup.Load = s.plan(o.ID)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/judge"
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
@@ -20,7 +21,7 @@ import (
 )
 
 // playFake plays s on f, in a time of its own: a run of minutes takes milliseconds. Whatever the run comes to,
-// its report keeps to the schema.
+// its report keeps to the schema, and is what its trace makes once more.
 func playFake(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario) (*reports.Report, string, error) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
@@ -28,6 +29,9 @@ func playFake(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario) (*repo
 	if b, readErr := os.ReadFile(filepath.Join(dir, reports.ReportFile)); readErr == nil {
 		if err := schema.Check(b); err != nil {
 			t.Error(err)
+		}
+		if v, err := judge.Verify(dir, ""); err != nil || !v.Same() {
+			t.Errorf("made again from the trace: got %+v, %v, want the same", v, err)
 		}
 	}
 	return rep, dir, err
@@ -73,15 +77,23 @@ func TestRunPlaysPhasesUnderOneLoad(t *testing.T) {
 			t.Errorf("got calls\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 		wantKinds := []string{
+			"draft", "note", "draft", // Envoy's version is learned during the warm-up
 			"load-start",
 			"baseline phase-start", "baseline settled", "baseline phase-end",
-			"half phase-start", "half writing", "half written", "half held", "half settled", "half phase-end",
+			"half phase-start", "half writing", "half written", "half held", "half settled",
+			"half proof", "half phase-end",
 			"rollback phase-start", "rollback writing", "rollback written", "rollback held", "rollback settled",
 			"rollback phase-end",
-			"load-stop",
+			"load-stop", "run-end",
 		}
 		if got := kinds(t, dir); !slices.Equal(got, wantKinds) {
 			t.Errorf("got events\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(wantKinds, "\n"))
+		}
+		for _, p := range rep.Phases[1:] {
+			if c := p.Observation.Change; c.AcceptedAfter.Before(c.Writing) || c.AcceptedAfter.After(c.Written) {
+				t.Errorf("%s: got accepted after %s, want a moment from %s to %s", p.Name, c.AcceptedAfter, c.Writing,
+					c.Written)
+			}
 		}
 		saved, err := reports.Load(dir)
 		if err != nil || saved.Outcome != reports.Pass || saved.Setup.Envoy != "1.40.0" ||

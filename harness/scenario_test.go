@@ -12,7 +12,7 @@ func TestLoadOutlivesThePhases(t *testing.T) {
 	if got, least := s.plan("id").Duration, 3*(DefaultDeadline+settleWithin+stepWithin); got < least {
 		t.Errorf("got %s, want %s or more", got, least)
 	}
-	for range 100 {
+	for range 300 {
 		s.Phases = append(s.Phases, s.Phases[0])
 	}
 	if got := s.plan("id").Duration; got != loadgen.MaxDuration {

@@ -60,6 +60,8 @@ func (t SequentialTest) Answers(after int) int {
 
 func (SequentialTest) asksMetrics() bool { return false }
 
+func (SequentialTest) readsSamples() bool { return true }
+
 func (t SequentialTest) check(s Scenario) error {
 	switch alpha := t.alarm(); {
 	case s.Canary == "":

@@ -157,10 +157,13 @@ func (s Scenario) checkClaims(p Phase) (errs []error) {
 		if need.Rollback && !p.Rollback {
 			wrong("%q: it does not roll back", e)
 		}
+		if need.Than != "" && !s.rollsBackBefore(need.Than, p.Name) {
+			wrong("%q: no earlier phase of that name rolls back", e)
+		}
 		if need.Decision && p.Until == nil {
 			wrong("%q: nothing decides, as there is no Until", e)
 		}
-		if p.Until != nil && e.Need() > 0 {
+		if e.Need() > 0 && slices.ContainsFunc(p.Expect, atOnce) {
 			wrong("%q takes %d requests, and the phase ends when %s decides", e, e.Need(), p.Until)
 		}
 	}
@@ -170,6 +173,22 @@ func (s Scenario) checkClaims(p Phase) (errs []error) {
 // breaks tells whether the story is about something that breaks.
 func (s Scenario) breaks() bool {
 	return slices.ContainsFunc(s.Phases, func(p Phase) bool { return p.Breaks })
+}
+
+// atOnce tells whether a claim's phase ends at once when its detector decides.
+func atOnce(e expect.Expectation) bool { return expect.Requires(e).AtOnce }
+
+// rollsBackBefore tells whether a phase of that name rolls back, and comes before another one.
+func (s Scenario) rollsBackBefore(name, other string) bool {
+	for _, p := range s.Phases {
+		switch p.Name {
+		case other:
+			return false
+		case name:
+			return p.Rollback
+		}
+	}
+	return false
 }
 
 func (s Scenario) hasCohort(name string) bool {

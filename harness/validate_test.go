@@ -57,6 +57,14 @@ func TestValidate(t *testing.T) {
 			"does not roll back",
 		},
 		{
+			"comparison",
+			func(s *Scenario) {
+				s.Phases[1].Rollback = true
+				s.Phases[1].Expect = []expect.Expectation{expect.SlowerThan("baseline")}
+			},
+			"no earlier phase of that name rolls back",
+		},
+		{
 			"revert to the future", func(s *Scenario) { s.Phases[1].Do = Revert("3-broken.yaml") },
 			"no earlier phase applied it",
 		},
@@ -93,7 +101,10 @@ func TestValidate(t *testing.T) {
 			"does not roll back",
 		},
 		{
-			"share until a decision", func(s *Scenario) { s.Phases[1].Until = SequentialTest{Good: 1, Bad: 10} },
+			"share until a decision", func(s *Scenario) {
+				s.Phases[1].Until = SequentialTest{Good: 1, Bad: 10}
+				s.Phases[1].Expect = append(s.Phases[1].Expect, expect.AbortedWithin(time.Second))
+			},
 			"the phase ends when",
 		},
 		{"test of nothing", func(s *Scenario) {

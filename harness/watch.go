@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/judge"
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
@@ -15,13 +16,21 @@ func (p *phasePlayer) detect(ctx context.Context) (decided <-chan error, stop fu
 	if p.phase.Until == nil {
 		return nil, func() {}
 	}
+	if odds := p.scenario.Odds(p.index); odds != "" {
+		p.journal.note("How often the gate of phase %s is wrong, %s.", p.phase.Name, odds)
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	feed := newSampleFeed(time.Now())
-	p.rec.feedTo(feed)
+	var feed *sampleFeed
+	if p.phase.Until.readsSamples() {
+		feed = newSampleFeed(time.Now())
+		p.rec.feedTo(feed)
+	}
 	done := make(chan error, 1)
 	go func() {
 		defer close(done)
 		decision, err := p.phase.Until.decide(ctx, p.scenario, p.env, feed)
+		// Nobody reads any more, and the phase may go on for some time: its change has not settled yet.
+		p.rec.feedTo(nil)
 		if err == nil {
 			p.record(trace.Event{Kind: trace.Decided, Decision: &decision, Text: decision.Text})
 		}
@@ -31,7 +40,6 @@ func (p *phasePlayer) detect(ctx context.Context) (decided <-chan error, stop fu
 		cancel()
 		for range done {
 		}
-		p.rec.feedTo(nil)
 	}
 }
 
@@ -46,16 +54,21 @@ func (p *phasePlayer) watch(ctx context.Context, decided <-chan error) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		p.proved[p.phase.Name] = append(p.proved[p.phase.Name], v)
+		seen, err := judge.Proof(p.phase.Name, v)
+		if err != nil {
+			return err
+		}
+		p.rec.event(seen)
 		for _, finding := range findings {
 			p.journal.note("%s", finding)
 			if !slices.Contains(p.findings, finding) {
 				p.findings = append(p.findings, finding)
+				p.rec.event(trace.Event{Kind: trace.Finding, Text: finding})
 			}
 		}
 	}
+	need := expect.Needs(p.phase.Expect)
 	if decided != nil {
-		// The decision ends the phase at once.
 		select {
 		case err := <-decided:
 			if err != nil && ctx.Err() == nil {
@@ -63,9 +76,11 @@ func (p *phasePlayer) watch(ctx context.Context, decided <-chan error) error {
 			}
 		case <-bounded.Done():
 		}
-		return context.Cause(ctx)
+		if ctx.Err() != nil || largest(need) == 0 {
+			// The decision ends the phase at once.
+			return context.Cause(ctx)
+		}
 	}
-	need := expect.Needs(p.phase.Expect)
 	err := p.rec.waitFor(bounded, func() bool { return p.rec.has(need) })
 	if err != nil && (ctx.Err() != nil || bounded.Err() == nil) {
 		return err
@@ -76,6 +91,15 @@ func (p *phasePlayer) watch(ctx context.Context, decided <-chan error) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// largest is the largest of some needs.
+func largest(need map[string]int) int {
+	most := 0
+	for _, n := range need {
+		most = max(most, n)
+	}
+	return most
 }
 
 // span is the least that the phase is watched.

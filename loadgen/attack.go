@@ -78,7 +78,7 @@ func (a *attack) run() {
 		}
 		lag := s.Sent.Sub(s.Due)
 		a.maxLag = max(a.maxLag, lag)
-		// It fails only above the histogram's hour, a plan's longest duration. maxLag has the lag then.
+		// It fails only above the histogram's range, a plan's longest duration. maxLag has the lag then.
 		_ = a.lags.RecordValue(lag.Microseconds())
 		a.buf.add(s)
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// What a run keeps must not grow with it: ten times the requests leave the heap as it was, except for one bit
-// each and for noise, such as the stacks and buffers of running goroutines.
+// What a run keeps must not grow with it: ten times the requests leave the heap as it was, except for noise, such as
+// the stacks and buffers of running goroutines.
 const (
 	few, many = 10_000, 10 * 10_000
 	// noise is a tenth of what the samples themselves would take.

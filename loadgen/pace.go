@@ -29,7 +29,7 @@ type pacer struct {
 func (p *pacer) offset(seq uint64) time.Duration {
 	n := uint64(p.cohorts)
 	if p.shape == nil && p.rate == math.Trunc(p.rate) {
-		// Within a Plan's bounds the numerator is below 2^61: an hour at the highest rate, 16 cohorts, in nanoseconds.
+		// Within a Plan's bounds the numerator is below 2^63: 6 hours at the highest rate, 16 cohorts, in nanoseconds.
 		return time.Duration((seq*n + uint64(p.cohort) + 1) * uint64(time.Second) / (uint64(p.rate) * n))
 	}
 	return p.shape.when(float64(seq*n+uint64(p.cohort)+1) / float64(n) / p.rate)

@@ -17,8 +17,9 @@ const (
 	MaxCohorts = 16
 	// MaxRate is for all cohorts together, in requests a second. One agent on two cores, with sidecars beside
 	// it, can send about a tenth of it. The bound catches a slip of the finger.
-	MaxRate     = 20000
-	MaxDuration = time.Hour
+	MaxRate = 20000
+	// MaxDuration is how long it was tried that lab and agent need no more memory than in the first minutes.
+	MaxDuration = 6 * time.Hour
 	// MaxTimeout is longer than any timeout that Envoy has by default, so that the mesh gives up first.
 	MaxTimeout     = time.Minute
 	DefaultTimeout = 10 * time.Second

@@ -63,7 +63,7 @@ func TestValidate(t *testing.T) {
 			"is there twice, in different case",
 		},
 		{"no duration", func(p *Plan) { p.Duration = 0 }, "plan: durationNs: "},
-		{"long duration", func(p *Plan) { p.Duration = time.Hour + 1 }, "plan: durationNs: "},
+		{"long duration", func(p *Plan) { p.Duration = MaxDuration + 1 }, "plan: durationNs: "},
 		{"long timeout", func(p *Plan) { p.Timeout = time.Hour }, "plan: timeoutNs: "},
 		{"method and body", func(p *Plan) { p.Method, p.Body = "POST", &Body{Text: "x"} }, ""},
 		{"no method", func(p *Plan) { p.Method = "GET it" }, "plan: method: "},
@@ -166,7 +166,7 @@ func TestPacer(t *testing.T) {
 		{"second of two", 1000, 1, 2, time.Second, 1000, time.Millisecond, time.Second},
 		// 1/3 ms is not a whole number of ns, and nothing may add up.
 		{"no drift", 3000, 0, 1, time.Hour, 10800000, 333333, time.Hour},
-		{"largest", MaxRate, 15, 16, MaxDuration, MaxRate * 3600, 50 * time.Microsecond, time.Hour},
+		{"largest", MaxRate, 15, 16, MaxDuration, MaxRate * 6 * 3600, 50 * time.Microsecond, MaxDuration},
 	} {
 		p := &pacer{rate: float64(c.rate), cohort: c.cohort, cohorts: c.cohorts, duration: c.duration}
 		if p.offset(c.requests) <= c.duration {

@@ -36,5 +36,13 @@ type Sample struct {
 // in every request that had to wait for it.
 func (s Sample) Latency() time.Duration { return s.Done.Sub(s.Due) }
 
-// Failed tells whether the caller got no answer or a server error.
-func (s Sample) Failed() bool { return s.Code == 0 || s.Code >= 500 }
+// FailedFrom is the lowest status that counts as failed.
+const FailedFrom = 400
+
+// Failed tells whether a request failed that ended with a status: it got no answer (0), or one of FailedFrom or
+// above. A caller that gets 404 because no route matches, or 429 from a rate limit, is not served. Everything that
+// counts failed requests asks this function, and no scenario may call another status failed or well.
+func Failed(code int) bool { return code == 0 || code >= FailedFrom }
+
+// Failed tells whether the request failed, as the function Failed has it.
+func (s Sample) Failed() bool { return Failed(s.Code) }

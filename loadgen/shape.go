@@ -102,7 +102,7 @@ func (s *Shape) validate() (errs []error) {
 const (
 	// maxFactor catches a slip of the finger, such as a rate in place of a factor.
 	maxFactor = 1000
-	// maxSteps bounds the cost of finding when a request is due: 42 looks at the steps, some 10 µs for 100 of them.
+	// maxSteps bounds the cost of finding when a request is due: 45 looks at the steps, some 10 µs for 100 of them.
 	maxSteps = 100
 )
 
@@ -165,7 +165,7 @@ func (s *Shape) when(area float64) time.Duration {
 	if s.area(by.Seconds()) < area {
 		return never
 	}
-	// An hour takes 42 halvings.
+	// 6 hours take 45 halvings.
 	for by-before > 1 {
 		if mid := before + (by-before)/2; s.area(mid.Seconds()) < area {
 			before = mid

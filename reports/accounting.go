@@ -15,17 +15,29 @@ import (
 
 // AccountingHead names the columns of AccountingRows.
 func AccountingHead() []string {
-	return []string{"sent in", "caller", "routed", "served", "app", "answered", "unexplained"}
+	return []string{"sent in", "caller", "failed", "routed", "served", "app", "answered", "unexplained"}
 }
 
-// AccountingRows are the parties' counts for a table: a row for each phase, and their sum.
-func AccountingRows(a analysis.Accounting) (rows [][]string) {
+// AccountingRows are the parties' counts for a table: a row for each phase, and their sum. FailedInWords explains the
+// column of failed requests.
+func AccountingRows(report *Report) (rows [][]string) {
+	a := report.Accounting
 	if len(a.Rows) == 0 {
 		return nil
 	}
-	for _, r := range append(slices.Clone(a.Rows), a.Sum()) {
+	failed := make([]string, len(a.Rows)+1)
+	failed[len(a.Rows)] = format.Number(Summarize(report).Burned)
+	for i, r := range a.Rows {
+		failed[i] = format.When(r.Phase == "", format.Number(a.OutsideFailed))
+		for _, p := range report.Phases {
+			if p.Name == r.Phase {
+				failed[i] = p.Failed().String()
+			}
+		}
+	}
+	for i, r := range append(slices.Clone(a.Rows), a.Sum()) {
 		rows = append(rows, []string{
-			cmp.Or(r.Phase, "(between)"), format.Number(r.Sent),
+			cmp.Or(r.Phase, "(between)"), format.Number(r.Sent), failed[i],
 			format.Join(" + ", format.Number(r.Routed), format.When(r.Exempt > 0, format.Number(r.Exempt)+" plain"),
 				format.When(r.Unsent > 0, format.Number(r.Unsent)+" unsent")),
 			format.Join(" + ", format.Number(r.Served), format.When(r.Bare > 0, format.Number(r.Bare)+" bare")),

@@ -234,7 +234,7 @@ func TestOlderSchemas(t *testing.T) {
 	has(r, "The first half second of load was warm-up.")
 	if run, err := OpenRun(filepath.Join("testdata", "runs", "schema-1")); err != nil || len(
 		run.Problems,
-	) != 2 || run.Problems[0] != r.older {
+	) != 2 || run.Problems[0] != r.older[0] {
 		t.Errorf("got run %+v, %v, want its age among its problems", run, err)
 	}
 	if r.Phases[2].Observation.Rollback != nil {

@@ -3,42 +3,62 @@ package reports
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
 )
 
 // Load reads the report.json in dir. One of an older schema is brought into the form of this one; its Notes say
 // what it lacks. For one of a newer schema the error is a *NewerError.
 func Load(dir string) (*Report, error) {
 	path := filepath.Join(dir, ReportFile)
-	b, err := os.ReadFile(path)
+	b, err := read(path)
 	if err != nil {
 		return nil, fmt.Errorf("load report: %w", err)
+	}
+	r, err := Decode(b, path)
+	if err != nil {
+		return nil, fmt.Errorf("load report: %w", err)
+	}
+	return r, nil
+}
+
+// Decode reads what a report.json has, as Load does. It refuses numbers that no run can have, by their field. path is
+// for errors.
+func Decode(b []byte, path string) (*Report, error) {
+	if err := checkSize(b); err != nil {
+		return nil, fmt.Errorf("%s is no report: %w", path, err)
 	}
 	var head struct {
 		Schema int `json:"schema"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
-		return nil, fmt.Errorf("load report: %s is no report: %w", path, err)
+		return nil, fmt.Errorf("%s is no report: %w", path, err)
 	}
 	switch {
 	case head.Schema <= 0:
-		return nil, fmt.Errorf("load report: %s is no report: it has no schema", path)
+		return nil, fmt.Errorf("%s is no report: it has no schema", path)
 	case head.Schema > Schema:
-		return nil, fmt.Errorf("load report: %w", newNewerError(path, head.Schema, b))
+		return nil, newNewerError(path, head.Schema, b)
 	}
 	r := &Report{}
 	if err := json.Unmarshal(b, r); err != nil {
-		return nil, fmt.Errorf("load report: %s has schema %d and does not keep to it: %w", path, head.Schema, err)
+		return nil, fmt.Errorf("%s has schema %d and does not keep to it: %w", path, head.Schema, err)
 	}
 	if head.Schema == 1 {
 		if err := fromSchema1(r, b); err != nil {
-			return nil, fmt.Errorf("load report: %s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
+	if err := r.check(); err != nil {
+		return nil, fmt.Errorf("%s is of no run: %w", path, err)
+	}
 	fromWords(r)
-	r.Schema = Schema
+	if r.FailedFrom == 0 {
+		recount(r)
+	}
+	r.Schema, r.FailedFrom = Schema, loadgen.FailedFrom
 	return r, nil
 }
 

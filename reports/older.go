@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 )
@@ -164,8 +165,8 @@ func fromSchema1(r *Report, b []byte) error {
 			"behind that proxy, it does not say. Shares were not looked at for whether they kept still.")
 	}
 	r.Notes = append(notes, r.Notes...)
-	r.older = fmt.Sprintf("%s was written in schema 1, by a canarylab of before schema %d: its notes say what it "+
-		"lacks.", ReportFile, Schema)
+	r.older = append(r.older, fmt.Sprintf("%s was written in schema 1, by a canarylab of before schema %d: its notes "+
+		"say what it lacks.", ReportFile, Schema))
 	return nil
 }
 
@@ -192,4 +193,68 @@ func locate(failures []analysis.Failure) bool {
 		}
 	}
 	return lacked
+}
+
+// recount counts the failed requests of a report anew that was written when a status of 400 to 499 was none of them.
+// Statuses are in every report. What was timed by such requests can't be made again from it: rollbacks and decisions
+// that saw any are told in the notes, and left out. Where no request has such a status, nothing differs.
+func recount(r *Report) {
+	more := 0
+	var timed []string
+	before := 0
+	for i := range r.Phases {
+		o := &r.Phases[i].Observation
+		here := recountWindow(&o.Transition) + recountWindow(&o.Settled)
+		more += here
+		if b := o.Rollback; b != nil && here+before > 0 {
+			timed = append(timed, fmt.Sprintf("Phase %s: without them, its rollback was: %s; it cost %s.",
+				r.Phases[i].Name, b, b.Cost()))
+			o.Rollback = nil
+		}
+		if d := o.Detection; d != nil && here > 0 {
+			timed = append(timed, fmt.Sprintf("Phase %s: without them, the canary was found %s.", r.Phases[i].Name, d))
+			o.Detection = nil
+		}
+		before = here
+	}
+	if more == 0 {
+		return
+	}
+	note := fmt.Sprintf("%s was written when an answer with a status of 400 to 499 did not count as failed. %s here, "+
+		"counted anew from the statuses.", ReportFile, format.Plural(more, "such answer does", "such answers do"))
+	if len(timed) > 0 {
+		note += " Rollbacks and decisions that met any can't be timed anew; the notes have what was said then."
+	}
+	r.older, r.recounted = append(r.older, note), true
+	r.Notes = append(append([]string{note}, timed...), r.Notes...)
+}
+
+// Recounted tells that the report's file was written when fewer requests counted as failed, and that some were counted
+// anew: Run.Problems says it in words.
+func (r *Report) Recounted() bool { return r.recounted }
+
+// recountWindow counts the failed requests of a window anew, and returns by how many they are more.
+func recountWindow(w *analysis.Window) int {
+	more := recountOf(&w.Total)
+	for name, c := range w.Cohorts {
+		recountOf(&c)
+		w.Cohorts[name] = c
+	}
+	return more
+}
+
+func recountOf(c *analysis.Counts) int {
+	failed := 0
+	for code, n := range c.Codes {
+		if loadgen.Failed(code) {
+			failed += n
+		}
+	}
+	more := failed - c.Failed.Count
+	// A damaged report may have any numbers.
+	if more <= 0 || failed > c.Requests {
+		return 0
+	}
+	c.Failed = analysis.NewShare(failed, c.Requests)
+	return more
 }

@@ -2,9 +2,11 @@ package reports
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/canarylab/canarylab/reports/analysis"
@@ -98,6 +100,101 @@ func TestWordsOfOlderReports(t *testing.T) {
 		r.Accounting.Problems, want,
 	) {
 		t.Errorf("got problems %+v, want %+v", r.Accounting.Problems, want)
+	}
+}
+
+// olderFile writes a report as before failedFrom was in it, and loads it.
+func olderFile(t *testing.T, r *Report) *Run {
+	t.Helper()
+	dir := t.TempDir()
+	if err := r.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, ReportFile)
+	b, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(b), `"failedFrom": 400,`) {
+		t.Fatalf("got %v, want a report that says what counts as failed", err)
+	}
+	b = []byte(strings.Replace(string(b), `"failedFrom": 400,`, "", 1))
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run, err := OpenRun(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+// Reports of before counted only 500 and above. They are counted anew, and what can't be is said and left out.
+func TestFailedOfOlderReports(t *testing.T) {
+	counts := func(codes map[int]int, failed int) analysis.Counts {
+		c := analysis.Counts{Codes: codes}
+		for _, n := range codes {
+			c.Requests += n
+		}
+		c.Failed = analysis.NewShare(failed, c.Requests)
+		return c
+	}
+	window := func(codes map[int]int, failed int) analysis.Window {
+		c := counts(codes, failed)
+		return analysis.Window{Total: c, Cohorts: map[string]analysis.Counts{"everyone": c}}
+	}
+	clock := &analysis.Rollback{Canary: "v2", Resolution: 1, Route: 7e6, High: 9e6}
+	old := func() *Report {
+		return &Report{Phases: []Phase{
+			{Name: "baseline", Observation: analysis.Observation{Settled: window(map[int]int{200: 90}, 0)}},
+			{Name: "untouched", Observation: analysis.Observation{
+				Settled: window(map[int]int{200: 50, 503: 5}, 5), Rollback: clock,
+			}},
+			{Name: "no route", Observation: analysis.Observation{
+				Transition: window(map[int]int{200: 4, 404: 6}, 0),
+				Settled:    window(map[int]int{200: 50, 404: 40, 503: 10}, 10), Detection: &analysis.Detection{},
+			}},
+			{Name: "back", Observation: analysis.Observation{
+				Settled: window(map[int]int{200: 90}, 0), Rollback: clock,
+			}},
+		}}
+	}
+	run := olderFile(t, old())
+	r := run.Report
+	if got, want := r.Phases[2].Failed(), (Failed{6, 50}); got != want || Summarize(r).Burned != 61 {
+		t.Errorf("got %+v and %d, want %+v and 61", got, Summarize(r).Burned, want)
+	}
+	if got := r.Phases[2].Observation.Settled.Cohorts["everyone"].Failed.Count; got != 50 || !r.Recounted() {
+		t.Errorf("got %d of the cohort, recounted %v, want 50", got, r.Recounted())
+	}
+	if r.Phases[1].Observation.Rollback == nil || r.Phases[3].Observation.Rollback != nil ||
+		r.Phases[2].Observation.Detection != nil {
+		t.Error("want the clocks left out that met a status of 404, and no other")
+	}
+	notes := strings.Join(r.Notes, "\n")
+	if !strings.Contains(strings.Join(run.Problems, "\n"), "46 such answers do here, counted anew") ||
+		!strings.Contains(notes, "Phase back: without them, its rollback was: 7.00 ms") ||
+		!strings.Contains(notes, "Phase no route: without them, the canary was found good") {
+		t.Errorf("got problems %q and notes %q, want the definition, and what was timed then", run.Problems, notes)
+	}
+	// Written again, it is one of today, with its notes.
+	dir := t.TempDir()
+	if err := r.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Load(dir); err != nil || again.Recounted() || !slices.Equal(again.Notes, r.Notes) ||
+		Summarize(again).Burned != 61 {
+		t.Errorf("got %+v, %v, want the same report", again, err)
+	}
+	// Where no status is of 400 to 499, both definitions say the same.
+	well := old()
+	well.Phases = well.Phases[:2]
+	if run := olderFile(t, well); run.Report.Recounted() || len(run.Report.Notes) > 0 {
+		t.Errorf("got notes %q, want none", run.Report.Notes)
+	}
+	// Counts of a damaged report are left as they are.
+	damaged := old()
+	total := &damaged.Phases[2].Observation.Settled.Total
+	total.Codes[404] = total.Requests
+	if run := olderFile(t, damaged); run.Report.Phases[2].Failed() != (Failed{6, 10}) {
+		t.Errorf("got %+v, want the counts of the file", run.Report.Phases[2].Failed())
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/canarylab/canarylab/internal/atomicfile"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // Schema is the version of report.json. A change that a reader of the older form would misread raises it; one
@@ -111,6 +112,9 @@ func (c Claim) Asked() string {
 // A Report is a whole run.
 type Report struct {
 	Schema int `json:"schema"`
+	// FailedFrom is the lowest status that counts as failed here; no answer always does. Reports without it were
+	// written when that was 500: Load counts them anew.
+	FailedFrom int `json:"failedFrom,omitempty"`
 	// Scenario is the scenario's name, Title one sentence, Story a few.
 	Scenario string `json:"scenario"`
 	Title    string `json:"title"`
@@ -144,9 +148,13 @@ type Report struct {
 	Findings []string `json:"findings,omitempty"`
 	// Files are what the run left, with paths relative to the report's folder.
 	Files []File `json:"files,omitempty"`
+	// Trace tells which trace the report was made from. Nil in older reports.
+	Trace *trace.Digest `json:"trace,omitempty"`
 
-	// older says that the report was read from a file of an older schema.
-	older string
+	// older says, a sentence each, what of the report is another thing because its file is an older one.
+	older []string
+	// recounted tells that requests count as failed here that did not when the file was written.
+	recounted bool
 }
 
 // A Setup is what two runs must share to be compared.
@@ -237,7 +245,7 @@ func (r *Report) Conclude() Outcome {
 }
 
 // Save writes report.json into dir, which must exist. A reader sees the old file or the new one, never a part.
-// Save sets r.Schema.
+// Save sets r.Schema and r.FailedFrom.
 func (r *Report) Save(dir string) error {
 	if err := atomicfile.WriteFile(filepath.Join(dir, ReportFile), 0o644, r.WriteJSON); err != nil {
 		return fmt.Errorf("save report in %s: %w", dir, err)
@@ -245,9 +253,9 @@ func (r *Report) Save(dir string) error {
 	return nil
 }
 
-// WriteJSON writes what report.json has. It sets r.Schema.
+// WriteJSON writes what report.json has. It sets r.Schema and r.FailedFrom.
 func (r *Report) WriteJSON(w io.Writer) error {
-	r.Schema = Schema
+	r.Schema, r.FailedFrom = Schema, loadgen.FailedFrom
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err

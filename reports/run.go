@@ -32,8 +32,12 @@ type Manifest struct {
 	Text string
 }
 
-// maxManifest bounds what is read of one manifest, in bytes. Kubernetes takes no object of more than 3 MB.
-const maxManifest = 4 << 20
+// maxManifest bounds what is read of one manifest, in bytes: Kubernetes takes no object of more than 3 MB. maxManifests
+// bounds all of them together.
+const (
+	maxManifest  = 4 << 20
+	maxManifests = 16 << 20
+)
 
 // OpenRun opens the run in dir. It fails without a report, and says why there is none to read. Whatever else is
 // missing, damaged or of another run is one of the Run's Problems.
@@ -44,15 +48,13 @@ func OpenRun(dir string) (*Run, error) {
 	report, err := Load(dir)
 	if err != nil {
 		if _, statErr := os.Stat(filepath.Join(dir, trace.File)); errors.Is(err, fs.ErrNotExist) && statErr == nil {
-			return nil, fmt.Errorf("open run: %s has a trace and no report, as a run that was killed leaves it: play "+
-				"the scenario again: %w", dir, err)
+			return nil, fmt.Errorf("open run: %s has a trace and no report, as a run that was killed leaves it: "+
+				"canarylab verify makes it from the trace: %w", dir, err)
 		}
 		return nil, fmt.Errorf("open run: %w", err)
 	}
 	r := &Run{Dir: dir, Report: report}
-	if report.older != "" {
-		r.problem("%s", report.older)
-	}
+	r.Problems = append(r.Problems, report.older...)
 	r.trace()
 	r.readManifests()
 	return r, nil
@@ -123,9 +125,14 @@ func (r *Run) readManifests() {
 	}
 	defer func() { _ = root.Close() }()
 	var missing []string
+	total := 0
 	for _, f := range r.Report.Files {
 		if filepath.Ext(f.Path) != ".yaml" {
 			continue
+		}
+		if total > maxManifests {
+			r.problem("The manifests are larger than %d MB together: the others are not shown.", maxManifests>>20)
+			break
 		}
 		text, err := readWithin(root, f.Path)
 		switch {
@@ -135,6 +142,7 @@ func (r *Run) readManifests() {
 			r.problem("The manifest %s can't be read and is not shown: %v.", f.Path, err)
 		default:
 			r.manifests = append(r.manifests, Manifest{Path: f.Path, Text: text})
+			total += len(text)
 		}
 	}
 	if len(missing) > 0 {

@@ -19,7 +19,7 @@ type Summary struct {
 	Claimed string `json:"claimed"`
 	Seen    string `json:"seen"`
 	// Rollbacks are the route times of the run's rollbacks that were effective, in order. Burned counts the
-	// requests that failed from the first phase to the last.
+	// requests that failed in all of the run: the sum of its phases' Failures, and Accounting.OutsideFailed.
 	Rollbacks []time.Duration `json:"rollbacksNs,omitempty"`
 	Burned    int             `json:"burned"`
 	Took      time.Duration   `json:"tookNs"`
@@ -37,10 +37,10 @@ func Summarize(r *Report) Summary {
 	} else if r.Outcome == Invalid && len(r.Accounting.Problems) > 0 {
 		s.Claimed, s.Seen = "every request is accounted for", r.Accounting.Problems[0].String()
 	}
+	s.Burned = r.Accounting.OutsideFailed
 	for _, p := range r.Phases {
-		o := p.Observation
-		s.Burned += o.Transition.Total.Failed.Count + o.Settled.Total.Failed.Count
-		if b := o.Rollback; b != nil && b.Recovered() {
+		s.Burned += p.Failed().Sum()
+		if b := p.Observation.Rollback; b != nil && b.Recovered() {
 			s.Rollbacks = append(s.Rollbacks, b.Route)
 		}
 	}

@@ -52,7 +52,7 @@ var abClientID = harness.Scenario{
 		Prove:  proofs{harness.Analysis{}},
 		Expect: claims{
 			expect.Share("v2", 50).Of("beta-id"), expect.Share("v1", 100).Of("without-id"),
-			expect.Share("v2", 50).Of("with-id"), expect.NoErrors(),
+			expect.Share("v2", 50).Of("with-id"), expect.ReachAtMost("v2", 0).Of("without-id"), expect.NeverFails(),
 		},
 	}, {
 		Name:  "narrower rule first",
@@ -60,14 +60,16 @@ var abClientID = harness.Scenario{
 		Fixes: true,
 		Expect: claims{
 			expect.Share("v1", 100).Of("without-id"), expect.Share("v2", 50).Of("with-id"),
-			expect.Share("v2", 100).Of("beta-id"), expect.NoErrors(),
+			expect.Share("v2", 100).Of("beta-id"), expect.ReachAtMost("v2", 0).Of("without-id"), expect.NeverFails(),
 		},
 	}, {
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
 		Expect: claims{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
+			expect.RecoveredWithin(5 * time.Second), expect.ReachAtMost("v2", 500).Of("beta-id"), // as in a second
+			expect.ReachAtMost("v2", 0).Of("without-id"), expect.Share("v1", 100), expect.Untouched("v2"),
+			expect.NeverFails(),
 		},
 	}},
 }

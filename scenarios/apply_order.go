@@ -15,7 +15,8 @@ var applyOrder = harness.Scenario{
 		"and on the way out",
 	Story: "The route to subset v2 is applied, and only then the subset: until it comes, a tenth of the requests " +
 		"fails. Then the subset is taken away while the route still uses it, with the same result. In the safe " +
-		"order (subset, wait, route; and on the way out route, wait, subset) no request fails.",
+		"order (subset, wait, route; and on the way out route, wait, subset) no request fails, from each write on. " +
+		"At the end both come in one apply: whether that costs a request is up to the order in which they arrive.",
 	Cause: "A VirtualService and a DestinationRule reach each proxy as different resources, and each of them " +
 		"works as soon as it is there. A route that comes before its cluster, or that outlives it, answers 503 " +
 		"NC. In one apply, istiod sends clusters before routes, which is the safe order on the way in and the " +
@@ -60,17 +61,31 @@ var applyOrder = harness.Scenario{
 		Rollback: true,
 		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
 	}, {
-		Name:   "subset, then route",
-		Do:     harness.Apply("5-both.yaml"),
-		Expect: claims{expect.Share("v2", 10), expect.NoErrors()},
+		// It is settled once every proxy has the subset: that is the wait of the safe order.
+		Name:   "subset alone",
+		Do:     harness.Apply("3-subset.yaml"),
+		Prove:  proofs{harness.Endpoints{Subset: "v2", Want: 1}},
+		Expect: claims{expect.Share("v1", 100), expect.ReachAtMost("v2", 0), expect.NeverFails()},
+	}, {
+		Name:   "then the route",
+		Do:     harness.Apply("2-route.yaml"),
+		Expect: claims{expect.Share("v2", 10), expect.NeverFails()},
 	}, {
 		Name:     "route back, alone",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
+		Expect: claims{
+			expect.RecoveredWithin(5 * time.Second), expect.ReachAtMost("v2", 50), // as in a second
+			expect.NeverFails(),
+		},
 	}, {
 		Name:   "then the subset",
 		Do:     harness.Apply("4-no-subset.yaml"),
-		Expect: claims{expect.Share("v1", 100), expect.NoErrors()},
+		Prove:  proofs{harness.NoCluster{Subset: "v2"}},
+		Expect: claims{expect.Share("v1", 100), expect.NeverFails()},
+	}, {
+		Name:   "both in one apply",
+		Do:     harness.Apply("5-both.yaml"),
+		Expect: claims{expect.Share("v2", 10), expect.NoErrors()},
 	}},
 }

@@ -118,8 +118,8 @@ func TestCompareBadRuns(t *testing.T) {
 		{empty, "open run: load report: open DIR/report.json: no such file or directory"},
 		{
 			traceOnly,
-			"open run: DIR has a trace and no report, as a run that was killed leaves it: play the scenario again: " +
-				"load report: open DIR/report.json: no such file or directory",
+			"open run: DIR has a trace and no report, as a run that was killed leaves it: canarylab verify makes it " +
+				"from the trace: load report: open DIR/report.json: no such file or directory",
 		},
 		{
 			newer,

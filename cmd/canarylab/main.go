@@ -13,17 +13,19 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/judge"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/format"
 )
 
-// Exit codes. The first two and 130 are the shell's custom, 64, 69 and 75 are sysexits.h's, 99 is k6's for a threshold
-// that was crossed.
+// Exit codes. The first two and 130 are the shell's custom, 64, 65, 69 and 75 are sysexits.h's, 99 is k6's for a
+// threshold that was crossed.
 const (
 	exitOK           = 0
 	exitBroken       = 1
 	exitUsage        = 64
+	exitDiffers      = 65
 	exitUnavailable  = 69
 	exitInconclusive = 75
 	exitFailed       = 99
@@ -86,6 +88,10 @@ func exitCode(err error) int {
 		if outcome.outcome == reports.Fail {
 			return exitFailed
 		}
+		return exitInconclusive
+	case errors.Is(err, errDiffers):
+		return exitDiffers
+	case errors.Is(err, judge.ErrOlder):
 		return exitInconclusive
 	case errors.Is(err, cluster.ErrUsage):
 		return exitUsage

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/canarylab/canarylab/harness/cluster"
+	"github.com/canarylab/canarylab/harness/judge"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/scenarios"
@@ -39,6 +40,8 @@ func TestExitCodes(t *testing.T) {
 		{errors.New("the lab broke"), 1},
 		{context.Canceled, 1}, // main makes 130 of it, where a signal came
 		{usage("no such flag"), 64},
+		{fmt.Errorf("%w: %w", errReported, errDiffers), 65},
+		{fmt.Errorf("verify: %w", judge.ErrOlder), 75},
 		{fmt.Errorf("choose: %w", cluster.ErrUsage), 64},
 		{fmt.Errorf("open: %w", lab.ErrUnavailable), 69},
 		{fmt.Errorf("open: %w", cluster.ErrNotFound), 69},

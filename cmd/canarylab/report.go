@@ -27,7 +27,8 @@ func newReport() *cobra.Command {
 		Use: "report [RUN]", Short: "Show a run again, in any format, without a cluster",
 		Long: `Report shows the run in a folder below reports/out or in a bundle of one; without RUN the newest one.
 As text, it leaves out what has no room on one screen, and says so; --full prints all. It says on stderr
-what of the folder is missing or damaged.
+what of the folder is missing or damaged. Of a run that was killed it makes the report first, as canarylab
+verify does.
 
 ` + formatHelp(),
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -47,6 +48,9 @@ what of the folder is missing or damaged.
 			}
 			dir, err := runDir(args, out)
 			if err != nil {
+				return err
+			}
+			if err := recoverReport(cmd.ErrOrStderr(), dir); err != nil {
 				return err
 			}
 			run, done, err := openRun(dir)

@@ -30,8 +30,8 @@ func newRoot() *cobra.Command {
 sends load through its sidecars, plays one canary story (a scenario) and reports what really happened:
 the observed split, every 503 with its cause, and how long a rollback took.
 
-Exit codes: 0 as claimed, 1 the lab broke, 64 usage, 69 no cluster can be had, 75 inconclusive or invalid,
-99 an expectation failed, 130 interrupted.`,
+Exit codes: 0 as claimed, 1 the lab broke, 64 usage, 65 a report is not what its trace says, 69 no cluster can be
+had, 75 inconclusive or invalid, 99 an expectation failed, 130 interrupted.`,
 		SilenceErrors: true, SilenceUsage: true,
 		Version: lab.Version(),
 	}
@@ -41,7 +41,8 @@ Exit codes: 0 as claimed, 1 the lab broke, 64 usage, 69 no cluster can be had, 7
 	})
 	root.AddCommand(
 		newUp(&g), newDown(&g), newStatus(&g), newDoctor(&g), newKubeconfig(&g), newLogs(&g), newNodeImage(&g),
-		newRBAC(), newScenario(&g), newReport(), newCompare(), newBundle(), newVersion(),
+		newRBAC(), newScenario(&g), newReport(), newCompare(), newBundle(), newVerify(),
+		newVersion(),
 	)
 	return root
 }

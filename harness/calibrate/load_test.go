@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,8 +37,12 @@ type cell struct {
 	rate   int
 	share  float64
 	broken bool
-	// copy distinguishes equal cells.
-	copy int
+	// proxies route the requests in turn, as those of so many load agents do, and the canary has so many pods: 0 is 1.
+	// The last switch of all comes spread after the first.
+	proxies, pods int
+	spread        time.Duration
+	// write is how long the change is under way to the API server, which accepts it at any moment of it.
+	write time.Duration
 }
 
 func (c cell) name() string {
@@ -45,7 +50,30 @@ func (c cell) name() string {
 	if c.broken {
 		kind = "broken"
 	}
-	return fmt.Sprintf("%s-%d-at-%g-no-%d", kind, c.rate, 100*c.share, c.copy)
+	return fmt.Sprintf("%s-%d-at-%g-by-%d-pods-%d-over-%d-write-%d", kind, c.rate, 100*c.share, c.proxies, c.pods,
+		c.spread.Milliseconds(), c.write.Milliseconds())
+}
+
+// row names the row of the table that the cell belongs to.
+func (c cell) row() string {
+	words := []string{}
+	if c.proxies > 1 {
+		words = append(words, fmt.Sprintf("%d proxies", c.proxies))
+	}
+	if c.pods > 1 {
+		words = append(words, fmt.Sprintf("%d pods", c.pods))
+	}
+	if len(words) == 0 {
+		words = append(words, "1 switch")
+	}
+	row := strings.Join(words, ", ")
+	if c.spread > 0 {
+		row += fmt.Sprintf(" over %s", c.spread)
+	}
+	if c.write > 0 {
+		row += fmt.Sprintf(", write of %s", c.write)
+	}
+	return row
 }
 
 // A recording is a running load and its trace.
@@ -177,13 +205,16 @@ func (r *recording) stop() {
 	}
 }
 
-// analyze reads the trace for a cohort's rollbacks, or for all cohorts if cohort is empty.
-func (r *recording) analyze(cohort string, back func(phase string) bool) *analysis.Analysis {
+// analyze reads the trace for a cell's rollbacks, or for all cells if cell is nil.
+func (r *recording) analyze(of *cell, back func(phase string) bool) *analysis.Analysis {
 	r.t.Helper()
 	var src trace.Source = trace.FileSource(r.path)
-	plan := r.plan
-	if cohort != "" {
-		src = cohortSource{src, cohort}
+	plan, cohort := r.plan, ""
+	if of != nil {
+		cohort = of.name()
+		src = cohortSource{src, *of}
+		// Several agents send together what one does.
+		plan.Agents = of.proxies
 		plan.Cohorts = slices.DeleteFunc(slices.Clone(plan.Cohorts), func(c loadgen.Cohort) bool {
 			return c.Name != cohort
 		})
@@ -199,16 +230,21 @@ func (r *recording) analyze(cohort string, back func(phase string) bool) *analys
 	return a
 }
 
-// A cohortSource leaves other cohorts' samples out.
+// A cohortSource leaves other cells' samples out, and has writes take as long as the cell's.
 type cohortSource struct {
 	trace.Source
-	cohort string
+	cell cell
 }
 
 func (s cohortSource) Lines(facts bool, yield func(*trace.Line) error) (bool, error) {
 	return s.Source.Lines(facts, func(l *trace.Line) error {
-		if l.Sample != nil && l.Sample.Cohort != s.cohort || l.Pod != nil {
+		if l.Sample != nil && l.Sample.Cohort != s.cell.name() || l.Pod != nil {
 			return nil
+		}
+		if l.Event != nil && l.Event.Kind == trace.Written {
+			e := *l.Event
+			e.At = e.At.Add(s.cell.write)
+			l = &trace.Line{Event: &e}
 		}
 		return yield(l)
 	})

@@ -1,9 +1,12 @@
 package calibrate
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,16 +25,28 @@ type truth struct {
 
 	mu      sync.Mutex
 	cohorts map[string]*rule
-	// received counts by version, as the apps would.
+	// received counts by pod, as the apps would.
 	received map[string]uint64
 }
+
+// stable is the pod of v1.
+const stable = "v1-pod"
+
+// life names the life of a pod's app. A serial number ends it at a dash.
+func life(pod string) string { return strings.ReplaceAll(pod, "-", "") }
+
+// canaryPod names the canary's i-th pod, counted from 0.
+func canaryPod(i int) string { return fmt.Sprintf("v2-pod-%d", i) }
 
 // A rule says what happens to a cohort's requests.
 type rule struct {
 	random *rand.Rand
-	// share is the canary's share of the requests that are decided on before until.
+	// share is the canary's share of the requests that a proxy decides on while it has any of the canary's pods left.
 	share float64
-	until time.Time
+	// until is, by proxy and pod, when the proxy loses the pod. Requests go to proxies in turn.
+	until [][]time.Time
+	// last is when the canary got a request for the last time.
+	last time.Time
 	// broken makes the canary fail.
 	broken bool
 	delay  time.Duration
@@ -46,7 +61,10 @@ func newTruth(t testing.TB, seed uint64, cohorts ...cell) *truth {
 	for i, c := range cohorts {
 		w.cohorts[c.name()] = &rule{
 			random: rand.New(rand.NewPCG(seed, uint64(i))), share: c.share, broken: c.broken,
-			answered: map[string]int{},
+			answered: map[string]int{}, until: make([][]time.Time, max(c.proxies, 1)),
+		}
+		for k := range w.cohorts[c.name()].until {
+			w.cohorts[c.name()].until[k] = make([]time.Time, max(c.pods, 1))
 		}
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,13 +80,20 @@ func newTruth(t testing.TB, seed uint64, cohorts ...cell) *truth {
 
 // ServeHTTP implements http.Handler.
 func (w *truth) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	id := r.Header.Get("X-Request-Id")
+	seq, err := strconv.Atoi(id[strings.LastIndexByte(id, '-')+1:])
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusBadRequest)
+		return
+	}
 	w.mu.Lock()
 	rule := w.cohorts[r.Header.Get(cohortHeader)]
 	// This is the decision: one moment, one draw, whatever the machine does before and after it.
-	canary := time.Now().Before(rule.until) && rule.random.Float64() < rule.share
-	version := "v1"
+	version, pod := "v1", stable
+	now := time.Now()
+	i, canary := rule.pick(seq, now)
 	if canary {
-		version = "v2"
+		version, pod, rule.last = "v2", canaryPod(i), now
 	}
 	failed := canary && rule.broken
 	kind := version
@@ -76,8 +101,8 @@ func (w *truth) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		kind = "503"
 	}
 	rule.answered[kind]++
-	w.received[version]++
-	serial := sampleapp.Serial("life"+version, w.received[version])
+	w.received[pod]++
+	serial := sampleapp.Serial(life(pod), w.received[pod])
 	delay := rule.delay
 	w.mu.Unlock()
 
@@ -86,12 +111,60 @@ func (w *truth) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	h := rw.Header()
 	h.Set(sampleapp.VersionHeader, version)
-	h.Set(sampleapp.PodHeader, version+"-pod")
+	h.Set(sampleapp.PodHeader, pod)
 	h.Set(sampleapp.SerialHeader, serial)
 	if failed {
 		rw.WriteHeader(http.StatusServiceUnavailable)
 	}
 	_, _ = rw.Write([]byte("truth\n"))
+}
+
+// pick returns which of the canary's pods gets a request that is decided on now, and whether any does.
+func (r *rule) pick(seq int, now time.Time) (pod int, canary bool) {
+	var left []int
+	for i, until := range r.until[seq%len(r.until)] {
+		if now.Before(until) {
+			left = append(left, i)
+		}
+	}
+	if len(left) == 0 || r.random.Float64() >= r.share {
+		return 0, false
+	}
+	return left[r.random.IntN(len(left))], true
+}
+
+// reset has every proxy lose every pod at one moment.
+func (r *rule) reset(until time.Time) {
+	for _, pods := range r.until {
+		for i := range pods {
+			pods[i] = until
+		}
+	}
+}
+
+// leave has the proxies lose the pods one after the other, in any order: the first at a moment, the last so long
+// after it. It returns when that is.
+func (r *rule) leave(random *rand.Rand, first time.Time, spread time.Duration) time.Time {
+	pods := len(r.until[0])
+	n := len(r.until) * pods
+	for i, k := range random.Perm(n) {
+		at := first
+		if n > 1 {
+			at = at.Add(spread * time.Duration(i) / time.Duration(n-1))
+		}
+		r.until[k/pods][k%pods] = at
+	}
+	if n == 1 {
+		return first
+	}
+	return first.Add(spread)
+}
+
+// last returns when the canary got a request of a cohort for the last time.
+func (w *truth) last(cohort string) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cohorts[cohort].last
 }
 
 // set changes a cohort's rule.
@@ -106,10 +179,14 @@ func (w *truth) pods() []trace.Pod {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var all []trace.Pod
-	for _, v := range []string{"v1", "v2"} {
+	for pod, n := range w.received {
+		version := "v2"
+		if pod == stable {
+			version = "v1"
+		}
 		all = append(all, trace.Pod{
-			Name: v + "-pod", Role: trace.AppRole, Version: v,
-			Instances: []trace.Instance{{Name: "life" + v, Received: w.received[v], Final: true}},
+			Name: pod, Role: trace.AppRole, Version: version,
+			Instances: []trace.Instance{{Name: life(pod), Received: n, Final: true}},
 		})
 	}
 	return all

@@ -38,6 +38,8 @@ type Phase struct {
 	Fixes  bool     `json:"fixes,omitempty"`
 	Awaits []string `json:"awaits,omitempty"`
 	Until  string   `json:"until,omitempty"`
+	// Odds is how often Until is wrong, where Until does not say it.
+	Odds   string   `json:"odds,omitempty"`
 	Proves []string `json:"proves,omitempty"`
 	Claims []string `json:"claims,omitempty"`
 }
@@ -48,7 +50,7 @@ func Of(s harness.Scenario) Description {
 		Name: s.Name, Title: s.Title, Labels: s.Labels, Story: s.Story, Load: s.Load,
 		Cause: s.Cause, Source: s.Source, See: s.See, Fix: s.Fix, Back: s.Back,
 	}
-	for _, p := range s.Phases {
+	for i, p := range s.Phases {
 		if p.Repeat {
 			d.Repeated++
 			continue
@@ -58,7 +60,7 @@ func Of(s harness.Scenario) Description {
 			Awaits: words(p.Await), Proves: words(p.Prove), Claims: words(p.Expect),
 		}
 		if p.Until != nil {
-			phase.Until = p.Until.String()
+			phase.Until, phase.Odds = p.Until.String(), s.Odds(i)
 		}
 		if p.Do != nil {
 			phase.Does = p.Do.String()

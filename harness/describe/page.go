@@ -76,6 +76,9 @@ func phases(d Description) string {
 		if p.Until != "" {
 			does = append(does, "lasts until a decision by "+cell(prose(p.Until)))
 		}
+		if p.Odds != "" {
+			does = append(does, "*odds: "+cell(prose(p.Odds))+"*")
+		}
 		for _, c := range p.Claims {
 			claims = append(claims, cell(prose(c)))
 		}

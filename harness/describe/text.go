@@ -36,17 +36,19 @@ func Text(w io.Writer, d Description, width int) error {
 	t.para("load  ", method(d.Load)+" "+d.Load.URL+": "+strings.Join(cohorts(d.Load), "; "))
 	t.gap()
 	// Who decides is a long text, and often the same one.
-	decides := map[string]int{}
+	decides, odds := map[string]int{}, map[string]int{}
+	again := func(told map[string]int, text string, phase int) string {
+		if first, ok := told[text]; ok && text != "" {
+			return fmt.Sprintf("the same as in phase %d", first)
+		}
+		told[text] = phase
+		return text
+	}
 	for i, p := range d.Phases {
 		t.para(fmt.Sprintf("%2d ", i+1), head(p))
 		t.para("   awaits  ", strings.Join(p.Awaits, "; "))
-		until := p.Until
-		if first, told := decides[until]; told {
-			until = fmt.Sprintf("the same as in phase %d", first)
-		} else if until != "" {
-			decides[until] = i + 1
-		}
-		t.para("   until   ", until)
+		t.para("   until   ", again(decides, p.Until, i+1))
+		t.para("   odds    ", again(odds, p.Odds, i+1))
 		t.para("   proves  ", strings.Join(p.Proves, "; "))
 		t.para("   claims  ", strings.Join(p.Claims, "; "))
 	}

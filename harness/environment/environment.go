@@ -32,6 +32,10 @@ type Environment struct {
 	Metrics   Metrics
 	// Provide brings an image to the cluster that only some scenarios need. Nil means that the cluster has every image.
 	Provide func(ctx context.Context, image string) error
+	// WatchWrite returns a context whose first write to the API server is watched, and what tells, once it was
+	// answered, the moment before which it cannot have been accepted: zero where there was no write. Nil means that
+	// nobody can tell.
+	WatchWrite func(ctx context.Context) (watched context.Context, acceptedAfter func() time.Time)
 	// Istiod is nil where the cluster is borrowed.
 	Istiod Istiod
 	// Adapts tells that objects are changed on their way to the cluster.

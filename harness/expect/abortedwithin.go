@@ -16,6 +16,9 @@ type abortedWithin struct {
 	within time.Duration
 }
 
+// Requires says that the phase needs a detector, and ends when that decides.
+func (abortedWithin) Requires() Requirement { return Requirement{Decision: true, AtOnce: true} }
+
 // String implements Expectation.
 func (a abortedWithin) String() string {
 	return fmt.Sprintf("the canary is found bad within %s of its first failed answer", a.within)
@@ -29,7 +32,11 @@ func (a abortedWithin) Check(o analysis.Observation) reports.Verdict {
 	v := reports.Verdict{Kind: "aborted-within", Want: a.String()}
 	d := o.Detection
 	if d == nil {
-		return undecided(v)
+		v = undecided(v)
+		if watched := o.Settled; watched.Total.Requests > 0 && watched.Took() > a.within {
+			return fails(v, "nothing was decided in "+watched.Took().Round(time.Second).String())
+		}
+		return v
 	}
 	v.Saw = d.String()
 	took, known := d.Took()
@@ -43,3 +50,7 @@ func (a abortedWithin) Check(o analysis.Observation) reports.Verdict {
 	}
 	return passes(v)
 }
+
+func (a abortedWithin) record() Record { return Record{Kind: "aborted-within", Time: a.within} }
+
+var _ = recorded("aborted-within", func(r Record) Expectation { return AbortedWithin(r.Time) })

@@ -66,4 +66,10 @@ func (a answers) Check(o analysis.Observation) reports.Verdict {
 	return passes(v)
 }
 
+func (a answers) offByHalf() (half Expectation, ok bool) { return answers{a.version, a.rate / 2}, true }
+
 func (a answers) about() string { return a.version }
+
+func (a answers) record() Record { return Record{Kind: "answers", Version: a.version, Rate: a.rate} }
+
+var _ = recorded("answers", func(r Record) Expectation { return Answers(r.Version, r.Rate) })

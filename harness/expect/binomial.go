@@ -81,26 +81,27 @@ func requests(percent float64) int {
 	return n
 }
 
-// bounded is how many requests a claim of percent or more (bound 1) or of percent or less (bound -1) needs: the
-// fewest for which a share of twice or half as much falls outside of Region with probability Power, to within
-// half a percent. Where twice as much is more than 100 %, the middle between percent and all takes its place.
-func bounded(percent float64, bound int) int {
-	p := percent / 100
-	q := min(2*p, (1+p)/2)
-	if bound < 0 {
-		q = p / 2
-	}
+// bounded is how many requests a claim of a share of p or more (bound 1) or of p or less (bound -1) needs: the
+// fewest for which a share of q falls outside of Region with probability Power, to within half a percent.
+func bounded(p, q float64, bound int) int {
 	enough := func(n int) bool {
 		low, high := Region(n, p)
-		b := distuv.Binomial{N: float64(n), P: q}
 		if bound < 0 {
-			return low > 0 && b.CDF(float64(low-1)) >= Power
+			return low > 0 && below(n, low, q) >= Power
 		}
-		return high < n && 1-b.CDF(float64(high)) >= Power
+		return high < n && 1-below(n, high+1, q) >= Power
 	}
 	n := 10
 	for !enough(n) {
 		n += max(n/200, 1)
 	}
 	return n
+}
+
+// below is the probability of fewer than k successes in n trials of probability q.
+func below(n, k int, q float64) float64 {
+	if q >= 1 {
+		return 0 // all n succeed, and k is n at most
+	}
+	return distuv.Binomial{N: float64(n), P: q}.CDF(float64(k - 1))
 }

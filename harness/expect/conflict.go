@@ -83,6 +83,14 @@ func requestOf(e Expectation) (request, bool) {
 	return request{}, false
 }
 
+// least is how many requests of its sort there are at least if a claim holds that has requestOf.
+func least(e Expectation) int {
+	if p, ok := e.(proportion); ok {
+		return p.least()
+	}
+	return 1
+}
+
 // overlap tells whether what holds for the requests of one cohort says something of the other: where it is the same, or
 // where the first is all of them.
 func overlap(of, cohort string) bool { return of == "" || of == cohort }

@@ -18,6 +18,11 @@ func TestConflicts(t *testing.T) {
 		{"errors of others", []Expectation{NoErrors().Of("everyone"), Status(404, 100).Of("beta")}, ""},
 		{"no share of what is left alone", []Expectation{Share("v2", 0), Untouched("v2")}, ""},
 		{"one claim twice", []Expectation{Share("v2", 60), Share("v2", 60)}, ""},
+		{"so many and as few", []Expectation{FailAtMost(500), Flag(503, "UH", 10)}, ""},
+		{"little and a bound", []Expectation{FailAtMost(3), Status(429, 1).AtMost()}, ""},
+		{"few errors of one sort", []Expectation{FailAtMost(3), OnlyErrors(503, "UH")}, ""},
+		{"few of another cohort", []Expectation{ReachAtMost("v2", 3).Of("beta"), Share("v2", 50).Of("everyone")}, ""},
+		{"few, and then none", []Expectation{ReachAtMost("v2", 3), Untouched("v2"), NeverFails(), NoErrors()}, ""},
 		{"an answer that is no error", []Expectation{Status(204, 100), NoErrors()}, ""},
 
 		{
@@ -31,6 +36,11 @@ func TestConflicts(t *testing.T) {
 		{"a cohort's errors and none", []Expectation{Status(404, 100).Of("beta"), NoErrors()}, "can't both hold"},
 		{"no answers and no errors", []Expectation{Status(0, 10), NoErrors()}, "can't both hold"},
 		{"only errors and none", []Expectation{OnlyErrors(503, "UH"), NoErrors()}, "can't both hold"},
+		{"never and only errors", []Expectation{NeverFails(), OnlyErrors(503, "UH")}, "can't both hold"},
+		{"never and errors", []Expectation{Flag(503, "UH", 10).Of("beta"), NeverFails()}, "can't both hold"},
+		{"few errors and many", []Expectation{FailAtMost(3), Flag(503, "UH", 10)}, "can't both hold"},
+		{"few errors and more", []Expectation{FailAtMost(3), Flag(503, "UH", 10).AtLeast()}, "can't both hold"},
+		{"few and a share", []Expectation{ReachAtMost("v2", 3), Share("v2", 10)}, "can't both hold"},
 		{"other errors than the only ones", []Expectation{OnlyErrors(503, "UH"), Status(504, 10)}, "can't both hold"},
 		{"two sorts of only errors", []Expectation{OnlyErrors(503, "UH"), OnlyErrors(429, "RL")}, "can't both hold"},
 	} {

@@ -4,18 +4,16 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 )
-
-// isError tells whether a status is an error: none at all, or one of 400 or above.
-func isError(code int) bool { return code == 0 || code >= 400 }
 
 // errorsIn counts the requests that met an error.
 func errorsIn(c analysis.Counts) int {
 	failed := 0
 	for code, n := range c.Codes {
-		if isError(code) {
+		if loadgen.Failed(code) {
 			failed += n
 		}
 	}
@@ -26,7 +24,7 @@ func errorsIn(c analysis.Counts) int {
 func listErrors(c analysis.Counts, but func(analysis.Failure) bool) string {
 	var all []string
 	for _, f := range c.Failures {
-		if isError(f.Code) && (but == nil || !but(f)) {
+		if loadgen.Failed(f.Code) && (but == nil || !but(f)) {
 			all = append(all, fmt.Sprintf("%s × %s", f.Key(), format.Number(f.Count)))
 		}
 	}

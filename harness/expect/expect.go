@@ -32,6 +32,8 @@ type Expectation interface {
 	Cohort() string
 	// Need is how many requests of Cohort, sent while the phase is settled, the claim takes to be conclusive.
 	Need() int
+	// record is the claim as data. The file of the expectation says by recorded how it is made of that again.
+	record() Record
 }
 
 // A Requirement says what a claim takes of its phase beside requests.
@@ -40,6 +42,39 @@ type Requirement struct {
 	Rollback bool
 	// Decision tells that the phase needs a detector, as the claim is about the detector's decision.
 	Decision bool
+	// AtOnce tells that the phase has to end as soon as the detector decides, as the rollback is to follow.
+	AtOnce bool
+	// Than names an earlier phase that rolls back, as the claim compares the two. Empty where it compares none.
+	Than string
+}
+
+// Judge returns the verdict on e, a claim of the last phase of those that were observed. What e compares its phase
+// with is among the earlier ones.
+func Judge(e Expectation, observed []analysis.Observation) reports.Verdict {
+	o := observed[len(observed)-1]
+	if c, ok := e.(comparer); ok {
+		for _, other := range observed[:len(observed)-1] {
+			if other.Phase == Requires(e).Than {
+				return c.compare(o, other)
+			}
+		}
+	}
+	return e.Check(o)
+}
+
+// A comparer is a claim that compares its phase with the one that it Requires.
+type comparer interface {
+	compare(o, other analysis.Observation) reports.Verdict
+}
+
+// OffByHalf returns what e would claim if its number were half of what it should be: half of a share, twice a
+// bound below. What passes e has to fail it, or e could not tell the one number from the other. ok is false
+// where e has no such number.
+func OffByHalf(e Expectation) (half Expectation, ok bool) {
+	if n, has := e.(interface{ offByHalf() (Expectation, bool) }); has {
+		return n.offByHalf()
+	}
+	return nil, false
 }
 
 // Requires returns what e takes of its phase beside requests.

@@ -40,6 +40,17 @@ func settled(c analysis.Counts) analysis.Observation {
 	}
 }
 
+// changing is o with a transition that met c, all of it from the cohort beta.
+func changing(o analysis.Observation, c analysis.Counts) analysis.Observation {
+	o.Transition = analysis.Window{Total: c, Cohorts: map[string]analysis.Counts{"beta": c}}
+	return o
+}
+
+// unsettled is a phase that never settled and met c.
+func unsettled(c analysis.Counts) analysis.Observation {
+	return changing(analysis.Observation{Start: began, End: began.Add(time.Minute)}, c)
+}
+
 // Failures of some sorts.
 func uh(n int) analysis.Failure { return analysis.Failure{Code: 503, Flag: "UH", Count: n} }
 func app(n int) analysis.Failure {
@@ -97,7 +108,8 @@ func TestNoDataIsNoPass(t *testing.T) {
 	for _, e := range []Expectation{
 		Share("v1", 0), Share("v1", 5), Share("v1", 100), Status(200, 100), Status(503, 0), Flag(503, "UH", 0),
 		Flag(503, "UH", 5),
-		NoErrors(), OnlyErrors(503, "UH"), RecoveredWithin(time.Hour), Untouched("v2"),
+		NoErrors(), OnlyErrors(503, "UH"), RecoveredWithin(time.Hour), Untouched("v2"), NeverFails(), FailAtMost(9),
+		ReachAtMost("v2", 0),
 	} {
 		for _, o := range []analysis.Observation{{}, settled(analysis.Counts{})} {
 			if v := e.Check(o); v.Outcome != reports.Inconclusive || v.Why == "" {
@@ -121,6 +133,13 @@ func TestString(t *testing.T) {
 		"no errors but status 503 with flag UH among the requests of beta": OnlyErrors(503, "UH").Of("beta"),
 		"the rollback is effective within 2s":                              RecoveredWithin(2 * time.Second),
 		"no request reaches v2":                                            Untouched("v2"),
+		"no request fails from the write on":                               NeverFails(),
+		"no request of beta fails from the write on":                       NeverFails().Of("beta"),
+		"at most 1 request fails from the write on":                        FailAtMost(1),
+		"at most 9 requests of beta fail from the write on":                FailAtMost(9).Of("beta"),
+		"no request reaches v2 from the write on":                          ReachAtMost("v2", 0),
+		"at most 1 request of beta reaches v2 from the write on":           ReachAtMost("v2", 1).Of("beta"),
+		"at most 1,200 requests reach v2 from the write on":                ReachAtMost("v2", 1200),
 	} {
 		if got := e.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -142,6 +161,7 @@ func TestVersion(t *testing.T) {
 	}{
 		{Share("v2", 10), "v2"}, {NoErrors(), ""}, {Untouched("v1"), "v1"}, {Share("v2", 10).Of("beta"), "v2"},
 		{Status(503, 1), ""}, {RecoveredWithin(time.Second), ""}, {Answers("v3", 1), "v3"},
+		{NeverFails(), ""}, {ReachAtMost("v2", 1), "v2"},
 	} {
 		if got := Version(test.claim); got != test.want {
 			t.Errorf("%q: got %q, want %q", test.claim, got, test.want)
@@ -154,7 +174,7 @@ func TestValidate(t *testing.T) {
 	bad := []Expectation{
 		Share("v2", 150), Share("v2", -1), Share("v2", nan/nan), Share("", 5), Flag(503, "", 5), OnlyErrors(503, ""),
 		RecoveredWithin(0), LingersFor(0), DrainedWithin(-time.Second), AbortedWithin(0), Answers("v2", 0),
-		Answers("", 1),
+		Answers("", 1), FailAtMost(0), FailAtMost(-1), ReachAtMost("v2", -1), ReachAtMost("", 1),
 	}
 	for _, e := range bad {
 		if err := Validate([]Expectation{NoErrors(), e}); err == nil {
@@ -163,6 +183,7 @@ func TestValidate(t *testing.T) {
 	}
 	good := []Expectation{
 		Share("v2", 5), Share("v1", 100), Flag(503, "-", 0), NoErrors(), Untouched("v2"), RecoveredWithin(1),
+		NeverFails(), FailAtMost(1), ReachAtMost("v2", 0),
 	}
 	if err := Validate(good); err != nil {
 		t.Errorf("got error %v, want none", err)
@@ -179,7 +200,9 @@ func TestRequires(t *testing.T) {
 			Share("v2", 5), NoErrors(), OnlyErrors(503, "UH"), Untouched("v2"), Answers("v2", 10),
 		}},
 		{Requirement{Rollback: true}, []Expectation{RecoveredWithin(1), LingersFor(1), DrainedWithin(1)}},
-		{Requirement{Decision: true}, []Expectation{Promoted(), AbortedWithin(1)}},
+		{Requirement{Decision: true}, []Expectation{Promoted()}},
+		{Requirement{Decision: true, AtOnce: true}, []Expectation{AbortedWithin(1)}},
+		{Requirement{Rollback: true, Than: "route"}, []Expectation{SlowerThan("route")}},
 	} {
 		for _, e := range test.all {
 			if got := Requires(e); got != test.want {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
 )
 
@@ -25,7 +26,7 @@ func (withFlag) kind() string     { return "flag" }
 func (f withFlag) subject() string {
 	return fmt.Sprintf("%d %s", f.code, analysis.FlagSet(flagList(f.flag)))
 }
-func (f withFlag) request() request { return request{failed: isError(f.code), code: f.code} }
+func (f withFlag) request() request { return request{failed: loadgen.Failed(f.code), code: f.code} }
 
 // adds is false, as a request may have several flags.
 func (withFlag) adds() bool { return false }
@@ -68,3 +69,7 @@ func flagList(flags string) []string {
 	}
 	return list
 }
+
+func (f withFlag) describe(r *Record) { r.Code, r.Flag = f.code, f.flag }
+
+var _ = recorded("flag", func(r Record) Expectation { return Flag(r.Code, r.Flag, r.Percent).as(r) })

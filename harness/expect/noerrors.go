@@ -43,3 +43,7 @@ func (e noErrors) excludes(other Expectation) bool {
 	r, ok := requestOf(other)
 	return ok && r.failed && overlap(e.cohort, other.Cohort())
 }
+
+func (e noErrors) record() Record { return Record{Kind: "no-errors", Cohort: e.cohort} }
+
+var _ = recorded("no-errors", func(r Record) Expectation { return NoErrors().Of(r.Cohort) })

@@ -3,6 +3,7 @@ package expect
 import (
 	"fmt"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
@@ -54,7 +55,7 @@ func (e onlyErrors) Check(o analysis.Observation) reports.Verdict {
 	failed, wanted, unknown := errorsIn(counts), 0, 0
 	for _, f := range counts.Failures {
 		switch {
-		case !isError(f.Code) || !maybe(f):
+		case !loadgen.Failed(f.Code) || !maybe(f):
 		case hasFlags(f.Flag, e.flag):
 			wanted += f.Count
 		default:
@@ -83,10 +84,16 @@ func (e onlyErrors) Check(o analysis.Observation) reports.Verdict {
 }
 
 func (e onlyErrors) present() (request, bool) {
-	return request{failed: isError(e.code), code: e.code}, true
+	return request{failed: loadgen.Failed(e.code), code: e.code}, true
 }
 
 func (e onlyErrors) excludes(other Expectation) bool {
 	r, ok := requestOf(other)
 	return ok && r.failed && r.code != e.code && overlap(e.cohort, other.Cohort())
 }
+
+func (e onlyErrors) record() Record {
+	return Record{Kind: "only-errors", Code: e.code, Flag: e.flag, Cohort: e.cohort}
+}
+
+var _ = recorded("only-errors", func(r Record) Expectation { return OnlyErrors(r.Code, r.Flag).Of(r.Cohort) })

@@ -26,3 +26,7 @@ func (p promoted) Check(o analysis.Observation) reports.Verdict {
 	}
 	return passes(v)
 }
+
+func (promoted) record() Record { return Record{Kind: "promoted"} }
+
+var _ = recorded("promoted", func(Record) Expectation { return Promoted() })

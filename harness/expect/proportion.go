@@ -14,8 +14,10 @@ type proportion struct {
 	property property
 	percent  float64
 	// bound is 1 where the claim is of percent or more, -1 where it is of percent or less, 0 where it is of percent.
-	bound  int
-	cohort string
+	bound int
+	// foreseen is what share a claim of a bound expects, 0 where it does not say.
+	foreseen float64
+	cohort   string
 }
 
 // A property is what a request can have, such as an answer of some version. Its String says so for people.
@@ -35,12 +37,14 @@ type property interface {
 	request() request
 	// adds tells that a request has at most one property of the kind, so that their shares add up.
 	adds() bool
+	// describe writes the property into a record.
+	describe(r *Record)
 }
 
 // AtLeast makes it a claim of that share or more, for what nobody can foretell to the percent, such as how much
 // an overloaded service refuses. It passes if what was seen contradicts every smaller share, and fails if it
-// contradicts every greater one. Claim well less than half of what is foreseen, or see to it that more than
-// Need requests are waited for: a share of just twice the bound is inconclusive in one run of a hundred.
+// contradicts every greater one. What share is expected is for Foreseen to say: the nearer it is to the bound, the
+// more requests the claim needs.
 func (p proportion) AtLeast() proportion {
 	p.bound = 1
 	return p
@@ -49,6 +53,13 @@ func (p proportion) AtLeast() proportion {
 // AtMost makes it a claim of that share or less, the other way around.
 func (p proportion) AtMost() proportion {
 	p.bound = -1
+	return p
+}
+
+// Foreseen says what share a claim of a bound expects, in percent. The phase then goes on until such a share passes
+// with probability Power. Without it the claim expects twice the bound, or half of it for AtMost.
+func (p proportion) Foreseen(percent float64) proportion {
+	p.foreseen = percent
 	return p
 }
 
@@ -61,13 +72,26 @@ func (p proportion) Of(cohort string) proportion {
 // Cohort implements Expectation.
 func (p proportion) Cohort() string { return p.cohort }
 
-// Need implements Expectation: see Margin, Power and Stray. A claim of a bound needs so many that a share of
-// twice as much (or of half as much, for AtMost) passes with probability Power.
+// Need implements Expectation: see Margin, Power and Stray. A claim of a bound needs so many that the share that it
+// foresees passes with probability Power.
 func (p proportion) Need() int {
 	if p.bound != 0 {
-		return bounded(p.percent, p.bound)
+		return bounded(p.percent/100, p.expected(), p.bound)
 	}
 	return requests(p.percent)
+}
+
+// expected is the share that a claim of a bound foresees, as a fraction of 1. Where twice the bound is more than
+// all, the middle between the bound and all takes its place.
+func (p proportion) expected() float64 {
+	share := p.percent / 100
+	switch {
+	case p.foreseen != 0:
+		return p.foreseen / 100
+	case p.bound < 0:
+		return share / 2
+	}
+	return min(2*share, (1+share)/2)
 }
 
 // String implements Expectation.
@@ -156,10 +180,37 @@ func (p proportion) Validate() error {
 		return fmt.Errorf("%q: a bound lies between 0 and 100 percent", p)
 	case !(p.percent >= 0 && p.percent <= 100): // not a number is neither
 		return fmt.Errorf("%q: a share is from 0 to 100 percent", p)
+	case p.foreseen != 0 && !p.foresees():
+		return fmt.Errorf("%q: a share of %g %% is foreseen, which would not pass, or hardly", p, p.foreseen)
 	case p.property.lacks() != "":
 		return fmt.Errorf("%q: name %s", p, p.property.lacks())
 	}
 	return nil
+}
+
+// leastRoom is how far from the bound a share has to be foreseen, in percentage points: a nearer one takes more
+// requests than a run sends.
+const leastRoom = 0.1
+
+// foresees tells whether the share that is foreseen is on the side of the bound that passes.
+func (p proportion) foresees() bool {
+	return p.bound > 0 && p.foreseen >= p.percent+leastRoom && p.foreseen <= 100 ||
+		p.bound < 0 && p.foreseen <= p.percent-leastRoom && p.foreseen > 0
+}
+
+// offByHalf halves a share. A share that is half of the one that is foreseen is to a bound below what the foreseen
+// one is to twice the bound.
+func (p proportion) offByHalf() (half Expectation, ok bool) {
+	off := p
+	switch {
+	case p.percent == 0 || p.bound < 0:
+		return nil, false
+	case p.bound > 0:
+		off.percent, off.foreseen = min(2*p.percent, (p.percent+100)/2), 0
+	default:
+		off.percent = p.percent / 2
+	}
+	return off, true
 }
 
 // contradiction says what the claim would have allowed.
@@ -183,6 +234,18 @@ func (p proportion) about() string { return p.property.request().version }
 
 func (p proportion) present() (request, bool) { return p.property.request(), p.percent > 0 }
 
+// least is how many requests have the property at least if the claim passes, which takes Need of them.
+func (p proportion) least() int {
+	low, high := Region(p.Need(), p.percent/100)
+	switch {
+	case p.bound > 0:
+		return high + 1
+	case p.bound < 0:
+		return 0
+	}
+	return low
+}
+
 func (p proportion) portion() (percent float64, of whole, ok bool) {
 	return p.percent, whole{p.property.kind(), p.cohort}, p.property.adds() && p.bound >= 0 && p.Validate() == nil
 }
@@ -201,4 +264,16 @@ func (p proportion) excludes(other Expectation) bool {
 		return p.percent > q.percent
 	}
 	return false
+}
+
+func (p proportion) record() Record {
+	r := Record{Kind: p.property.kind(), Percent: p.percent, Bound: p.bound, Foreseen: p.foreseen, Cohort: p.cohort}
+	p.property.describe(&r)
+	return r
+}
+
+// as takes from a record what does not depend on the property.
+func (p proportion) as(r Record) proportion {
+	p.bound, p.foreseen, p.cohort = max(min(r.Bound, 1), -1), r.Foreseen, r.Cohort
+	return p
 }

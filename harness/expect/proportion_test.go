@@ -39,21 +39,27 @@ func TestBounds(t *testing.T) {
 				test.want)
 		}
 	}
-	for _, e := range []proportion{Share("v2", 0).AtLeast(), Share("v2", 100).AtMost()} {
+	for _, e := range []proportion{
+		Share("v2", 0).AtLeast(), Share("v2", 100).AtMost(), Share("v2", 5).AtLeast().Foreseen(5),
+		Share("v2", 5).AtLeast().Foreseen(101), Share("v2", 5).AtMost().Foreseen(6), Share("v2", 5).Foreseen(6),
+	} {
 		if err := e.Validate(); err == nil {
 			t.Errorf("%s: got no error, want one", e)
 		}
 	}
 }
 
-// With Need requests, a share of twice (or half) as much passes in 99 % of cases, and one that is just beyond
-// the bound hardly ever.
+// With Need requests, the share that is foreseen passes in 99 % of cases, and one that is just beyond the bound hardly
+// ever. If nothing is said, twice (or half) as much as the bound is foreseen.
 func TestBoundsHoldWhatTheyPromise(t *testing.T) {
 	d := draws{rand.New(rand.NewPCG(3, 4))}
 	for _, percent := range []float64{1, 5, 30} {
 		for claim, shares := range map[proportion][2]float64{
 			Flag(503, "-", percent).AtLeast(): {2 * percent, percent * 0.999},
 			Flag(503, "-", percent).AtMost():  {percent / 2, percent * 1.001},
+
+			Flag(503, "-", percent).AtLeast().Foreseen(1.4 * percent): {1.4 * percent, percent * 0.999},
+			Flag(503, "-", percent).AtMost().Foreseen(0.8 * percent):  {0.8 * percent, percent * 1.001},
 		} {
 			t.Run(fmt.Sprint(claim), func(t *testing.T) {
 				const runs = 2000
@@ -80,6 +86,40 @@ func TestBoundsHoldWhatTheyPromise(t *testing.T) {
 					t.Errorf("a share of %g %%: %d of %d passed", shares[1], wrong, runs)
 				}
 			})
+		}
+	}
+}
+
+// What passes a claim, with as many requests as it needs, fails the same claim with half the number.
+func TestOffByHalf(t *testing.T) {
+	d := draws{rand.New(rand.NewPCG(5, 6))}
+	for claim, share := range map[proportion]float64{
+		Share("v2", 5): 5, Share("v2", 10): 10, Share("v2", 50): 50, Share("v2", 95): 95, Share("v2", 100): 100,
+		Share("v2", 35).AtLeast().Foreseen(41.6): 41.6, Share("v2", 12).AtLeast().Foreseen(16): 16,
+	} {
+		half, ok := OffByHalf(claim)
+		if !ok {
+			t.Fatalf("%s: got no number", claim)
+		}
+		const runs = 1000
+		n, missed := claim.Need(), 0
+		fails := map[int]bool{} // of a binomial's counts, few are drawn often
+		for range runs {
+			count := d.binomial(n, share/100)
+			if _, known := fails[count]; !known {
+				fails[count] = half.Check(split(n-count, count)).Outcome == reports.Fail
+			}
+			if !fails[count] {
+				missed++
+			}
+		}
+		if missed > often(runs, 1-Power) {
+			t.Errorf("%s: in %d of %d runs %q did not fail", claim, missed, runs, half)
+		}
+	}
+	for _, e := range []Expectation{NoErrors(), Share("v2", 0), Share("v2", 10).AtMost(), RecoveredWithin(1)} {
+		if half, ok := OffByHalf(e); ok {
+			t.Errorf("%s: got %s", e, half)
 		}
 	}
 }

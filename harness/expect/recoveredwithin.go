@@ -44,10 +44,14 @@ func (r recoveredWithin) Check(o analysis.Observation) reports.Verdict {
 	case o.SettledAt.IsZero():
 		return unsure(v, notSettled)
 	case !b.Recovered():
-		return unsure(v, notLast)
+		return unsure(v, notLast(b))
 	case b.High > r.within:
 		return unsure(v, "affected requests were too rare to time it so finely: send more requests a second, "+
 			"or give the canary more of them")
 	}
 	return passes(v)
 }
+
+func (r recoveredWithin) record() Record { return Record{Kind: "recovered-within", Time: r.within} }
+
+var _ = recorded("recovered-within", func(r Record) Expectation { return RecoveredWithin(r.Time) })

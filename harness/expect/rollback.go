@@ -22,11 +22,17 @@ func (aboutRollback) Need() int { return requests(0) }
 // Requires says that the phase has to roll back.
 func (aboutRollback) Requires() Requirement { return Requirement{Rollback: true} }
 
-// What claims about a rollback say where they can't be judged.
-const (
-	noRollback = "the phase did not roll back, or its write was never accepted"
-	notLast    = "too few requests followed the last affected one to say that it was the last"
-)
+// noRollback is what claims about a rollback say where there was none.
+const noRollback = "the phase did not roll back, or its write was never accepted"
+
+// notLast says why an affected request was maybe not the last.
+func notLast(r *analysis.Rollback) string {
+	if r.Unknown > 0 {
+		return "too few requests of each caller's proxy came before the rollback to know what it ends: watch the " +
+			"canary for longer before, or send more requests a second"
+	}
+	return "too few requests followed the last affected one to say that it was the last"
+}
 
 // A drain is a claim of how long requests that the canary had at the rollback go on there: time at most, or at least.
 type drain struct {
@@ -43,15 +49,17 @@ func (d drain) String() string {
 	return fmt.Sprintf("the last request that the canary had is done within %s", d.time)
 }
 
+// offByHalf doubles how long requests go on at least.
+func (d drain) offByHalf() (half Expectation, ok bool) {
+	return drain{lingers: true, time: 2 * d.time}, d.lingers
+}
+
 // Validate tells whether the claim makes sense.
 func (d drain) Validate() error { return positive(d, d.time) }
 
 // Check implements Expectation.
 func (d drain) Check(o analysis.Observation) reports.Verdict {
-	v := reports.Verdict{Kind: "drained-within", Want: d.String()}
-	if d.lingers {
-		v.Kind = "lingers-for"
-	}
+	v := reports.Verdict{Kind: d.kind(), Want: d.String()}
 	r := o.Rollback
 	switch {
 	case r == nil:
@@ -70,7 +78,16 @@ func (d drain) Check(o analysis.Observation) reports.Verdict {
 	case !d.lingers && r.Drain > d.time:
 		return fails(v, "it took longer")
 	case !r.Recovered():
-		return unsure(v, notLast)
+		return unsure(v, notLast(r))
 	}
 	return passes(v)
+}
+
+func (d drain) record() Record { return Record{Kind: d.kind(), Time: d.time} }
+
+func (d drain) kind() string {
+	if d.lingers {
+		return "lingers-for"
+	}
+	return "drained-within"
 }

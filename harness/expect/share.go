@@ -25,3 +25,7 @@ func (version answeredBy) lacks() string {
 	}
 	return ""
 }
+
+func (version answeredBy) describe(r *Record) { r.Version = string(version) }
+
+var _ = recorded("share", func(r Record) Expectation { return Share(r.Version, r.Percent).as(r) })

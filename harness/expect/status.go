@@ -3,6 +3,7 @@ package expect
 import (
 	"strconv"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
 )
 
@@ -28,4 +29,10 @@ func (withStatus) doubt() string                           { return "" }
 func (withStatus) lacks() string                           { return "" }
 func (withStatus) adds() bool                              { return true }
 
-func (code withStatus) request() request { return request{failed: isError(int(code)), code: int(code)} }
+func (code withStatus) request() request {
+	return request{failed: loadgen.Failed(int(code)), code: int(code)}
+}
+
+func (code withStatus) describe(r *Record) { r.Code = int(code) }
+
+var _ = recorded("status", func(r Record) Expectation { return Status(r.Code, r.Percent).as(r) })

@@ -9,8 +9,9 @@ import (
 )
 
 // Untouched claims that no request reaches version while the phase is settled. No caller got an answer from it,
-// and where its counter was read at both ends, it did not move by more than the requests that were under way to
-// it when the phase settled. The counter also shows requests whose answers were lost.
+// and its own counter did not move by more than the requests that were under way to it when the phase settled. The
+// counter also shows requests whose answers were lost: where it was not read at both ends, or began anew in between,
+// the claim is inconclusive. The counts of pods that are gone stay in it, so that a version without pods has one.
 func Untouched(version string) untouched { return untouched{version} }
 
 type untouched struct{ version string }
@@ -46,6 +47,9 @@ func (u untouched) Check(o analysis.Observation) reports.Verdict {
 		return fails(v, u.version+" received requests that it was not seen to answer")
 	case few:
 		return unsure(v, why)
+	case !read:
+		return unsure(v, fmt.Sprintf("the counter of %s was not read at both ends, or began anew: it would show "+
+			"requests whose answers were lost", u.version))
 	}
 	return passes(v)
 }
@@ -56,3 +60,7 @@ func (u untouched) excludes(other Expectation) bool {
 	r, ok := requestOf(other)
 	return ok && r.version != "" && r.version == u.version
 }
+
+func (u untouched) record() Record { return Record{Kind: "untouched", Version: u.version} }
+
+var _ = recorded("untouched", func(r Record) Expectation { return Untouched(r.Version) })

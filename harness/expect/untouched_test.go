@@ -17,7 +17,11 @@ func TestUntouched(t *testing.T) {
 	}
 	holds(t, "untouched", []judged{
 		{"untouched", Untouched("v2"), received(split(2000, 0), 0), pass, ""},
-		{"untouched, counter not read", Untouched("v2"), split(2000, 0), pass, ""},
+		{"untouched, no counter read", Untouched("v2"), split(2000, 0), inconclusive, "not read at both ends"},
+		{
+			"untouched, another's counter read", Untouched("v3"), received(split(2000, 0), 0), inconclusive,
+			"the counter of v3",
+		},
 		{"untouched, one answer", Untouched("v2"), split(2000, 1), fail, "answered"},
 		{"untouched, answer lost", Untouched("v2"), received(split(2000, 0), 1), fail, "received requests"},
 		{"untouched, some were under way", Untouched("v2"), underWay(received(split(2000, 0), 6), 40), pass, ""},

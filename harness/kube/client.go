@@ -4,6 +4,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
 	istioclient "istio.io/client-go/pkg/clientset/versioned"
@@ -39,6 +40,7 @@ func New(cfg *rest.Config) (*Client, error) {
 	cfg.RateLimiter = nil
 	cfg.UserAgent = FieldManager
 	cfg.WarningHandler = rest.NoWarnings{}
+	cfg.Wrap(func(rt http.RoundTripper) http.RoundTripper { return writeWatcher{rt} })
 	fail := func(what string, err error) (*Client, error) {
 		return nil, fmt.Errorf("make %s client for %s: %w", what, cfg.Host, err)
 	}

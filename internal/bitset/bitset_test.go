@@ -67,7 +67,7 @@ func TestGapsAreWhatIsNotThere(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		var s Set
-		for range random.IntN(300) {
+		for range random.IntN(300) * random.IntN(20) {
 			s.Set(random.Uint64N(500))
 		}
 		first, last := random.Uint64N(500), random.Uint64N(500)
@@ -82,5 +82,29 @@ func TestGapsAreWhatIsNotThere(t *testing.T) {
 				t.Fatalf("%d of %d to %d: got missing %t, want %t", n, first, last, missing[n], want)
 			}
 		}
+	}
+}
+
+// However long a row gets, and though its numbers come a little out of order, it is kept as two ends.
+func TestARowTakesNoMemory(t *testing.T) {
+	var s Set
+	const n = 100_000
+	for i := uint64(1000); i < n; i += 10 {
+		for _, j := range rand.Perm(10) {
+			s.Set(i + uint64(j))
+		}
+	}
+	if got := len(s.words); got > 2 || s.Len() != n-1000 {
+		t.Errorf("got %d words for a row of %d, want its two ends", got, s.Len())
+	}
+	var gaps []uint64
+	for from, to := range s.Gaps(990, n+10) {
+		gaps = append(gaps, from, to)
+	}
+	if want := []uint64{990, 999, n, n + 10}; !slices.Equal(gaps, want) {
+		t.Errorf("got gaps %d, want %d", gaps, want)
+	}
+	if !s.Set(50_000) || s.Has(999) || s.Has(n) || !s.Has(n-1) {
+		t.Error("the row is not what was added to it")
 	}
 }

@@ -13,6 +13,8 @@ type Accounting struct {
 	// Requests counts the caller's samples. Outside are those sent outside of every phase.
 	Requests int `json:"requests"`
 	Outside  int `json:"outside"`
+	// OutsideFailed counts those of Outside that failed. Older reports lack it.
+	OutsideFailed int `json:"outsideFailed,omitempty"`
 	// Rows are the parties' counts by phase, of the requests that were sent in it. The last one is for those
 	// outside of all.
 	Rows []Row `json:"rows"`

@@ -38,28 +38,33 @@ var never = time.Unix(1<<40, 0)
 
 // Analyze reads a trace and says what each phase met and whether all requests are accounted for. Phases do not
 // overlap; a request that was sent outside of all of them is in no window (Accounting.Outside counts those).
-// The memory that it takes does not grow with the trace, apart from one bit or two for each request.
+// The memory that it takes does not grow with the trace, apart from what a request that is missing costs: up to a word
+// for each 64 of its neighbors.
 func Analyze(src trace.Source, spec Spec) (*Analysis, error) {
-	facts := &trace.Trace{}
-	if _, err := src.Lines(true, facts.Add); err != nil {
+	if err := spec.check(); err != nil {
 		return nil, err
 	}
-	n := len(spec.Phases)
-	a := &analyzer{
-		spec: spec, obs: make([]Observation, n), counted: make([]time.Time, n), tallies: make([]*tally, n),
-		clocks: map[int]*rollbackClock{}, detections: map[int]*detectionClock{}, closeups: map[int]*timeline{},
-		ledger: newLedger(spec.Plan, facts), timeline: newTimeline(facts),
+	facts, _, err := trace.Facts(src)
+	if err != nil {
+		return nil, err
 	}
-	wrong := clockError(facts.Agents)
+	n, memory := len(spec.Phases), newBudget()
+	a := &analyzer{
+		memory: memory,
+		spec:   spec, obs: make([]Observation, n), counted: make([]time.Time, n), tallies: make([]*tally, n),
+		clocks: map[int]*rollbackClock{}, detections: map[int]*detectionClock{}, closeups: map[int]*timeline{},
+		ledger: newLedger(spec.Plan, facts, memory), timeline: newTimeline(facts, memory),
+	}
+	wrong, ways := clockError(facts.Agents), newWays(spec.Plan, facts.Pods)
 	var before Window
 	for i, p := range spec.Phases {
 		a.obs[i], a.counted[i] = bounds(facts, p.Name)
 		o := a.obs[i]
-		a.tallies[i] = newTally(&a.obs[i])
+		a.tallies[i] = newTally(&a.obs[i], memory)
 		if o.Change != nil && !o.Change.Written.IsZero() {
-			a.closeups[i] = newCloseup(o.Change)
+			a.closeups[i] = newCloseup(o.Change, memory)
 			if p.Rollback {
-				a.clocks[i] = newRollbackClock(p, before, o, wrong)
+				a.clocks[i] = newRollbackClock(p, ways, before, o, wrong)
 			}
 		}
 		before = o.Settled
@@ -94,6 +99,9 @@ func Analyze(src trace.Source, spec Spec) (*Analysis, error) {
 		if d, ok := a.detections[i]; ok {
 			o.Detection = d.result()
 		}
+	}
+	if err := memory.spent(); err != nil {
+		return nil, err
 	}
 	return &Analysis{
 		Observations: a.obs, Accounting: a.ledger.close(a.obs, truncated), Timeline: a.timeline.close(),
@@ -137,8 +145,9 @@ func (o *Observation) underWay(s *loadgen.Sample, counted time.Time) {
 }
 
 type analyzer struct {
-	spec Spec
-	obs  []Observation
+	spec   Spec
+	memory *budget
+	obs    []Observation
 	// counted has, for each phase, when the reading of the counters that opens its settled part began.
 	counted []time.Time
 	tallies []*tally
@@ -200,8 +209,10 @@ func (a *analyzer) line(l *trace.Line) error {
 			return nil
 		}
 		a.joiner.Log(l.Log)
+	case l.Health != nil:
+		a.ledger.health(l.Health)
 	}
-	return nil
+	return a.memory.spent()
 }
 
 // request takes all that is known of one request.

@@ -21,6 +21,8 @@ type life struct {
 	seen bitset.Set
 	// spans are the least and the greatest number seen in a phase.
 	spans map[string][2]uint64
+	// counted tells that its gaps were: a damaged trace may have one life several times.
+	counted bool
 }
 
 // podAt is the app's pod at an address with a port, nil where there is none.
@@ -84,7 +86,8 @@ func (b *ledger) apps(obs []Observation) {
 				b.problem("pod %s was lost: it had counted %s requests when it was last asked, and what it got after "+
 					"that is not known", name, format.Number(add(0, in.Received-min(in.Base, in.Received))))
 			}
-			if in.Received > in.Base {
+			if in.Received > in.Base && !l.counted {
+				l.counted = true
 				for from, to := range l.seen.Gaps(in.Base+1, in.Received) {
 					gaps = append(gaps, gap{l, from, to})
 					missing = add(missing, to-from+1)

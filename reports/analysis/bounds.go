@@ -80,7 +80,7 @@ func (s *spread) add(e trace.Event) {
 			s.Writing = e.At
 		}
 	case trace.Written:
-		s.Written = e.At
+		s.Written, s.AcceptedAfter = e.At, e.AcceptedAfter
 	case trace.Noticed:
 		if s.noticed.IsZero() && !s.Writing.IsZero() && e.At.After(s.Writing) {
 			s.noticed = e.At

@@ -115,7 +115,7 @@ func TestRequestsThatAgentsNumberedAreCounted(t *testing.T) {
 		plan := loadgen.Plan{
 			Run: "r", Cohorts: []loadgen.Cohort{{Name: "a", Rate: 10}}, Duration: time.Minute, Agents: tc.n,
 		}
-		b := newLedger(plan, &trace.Trace{})
+		b := newLedger(plan, &trace.Trace{}, newBudget())
 		for _, seq := range tc.seqs {
 			b.sample(&loadgen.Sample{Cohort: "a", Seq: seq, ID: "r-a", Code: 200, Due: labtrace.At(
 				float64(seq)), Sent: labtrace.At(float64(seq)),

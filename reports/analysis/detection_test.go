@@ -23,7 +23,7 @@ func TestDetectionClock(t *testing.T) {
 	for _, s := range []loadgen.Sample{
 		sample(-20, "v2", 503), // before the change
 		sample(1, "v1", 503),   // not the canary's
-		sample(10, "v2", 200), sample(100, "v2", 500), sample(200, "v2", 503),
+		sample(10, "v2", 200), sample(100, "v2", 404), sample(200, "v2", 503),
 		sample(499, "v2", 503), // done after the decision
 	} {
 		c.add(&s)

@@ -41,12 +41,14 @@ const (
 type bins struct {
 	start time.Time
 	width time.Duration
-	all   []int
-	kinds map[string][]int
+	all   []int32
+	kinds map[string][]int32
+	// memory pays for what they grow by.
+	memory *budget
 }
 
-func newBins(start time.Time) *bins {
-	return &bins{start: start, width: firstBin, kinds: map[string][]int{}}
+func newBins(start time.Time, memory *budget) *bins {
+	return &bins{start: start, width: firstBin, kinds: map[string][]int32{}, memory: memory}
 }
 
 // add counts a request that was sent at a moment and is of some kinds.
@@ -56,21 +58,31 @@ func (b *bins) add(at time.Time, kinds ...string) {
 		b.fold()
 		i = int(at.Sub(b.start) / b.width)
 	}
-	b.all = grow(b.all, i)
+	b.all = b.grow(b.all, i)
 	b.all[i]++
 	for _, k := range kinds {
-		b.kinds[k] = grow(b.kinds[k], i)
-		b.kinds[k][i]++
+		s, known := b.kinds[k]
+		if !known {
+			b.memory.take(len(k) + mapEntry)
+		}
+		s = b.grow(s, i)
+		s[i]++
+		b.kinds[k] = s
 	}
 }
 
 // grow makes s have an element i.
-func grow(s []int, i int) []int { return append(s, make([]int, max(i+1-len(s), 0))...) }
+func (b *bins) grow(s []int32, i int) []int32 {
+	before := cap(s)
+	s = append(s, make([]int32, max(i+1-len(s), 0))...)
+	b.memory.take(4 * (cap(s) - before))
+	return s
+}
 
 // fold merges each two neighbors.
 func (b *bins) fold() {
-	half := func(s []int) []int {
-		out := make([]int, (len(s)+1)/2)
+	half := func(s []int32) []int32 {
+		out := make([]int32, (len(s)+1)/2)
 		for i, n := range s {
 			out[i/2] += n
 		}
@@ -98,9 +110,9 @@ func (b *bins) dispersion(kind string) (d Dispersion, ok bool) {
 	var merged []bin
 	var open bin
 	for i, n := range b.all {
-		open.n += n
+		open.n += int(n)
 		if i < len(series) {
-			open.k += series[i]
+			open.k += int(series[i])
 		}
 		if float64(open.n) >= need {
 			merged = append(merged, open)

@@ -12,7 +12,7 @@ import (
 
 // fill sends n requests, one a millisecond, of which share(i) are of the kind "v2".
 func fill(random *rand.Rand, n int, share func(i int) float64) *bins {
-	b := newBins(labtrace.Start)
+	b := newBins(labtrace.Start, newBudget())
 	for i := range n {
 		if random.Float64() < share(i) {
 			b.add(labtrace.At(float64(i)), "v2")
@@ -87,7 +87,7 @@ func TestDispersionSeesAShareMove(t *testing.T) {
 func TestDispersionOfLittle(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
 	for name, b := range map[string]*bins{
-		"nothing":    newBins(labtrace.Start),
+		"nothing":    newBins(labtrace.Start, newBudget()),
 		"none":       fill(random, 4000, func(int) float64 { return 0 }),
 		"all":        fill(random, 4000, func(int) float64 { return 1 }),
 		"few of it":  fill(random, 4000, func(i int) float64 { return map[bool]float64{true: 1}[i%400 == 0] }),
@@ -101,13 +101,13 @@ func TestDispersionOfLittle(t *testing.T) {
 
 // A window of any length takes the same memory, and its counts stay whole.
 func TestBinsAreBounded(t *testing.T) {
-	b := newBins(labtrace.Start)
+	b := newBins(labtrace.Start, newBudget())
 	for i := range 100_000 {
 		b.add(labtrace.Start.Add(time.Duration(i)*36*time.Millisecond), []string{"a", "b"}[i%2])
 	}
 	sum := 0
 	for i, n := range b.all {
-		sum += n
+		sum += int(n)
 		rest := n
 		for _, k := range b.kinds {
 			if i < len(k) {

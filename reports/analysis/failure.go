@@ -28,7 +28,7 @@ const (
 // frame may close the connection first, and Envoy flags that as DC.
 func failure(q *trace.Request) (Failure, bool) {
 	s, r := q.Sample, q.Router()
-	if s.Code != 0 && s.Code < 400 && (r == nil || len(r.Flags) == 0) {
+	if !s.Failed() && (r == nil || len(r.Flags) == 0) {
 		return Failure{}, false
 	}
 	if s.Code == http.StatusSwitchingProtocols && FlagSet(r.Flags) == "DC" {

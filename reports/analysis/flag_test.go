@@ -3,10 +3,26 @@ package analysis
 import (
 	"strings"
 	"testing"
+
+	accesslog "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 )
 
+// envoyFlags are the response flags that Envoy has: the ones that its filter of access logs allows.
+func envoyFlags(t *testing.T) []string {
+	t.Helper()
+	err := (&accesslog.ResponseFlagFilter{Flags: []string{"none of them"}}).Validate()
+	_, list, _ := strings.Cut(err.Error(), "list [")
+	list, _, ok := strings.Cut(list, "]")
+	flags := strings.Fields(list)
+	if !ok || len(flags) < 20 {
+		t.Fatalf("got %v, want it to list Envoy's flags", err)
+	}
+	return flags
+}
+
+// A report can show any of Envoy's flags, and explains each.
 func TestMeaning(t *testing.T) {
-	for _, flag := range strings.Fields("UH NC NR UF URX UC UO UT FI DI RL DC DPE UPE - ?") {
+	for _, flag := range append(envoyFlags(t), NoFlag, NotLogged) {
 		if meaning(flagMeanings, flag) == "" {
 			t.Errorf("flag %s has no meaning", flag)
 		}

@@ -3,6 +3,7 @@ package analysis
 import (
 	"time"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/trace"
 )
@@ -27,29 +28,36 @@ type Generator struct {
 	ClockStep time.Duration `json:"clockStepNs"`
 }
 
+// A usage is what an agent used of its processors, and how long it waited for one, in seconds.
+type usage struct{ took, cpu, wait float64 }
+
+// health takes what an agent said of itself.
+func (b *ledger) health(h *loadgen.Health) {
+	u, known := b.usages[h.Pod]
+	if !known {
+		b.memory.take(len(h.Pod) + mapEntry)
+	}
+	g, cores := &b.Generator, float64(max(h.Cores, 1))
+	g.Known = true
+	b.usages[h.Pod] = usage{
+		u.took + h.Took.Seconds()*cores, u.cpu + h.CPU.Seconds(), u.wait + h.RunDelay.Seconds()*cores,
+	}
+	if h.Stall > MaxStall {
+		g.Stalls++
+	}
+	if h.Stall > g.Stall {
+		g.Stall, g.StallAt = h.Stall, h.StallAt
+	}
+	if h.ClockStep.Abs() > g.ClockStep.Abs() {
+		g.ClockStep = h.ClockStep
+	}
+}
+
 // generator sums up what the agents said of themselves, and what was seen of clocks.
 func (b *ledger) generator() {
 	g := &b.Generator
 	g.Agents, g.ClockError = len(b.facts.Agents), clockError(b.facts.Agents)
-	g.Known = len(b.facts.Health) > 0
-	type usage struct{ took, cpu, wait float64 }
-	agents := map[string]usage{}
-	for _, h := range b.facts.Health {
-		u, cores := agents[h.Pod], float64(max(h.Cores, 1))
-		agents[h.Pod] = usage{
-			u.took + h.Took.Seconds()*cores, u.cpu + h.CPU.Seconds(), u.wait + h.RunDelay.Seconds()*cores,
-		}
-		if h.Stall > MaxStall {
-			g.Stalls++
-		}
-		if h.Stall > g.Stall {
-			g.Stall, g.StallAt = h.Stall, h.StallAt
-		}
-		if h.ClockStep.Abs() > g.ClockStep.Abs() {
-			g.ClockStep = h.ClockStep
-		}
-	}
-	for _, u := range agents {
+	for _, u := range b.usages {
 		if u.took > 0 {
 			g.CPU, g.RunDelay = max(g.CPU, u.cpu/u.took), max(g.RunDelay, u.wait/u.took)
 		}

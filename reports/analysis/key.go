@@ -16,7 +16,7 @@ import (
 func IsFailure(key string) bool {
 	status, _, _ := strings.Cut(key, " ")
 	code, err := strconv.Atoi(status)
-	return err != nil || code == 0 || code >= 400
+	return err != nil || loadgen.Failed(code)
 }
 
 // KindInWords is a key of Counts for readers who don't know what 0 and - stand for.

@@ -25,15 +25,18 @@ type ledger struct {
 	pods, addresses map[string]*trace.Pod
 	// aborted counts by pod.
 	aborted map[string]int
+	// usages are the agents', by pod.
+	usages map[string]usage
 	// strangers are the ids of other people's requests, so that each is listed once.
 	strangers map[string]bool
+	memory    *budget
 }
 
-func newLedger(plan loadgen.Plan, facts *trace.Trace) *ledger {
+func newLedger(plan loadgen.Plan, facts *trace.Trace, memory *budget) *ledger {
 	b := &ledger{
 		plan: plan, facts: facts, plain: map[string]bool{}, cohorts: map[string]*pacing{}, rows: map[string]*Row{},
 		lives: map[string]*life{}, pods: map[string]*trace.Pod{}, addresses: map[string]*trace.Pod{},
-		aborted: map[string]int{}, strangers: map[string]bool{},
+		aborted: map[string]int{}, usages: map[string]usage{}, strangers: map[string]bool{}, memory: memory,
 	}
 	b.Answered = map[string]int{}
 	for _, c := range plan.Cohorts {
@@ -92,7 +95,7 @@ func (b *ledger) foreign(e *trace.LogEntry, phase string) {
 	if e.Serial != "" {
 		b.serial(e.Serial, e.ID, phase)
 	} else if e.Side == trace.ServerSide && e.Reached > 0 {
-		b.aborted[e.Proxy]++
+		b.abort(e.Proxy)
 	}
 	// Each proxy on the way logs it. Without an id they can't be told apart, and the server's own entry is the
 	// one that counts.
@@ -103,6 +106,13 @@ func (b *ledger) foreign(e *trace.LogEntry, phase string) {
 		b.strangers[e.ID] = e.ID != ""
 	}
 	b.unexplained(e.ID, phase, "%s logged a request that is not the load's", e.Proxy)
+}
+
+// abort counts a request that a pod got and did not answer.
+func (b *ledger) abort(pod string) {
+	if b.aborted[pod]++; b.aborted[pod] == 1 {
+		b.memory.take(len(pod) + mapEntry)
+	}
 }
 
 // request takes all that is known of one of the load's requests.
@@ -130,7 +140,7 @@ func (b *ledger) request(q *trace.Request, phase string) {
 	}
 	for _, e := range q.Servers {
 		if e.Serial == "" && e.Reached > 0 {
-			b.aborted[e.Proxy]++
+			b.abort(e.Proxy)
 		}
 	}
 	if s == nil {
@@ -140,8 +150,13 @@ func (b *ledger) request(q *trace.Request, phase string) {
 	}
 	b.Requests++
 	row.Sent++
+	if phase == "" && s.Failed() {
+		b.OutsideFailed++
+	}
 	if s.Version != "" {
-		b.Answered[s.Version]++
+		if b.Answered[s.Version]++; b.Answered[s.Version] == 1 {
+			b.memory.take(len(s.Version) + mapEntry)
+		}
 		row.Answered++
 	}
 	b.proxied(q, phase)
@@ -154,7 +169,7 @@ func (b *ledger) proxied(q *trace.Request, phase string) {
 	case r != nil:
 		row.Routed++
 		if pod := b.podAt(r.Upstream); pod != nil && !pod.Sidecar && s.Version == "" && r.Reached > 0 {
-			b.aborted[pod.Name]++
+			b.abort(pod.Name)
 		}
 	case s.Unsent:
 		row.Unsent++

@@ -60,6 +60,9 @@ type Change struct {
 	// where the answer never came.
 	Writing time.Time `json:"writing"`
 	Written time.Time `json:"written,omitzero"`
+	// AcceptedAfter is the moment before which the API server cannot have accepted it, where more is known of that than
+	// Writing: see Earliest.
+	AcceptedAfter time.Time `json:"acceptedAfter,omitzero"`
 	// Noticed is when istiod began to work out what follows from the change, after it had waited for others to
 	// come (its debounce). FirstPushed and LastPushed are when it sent the first and the last proxy its
 	// configuration. All are by istiod's log, and 0 where that does not say.
@@ -99,6 +102,14 @@ func (c Change) Took() time.Duration {
 	return c.Written.Sub(c.Writing)
 }
 
+// Earliest is the moment before which the API server cannot have accepted the change.
+func (c Change) Earliest() time.Time {
+	if c.AcceptedAfter.After(c.Writing) && c.AcceptedAfter.Before(c.Written) {
+		return c.AcceptedAfter
+	}
+	return c.Writing
+}
+
 // A Window is a part of a phase and what was sent in it, from Start on and before End.
 type Window struct {
 	Start time.Time `json:"start,omitzero"`
@@ -132,7 +143,7 @@ type Counts struct {
 	Shares map[string]Share `json:"shares"`
 	// Codes counts answers by HTTP status, 0 for those that never came.
 	Codes map[int]int `json:"codes"`
-	// Failed counts requests that got no answer or a server error.
+	// Failed counts requests that failed, by loadgen.Failed: without an answer, or with a status of 400 or above.
 	Failed Share `json:"failed"`
 	// Flags counts requests by status and Envoy response flag as the client proxy logged them, such as "503 UH"
 	// or "503 UF,URX": all without an answer or with a status of 400 or above, and others that Envoy flagged.

@@ -345,7 +345,7 @@ func addsUp(t *testing.T, c Counts) {
 	}
 	for _, f := range c.Failures {
 		failures += f.Count
-		if f.Code == 0 || f.Code >= 500 {
+		if loadgen.Failed(f.Code) {
 			failed += f.Count
 		}
 	}

@@ -57,6 +57,9 @@ func (p *pacing) numbered() int {
 func (b *ledger) sample(s *loadgen.Sample) {
 	c, ok := b.cohorts[s.Cohort]
 	if !ok {
+		if len(b.cohorts) >= maxCohorts {
+			b.memory.take(maxMemory)
+		}
 		c = &pacing{lags: hdrhistogram.New(1, longestLatency, 3), top: make([]uint64, max(b.plan.Agents, 1))}
 		b.cohorts[s.Cohort] = c
 	}

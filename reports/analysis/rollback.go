@@ -4,13 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
-	"sort"
-	"strconv"
 	"time"
 
-	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/format"
 )
 
@@ -19,9 +15,8 @@ const (
 	bracketMiss = 0.005
 	// strayMiss is the probability that a rollback counts as Recovered while affected requests go on as before.
 	strayMiss = 1e-4
-	// keptUnaffected bounds the memory of a clock: so many requests after the last affected one are remembered.
-	// A canary with a share of 0.1 % needs half of them.
-	keptUnaffected = 10_000
+	// tellWrite is what part of a bracket the write has to be to be told.
+	tellWrite = 0.25
 )
 
 // A Rollback times how a canary is taken back. A request is affected if the canary answered it or if it failed. All
@@ -30,13 +25,32 @@ const (
 // What a caller can know is limited by how often it asks: affected requests came at a rate of rate times share
 // before the write, so that between the true switch and the last affected request before it lies a gap that is
 // distributed exponentially, with a mean of 1/(rate * share) (Resolution). The bracket from Low to High has the
-// true switch in it in 99 % of all cases and more. It is made without a model of the gap:
+// true switch in it in 99 % of all cases and more. It is made without a model of the gap.
 //
-//   - the last affected request was decided after it was sent: the switch was not before that (Low),
-//   - had the switch come after High, m requests in a row would have escaped a share of p that were sent after
-//     the last affected one and done by then: m is chosen so that (1-p)^m is 0.5 % at most, with the lower end
-//     of p's own interval. Where affected requests went on when every proxy was synced, p is the lower of their
-//     share before and then.
+// There is not one switch but many: each proxy that routes takes the change over at a time of its own, and where
+// pods leave, each proxy loses each of them at a time of its own. So requests are put into strata: by
+// the load agent that sent them, as each has a proxy of its own, and by the pod of the canary that answered. What
+// comes through the ingress gateway is one agent's, and its share is divided by the number of the gateway's pods: a
+// sample does not say which of them routed it. Cohorts of one proxy switch together; that their shares differ makes
+// a long run of misses rarer than one share for all does (the geometric mean is never above the arithmetic one). The
+// switch that is looked for is the last of all strata.
+//
+//   - The last affected request of all was decided after it was sent: the last switch was not before that (Low).
+//   - Had a stratum's switch come after its own end, m requests of its agent in a row would have escaped
+//     its share p that were sent after its last affected one and done by then: m is chosen so that (1-p)^m is 0.5 %
+//     at most, with the lower end of the interval of the stratum's own p. Where affected requests went on when every
+//     proxy was synced, p is the lower of their share before and then. High is the latest of the strata's ends.
+//
+// High misses the last switch only if the end of that one stratum does whose switch was last. Which one that is does
+// not depend on what its requests met, so that 0.5 % need not be divided by the number of strata. A stratum's share
+// can grow while others leave, and hardly fall: with p from before, its end is late rather than early. The tail
+// (1-p)^m is that of independent draws, as Envoy makes them between weighted clusters and, with LEAST_REQUEST and
+// RANDOM, nearly so between hosts. ROUND_ROBIN and requests at an even pace leave shorter gaps. Where a whole
+// connection or a caller keeps its host, as with kube-proxy or a consistent hash, the share is none of requests, and
+// the bracket does not hold.
+//
+// An agent or pod of which too little was seen before to know its share leaves the bracket open: see Unknown. A
+// failure that was not the canary's may be due to any pod, and moves the ends of all strata of its agent.
 type Rollback struct {
 	// Method says in words what was done, such as "kubectl rollout undo deployment my-service-v2".
 	Method string `json:"method,omitempty"`
@@ -54,10 +68,18 @@ type Rollback struct {
 	// are 0 where that was before Written.
 	Route time.Duration `json:"routeNs"`
 	Drain time.Duration `json:"drainNs"`
-	// Low and High are the bracket of the true switch. High is counted from Writing, as the change may have
-	// been accepted as early as then. It is 0 where too few requests came to close the bracket.
-	Low  time.Duration `json:"lowNs"`
-	High time.Duration `json:"highNs"`
+	// Low and High are the bracket of the true switch. High is counted from Change.Earliest, as the change may have
+	// been accepted as early as then. It is 0 where too few requests came to close the bracket. Write is how much of
+	// the bracket is there because nobody knows when the change was accepted between Change.Earliest and Written: 0
+	// where that is less than a quarter of it.
+	Low   time.Duration `json:"lowNs"`
+	High  time.Duration `json:"highNs"`
+	Write time.Duration `json:"writeNs,omitempty"`
+	// Strata is how many switches the bracket holds: one for each load agent and pod of the canary that were affected
+	// before. 0 where there is one, or in a report that is older than strata. Unknown counts those of which too few
+	// requests were seen before to know whether they were affected: where there are any, the bracket stays open.
+	Strata  int `json:"strata,omitempty"`
+	Unknown int `json:"unknown,omitempty"`
 	// ClockError is how far off the callers' times may be, where they were on another machine than the lab: the
 	// bracket is wider by it at both ends. 0 where all read one clock.
 	ClockError time.Duration `json:"clockErrorNs,omitempty"`
@@ -131,143 +153,6 @@ func (r Rollback) Known() bool { return r.Resolution > 0 }
 // before gone on, so many would have missed it at most once in 10,000 times.
 func (r Rollback) Recovered() bool { return r.Known() && r.High > 0 && r.Chance <= strayMiss }
 
-// A rollbackClock times a rollback from samples that come in the order in which they were done, or nearly so.
-type rollbackClock struct {
-	out    Rollback
-	before Window
-	phase  Observation
-	// requests and affected count those of the phase before.
-	requests, affected int
-	// settled counts the requests that were sent once every proxy was synced.
-	settled int
-	// last is when the last affected request was sent, drained when the last was done.
-	last, drained time.Time
-	// free are the unaffected requests sent after last, by that time; more counts those that were dropped.
-	free []trip
-	more int
-}
-
-type trip struct{ sent, done time.Time }
-
-// newRollbackClock starts a clock for a phase that rolls back. before is the settled window of the phase before
-// it; of both, only the times are needed yet.
-func newRollbackClock(spec PhaseSpec, before Window, phase Observation, clockError time.Duration) *rollbackClock {
-	r := Rollback{
-		Method: spec.Method, Canary: spec.Canary, Cohort: spec.Cohort, Kinds: map[string]int{}, ClockError: clockError,
-	}
-	return &rollbackClock{out: r, before: before, phase: phase, last: phase.Change.Writing}
-}
-
-// add takes one of the run's samples.
-func (c *rollbackClock) add(s *loadgen.Sample) {
-	if c.out.Cohort != "" && s.Cohort != c.out.Cohort || !s.Sent.Before(c.phase.End) {
-		return
-	}
-	canary := c.out.Canary != "" && s.Version == c.out.Canary
-	affected := canary || s.Failed()
-	if c.before.contains(s.Sent) {
-		c.requests++
-		if affected {
-			c.affected++
-		}
-	}
-	if c.phase.Settled.contains(s.Sent) {
-		c.settled++
-	}
-	written := c.phase.Change.Written
-	if !affected {
-		if s.Sent.After(c.last) {
-			c.keep(trip{s.Sent, s.Done})
-		}
-		return
-	}
-	if s.Done.After(c.drained) {
-		c.drained = s.Done
-	}
-	if s.Sent.After(c.last) {
-		c.last = s.Sent
-		n := sort.Search(len(c.free), func(i int) bool { return c.free[i].sent.After(s.Sent) })
-		c.free = slices.Delete(c.free, 0, n)
-		c.more = 0
-	}
-	if s.Sent.Before(written) {
-		if s.Done.After(written) {
-			c.out.UnderWay++
-		}
-		return
-	}
-	switch {
-	case !s.Failed():
-		c.out.Canaries++
-		c.out.Kinds[c.out.Canary]++
-	case s.Code == 0:
-		c.out.Failed++
-		c.out.Kinds["no answer"]++
-	default:
-		c.out.Failed++
-		c.out.Kinds[strconv.Itoa(s.Code)]++
-	}
-	if c.phase.Settled.contains(s.Sent) {
-		c.out.Strays++
-	}
-}
-
-func (c *rollbackClock) keep(t trip) {
-	i := sort.Search(len(c.free), func(i int) bool { return c.free[i].sent.After(t.sent) })
-	if len(c.free) < keptUnaffected {
-		c.free = slices.Insert(c.free, i, t)
-		return
-	}
-	// Only the first of them are needed to close the bracket.
-	c.more++
-	if i < len(c.free) {
-		c.free = slices.Insert(c.free[:len(c.free)-1], i, t)
-	}
-}
-
-// result is the clock's reading after the last sample.
-func (c *rollbackClock) result() *Rollback {
-	r := &c.out
-	r.Before = NewShare(c.affected, c.requests)
-	if open := c.before.Took(); open > 0 {
-		r.Rate = float64(c.requests) / open.Seconds()
-		if c.affected > 0 {
-			r.Resolution = open / time.Duration(c.affected)
-		}
-	}
-	change := c.phase.Change
-	r.NoneAfter = r.Failed+r.Canaries == 0
-	r.Route = max(c.last.Sub(change.Written), 0)
-	r.Drain = max(c.drained.Sub(change.Written), 0) // also where none was affected, as drained is zero then
-	r.Low = max(r.Route-r.ClockError, 0)
-	r.Unaffected = len(c.free) + c.more
-	r.Chance = 1
-	if r.Known() {
-		low, _ := Interval(c.affected, c.requests)
-		if r.Strays > 0 {
-			// Affected requests go on with a share of their own, which may be lower than the one before. The
-			// chance has to rule out that share.
-			still, _ := Interval(r.Strays, max(c.settled-r.Unaffected, r.Strays))
-			low = min(low, still)
-		}
-		r.Chance = math.Pow(1-low, float64(r.Unaffected))
-		m := 1
-		if low < 1 {
-			m = max(int(math.Ceil(math.Log(bracketMiss)/math.Log1p(-low))), 1)
-		}
-		if m <= len(c.free) {
-			done := make([]time.Time, len(c.free))
-			for i, t := range c.free {
-				done[i] = t.done
-			}
-			slices.SortFunc(done, time.Time.Compare)
-			r.High = done[m-1].Sub(change.Writing) + r.ClockError
-		}
-	}
-	r.Parts = newParts(*change, r.Drain)
-	return r
-}
-
 // Cost is what callers paid for the rollback.
 func (r Rollback) Cost() string {
 	cost := format.Plural(r.Failed, "failed request", "failed requests")
@@ -282,12 +167,25 @@ func (r Rollback) Bracket() string {
 	return format.When(r.High > 0, format.Range(format.Short(r.Low), format.Short(r.High)))
 }
 
-// bracket is the bracket for people.
+// Open says why the bracket did not close, and is empty where it did.
+func (r Rollback) Open() string {
+	switch {
+	case r.High > 0:
+		return ""
+	case r.Unknown > 0:
+		return "too few requests of each proxy came before it"
+	}
+	return "too few requests followed"
+}
+
+// bracket is the bracket for people, with what it is made of where the write is a good part of it.
 func (r Rollback) bracket() string {
 	if r.High == 0 {
-		return "too few requests followed to bracket it"
+		return r.Open() + " to bracket it"
 	}
-	return fmt.Sprintf("99 %% bracket %s to %s", format.Short(r.Low), format.Short(r.High))
+	made := format.When(r.Write > 0,
+		fmt.Sprintf(", %s of it as the write was accepted at an unknown moment", format.Short(r.Write)))
+	return fmt.Sprintf("99 %% bracket %s to %s%s", format.Short(r.Low), format.Short(r.High), made)
 }
 
 // String is the route time in one sentence, with its bracket.

@@ -17,7 +17,8 @@ type tally struct {
 	settled, transition window
 	moments             map[string]*span
 	// last is when the last request was sent.
-	last time.Time
+	last   time.Time
+	memory *budget
 }
 
 // A span is from the first to the last of some moments, and how many there were.
@@ -45,8 +46,8 @@ type window struct {
 	cohorts map[string]*count
 }
 
-func newWindow(start time.Time) window {
-	return window{start: start, total: newCount(start), cohorts: map[string]*count{}}
+func newWindow(start time.Time, memory *budget) window {
+	return window{start: start, total: newCount(start, memory), cohorts: map[string]*count{}}
 }
 
 // A count is Counts in the making.
@@ -58,16 +59,17 @@ type count struct {
 	bins             *bins
 }
 
-func newCount(start time.Time) *count {
+func newCount(start time.Time, memory *budget) *count {
 	return &count{
-		versions: map[string]*latencies{}, codes: map[int]int{}, failures: map[Failure]int{}, bins: newBins(start),
+		versions: map[string]*latencies{}, codes: map[int]int{}, failures: map[Failure]int{},
+		bins: newBins(start, memory),
 	}
 }
 
-func newTally(o *Observation) *tally {
+func newTally(o *Observation, memory *budget) *tally {
 	return &tally{
-		phase: o, settled: newWindow(o.Settled.Start), transition: newWindow(o.Transition.Start),
-		moments: map[string]*span{},
+		phase: o, settled: newWindow(o.Settled.Start, memory), transition: newWindow(o.Transition.Start, memory),
+		moments: map[string]*span{}, memory: memory,
 	}
 }
 
@@ -90,26 +92,30 @@ func (t *tally) add(q *trace.Request) {
 		w = &t.settled
 	}
 	if w.cohorts[s.Cohort] == nil {
-		w.cohorts[s.Cohort] = newCount(w.start)
+		w.cohorts[s.Cohort] = newCount(w.start, t.memory)
+		t.memory.take(len(s.Cohort) + 10*mapEntry)
 	}
 	for _, c := range []*count{w.total, w.cohorts[s.Cohort]} {
 		c.requests++
 		c.codes[s.Code]++
 		if c.versions[s.Version] == nil {
 			c.versions[s.Version] = &latencies{}
+			t.memory.take(len(s.Version) + 8*mapEntry) // and what becomes of it in the report
 		}
 		c.versions[s.Version].add(s.Latency())
 		if s.Failed() {
 			c.failed++
 		}
 		if failed {
+			before := len(c.failures)
 			c.failures[f]++
+			t.memory.take((len(c.failures) - before) * (8*mapEntry + len(f.Cause) + len(f.Details)))
 		}
 		c.bins.add(s.Sent, kinds...)
 	}
 	if c := t.phase.Change; c != nil && !s.Sent.Before(c.Writing) {
 		kind := s.Version
-		if s.Code == 0 || s.Code >= 400 {
+		if s.Failed() {
 			kind = f.Key()
 		}
 		if kind == "" {

@@ -2,18 +2,20 @@ package analysis
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 	"time"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
 const (
-	// timelineBin is the width of a Timeline's bins.
-	timelineBin = 100 * time.Millisecond
+	// timelineBin is the width of a Timeline's bins for up to timelineBins of them, an hour. Beyond it, they are twice
+	// as wide, or four times.
+	timelineBin  = 100 * time.Millisecond
+	timelineBins = 36_000
 	// closeupBin is the width of the bins of a Closeup, which is from closeupBefore the write to closeupAfter
 	// it, or to as long after the last proxy was synced, but to closeupMost at most. A change takes some 150 ms
 	// to arrive.
@@ -21,9 +23,8 @@ const (
 	closeupBefore = 500 * time.Millisecond
 	closeupAfter  = 1500 * time.Millisecond
 	closeupMost   = 10 * time.Second
-	// timelineSpan is how far a request may lie from the run's first event and be counted: twice the longest
-	// run. Beyond it a time is damaged, and one such time must not make a Timeline of a million empty bins.
-	timelineSpan = 2 * time.Hour
+	// timelineSpan is the longest run for which there is a bin: twice the longest load. Beyond it a time is damaged.
+	timelineSpan = 2 * loadgen.MaxDuration
 )
 
 // A Timeline counts requests by when they were sent, in bins of equal width. Each request is in one Series
@@ -72,9 +73,9 @@ func (s Series) At(bin int) int {
 // Total adds up all bins.
 func (s Series) Total() int { return addUp(s.Counts) }
 
-func addUp(counts []int) (n int) {
+func addUp[N int | int32](counts []N) (n int) {
 	for _, c := range counts {
-		n += c
+		n += int(c)
 	}
 	return n
 }
@@ -92,77 +93,114 @@ type timeline struct {
 	bin   time.Duration
 	// before and after bound how far from start a request may be sent to be counted.
 	before, after time.Duration
-	series        map[seriesKey]map[int]int
+	series        map[seriesKey]*series
 	outside       int
+	memory        *budget
 }
 
 type seriesKey struct{ version, flag string }
 
-// newTimeline makes the timeline of a whole run. It starts with the first event.
-func newTimeline(facts *trace.Trace) *timeline {
-	t := &timeline{bin: timelineBin, before: timelineSpan, after: timelineSpan, series: map[seriesKey]map[int]int{}}
+// A series is a Series in the making, by bin, from the first to the last that has any.
+type series struct {
+	bins        map[int]int
+	first, last int
+}
+
+// newTimeline makes the timeline of a whole run. It starts with the first event. What lies further from there than
+// twice the time of timelineBins is not counted, so that one damaged time does not make a million empty bins.
+func newTimeline(facts *trace.Trace, memory *budget) *timeline {
+	t := &timeline{bin: timelineBin, series: map[seriesKey]*series{}, memory: memory}
+	var end time.Time
 	for _, e := range facts.Events {
 		if t.start.IsZero() || e.At.Before(t.start) && !e.At.IsZero() {
 			t.start = e.At
 		}
+		if e.At.After(end) {
+			end = e.At
+		}
 	}
+	for span := min(end.Sub(t.start), timelineSpan); span > timelineBins*t.bin; {
+		t.bin *= 2
+	}
+	t.before = 2 * timelineBins * t.bin
+	t.after = t.before
 	return t
 }
 
 // newCloseup makes the timeline around a change that was accepted.
-func newCloseup(c *Change) *timeline {
+func newCloseup(c *Change, memory *budget) *timeline {
 	after := min(max(c.LastSynced, 0)+closeupAfter, closeupMost)
 	return &timeline{
-		start: c.Written, bin: closeupBin, before: closeupBefore, after: after, series: map[seriesKey]map[int]int{},
+		start: c.Written, bin: closeupBin, before: closeupBefore, after: after, series: map[seriesKey]*series{},
+		memory: memory,
 	}
 }
 
 // add counts a request, which has a sample.
 func (t *timeline) add(q *trace.Request) {
-	s := q.Sample
+	sample := q.Sample
 	if t.start.IsZero() {
-		t.start = s.Sent
+		t.start = sample.Sent
 	}
 	// Sub saturates, so that a time that is centuries off is outside too.
-	since := s.Sent.Sub(t.start)
+	since := sample.Sent.Sub(t.start)
 	if since < -t.before || since >= t.after {
 		t.outside++
 		return
 	}
-	key := seriesKey{version: s.Version}
-	if s.Code == 0 || s.Code >= 400 {
+	key := seriesKey{version: sample.Version}
+	if sample.Failed() {
 		f, _ := failure(q)
 		key.flag = f.Key()
-	}
-	if t.series[key] == nil {
-		t.series[key] = map[int]int{}
 	}
 	bin := int(since / t.bin)
 	if since < 0 && since%t.bin != 0 {
 		bin-- // Go rounds towards zero
 	}
-	t.series[key][bin]++
+	s, known := t.series[key]
+	if !known {
+		s = &series{bins: map[int]int{}, first: bin, last: bin}
+		t.series[key] = s
+		t.memory.take(len(key.version) + len(key.flag) + mapEntry)
+	}
+	s.add(bin, t.memory)
+}
+
+// mapEntry is about what an entry of a map takes, in bytes.
+const mapEntry = 100
+
+// add counts a request.
+func (s *series) add(bin int, memory *budget) {
+	if s.bins[bin] == 0 {
+		memory.take(mapEntry)
+	}
+	s.bins[bin]++
+	// What lies between takes a number each in the end.
+	first, last := min(s.first, bin), max(s.last, bin)
+	memory.take(8 * (last - first - s.last + s.first))
+	s.first, s.last = first, last
 }
 
 // close returns what was counted, nil where there was nothing.
 func (t *timeline) close() *Timeline {
-	if len(t.series) == 0 {
+	if len(t.series) == 0 || t.memory.spent() != nil {
 		return nil
 	}
 	first, last := math.MaxInt, math.MinInt
-	for _, bins := range t.series {
-		from, to := ends(bins)
-		first, last = min(first, from), max(last, to)
+	for _, s := range t.series {
+		first, last = min(first, s.first), max(last, s.last)
 	}
 	out := &Timeline{
 		Start: t.start.Add(time.Duration(first) * t.bin), BinMS: format.Milliseconds(t.bin), Bins: last - first + 1,
 		Outside: t.outside,
 	}
-	for key, bins := range t.series {
-		from, to := ends(bins)
-		s := Series{Version: key.version, Flag: key.flag, From: from - first, Counts: make([]int, to-from+1)}
-		for bin, n := range bins {
-			s.Counts[bin-from] = n
+	for key, counted := range t.series {
+		s := Series{
+			Version: key.version, Flag: key.flag, From: counted.first - first,
+			Counts: make([]int, counted.last-counted.first+1),
+		}
+		for bin, n := range counted.bins {
+			s.Counts[bin-counted.first] = n
 		}
 		out.Series = append(out.Series, s)
 	}
@@ -170,10 +208,4 @@ func (t *timeline) close() *Timeline {
 		return cmp.Or(cmp.Compare(a.Flag, b.Flag), CompareVersions(a.Version, b.Version))
 	})
 	return out
-}
-
-// ends are the first and the last bin that has any requests.
-func ends(bins map[int]int) (first, last int) {
-	all := slices.Sorted(maps.Keys(bins))
-	return all[0], all[len(all)-1]
 }

@@ -12,7 +12,7 @@ import (
 
 func TestTimelineSeries(t *testing.T) {
 	// in bins of 100 ms
-	tl := newTimeline(&trace.Trace{Events: []trace.Event{{At: labtrace.At(0), Kind: trace.LoadStart}}})
+	tl := newTimeline(&trace.Trace{Events: []trace.Event{{At: labtrace.At(0), Kind: trace.LoadStart}}}, newBudget())
 	for _, s := range []loadgen.Sample{
 		{Sent: labtrace.At(-1), Code: 200, Version: "v1"},
 		{Sent: labtrace.At(99), Code: 200, Version: "v2"},
@@ -72,7 +72,7 @@ func TestCurve(t *testing.T) {
 }
 
 func TestTimelineStaysSmall(t *testing.T) {
-	tl := newTimeline(&trace.Trace{})
+	tl := newTimeline(&trace.Trace{}, newBudget())
 	for i := range 600_000 { // ten minutes of 1,000 a second
 		s := loadgen.Sample{Sent: labtrace.At(float64(i)), Code: 200, Version: "v1"}
 		switch i % 10 {
@@ -93,5 +93,23 @@ func TestTimelineStaysSmall(t *testing.T) {
 	}
 	if len(b) > 64<<10 {
 		t.Errorf("the timeline takes %d bytes, want 64 kB at most", len(b))
+	}
+}
+
+// The timeline of the longest run has as many bins as that of an hour, more or less, and every request is in one.
+func TestTimelineOfALongRun(t *testing.T) {
+	end := labtrace.At(float64(loadgen.MaxDuration.Milliseconds()))
+	tl := newTimeline(&trace.Trace{Events: []trace.Event{
+		{At: labtrace.At(0), Kind: trace.LoadStart}, {At: end, Kind: trace.LoadStop},
+	}}, newBudget())
+	n := 0
+	for at := labtrace.At(0); at.Before(end); at = at.Add(250 * time.Millisecond) {
+		tl.add(&trace.Request{Sample: &loadgen.Sample{Sent: at, Code: 200, Version: "v1"}})
+		n++
+	}
+	got := tl.close()
+	if got.Bins > timelineBins || got.Bins < timelineBins/2 || got.Series[0].Total() != n || got.Outside != 0 {
+		t.Errorf("got %d of %d requests in %d bins of %s, and %d outside, want all in some %d", got.Series[0].Total(),
+			n, got.Bins, got.Bin(), got.Outside, timelineBins)
 	}
 }

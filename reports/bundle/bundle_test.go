@@ -406,7 +406,7 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-func zipped(t *testing.T, content []byte) []byte {
+func zipped(t testing.TB, content []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)

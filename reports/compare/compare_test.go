@@ -147,34 +147,37 @@ func TestTextFitsItsWidth(t *testing.T) {
 // route).
 const rollbackSpread = 12.7
 
-// TestEqualRunsSeldomDiffer plays 600 pairs of equal runs, and 150 of three against three, whose rollbacks are
-// spread as those of real runs are: the chance that any of a comparison's figures is shown as different is Risk
-// at most.
+// TestEqualRunsSeldomDiffer plays pairs of equal runs, whose figures are spread as those of real runs are, and pairs of
+// three or five against as many: the chance that any of a comparison's figures is shown as different is Risk at most.
 func TestEqualRunsSeldomDiffer(t *testing.T) {
-	for n, trials := range map[int]int{1: 600, 3: 150} {
-		wrong := 0
-		for i := range trials {
+	for _, test := range []struct{ runs, trials int }{{1, 400}, {3, 200}, {5, 100}} {
+		wrong, judged, by := 0, 0, map[string]int{}
+		for i := range test.trials {
 			a, b := alike(uint64(1000+2*i)), alike(uint64(1001+2*i))
-			a.requests, b.requests = 600, 600
-			a.spread, b.spread = rollbackSpread, rollbackSpread
-			c, err := New(several(a, n), several(b, n))
+			for _, w := range []*truth{&a, &b} {
+				w.requests, w.spread, w.varies = 1200, rollbackSpread, true
+				if i%2 == 0 {
+					w.decides = 400
+				}
+			}
+			c, err := New(several(a, test.runs), several(b, test.runs))
 			if err != nil {
 				t.Fatal(err)
 			}
-			differ := 0
-			for _, f := range c.Pairs[0].Figures {
-				if f.Judgement == Different {
-					differ++
-				}
+			all := c.Pairs[0].Different()
+			judged += c.Judged
+			for _, f := range all {
+				by[f.place()]++
 			}
-			if differ > 0 {
+			if len(all) > 0 {
 				wrong++
 			}
 		}
-		t.Logf("%d against %d: %d of %d comparisons of equal runs show a difference", n, n, wrong, trials)
-		if (distuv.Binomial{N: float64(trials), P: Risk}).Survival(float64(wrong)-1) < 1e-3 {
-			t.Errorf("%d against %d: %d of %d comparisons of equal runs show a difference, want %g %% at most", n, n,
-				wrong, trials, 100*Risk)
+		t.Logf("%d against %d: %d of %d comparisons of equal runs show a difference, of %.1f figures judged: %v",
+			test.runs, test.runs, wrong, test.trials, float64(judged)/float64(test.trials), by)
+		if (distuv.Binomial{N: float64(test.trials), P: Risk}).Survival(float64(wrong)-1) < 1e-3 {
+			t.Errorf("%d against %d: %d of %d comparisons of equal runs show a difference, want %g %% at most",
+				test.runs, test.runs, wrong, test.trials, 100*Risk)
 		}
 	}
 }
@@ -291,6 +294,7 @@ func TestARunAgainstItselfIsSaid(t *testing.T) {
 
 func TestManifestsAreCompared(t *testing.T) {
 	a, b, c := saved(t, alike(1), "kind: A\n"), saved(t, alike(2), "kind: A\n"), saved(t, alike(3), "kind: B\n")
+	d, e := saved(t, alike(4), "kind: B\n"), saved(t, alike(5), "kind: A\n")
 	alike, err := New(Side{a}, Side{b})
 	if err != nil {
 		t.Fatal(err)
@@ -299,6 +303,14 @@ func TestManifestsAreCompared(t *testing.T) {
 		return s.Name == "manifests" && s.Values[0] == "1 file"
 	}) {
 		t.Errorf("got %v, want the same manifests", alike.Equal)
+	}
+	// In which order they were given does not matter.
+	mixed, err := New(Side{a, c, b}, Side{d, e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.ContainsFunc(mixed.Differing, func(s Setting) bool { return s.Name == "manifests" }) {
+		t.Errorf("got %v, want the same two manifests on both sides", mixed.Differing)
 	}
 	other, err := New(Side{a}, Side{c})
 	if err != nil {

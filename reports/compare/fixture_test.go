@@ -30,6 +30,8 @@ type truth struct {
 	requests int
 	// rollback is when the route switches back, in milliseconds after the write, and spread its standard deviation.
 	rollback, spread float64
+	// varies lets runs differ by what they have in common with no other run, as real ones do: see runSpread.
+	varies bool
 	// slow is a factor on v2's latency.
 	slow float64
 	// istio and provider are the setup's.
@@ -52,6 +54,11 @@ func alike(seed uint64) truth {
 
 var day = time.Date(2026, 11, 25, 6, 0, 0, 0, time.UTC)
 
+// runSpread is the standard deviation, from run to run, of the logarithm of what depends on how fast the machine is:
+// latencies, shares of 503 UO, times to decide. Of three runs of circuit-breaker-overflow, 4.4, 4.5 and 5.8 % of the
+// requests got 503 UO (0.15); decisions of three of canary-5xx-rollback took 408, 411 and 571 ms (0.19).
+const runSpread = 0.2
+
 // run draws a run.
 func (w truth) run() *reports.Run {
 	random := rand.New(rand.NewPCG(w.seed, 99))
@@ -66,6 +73,13 @@ func (w truth) run() *reports.Run {
 			Canarylab: "0.1.0", CPUs: 2, Memory: 24 << 30, Kernel: "6.18.2", Load: plan,
 		},
 	}
+	ofRun := func() float64 {
+		if !w.varies {
+			return 1
+		}
+		return math.Exp(runSpread * random.NormFloat64())
+	}
+	fast := ofRun()
 	latencies := map[string][]float64{}
 	phase := func(name string, canary, broken float64) *reports.Phase {
 		drawn := int(distuv.Binomial{N: float64(w.requests), P: max(canary, broken), Src: random}.Rand())
@@ -84,9 +98,9 @@ func (w truth) run() *reports.Run {
 			c.Versions[v2] = drawn
 		}
 		for _, v := range slices.Sorted(maps.Keys(c.Versions)) {
-			scale := 1.0
+			scale := fast
 			if v == "v2" {
-				scale = w.slow
+				scale *= w.slow
 			}
 			for range c.Versions[v] {
 				latencies[v] = append(latencies[v], scale*(1.5+random.ExpFloat64()))
@@ -141,12 +155,27 @@ func (w truth) run() *reports.Run {
 		}
 	} else {
 		phase("baseline", 0, 0)
+		if w.varies {
+			// A pool overflows as often as the machine is slow; some other failures are claimed by nobody.
+			overflow := phase("overflow", 0, 0)
+			c := &overflow.Observation.Settled.Total
+			for _, f := range []struct {
+				flag  string
+				share float64
+			}{{"503 UO", 0.05}, {"503 UC", 0.01}} {
+				share := f.share * ofRun()
+				c.Flags[f.flag] = int(distuv.Binomial{N: float64(w.requests), P: share, Src: random}.Rand())
+			}
+			seen := analysis.NewShare(c.Flags["503 UO"], w.requests)
+			overflow.Verdicts = append(overflow.Verdicts, reports.Verdict{Want: "at least 2 %", Outcome: reports.Pass,
+				Claim: &reports.Claim{Subject: "503 UO", Percent: 2, Bound: reports.AtLeast, Seen: seen}})
+		}
 		canary := phase("canary at 10 %", 0, w.broken)
 		if w.decides > 0 {
 			first := 100 * time.Millisecond
+			took := fromMS(w.decides * ofRun() * math.Exp(0.1*random.NormFloat64()))
 			canary.Observation.Detection = &analysis.Detection{
-				FirstBad: first, After: first + fromMS(w.decides*math.Exp(0.1*random.NormFloat64())), BadOnes: 5,
-				Answers: 20,
+				FirstBad: first, After: first + took, BadOnes: 5, Answers: 20,
 			}
 		}
 		phase("rollback", 0, 0).Observation.Rollback = rollback(w.rollback, w.broken,
@@ -205,7 +234,7 @@ func saved(t *testing.T, w truth, manifest string) *reports.Run {
 		t.Fatal(err)
 	}
 	r.Report.Files = []reports.File{{Path: "manifests/1-baseline.yaml"}}
-	r.Report.Timeline = &analysis.Timeline{}
+	r.Report.Timeline = &analysis.Timeline{BinMS: 100}
 	if err := r.Report.Save(dir); err != nil {
 		t.Fatal(err)
 	}

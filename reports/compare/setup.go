@@ -60,17 +60,17 @@ func positive(n int) string { return format.When(n != 0, strconv.Itoa(n)) }
 
 // manifests compares the texts that were applied.
 func (c *Comparison) manifests(sides []Side) {
-	texts := make([]map[string]string, len(sides))
+	// texts has, for each side and path, the texts that its runs have, each once.
+	texts := make([]map[string][]string, len(sides))
 	paths := map[string]bool{}
 	for i, side := range sides {
-		texts[i] = map[string]string{}
+		texts[i] = map[string][]string{}
 		for _, r := range side {
 			for _, m := range r.Manifests() {
 				paths[m.Path] = true
-				if old, ok := texts[i][m.Path]; !ok {
-					texts[i][m.Path] = m.Text
-				} else if old != m.Text {
-					texts[i][m.Path] += "\x00" + m.Text
+				have := texts[i][m.Path]
+				if at, found := slices.BinarySearch(have, m.Text); !found {
+					texts[i][m.Path] = slices.Insert(have, at, m.Text)
 				}
 			}
 		}
@@ -89,7 +89,7 @@ func (c *Comparison) manifests(sides []Side) {
 				differing = append(differing, "without "+path)
 			case !ok && has:
 				differing = append(differing, "also "+path)
-			case text != base:
+			case !slices.Equal(text, base):
 				differing = append(differing, "another "+path)
 			}
 		}

@@ -9,12 +9,14 @@ import (
 // An accountingView is the accounting as a table.
 type accountingView struct {
 	analysis.Accounting
-	Head  []string
-	Rows  [][]string
-	Apps  []string
-	Pace  []string
-	Agent string
-	Stall string
+	Head []string
+	Rows [][]string
+	// Failed explains the column of failed requests.
+	Failed string
+	Apps   []string
+	Pace   []string
+	Agent  string
+	Stall  string
 	// Listed are the first of the unexplained things, More is how many more there are.
 	Listed []string
 	More   int
@@ -24,9 +26,11 @@ type accountingView struct {
 // listedUnexplained is how many are listed.
 const listedUnexplained = 10
 
-func newAccounting(a analysis.Accounting) accountingView {
+func newAccounting(r *reports.Report) accountingView {
+	a := r.Accounting
 	v := accountingView{
-		Accounting: a, Head: reports.AccountingHead(), Rows: reports.AccountingRows(a), Apps: reports.AppsInWords(a),
+		Accounting: a, Head: reports.AccountingHead(), Rows: reports.AccountingRows(r),
+		Failed: upper(reports.FailedInWords(r)), Apps: reports.AppsInWords(a),
 	}
 	for _, pace := range a.Pace {
 		v.Pace = append(v.Pace, reports.PaceInWords(pace))

@@ -19,7 +19,7 @@ type failuresView struct {
 	Kinds []failureView
 	// More is how many kinds are not shown.
 	More int
-	// Failed counts the requests that failed in all phases, Of all of them.
+	// Failed counts the requests that failed in all of the run, Of all of them.
 	Failed, Of int
 }
 
@@ -45,13 +45,11 @@ type failureIn struct {
 }
 
 func (p *page) failures() failuresView {
-	var v failuresView
+	v := failuresView{Failed: reports.Summarize(p.Report).Burned, Of: p.Report.Accounting.Requests}
 	index := map[analysis.Failure]int{}
 	for i, phase := range p.Report.Phases {
 		o := phase.Observation
 		for settled, w := range map[bool]analysis.Window{false: o.Transition, true: o.Settled} {
-			v.Failed += w.Total.Failed.Count
-			v.Of += w.Total.Requests
 			for _, f := range w.Total.Failures {
 				n := f.Count
 				f.Count = 0

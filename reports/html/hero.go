@@ -179,7 +179,7 @@ func rollbackCard(r *reports.Report) (card, bool) {
 	if worst.High > 0 {
 		c.Note += fmt.Sprintf(" (99 %% bracket %s – %s)", format.Short(worst.Low), format.Short(worst.High))
 	} else {
-		c.Note += "; too few requests followed to bracket it"
+		c.Note += "; " + worst.Open() + " to bracket it"
 	}
 	c.Note += ", at the cost of " + worst.Cost()
 	return c, true

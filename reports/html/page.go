@@ -67,7 +67,7 @@ func newPage(run *reports.Run) *page {
 	}
 	p.Failures = p.failures()
 	p.Latency = p.latency()
-	p.Accounting = newAccounting(r.Accounting)
+	p.Accounting = newAccounting(r)
 	p.Changes = p.changes()
 	p.proofs()
 	p.Manifests = newManifests(run)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
@@ -163,7 +164,7 @@ func (p *page) counts(s *stack) countsView {
 			good := map[string]int{}
 			maps.Copy(good, w.Total.Versions)
 			for _, f := range w.Total.Failures {
-				if f.Code != 0 && f.Code < 400 {
+				if !loadgen.Failed(f.Code) {
 					continue // answered well, and flagged
 				}
 				good[f.Version] -= f.Count

@@ -227,7 +227,11 @@ func facts(r *reports.Report) []property {
 	add("load.seed", strconv.FormatUint(s.Load.Seed, 10), "load.agents", strconv.Itoa(max(s.Load.Agents, 1)),
 		"requests", strconv.Itoa(r.Accounting.Requests), "requests.failed", strconv.Itoa(reports.Summarize(r).Burned),
 		"requests.unexplained", strconv.Itoa(r.Accounting.UnexplainedTotal))
+	add("requests.failed.outside", strconv.Itoa(r.Accounting.OutsideFailed))
 	for _, p := range r.Phases {
+		failed := p.Failed()
+		add("failed."+p.Name+".transition", strconv.Itoa(failed.Transition),
+			"failed."+p.Name+".settled", strconv.Itoa(failed.Settled))
 		if b := p.Observation.Rollback; b != nil && b.Known() {
 			name := "rollback." + p.Name
 			add(name+".seconds", number(b.Route.Seconds()), name+".low.seconds", number(b.Low.Seconds()),

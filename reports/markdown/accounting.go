@@ -20,11 +20,14 @@ func accounting(b *strings.Builder, r *reports.Report) {
 	}
 	fold(b, title, func(b *strings.Builder) {
 		var rows [][]string
-		for _, row := range reports.AccountingRows(r.Accounting) {
+		for _, row := range reports.AccountingRows(r) {
 			row[0] = cell(row[0])
 			rows = append(rows, row)
 		}
 		table(b, reports.AccountingHead(), rows)
+		if words := reports.FailedInWords(r); words != "" && len(rows) > 0 {
+			b.WriteString("\n" + words + "\n")
+		}
 		rows = nil
 		for _, c := range r.Accounting.Pace {
 			planned, achieved := fmt.Sprintf("%.1f", c.Planned), fmt.Sprintf("%.1f", c.Achieved)

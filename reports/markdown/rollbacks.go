@@ -19,7 +19,7 @@ func rollbacks(b *strings.Builder, r *reports.Report) {
 		}
 		last, bracket := "nothing to time", ""
 		if k.Known() {
-			last, bracket = format.Short(k.Route), cmp.Or(k.Bracket(), "open: too few requests followed")
+			last, bracket = format.Short(k.Route), cmp.Or(k.Bracket(), "open: "+k.Open())
 			if !k.Recovered() {
 				last += ", and nothing shows that it was the last"
 			}

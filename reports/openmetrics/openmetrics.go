@@ -141,6 +141,8 @@ func (m *metrics) run(r *reports.Report) {
 	if r.Took > 0 {
 		m.seconds("canarylab_run_duration_seconds", "How long the run took, from its beginning to the report.", r.Took)
 	}
+	m.add("canarylab_run_recounted", "1 where requests count as failed that did not when the report was written: "+
+		"those with a status of 400 to 499.", truth(r.Recounted()))
 	if s.CPUs > 0 {
 		m.add("canarylab_machine_cpus", "Processors of the machine.", float64(s.CPUs))
 	}
@@ -214,6 +216,10 @@ func (m *metrics) change(phase string, c *analysis.Change) {
 	}
 }
 
+// failedHelp says what failed requests are.
+const failedHelp = "Those of the same requests that failed: no answer, or a status of 400 or above. Outside of all " +
+	"phases the labels are empty."
+
 // window counts the requests of a part of a phase. Cohorts are counted, not their sum: adding up over all
 // labels gives each request once.
 func (m *metrics) window(phase, window string, w analysis.Window) {
@@ -228,6 +234,7 @@ func (m *metrics) window(phase, window string, w analysis.Window) {
 		}
 		count("canarylab_requests_total",
 			"Requests that were sent, by the part of the phase: until every proxy was synced, and after.", c.Requests)
+		count("canarylab_failed_requests_total", failedHelp, c.Failed.Count)
 		for _, version := range slices.Sorted(maps.Keys(c.Versions)) {
 			count("canarylab_answers_total", "The same requests by who answered; no version is the empty one.",
 				c.Versions[version], "version", version)
@@ -310,6 +317,7 @@ func (m *metrics) rollback(r *analysis.Rollback, labels ...string) {
 func (m *metrics) accounting(b analysis.Accounting) {
 	m.add("canarylab_books_balanced", "1 where every request is accounted for and the load kept its plan.",
 		truth(b.Balanced() && b.Requests > 0))
+	m.count("canarylab_failed_requests_total", failedHelp, b.OutsideFailed, "phase", "", "window", "", "cohort", "")
 	m.count("canarylab_books_unexplained_total", "Things that the accounting can't explain.", b.UnexplainedTotal)
 	m.count("canarylab_troubles_total", "What happened to the lab that no step called for.", len(b.Troubles))
 	for _, row := range b.Rows {

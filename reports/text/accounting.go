@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
-	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/terminal"
 )
@@ -14,11 +13,13 @@ import (
 const listedUnexplained = 10
 
 // accounting prints what the parties counted, and all that does not fit together.
-func (p *page) accounting(a analysis.Accounting) {
+func (p *page) accounting(r *reports.Report) {
+	a := r.Accounting
 	p.Section("accounting")
-	if rows := reports.AccountingRows(a); len(rows) > 0 {
+	if rows := reports.AccountingRows(r); len(rows) > 0 {
 		p.Table(&terminal.Table{Left: 1, Rows: append([][]string{reports.AccountingHead()}, rows...)})
 	}
+	p.Para("   ", terminal.Dim, reports.FailedInWords(r))
 	p.Para("   ", "", format.Join(" · ", reports.AppsInWords(a)...))
 	for _, pace := range a.Pace {
 		p.Para("   ", terminal.Dim, reports.PaceInWords(pace))
@@ -49,8 +50,9 @@ func (p *page) accounting(a analysis.Accounting) {
 	}
 }
 
-// accounted prints in a line whether all requests are accounted for.
-func (p *page) accounted(a analysis.Accounting) {
+// accounted prints in a line whether all requests are accounted for, and how many failed.
+func (p *page) accounted(r *reports.Report) {
+	a := r.Accounting
 	late := time.Duration(0)
 	for _, pace := range a.Pace {
 		late = max(late, pace.LagP99)
@@ -60,8 +62,9 @@ func (p *page) accounted(a analysis.Accounting) {
 	case a.Requests == 0:
 		p.named("requests", "none was sent")
 	case a.Balanced():
-		p.named("requests", fmt.Sprintf("all %s are accounted for; 99 %% were at most %s late", requests,
-			format.Short(late)))
+		failed := reports.Summarize(r).Burned
+		p.named("requests", fmt.Sprintf("all %s are accounted for%s; 99 %% were at most %s late", requests,
+			format.When(failed > 0, ", and "+format.Number(failed)+" of them failed"), format.Short(late)))
 	case a.UnexplainedTotal == 0:
 		p.named("requests", requests+", and not to be trusted, as said above")
 	default:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/internal/labtrace"
 )
@@ -36,7 +37,7 @@ func TestTheReportSaysHowManyAgentsThereWere(t *testing.T) {
 		)
 		var out bytes.Buffer
 		p := newPage(Options{Width: 200})
-		p.accounting(a.Accounting)
+		p.accounting(&reports.Report{Accounting: a.Accounting})
 		out.Write(p.Bytes())
 		text := strings.Join(strings.Fields(out.String()), " ")
 		if !strings.Contains(text, strings.TrimSpace(tc.says)) || !strings.Contains(text, tc.says2) ||

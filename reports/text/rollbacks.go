@@ -15,10 +15,11 @@ import (
 	"github.com/canarylab/canarylab/reports/terminal"
 )
 
-// costs compares what the phases of a run cost in which requests failed for longer than a change takes to arrive.
+// costs compares what the phases of a run cost in which requests failed for longer than a change takes to arrive. How
+// long they lasted, and how many failed in a minute, is of their settled parts.
 func (p *page) costs(phases []reports.Phase) {
 	t := &terminal.Table{Left: 2}
-	t.Row("phase", "answered by", "lasted", "failed", "of", "in a minute")
+	t.Row("phase", "answered by", "lasted", "failed", "in a minute")
 	for _, phase := range phases {
 		w := phase.Observation.Settled
 		failed := w.Total.Failed.Count
@@ -32,8 +33,8 @@ func (p *page) costs(phases []reports.Phase) {
 				shares = append(shares, fmt.Sprintf("%s %.0f %%", version, share.Percent))
 			}
 		}
-		t.Row(phase.Name, strings.Join(shares, ", "), format.Short(w.Took()), format.Number(failed),
-			format.Number(w.Total.Requests), format.Number(int(math.Round(float64(failed)/w.Took().Minutes()))))
+		t.Row(phase.Name, strings.Join(shares, ", "), format.Short(w.Took()), phase.Failed().String(),
+			format.Number(int(math.Round(float64(failed)/w.Took().Minutes()))))
 	}
 	if len(t.Rows) < 3 {
 		return

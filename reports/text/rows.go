@@ -18,11 +18,13 @@ func (p *page) rows(r *reports.Report) {
 	if len(r.Phases) == 0 {
 		return
 	}
-	t := &terminal.Table{Align: "rlllrrrlll"}
-	t.Row("", "phase", "what was done", "share", "asked", "seen", "95 % interval", "failed", "", "")
+	t := &terminal.Table{Align: "rlllrrrllll"}
+	t.Row("", "phase", "what was done", "share", "asked", "seen", "95 % interval", "failed", "how", "", "")
 	var shown []reports.Phase
+	folded := 0
 	for i, phase := range r.Phases {
 		if phase.Repeat && phase.Outcome() == reports.Pass {
+			folded += phase.Failed().Sum()
 			continue
 		}
 		shown = append(shown, phase)
@@ -32,42 +34,61 @@ func (p *page) rows(r *reports.Report) {
 			mark = cmp.Or(signs[phase.Outcome()].mark, "!")
 		}
 		t.Row(strconv.Itoa(i+1), phase.Name, briefly(phase), subject, claimed, share, bounds,
-			failing(phase.Observation), mark,
+			failed(phase), how(phase.Observation), mark,
 			format.Join(", ", format.When(phase.Breaks, "break"), format.When(phase.Fixes, "fix")))
 	}
 	p.PlainCells(t)
-	mark := len(t.Rows[0]) - 2 // the last is what the phase is in the story
-	// What the table is too wide by is taken from texts, then from what can be missed.
-	const leastDid, leastName, leastText = 15, 18, 12
-	did, name := t.Column("what was done"), t.Column("phase")
-	widths := t.Widths()
-	least := t.Width() - max(widths[did]-leastDid, 0) - max(widths[name]-leastName, 0)
-	if t.Empty(mark+1) || least > p.Width {
-		t.Drop(mark + 1)
-	}
-	t.Narrow(did, p.Width, leastDid)
-	t.Narrow(name, p.Width, leastName)
-	t.Narrow(t.Column("share"), p.Width, leastText)
-	if t.Width() > p.Width {
-		t.Drop(did)
-		mark--
-	}
-	for _, text := range []string{"failed", "phase", "asked"} {
-		t.Narrow(t.Column(text), p.Width, leastText)
-	}
-	if t.Width() > p.Width {
-		t.Drop(t.Column("95 % interval"))
-		mark--
-	}
+	mark := p.fit(t)
 	t.DimHead()
 	for n, phase := range shown {
 		t.Paint(n+1, mark, signs[phase.Outcome()].color)
 	}
 	p.Indented(t, "")
-	if folded := len(r.Phases) - len(shown); folded > 0 {
-		p.Line("%s", p.Paint(terminal.Dim, format.Plural(folded, "more phase repeats one of these, and passed",
-			"more phases repeat these, and passed")))
+	if more := len(r.Phases) - len(shown); more > 0 {
+		p.Line("%s", p.Paint(terminal.Dim, format.Plural(more, "more phase repeats one of these, and passed",
+			"more phases repeat these, and passed")+
+			format.When(folded > 0, ": "+format.Plural(folded, "failed request", "failed requests"))))
 	}
+	p.Para("", terminal.Dim, reports.FailedInWords(r))
+}
+
+// fit makes the table of phases as wide as the page, and returns the column of its marks. What it is too wide by is
+// taken from texts, then from what can be missed. How many failed is never cut.
+func (p *page) fit(t *terminal.Table) (mark int) {
+	const leastDid, leastName, leastText = 15, 18, 12
+	drop := func(column int) {
+		if column >= 0 {
+			t.Drop(column)
+		}
+	}
+	if how := t.Column("how"); t.Empty(how) {
+		drop(how)
+	}
+	last, behind := len(t.Rows[0])-1, 1 // what the phase is in the story comes behind its mark
+	widths := t.Widths()
+	did, name := t.Column("what was done"), t.Column("phase")
+	least := t.Width() - max(widths[did]-leastDid, 0) - max(widths[name]-leastName, 0)
+	if t.Empty(last) || least > p.Width {
+		drop(last)
+		behind = 0
+	}
+	t.Narrow(did, p.Width, leastDid)
+	t.Narrow(name, p.Width, leastName)
+	t.Narrow(t.Column("share"), p.Width, leastText)
+	if t.Width() > p.Width {
+		drop(did)
+	}
+	for _, text := range []string{"how", "phase", "asked"} {
+		if column := t.Column(text); column >= 0 {
+			t.Narrow(column, p.Width, leastText)
+		}
+	}
+	for _, missed := range []string{"95 % interval", "how"} {
+		if t.Width() > p.Width {
+			drop(t.Column(missed))
+		}
+	}
+	return len(t.Rows[0]) - 1 - behind
 }
 
 // headline is the share that a phase is about: that of its first claim about one, or of its latest version
@@ -99,23 +120,29 @@ func headline(phase reports.Phase) (of, asked, seen, interval string) {
 	return last, "", seen, interval
 }
 
-// failing is how much of a phase failed once its change had arrived: the most frequent way to fail with its
-// share, and how many others there are.
-func failing(o analysis.Observation) string {
-	c := o.Settled.Total
-	if c.Requests == 0 {
+// failed is how many requests of a phase failed, empty where it had none.
+func failed(phase reports.Phase) string {
+	o := phase.Observation
+	return format.When(o.Transition.Total.Requests+o.Settled.Total.Requests > 0, phase.Failed().String())
+}
+
+// how is the most frequent way to fail in a phase, and how many others there are.
+func how(o analysis.Observation) string {
+	counts := map[string]int{}
+	for _, w := range []analysis.Window{o.Transition, o.Settled} {
+		for key, n := range w.Total.Flags {
+			if analysis.IsFailure(key) {
+				counts[key] += n
+			}
+		}
+	}
+	keys := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b))
+	})
+	if len(keys) == 0 {
 		return ""
 	}
-	keys := slices.SortedFunc(maps.Keys(c.Flags), func(a, b string) int {
-		return cmp.Or(c.Flags[b]-c.Flags[a], cmp.Compare(a, b))
-	})
-	keys = slices.DeleteFunc(keys, func(key string) bool { return !analysis.IsFailure(key) })
-	if len(keys) == 0 {
-		return "none"
-	}
-	return fmt.Sprintf("%s %s %%%s", analysis.KindInWords(keys[0]),
-		format.Percent(analysis.NewShare(c.Flags[keys[0]], c.Requests).Percent),
-		format.When(len(keys) > 1, fmt.Sprintf(" +%d", len(keys)-1)))
+	return analysis.KindInWords(keys[0]) + format.When(len(keys) > 1, fmt.Sprintf(" +%d", len(keys)-1))
 }
 
 // briefly is what a phase did, in few words.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/internal/labtrace"
 	"github.com/canarylab/canarylab/reports/terminal"
 	"github.com/canarylab/canarylab/reports/trace"
@@ -274,15 +275,26 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// A stream that its caller ended has a flag, and is no error.
+// A row has the failed requests of both parts of a phase. A stream that its caller ended has a flag, and is no error.
 func TestFailing(t *testing.T) {
-	for want, flags := range map[string]map[string]int{
-		"none": {"101 DC": 50, "200 UR": 1}, "503 UH 10.0 % +1": {"503 UH": 20, "503 -": 3, "101 DC": 50},
-		"404 NR 2.0 %": {"404 NR": 4}, "no answer DC 2.0 %": {"0 DC": 4}, "503 2.0 %": {"503 -": 4},
+	window := func(failed int, flags map[string]int) analysis.Window {
+		return analysis.Window{Total: analysis.Counts{
+			Requests: 200, Failed: analysis.NewShare(failed, 200), Flags: flags,
+		}}
+	}
+	none := window(0, nil)
+	for want, o := range map[string]analysis.Observation{
+		"":                   {},
+		"none":               {Transition: none, Settled: window(0, map[string]int{"101 DC": 50, "200 UR": 1})},
+		"0 + 23 503 UH +1":   {Settled: window(23, map[string]int{"503 UH": 20, "503 -": 3, "101 DC": 50})},
+		"4 + 0 404 NR":       {Transition: window(4, map[string]int{"404 NR": 4}), Settled: none},
+		"0 + 4 no answer DC": {Settled: window(4, map[string]int{"0 DC": 4})},
+		"2 + 4 503 +1": {
+			Transition: window(2, map[string]int{"404 NR": 2}), Settled: window(4, map[string]int{"503 -": 4}),
+		},
 	} {
-		o := analysis.Observation{Settled: analysis.Window{Total: analysis.Counts{Requests: 200, Flags: flags}}}
-		if got := failing(o); got != want {
-			t.Errorf("%v: got %q, want %q", flags, got, want)
+		if got := format.Join(" ", failed(reports.Phase{Observation: o}), how(o)); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 	w := failureKinds([]reports.Phase{

@@ -77,7 +77,7 @@ func (p *page) full(r *reports.Report, o Options) {
 	}
 	p.costs(r.Phases)
 	p.rollbacks(r.Phases)
-	p.accounting(r.Accounting)
+	p.accounting(r)
 	p.bringUp(r.BringUp)
 	p.prose("why", format.Join(" ", r.Cause, format.When(r.Source != "", "Source: "+r.Source+".")))
 	p.list("see", r.See)

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"net"
+	"slices"
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
@@ -65,6 +66,13 @@ func NewJoiner(plan loadgen.Plan, horizon time.Duration, done func(Request)) *Jo
 	return j
 }
 
+// The bounds of a Joiner's memory: how many requests are pending, which is more than a minute of them at 1,000 a
+// second, and how many entries one of them has. Beyond, requests are handed on before the horizon.
+const (
+	maxPending = 100_000
+	maxEntries = 1_000
+)
+
 // Pod says what is known of a pod. What a pod's proxy logs is awaited only once the pod is known.
 func (j *Joiner) Pod(p Pod) {
 	if p.IP != "" {
@@ -91,6 +99,10 @@ func (j *Joiner) Log(e *LogEntry) {
 		q.Servers = append(q.Servers, *e)
 	} else {
 		q.Routers = append(q.Routers, *e)
+	}
+	if len(q.Servers)+len(q.Routers) >= maxEntries {
+		j.hand(q)
+		return
 	}
 	j.look(q)
 }
@@ -119,7 +131,14 @@ func (j *Joiner) get(id string, at time.Time) *joining {
 	q, ok := j.pending[id]
 	if !ok {
 		q = &joining{Request: Request{ID: id}, since: j.latest}
+		for len(j.pending) >= maxPending {
+			j.drop()
+		}
 		j.pending[id] = q
+		// In a trace whose clock stands still nothing ever expires.
+		if len(j.queue) > 2*len(j.pending)+1024 {
+			j.queue = slices.DeleteFunc(j.queue, func(q *joining) bool { return q.gone })
+		}
 		j.queue = append(j.queue, q)
 	}
 	return q
@@ -132,12 +151,17 @@ func (j *Joiner) expire() {
 		if !q.gone && j.latest.Sub(q.since) <= j.horizon {
 			break
 		}
-		if !q.gone {
-			j.hand(q)
-		}
-		j.queue[0] = nil // to be collected
-		j.queue = j.queue[1:]
+		j.drop()
 	}
+}
+
+// drop hands the oldest request on, and forgets it.
+func (j *Joiner) drop() {
+	if q := j.queue[0]; !q.gone {
+		j.hand(q)
+	}
+	j.queue[0] = nil // to be collected
+	j.queue = j.queue[1:]
 }
 
 func (j *Joiner) hand(q *joining) {
@@ -146,7 +170,9 @@ func (j *Joiner) hand(q *joining) {
 	}
 	q.gone = true
 	delete(j.pending, q.ID)
-	j.done(q.Request)
+	whole := q.Request
+	q.Request = Request{} // the queue has it for a while yet
+	j.done(whole)
 }
 
 // look hands the request on if it is complete.

@@ -39,18 +39,34 @@ func (f FileSource) Lines(facts bool, yield func(*Line) error) (truncated bool, 
 // requestLines are how the lines of samples and log entries begin.
 var requestLines = [][]byte{[]byte(`{"sample"`), []byte(`{"log"`)}
 
-// maxLine is the longest line of a trace, in bytes. Lines of real runs have some hundred; what is longer than
-// this is no trace, and is not read into memory to find that out.
-const maxLine = 1 << 20
+// The longest lines of a trace, in bytes. Lines of real runs have some hundred, and the one with all that a run claims
+// some ten thousand, or more by the body that it sends. What is longer is no trace, and is not read into memory to find
+// that out.
+const (
+	maxLine        = 8 << 20
+	maxRequestLine = 64 << 10
+)
+
+// Lines about requests have so many bytes on average, in every trace of more than a few of them: samples, the shortest
+// that a run can write, have 180. What has shorter ones is no trace, and would take minutes to read by the millions.
+const (
+	leastRequestLine = 120
+	fewRequestLines  = 100_000
+)
+
+// isRequest tells of a line, by how it begins, whether it is about one request.
+func isRequest(line []byte) bool {
+	return bytes.HasPrefix(line, requestLines[0]) || bytes.HasPrefix(line, requestLines[1])
+}
 
 func readLines(r io.Reader, facts bool, yield func(*Line) error) (truncated bool, err error) {
-	in := bufio.NewReaderSize(r, maxLine)
+	in := lineReader{in: bufio.NewReaderSize(r, maxRequestLine)}
+	requests, bytesOfThem := 0, 0
 	for number := 1; ; number++ {
-		b, err := in.ReadSlice('\n')
+		b, err := in.next()
 		last := errors.Is(err, io.EOF)
-		if errors.Is(err, bufio.ErrBufferFull) {
-			return false, fmt.Errorf("read trace: line %d is no line of a trace: it is longer than %d bytes", number,
-				maxLine)
+		if errors.Is(err, errTooLong) {
+			return false, fmt.Errorf("read trace: line %d is no line of a trace: %w", number, err)
 		}
 		if err != nil && !last {
 			return false, fmt.Errorf("read trace: line %d: %w", number, err)
@@ -58,8 +74,15 @@ func readLines(r io.Reader, facts bool, yield func(*Line) error) (truncated bool
 		if last && len(b) == 0 {
 			return false, nil
 		}
-		if facts && !last && (bytes.HasPrefix(b, requestLines[0]) || bytes.HasPrefix(b, requestLines[1])) {
-			continue
+		if isRequest(b) {
+			requests, bytesOfThem = requests+1, bytesOfThem+len(b)
+			if requests > fewRequestLines && bytesOfThem < leastRequestLine*requests {
+				return false, fmt.Errorf("read trace: the %d lines about requests until line %d have %d bytes each: "+
+					"those of a run have more", requests, number, bytesOfThem/requests)
+			}
+			if facts && !last {
+				continue
+			}
 		}
 		var l Line
 		if err := json.Unmarshal(bytes.TrimSuffix(b, []byte("\n")), &l); err != nil {
@@ -83,4 +106,35 @@ func readLines(r io.Reader, facts bool, yield func(*Line) error) (truncated bool
 			return false, nil
 		}
 	}
+}
+
+// errTooLong is wrapped where a line is longer than any of a run.
+var errTooLong = errors.New("it is too long")
+
+// A lineReader reads lines of bounded length.
+type lineReader struct {
+	in *bufio.Reader
+	// long has the line that was read last if it did not fit into in's buffer.
+	long []byte
+}
+
+// next returns a line with its newline, valid until the next call. The error is io.EOF for what comes after the last
+// newline.
+func (r *lineReader) next() ([]byte, error) {
+	b, err := r.in.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return b, err
+	}
+	if isRequest(b) {
+		return nil, fmt.Errorf("%w: a request has %d bytes at most", errTooLong, maxRequestLine)
+	}
+	r.long = append(r.long[:0], b...)
+	for errors.Is(err, bufio.ErrBufferFull) {
+		if len(r.long) > maxLine {
+			return nil, fmt.Errorf("%w: it has more than %d bytes", errTooLong, maxLine)
+		}
+		b, err = r.in.ReadSlice('\n')
+		r.long = append(r.long, b...)
+	}
+	return r.long, err
 }

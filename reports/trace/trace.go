@@ -3,6 +3,7 @@
 package trace
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -53,16 +54,32 @@ const (
 	Trouble Kind = "trouble"
 )
 
+// The kinds of events that are no moments of the run and have no At: what a report needs beside those, so that it
+// can be made of the trace alone. Readers of before these leave them out.
+const (
+	// Draft has what the report says that was not seen, and what is claimed, in Data (judge.Draft). Of several the
+	// last one counts.
+	Draft Kind = "draft"
+	// Note and Finding have one of the report's notes and findings in Text.
+	Note    Kind = "note"
+	Finding Kind = "finding"
+	// Proof has the verdict on a proof of Phase in Data (reports.Verdict), in the order in which they were looked at.
+	Proof Kind = "proof"
+	// End says that the run came to its end, By after its beginning, and in Text why that was not its own. Without one
+	// it was cut off.
+	End Kind = "run-end"
+)
+
 // An Event marks one moment of a run, on the clock that the samples have too.
 type Event struct {
-	At    time.Time `json:"at"`
+	At    time.Time `json:"at,omitzero"`
 	Kind  Kind      `json:"kind"`
 	Phase string    `json:"phase,omitempty"`
 	// Proxy names the proxy of a Synced event. Late tells that the proxy may have taken the change over before
 	// At: it was seen to have it, and does not say since when.
 	Proxy string `json:"proxy,omitempty"`
 	Late  bool   `json:"late,omitempty"`
-	// By is the size of a ClockStep.
+	// By is the size of a ClockStep, and how long a run took at its End.
 	By time.Duration `json:"byNs,omitempty"`
 	// Text is for people, such as "kubectl apply -f 2-canary.yaml".
 	Text string `json:"text,omitempty"`
@@ -71,8 +88,13 @@ type Event struct {
 	Counters map[string]uint64 `json:"counters,omitempty"`
 	// Reading is when the reading of Counters began. It ended by At.
 	Reading time.Time `json:"reading,omitzero"`
+	// AcceptedAfter is, of a Written event, the moment before which the API server cannot have accepted the change.
+	// Zero where nothing more is known than Writing.
+	AcceptedAfter time.Time `json:"acceptedAfter,omitzero"`
 	// Decision is that of a Decided event.
 	Decision *Decision `json:"decision,omitempty"`
+	// Data is of a Draft or of a Proof.
+	Data json.RawMessage `json:"data,omitempty"`
 }
 
 // A Side says where in a request's way a proxy logged it.

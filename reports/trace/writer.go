@@ -96,6 +96,9 @@ func (t *Writer) Close() error {
 	return err
 }
 
+// Flush writes to the file what is buffered. It returns the error that stuck.
+func (t *Writer) Flush() error { return t.flush() }
+
 // flush empties the buffer. It returns the error that stuck.
 func (t *Writer) flush() error {
 	t.mu.Lock()

@@ -1,0 +1,71 @@
+package expect
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// A Record is an expectation as data. A run keeps the records of all that it claims in its trace, so that its
+// verdicts can be made again without the scenario.
+type Record struct {
+	// Kind is that of the expectation's verdicts. It says which of the other fields there are.
+	Kind string `json:"kind"`
+	// Version is whose answers are meant, Code an HTTP status, Flag Envoy's response flags, Cohort whose requests.
+	Version string `json:"version,omitempty"`
+	Code    int    `json:"code,omitempty"`
+	Flag    string `json:"flag,omitempty"`
+	Cohort  string `json:"cohort,omitempty"`
+	// Percent is a share, and Bound 1 for that share or more, -1 for that share or less. Foreseen is the share that a
+	// bound expects.
+	Percent  float64 `json:"percent,omitempty"`
+	Bound    int     `json:"bound,omitempty"`
+	Foreseen float64 `json:"foreseen,omitempty"`
+	// Rate is in requests a second.
+	Rate float64       `json:"rate,omitempty"`
+	Time time.Duration `json:"timeNs,omitempty"`
+	// Count is a number of requests.
+	Count int `json:"count,omitempty"`
+	// Phase names another phase.
+	Phase string `json:"phase,omitempty"`
+}
+
+// makers has what makes an expectation of a record, by the record's kind. Each expectation's file adds its own.
+var makers = map[string]func(Record) Expectation{}
+
+// recorded adds a maker. It returns the kind, so that a file can call it where it declares things.
+func recorded(kind string, maker func(Record) Expectation) string {
+	if makers[kind] != nil {
+		panic("two expectations have the kind " + kind)
+	}
+	makers[kind] = maker
+	return kind
+}
+
+// Encode writes an expectation as JSON, for Decode.
+func Encode(e Expectation) (json.RawMessage, error) { return json.Marshal(e.record()) }
+
+// leastPercent is the least share above 0 that is judged, and 100 less it the greatest below 100. What a smaller one
+// needs takes long to work out, and no run sends so many requests.
+const leastPercent = 1e-3
+
+// Decode makes the expectation that Encode wrote. Its error is about what is none, as the file may come from
+// anywhere.
+func Decode(b json.RawMessage) (Expectation, error) {
+	var r Record
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("read an expectation: %w", err)
+	}
+	maker := makers[r.Kind]
+	if maker == nil {
+		return nil, fmt.Errorf("read an expectation: there is none of kind %q: a newer canarylab knows it", r.Kind)
+	}
+	if p := r.Percent; p < 0 || p > 100 || p > 0 && p < leastPercent || p < 100 && p > 100-leastPercent {
+		return nil, fmt.Errorf("read an expectation: a share of %g %% is not judged", p)
+	}
+	e := maker(r)
+	if err := Validate([]Expectation{e}); err != nil {
+		return nil, fmt.Errorf("read an expectation: %w", err)
+	}
+	return e, nil
+}

@@ -1,0 +1,50 @@
+package expect
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Every expectation that there is can be kept in a trace.
+func TestRecords(t *testing.T) {
+	kinds := map[string]bool{}
+	for _, e := range []Expectation{
+		Share("v2", 5), Share("v2", 12.5).Of("beta"), Share("v2", 40).AtLeast(), Share("v2", 0), Share("v1", 100),
+		Status(503, 10).AtMost(), Status(0, 0), Flag(503, "UF, URX", 20).Of("beta"), NoErrors(), NoErrors().Of("beta"),
+		OnlyErrors(503, "UH").Of("beta"), Untouched("v2"), Answers("v1", 12.5), Promoted(), AbortedWithin(time.Second),
+		Share("v2", 12).AtLeast().Foreseen(16), NeverFails(), NeverFails().Of("beta"), FailAtMost(3).Of("beta"),
+		ReachAtMost("v2", 0).Of("beta"), SlowerThan("route"),
+		RecoveredWithin(1500 * time.Millisecond), DrainedWithin(time.Second), LingersFor(2 * time.Second),
+	} {
+		b, err := Encode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Decode(b)
+		if err != nil || !reflect.DeepEqual(got, e) {
+			t.Errorf("%s: got %#v, %v, want %#v", b, got, err, e)
+		}
+		kinds[e.record().Kind] = true
+	}
+	for kind := range makers {
+		if !kinds[kind] {
+			t.Errorf("no expectation of kind %s is tried here", kind)
+		}
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	for _, test := range []struct{ in, want string }{
+		{`{`, "unexpected end"}, {`{"kind":"newer"}`, `none of kind "newer"`}, {`[]`, "cannot unmarshal"},
+		{`{"kind":"share","version":"v2","percent":1e-9}`, "is not judged"},
+		{`{"kind":"share","version":"v2","percent":99.9999999}`, "is not judged"},
+		{`{"kind":"share","version":"v2","percent":-1}`, "is not judged"},
+		{`{"kind":"share","percent":5}`, "name a version"}, {`{"kind":"recovered-within"}`, "name a time above 0"},
+	} {
+		if e, err := Decode([]byte(test.in)); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, %v, want an error with %q", test.in, e, err, test.want)
+		}
+	}
+}

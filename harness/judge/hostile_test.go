@@ -1,0 +1,213 @@
+package judge_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/canarylab/canarylab/harness/judge"
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/render"
+	"github.com/canarylab/canarylab/reports/trace"
+)
+
+// hostile plays TestHostileFolders, which takes minutes.
+var hostile = flag.Bool("hostile", false, "read run folders of 100 MB that are made to hurt")
+
+const (
+	hostileSize = 100 << 20
+	// What reading such a folder may take: memory by the kernel's own account of a process, in kB, and time.
+	mostMemory = 512 << 10
+	mostTime   = 10 * time.Second
+)
+
+// A flood writes part i of a file, as often as there is room.
+type flood struct {
+	name, file string
+	size       int
+	begin      string
+	part       func(i int) string
+	end        string
+}
+
+// pad makes a line as long as the shortest of a run, which is no reason to refuse it then.
+func pad(line string) string {
+	line = strings.TrimSuffix(line, "\n")
+	return line + strings.Repeat(" ", max(125-len(line), 0)) + "\n"
+}
+
+func sample(i int, fields string) string {
+	return fmt.Sprintf(`{"sample":{"cohort":"plain","seq":%d,"id":"r1-%d",%s}}`+"\n", i, i, fields)
+}
+
+// floods are files that would each take gigabytes or hours if they were taken for a run.
+func floods(head string) (all []flood) {
+	const sent = `"sent":"2026-11-23T06:01:30Z","done":"2026-11-23T06:01:30Z"`
+	add := func(name string, part func(i int) string) {
+		all = append(all, flood{name, trace.File, hostileSize, head, part, ""})
+	}
+	lines := func(name string, part func(i int) string) { add(name, func(i int) string { return pad(part(i)) }) }
+	same := func(name, part string) { add(name, func(int) string { return part }) }
+	num := strconv.Itoa
+	same("one line", strings.Repeat("a", 1<<16))
+	same("nested line", `{"event":{"data":`+strings.Repeat("[", 5000)+strings.Repeat("]", 5000)+"}}\n")
+	same("nested too deep", `{"event":{"data":`+strings.Repeat("[", 1<<16))
+	same("empty samples", `{"sample":{}}`+"\n")
+	same("empty entries", `{"log":{}}`+"\n")
+	same("nothing of a sample", pad(`{"sample":{}}`+"\n"))
+	same("nothing of an entry", pad(`{"log":{}}`+"\n"))
+	same("empty events", `{"event":{}}`+"\n")
+	same("empty health", `{"health":{}}`+"\n")
+	same("empty pods", `{"pod":{}}`+"\n")
+	lines("cohorts", func(i int) string {
+		return `{"sample":{"cohort":"c` + num(i) + `","id":"r1-` + num(i) + `",` + sent + "}}\n"
+	})
+	lines("versions", func(i int) string { return sample(i, sent+`,"code":200,"version":"v`+num(i)+`"`) })
+	lines("statuses", func(i int) string { return sample(i, sent+`,"code":`+num(i)) })
+	lines("far apart", func(i int) string {
+		at := began.Add(time.Duration(i%2*100-50) * time.Minute).Format(time.RFC3339)
+		return sample(i, `"sent":"`+at+`","done":"`+at+`","code":200,"version":"v`+num(i/2)+`"`)
+	})
+	lines("flags", func(i int) string {
+		id := `"id":"r1-` + num(i) + `"`
+		return `{"log":{` + id + `,"proxy":"c","flags":["F` + num(i) + `"],"code":503}}` + "\n" +
+			sample(i, sent+`,"code":503`)
+	})
+	lines("nobody's entries", func(i int) string {
+		return `{"log":{"id":"x` + num(i) + `","proxy":"p` + num(i) + `","side":"server","reachedNs":1}}` + "\n"
+	})
+	same("entries of one request", pad(`{"log":{"id":"r1-x","proxy":"p","side":"server"}}`+"\n"))
+	lines("waiting", func(i int) string { return `{"log":{"id":"r1-` + num(i) + `","proxy":"p"}}` + "\n" })
+	lines("backwards", func(i int) string {
+		at := began.Add(time.Minute - time.Duration(i)*time.Microsecond).Format(time.RFC3339Nano)
+		return sample(i, `"sent":"`+at+`","done":"`+at+`","code":200,"version":"v1"`)
+	})
+	lines("serial numbers", func(i int) string {
+		return sample(i, sent+`,"code":200,"version":"v2","pod":"b2","serial":"b2-`+num(1000*i+1)+`"`)
+	})
+	lines("pods", func(i int) string { return `{"pod":{"name":"p` + num(i) + `","role":"app"}}` + "\n" })
+	lines("lives", func(i int) string {
+		return `{"pod":{"name":"b2","role":"app","instances":[` + strings.Repeat(`{"name":"b2","received":9},`, 1000) +
+			`{"name":"x` + num(i) + `"}]}}` + "\n"
+	})
+	lines("notes", func(i int) string {
+		return `{"event":{"kind":"note","text":"` + num(i) + strings.Repeat("x", 1000) + `"}}` + "\n"
+	})
+	lines("phases", func(i int) string {
+		return `{"event":{"at":"2026-11-23T06:01:30Z","kind":"phase-start","phase":"p` + num(i) + `"}}` + "\n"
+	})
+	report := func(name, begin, part, end string) {
+		// As large as it may be: of a larger one nothing is read.
+		all = append(all, flood{
+			name, reports.ReportFile, 31 << 20, `{"schema":2,` + begin, func(int) string { return part }, end,
+		})
+	}
+	report("nothing for a phase", `"phases":[null`, ",null", "]}")
+	report("numbers for phases", `"phases":[1`, ",1", "]}")
+	report("counts", `"timeline":{"binMs":100,"series":[{"counts":[1`, ",1", "]}]}}")
+	report("deep", `"x":`, "[", "")
+	report("one text", `"scenario":"`, strings.Repeat("x", 1000), `"}`)
+	report("escapes", `"scenario":"`, `\u0000`, `"}`)
+	report("notes in the report", `"notes":[""`, `,""`, "]}")
+	series := `{"counts":[` + strings.Repeat("1,", 980_000) + `1]}`
+	all = append(all, flood{
+		"as many counts as may be", reports.ReportFile, 1,
+		`{"schema":2,"timeline":{"binMs":100,"bins":1000000,"series":[` +
+			strings.Join([]string{series, series, series, series}, ",") + "]}}", nil, "",
+	})
+	return all
+}
+
+// TestHostileFolders reads folders of 100 MB in a process of its own each, and asks the kernel what that took.
+func TestHostileFolders(t *testing.T) {
+	if dir := os.Getenv("CANARYLAB_HOSTILE"); dir != "" {
+		readFolder(dir)
+		return
+	}
+	if !*hostile {
+		t.Skip("takes minutes: -hostile")
+	}
+	_, lines := smallRun(t)
+	end := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, `"kind":"run-end"`) })
+	for _, f := range floods(strings.Join(lines[:end-2], "")) {
+		t.Run(f.name, func(t *testing.T) {
+			dir := t.TempDir()
+			f.write(t, dir)
+			began := time.Now()
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHostileFolders$", "-test.v")
+			child.Env = append(os.Environ(), "CANARYLAB_HOSTILE="+dir)
+			out, err := child.CombinedOutput()
+			// On a busy machine it is the processor's time that tells.
+			took := min(time.Since(began), child.ProcessState.UserTime()+child.ProcessState.SystemTime())
+			if err != nil {
+				t.Fatalf("got %v and\n%.3000s", err, out)
+			}
+			_, kb, _ := bytes.Cut(out, []byte("VmHWM:"))
+			var memory int
+			if _, err := fmt.Sscanf(string(kb), "%d kB", &memory); err != nil {
+				t.Fatalf("got %q: %v", out, err)
+			}
+			_, said, _ := strings.Cut(string(out), "read: ")
+			said, _, _ = strings.Cut(said, "\n")
+			t.Logf("%.1f s, %d MB: %.200s", took.Seconds(), memory>>10, said)
+			if memory > mostMemory || took > mostTime {
+				t.Errorf("got %s and %d MB, want %s and %d MB at most", took, memory>>10, mostTime, mostMemory>>10)
+			}
+		})
+	}
+}
+
+func (f flood) write(t *testing.T, dir string) {
+	t.Helper()
+	file, err := os.Create(filepath.Join(dir, f.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, n := bufio.NewWriter(file), 0
+	for i := -1; n < f.size; i++ {
+		part := f.begin
+		if i >= 0 {
+			part = f.part(i)
+		}
+		n += len(part)
+		if _, err := w.WriteString(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = w.WriteString(f.end)
+	if err := errors.Join(err, w.Flush(), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readFolder does with a folder what report and verify do, and prints the greatest memory that the process had.
+func readFolder(dir string) {
+	run, err := reports.OpenRun(dir)
+	if err != nil {
+		r, unmade := judge.Report(dir)
+		if err = errors.Join(err, unmade); r != nil {
+			run, err = &reports.Run{Dir: dir, Report: r}, nil
+		}
+	}
+	if run != nil {
+		for _, f := range render.Formats() {
+			err = errors.Join(err, f.Write(io.Discard, run))
+		}
+	}
+	fmt.Println("read:", err)
+	status, _ := os.ReadFile("/proc/self/status")
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	line, _, _ := strings.Cut(after, "\n")
+	fmt.Println("VmHWM:", strings.TrimSpace(line))
+}

@@ -1,0 +1,48 @@
+package trace
+
+import "fmt"
+
+// The bounds of what a trace says beside requests, of which all is kept in memory. A run of hours has some thousand.
+const (
+	maxFacts = 100_000
+	maxPods  = 2_000
+	// maxText is for all texts and data of events together, in bytes.
+	maxText = 8 << 20
+)
+
+// Facts reads what a trace says beside requests, without the agents' health. It refuses more than a run can have: a
+// trace may come from anywhere.
+func Facts(src Source) (t *Trace, truncated bool, err error) {
+	t = &Trace{}
+	facts, text := 0, 0
+	truncated, err = src.Lines(true, func(l *Line) error {
+		switch {
+		case l.Health != nil:
+			return nil // there is one a second, and whoever sums them up takes them one by one
+		case l.Event != nil:
+			text += len(l.Event.Text) + len(l.Event.Data) + len(l.Event.Phase) + len(l.Event.Proxy)
+			for version := range l.Event.Counters {
+				text += len(version) + 50
+			}
+		case l.Pod != nil:
+			text += len(l.Pod.Name)
+			for _, in := range l.Pod.Instances {
+				text += len(in.Name) + 200
+			}
+		}
+		facts++
+		switch {
+		case facts > maxFacts:
+			return fmt.Errorf("it has more than %d lines that are no requests", maxFacts)
+		case text > maxText:
+			return fmt.Errorf("its events have more than %d MB of text", maxText>>20)
+		case len(t.Pods) > maxPods:
+			return fmt.Errorf("it has more than %d pods", maxPods)
+		}
+		return t.Add(l)
+	})
+	if err != nil {
+		return nil, truncated, err
+	}
+	return t, truncated, nil
+}
