@@ -17,11 +17,10 @@ type Record struct {
 	Flag    string `json:"flag,omitempty"`
 	Cohort  string `json:"cohort,omitempty"`
 	// Percent is a share, and Bound 1 for that share or more, -1 for that share or less. Foreseen is the share that a
-	// bound expects, and Singly tells of one that each request is drawn by itself.
+	// bound expects.
 	Percent  float64 `json:"percent,omitempty"`
 	Bound    int     `json:"bound,omitempty"`
 	Foreseen float64 `json:"foreseen,omitempty"`
-	Singly   bool    `json:"singly,omitempty"`
 	// Rate is in requests a second.
 	Rate float64       `json:"rate,omitempty"`
 	Time time.Duration `json:"timeNs,omitempty"`
@@ -35,8 +34,6 @@ type Record struct {
 var makers = map[string]func(Record) Expectation{}
 
 // recorded adds a maker. It returns the kind, so that a file can call it where it declares things.
-//
-//nolint:unparam // an init could do without a result, and would be one more thing that happens unseen
 func recorded(kind string, maker func(Record) Expectation) string {
 	if makers[kind] != nil {
 		panic("two expectations have the kind " + kind)
