@@ -1,8 +1,6 @@
 package scenarios
 
 import (
-	"time"
-
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/loadgen"
@@ -67,7 +65,7 @@ var abClientID = harness.Scenario{
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
 		Expect: claims{
-			expect.RecoveredWithin(5 * time.Second), expect.ReachAtMost("v2", 500).Of("beta-id"), // as in a second
+			expect.RecoveredWithin(routeWithin), expect.ReachAtMost("v2", 500).Of("beta-id"), // as in a second
 			expect.ReachAtMost("v2", 0).Of("without-id"), expect.Share("v1", 100), expect.Untouched("v2"),
 			expect.NeverFails(),
 		},

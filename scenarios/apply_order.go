@@ -1,8 +1,6 @@
 package scenarios
 
 import (
-	"time"
-
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
 )
@@ -59,7 +57,7 @@ var applyOrder = harness.Scenario{
 		Name:     "route back",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.NoErrors()},
+		Expect:   claims{expect.RecoveredWithin(routeWithin), expect.NoErrors()},
 	}, {
 		// It is settled once every proxy has the subset: that is the wait of the safe order.
 		Name:   "subset alone",
@@ -75,7 +73,7 @@ var applyOrder = harness.Scenario{
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
 		Expect: claims{
-			expect.RecoveredWithin(5 * time.Second), expect.ReachAtMost("v2", 50), // as in a second
+			expect.RecoveredWithin(routeWithin), expect.ReachAtMost("v2", 50), // as in a second
 			expect.NeverFails(),
 		},
 	}, {

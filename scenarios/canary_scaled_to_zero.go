@@ -1,8 +1,6 @@
 package scenarios
 
 import (
-	"time"
-
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
 )
@@ -56,7 +54,7 @@ var canaryScaledToZero = harness.Scenario{
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
 		Expect: claims{
-			expect.RecoveredWithin(5 * time.Second), expect.FailAtMost(250), // as in a second
+			expect.RecoveredWithin(routeWithin), expect.FailAtMost(250), // as in a second
 			expect.Share("v1", 100), expect.NoErrors(),
 		},
 	}, {

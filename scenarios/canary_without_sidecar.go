@@ -1,8 +1,6 @@
 package scenarios
 
 import (
-	"time"
-
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
 )
@@ -74,7 +72,7 @@ var canaryWithoutSidecar = harness.Scenario{
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+		Expect:   claims{expect.RecoveredWithin(routeWithin), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "label put back",
 		Do:     harness.Apply("5-injection.yaml"),

@@ -1,8 +1,6 @@
 package scenarios
 
 import (
-	"time"
-
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/loadgen"
@@ -52,7 +50,7 @@ var headerRouting = harness.Scenario{
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
 		Expect: claims{
-			expect.RecoveredWithin(5 * time.Second), expect.ReachAtMost("v2", 200).Of("beta"), // as in a second
+			expect.RecoveredWithin(routeWithin), expect.ReachAtMost("v2", 200).Of("beta"), // as in a second
 			expect.ReachAtMost("v2", 0).Of("everyone"), expect.ReachAtMost("v2", 0).Of("upper-beta"),
 			expect.Share("v1", 100).Of("beta"), expect.Share("v1", 100), expect.Untouched("v2"), expect.NeverFails(),
 		},

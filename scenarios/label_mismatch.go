@@ -1,8 +1,6 @@
 package scenarios
 
 import (
-	"time"
-
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
 )
@@ -68,7 +66,7 @@ var labelMismatch = harness.Scenario{
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
 		Expect: claims{
-			expect.RecoveredWithin(5 * time.Second), expect.FailAtMost(50), // as in a second
+			expect.RecoveredWithin(routeWithin), expect.FailAtMost(50), // as in a second
 			expect.Share("v1", 100), expect.NoErrors(),
 		},
 	}, {

@@ -1,8 +1,6 @@
 package scenarios
 
 import (
-	"time"
-
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/loadgen"
@@ -62,7 +60,7 @@ var missingDefaultRoute = harness.Scenario{
 		Rollback: true,
 		// As many fail as in a second, and as many are v2's.
 		Expect: claims{
-			expect.RecoveredWithin(5 * time.Second), expect.FailAtMost(300), expect.ReachAtMost("v2", 300),
+			expect.RecoveredWithin(routeWithin), expect.FailAtMost(300), expect.ReachAtMost("v2", 300),
 			expect.NeverFails().Of("beta"), expect.Share("v1", 100), expect.Untouched("v2"), expect.NoErrors(),
 		},
 	}, {

@@ -1,8 +1,6 @@
 package scenarios
 
 import (
-	"time"
-
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/sampleapp"
@@ -69,7 +67,7 @@ var outlierSinglePod = harness.Scenario{
 		Name:     "rollback",
 		Do:       harness.Apply("3-stable.yaml"),
 		Rollback: true,
-		Expect:   claims{expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+		Expect:   claims{expect.RecoveredWithin(routeWithin), expect.Share("v1", 100), expect.NoErrors()},
 	}, {
 		Name:   "two pods of v2",
 		Do:     harness.ScaleTo{Deployment: "my-service-v2", Replicas: 2},

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/features"
 
 	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/lab/labtest"
 	"github.com/canarylab/canarylab/reports"
@@ -188,6 +189,27 @@ func fail(t *testing.T, s harness.Scenario, format string, args ...any) {
 	t.Error(shown)
 }
 
+// offByHalf holds what was seen against the claim that stands for the story, with its number off by half: a run that
+// passes the one has to fail the other, or the story would have passed with another number too.
+func offByHalf(t *testing.T, s harness.Scenario, rep *reports.Report) {
+	t.Helper()
+	name, point, _ := reports.Point(rep)
+	i := slices.IndexFunc(s.Phases, func(p harness.Phase) bool { return p.Name == name })
+	e := slices.IndexFunc(s.Phases[i].Expect, func(e expect.Expectation) bool { return e.String() == point.Want })
+	if point.Outcome != reports.Pass || e < 0 {
+		t.Skip("the story did not pass")
+	}
+	half, ok := expect.OffByHalf(s.Phases[i].Expect[e])
+	if !ok {
+		t.Skipf("%s: a bound of a time", point.Want)
+	}
+	v := half.Check(rep.Phases[i].Observation)
+	t.Logf("phase %s: want %s, saw %s: %s (%s)", name, v.Want, v.Saw, v.Outcome, v.Why)
+	if v.Outcome != reports.Fail {
+		fail(t, s, "phase %s: %s, although it was to be %s: got %s, want fail", name, v.Saw, half, v.Outcome)
+	}
+}
+
 // feature plays s once and holds each proof and expectation as an assessment of its own.
 func feature(s harness.Scenario) features.Feature {
 	var rep *reports.Report
@@ -243,6 +265,12 @@ func feature(s harness.Scenario) features.Feature {
 			})
 		}
 	}
+	f.Assess("its main number off by half fails", func(
+		ctx context.Context, t *testing.T, _ *envconf.Config,
+	) context.Context {
+		offByHalf(t, s, rep)
+		return ctx
+	})
 	// What one leaves is there for the next.
 	f.Assess("nothing is left", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 		l := theLab.Open(ctx, t)

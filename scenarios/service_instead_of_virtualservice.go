@@ -1,8 +1,6 @@
 package scenarios
 
 import (
-	"time"
-
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
 )
@@ -57,7 +55,8 @@ var serviceInsteadOfVirtualService = harness.Scenario{
 			harness.Endpoints{Subset: "v1", Want: 0}, harness.ReadyPods{Version: "v1", Want: 1}, harness.Analysis{},
 		},
 		Expect: claims{
-			expect.Flag(503, "UH", 100).Of("with-sidecar"), expect.Share("v2", 80).AtLeast().Of("without-sidecar"),
+			expect.Flag(503, "UH", 100).Of("with-sidecar"),
+			expect.Share("v2", 90).AtLeast().Foreseen(99).Of("without-sidecar"),
 			expect.NoErrors().Of("without-sidecar"),
 		},
 	}, {
@@ -67,17 +66,17 @@ var serviceInsteadOfVirtualService = harness.Scenario{
 		Fixes:    true,
 		Prove:    proofs{harness.Endpoints{Subset: "v1", Want: 1}, harness.Endpoints{Subset: "v2", Want: 1}},
 		Expect: claims{
-			expect.RecoveredWithin(5 * time.Second), expect.Share("v1", 100).Of("with-sidecar"),
-			expect.Share("v1", 30).AtLeast().Of("without-sidecar"),
-			expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
+			expect.RecoveredWithin(routeWithin), expect.Share("v1", 100).Of("with-sidecar"),
+			expect.Share("v1", 35).AtLeast().Foreseen(50).Of("without-sidecar"),
+			expect.Share("v2", 35).AtLeast().Foreseen(50).Of("without-sidecar"), expect.NoErrors(),
 		},
 	}, {
 		Name: "route switched to v2",
 		Do:   harness.Apply("4-switch-route.yaml"),
 		Expect: claims{
 			expect.Share("v2", 100).Of("with-sidecar"),
-			expect.Share("v1", 30).AtLeast().Of("without-sidecar"),
-			expect.Share("v2", 30).AtLeast().Of("without-sidecar"), expect.NoErrors(),
+			expect.Share("v1", 35).AtLeast().Foreseen(50).Of("without-sidecar"),
+			expect.Share("v2", 35).AtLeast().Foreseen(50).Of("without-sidecar"), expect.NoErrors(),
 		},
 	}},
 }

@@ -1,8 +1,6 @@
 package scenarios
 
 import (
-	"time"
-
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/loadgen"
@@ -79,7 +77,7 @@ var sourceIPRouting = harness.Scenario{
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
 		Expect: claims{
-			expect.RecoveredWithin(5 * time.Second), expect.ReachAtMost("v2", 200).Of("office"), // as in a second
+			expect.RecoveredWithin(routeWithin), expect.ReachAtMost("v2", 200).Of("office"), // as in a second
 			expect.Share("v1", 100), expect.Untouched("v2"), expect.NeverFails(),
 		},
 	}},

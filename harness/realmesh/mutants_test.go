@@ -1,6 +1,7 @@
 package realmesh
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,16 +37,67 @@ func mutants(t *testing.T) []mutant {
 
 // TestScenariosCanFail takes the change out of every scenario that breaks things, and in another run the change
 // that mends them. All that is claimed stays. A scenario that passes without its break shows nothing, and one
-// that passes without its fix proves no fix. Each turn plays a third of the mutants.
+// that passes without its fix proves no fix. The claim that has to fail is named in mutantsFail: a run that has
+// too little data, or that does not settle, does not pass either, and shows nothing. Each turn plays a third of
+// the mutants.
 func TestScenariosCanFail(t *testing.T) {
 	for _, m := range labtest.Share(labtest.TheTurn(t), mutants(t)) {
 		t.Run(m.Name+"/without its "+m.what, func(t *testing.T) { mutantFails(t, m) })
 	}
 }
 
-// mutantFails plays m and wants it not to pass.
+// A mutation names a mutant: the scenario, and "break" or "fix".
+type mutation struct{ scenario, what string }
+
+// mutantsFail says of each mutant which claim fails: its phase and what it wants. Of a step that the API server
+// refuses, it is a part of the error.
+var mutantsFail = map[mutation]string{
+	{"ab-client-id", "break"}:                      "50 % of the requests of beta-id answered by v2",
+	{"ab-client-id", "fix"}:                        "100 % of the requests of beta-id answered by v2",
+	{"apply-order", "break"}:                       "10 % of all requests with status 503 and flag NC",
+	{"apply-order", "fix"}:                         "subset after it: 10 % of all requests answered by v2",
+	{"canary-5xx-rollback", "break"}:               "the canary is found bad within 5s",
+	{"canary-5xx-rollback", "fix"}:                 "canary at 5 % again: no request fails",
+	{"canary-rate-limit", "fix"}:                   "v2 answers 10 requests a second",
+	{"canary-scaled-to-zero", "break"}:             "50 % of all requests with status 503 and flag UH",
+	{"canary-scaled-to-zero", "fix"}:               "50 % of all requests answered by v2",
+	{"canary-without-sidecar", "break"}:            "10 % of all requests with status 503 and flag UF,URX",
+	{"canary-without-sidecar", "fix"}:              "10 % of all requests answered by v2",
+	{"circuit-breaker-overflow", "break"}:          "at least 12 % of all requests with status 503 and flag UO",
+	{"circuit-breaker-overflow", "fix"}:            "canary at 20 % again: 20 % of all requests answered by v2",
+	{"client-without-sidecar", "break"}:            "at least 35 % of the requests of without-sidecar answered by v2",
+	{"client-without-sidecar", "fix"}:              "v2 scaled to 0: 100 % of all requests answered by v1",
+	{"decommission-too-early", "break"}:            "100 % of the requests of legacy with status 503 and flag UH",
+	{"decommission-too-early", "fix"}:              "100 % of all requests answered by v2",
+	{"istiod-down-rollback", "break"}:              "failed calling webhook",
+	{"istiod-down-rollback", "fix"}:                "failed calling webhook",
+	{"label-mismatch", "break"}:                    "10 % of all requests with status 503 and flag UH",
+	{"label-mismatch", "fix"}:                      "canary at 10 % again: 10 % of all requests answered by v2",
+	{"load-dependent-503", "break"}:                "at least 35 % of all requests with status 503 and flag -",
+	{"load-dependent-503", "fix"}:                  "canary at 50 % again: no errors",
+	{"metric-gated-rollout", "break"}:              "the canary is found bad within 15s",
+	{"metric-gated-rollout", "fix"}:                "canary at 10 % again: the canary is found good",
+	{"missing-default-route", "break"}:             "100 % of the requests of everyone with status 404 and flag NR",
+	{"missing-default-route", "fix"}:               "100 % of the requests of beta answered by v2",
+	{"outlier-single-pod", "break"}:                "10 % of all requests with status 503 and flag -",
+	{"outlier-single-pod", "fix"}:                  "every caller's proxy has 2 endpoints for subset v2",
+	{"service-instead-of-virtualservice", "break"}: "100 % of the requests of with-sidecar with status 503 and flag UH",
+	{"service-instead-of-virtualservice", "fix"}:   "100 % of the requests of with-sidecar answered by v1",
+	{"source-ip-routing", "break"}:                 "100 % of the requests of forger answered by v2",
+	{"source-ip-routing", "fix"}:                   "100 % of the requests of forger answered by v1",
+	{"streams-survive-rollback", "break"}:          "requests that the canary has already go on there for 2s or more",
+	{"streams-survive-rollback", "fix"}:            "the last request that the canary had is done within 1.5s",
+	{"subset-undefined", "break"}:                  "10 % of all requests with status 503 and flag NC",
+	{"subset-undefined", "fix"}:                    "canary at 10 % again: 10 % of all requests answered by v2",
+}
+
+// mutantFails plays m, and wants a claim to fail that mutantsFail names, or the API server to refuse a step.
 func mutantFails(t *testing.T, m mutant) {
 	t.Helper()
+	want, known := mutantsFail[mutation{m.Name, m.what}]
+	if !known {
+		t.Errorf("mutantsFail does not say what fails without the %s of %s", m.what, m.Name)
+	}
 	l := theLab.Open(t.Context(), t)
 	if m.OwnIstioOnly() && l.Borrowed() {
 		t.Skip("it takes istiod away, and this one is not the lab's")
@@ -57,22 +109,26 @@ func mutantFails(t *testing.T, m mutant) {
 	if rep == nil || err != nil && !strings.HasPrefix(rep.Broken, "phase ") {
 		t.Fatal(err)
 	}
-	if err != nil {
-		// A step that the API server refuses is how a missing fix shows too.
-		t.Logf("broken: %s", rep.Broken)
-	}
 	if rep.Accounting.Void() {
 		t.Fatalf("the machine did not carry the load, so that nothing is shown: %q", rep.Accounting.Problems)
 	}
-	if rep.Outcome == reports.Pass {
-		p := m.Phases[m.phase]
-		t.Errorf("phase %s was left out (%s), and the scenario passes", p.Name, p.Do)
+	var failed []string
+	if err != nil {
+		// A step that the API server refuses is how a missing fix shows too.
+		failed = append(failed, rep.Broken)
 	}
 	for _, phase := range rep.Phases {
 		for _, v := range phase.Verdicts {
+			if v.Outcome == reports.Fail {
+				failed = append(failed, phase.Name+": "+v.Want)
+			}
 			if v.Outcome != reports.Pass {
-				t.Logf("%s: %s: want %s, saw %s", phase.Name, v.Outcome, v.Want, v.Saw)
+				t.Logf("%s: %s: want %s, saw %s: %s", phase.Name, v.Outcome, v.Want, v.Saw, v.Why)
 			}
 		}
+	}
+	if !slices.ContainsFunc(failed, func(f string) bool { return strings.Contains(f, want) }) {
+		t.Errorf("phase %s was left out (%s): got failures %q, want one of %q",
+			m.Phases[m.phase].Name, m.Phases[m.phase].Do, failed, want)
 	}
 }
