@@ -47,6 +47,7 @@ type fakeMesh struct {
 	silent     bool // the load agent begins and sends nothing
 	deaf       bool // no access log entry ever comes
 	dies       time.Duration
+	stops      time.Duration // of each 100 ms the load agent stands still for so long
 	endpoints  map[string]environment.Hosts
 	findings   []environment.Finding
 	inFiles    []environment.Finding
@@ -364,10 +365,14 @@ func (f *fakeMesh) Attack(ctx context.Context, _ string, plan loadgen.Plan, stop
 			var batch []loadgen.Sample
 			for !f.silent || warm {
 				due := begin.Add(time.Duration(counts[i].Sent) * time.Second / time.Duration(c.Rate))
-				if due.After(time.Now()) {
+				sent := due
+				if in := time.Duration(due.UnixNano()) % (100 * time.Millisecond); in < f.stops {
+					sent = due.Add(f.stops - in)
+				}
+				if sent.After(time.Now()) {
 					break
 				}
-				batch = append(batch, f.send(plan, c.Name, counts[i].Sent, due, warm))
+				batch = append(batch, f.send(plan, c.Name, counts[i].Sent, due, sent, warm))
 				counts[i].Sent++
 				counts[i].Answered++
 			}
@@ -380,21 +385,21 @@ func (f *fakeMesh) Attack(ctx context.Context, _ string, plan loadgen.Plan, stop
 }
 
 // send is one request's fate.
-func (f *fakeMesh) send(plan loadgen.Plan, cohort string, seq uint64, due time.Time, warm bool) loadgen.Sample {
+func (f *fakeMesh) send(plan loadgen.Plan, cohort string, seq uint64, due, sent time.Time, warm bool) loadgen.Sample {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	route := ""
 	for _, r := range f.routes {
-		if !due.Before(r.from) {
+		if !sent.Before(r.from) {
 			route = r.route
 		}
 	}
 	s := loadgen.Sample{
 		Cohort: cohort, Seq: seq, ID: fmt.Sprintf("%s-%s-%d", plan.Run, cohort, seq),
-		Due: due, Sent: due, Done: due.Add(time.Millisecond), Code: 200, Version: route,
+		Due: due, Sent: sent, Done: sent.Add(time.Millisecond), Code: 200, Version: route,
 	}
 	e := trace.LogEntry{
-		ID: s.ID, Proxy: "client", Start: due, Took: time.Millisecond, Code: 200, Details: "via_upstream", Attempts: 1,
+		ID: s.ID, Proxy: "client", Start: sent, Took: time.Millisecond, Code: 200, Details: "via_upstream", Attempts: 1,
 	}
 	switch route {
 	case "half":

@@ -169,6 +169,9 @@ func spoil(v reflect.Value, n *int) {
 			if field := v.Type().Field(i); field.Name == "Kind" && v.Type() == reflect.TypeFor[Verdict]() {
 				continue
 			}
+			if v.Field(i).Type() == reflect.TypeFor[analysis.Basis]() {
+				continue // of a file, Accounting takes those that it knows
+			}
 			if v.Type().Field(i).IsExported() && v.Type() != reflect.TypeFor[time.Time]() {
 				spoil(v.Field(i), n)
 			}

@@ -40,7 +40,8 @@ const (
 	Pass Outcome = "pass"
 	// Inconclusive: too little data, or the change never arrived.
 	Inconclusive Outcome = "inconclusive"
-	// Invalid: the measurement itself can't be trusted (the generator fell behind, not every request is accounted for).
+	// Invalid: the measurement itself can't be trusted: not every request is accounted for, or the verdict rests on
+	// what the machine did not hold, such as a load agent on time.
 	Invalid Outcome = "invalid"
 	// Fail: enough data, and they contradict the claim.
 	Fail Outcome = "fail"
@@ -67,6 +68,8 @@ type Verdict struct {
 	Outcome Outcome `json:"outcome"`
 	// Why says what an outcome other than Pass rests on.
 	Why string `json:"why,omitempty"`
+	// Void has what the verdict rests on and was shaken: such a verdict is Invalid, whatever was seen.
+	Void []analysis.Basis `json:"void,omitempty"`
 	// Proof marks what was looked at beside requests, such as endpoints or pods.
 	Proof bool `json:"proof,omitempty"`
 	// Kind names the sort of expectation or proof in kebab case, such as "share" or KindAnalysis. Empty in
@@ -224,24 +227,33 @@ type File struct {
 // Conclude sets and returns Outcome:
 //
 //   - Invalid where not all requests are accounted for, whatever the verdicts are: they rest on the same numbers,
+//   - Invalid where any verdict is: it rests on what the machine did not hold (see analysis.Basis),
 //   - else the worst of all verdicts,
 //   - but never Pass for a run that broke, was troubled by something that no step called for, has no verdict or has no
 //     request: that is Inconclusive.
 func (r *Report) Conclude() Outcome {
-	verdicts := 0
+	verdicts, invalid := 0, false
 	worst := Pass
 	for _, p := range r.Phases {
 		verdicts += len(p.Verdicts)
 		worst = worst.Worse(p.Outcome())
+		invalid = invalid || slices.ContainsFunc(p.Verdicts, func(v Verdict) bool { return v.Outcome == Invalid })
 	}
 	if r.Broken != "" || verdicts == 0 || r.Accounting.Requests == 0 || len(r.Accounting.Troubles) > 0 {
 		worst = worst.Worse(Inconclusive)
 	}
-	if !r.Accounting.Balanced() {
+	if invalid || !r.Accounting.Balanced() {
 		worst = Invalid
 	}
 	r.Outcome = worst
 	return worst
+}
+
+// Void tells whether the run is Invalid and that is the machine's doing alone: played again, it may do better. It is
+// not where a verdict is Fail all the same, as that one rests on nothing that the machine did not hold.
+func (r *Report) Void() bool {
+	failed := slices.ContainsFunc(r.Phases, func(p Phase) bool { return p.Outcome() == Fail })
+	return r.Outcome == Invalid && r.Accounting.Void() && (!failed || !r.Accounting.Balanced())
 }
 
 // Save writes report.json into dir, which must exist. A reader sees the old file or the new one, never a part.

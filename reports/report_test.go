@@ -84,6 +84,9 @@ func TestConclude(t *testing.T) {
 	good, bad := analysis.Accounting{Requests: 1}, analysis.Accounting{
 		Requests: 1, Problems: []analysis.Problem{{Text: "x"}},
 	}
+	late := analysis.Accounting{
+		Requests: 1, Problems: []analysis.Problem{{Void: true, Basis: analysis.OnTime, Text: "x"}},
+	}
 	for _, test := range []struct {
 		name string
 		r    Report
@@ -108,10 +111,21 @@ func TestConclude(t *testing.T) {
 		{"broken", Report{Accounting: good, Phases: phases(Pass), Broken: "x"}, Inconclusive},
 		{"broken and failed", Report{Accounting: good, Phases: phases(Fail), Broken: "x"}, Fail},
 		{"verdict without outcome", Report{Accounting: good, Phases: phases("")}, Invalid},
+		{"late, and nothing rests on that", Report{Accounting: late, Phases: phases(Pass)}, Pass},
+		{"late, and contradicted all the same", Report{Accounting: late, Phases: phases(Fail)}, Fail},
+		{"void", Report{Accounting: late, Phases: phases(Pass, Invalid)}, Invalid},
+		{"void and failed", Report{Accounting: late, Phases: phases(Fail, Invalid)}, Invalid},
+		{"an older void run", Report{
+			Accounting: analysis.Accounting{Requests: 1, Problems: []analysis.Problem{{Void: true}}},
+			Phases:     phases(Pass),
+		}, Invalid},
 	} {
 		got := test.r.Conclude()
 		if got != test.want || test.r.Outcome != got {
 			t.Errorf("%s: got %q, set %q, want %q", test.name, got, test.r.Outcome, test.want)
+		}
+		if void := test.name == "void" || test.name == "an older void run"; test.r.Void() != void {
+			t.Errorf("%s: got void %t, want %t", test.name, !void, void)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package reports
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/canarylab/canarylab/reports/analysis"
@@ -11,16 +12,61 @@ import (
 
 // Unsaid are the problems that Sentence does not tell of.
 func Unsaid(r *Report) []analysis.Problem {
-	if r.Broken == "" && r.Accounting.Requests > 0 && !r.Accounting.Balanced() {
-		return r.Accounting.Problems[1:]
+	said := said(r)
+	return slices.DeleteFunc(slices.Clone(r.Accounting.Problems), func(p analysis.Problem) bool { return p == said })
+}
+
+// said is the problem that Sentence tells of, zero where it tells of none: the first that stands in the way of all
+// verdicts, or else of any.
+func said(r *Report) analysis.Problem {
+	if r.Broken != "" || r.Accounting.Requests == 0 {
+		return analysis.Problem{}
 	}
-	return r.Accounting.Problems
+	for _, p := range r.Accounting.Problems {
+		if p.Basis == "" {
+			return p
+		}
+	}
+	for _, p := range r.Accounting.Problems {
+		if Voided(r, p) > 0 {
+			return p
+		}
+	}
+	return analysis.Problem{}
+}
+
+// Voided counts the verdicts that are void for a problem.
+func Voided(r *Report, p analysis.Problem) int {
+	n := 0
+	for _, phase := range r.Phases {
+		for _, v := range phase.Verdicts {
+			if p.Basis != "" && slices.Contains(v.Void, p.Basis) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Stands tells of a problem that no verdict of the run is void for it: it is a note, and no more.
+func Stands(r *Report, p analysis.Problem) bool { return p.Basis != "" && Voided(r, p) == 0 }
+
+// ProblemInWords is a problem with what it comes to.
+func ProblemInWords(r *Report, p analysis.Problem) string {
+	switch n := Voided(r, p); {
+	case Stands(r, p):
+		return fmt.Sprintf("note: %s; no verdict here rests on %s", p.Text, p.Basis)
+	case n > 0:
+		return fmt.Sprintf("%s; %s rest%s on %s", p, format.Plural(n, "verdict", "verdicts"), format.When(n == 1, "s"),
+			p.Basis)
+	}
+	return p.String()
 }
 
 // Sentence is the run's verdict for people, in one sentence or two: what the story comes to, or what stands in
 // the way of it.
 func Sentence(r *Report) string {
-	var failed, open, all int
+	var failed, open, void, all int
 	first := ""
 	for i, p := range r.Phases {
 		for _, v := range p.Verdicts {
@@ -30,6 +76,8 @@ func Sentence(r *Report) string {
 				continue
 			case Fail:
 				failed++
+			case Invalid:
+				void++
 			default:
 				open++
 			}
@@ -44,11 +92,13 @@ func Sentence(r *Report) string {
 		return "No request was sent, so that nothing is shown."
 	case !r.Accounting.Balanced():
 		more := len(r.Accounting.Problems) - 1
-		why := format.Join("; and ", r.Accounting.Problems[0].Text,
+		why := format.Join("; and ", said(r).Text,
 			format.When(more > 0, format.Plural(more, "more problem", "more problems")))
 		return fmt.Sprintf("The numbers can't be trusted, whatever they say of the %s: %s.", claims, why)
 	case all == 0:
 		return "Nothing was claimed, so that nothing is shown."
+	case void > 0:
+		return voidSentence(said(r), claims, first, void, failed, open)
 	case failed > 0:
 		are := "are"
 		if failed == 1 {
@@ -69,4 +119,17 @@ func Sentence(r *Report) string {
 	}
 	return fmt.Sprintf("%s in %s. The main one is “%s”; seen: %s.", hold,
 		format.Plural(len(r.Phases), "phase", "phases"), v.Want, v.Saw)
+}
+
+// voidSentence is the Sentence of a run of which some verdicts are void, for a problem among others.
+func voidSentence(p analysis.Problem, claims, first string, void, failed, open int) string {
+	are := "are"
+	if void == 1 {
+		are = "is"
+	}
+	others := format.Join(" and ", format.When(failed > 0, fmt.Sprintf("%d contradicted", failed)),
+		format.When(open > 0, fmt.Sprintf("%d not decided", open)))
+	return fmt.Sprintf("%d of %s %s void%s; the first that did not pass is in %s.%s", void, claims, are,
+		format.When(others != "", ", "+others), first, format.When(p.Text != "",
+			fmt.Sprintf(" What is void rests on %s, and %s: %s.", p.Basis, p.Text, p.Basis.Remedy())))
 }

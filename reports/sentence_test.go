@@ -12,6 +12,11 @@ func TestSentence(t *testing.T) {
 		return Phase{Name: "canary", Verdicts: []Verdict{{Want: "10 % fail", Saw: "9.8 %", Outcome: o}}}
 	}
 	sent := analysis.Accounting{Requests: 100}
+	late := analysis.Accounting{
+		Requests: 1, Problems: []analysis.Problem{{Void: true, Basis: analysis.OnTime, Text: "p"}},
+	}
+	void := verdict(Invalid)
+	void.Verdicts[0].Void = []analysis.Basis{analysis.OnTime}
 	for _, test := range []struct {
 		name, want string
 		r          Report
@@ -40,6 +45,14 @@ func TestSentence(t *testing.T) {
 				Accounting: analysis.Accounting{Requests: 1, Problems: []analysis.Problem{{Text: "p"}, {Text: "q"}}},
 				Phases:     []Phase{verdict(Pass)},
 			}},
+		{
+			"late", "The one claim holds in 1 phase. The main one is “10 % fail”; seen: 9.8 %.",
+			Report{Accounting: late, Phases: []Phase{verdict(Pass)}},
+		},
+		{"void", "1 of 3 claims is void, 1 contradicted; the first that did not pass is in phase 2, canary. What " +
+			"is void rests on requests that were sent when they were due, and p: play it again with nothing else " +
+			"running, or with a lower rate.",
+			Report{Accounting: late, Phases: []Phase{verdict(Pass), void, verdict(Fail)}}},
 		{"trouble", "All 1 claim hold, but the lab was disturbed while it measured (istiod died), so that nothing " +
 			"is concluded.",
 			Report{

@@ -34,8 +34,8 @@ func Summarize(r *Report) Summary {
 	s.Claimed, s.Seen = v.Want, v.Saw
 	if r.Broken != "" {
 		s.Seen = r.Broken
-	} else if r.Outcome == Invalid && len(r.Accounting.Problems) > 0 {
-		s.Claimed, s.Seen = "every request is accounted for", r.Accounting.Problems[0].String()
+	} else if r.Outcome == Invalid && !r.Accounting.Balanced() {
+		s.Claimed, s.Seen = "every request is accounted for", said(r).String()
 	}
 	s.Burned = r.Accounting.OutsideFailed
 	for _, p := range r.Phases {

@@ -55,8 +55,8 @@ var clientWithoutSidecar = harness.Scenario{
 		Breaks: true,
 		Prove:  proofs{harness.Endpoints{Subset: "v2", Want: 1}, harness.Analysis{}},
 		Expect: claims{
-			expect.Share("v2", 35).AtLeast().Foreseen(50).Of("without-sidecar"),
-			expect.Share("v2", 65).AtMost().Foreseen(50).Of("without-sidecar"),
+			expect.Share("v2", 35).AtLeast().Foreseen(50).DrawnSingly().Of("without-sidecar"),
+			expect.Share("v2", 65).AtMost().Foreseen(50).DrawnSingly().Of("without-sidecar"),
 			expect.Share("v1", 100).Of("with-sidecar"), expect.NoErrors(),
 		},
 	}, {
@@ -64,8 +64,8 @@ var clientWithoutSidecar = harness.Scenario{
 		Do:   harness.Apply("3-canary.yaml"),
 		Expect: claims{
 			expect.Share("v2", 10).Of("with-sidecar"),
-			expect.Share("v2", 35).AtLeast().Foreseen(50).Of("without-sidecar"),
-			expect.Share("v2", 65).AtMost().Foreseen(50).Of("without-sidecar"), expect.NoErrors(),
+			expect.Share("v2", 35).AtLeast().Foreseen(50).DrawnSingly().Of("without-sidecar"),
+			expect.Share("v2", 65).AtMost().Foreseen(50).DrawnSingly().Of("without-sidecar"), expect.NoErrors(),
 		},
 	}, {
 		Name:     "rollback",
@@ -73,8 +73,8 @@ var clientWithoutSidecar = harness.Scenario{
 		Rollback: true,
 		Expect: claims{
 			expect.RecoveredWithin(routeWithin), expect.Share("v1", 100).Of("with-sidecar"),
-			expect.Share("v2", 35).AtLeast().Foreseen(50).Of("without-sidecar"),
-			expect.Share("v2", 65).AtMost().Foreseen(50).Of("without-sidecar"), expect.NoErrors(),
+			expect.Share("v2", 35).AtLeast().Foreseen(50).DrawnSingly().Of("without-sidecar"),
+			expect.Share("v2", 65).AtMost().Foreseen(50).DrawnSingly().Of("without-sidecar"), expect.NoErrors(),
 		},
 	}, {
 		Name:   "v2 scaled to 0",

@@ -59,13 +59,13 @@ func rollbackPhases() []harness.Phase {
 			all[len(all)-1].Rollback = true
 		}
 		route := fmt.Sprintf("revert, %d", n+1)
-		canary := claims{expect.Share("v2", 40).AtLeast().Foreseen(50), expect.NoErrors()}
+		canary := claims{expect.Share("v2", 40).AtLeast().Foreseen(50).DrawnSingly(), expect.NoErrors()}
 		add("canary", harness.Apply("2-canary.yaml"), canary...)
 		back("revert", harness.Revert("1-baseline.yaml"), expect.RecoveredWithin(routeWithin),
 			expect.Share("v1", 100), expect.NoErrors())
 		add("canary again", harness.Apply("2-canary.yaml"), canary...)
 		back("scale to 0", harness.ScaleTo{Deployment: "my-service-v2"}, expect.SlowerThan(route),
-			expect.Flag(503, "UH", 40).AtLeast().Foreseen(50), expect.OnlyErrors(503, "UH"))
+			expect.Flag(503, "UH", 40).AtLeast().Foreseen(50).DrawnSingly(), expect.OnlyErrors(503, "UH"))
 		add("scale to 1", harness.ScaleTo{Deployment: "my-service-v2", Replicas: 1}, canary...)
 		back("delete the route", harness.Delete("2-canary.yaml"), expect.SlowerThan(route),
 			expect.Share("v2", 25).AtLeast().Foreseen(33), expect.NoErrors())

@@ -56,7 +56,7 @@ var serviceInsteadOfVirtualService = harness.Scenario{
 		},
 		Expect: claims{
 			expect.Flag(503, "UH", 100).Of("with-sidecar"),
-			expect.Share("v2", 90).AtLeast().Foreseen(99).Of("without-sidecar"),
+			expect.Share("v2", 90).AtLeast().Foreseen(99).DrawnSingly().Of("without-sidecar"),
 			expect.NoErrors().Of("without-sidecar"),
 		},
 	}, {
@@ -67,16 +67,16 @@ var serviceInsteadOfVirtualService = harness.Scenario{
 		Prove:    proofs{harness.Endpoints{Subset: "v1", Want: 1}, harness.Endpoints{Subset: "v2", Want: 1}},
 		Expect: claims{
 			expect.RecoveredWithin(routeWithin), expect.Share("v1", 100).Of("with-sidecar"),
-			expect.Share("v1", 35).AtLeast().Foreseen(50).Of("without-sidecar"),
-			expect.Share("v2", 35).AtLeast().Foreseen(50).Of("without-sidecar"), expect.NoErrors(),
+			expect.Share("v1", 35).AtLeast().Foreseen(50).DrawnSingly().Of("without-sidecar"),
+			expect.Share("v2", 35).AtLeast().Foreseen(50).DrawnSingly().Of("without-sidecar"), expect.NoErrors(),
 		},
 	}, {
 		Name: "route switched to v2",
 		Do:   harness.Apply("4-switch-route.yaml"),
 		Expect: claims{
 			expect.Share("v2", 100).Of("with-sidecar"),
-			expect.Share("v1", 35).AtLeast().Foreseen(50).Of("without-sidecar"),
-			expect.Share("v2", 35).AtLeast().Foreseen(50).Of("without-sidecar"), expect.NoErrors(),
+			expect.Share("v1", 35).AtLeast().Foreseen(50).DrawnSingly().Of("without-sidecar"),
+			expect.Share("v2", 35).AtLeast().Foreseen(50).DrawnSingly().Of("without-sidecar"), expect.NoErrors(),
 		},
 	}},
 }

@@ -81,7 +81,8 @@ var streamsSurviveRollback = harness.Scenario{
 		// No errors among the sockets takes twice as many of them as their share does: at 20 % that one is then
 		// all but certain.
 		Expect: claims{
-			expect.Share("v2", 12).AtLeast().Foreseen(20).Of("sockets"), expect.Status(101, 100).Of("sockets"),
+			expect.Share("v2", 12).AtLeast().Foreseen(20).DrawnSingly().Of("sockets"),
+			expect.Status(101, 100).Of("sockets"),
 			expect.NoErrors().Of("sockets"), expect.NeverFails(),
 		},
 	}, {

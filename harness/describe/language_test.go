@@ -29,8 +29,8 @@ func TestTheLanguageIsCurrent(t *testing.T) {
 		"| `Inject{Version, Faults, Pods}` | sets the faults",
 		"| `StopIstiod{}` | takes istiod away",
 		"| `Endpoints{Subset, Want}` | claims that every caller's proxy has Want endpoints",
-		"| `Share(version, percent)[.AtLeast()][.AtMost()][.Foreseen(percent)][.Of(cohort)]` | claims that version " +
-			"answers percent",
+		"| `Share(version, percent)[.AtLeast()][.AtMost()][.DrawnSingly()][.Foreseen(percent)][.Of(cohort)]` | " +
+			"claims that version answers percent",
 		"| `NoErrors()[.Of(cohort)]` | claims that every request was answered",
 		"| `RecoveredWithin(d)` | claims that",
 		"| `Gate{Checks, Every, Bad, Good}` | asks Prometheus",

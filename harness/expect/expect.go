@@ -49,8 +49,14 @@ type Requirement struct {
 }
 
 // Judge returns the verdict on e, a claim of the last phase of those that were observed. What e compares its phase
-// with is among the earlier ones.
-func Judge(e Expectation, observed []analysis.Observation) reports.Verdict {
+// with is among the earlier ones. The verdict is Invalid if it rests on what the run's problems shake.
+func Judge(e Expectation, observed []analysis.Observation, b analysis.Accounting) reports.Verdict {
+	o := observed[len(observed)-1]
+	return hold(e, o, seen(e, observed), b)
+}
+
+// seen is the verdict by what was observed alone.
+func seen(e Expectation, observed []analysis.Observation) reports.Verdict {
 	o := observed[len(observed)-1]
 	if c, ok := e.(comparer); ok {
 		for _, other := range observed[:len(observed)-1] {

@@ -17,7 +17,9 @@ type proportion struct {
 	bound int
 	// foreseen is what share a claim of a bound expects, 0 where it does not say.
 	foreseen float64
-	cohort   string
+	// singly tells of a bound that each request is drawn by itself.
+	singly bool
+	cohort string
 }
 
 // A property is what a request can have, such as an answer of some version. Its String says so for people.
@@ -39,6 +41,11 @@ type property interface {
 	adds() bool
 	// describe writes the property into a record.
 	describe(r *Record)
+	// moved tells of a failure that the load can have caused whether it gave the request the property, or may have kept
+	// it from having it.
+	moved(f analysis.Failure) (gave, kept bool)
+	// spared tells that fewer failures by a lighter load change the share that a claim of percent is about.
+	spared(percent float64) bool
 }
 
 // AtLeast makes it a claim of that share or more, for what nobody can foretell to the percent, such as how much
@@ -60,6 +67,14 @@ func (p proportion) AtMost() proportion {
 // with probability Power. Without it the claim expects twice the bound, or half of it for AtMost.
 func (p proportion) Foreseen(percent float64) proportion {
 	p.foreseen = percent
+	return p
+}
+
+// DrawnSingly says of a bound that what each request meets is drawn for it by itself, as by the weights of a route, or
+// by kube-proxy where each request has a connection of its own. Then a load agent that is late can't change the share,
+// and does not void the claim. An exact share is always drawn so.
+func (p proportion) DrawnSingly() proportion {
+	p.singly = true
 	return p
 }
 
@@ -267,13 +282,16 @@ func (p proportion) excludes(other Expectation) bool {
 }
 
 func (p proportion) record() Record {
-	r := Record{Kind: p.property.kind(), Percent: p.percent, Bound: p.bound, Foreseen: p.foreseen, Cohort: p.cohort}
+	r := Record{
+		Kind: p.property.kind(), Percent: p.percent, Bound: p.bound, Foreseen: p.foreseen, Singly: p.singly,
+		Cohort: p.cohort,
+	}
 	p.property.describe(&r)
 	return r
 }
 
 // as takes from a record what does not depend on the property.
 func (p proportion) as(r Record) proportion {
-	p.bound, p.foreseen, p.cohort = max(min(r.Bound, 1), -1), r.Foreseen, r.Cohort
+	p.bound, p.foreseen, p.singly, p.cohort = max(min(r.Bound, 1), -1), r.Foreseen, r.Singly, r.Cohort
 	return p
 }

@@ -17,10 +17,11 @@ type Record struct {
 	Flag    string `json:"flag,omitempty"`
 	Cohort  string `json:"cohort,omitempty"`
 	// Percent is a share, and Bound 1 for that share or more, -1 for that share or less. Foreseen is the share that a
-	// bound expects.
+	// bound expects, and Singly tells of one that each request is drawn by itself.
 	Percent  float64 `json:"percent,omitempty"`
 	Bound    int     `json:"bound,omitempty"`
 	Foreseen float64 `json:"foreseen,omitempty"`
+	Singly   bool    `json:"singly,omitempty"`
 	// Rate is in requests a second.
 	Rate float64       `json:"rate,omitempty"`
 	Time time.Duration `json:"timeNs,omitempty"`

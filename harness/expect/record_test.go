@@ -14,7 +14,8 @@ func TestRecords(t *testing.T) {
 		Share("v2", 5), Share("v2", 12.5).Of("beta"), Share("v2", 40).AtLeast(), Share("v2", 0), Share("v1", 100),
 		Status(503, 10).AtMost(), Status(0, 0), Flag(503, "UF, URX", 20).Of("beta"), NoErrors(), NoErrors().Of("beta"),
 		OnlyErrors(503, "UH").Of("beta"), Untouched("v2"), Answers("v1", 12.5), Promoted(), AbortedWithin(time.Second),
-		Share("v2", 12).AtLeast().Foreseen(16), NeverFails(), NeverFails().Of("beta"), FailAtMost(3).Of("beta"),
+		Share("v2", 12).AtLeast().Foreseen(16), Share("v2", 40).AtLeast().DrawnSingly(),
+		NeverFails(), NeverFails().Of("beta"), FailAtMost(3).Of("beta"),
 		ReachAtMost("v2", 0).Of("beta"), SlowerThan("route"),
 		RecoveredWithin(1500 * time.Millisecond), DrainedWithin(time.Second), LingersFor(2 * time.Second),
 	} {

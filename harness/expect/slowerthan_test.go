@@ -38,15 +38,15 @@ func TestSlowerThan(t *testing.T) {
 			observed := []analysis.Observation{
 				{Phase: "baseline"}, {Phase: "route", Rollback: test.other}, {Phase: "undo", Rollback: test.this},
 			}
-			v := Judge(SlowerThan("route"), observed)
+			v := Judge(SlowerThan("route"), observed, analysis.Accounting{})
 			if v.Outcome != test.want || !strings.Contains(v.Why, test.why) {
 				t.Errorf("got %s (%s), want %s (%s); saw %s", v.Outcome, v.Why, test.want, test.why, v.Saw)
 			}
 		})
 	}
-	alone := Judge(SlowerThan("route"), []analysis.Observation{{Phase: "undo", Rollback: quick}})
-	if alone.Outcome != inconclusive {
-		t.Errorf("got %s without the other phase", alone.Outcome)
+	alone := []analysis.Observation{{Phase: "undo", Rollback: quick}}
+	if v := Judge(SlowerThan("route"), alone, analysis.Accounting{}); v.Outcome != inconclusive {
+		t.Errorf("got %s without the other phase", v.Outcome)
 	}
 	if Validate([]Expectation{SlowerThan("")}) == nil {
 		t.Error("got no error without a name")

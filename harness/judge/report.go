@@ -95,8 +95,9 @@ func (t *told) report(result *analysis.Analysis) *reports.Report {
 	for i, p := range t.draft.Phases {
 		o := result.Observations[i]
 		r.Phases = append(r.Phases, reports.Phase{
-			Name: p.Name, Did: p.Did, Action: p.Action, Observation: o, Verdicts: t.judge(p, result.Observations[:i+1]),
-			Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat,
+			Name: p.Name, Did: p.Did, Action: p.Action, Observation: o,
+			Verdicts: t.judge(p, result.Observations[:i+1], result.Accounting),
+			Breaks:   p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat,
 		})
 	}
 	r.Accounting, r.Timeline, r.Curves = result.Accounting, result.Timeline, result.Curves
@@ -116,8 +117,8 @@ func (d *Draft) Unseen() *reports.Report {
 	return r
 }
 
-// judge returns the verdicts on a phase's proofs and expectations. observed ends with that phase.
-func (t *told) judge(p Phase, observed []analysis.Observation) []reports.Verdict {
+// judge returns the verdicts on a phase's proofs and expectations. observed ends with that phase, and b is the run's.
+func (t *told) judge(p Phase, observed []analysis.Observation, b analysis.Accounting) []reports.Verdict {
 	all := slices.Clone(t.proved[p.Name])
 	all = append(all, p.Proofs[min(len(all), len(p.Proofs)):]...)
 	for _, claim := range p.Claims {
@@ -128,7 +129,7 @@ func (t *told) judge(p Phase, observed []analysis.Observation) []reports.Verdict
 			})
 			continue
 		}
-		all = append(all, expect.Judge(e, observed))
+		all = append(all, expect.Judge(e, observed, b))
 	}
 	return all
 }

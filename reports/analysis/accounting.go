@@ -35,18 +35,21 @@ type Accounting struct {
 	Generator Generator `json:"generator"`
 	// Troubles are what happened to the lab that no step of the scenario called for.
 	Troubles []trace.Event `json:"troubles,omitempty"`
-	// Problems are why the numbers can't be trusted.
+	// Problems are why the numbers, or what rests on a Basis, can't be trusted.
 	Problems []Problem `json:"-"`
 }
 
 // ListedUnexplained bounds Accounting.Unexplained.
 const ListedUnexplained = 100
 
-// Balanced tells whether the numbers can be trusted.
-func (b Accounting) Balanced() bool { return len(b.Problems) == 0 }
+// Balanced tells whether every request is accounted for, so that counts can be trusted. What rests on more is void
+// where that is Shaken.
+func (b Accounting) Balanced() bool {
+	return !slices.ContainsFunc(b.Problems, func(p Problem) bool { return p.Basis == "" })
+}
 
-// Void tells whether all that is wrong with the numbers is the machine's doing: then the machine was measured,
-// not the mesh.
+// Void tells whether there are problems, and all are the machine's doing: then it was the machine that was measured,
+// where anything was measured that such a problem shakes.
 func (b Accounting) Void() bool {
 	return len(b.Problems) > 0 && !slices.ContainsFunc(b.Problems, func(p Problem) bool { return !p.Void })
 }

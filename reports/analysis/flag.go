@@ -70,6 +70,21 @@ var serverMeanings = map[string]string{
 		"serve",
 }
 
+// ConfigDecides tells whether each flag of a set is one with which a proxy fails a request by its configuration and the
+// pods that there are, whatever the load: no healthy host, no cluster, no route, or a fault or a drop that it draws for
+// each request. A late load agent can't cause such an error. It can cause any other, by requests that come at once: the
+// app's own, timeouts, limits, connections that were refused.
+func ConfigDecides(set string) bool {
+	for flag := range strings.SplitSeq(set, ",") {
+		switch flag {
+		case "UH", "NC", "NR", "FI", "DO", "UDO":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // FlagSet writes flags as reports do: sorted, each once, with commas. Envoy's own order differs between its versions.
 // No flags at all are NoFlag.
 func FlagSet(flags []string) string {

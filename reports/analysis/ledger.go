@@ -63,9 +63,9 @@ func (b *ledger) problem(format string, args ...any) {
 	b.Problems = append(b.Problems, Problem{Text: fmt.Sprintf(format, args...)})
 }
 
-// void is a problem that is the machine's.
-func (b *ledger) void(format string, args ...any) {
-	b.Problems = append(b.Problems, Problem{Void: true, Text: fmt.Sprintf(format, args...)})
+// void is a problem that is the machine's, and shakes a basis.
+func (b *ledger) void(basis Basis, format string, args ...any) {
+	b.Problems = append(b.Problems, Problem{Void: true, Basis: basis, Text: fmt.Sprintf(format, args...)})
 }
 
 func (b *ledger) row(phase string) *Row {

@@ -2,10 +2,10 @@ package analysis
 
 import "time"
 
-// These are all limits of an honest run. A run that breaks one is void: it is Invalid, whatever else it saw. MaxStall
-// alone has no such consequence: a stall is reported, the lag tells which requests it made late, and every bracket
-// contains it. How long the agent's threads waited for a processor is reported without a limit, because the lag shows
-// what comes of it.
+// These are all limits of an honest run. A run that breaks one has a problem that shakes a Basis: verdicts that rest on
+// it are void, whatever was seen. MaxStall alone has no such consequence: a stall is reported, the lag tells which
+// requests it made late, and every bracket contains it. How long the agent's threads waited for a processor is reported
+// without a limit, because the lag shows what comes of it.
 const (
 	// MaxRateError is how far the rate of a cohort may be off its plan, as a fraction of it. More is no longer
 	// the load that the report names.

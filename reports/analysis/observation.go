@@ -39,8 +39,11 @@ type Observation struct {
 	Moments []Moment `json:"moments,omitempty"`
 	// Settled is from SettledAt to End: what a phase is judged by.
 	Settled Window `json:"settled"`
-	// Transition is from Start to SettledAt: shown, and judged by rollback clocks only.
+	// Transition is from Start to SettledAt: shown, and judged by rollback clocks and by claims from the write on.
 	Transition Window `json:"transition"`
+	// Late counts, by cohort, the requests that were due or sent in the Transition and sent later than due by more than
+	// MaxLagP99. See OnTime.
+	Late map[string]int `json:"late,omitempty"`
 	// Received counts the requests that each version's pods received between the Settled and the PhaseEnd event, by
 	// the sample app's own counters. Nil where the counters were not read at both, without the versions that were not.
 	Received map[string]uint64 `json:"received,omitempty"`

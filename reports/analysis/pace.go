@@ -114,12 +114,12 @@ func (b *ledger) paces() {
 		}
 		// A few late requests at either end move the rate of a short run.
 		if off := math.Abs((sent - due).Seconds()); off > MaxRateError*due.Seconds() && off > MaxLagP99.Seconds() {
-			b.void("cohort %s was to send %.1f requests a second and sent %.1f: this machine can't carry that load",
-				p.Cohort, p.Planned, p.Achieved)
+			b.void(AtRate, "cohort %s was to send %.1f requests a second and sent %.1f: this machine can't carry that "+
+				"load", p.Cohort, p.Planned, p.Achieved)
 		}
 		if p.LagP99 > MaxLagP99 {
-			b.void("cohort %s sent late by %s at p99, more than %s: this machine can't carry that load", p.Cohort,
-				format.Short(p.LagP99), format.Short(MaxLagP99))
+			b.void(OnTime, "cohort %s sent late by %s at p99, more than %s: this machine can't carry that load",
+				p.Cohort, format.Short(p.LagP99), format.Short(MaxLagP99))
 		}
 		if stop.IsZero() || start.IsZero() {
 			continue

@@ -10,6 +10,9 @@ import (
 type Problem struct {
 	// Void tells that it is the machine's doing: the generator could not keep its plan, or a clock moved.
 	Void bool
+	// Basis is what such a problem shakes: verdicts that rest on it are void. Empty where none can be trusted, as with
+	// requests that are not accounted for, and in reports of before verdicts said what they rest on.
+	Basis Basis
 	// Text says in one sentence what does not add up, or which limit was broken.
 	Text string
 }
@@ -33,6 +36,8 @@ type accountingJSON struct {
 	Voids    int      `json:"voids,omitempty"`
 	// VoidProblems are the places in Problems of those that are the machine's, from 0.
 	VoidProblems []int `json:"voidProblems,omitempty"`
+	// VoidBases has what each of VoidProblems shakes.
+	VoidBases []Basis `json:"voidBases,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -42,7 +47,7 @@ func (b Accounting) MarshalJSON() ([]byte, error) {
 		out.Problems = append(out.Problems, p.Text)
 		if p.Void {
 			out.Voids++
-			out.VoidProblems = append(out.VoidProblems, i)
+			out.VoidProblems, out.VoidBases = append(out.VoidProblems, i), append(out.VoidBases, p.Basis)
 		}
 	}
 	return json.Marshal(out)
@@ -57,7 +62,15 @@ func (b *Accounting) UnmarshalJSON(file []byte) error {
 	*b = Accounting(in.accountingFields)
 	b.Problems = nil
 	for i, text := range in.Problems {
-		b.Problems = append(b.Problems, Problem{Void: slices.Contains(in.VoidProblems, i), Text: text})
+		p := Problem{Text: text}
+		if at := slices.Index(in.VoidProblems, i); at >= 0 {
+			p.Void = true
+			// A basis that a newer version knows is none that anything here could be told to rest on.
+			if at < len(in.VoidBases) && slices.Contains(bases, in.VoidBases[at]) {
+				p.Basis = in.VoidBases[at]
+			}
+		}
+		b.Problems = append(b.Problems, p)
 	}
 	return nil
 }

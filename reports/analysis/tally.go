@@ -16,6 +16,7 @@ type tally struct {
 	phase               *Observation
 	settled, transition window
 	moments             map[string]*span
+	late                map[string]int
 	// last is when the last request was sent.
 	last   time.Time
 	memory *budget
@@ -91,6 +92,10 @@ func (t *tally) add(q *trace.Request) {
 	if t.phase.Settled.contains(s.Sent) {
 		w = &t.settled
 	}
+	// Also what was due before the phase and sent in it, and what was due in the transition and sent after it.
+	if s.Sent.Sub(s.Due) > MaxLagP99 && s.Due.Before(t.phase.Transition.End) {
+		put(&t.late, s.Cohort, t.late[s.Cohort]+1)
+	}
 	if w.cohorts[s.Cohort] == nil {
 		w.cohorts[s.Cohort] = newCount(w.start, t.memory)
 		t.memory.take(len(s.Cohort) + 10*mapEntry)
@@ -133,6 +138,7 @@ func (t *tally) close() {
 	o := t.phase
 	t.settled.into(&o.Settled)
 	t.transition.into(&o.Transition)
+	o.Late = t.late
 	if o.Change == nil || o.Change.Written.IsZero() {
 		return
 	}

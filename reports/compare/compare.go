@@ -157,6 +157,7 @@ func newPair(base, other Side) Pair {
 	claimed, failed := shares(base, other)
 	rollbacks, decided := rollbackFigures(base, other), decisions(base, other)
 	p := Pair{Figures: slices.Concat(claimed, failed, rollbacks, decided, latencies(base, other))}
+	unshaken(p.Figures, base, other)
 	ours, theirs := base.phases(), other.phases()
 	p.OnlyBase, p.OnlyOther = lacking(ours, theirs), lacking(theirs, ours)
 	type key struct{ phase, want string }

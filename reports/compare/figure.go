@@ -75,6 +75,8 @@ type Figure struct {
 	Why       string    `json:"why,omitempty"`
 
 	estimate interval
+	// byLoad tells of a share that the load can change it.
+	byLoad bool
 }
 
 // A Value is what one side saw.

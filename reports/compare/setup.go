@@ -114,6 +114,10 @@ func (c *Comparison) notes(sides []Side) {
 			}
 			switch r.Report.Outcome {
 			case reports.Invalid:
+				if r.Report.Accounting.Balanced() {
+					warn("%s is invalid, as verdicts of it are void.", who)
+					break
+				}
 				why := "its requests are not all accounted for"
 				if r.Report.Accounting.Void() {
 					why = "the machine did not keep up or its clock moved"
@@ -123,6 +127,7 @@ func (c *Comparison) notes(sides []Side) {
 			case reports.Inconclusive:
 				warn("%s is inconclusive.", who)
 			}
+			c.shakenNotes(who, r.Report)
 			for _, p := range r.Problems {
 				warn("%s: %s", who, p)
 			}

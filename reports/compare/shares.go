@@ -146,7 +146,7 @@ func (s subject) sample(side Side, phase string) (all sample, moved []string) {
 // share is the figure of one share. exact tells that a claim says how large it is: requests are drawn by a weight then,
 // and runs differ by chance alone. Any other share depends on what nobody set, such as how fast the machine is.
 func share(base, other Side, kind Kind, phase string, s subject, exact bool) *Figure {
-	f := &Figure{Kind: kind, Phase: phase, Name: s.String(), Unit: Points}
+	f := &Figure{Kind: kind, Phase: phase, Name: s.String(), Unit: Points, byLoad: s.byLoad()}
 	b, movedB := s.sample(base, phase)
 	o, movedO := s.sample(other, phase)
 	f.Base, f.Other = shareValue(b), shareValue(o)

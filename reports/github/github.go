@@ -85,8 +85,13 @@ func Annotate(w io.Writer, run *reports.Run) error {
 	if r.Broken != "" {
 		add("error", r.Scenario+": broken", r.Broken)
 	}
+	var notes []string
 	for _, problem := range r.Accounting.Problems {
-		add("error", r.Scenario+": invalid", problem.String())
+		if reports.Stands(r, problem) {
+			notes = append(notes, reports.ProblemInWords(r, problem))
+			continue
+		}
+		add("error", r.Scenario+": invalid", reports.ProblemInWords(r, problem))
 	}
 	for _, e := range r.Accounting.Troubles {
 		add("warning", r.Scenario+": trouble", strings.TrimSpace(e.Proxy+" "+e.Text))
@@ -101,6 +106,9 @@ func Annotate(w io.Writer, run *reports.Run) error {
 	}
 	if b.Len() == 0 && r.Outcome != reports.Pass {
 		add(level(r.Outcome), r.Scenario, "its outcome is "+string(cmp.Or(r.Outcome, "not known")))
+	}
+	for _, note := range notes {
+		add("notice", r.Scenario, note)
 	}
 	_, err := w.Write(b.Bytes())
 	return err

@@ -11,6 +11,8 @@ type accountingView struct {
 	analysis.Accounting
 	Head []string
 	Rows [][]string
+	// Notes are the problems that void no verdict, Wrong are all others.
+	Notes, Wrong []string
 	// Failed explains the column of failed requests.
 	Failed string
 	Apps   []string
@@ -31,6 +33,13 @@ func newAccounting(r *reports.Report) accountingView {
 	v := accountingView{
 		Accounting: a, Head: reports.AccountingHead(), Rows: reports.AccountingRows(r),
 		Failed: upper(reports.FailedInWords(r)), Apps: reports.AppsInWords(a),
+	}
+	for _, problem := range a.Problems {
+		if reports.Stands(r, problem) {
+			v.Notes = append(v.Notes, upper(reports.ProblemInWords(r, problem))+".")
+		} else {
+			v.Wrong = append(v.Wrong, reports.ProblemInWords(r, problem))
+		}
 	}
 	for _, pace := range a.Pace {
 		v.Pace = append(v.Pace, reports.PaceInWords(pace))

@@ -41,14 +41,14 @@ func newHero(r *reports.Report) hero {
 	if s := says[r.Outcome]; s != "" {
 		h.Badge, h.Says = string(r.Outcome), s
 	}
-	if r.Broken != "" || r.Accounting.Requests == 0 || !r.Accounting.Balanced() {
+	if r.Broken != "" || r.Accounting.Requests == 0 || !r.Accounting.Balanced() || r.Outcome == reports.Invalid {
 		h.Trouble = append(h.Trouble, reports.Sentence(r))
-		if r.Accounting.Void() {
+		if r.Void() {
 			h.Trouble = append(h.Trouble, "That is the machine's doing: it was measured, and not the mesh. "+
 				"Play the scenario again, with nothing else running.")
 		}
 		for _, problem := range reports.Unsaid(r) {
-			h.Trouble = append(h.Trouble, problem.String())
+			h.Trouble = append(h.Trouble, reports.ProblemInWords(r, problem))
 		}
 	}
 	phase, verdict, ok := reports.Point(r)

@@ -153,13 +153,17 @@ func whole(r *reports.Report, class string) []testCase {
 	case !r.Accounting.Balanced():
 		var all []string
 		for _, problem := range r.Accounting.Problems {
-			all = append(all, problem.String())
+			all = append(all, reports.ProblemInWords(r, problem))
 		}
 		accounted.set(reports.Invalid, accounted.Name, all[0], strings.Join(all[1:], "\n"))
 	case r.Accounting.Requests == 0:
 		accounted.set(reports.Inconclusive, accounted.Name, "no request was sent", "without requests nothing is shown")
 	default:
+		// What voids verdicts is told by their cases.
 		accounted.saw = format.Number(r.Accounting.Requests) + " requests"
+		for _, problem := range r.Accounting.Problems {
+			accounted.saw += "; " + reports.ProblemInWords(r, problem)
+		}
 	}
 	calm := testCase{Name: "nothing else happens to the lab", Class: class, Time: seconds(0)}
 	if n := len(r.Accounting.Troubles); n > 0 {

@@ -104,7 +104,7 @@ func Verdict(run *reports.Run) string {
 		format.Named("run", head(r.Run)), format.When(r.Took > 0, format.Short(r.Took))) + "\n")
 	var bad []string
 	for _, problem := range reports.Unsaid(r) {
-		bad = append(bad, problem.String())
+		bad = append(bad, reports.ProblemInWords(r, problem))
 	}
 	for _, e := range r.Accounting.Troubles {
 		bad = append(bad, strings.TrimSpace(e.At.UTC().Format("15:04:05.000")+" "+e.Proxy+" "+e.Text))

@@ -316,7 +316,11 @@ func (m *metrics) rollback(r *analysis.Rollback, labels ...string) {
 
 func (m *metrics) accounting(b analysis.Accounting) {
 	m.add("canarylab_books_balanced", "1 where every request is accounted for and the load kept its plan.",
-		truth(b.Balanced() && b.Requests > 0))
+		truth(len(b.Problems) == 0 && b.Requests > 0))
+	for _, basis := range analysis.Bases() {
+		m.add("canarylab_basis_held", "1 where what verdicts can rest on held: the load was sent on time and at its "+
+			"rate, and clocks stayed together.", truth(len(b.Shaken(basis)) == 0), "basis", string(basis))
+	}
 	m.count("canarylab_failed_requests_total", failedHelp, b.OutsideFailed, "phase", "", "window", "", "cohort", "")
 	m.count("canarylab_books_unexplained_total", "Things that the accounting can't explain.", b.UnexplainedTotal)
 	m.count("canarylab_troubles_total", "What happened to the lab that no step called for.", len(b.Troubles))

@@ -35,7 +35,7 @@ func (p *page) accounting(r *reports.Report) {
 		p.Line("   %s", p.Paint(terminal.Green, "✓ every request is accounted for"))
 	}
 	for _, problem := range a.Problems {
-		p.Para("   ! ", terminal.Yellow, problem.String())
+		p.problem("   ", "", r, problem)
 	}
 	for i, u := range a.Unexplained {
 		if i == listedUnexplained {

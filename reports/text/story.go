@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/terminal"
 )
@@ -84,7 +85,7 @@ func (p *page) notPassed(r *reports.Report, o Options) {
 		}
 	}
 	for _, problem := range reports.Unsaid(r) {
-		p.Para("! ", terminal.Yellow, "accounting: "+problem.String())
+		p.problem("", "accounting: ", r, problem)
 	}
 	for i, e := range r.Accounting.Troubles {
 		if i == storyTroubles {
@@ -96,6 +97,15 @@ func (p *page) notPassed(r *reports.Report, o Options) {
 			format.Named("in phase", e.Phase)+":",
 			format.When(e.Proxy != "", e.Proxy+" rejected a configuration:"), e.Text))
 	}
+}
+
+// problem prints a problem of the accounting. One that voids no verdict is not marked.
+func (p *page) problem(indent, lead string, r *reports.Report, problem analysis.Problem) {
+	if reports.Stands(r, problem) {
+		p.Para(indent+"  ", "", reports.ProblemInWords(r, problem))
+		return
+	}
+	p.Para(indent+"! ", terminal.Yellow, lead+reports.ProblemInWords(r, problem))
 }
 
 // decisions prints what was decided about the canary: each time that it was found bad, and when it was not.

@@ -18,8 +18,8 @@ const steadyTries = 3
 // runs counts the runs of this test binary.
 var runs tally
 
-// A tally counts runs that were to be steady, and keeps those that were void. Runs that a test disturbs are not
-// among them: whether the machine carried their load says nothing.
+// A tally counts runs that were to be steady, and keeps those that were void: with a verdict that was. Runs that a test
+// disturbs are not among them: whether the machine carried their load says nothing.
 type tally struct {
 	mu     sync.Mutex
 	played int
@@ -44,7 +44,7 @@ func (c *tally) steady(t testing.TB, story string, play func() (*reports.Report,
 		if rep == nil {
 			return nil, err
 		}
-		if !rep.Accounting.Void() {
+		if !rep.Void() {
 			c.add()
 			return rep, err
 		}

@@ -18,7 +18,9 @@ const late = "everyone: requests were sent 7 ms late"
 
 // voidReport is the report of a run that the machine did not carry.
 func voidReport() *reports.Report {
-	return &reports.Report{Accounting: analysis.Accounting{Problems: []analysis.Problem{{Void: true, Text: late}}}}
+	return &reports.Report{Outcome: reports.Invalid, Accounting: analysis.Accounting{
+		Problems: []analysis.Problem{{Void: true, Text: late}},
+	}}
 }
 
 // counted plays a story for each entry: so many of its runs are void before one is not.
@@ -41,9 +43,18 @@ func counted(t *testing.T, voids ...int) *tally {
 
 func TestSteadyPlaysVoidRunsAgain(t *testing.T) {
 	errBroken := errors.New("broken")
-	invalid := &reports.Report{Accounting: analysis.Accounting{
+	invalid := &reports.Report{Outcome: reports.Invalid, Accounting: analysis.Accounting{
 		Problems: []analysis.Problem{{Void: true, Text: late}, {Text: "a request is unexplained"}},
 	}}
+	// The agent was late, and no verdict rests on that.
+	stands := &reports.Report{Outcome: reports.Pass, Accounting: analysis.Accounting{
+		Problems: []analysis.Problem{{Void: true, Basis: analysis.OnTime, Text: late}},
+	}}
+	// A verdict is void, and another one contradicts what was claimed whatever the agent did.
+	fails := &reports.Report{Accounting: stands.Accounting, Phases: []reports.Phase{{
+		Verdicts: []reports.Verdict{{Outcome: reports.Invalid}, {Outcome: reports.Fail}},
+	}}}
+	fails.Conclude()
 	for _, test := range []struct {
 		name string
 		// plays are what each try gives.
@@ -57,6 +68,8 @@ func TestSteadyPlaysVoidRunsAgain(t *testing.T) {
 		{"void twice", []*reports.Report{voidReport(), voidReport(), {}}, nil, 3, 3, 2},
 		{"void each time", []*reports.Report{voidReport(), voidReport(), voidReport(), {}}, nil, 3, 3, 3},
 		{"invalid for another reason", []*reports.Report{invalid}, nil, 1, 1, 0},
+		{"late, and nothing void", []*reports.Report{stands}, nil, 1, 1, 0},
+		{"void and contradicted", []*reports.Report{fails}, nil, 1, 1, 0},
 		{"broken", []*reports.Report{{}}, errBroken, 1, 1, 0},
 		{"broken and void", []*reports.Report{voidReport(), {}}, errBroken, 1, 1, 1},
 		{"not played", []*reports.Report{nil}, errBroken, 1, 0, 0},
