@@ -15,6 +15,9 @@ import (
 // ManifestsDir is the folder, in that of a run, with the manifests that were applied.
 const ManifestsDir = "manifests"
 
+// The engine's own manifests in it. A scenario's files have other names.
+const recorderFile, callersFile = "recorder.yaml", "callers.yaml"
+
 // RunDir is the usual name of a run's folder in out: "20261123-061500-label-mismatch-k3x9qa". Names sort by time.
 func RunDir(out, scenario, id string, at time.Time) string {
 	return filepath.Join(out, at.UTC().Format("20060102-150405")+"-"+scenario+"-"+id)
@@ -55,11 +58,11 @@ func (r *run) keepManifests() error {
 		return nil
 	}
 	recorder, err := kube.YAML(r.addons.Recorder)
-	if err := keep("recorder.yaml", recorder, err); err != nil {
+	if err := keep(recorderFile, recorder, err); err != nil {
 		return err
 	}
 	callers, err := kube.YAML(r.addons.Callers)
-	if err := keep("callers.yaml", callers, err); err != nil {
+	if err := keep(callersFile, callers, err); err != nil {
 		return err
 	}
 	for _, file := range r.scenario.used() {

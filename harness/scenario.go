@@ -119,10 +119,11 @@ func (s Scenario) asksMetrics() bool {
 	return slices.ContainsFunc(s.Phases, func(p Phase) bool { return p.Until != nil && p.Until.asksMetrics() })
 }
 
-// Without returns the scenario without the change of one phase, counted from 0. All that is claimed stays.
+// Without returns the scenario without the change of one phase, counted from 0. All that is claimed stays. What the
+// phase awaits of the change goes with it: it would never come, and claims are judged only once it has.
 func (s Scenario) Without(phase int) Scenario {
 	s.Phases = slices.Clone(s.Phases)
-	s.Phases[phase].Do = skipped{s.Phases[phase].Do}
+	s.Phases[phase].Do, s.Phases[phase].Await = skipped{s.Phases[phase].Do}, nil
 	return s
 }
 

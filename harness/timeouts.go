@@ -10,8 +10,8 @@ const (
 	// stepWithin covers one change, with the pods that it makes: they were seen ready in 4 to 6 s.
 	stepWithin = time.Minute
 	// settleWithin covers a change's way to the proxies: 0.1 s of istiod's debounce, up to 10 s when events keep coming
-	// (PILOT_DEBOUNCE_MAX).
-	settleWithin = 30 * time.Second
+	// (PILOT_DEBOUNCE_MAX), and up to 30 s until a proxy connects again to an istiod that was away: 18 s were seen.
+	settleWithin = time.Minute
 	// awaitWithin covers the facts that become true some time after a change: outlier detection looks once in
 	// its interval.
 	awaitWithin = 30 * time.Second

@@ -129,6 +129,9 @@ func (s Scenario) checkPhase(p Phase, named bool, applied map[string]bool) (errs
 	}
 	if file := p.file(); file != "" {
 		applied[file] = true
+		if file == recorderFile || file == callersFile {
+			wrong("its file has the name of one that the engine keeps in the run's folder: %s", file)
+		}
 	}
 	for _, fact := range slices.Concat(p.Await, p.Prove) {
 		if err := fact.check(s, applied); err != nil {

@@ -38,6 +38,11 @@ func TestValidate(t *testing.T) {
 			elsewhere := strings.ReplaceAll(testRoute("half"), "story", "other")
 			s.Files.(fstest.MapFS)["story/2-half.yaml"].Data = []byte(elsewhere)
 		}, "is not in namespace story"},
+		{"the engine's file", func(s *Scenario) {
+			files := s.Files.(fstest.MapFS)
+			files["story/callers.yaml"] = files["story/2-half.yaml"]
+			s.Phases[1].Do = Apply("callers.yaml")
+		}, "the name of one that the engine keeps"},
 		{"no such file", func(s *Scenario) { s.Phases[1].Do = Apply("7-none.yaml") }, "7-none.yaml"},
 		{
 			"empty file",

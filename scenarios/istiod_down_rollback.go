@@ -16,7 +16,7 @@ var istiodDownRollback = harness.Scenario{
 	Story: "The canary has half of the requests when istiod goes away. Traffic flows on as it was. The canary is " +
 		"to be taken back: the API server denies the write, as Istio's webhook does not answer. Nothing that can " +
 		"be done to the route has any effect. Istiod comes back, and the rollback is the first write after it: " +
-		"it takes a fraction of a second, or some seconds where a proxy is not connected again yet. All of it " +
+		"it takes a fraction of a second, or many seconds where a proxy is not connected again yet. All of it " +
 		"happens three times, to show the spread.",
 	Cause: "Proxies keep what they have and go on without istiod. But a VirtualService has to pass Istio's " +
 		"validating webhook, which the API server asks before it stores one and which is istiod itself: istiod " +
@@ -32,8 +32,8 @@ var istiodDownRollback = harness.Scenario{
 	},
 	Fix: "Run istiod with more than one replica and a PodDisruptionBudget, and see that it is ready before a " +
 		"canary is promoted. In the outage: bring istiod back first; everything else waits for it.",
-	Back: "None until istiod is back. Then by the route as ever, some seconds later at first: a proxy tries " +
-		"again at growing intervals.",
+	Back: "None until istiod is back. Then by the route as ever, up to half a minute later at first: a " +
+		"proxy tries again at growing intervals.",
 	Files:  files,
 	Load:   everyone(500),
 	Canary: "v2",
@@ -71,13 +71,13 @@ func istiodPhases() []harness.Phase {
 			Repeat: n > 0,
 			Expect: claims{expect.NeverFails()},
 		}, harness.Phase{
-			// A proxy tries to connect again at intervals that grow to 30 s at most. Of ten rollbacks six met
-			// proxies that were all connected and took 0.1 s; four took 0.6 to 4.7 s.
+			// A proxy tries to connect again at intervals that grow to 30 s at most. Of thirteen rollbacks eight met
+			// proxies that were all connected and took 0.1 s; the others took 0.6 to 18 s.
 			Name:     name("rollback"),
 			Do:       harness.Revert("1-baseline.yaml"),
 			Rollback: true,
 			Repeat:   n > 0,
-			Expect:   claims{expect.RecoveredWithin(30 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
+			Expect:   claims{expect.RecoveredWithin(35 * time.Second), expect.Share("v1", 100), expect.NoErrors()},
 		})
 	}
 	return all
