@@ -99,7 +99,7 @@ bench-recorder: deps ## what recording costs: the load agent against plain veget
 	go test ./harness -run='^$$' -bench=BenchmarkAgentCost -benchtime=3x -timeout=30m
 	go test ./harness -run='^$$' -bench=BenchmarkLongRun -benchtime=1x -timeout=60m
 
-calibrate: ## have the lab measure switches, counts and delays that are known (10 minutes on an idle machine)
+calibrate: ## have the lab measure switches, counts and delays that are known (15 minutes on an idle machine)
 	go test ./harness/calibrate -v -count=1 -timeout=30m -calibrate
 
 long-run: LONG = 1h

@@ -12,8 +12,8 @@ import (
 var ErrNoRun = errors.New("no run has such a trace")
 
 const (
-	// maxPhases bounds the phases of a Spec. The longest story has 24.
-	maxPhases = 200
+	// maxPhases bounds the phases of a Spec. The longest story has 81, and calibration has 400.
+	maxPhases = 500
 	// maxMemory bounds what counts take that grow with what is told apart, in bytes, roughly: kinds of requests by
 	// cohort and window, and their bins. A run with 16 cohorts and 24 long phases takes half of it.
 	maxMemory = 96 << 20
