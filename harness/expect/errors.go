@@ -9,15 +9,18 @@ import (
 	"github.com/canarylab/canarylab/reports/format"
 )
 
-// errorsIn counts the requests that met an error.
-func errorsIn(c analysis.Counts) int {
-	failed := 0
-	for code, n := range c.Codes {
-		if loadgen.Failed(code) {
-			failed += n
+// failed counts the requests that failed.
+func failed(c analysis.Counts) int { return c.Failed.Count }
+
+// failures counts the failures that are of a sort.
+func failures(c analysis.Counts, of func(analysis.Failure) bool) int {
+	n := 0
+	for _, f := range c.Failures {
+		if of(f) {
+			n += f.Count
 		}
 	}
-	return failed
+	return n
 }
 
 // listErrors lists the errors that were met, but for some.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 )
@@ -25,7 +26,9 @@ func counts(versions map[string]int, failures ...analysis.Failure) analysis.Coun
 		c.Codes[f.Code] += f.Count
 		c.Flags[f.Key()] += f.Count
 		c.Versions[f.Version] += f.Count
-		failed += f.Count
+		if loadgen.Failed(f.Code) {
+			failed += f.Count
+		}
 		c.Failures = append(c.Failures, f)
 	}
 	c.Failed = analysis.NewShare(failed, c.Requests)

@@ -42,7 +42,7 @@ func (f failAtMost) Check(o analysis.Observation) reports.Verdict {
 func (a atMost) check(o analysis.Observation, v reports.Verdict) reports.Verdict {
 	listed := listErrors(o.Transition.Of(a.cohort), nil)
 	listed = format.Join(", and then ", listed, listErrors(o.Settled.Of(a.cohort), nil))
-	return a.judge(v, o, "failed", inBoth(o, a.cohort, errorsIn), fromWrite{}, listed)
+	return a.judge(v, o, "failed", inBoth(o, a.cohort, failed), fromWrite{}, listed)
 }
 
 func (f failAtMost) excludes(other Expectation) bool { return f.excludesFailures(other) }

@@ -70,6 +70,15 @@ func flagList(flags string) []string {
 	return list
 }
 
+func (f withFlag) moved(failure analysis.Failure) (gave, kept bool) {
+	has := failure.Code == f.code && hasFlags(failure.Flag, f.flag)
+	return has, !has
+}
+
+func (f withFlag) spared(float64) bool {
+	return !analysis.ConfigDecides(strings.Join(flagList(f.flag), ","))
+}
+
 func (f withFlag) describe(r *Record) { r.Code, r.Flag = f.code, f.flag }
 
 var _ = recorded("flag", func(r Record) Expectation { return Flag(r.Code, r.Flag, r.Percent).as(r) })

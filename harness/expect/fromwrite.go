@@ -47,6 +47,18 @@ func (a atMost) judge(
 	return passes(v)
 }
 
+// What a change costs while it is on its way is met by the requests that are sent then. An agent that stood still at
+// that moment sends none, and one that makes up for it sends many: the claim rests on the pace of that time. Later on
+// it is as with no errors.
+func (a atMost) rests(v reports.Verdict, at circumstances) footing {
+	on := footing{onTime: !at.OnTime(a.cohort), atRate: v.Outcome == reports.Pass}
+	if v.Outcome == reports.Fail {
+		sure := inBoth(at.Observation, a.cohort, func(c analysis.Counts) int { return failed(c) - failures(c, byLoad) })
+		on.onTime = on.onTime || sure.sum() <= a.n
+	}
+	return on
+}
+
 // limit is the claim's number for people.
 func (a atMost) limit() string {
 	if a.n == 0 {

@@ -26,7 +26,7 @@ func (e noErrors) String() string { return "no errors among " + whose(e.cohort) 
 // Check implements Expectation.
 func (e noErrors) Check(o analysis.Observation) reports.Verdict {
 	counts := o.Settled.Of(e.cohort)
-	failed := errorsIn(counts)
+	failed := failed(counts)
 	saw := analysis.NewShare(failed, counts.Requests).String()
 	v := reports.Verdict{Kind: "no-errors", Want: e.String(), Saw: saw}
 	why, few := tooFew(o, counts.Requests, e.Need())
@@ -42,6 +42,16 @@ func (e noErrors) Check(o analysis.Observation) reports.Verdict {
 func (e noErrors) excludes(other Expectation) bool {
 	r, ok := requestOf(other)
 	return ok && r.failed && overlap(e.cohort, other.Cohort())
+}
+
+// No error that the load can cause was there although requests came at once: on time there is none either. With fewer
+// requests than planned there might be.
+func (e noErrors) rests(v reports.Verdict, at circumstances) footing {
+	if v.Outcome == reports.Pass {
+		return footing{atRate: true}
+	}
+	c := at.Settled.Of(e.cohort)
+	return footing{onTime: failed(c) == failures(c, byLoad)}
 }
 
 func (e noErrors) record() Record { return Record{Kind: "no-errors", Cohort: e.cohort} }

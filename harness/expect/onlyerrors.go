@@ -52,7 +52,7 @@ func (e onlyErrors) Check(o analysis.Observation) reports.Verdict {
 	maybe := func(f analysis.Failure) bool {
 		return f.Code == e.code && (hasFlags(f.Flag, e.flag) || f.Flag == analysis.NotLogged)
 	}
-	failed, wanted, unknown := errorsIn(counts), 0, 0
+	failed, wanted, unknown := failed(counts), 0, 0
 	for _, f := range counts.Failures {
 		switch {
 		case !loadgen.Failed(f.Code) || !maybe(f):
@@ -90,6 +90,18 @@ func (e onlyErrors) present() (request, bool) {
 func (e onlyErrors) excludes(other Expectation) bool {
 	r, ok := requestOf(other)
 	return ok && r.failed && r.code != e.code && overlap(e.cohort, other.Cohort())
+}
+
+// That all errors are those which the configuration makes is as with no errors.
+func (e onlyErrors) rests(v reports.Verdict, at circumstances) footing {
+	c := at.Settled.Of(e.cohort)
+	if v.Outcome == reports.Pass {
+		return footing{onTime: failures(c, byLoad) > 0, atRate: true}
+	}
+	others := failures(c, func(f analysis.Failure) bool {
+		return loadgen.Failed(f.Code) && !byLoad(f) && (f.Code != e.code || !hasFlags(f.Flag, e.flag))
+	})
+	return footing{onTime: others == 0}
 }
 
 func (e onlyErrors) record() Record {

@@ -281,6 +281,40 @@ func (p proportion) excludes(other Expectation) bool {
 	return false
 }
 
+// The share of a version, a status or a flag rests on the agent's being on time unless it is drawn for each request by
+// itself, and no failure by the load can have moved the count over an edge of what the claim allows.
+//
+// A lighter load may spare requests a failure, and give a version more answers. It does not change how many of them the
+// configuration fails, nor does it make a version answer that gets none.
+func (p proportion) rests(v reports.Verdict, at circumstances) footing {
+	return footing{onTime: !p.single() || !p.steady(v, at.Settled.Of(p.cohort)), atRate: p.property.spared(p.percent)}
+}
+
+// single tells that each request is drawn by itself. An exact share is: its acceptance region is a binomial's. A bound
+// is for what nobody can foretell, which may depend on the load.
+func (p proportion) single() bool { return p.bound == 0 || p.singly }
+
+// steady tells whether the verdict were the same if the failures by the load had been none, or others.
+func (p proportion) steady(v reports.Verdict, c analysis.Counts) bool {
+	low, high := v.Claim.Seen.Count, v.Claim.Seen.Count
+	for _, f := range c.Failures {
+		if !byLoad(f) {
+			continue
+		}
+		switch gave, kept := p.property.moved(f); {
+		case gave:
+			low -= f.Count
+		case kept:
+			high += f.Count
+		}
+	}
+	if v.Outcome == reports.Pass {
+		return v.Claim.Low <= low && high <= v.Claim.High
+	}
+	least, most := Region(v.Claim.Seen.Of, p.percent/100)
+	return p.bound <= 0 && low > most || p.bound >= 0 && high < least
+}
+
 func (p proportion) record() Record {
 	r := Record{
 		Kind: p.property.kind(), Percent: p.percent, Bound: p.bound, Foreseen: p.foreseen, Singly: p.singly,

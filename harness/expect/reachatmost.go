@@ -50,27 +50,17 @@ func (r reachAtMost) Check(o analysis.Observation) reports.Verdict {
 
 // reached counts the requests that version answered, and those that failed in its pods.
 func (r reachAtMost) reached(c analysis.Counts) int {
-	n := c.Versions[r.version]
-	for _, f := range c.Failures {
-		if r.lost(f) && (f.Hop == analysis.ServerHop || f.Hop == analysis.AppHop) {
-			n += f.Count
-		}
-	}
-	return n
+	return c.Versions[r.version] + failures(c, func(f analysis.Failure) bool { return r.lost(f) && inPod(f) })
 }
 
 // perhaps counts the requests that may have reached version, and that nobody knows it of: their proxy sent them there,
 // and has no answer.
 func (r reachAtMost) perhaps(c analysis.Counts) int {
-	n := 0
-	for _, f := range c.Failures {
-		elsewhere := f.Hop == analysis.ServerHop || f.Hop == analysis.AppHop
-		if r.lost(f) && !elsewhere && !staysHere(f.Flag) {
-			n += f.Count
-		}
-	}
-	return n
+	return failures(c, func(f analysis.Failure) bool { return r.lost(f) && !inPod(f) && !staysHere(f.Flag) })
 }
+
+// inPod tells that a request failed at its pod: at the proxy there, or in the app.
+func inPod(f analysis.Failure) bool { return f.Hop == analysis.ServerHop || f.Hop == analysis.AppHop }
 
 // lost tells that the route wanted requests of the sort to get to version, and that no answer says whether they did.
 func (r reachAtMost) lost(f analysis.Failure) bool { return f.Version == "" && f.Subset == r.version }
@@ -91,6 +81,17 @@ func (r reachAtMost) about() string { return r.version }
 func (r reachAtMost) excludes(other Expectation) bool {
 	sort, ok := requestOf(other)
 	return ok && sort.version == r.version && overlap(r.cohort, other.Cohort()) && least(other) > r.n
+}
+
+// A request that failed by the load did not reach the version, and would have.
+func (r reachAtMost) rests(v reports.Verdict, at circumstances) footing {
+	on := footing{onTime: !at.OnTime(r.cohort), atRate: v.Outcome == reports.Pass}
+	if v.Outcome == reports.Pass {
+		reached := inBoth(at.Observation, r.cohort, r.reached)
+		kept := inBoth(at.Observation, r.cohort, func(c analysis.Counts) int { return keptFrom(c, r.version) })
+		on.onTime = on.onTime || kept.sum() > 0 && reached.sum()+kept.sum() > r.n
+	}
+	return on
 }
 
 func (r reachAtMost) record() Record {

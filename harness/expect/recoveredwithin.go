@@ -52,6 +52,12 @@ func (r recoveredWithin) Check(o analysis.Observation) reports.Verdict {
 	return passes(v)
 }
 
+// A rollback's bracket rests on no pace. It counts requests by when they were really sent, not by when they were due,
+// and assumes nothing of the time between them: an agent that stood still leaves a gap, and the bracket is as wide as
+// that. So it need not be widened by the lag. What is sent at once is still drawn request by request. But a lighter
+// load leaves the proxies more time for the change.
+func (recoveredWithin) rests(reports.Verdict, circumstances) footing { return footing{atRate: true} }
+
 func (r recoveredWithin) record() Record { return Record{Kind: "recovered-within", Time: r.within} }
 
 var _ = recorded("recovered-within", func(r Record) Expectation { return RecoveredWithin(r.Time) })

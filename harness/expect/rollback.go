@@ -83,6 +83,12 @@ func (d drain) Check(o analysis.Observation) reports.Verdict {
 	return passes(v)
 }
 
+// The last request that the canary had is another one if one that was due before the switch was sent after it, and when
+// it was done is read by a process that may be late. Either moves the drain by as much as requests were late.
+func (d drain) rests(_ reports.Verdict, at circumstances) footing {
+	return footing{onTime: (at.Rollback.Drain - d.time).Abs() <= at.late, atRate: true}
+}
+
 func (d drain) record() Record { return Record{Kind: d.kind(), Time: d.time} }
 
 func (d drain) kind() string {

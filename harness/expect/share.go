@@ -26,6 +26,11 @@ func (version answeredBy) lacks() string {
 	return ""
 }
 
+func (version answeredBy) moved(f analysis.Failure) (gave, kept bool) {
+	return false, mayReach(f, string(version))
+}
+func (answeredBy) spared(percent float64) bool { return percent > 0 }
+
 func (version answeredBy) describe(r *Record) { r.Version = string(version) }
 
 var _ = recorded("share", func(r Record) Expectation { return Share(r.Version, r.Percent).as(r) })

@@ -66,6 +66,9 @@ func (s slowerThan) compare(o, other analysis.Observation) reports.Verdict {
 	return unsure(v, "their brackets overlap")
 }
 
+// What holds for one bracket holds for two.
+func (slowerThan) rests(reports.Verdict, circumstances) footing { return footing{atRate: true} }
+
 func (s slowerThan) record() Record { return Record{Kind: "slower-than", Phase: s.than} }
 
 var _ = recorded("slower-than", func(r Record) Expectation { return SlowerThan(r.Phase) })

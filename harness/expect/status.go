@@ -33,6 +33,11 @@ func (code withStatus) request() request {
 	return request{failed: loadgen.Failed(int(code)), code: int(code)}
 }
 
+func (code withStatus) moved(f analysis.Failure) (gave, kept bool) {
+	return f.Code == int(code), f.Code != int(code)
+}
+func (withStatus) spared(float64) bool { return true }
+
 func (code withStatus) describe(r *Record) { r.Code = int(code) }
 
 var _ = recorded("status", func(r Record) Expectation { return Status(r.Code, r.Percent).as(r) })

@@ -61,6 +61,11 @@ func (u untouched) excludes(other Expectation) bool {
 	return ok && r.version != "" && r.version == u.version
 }
 
+// A request that failed by the load did not reach the version, and might have. One that did reach it did.
+func (u untouched) rests(v reports.Verdict, at circumstances) footing {
+	return footing{onTime: v.Outcome == reports.Pass && keptFrom(at.Settled.Total, u.version) > 0}
+}
+
 func (u untouched) record() Record { return Record{Kind: "untouched", Version: u.version} }
 
 var _ = recorded("untouched", func(r Record) Expectation { return Untouched(r.Version) })
