@@ -79,7 +79,7 @@ func (d *Draft) spec() analysis.Spec {
 }
 
 const (
-	// maxPhases and maxVerdicts bound what a trace from anywhere can ask for. The longest story has 24 phases.
+	// maxPhases and maxVerdicts bound what a trace from anywhere can ask for. The longest story has 81 phases.
 	maxPhases   = 200
 	maxVerdicts = 1000
 )

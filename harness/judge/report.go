@@ -22,7 +22,8 @@ var ErrOlder = errors.New("it is of a canarylab that kept what was claimed in th
 // been recorded by then; it says so, and never passes.
 func Report(dir string) (*reports.Report, error) {
 	path := filepath.Join(dir, trace.File)
-	facts, truncated, err := trace.Facts(trace.FileSource(path))
+	src := trace.FileSource(path)
+	facts, truncated, err := trace.Facts(src)
 	if err != nil {
 		return nil, fmt.Errorf("make a report from the trace: %w", err)
 	}
@@ -30,7 +31,7 @@ func Report(dir string) (*reports.Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a report from %s: %w", path, err)
 	}
-	result, err := analysis.Analyze(trace.FileSource(path), told.draft.spec())
+	result, err := analysis.AnalyzeFacts(src, facts, told.draft.spec())
 	if err != nil {
 		return nil, fmt.Errorf("make a report from the trace: %w", err)
 	}

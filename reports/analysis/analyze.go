@@ -41,11 +41,16 @@ var never = time.Unix(1<<40, 0)
 // The memory that it takes does not grow with the trace, apart from what a request that is missing costs: up to a word
 // for each 64 of its neighbors.
 func Analyze(src trace.Source, spec Spec) (*Analysis, error) {
-	if err := spec.check(); err != nil {
-		return nil, err
-	}
 	facts, _, err := trace.Facts(src)
 	if err != nil {
+		return nil, err
+	}
+	return AnalyzeFacts(src, facts, spec)
+}
+
+// AnalyzeFacts is Analyze for who has read the trace's Facts already: a long trace takes a while to read.
+func AnalyzeFacts(src trace.Source, facts *trace.Trace, spec Spec) (*Analysis, error) {
+	if err := spec.check(); err != nil {
 		return nil, err
 	}
 	n, memory := len(spec.Phases), newBudget()
