@@ -167,6 +167,7 @@ func (r *run) wrapInterrupt(ctx context.Context, err error) error {
 
 // live is all of a run that needs the cluster, but for cleaning up. When it returns there is no load any more.
 func (r *run) live(ctx context.Context) error {
+	r.noteOdds()
 	err := r.removeLeftovers(ctx)
 	if err == nil && r.scenario.asksMetrics() && r.env.Provide != nil {
 		err = r.do(ctx, "bring Prometheus to the cluster", func(ctx context.Context) error {
@@ -186,6 +187,16 @@ func (r *run) live(ctx context.Context) error {
 		return r.broken(ctx, err)
 	}
 	return r.measure(ctx)
+}
+
+// noteOdds notes how often the gates of the scenario are wrong. It simulates, which has no place beside the load: the
+// processor would be missing there, just when a phase begins.
+func (r *run) noteOdds() {
+	for i, p := range r.scenario.Phases {
+		if odds := r.scenario.Odds(i); odds != "" {
+			r.journal.note("How often the gate of phase %s is wrong, %s.", p.Name, odds)
+		}
+	}
 }
 
 // removeLeftovers removes what an earlier run of the scenario left, if it is certain that it was one. It brings

@@ -16,9 +16,6 @@ func (p *phasePlayer) detect(ctx context.Context) (decided <-chan error, stop fu
 	if p.phase.Until == nil {
 		return nil, func() {}
 	}
-	if odds := p.scenario.Odds(p.index); odds != "" {
-		p.journal.note("How often the gate of phase %s is wrong, %s.", p.phase.Name, odds)
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	var feed *sampleFeed
 	if p.phase.Until.readsSamples() {
@@ -67,7 +64,6 @@ func (p *phasePlayer) watch(ctx context.Context, decided <-chan error) error {
 			}
 		}
 	}
-	need := expect.Needs(p.phase.Expect)
 	if decided != nil {
 		select {
 		case err := <-decided:
@@ -76,11 +72,13 @@ func (p *phasePlayer) watch(ctx context.Context, decided <-chan error) error {
 			}
 		case <-bounded.Done():
 		}
-		if ctx.Err() != nil || largest(need) == 0 {
+		waits := slices.ContainsFunc(p.phase.Expect, func(e expect.Expectation) bool { return e.Need() > 0 })
+		if ctx.Err() != nil || !waits {
 			// The decision ends the phase at once.
 			return context.Cause(ctx)
 		}
 	}
+	need := expect.Needs(p.phase.Expect)
 	err := p.rec.waitFor(bounded, func() bool { return p.rec.has(need) })
 	if err != nil && (ctx.Err() != nil || bounded.Err() == nil) {
 		return err
@@ -91,15 +89,6 @@ func (p *phasePlayer) watch(ctx context.Context, decided <-chan error) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// largest is the largest of some needs.
-func largest(need map[string]int) int {
-	most := 0
-	for _, n := range need {
-		most = max(most, n)
-	}
-	return most
 }
 
 // span is the least that the phase is watched.
