@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"reflect"
@@ -89,21 +90,11 @@ func checkKnown(value any) error {
 		if v.Requests < 0 || v.Requests > maxCount {
 			return fmt.Errorf("%d is no number of requests", v.Requests)
 		}
-		for name, n := range v.Versions {
-			if n < 0 || n > v.Requests {
-				return fmt.Errorf("versions: %d answers of %.40q are not 0 to %d", n, name, v.Requests)
-			}
-		}
-		for code, n := range v.Codes {
-			if n < 0 || n > v.Requests {
-				return fmt.Errorf("codes: %d answers with status %d are not 0 to %d", n, code, v.Requests)
-			}
-		}
-		for flag, n := range v.Flags {
-			if n < 0 || n > v.Requests {
-				return fmt.Errorf("flags: %d requests of %.40q are not 0 to %d", n, flag, v.Requests)
-			}
-		}
+		return cmp.Or(
+			within(v.Versions, v.Requests, "versions: %d answers of %.40q"),
+			within(v.Codes, v.Requests, "codes: %d answers with status %d"),
+			within(v.Flags, v.Requests, "flags: %d requests of %.40q"),
+		)
 	case analysis.Timeline:
 		return checkTimeline(v)
 	case analysis.Curve:
@@ -112,6 +103,16 @@ func checkKnown(value any) error {
 		}
 		if !slices.IsSorted(v.Percents) || !slices.IsSorted(v.LatencyMS) {
 			return fmt.Errorf("it does not rise")
+		}
+	}
+	return nil
+}
+
+// within refuses counts that are not from 0 to most. words name one of them, with its count and its key.
+func within[K comparable](counts map[K]int, most int, words string) error {
+	for key, n := range counts {
+		if n < 0 || n > most {
+			return fmt.Errorf(words+" are not 0 to %d", n, key, most)
 		}
 	}
 	return nil
