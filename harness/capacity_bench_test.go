@@ -105,7 +105,7 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounti
 	if err != nil {
 		b.Fatal(err)
 	}
-	rec := newRecorder(record, plan)
+	rec := newRecorder(record, plan, nil)
 	tracker := newPodTracker()
 	counted, err := x.env.Apps.Counters(ctx, benchNamespace)
 	if err != nil {

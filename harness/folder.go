@@ -32,7 +32,7 @@ func (r *run) makeFolder() error {
 	if r.trace, err = trace.Create(filepath.Join(r.options.Dir, trace.File)); err != nil {
 		return err
 	}
-	r.rec = newRecorder(r.trace, r.setup.Load)
+	r.rec = newRecorder(r.trace, r.setup.Load, r.options.Tap)
 	r.journal = newJournal(r.rec, r.pods)
 	r.files = []reports.File{{Path: trace.File, What: "every event, request and access log entry"}}
 	if err := errors.Join(r.keepManifests(), r.keepDraft()); err != nil {

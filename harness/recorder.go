@@ -14,10 +14,16 @@ import (
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
+// A Tap is shown what a run records, while it is recorded: each line of its trace, in about their order. It is safe
+// for concurrent use. It must not block, as whoever records waits for it, and it must not change a line.
+type Tap interface{ Line(trace.Line) }
+
 // A recorder writes the trace while things happen. It keeps in memory only what the engine waits for and what the live
 // display shows. It is safe for concurrent use.
 type recorder struct {
 	trace *trace.Writer
+	// tap is shown every line that was written, nil for nobody.
+	tap Tap
 	// run is the name of the load's, agents is how many send it.
 	run    string
 	agents int
@@ -44,9 +50,9 @@ type recorder struct {
 	err error
 }
 
-func newRecorder(record *trace.Writer, plan loadgen.Plan) *recorder {
+func newRecorder(record *trace.Writer, plan loadgen.Plan, tap Tap) *recorder {
 	r := &recorder{
-		trace: record, run: plan.Run, agents: len(plan.Entries()) * max(plan.Agents, 1), news: make(chan struct{}, 1),
+		trace: record, tap: tap, run: plan.Run, agents: len(plan.Entries()) * max(plan.Agents, 1), news: make(chan struct{}, 1),
 		sent: map[string]int{}, known: map[string]trace.Pod{}, clocks: map[string]loadgen.Clock{},
 	}
 	r.joiner = trace.NewJoiner(plan, joinWithin, r.live.add)
@@ -61,13 +67,17 @@ func (r *recorder) wake() {
 	}
 }
 
-// write appends a line. The first error is kept, and fault returns it.
+// write appends a line, and shows it to the tap. The first error is kept, and fault returns it.
 func (r *recorder) write(l trace.Line) {
 	if err := r.trace.Append(l); err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.err = cmp.Or(r.err, err)
 		r.wake()
+		return
+	}
+	if r.tap != nil {
+		r.tap.Line(l)
 	}
 }
 

@@ -9,13 +9,28 @@ import (
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
+// tapped counts what a Tap is shown.
+type tapped struct{ samples, entries, others int }
+
+func (t *tapped) Line(l trace.Line) {
+	switch {
+	case l.Sample != nil:
+		t.samples++
+	case l.Log != nil:
+		t.entries++
+	default:
+		t.others++
+	}
+}
+
 func TestRecorder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), trace.File)
 	record, err := trace.Create(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRecorder(record, loadgen.Plan{Run: "id", Cohorts: []loadgen.Cohort{{Name: "a"}, {Name: "b"}}})
+	var tap tapped
+	r := newRecorder(record, loadgen.Plan{Run: "id", Cohorts: []loadgen.Cohort{{Name: "a"}, {Name: "b"}}}, &tap)
 	begin := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	sample := func(id, cohort string, after time.Duration) loadgen.Sample {
 		return loadgen.Sample{ID: id, Cohort: cohort, Sent: begin.Add(after), Done: begin.Add(after)}
@@ -77,5 +92,8 @@ func TestRecorder(t *testing.T) {
 	r.event(trace.Event{Kind: trace.LoadStop})
 	if r.fault() == nil {
 		t.Error("got no error of a closed trace")
+	}
+	if want := (tapped{samples: 5, entries: 6, others: 1}); tap != want {
+		t.Errorf("the tap was shown %+v, want what is in the trace, %+v", tap, want)
 	}
 }

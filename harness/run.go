@@ -34,6 +34,8 @@ type Options struct {
 	Setup reports.Setup
 	// BringUp goes into the report.
 	BringUp []reports.Step
+	// Tap is shown what the run records; nil means nobody is.
+	Tap Tap
 	// LoadPods is how many pods share the load of each entry; 0 means one.
 	LoadPods int
 }
