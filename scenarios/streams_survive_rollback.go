@@ -36,8 +36,10 @@ var streamsSurviveRollback = harness.Scenario{
 	Back:  "By the route for new requests; by patience for those under way.",
 	Files: files,
 	Load: loadgen.Plan{
-		URL:     "http://my-service/",
-		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 300}, {Name: "sockets", Rate: 100, Socket: true}},
+		URL: "http://my-service/",
+		// A socket takes a connection of its own on both hops, with a TLS handshake and messages: several times the
+		// processor time of a request. So they are few.
+		Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 240}, {Name: "sockets", Rate: 60, Socket: true}},
 	},
 	Canary: "v2",
 	Phases: []harness.Phase{{
@@ -52,10 +54,10 @@ var streamsSurviveRollback = harness.Scenario{
 		Name:     "rollback of quick answers",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
-		// A rollback of 1 s at most, of 20 % of 400 requests a second, sends v2 80 more.
+		// A rollback of 1 s at most, of 20 % of 300 requests a second, sends v2 60 more.
 		Expect: claims{
 			expect.RecoveredWithin(routeWithin), expect.DrainedWithin(1500 * time.Millisecond),
-			expect.ReachAtMost("v2", 80), expect.Share("v1", 100), expect.NeverFails(),
+			expect.ReachAtMost("v2", 60), expect.Share("v1", 100), expect.NeverFails(),
 		},
 	}, {
 		Name:   "streams of 3 s",
@@ -73,7 +75,7 @@ var streamsSurviveRollback = harness.Scenario{
 		Point:    true,
 		Expect: claims{
 			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(routeWithin),
-			expect.ReachAtMost("v2", 80), expect.Share("v1", 100), expect.NeverFails(),
+			expect.ReachAtMost("v2", 60), expect.Share("v1", 100), expect.NeverFails(),
 		},
 	}, {
 		Name: "canary at 20 % with sockets",
@@ -90,9 +92,11 @@ var streamsSurviveRollback = harness.Scenario{
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
 		Cohort:   "sockets",
+		// Of sockets alone, some 12 a second on v2, the end can't be timed to a second. All requests of these callers
+		// pass the same proxy, and the other rollbacks time that.
 		Expect: claims{
-			expect.LingersFor(2 * time.Second), expect.RecoveredWithin(routeWithin),
-			expect.ReachAtMost("v2", 80), expect.Share("v1", 100), expect.NeverFails(),
+			expect.LingersFor(2 * time.Second), expect.ReachAtMost("v2", 60), expect.Share("v1", 100),
+			expect.NeverFails(),
 		},
 	}, {
 		Name:   "streams of 0.2 s",
@@ -109,7 +113,7 @@ var streamsSurviveRollback = harness.Scenario{
 		Rollback: true,
 		Expect: claims{
 			expect.RecoveredWithin(routeWithin), expect.DrainedWithin(1500 * time.Millisecond),
-			expect.ReachAtMost("v2", 80), expect.Share("v1", 100), expect.NeverFails(),
+			expect.ReachAtMost("v2", 60), expect.Share("v1", 100), expect.NeverFails(),
 		},
 	}},
 }
