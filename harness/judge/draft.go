@@ -78,19 +78,16 @@ func (d *Draft) spec() analysis.Spec {
 	return s
 }
 
-const (
-	// maxPhases and maxVerdicts bound what a trace from anywhere can ask for. The longest story has 81 phases.
-	maxPhases   = 200
-	maxVerdicts = 1000
-)
+// maxVerdicts bounds what a trace from anywhere can ask for. The longest story has 81 phases with a few each.
+const maxVerdicts = 1000
 
 // check refuses a draft that no run wrote.
 func (d *Draft) check() error {
 	if err := d.Report.Setup.Load.Validate(); err != nil {
 		return err
 	}
-	if len(d.Phases) > maxPhases {
-		return fmt.Errorf("it has %d phases, more than %d", len(d.Phases), maxPhases)
+	if len(d.Phases) > analysis.MaxPhases {
+		return fmt.Errorf("it has %d phases, more than %d", len(d.Phases), analysis.MaxPhases)
 	}
 	seen, verdicts := map[string]bool{}, 0
 	for _, p := range d.Phases {

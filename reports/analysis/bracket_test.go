@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/canarylab/canarylab/loadgen"
 )
 
@@ -235,5 +237,37 @@ func TestBracketHoldsTheLastSwitch(t *testing.T) {
 	// The old way has to be seen to fail here, or these rollbacks show nothing.
 	if float64(all.didFit) > 0.97*float64(all.wereClosed) {
 		t.Errorf("one share for all holds %d of %d: too easy a test", all.didFit, all.wereClosed)
+	}
+}
+
+// The guess at the switch is right on average, as the last affected request is not, and is as near as the pace allows
+// where every request was affected.
+func TestSwitchIsGuessedWithoutBias(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 5))
+	for _, share := range []float64{0.1, 0.5, 1} {
+		for _, evenly := range []bool{true, false} {
+			r := rollout{proxies: 1, pods: 1, share: share, rate: 1000, random: !evenly}
+			var guesses, lasts []float64
+			for range 400 {
+				truth, got, _ := r.play(random)
+				if got.High == 0 {
+					t.Fatalf("share %g: got no bracket", share)
+				}
+				guesses = append(guesses, (got.Switch-truth).Seconds()*1000)
+				lasts = append(lasts, (got.Route-truth).Seconds()*1000)
+			}
+			off, spread := stat.MeanStdDev(guesses, nil)
+			// Each request is decided on 0.2 ms after it was sent, which is in both.
+			if limit := 0.2 + 5*spread/math.Sqrt(float64(len(guesses))); math.Abs(off) > limit {
+				t.Errorf("share %g, evenly %t: the guess is off by %.2f ms on average, want %.2f at most", share, evenly,
+					off, limit)
+			}
+			if early := stat.Mean(lasts, nil); early > -0.5/share+0.2 {
+				t.Errorf("share %g, evenly %t: the last affected request is %.2f ms before the switch", share, evenly, -early)
+			}
+			if share == 1 && evenly && spread > 0.5 {
+				t.Errorf("the guess spreads by %.2f ms, want less than half of the pace", spread)
+			}
+		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 var ErrNoRun = errors.New("no run has such a trace")
 
 const (
-	// maxPhases bounds the phases of a Spec. The longest story has 81, and calibration has 400.
-	maxPhases = 500
+	// MaxPhases bounds the phases of a Spec. The longest story has 81, and calibration has 400.
+	MaxPhases = 500
 	// maxMemory bounds what counts take that grow with what is told apart, in bytes, roughly: kinds of requests by
 	// cohort and window, and their bins. A run with 16 cohorts and 24 long phases takes half of it.
 	maxMemory = 96 << 20
@@ -41,8 +41,8 @@ func (b *budget) spent() error {
 // check refuses what no run is told to be.
 func (s Spec) check() error {
 	switch n := len(s.Plan.Cohorts); {
-	case len(s.Phases) > maxPhases:
-		return fmt.Errorf("%w: it has %d phases, more than %d", ErrNoRun, len(s.Phases), maxPhases)
+	case len(s.Phases) > MaxPhases:
+		return fmt.Errorf("%w: it has %d phases, more than %d", ErrNoRun, len(s.Phases), MaxPhases)
 	case n > loadgen.MaxCohorts:
 		return fmt.Errorf("%w: it has %d cohorts, more than %d", ErrNoRun, n, loadgen.MaxCohorts)
 	case s.Plan.Agents < 0 || s.Plan.Agents > loadgen.MaxAgents:

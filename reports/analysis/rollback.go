@@ -75,6 +75,11 @@ type Rollback struct {
 	Low   time.Duration `json:"lowNs"`
 	High  time.Duration `json:"highNs"`
 	Write time.Duration `json:"writeNs,omitempty"`
+	// Switch is the best guess at the switch itself, within the bracket, where that closed: in the middle of the gap
+	// between the last affected request and the next one of its proxy, and later by as much as requests escape a
+	// share below 100 % on average. It takes all requests of a proxy to switch together. Where pods leave one by one,
+	// it is of the last of them, and somewhat early.
+	Switch time.Duration `json:"switchNs,omitempty"`
 	// Strata is how many switches the bracket holds: one for each load agent and pod of the canary that were affected
 	// before. 0 where there is one, or in a report that is older than strata. Unknown counts those of which too few
 	// requests were seen before to know whether they were affected: where there are any, the bracket stays open.
@@ -185,7 +190,9 @@ func (r Rollback) bracket() string {
 	}
 	made := format.When(r.Write > 0,
 		fmt.Sprintf(", %s of it as the write was accepted at an unknown moment", format.Short(r.Write)))
-	return fmt.Sprintf("99 %% bracket %s to %s%s", format.Short(r.Low), format.Short(r.High), made)
+	// A report that is older than the guess has none.
+	guess := format.When(r.Switch > 0, "the switch at about "+format.Short(r.Switch)+", ")
+	return fmt.Sprintf("%s99 %% bracket %s to %s%s", guess, format.Short(r.Low), format.Short(r.High), made)
 }
 
 // String is the route time in one sentence, with its bracket.

@@ -120,9 +120,10 @@ func (c *rollbackClock) stratify(s *loadgen.Sample, canary, affected bool) {
 		if settled {
 			own.strays++
 		}
-		c.room += c.all.hit(x.sent)
+		c.room += c.all.hit(x.sent) + from.all.hit(x.sent)
 	} else {
 		c.miss(&c.all, x)
+		c.miss(&from.all, x)
 	}
 	for _, other := range from.strata {
 		switch {
@@ -190,6 +191,7 @@ func (c *rollbackClock) close() {
 	}
 	if closed = closed && strata > 0; closed {
 		r.High = end + r.ClockError
+		r.Switch = min(max(c.estimate()-change.Written.Sub(change.Earliest()), r.Low), r.High)
 		if w := change.Written.Sub(change.Earliest()); float64(w) >= tellWrite*float64(r.High-r.Low) {
 			r.Write = w
 		}
@@ -197,6 +199,28 @@ func (c *rollbackClock) close() {
 		chance = 1
 	}
 	r.Chance = chance
+}
+
+// estimate is when the last of the callers is likeliest to have switched, counted from Change.Earliest.
+//
+// A caller's switch lies after its last affected request and before an affected one would have come. With a share of p
+// and requests d apart, (1-p)/p requests escape between the two on average (the mean of a geometric distribution), and
+// half of a further d passes: the middle of the gap to the next request stands for that.
+func (c *rollbackClock) estimate() time.Duration {
+	last := time.Duration(0)
+	for _, from := range c.callers {
+		if from.affected == 0 || from.requests == 0 {
+			continue
+		}
+		at := from.all.last
+		if len(from.all.free) > 0 {
+			at += (from.all.free[0].sent - at) / 2
+		}
+		apart := float64(c.before.Took()) / float64(from.requests)
+		escape := float64(from.requests-from.affected) / float64(from.affected)
+		last = max(last, at+time.Duration(apart*escape))
+	}
+	return last
 }
 
 // A pool is what all callers of one entry saw before.

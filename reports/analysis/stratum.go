@@ -121,7 +121,9 @@ type callerClock struct {
 	// requests counts all of the caller's while the phase before was settled, affected the affected ones. settled
 	// counts those that were sent once every proxy was synced.
 	requests, affected, settled int
-	strata                      map[string]*stratum
+	// all is of the caller's requests whatever they were affected by.
+	all    tail
+	strata map[string]*stratum
 }
 
 // timed tells whether a stratum has a switch of its own: it was affected before, and not by a few failures only.

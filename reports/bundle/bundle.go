@@ -27,8 +27,8 @@ const (
 	// MaxFiles bounds how many there are.
 	MaxFiles = 1000
 	// maxRatio is how many times larger than the bundle its files may be, beyond freeBytes. A trace shrinks to
-	// a twelfth; a bomb to a thousandth.
-	maxRatio  = 200
+	// a twelfth, lines of padding to a thousandth.
+	maxRatio  = 25
 	freeBytes = 64 << 20
 )
 

@@ -298,6 +298,10 @@ func (m *metrics) rollback(r *analysis.Rollback, labels ...string) {
 		m.seconds("canarylab_rollback_high_seconds", "Upper end of the 99 % bracket of the switch; missing where too "+
 			"few requests followed to close it.", r.High, labels...)
 	}
+	if r.Switch > 0 {
+		m.seconds("canarylab_rollback_switch_seconds", "The best guess at the switch, within the bracket.", r.Switch,
+			labels...)
+	}
 	m.seconds("canarylab_rollback_resolution_seconds", "Mean time between two affected requests before the write.",
 		r.Resolution, labels...)
 	for _, part := range []struct {
