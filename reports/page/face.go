@@ -34,7 +34,7 @@ type Face struct {
 	Settled bool   `json:"settled"`
 	Change  string `json:"change"`
 	// Subject is whose share the phase is about, Asked the share that was claimed, Seen the one that was seen, and
-	// Interval its 95 % interval. Basis says of how many requests. Each is empty where there is none.
+	// Interval its 95 % interval. Basis says of how many requests.
 	Subject  string `json:"subject"`
 	Asked    string `json:"asked"`
 	Seen     string `json:"seen"`
@@ -61,6 +61,9 @@ type Face struct {
 	Outcome     reports.Outcome `json:"outcome,omitempty"`
 	OutcomeText string          `json:"outcomeText,omitempty"`
 }
+
+// none stands for a figure that there is not.
+const none = "–"
 
 // A State says whether a run has begun and ended.
 type State string
@@ -207,7 +210,8 @@ func (b *Board) sketch() sketch {
 // face makes the face of a sketch.
 func (s sketch) face() *Face {
 	f := &Face{
-		Requests: s.requests, Burned: s.failed, Phases: s.phases, Troubles: s.troubles,
+		Requests: s.requests, Burned: s.failed, Phases: append([]PhaseRow{}, s.phases...),
+		Troubles: append([]string{}, s.troubles...), Asked: none, Seen: none, Held: none,
 		Rate: strconv.FormatFloat(math.Round(s.rate), 'f', 0, 64), FailedRate: perSecond(s.failedRate),
 		Failing: s.failedRate > 0, Shares: []ShareRow{}, Failures: []FailureRow{},
 	}
@@ -257,7 +261,7 @@ func (s sketch) phaseFace(f *Face) {
 	}
 	row := f.Shares[main]
 	f.Subject = format.Join(" for ", row.Subject, row.Cohort)
-	f.Asked, f.Seen, f.Interval = row.Asked, row.Seen, row.Interval
+	f.Asked, f.Seen, f.Interval = cmp.Or(row.Asked, none), cmp.Or(row.Seen, none), row.Interval
 	f.Basis = format.Number(row.Count) + " of " + format.Plural(row.Of, "request", "requests") +
 		format.When(!p.settled, ", while the change is on its way")
 }
@@ -316,6 +320,8 @@ func (p *phaseSketch) change() string {
 func (s sketch) held(f *Face) {
 	p, all := s.now, max(s.pods, s.synced)
 	switch {
+	case p.settled && p.number == 1:
+		f.Held, f.HeldAll, f.HeldText = "all", true, "Every proxy had the first phase's objects before the load began."
 	case p.settled && s.synced == 0 && !p.writing:
 		f.Held, f.HeldAll, f.HeldText = "all", true, "The phase writes nothing that a proxy waits for."
 	case p.settled && s.synced == 0:
@@ -360,7 +366,7 @@ func (s sketch) stateFace(f *Face) {
 		f.Troubles = append(f.Troubles, "The run was cut short: "+text(r.Broken))
 	}
 	for i := range f.Phases {
-		if i < len(r.Phases) && len(r.Phases[i].Verdicts) > 0 && r.Phases[i].Name == s.phases[i].Name {
+		if i < len(r.Phases) && len(r.Phases[i].Verdicts) > 0 && text(r.Phases[i].Name) == f.Phases[i].Name {
 			f.Phases[i].Outcome = r.Phases[i].Outcome()
 		}
 	}
