@@ -99,6 +99,12 @@ func odd(t testing.TB) []trace.Line {
 				s.Sent = labtrace.At(-5)
 			case n%97 == 0:
 				s.Version = "v3"
+			case s.Seq == 451: // just when a phase has settled, begins, and ends
+				s.Sent = labtrace.At(4500)
+			case s.Seq == 400:
+				s.Sent = labtrace.At(4000)
+			case s.Seq == 1899:
+				s.Sent = labtrace.At(1000 * labtrace.LiveSeconds)
 			}
 			l.Sample = &s
 		case l.Log != nil && n%29 == 0:

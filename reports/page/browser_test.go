@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/canarylab/canarylab/harness/judge"
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/html/browser"
 	"github.com/canarylab/canarylab/reports/internal/labtrace"
 	"github.com/canarylab/canarylab/reports/trace"
@@ -228,6 +229,14 @@ func TestPageInBrowser(t *testing.T) {
 			// The river has the last half minute, which is all of it.
 			await(t, v, fmt.Sprintf(`%s === %d`, marked, b.requests))
 			await(t, v, drawn+` > 0.05`)
+			// More of the same tenth of a second, one after the other.
+			for i := range 3 {
+				moment := labtrace.At(test.ms - 100)
+				b.Line(trace.Line{Sample: &loadgen.Sample{
+					ID: fmt.Sprint("live01-more-", i), Cohort: "everyone", Sent: moment, Done: moment, Code: 200, Version: "v1",
+				}})
+				await(t, v, fmt.Sprintf(`%s === %d`, marked, b.requests))
+			}
 			if n := js[int](t, v, `Math.max(...canarylab.lanes().map(l => l.marks.filter(m => m.t > 2000).length))`); n > 1200 {
 				t.Errorf("got %d marks in a lane, want as few as can be drawn at any rate", n)
 			}
