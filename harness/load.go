@@ -17,45 +17,28 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// warmUp sends the load for a short time, unrecorded.
+// warmUp sends the load for a short time, unrecorded. It finds the rate of the run by that, where none is asked for.
 func (r *run) warmUp(ctx context.Context) error {
-	plan := r.setup.Load
-	plan.Run, plan.Duration = warmRun(plan.Run), warmFor
-	bound := warmFor + r.timeout() + stopWithin
-	ctx, cancel := context.WithTimeoutCause(ctx, bound, fmt.Errorf("the load agent did not end in %s", bound))
-	defer cancel()
-	var mu sync.Mutex // there may be several agents
-	var last loadgen.Sample
-	h := loadgen.Handler{Samples: func(all []loadgen.Sample) {
-		mu.Lock()
-		defer mu.Unlock()
-		last = all[len(all)-1]
-	}}
-	ends, err := r.env.Callers.Attack(ctx, r.scenario.Name, plan, ctx.Done(), h)
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
+	first, sent, err := r.try(ctx, int(r.setup.Load.TotalRate()), warmFor, warmSkips)
 	if err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
-	var sent, answered uint64
-	for _, end := range ends {
-		for _, c := range end.Cohorts {
-			sent, answered = sent+c.Sent, answered+c.Answered
-		}
-	}
-	if answered == 0 {
-		return fmt.Errorf("warm up: none of %d requests was answered; the last one: %s", sent, last.Err)
-	}
 	r.journal.note("The same callers sent for %s before the load began, so that proxies and connections are warm; "+
 		"these %s requests are not counted.", warmFor, format.Number(int(sent)))
+	if !r.rate.Asked {
+		if err := r.findRate(ctx, first); err != nil {
+			return err
+		}
+		r.setRate(r.rate.Played)
+	}
+	r.noteRate()
 	if r.setup.Envoy == "" {
 		if r.setup.Envoy, err = r.env.Proxies.Version(ctx, r.scenario.Name); err != nil {
 			r.journal.note("Envoy's version is not known: %v", err)
 		}
-		return r.keepDraft()
 	}
-	return nil
+	// The rate that is really played is in this one.
+	return r.keepDraft()
 }
 
 // timeout is how long a request of the load may take.
@@ -71,6 +54,13 @@ func (r *run) measure(ctx context.Context) error {
 	r.pods.open(counters)
 	r.rec.pods(r.pods.all())
 
+	late, lateEnd := watchLateness(context.WithoutCancel(ctx), r.env.Processors)
+	r.rec.lateness(late)
+	defer func() {
+		if used := lateEnd(); used != nil {
+			r.rec.event(trace.Event{At: time.Now(), Kind: trace.ProcessorUse, Processor: used})
+		}
+	}()
 	l, loaded := r.startLoad(ctx)
 	defer l.dropLoad()
 	defer l.dropLog()

@@ -50,6 +50,17 @@ type Phase struct {
 // deadline returns Deadline with its default.
 func (p Phase) deadline() time.Duration { return cmp.Or(p.Deadline, DefaultDeadline) }
 
+// span is the least that the phase is watched.
+func (p Phase) span() time.Duration {
+	span := minWatch
+	for _, e := range p.Expect {
+		if long, ok := e.(interface{ Span() time.Duration }); ok {
+			span = max(span, long.Span())
+		}
+	}
+	return span
+}
+
 // did returns what reports call the phase's change.
 func (p Phase) did() string {
 	if p.Do == nil {

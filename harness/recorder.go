@@ -44,6 +44,8 @@ type recorder struct {
 	// sent counts, by cohort and for all of them under "", the samples that were sent from the moment from on.
 	from time.Time
 	sent map[string]int
+	// late learns who used the processors while requests were late, nil where nobody wants to know.
+	late *lateness
 	// feed is that of the detector that watches the canary, nil where none does.
 	feed *sampleFeed
 	// err is the first error of the trace file.
@@ -139,12 +141,20 @@ func (r *recorder) samples(all []loadgen.Sample) {
 		}
 	}
 	r.live.all += len(all)
-	feed := r.feed
+	feed, late := r.feed, r.late
 	r.mu.Unlock()
+	late.samples(all)
 	if feed != nil {
 		feed.add(all)
 	}
 	r.wake()
+}
+
+// lateness shows all further samples to l.
+func (r *recorder) lateness(l *lateness) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.late = l
 }
 
 // feedTo hands all further samples to f, nil for nobody.

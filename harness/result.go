@@ -21,6 +21,10 @@ func (r *run) draft() (*judge.Draft, error) {
 		Back: s.Back, Run: r.options.ID, Started: r.started.UTC(), Setup: r.setup, BringUp: r.options.BringUp,
 		Files: r.files,
 	}}
+	if r.rate.Played > 0 {
+		rate := r.rate
+		d.Report.Rate = &rate
+	}
 	for i, p := range s.Phases {
 		spec := s.spec(i)
 		out := judge.Phase{

@@ -35,6 +35,8 @@ var circuitBreakerOverflow = harness.Scenario{
 		"with room.",
 	Files:  files,
 	Load:   everyone(500),
+	// How many requests are in v2 at once is what it is about.
+	LowestRate: 500,
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",

@@ -42,6 +42,8 @@ var loadDependent503 = harness.Scenario{
 		"for all of the traffic.",
 	Files:  files,
 	Load:   everyone(400),
+	// How many requests are in v2 at once is what it is about.
+	LowestRate: 400,
 	Canary: "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",

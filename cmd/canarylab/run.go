@@ -34,6 +34,7 @@ type player struct {
 	output
 	out      string
 	loadPods int
+	rate     int
 	full     bool
 }
 
@@ -71,6 +72,9 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 				if err := playable(s); err != nil {
 					return err
 				}
+				if err := p.checkRate(cmd, s); err != nil {
+					return err
+				}
 			}
 			if p.out, err = outDir(p.out); err != nil {
 				return err
@@ -85,11 +89,27 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 	cmd.Flags().StringVar(&p.out, "out", "",
 		"folder for the run's own folder (default: reports/out of the source tree)")
 	cmd.Flags().IntVar(&p.loadPods, "load-pods", 1, "pods that share the load")
+	cmd.Flags().IntVar(&p.rate, rateFlag, 0, "requests a second of all cohorts together (default: the scenario's own, or as "+
+		"many as the machine carries)")
 	cmd.Flags().BoolVar(&all, "all", false, "play every scenario")
 	fullFlag(cmd, &p.full)
 	labelFlag(cmd, &label)
 	settingFlags(cmd.Flags(), g, true)
 	return cmd
+}
+
+// rateFlag fixes the rate of a run.
+const rateFlag = "rate"
+
+// checkRate refuses a rate that a scenario can't be played at, before anything is begun.
+func (p player) checkRate(cmd *cobra.Command, s harness.Scenario) error {
+	if !cmd.Flags().Changed(rateFlag) {
+		return nil
+	}
+	if err := s.CheckRate(p.rate, p.loadPods); err != nil {
+		return usage("--%s: %w", rateFlag, err)
+	}
+	return nil
 }
 
 // runOne plays a scenario and prints its report.
@@ -241,7 +261,7 @@ func (p *played) page() string {
 
 // play runs s in the lab and renders its report. It returns a run in every case once that has begun.
 func (p player) play(ctx context.Context, l *lab.Lab, d *display, s harness.Scenario) (*played, error) {
-	rep, dir, err := labrun.Play(ctx, l, s, p.out, harness.Options{Progress: d, LoadPods: p.loadPods})
+	rep, dir, err := labrun.Play(ctx, l, s, p.out, harness.Options{Progress: d, LoadPods: p.loadPods, Rate: p.rate})
 	if rep == nil {
 		return nil, err
 	}
