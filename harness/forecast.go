@@ -124,6 +124,10 @@ func (f *forecast) switches(phase int, plan loadgen.Plan) []expect.Switch {
 			answers, open = d.all, time.Duration(float64(d.all)/canary*float64(time.Second))
 		}
 	}
+	// What the canary had is known by the phases before too, as far as they kept it.
+	for i := before; i > 0 && s.keeps(i); i-- {
+		open, answers = open+f.watched(i-1, plan), 0
+	}
 	pods := max(s.pods(before, s.Canary), 1)
 	var all []expect.Switch
 	for _, entry := range plan.Entries() {

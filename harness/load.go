@@ -7,17 +7,17 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// warmUp sends the load for a short time, unrecorded. It finds the rate of the run by that, where none is asked for.
+// warmUp sends the load for a short time, unrecorded. That is the first trial of its rate.
 func (r *run) warmUp(ctx context.Context) error {
 	first, sent, err := r.try(ctx, int(r.setup.Load.TotalRate()), warmFor, warmSkips)
 	if err != nil {
@@ -26,18 +26,20 @@ func (r *run) warmUp(ctx context.Context) error {
 	r.journal.note("The same callers sent for %s before the load began, so that proxies and connections are warm; "+
 		"these %s requests are not counted.", warmFor, format.Number(int(sent)))
 	if !r.rate.Asked {
-		if err := r.findRate(ctx, first); err != nil {
-			return err
-		}
-		r.setRate(r.rate.Played)
+		own := r.scenario.Rate()
+		r.rate = reports.Rate{Own: own, Played: own, Trials: []reports.Trial{first}}
 	}
+	return nil
+}
+
+// learn records what is known only by now: the rate that is played, with the claims at that rate, and Envoy's version.
+func (r *run) learn(ctx context.Context) (err error) {
 	r.noteRate()
 	if r.setup.Envoy == "" {
 		if r.setup.Envoy, err = r.env.Proxies.Version(ctx, r.scenario.Name); err != nil {
 			r.journal.note("Envoy's version is not known: %v", err)
 		}
 	}
-	// The rate that is really played is in this one.
 	return r.keepDraft()
 }
 

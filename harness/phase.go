@@ -91,5 +91,13 @@ func (s Scenario) spec(i int) analysis.PhaseSpec {
 	p := s.Phases[i]
 	return analysis.PhaseSpec{
 		Name: p.Name, Rollback: p.Rollback, Method: p.did(), Canary: s.Canary, Cohort: cmp.Or(p.Cohort, s.CanaryCohort),
+		Keeps: s.keeps(i),
 	}
+}
+
+// keeps tells that phase i leaves to the canary what it had: it changes nothing, or the canary's own faults.
+func (s Scenario) keeps(i int) bool {
+	do := s.Phases[i].Do
+	fault, injects := do.(Inject)
+	return i > 0 && (do == nil || injects && s.Canary != "" && fault.Version == s.Canary)
 }

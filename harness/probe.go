@@ -23,33 +23,36 @@ const (
 )
 
 // findRate tries which rate the machine carries, from the story's own downwards, and takes the first, or the lowest that
-// the claims allow. The warm-up was the first trial. A rate is tried a second time at first: one standstill of 30 ms
-// makes enough requests late.
-func (r *run) findRate(ctx context.Context, warmUp reports.Trial) error {
+// the claims allow. The story's own is tried a second time: one standstill of 30 ms in the warm-up makes enough requests
+// late.
+func (r *run) findRate(ctx context.Context) error {
 	own := r.scenario.Rate()
-	r.rate = reports.Rate{Own: own, Played: own, Trials: []reports.Trial{warmUp}}
-	if warmUp.Carried {
-		return nil
-	}
 	floor := r.scenario.Lowest(r.options.LoadPods)
 	floor.Rate = min(floor.Rate, own)
 	r.rate.Lowest, r.rate.LowestFor = floor.Rate, floor.For
-	for rate := own; ; rate = max(nextRate(rate, own), floor.Rate) {
+	rate := own
+	for ; ; rate = nextRate(rate, own, floor.Rate) {
 		trial, _, err := r.try(ctx, rate, tryFor, trySkips)
 		if err != nil {
 			return fmt.Errorf("try %d requests a second: %w", rate, err)
 		}
-		r.rate.Trials, r.rate.Played = append(r.rate.Trials, trial), rate
+		r.rate.Trials = append(r.rate.Trials, trial)
 		if trial.Carried || rate <= floor.Rate {
-			return nil
+			break
 		}
 	}
+	r.setRate(rate)
+	return nil
 }
 
-// nextRate is the rate that is tried after one that was not carried.
-func nextRate(rate, own int) int {
+// nextRate is the rate that is tried after one that was not carried. What is hardly more than the lowest is that.
+func nextRate(rate, own, lowest int) int {
 	step := max(own/steps, 1)
-	return int(lower*float64(rate)) / step * step
+	next := int(lower*float64(rate)) / step * step
+	if next < lowest+step {
+		return lowest
+	}
+	return next
 }
 
 // setRate plays the scenario at a rate from here on.

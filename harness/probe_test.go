@@ -51,8 +51,8 @@ func TestRunFindsTheRate(t *testing.T) {
 		{
 			"a slower one", func(f *fakeMesh) { f.carries = 300 }, []int{-500, -500, -375, 275}, 275,
 			"played at 275 of the story's 500 requests a second, as the machine carried no more: at 375 a second " +
-				"requests were sent 29 ms late at p99, while the machine's 2 processors were 100 % busy (cc1plus 50 %, " +
-				"envoy 50 %); it takes ", reports.Pass,
+				"requests were sent 29 ms late at p99, while the machine's 2 processors were 100 % busy (envoy 50 %, " +
+				"cc1plus 50 %); it takes ", reports.Pass,
 		},
 		{
 			"one that carries nothing", func(f *fakeMesh) { f.carries = 1 },
@@ -70,7 +70,8 @@ func TestRunFindsTheRate(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got := tried(rep); !slices.Equal(got, test.tried) || rep.Rate.Played != test.played {
-					t.Errorf("got trials %d, and %d played, want %d and %d", got, rep.Rate.Played, test.tried, test.played)
+					t.Errorf("got trials %d, and %d played, want %d and %d", got, rep.Rate.Played, test.tried,
+						test.played)
 				}
 				if rep.Outcome != test.want {
 					t.Errorf("got %s, want %s: %+v %q", rep.Outcome, test.want, verdicts(rep), rep.Accounting.Problems)
@@ -80,7 +81,8 @@ func TestRunFindsTheRate(t *testing.T) {
 					t.Errorf("got %g requests a second and a plan of %g, want %d", planned, rep.Setup.Load.TotalRate(),
 						test.played)
 				}
-				if says := reports.RateInWords(rep); !strings.Contains(says, test.says) || (says == "") != (test.says == "") {
+				says := reports.RateInWords(rep)
+				if !strings.Contains(says, test.says) || (says == "") != (test.says == "") {
 					t.Errorf("it says %q, want %q", says, test.says)
 				}
 				last := rep.Phases[2].Verdicts

@@ -196,6 +196,12 @@ func (r *run) live(ctx context.Context) error {
 	if err = r.doWithin(ctx, deployWithin, "deploy "+r.scenario.Name, r.deploy); err == nil {
 		err = r.do(ctx, "warm up", r.warmUp)
 	}
+	if err == nil && !r.rate.Asked && !r.rate.Carried() {
+		err = r.do(ctx, "find the rate that the machine carries", r.findRate)
+	}
+	if err == nil {
+		err = r.learn(ctx)
+	}
 	if err != nil {
 		return r.broken(ctx, err)
 	}
@@ -203,8 +209,8 @@ func (r *run) live(ctx context.Context) error {
 	return r.measure(ctx)
 }
 
-// noteOdds notes how often the gates of the scenario are wrong, at the rate of the run. It simulates, which has no place
-// beside the load: the processor would be missing there, just when a phase begins.
+// noteOdds notes how often the gates of the scenario are wrong, at the rate of the run. It simulates, which has no
+// place beside the load: the processor would be missing there, just when a phase begins.
 func (r *run) noteOdds() {
 	for i, p := range r.scenario.Phases {
 		if odds := r.scenario.Odds(i); odds != "" {

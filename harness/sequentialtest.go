@@ -105,25 +105,23 @@ func (t SequentialTest) decide(
 const simulatedDecisions, longestDecision = 2000, 100_000
 
 // foresee is what it takes to find a canary of which a fraction of the answers is bad from the first one on. It is zero
-// where many are not found at all.
+// where one is not found at all.
 func (t SequentialTest) foresee(bad float64) decision {
 	random := rand.New(rand.NewPCG(1, 2))
 	var all, fromBad []int
 	for range simulatedDecisions {
-		b, first := t.start(), 0
-		for b.n < longestDecision {
+		b, first, found := t.start(), 0, false
+		for !found && b.n < longestDecision {
 			failed := random.Float64() < bad
 			if failed && first == 0 {
 				first = b.n + 1
 			}
-			if b.add(failed) {
-				all, fromBad = append(all, b.n), append(fromBad, b.n-first+1)
-				break
-			}
+			found = b.add(failed)
 		}
-	}
-	if len(all) < simulatedDecisions {
-		return decision{}
+		if !found {
+			return decision{}
+		}
+		all, fromBad = append(all, b.n), append(fromBad, b.n-first+1)
 	}
 	slices.Sort(all)
 	slices.Sort(fromBad)

@@ -46,8 +46,8 @@ func (r *Rate) refused() *Trial {
 	return nil
 }
 
-// carried tells whether the machine carried the rate that was played when it was tried.
-func (r *Rate) carried() bool {
+// Carried tells whether the machine carried the rate that was tried last.
+func (r *Rate) Carried() bool {
 	n := len(r.Trials)
 	return n > 0 && r.Trials[n-1].Carried
 }
@@ -56,7 +56,7 @@ func (r *Rate) carried() bool {
 // the machine did not carry it. It is empty otherwise, and for older reports.
 func RateInWords(r *Report) string {
 	rate := r.Rate
-	if rate == nil || rate.Played == rate.Own && (rate.Asked || rate.carried()) {
+	if rate == nil || rate.Played == rate.Own && (rate.Asked || rate.Carried()) {
 		return ""
 	}
 	refusal := func(t Trial) string {
@@ -74,15 +74,15 @@ func RateInWords(r *Report) string {
 	case rate.Asked:
 		why = ", as was asked for"
 	case refused == nil:
-	case rate.carried():
+	case rate.Carried():
 		why = ", as the machine carried no more: " + refusal(*refused)
 	case rate.Played == rate.Own:
 		played = fmt.Sprintf("played at the story's %s requests a second", format.Number(rate.Own))
 		why = fmt.Sprintf(", although the machine did not carry them when they were tried: %s; its claims allow no "+
 			"lower rate (%s)", refusal(*refused), rate.LowestFor)
 	default:
-		why = fmt.Sprintf(", the lowest rate that its claims allow (%s), although the machine did not carry it when it "+
-			"was tried: %s", rate.LowestFor, refusal(*refused))
+		why = fmt.Sprintf(", the lowest rate that its claims allow (%s), although the machine did not carry it when "+
+			"it was tried: %s", rate.LowestFor, refusal(*refused))
 	}
 	return played + format.Join("; ", why, longer, shorter)
 }

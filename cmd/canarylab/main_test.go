@@ -75,7 +75,7 @@ func TestBadCalls(t *testing.T) {
 		{[]string{"scenario", "run", "label-mismatch", "--load-pods=0"}, 64, "--load-pods"},
 		{[]string{"scenario", "run", "label-mismatch", "--rate=0"}, 64, "--rate: "},
 		{[]string{"scenario", "run", "label-mismatch", "--rate=10"}, 64, "label-mismatch takes "},
-		{[]string{"scenario", "run", "--all", "--rate=300"}, 64, "load-dependent-503 is played at 400 requests a second"},
+		{[]string{"scenario", "run", "--all", "--rate=300"}, 64, "load-dependent-503 is played at 400"},
 		{[]string{"rbac", "--user=system:serviceaccount:a"}, 64, "system:serviceaccount:NAMESPACE:NAME"},
 		{[]string{"down", "--cluster=kind", "--keep-state"}, 1, "--keep-state"},
 		{[]string{"up", "--nonsense"}, 64, "--help"},

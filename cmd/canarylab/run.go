@@ -89,8 +89,8 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 	cmd.Flags().StringVar(&p.out, "out", "",
 		"folder for the run's own folder (default: reports/out of the source tree)")
 	cmd.Flags().IntVar(&p.loadPods, "load-pods", 1, "pods that share the load")
-	cmd.Flags().IntVar(&p.rate, rateFlag, 0, "requests a second of all cohorts together (default: the scenario's own, or as "+
-		"many as the machine carries)")
+	cmd.Flags().IntVar(&p.rate, rateFlag, 0, "requests a second of all cohorts together (default: the scenario's own, "+
+		"or as many as the machine carries)")
 	cmd.Flags().BoolVar(&all, "all", false, "play every scenario")
 	fullFlag(cmd, &p.full)
 	labelFlag(cmd, &label)

@@ -1,7 +1,6 @@
 package expect
 
 import (
-	"math"
 	"sort"
 	"time"
 
@@ -62,7 +61,9 @@ func Decidable(e Expectation, o Outlook) bool {
 // as how many requests a change may cost, is multiplied and rounded down, so that the claim gets no easier. What other
 // claims say does not depend on the rate.
 func Times(e Expectation, factor float64) Expectation {
-	if c, ok := e.(interface{ times(factor float64) Expectation }); ok {
+	if c, ok := e.(interface {
+		times(factor float64) Expectation
+	}); ok {
 		return c.times(factor)
 	}
 	return e

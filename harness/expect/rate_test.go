@@ -79,7 +79,7 @@ func TestDecidable(t *testing.T) {
 		change(&s)
 		return s
 	}
-	need := float64(Share("v2", 10).Need())
+	need, second := float64(Share("v2", 10).Need()), RecoveredWithin(time.Second)
 	for _, test := range []struct {
 		name  string
 		claim Expectation
@@ -91,15 +91,15 @@ func TestDecidable(t *testing.T) {
 		{"a request every 20 ms", NeverFails(), at(50), true},
 		{"a request every 21 ms", NeverFails(), at(48), false},
 		{"none at all, and too rare", ReachAtMost("v2", 0), at(48), false},
-		{"a bracket that closes", RecoveredWithin(time.Second), at(400, coarse), true},
-		{"a share of a tenth of it", RecoveredWithin(time.Second), at(400, with(func(s *Switch) { s.Share = 0.02 })), false},
-		{"a third of the rate", RecoveredWithin(time.Second), at(400, with(func(s *Switch) { s.Rate = 33 })), false},
+		{"a bracket that closes", second, at(400, coarse), true},
+		{"a share of a tenth of it", second, at(400, with(func(s *Switch) { s.Share = 0.02 })), false},
+		{"a third of the rate", second, at(400, with(func(s *Switch) { s.Rate = 33 })), false},
 		{"more time", RecoveredWithin(5 * time.Second), at(400, with(func(s *Switch) { s.Rate = 33 })), true},
-		{"nothing affected before", RecoveredWithin(time.Second), at(400, with(func(s *Switch) { s.Before = 1 })), false},
-		{"one of two is coarse", RecoveredWithin(time.Second), at(
+		{"nothing affected before", second, at(400, with(func(s *Switch) { s.Before = 1 })), false},
+		{"one of two is coarse", second, at(
 			400, with(func(s *Switch) { s.Share = 1 }), with(func(s *Switch) { s.Share = 0.02 }),
 		), false},
-		{"few affected are known", RecoveredWithin(time.Second), at(400, with(func(s *Switch) { s.Affected = 9 })), false},
+		{"few affected are known", second, at(400, with(func(s *Switch) { s.Affected = 9 })), false},
 		{"too few follow", DrainedWithin(time.Second), at(400, with(func(s *Switch) { s.After = 20 })), false},
 		{"enough follow", DrainedWithin(time.Second), at(400, coarse), true},
 		{"a quick decision", AbortedWithin(5 * time.Second), Outlook{Answers: 10, Decision: 45}, true},

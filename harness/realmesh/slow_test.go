@@ -21,7 +21,7 @@ import (
 )
 
 // slow has TestSlowMachine play: make slow-machine.
-var slow = flag.String("slow", "", "what TestSlowMachine plays on: half (a busy loop on each processor) or one (processor)")
+var slow = flag.String("slow", "", "TestSlowMachine plays with a busy loop on each processor (half), or on one (one)")
 
 // slowRounds is how often each story is played.
 const slowRounds = 3
@@ -73,7 +73,8 @@ func TestSlowMachine(t *testing.T) {
 			for _, p := range rep.Phases {
 				for _, v := range p.Verdicts {
 					if v.Outcome != reports.Pass {
-						t.Errorf("%s, round %d, phase %s: %s: %s: %s", s.Name, round+1, p.Name, v.Outcome, v.Want, v.Why)
+						t.Errorf("%s, round %d, phase %s: %s: %s: %s", s.Name, round+1, p.Name, v.Outcome, v.Want,
+							v.Why)
 					}
 				}
 			}
@@ -105,7 +106,8 @@ func busyLoop(t *testing.T, cpu int) {
 	t.Helper()
 	const loop = `while kill -0 "$1" 2>/dev/null; do i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; done`
 	ctx, cancel := context.WithCancel(context.Background())
-	c := exec.CommandContext(ctx, "taskset", "-c", strconv.Itoa(cpu), "sh", "-c", loop, "busy", strconv.Itoa(os.Getpid()))
+	pid := strconv.Itoa(os.Getpid())
+	c := exec.CommandContext(ctx, "taskset", "-c", strconv.Itoa(cpu), "sh", "-c", loop, "busy", pid)
 	if err := c.Start(); err != nil {
 		cancel()
 		t.Fatalf("begin a busy loop on processor %d: %v", cpu, err)
@@ -143,8 +145,8 @@ func printSlowly(w io.Writer, played []playedSlowly) {
 		for _, pace := range p.Accounting.Pace {
 			lag = strings.TrimSpace(lag + " " + format.Short(pace.LagP99))
 		}
-		fmt.Fprintf(table, "%d\t%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\n", p.round, p.Scenario, p.Outcome, p.Rate.Played, p.Rate.Own,
-			verdicts, lag, format.Short(p.Took), p.Accounting.ProblemText())
+		fmt.Fprintf(table, "%d\t%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\n", p.round, p.Scenario, p.Outcome, p.Rate.Played,
+			p.Rate.Own, verdicts, lag, format.Short(p.Took), p.Accounting.ProblemText())
 	}
 	_ = table.Flush()
 	fmt.Fprintf(w, "%d runs, %d with void verdicts\n", len(played), void)

@@ -20,8 +20,8 @@ const (
 // labPrograms are those of the lab, of its cluster and of what it deploys, by the names of their processes. The kernel
 // keeps 15 letters of those.
 var labPrograms = []string{
-	"canarylab", "envoy", "pilot-agent", "istiod", "loadgen", "sampleapp", "accesslog", "prometheus",
-	"kubelet", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubernetes", "coredns",
+	"canarylab", "envoy", "pilot-agent", "istiod", "loadgen", "sampleapp", "accesslog", "prometheus", "kubelet", "etcd",
+	"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubernetes", "coredns",
 	"containerd", "containerd-shim", "runc", "runc:[2:INIT]", "pause", "noded", "dockerd", "docker-proxy", "conmon",
 	"systemd", "harness.test", "realmesh.test", "scenarios.test",
 }
@@ -78,5 +78,6 @@ func (b Accounting) Advice(basis Basis) string {
 	case p.Part(p.Stolen) >= foreign:
 		remedy = "play it when the machine's neighbours are quiet, or at a lower rate (--rate)"
 	}
-	return fmt.Sprintf("in the %s in which requests were late, %s; %s", format.Short(p.Took), ProcessorInWords(*p), remedy)
+	return fmt.Sprintf("in the %s in which requests were late, %s; %s", format.Short(p.Took), ProcessorInWords(*p),
+		remedy)
 }

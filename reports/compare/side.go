@@ -53,8 +53,8 @@ func check(sides []Side) error {
 					ErrSides, name(side[0]), side.scenario(), name(r), r.Report.Scenario)
 			}
 			if a, b := rate(side[0]), rate(r); a != b {
-				return fmt.Errorf("%w: %s was played at %s requests a second and %s at %s; the runs of one side have to "+
-					"be of one rate, which --rate fixes", ErrSides, name(side[0]), a, name(r), b)
+				return fmt.Errorf("%w: %s was played at %s requests a second and %s at %s; the runs of one side have "+
+					"to be of one rate, which --rate fixes", ErrSides, name(side[0]), a, name(r), b)
 			}
 			for _, earlier := range side[:j] {
 				if same(earlier, r) {
