@@ -15,7 +15,7 @@ func TestRateInWords(t *testing.T) {
 	}
 	slow, slower := Trial{500, 31 * time.Millisecond, false, nil}, Trial{375, 12 * time.Millisecond, false, used}
 	well := Trial{275, time.Millisecond, true, nil}
-	const took = "at 375 a second requests were sent 12 ms late at p99, while the machine's 2 processors were 100 % busy " +
+	const took = "at 375 a second requests were sent 12.0 ms late at p99, while the machine's 2 processors were 100 % busy " +
 		"(the hypervisor, for other machines, 12 %, envoy 50 %, cc1plus 25 %, others 12 %)"
 	for _, test := range []struct {
 		name string
@@ -27,7 +27,7 @@ func TestRateInWords(t *testing.T) {
 		{"as the story has it, and asked for", &Rate{Own: 500, Played: 500, Asked: true}, ""},
 		{
 			"asked for", &Rate{Own: 500, Played: 250, Asked: true, Longer: 48 * s},
-			"played at 250 of the story's 500 requests a second, as was asked for; it takes 48 s longer for that",
+			"played at 250 of the story's 500 requests a second, as was asked for; it takes 48.0 s longer for that",
 		},
 		{
 			"more is asked for", &Rate{Own: 500, Played: 1000, Asked: true, Longer: -3 * s},
@@ -36,7 +36,7 @@ func TestRateInWords(t *testing.T) {
 		{
 			"found", &Rate{Own: 500, Played: 275, Longer: 30 * s, Trials: []Trial{slow, slower, well}},
 			"played at 275 of the story's 500 requests a second, as the machine carried no more: " + took +
-				"; it takes 30 s longer for that",
+				"; it takes 30.0 s longer for that",
 		},
 		{
 			"the lowest", &Rate{Own: 500, Played: 375, LowestFor: `phase rollback, "x"`, Trials: []Trial{slow, slower}},
@@ -46,7 +46,7 @@ func TestRateInWords(t *testing.T) {
 		{
 			"its only one", &Rate{Own: 500, Played: 500, LowestFor: "the story is about its load", Trials: []Trial{slow}},
 			"played at the story's 500 requests a second, although the machine did not carry them when they were tried: " +
-				"at 500 a second requests were sent 31 ms late at p99; its claims allow no lower rate (the story is about " +
+				"at 500 a second requests were sent 31.0 ms late at p99; its claims allow no lower rate (the story is about " +
 				"its load)",
 		},
 	} {
@@ -57,7 +57,7 @@ func TestRateInWords(t *testing.T) {
 	elsewhere := &Report{Rate: &Rate{Own: 500, Played: 275, Trials: []Trial{slower, well}}}
 	elsewhere.Accounting.Generator.ClockError = time.Millisecond
 	const want = "played at 275 of the story's 500 requests a second, as the machine carried no more: at 375 a second " +
-		"requests were sent 12 ms late at p99"
+		"requests were sent 12.0 ms late at p99"
 	if got := RateInWords(elsewhere); got != want {
 		t.Errorf("from another machine: got %s, want nothing of this one's processors", got)
 	}
