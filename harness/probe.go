@@ -22,9 +22,9 @@ const (
 	lower = 0.75
 )
 
-// findRate tries which rate the machine carries, from the story's own downwards, and takes the first, or the lowest that
-// the claims allow. The story's own is tried a second time: one standstill of 30 ms in the warm-up makes enough requests
-// late.
+// findRate tries which rate the machine carries, from the story's own downwards, and takes the first, or the lowest
+// that the claims allow. The story's own is tried a second time: one standstill of 30 ms in the warm-up makes enough
+// requests late.
 func (r *run) findRate(ctx context.Context) error {
 	own := r.scenario.Rate()
 	floor := r.scenario.Lowest(r.options.LoadPods)
@@ -75,8 +75,8 @@ func (r *run) plan() loadgen.Plan {
 	return p
 }
 
-// try sends the load at a rate, unrecorded, and says how late it was after the first skips. It is an error if nothing is
-// answered.
+// try sends the load at a rate, unrecorded, and says how late it was after the first skips. It is an error if nothing
+// is answered.
 func (r *run) try(ctx context.Context, rate int, d, skips time.Duration) (t reports.Trial, sent uint64, err error) {
 	plan := r.setup.Load.At(rate)
 	plan.Run, plan.Duration = warmRun(plan.Run), d

@@ -17,8 +17,8 @@ var ErrRate = errors.New("the scenario can't be played at this rate")
 // Rate is the scenario's own: requests a second of all cohorts together.
 func (s Scenario) Rate() int { return int(math.Round(s.Load.TotalRate())) }
 
-// AtRate returns the scenario with another rate of its load, in requests a second of all cohorts together. A claim whose
-// number follows from the rate follows the rate of its cohort.
+// AtRate returns the scenario with another rate of its load, in requests a second of all cohorts together. A claim
+// whose number follows from the rate follows the rate of its cohort.
 func (s Scenario) AtRate(rate int) Scenario {
 	own := s.Load
 	s.Load = own.At(rate)

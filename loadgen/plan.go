@@ -123,9 +123,9 @@ func (p Plan) TotalRate() float64 {
 	return total
 }
 
-// At returns the plan with another rate of all cohorts together, in requests a second. Cohorts keep their proportions. Of
-// those with rates of their own, and where agents at different entries share the plan, each keeps it to within one
-// request a second: such a rate is a whole number, and they add up to rate.
+// At returns the plan with another rate of all cohorts together, in requests a second. Cohorts keep their
+// proportions. Of those with rates of their own, and where agents at different entries share the plan, each keeps it
+// to within one request a second: such a rate is a whole number, and they add up to rate.
 func (p Plan) At(rate int) Plan {
 	total := p.TotalRate()
 	if total == float64(rate) || total <= 0 {

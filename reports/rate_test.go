@@ -15,8 +15,8 @@ func TestRateInWords(t *testing.T) {
 	}
 	slow, slower := Trial{500, 31 * time.Millisecond, false, nil}, Trial{375, 12 * time.Millisecond, false, used}
 	well := Trial{275, time.Millisecond, true, nil}
-	const took = "at 375 a second requests were sent 12.0 ms late at p99, while the machine's 2 processors were 100 % busy " +
-		"(the hypervisor, for other machines, 12 %, envoy 50 %, cc1plus 25 %, others 12 %)"
+	const took = "at 375 a second requests were sent 12.0 ms late at p99, while the machine's 2 processors were " +
+		"100 % busy (the hypervisor, for other machines, 12 %, envoy 50 %, cc1plus 25 %, others 12 %)"
 	for _, test := range []struct {
 		name string
 		rate *Rate
@@ -39,15 +39,17 @@ func TestRateInWords(t *testing.T) {
 				"; it takes 30.0 s longer for that",
 		},
 		{
-			"the lowest", &Rate{Own: 500, Played: 375, LowestFor: `phase rollback, "x"`, Trials: []Trial{slow, slower}},
-			"played at 375 of the story's 500 requests a second, the lowest rate that its claims allow (phase rollback, " +
-				`"x"), although the machine did not carry it when it was tried: ` + took,
+			"the lowest",
+			&Rate{Own: 500, Played: 375, LowestFor: `phase rollback, "x"`, Trials: []Trial{slow, slower}},
+			"played at 375 of the story's 500 requests a second, the lowest rate that its claims allow (phase " +
+				`rollback, "x"), although the machine did not carry it when it was tried: ` + took,
 		},
 		{
-			"its only one", &Rate{Own: 500, Played: 500, LowestFor: "the story is about its load", Trials: []Trial{slow}},
-			"played at the story's 500 requests a second, although the machine did not carry them when they were tried: " +
-				"at 500 a second requests were sent 31.0 ms late at p99; its claims allow no lower rate (the story is about " +
-				"its load)",
+			"its only one",
+			&Rate{Own: 500, Played: 500, LowestFor: "the story is about its load", Trials: []Trial{slow}},
+			"played at the story's 500 requests a second, although the machine did not carry them when they were " +
+				"tried: at 500 a second requests were sent 31.0 ms late at p99; its claims allow no lower rate (the story " +
+				"is about its load)",
 		},
 	} {
 		if got := RateInWords(&Report{Rate: test.rate}); got != test.want {

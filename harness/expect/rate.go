@@ -29,8 +29,8 @@ type Outlook struct {
 	Watch time.Duration
 	// Switches are those that the phase's rollback consists of, none where it does not roll back.
 	Switches []Switch
-	// Answers is how many answers a second the canary gives to a detector that decides by them, and Decision how many of
-	// them it takes, from the first bad one on, in 99 of 100 cases. Decision is 0 for other detectors.
+	// Answers is how many answers a second the canary gives to a detector that decides by them, and Decision how many
+	// of them it takes, from the first bad one on, in 99 of 100 cases. Decision is 0 for other detectors.
 	Answers  float64
 	Decision int
 }

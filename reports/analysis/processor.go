@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// told is the part of a machine's processors from which a program is named, and foreign the part from which one that
-	// is no part of the lab, or the hypervisor, is told to be the reason.
+	// told is the part of a machine's processors from which a program is named, and foreign the part from which one
+	// that is no part of the lab, or the hypervisor, is told to be the reason.
 	told, foreign = 0.02, 0.05
 	// namedPrograms is how many programs a sentence names.
 	namedPrograms = 6

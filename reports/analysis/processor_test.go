@@ -23,15 +23,25 @@ func TestAdvice(t *testing.T) {
 		want  string
 		not   string
 	}{
-		{"nobody looked", OnTime, Accounting{}, "play it again with nothing else running, or at a lower rate (--rate)", "%"},
+		{
+			"nobody looked", OnTime, Accounting{},
+			"play it again with nothing else running, or at a lower rate (--rate)", "%",
+		},
 		{"a clock", OneClock, Accounting{Processor: used(0, chrome)}, "let nobody set the clock", "chrome"},
-		{"others", OnTime, Accounting{Processor: used(0, envoy, chrome, cc1, vim)}, "in the 10.0 s in which requests were late, " +
-			"the machine's 2 processors were 82 % busy (envoy 45 %, chrome 20 %, cc1plus 15 %, vim 2 %); close chrome and " +
-			"cc1plus, or play it at a lower rate (--rate)", ""},
-		{"the lab alone", AtRate, Accounting{Processor: used(0, envoy, vim)}, "; play it at a lower rate (--rate), or on a machine " +
-			"with more processors", "close"},
-		{"the hypervisor", OnTime, Accounting{Processor: used(6*s, envoy)}, "(the hypervisor, for other machines, 30 %, envoy " +
-			"45 %); play it when the machine's neighbours are quiet, or at a lower rate (--rate)", "close"},
+		{
+			"others", OnTime, Accounting{Processor: used(0, envoy, chrome, cc1, vim)},
+			"in the 10.0 s in which requests were late, the machine's 2 processors were 82 % busy (envoy 45 %, chrome " +
+				"20 %, cc1plus 15 %, vim 2 %); close chrome and cc1plus, or play it at a lower rate (--rate)", "",
+		},
+		{
+			"the lab alone", AtRate, Accounting{Processor: used(0, envoy, vim)},
+			"; play it at a lower rate (--rate), or on a machine with more processors", "close",
+		},
+		{
+			"the hypervisor", OnTime, Accounting{Processor: used(6*s, envoy)},
+			"(the hypervisor, for other machines, 30 %, envoy 45 %); play it when the machine's neighbours are quiet, " +
+				"or at a lower rate (--rate)", "close",
+		},
 		{"another machine", OnTime, Accounting{
 			Processor: used(0, envoy, chrome), Generator: Generator{ClockError: time.Millisecond},
 		}, "the load was sent from another machine, which canarylab can't see", "chrome"},
@@ -46,7 +56,8 @@ func TestAdvice(t *testing.T) {
 // A bracket closes as the clock of a rollback has it.
 func TestClosing(t *testing.T) {
 	for _, test := range []struct{ affected, requests, closes, last int }{
-		// Of 100 in 1,000 the interval begins at 8.21 %: ln(0.005)/ln(1-0.0821) = 61.8, ln(0.0001)/ln(1-0.0821) = 107.5.
+		// Of 100 in 1,000 the interval begins at 8.21 %: ln(0.005)/ln(1-0.0821) = 61.8, ln(0.0001)/ln(1-0.0821) =
+		// 107.5.
 		{100, 1000, 62, 108},
 		{1000, 1000, 1, 2},
 	} {

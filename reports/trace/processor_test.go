@@ -10,7 +10,8 @@ func TestProcessorAddsUp(t *testing.T) {
 	first := Processor{Took: 2 * s, Cores: 2, Programs: []Program{{"envoy", s}, {"etcd", s / 2}}, Other: s / 2}
 	p := first
 	p.Add(Processor{Took: 2 * s, Cores: 2, Programs: []Program{{"etcd", s}, {"chrome", s / 4}}, Stolen: s})
-	if p.Took != 4*s || p.Stolen != s || p.Other != s/2 || len(p.Programs) != 3 || p.Programs[0] != (Program{"etcd", 3 * s / 2}) {
+	if p.Took != 4*s || p.Stolen != s || p.Other != s/2 || len(p.Programs) != 3 ||
+		p.Programs[0] != (Program{"etcd", 3 * s / 2}) {
 		t.Errorf("got %+v, want the sum, most first", p)
 	}
 	if first.Programs[0] != (Program{"envoy", s}) || first.Programs[1].CPU != s/2 {

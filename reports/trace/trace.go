@@ -49,8 +49,8 @@ const (
 	Decided Kind = "decided"
 	// ClockStep is when the wall clock of a part of the lab was seen to have moved by By against its monotonic clock.
 	ClockStep Kind = "clock-step"
-	// ProcessorUse says who used the machine's processors in the time in which requests were late, from the beginning of
-	// the load until At. Of several the last one counts.
+	// ProcessorUse says who used the machine's processors in the time in which requests were late, from the beginning
+	// of the load until At. Of several the last one counts.
 	ProcessorUse Kind = "processor"
 	// Trouble is anything else that happened to the lab and not by the scenario: a container that restarted, a pod that
 	// was evicted, a log stream that broke off or came back; Text says what.
