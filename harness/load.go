@@ -19,7 +19,7 @@ import (
 
 // warmUp sends the load for a short time, unrecorded. That is the first trial of its rate.
 func (r *run) warmUp(ctx context.Context) error {
-	first, sent, err := r.try(ctx, int(r.setup.Load.TotalRate()), warmFor, warmSkips)
+	first, sent, err := r.try(ctx, r.scenario.Rate(), warmFor, warmSkips)
 	if err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
