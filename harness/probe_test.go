@@ -34,8 +34,8 @@ func tried(rep *reports.Report) (all []int) {
 	return all
 }
 
-// A run takes the highest rate that the machine carries, and its claims follow it. What is recorded is the rate that was
-// played, so that the trace alone makes the same report (which playFake looks at).
+// A run takes the highest rate that the machine carries, and its claims follow it. What is recorded is the rate that
+// was played, so that the trace alone makes the same report (which playFake looks at).
 func TestRunFindsTheRate(t *testing.T) {
 	lowest := rated().Lowest(0).Rate
 	for _, test := range []struct {
@@ -51,8 +51,8 @@ func TestRunFindsTheRate(t *testing.T) {
 		{
 			"a slower one", func(f *fakeMesh) { f.carries = 300 }, []int{-500, -500, -375, 275}, 275,
 			"played at 275 of the story's 500 requests a second, as the machine carried no more: at 375 a second " +
-				"requests were sent 30.0 ms late at p99, while the machine's 2 processors were 100 % busy (envoy 50 %, " +
-				"cc1plus 50 %); it takes ", reports.Pass,
+				"requests were sent 30.0 ms late at p99, while the machine's 2 processors were 100 % busy (envoy " +
+				"50 %, cc1plus 50 %); it takes ", reports.Pass,
 		},
 		{
 			"one that carries nothing", func(f *fakeMesh) { f.carries = 1 },

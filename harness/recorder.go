@@ -54,7 +54,8 @@ type recorder struct {
 
 func newRecorder(record *trace.Writer, plan loadgen.Plan, tap Tap) *recorder {
 	r := &recorder{
-		trace: record, tap: tap, run: plan.Run, agents: len(plan.Entries()) * max(plan.Agents, 1), news: make(chan struct{}, 1),
+		trace: record, tap: tap, run: plan.Run, agents: len(plan.Entries()) * max(plan.Agents, 1),
+		news: make(chan struct{}, 1),
 		sent: map[string]int{}, known: map[string]trace.Pod{}, clocks: map[string]loadgen.Clock{},
 	}
 	r.joiner = trace.NewJoiner(plan, joinWithin, r.live.add)

@@ -48,8 +48,8 @@ func TestRateInWords(t *testing.T) {
 			"its only one",
 			&Rate{Own: 500, Played: 500, LowestFor: "the story is about its load", Trials: []Trial{slow}},
 			"played at the story's 500 requests a second, although the machine did not carry them when they were " +
-				"tried: at 500 a second requests were sent 31.0 ms late at p99; its claims allow no lower rate (the story " +
-				"is about its load)",
+				"tried: at 500 a second requests were sent 31.0 ms late at p99; its claims allow no lower rate (the " +
+				"story is about its load)",
 		},
 	} {
 		if got := RateInWords(&Report{Rate: test.rate}); got != test.want {
@@ -58,8 +58,8 @@ func TestRateInWords(t *testing.T) {
 	}
 	elsewhere := &Report{Rate: &Rate{Own: 500, Played: 275, Trials: []Trial{slower, well}}}
 	elsewhere.Accounting.Generator.ClockError = time.Millisecond
-	const want = "played at 275 of the story's 500 requests a second, as the machine carried no more: at 375 a second " +
-		"requests were sent 12.0 ms late at p99"
+	const want = "played at 275 of the story's 500 requests a second, as the machine carried no more: at 375 a " +
+		"second requests were sent 12.0 ms late at p99"
 	if got := RateInWords(elsewhere); got != want {
 		t.Errorf("from another machine: got %s, want nothing of this one's processors", got)
 	}

@@ -30,8 +30,8 @@ func TestAdvice(t *testing.T) {
 		{"a clock", OneClock, Accounting{Processor: used(0, chrome)}, "let nobody set the clock", "chrome"},
 		{
 			"others", OnTime, Accounting{Processor: used(0, envoy, chrome, cc1, vim)},
-			"in the 10.0 s in which requests were late, the machine's 2 processors were 82 % busy (envoy 45 %, chrome " +
-				"20 %, cc1plus 15 %, vim 2 %); close chrome and cc1plus, or play it at a lower rate (--rate)", "",
+			"in the 10.0 s in which requests were late, the machine's 2 processors were 82 % busy (envoy 45 %, " +
+				"chrome 20 %, cc1plus 15 %, vim 2 %); close chrome and cc1plus, or play it at a lower rate (--rate)", "",
 		},
 		{
 			"the lab alone", AtRate, Accounting{Processor: used(0, envoy, vim)},
@@ -39,8 +39,8 @@ func TestAdvice(t *testing.T) {
 		},
 		{
 			"the hypervisor", OnTime, Accounting{Processor: used(6*s, envoy)},
-			"(the hypervisor, for other machines, 30 %, envoy 45 %); play it when the machine's neighbours are quiet, " +
-				"or at a lower rate (--rate)", "close",
+			"(the hypervisor, for other machines, 30 %, envoy 45 %); play it when the machine's neighbours are " +
+				"quiet, or at a lower rate (--rate)", "close",
 		},
 		{"another machine", OnTime, Accounting{
 			Processor: used(0, envoy, chrome), Generator: Generator{ClockError: time.Millisecond},
