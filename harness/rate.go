@@ -98,7 +98,7 @@ func (s Scenario) CheckRate(rate, agents int) error {
 	case s.fixed():
 		return fmt.Errorf("%w: %s is played at %d requests a second and at no other rate: %s", ErrRate, s.Name, own,
 			floor.For)
-	case rate < floor.Rate:
+	case rate < min(floor.Rate, own):
 		return fmt.Errorf("%w: %s takes %d requests a second or more, got %d; so many are for %s", ErrRate, s.Name,
 			min(floor.Rate, own), rate, floor.For)
 	}
