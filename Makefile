@@ -106,6 +106,12 @@ long-run: LONG = 1h
 long-run: deps ## a run of LONG=1h at 500 requests a second: lab and load agent end with the memory of its first minutes
 	go test ./harness/realmesh -run=TestLongRun -v -count=1 -timeout=8h -long=$(LONG)
 
+# The second on one processor with a cluster of its own, which goes when it ends.
+slow-machine: deps ## the core with a busy loop on each processor, then two stories on one processor: no verdict is void
+	go test ./harness/realmesh -run=TestSlowMachine -v -count=1 -timeout=120m -slow=half
+	CLUSTER=embedded CANARYLAB_NAME=one-processor taskset -c 0 \
+	go test ./harness/realmesh -run=TestSlowMachine -v -count=1 -timeout=60m -slow=one
+
 # Each target of each package, one after the other: go test takes one at a time.
 fuzz: ## fuzz what reads a run's folder: each target for FUZZTIME (1m)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
@@ -128,4 +134,4 @@ live-pictures: build ## draw the pictures of docs/live.md, likewise (needs chrom
 clean: down ## remove the cluster, the reports and everything that was built
 	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"
 
-.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate long-run fuzz hostile readme-pictures live-pictures clean
+.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate long-run slow-machine fuzz hostile readme-pictures live-pictures clean

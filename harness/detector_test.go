@@ -32,6 +32,11 @@ func TestAPhaseEndsWithItsDecision(t *testing.T) {
 		if d == nil || !d.Bad || d.BadOnes < 3 || d.Answers < d.BadOnes || d.FirstBad <= 0 || d.After < d.FirstBad {
 			t.Fatalf("got %+v, want a decision after three bad answers", *d)
 		}
+		// The rollback is timed against both phases in which v2 had its half: of the second alone hardly anything is
+		// known.
+		if r := rep.Phases[3].Observation.Rollback; r.Before.Of <= rep.Phases[1].Observation.Settled.Total.Requests {
+			t.Errorf("got a share before the rollback of %s, want that of two phases", r.Before)
+		}
 		// Three answers at 250 a second, and the fake's ticks of 50 ms: far from the 3 s that other phases last
 		// at least.
 		if took := o.End.Sub(o.Start); took > time.Second {

@@ -47,11 +47,14 @@ type fakeMesh struct {
 	silent     bool // the load agent begins and sends nothing
 	deaf       bool // no access log entry ever comes
 	dies       time.Duration
-	stops      time.Duration // of each 100 ms the load agent stands still for so long
+	stops      time.Duration // of each 100 ms the load agent stands still for so long, once the run has begun
+	carries    float64       // at a higher rate it stands still for 30 ms of each 100, 0 for never
+	hiccups    int           // so many times that it sends it does so too
 	endpoints  map[string]environment.Hosts
 	findings   []environment.Finding
 	inFiles    []environment.Finding
 	rejects    int // the Await with this number is rejected
+	processors *fakeProcessors
 }
 
 // A routing is how requests fare that are sent from a moment on.
@@ -69,9 +72,34 @@ func newFakeMesh() *fakeMesh {
 }
 
 func (f *fakeMesh) env() environment.Environment {
-	return environment.Environment{
+	env := environment.Environment{
 		Objects: f, Proxies: f, Apps: f, Callers: f, Observers: f, Istiod: f, WatchWrite: f.watchWrite,
 	}
+	if f.processors != nil {
+		env.Processors = f.processors
+	}
+	return env
+}
+
+// fakeProcessors are two of which Envoy uses half, and a compiler the other half while it is at work.
+type fakeProcessors struct {
+	at      time.Time
+	compile func(at time.Time) bool
+}
+
+func (p *fakeProcessors) Used() (used trace.Processor, err error) {
+	now := time.Now()
+	if p.at.IsZero() {
+		p.at = now
+		return used, errors.New("nobody looked before")
+	}
+	used = trace.Processor{Took: now.Sub(p.at), Cores: 2}
+	used.Programs = []trace.Program{{Name: "envoy", CPU: used.Took}}
+	if p.compile == nil || p.compile(now) {
+		used.Programs = append(used.Programs, trace.Program{Name: "cc1plus", CPU: used.Took})
+	}
+	p.at = now
+	return used, nil
 }
 
 // fakePod is the one pod of a version.
@@ -342,6 +370,7 @@ func (f *fakeMesh) Attack(ctx context.Context, _ string, plan loadgen.Plan, stop
 		f.calls = append(f.calls, name+" ended")
 	}()
 	begin := time.Now()
+	stops := f.standsStill(plan, warm)
 	if h.Begin != nil {
 		h.Begin(loadgen.Begin{Run: plan.Run, Start: begin})
 	}
@@ -366,8 +395,8 @@ func (f *fakeMesh) Attack(ctx context.Context, _ string, plan loadgen.Plan, stop
 			for !f.silent || warm {
 				due := begin.Add(time.Duration(counts[i].Sent) * time.Second / time.Duration(c.Rate))
 				sent := due
-				if in := time.Duration(due.UnixNano()) % (100 * time.Millisecond); in < f.stops {
-					sent = due.Add(f.stops - in)
+				if in := time.Duration(due.UnixNano()) % (100 * time.Millisecond); in < stops {
+					sent = due.Add(stops - in)
 				}
 				if sent.After(time.Now()) {
 					break
@@ -382,6 +411,21 @@ func (f *fakeMesh) Attack(ctx context.Context, _ string, plan loadgen.Plan, stop
 		}
 	}
 	return []*loadgen.End{{Why: why, Cohorts: counts}}, nil
+}
+
+// standsStill is for how long of each 100 ms the load agent does.
+func (f *fakeMesh) standsStill(plan loadgen.Plan, warm bool) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	const late = 30 * time.Millisecond
+	f.hiccups--
+	switch {
+	case f.hiccups >= 0, f.carries > 0 && plan.TotalRate() > f.carries:
+		return late
+	case warm:
+		return 0
+	}
+	return f.stops
 }
 
 // send is one request's fate.

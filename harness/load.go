@@ -7,55 +7,40 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// warmUp sends the load for a short time, unrecorded.
+// warmUp sends the load for a short time, unrecorded. That is the first trial of its rate.
 func (r *run) warmUp(ctx context.Context) error {
-	plan := r.setup.Load
-	plan.Run, plan.Duration = warmRun(plan.Run), warmFor
-	bound := warmFor + r.timeout() + stopWithin
-	ctx, cancel := context.WithTimeoutCause(ctx, bound, fmt.Errorf("the load agent did not end in %s", bound))
-	defer cancel()
-	var mu sync.Mutex // there may be several agents
-	var last loadgen.Sample
-	h := loadgen.Handler{Samples: func(all []loadgen.Sample) {
-		mu.Lock()
-		defer mu.Unlock()
-		last = all[len(all)-1]
-	}}
-	ends, err := r.env.Callers.Attack(ctx, r.scenario.Name, plan, ctx.Done(), h)
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
+	first, sent, err := r.try(ctx, r.scenario.Rate(), warmFor, warmSkips)
 	if err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
-	var sent, answered uint64
-	for _, end := range ends {
-		for _, c := range end.Cohorts {
-			sent, answered = sent+c.Sent, answered+c.Answered
-		}
-	}
-	if answered == 0 {
-		return fmt.Errorf("warm up: none of %d requests was answered; the last one: %s", sent, last.Err)
-	}
 	r.journal.note("The same callers sent for %s before the load began, so that proxies and connections are warm; "+
 		"these %s requests are not counted.", warmFor, format.Number(int(sent)))
+	if !r.rate.Asked {
+		own := r.scenario.Rate()
+		r.rate = reports.Rate{Own: own, Played: own, Trials: []reports.Trial{first}}
+	}
+	return nil
+}
+
+// learn records what is known only by now: the rate that is played, with the claims at that rate, and Envoy's version.
+func (r *run) learn(ctx context.Context) (err error) {
+	r.noteRate()
 	if r.setup.Envoy == "" {
 		if r.setup.Envoy, err = r.env.Proxies.Version(ctx, r.scenario.Name); err != nil {
 			r.journal.note("Envoy's version is not known: %v", err)
 		}
-		return r.keepDraft()
 	}
-	return nil
+	return r.keepDraft()
 }
 
 // timeout is how long a request of the load may take.
@@ -71,6 +56,13 @@ func (r *run) measure(ctx context.Context) error {
 	r.pods.open(counters)
 	r.rec.pods(r.pods.all())
 
+	late, lateEnd := watchLateness(context.WithoutCancel(ctx), r.env.Processors)
+	r.rec.lateness(late)
+	defer func() {
+		if used := lateEnd(); used != nil {
+			r.rec.event(trace.Event{At: time.Now(), Kind: trace.ProcessorUse, Processor: used})
+		}
+	}()
 	l, loaded := r.startLoad(ctx)
 	defer l.dropLoad()
 	defer l.dropLog()

@@ -50,6 +50,17 @@ type Phase struct {
 // deadline returns Deadline with its default.
 func (p Phase) deadline() time.Duration { return cmp.Or(p.Deadline, DefaultDeadline) }
 
+// span is the least that the phase is watched.
+func (p Phase) span() time.Duration {
+	span := minWatch
+	for _, e := range p.Expect {
+		if long, ok := e.(interface{ Span() time.Duration }); ok {
+			span = max(span, long.Span())
+		}
+	}
+	return span
+}
+
 // did returns what reports call the phase's change.
 func (p Phase) did() string {
 	if p.Do == nil {
@@ -80,5 +91,13 @@ func (s Scenario) spec(i int) analysis.PhaseSpec {
 	p := s.Phases[i]
 	return analysis.PhaseSpec{
 		Name: p.Name, Rollback: p.Rollback, Method: p.did(), Canary: s.Canary, Cohort: cmp.Or(p.Cohort, s.CanaryCohort),
+		Keeps: s.keeps(i),
 	}
+}
+
+// keeps tells that phase i leaves to the canary what it had: it changes nothing, or the canary's own faults.
+func (s Scenario) keeps(i int) bool {
+	do := s.Phases[i].Do
+	fault, injects := do.(Inject)
+	return i > 0 && (do == nil || injects && s.Canary != "" && fault.Version == s.Canary)
 }

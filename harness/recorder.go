@@ -44,6 +44,8 @@ type recorder struct {
 	// sent counts, by cohort and for all of them under "", the samples that were sent from the moment from on.
 	from time.Time
 	sent map[string]int
+	// late learns who used the processors while requests were late, nil where nobody wants to know.
+	late *lateness
 	// feed is that of the detector that watches the canary, nil where none does.
 	feed *sampleFeed
 	// err is the first error of the trace file.
@@ -52,7 +54,8 @@ type recorder struct {
 
 func newRecorder(record *trace.Writer, plan loadgen.Plan, tap Tap) *recorder {
 	r := &recorder{
-		trace: record, tap: tap, run: plan.Run, agents: len(plan.Entries()) * max(plan.Agents, 1), news: make(chan struct{}, 1),
+		trace: record, tap: tap, run: plan.Run, agents: len(plan.Entries()) * max(plan.Agents, 1),
+		news: make(chan struct{}, 1),
 		sent: map[string]int{}, known: map[string]trace.Pod{}, clocks: map[string]loadgen.Clock{},
 	}
 	r.joiner = trace.NewJoiner(plan, joinWithin, r.live.add)
@@ -139,12 +142,20 @@ func (r *recorder) samples(all []loadgen.Sample) {
 		}
 	}
 	r.live.all += len(all)
-	feed := r.feed
+	feed, late := r.feed, r.late
 	r.mu.Unlock()
+	late.samples(all)
 	if feed != nil {
 		feed.add(all)
 	}
 	r.wake()
+}
+
+// lateness shows all further samples to l.
+func (r *recorder) lateness(l *lateness) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.late = l
 }
 
 // feedTo hands all further samples to f, nil for nobody.

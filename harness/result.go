@@ -21,11 +21,16 @@ func (r *run) draft() (*judge.Draft, error) {
 		Back: s.Back, Run: r.options.ID, Started: r.started.UTC(), Setup: r.setup, BringUp: r.options.BringUp,
 		Files: r.files,
 	}}
+	if r.rate.Played > 0 {
+		rate := r.rate
+		d.Report.Rate = &rate
+	}
 	for i, p := range s.Phases {
 		spec := s.spec(i)
 		out := judge.Phase{
 			Name: p.Name, Did: p.did(), Action: p.Action(), Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point,
 			Repeat: p.Repeat, Rollback: spec.Rollback, Canary: spec.Canary, Cohort: spec.Cohort,
+			Keeps: spec.Keeps,
 		}
 		for _, proof := range p.Prove {
 			out.Proofs = append(out.Proofs, unseen(proof, "the phase did not get that far"))

@@ -36,6 +36,10 @@ type Options struct {
 	BringUp []reports.Step
 	// Tap is shown what the run records; nil means nobody is.
 	Tap Tap
+	// Rate is that of the load, in requests a second of all cohorts together, which they share in the scenario's
+	// proportions. 0 has the run find the highest that the machine carries, from the scenario's own down to the lowest
+	// that its claims allow.
+	Rate int
 	// LoadPods is how many pods share the load of each entry; 0 means one.
 	LoadPods int
 }
@@ -72,6 +76,7 @@ type run struct {
 	scenario Scenario
 	options  Options
 	setup    reports.Setup
+	rate     reports.Rate
 	addons   addons.Addons
 	started  time.Time
 
@@ -104,6 +109,11 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 	case o.LoadPods < 0 || o.LoadPods > loadgen.MaxAgents:
 		return nil, fmt.Errorf("%d pods of load are not 1 to %d", o.LoadPods, loadgen.MaxAgents)
 	}
+	if o.Rate != 0 {
+		if err := s.CheckRate(o.Rate, o.LoadPods); err != nil {
+			return nil, err
+		}
+	}
 	if o.ID == "" {
 		o.ID = loadgen.RunID()
 	}
@@ -111,9 +121,11 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 		env: env, scenario: s, options: o, setup: o.Setup, started: time.Now(), pods: newPodTracker(),
 	}
 	r.step.Store("")
-	r.setup.Load = s.plan(o.ID)
-	if o.LoadPods > 1 {
-		r.setup.Load.Agents = o.LoadPods
+	r.setup.Load = r.plan()
+	if o.Rate > 0 {
+		floor := s.Lowest(o.LoadPods)
+		r.rate = reports.Rate{Own: s.Rate(), Lowest: min(floor.Rate, s.Rate()), LowestFor: floor.For, Asked: true}
+		r.setRate(o.Rate)
 	}
 	var err error
 	if r.addons, err = addons.New(s.Name, r.setup.Load, s.asksMetrics()); err != nil {
@@ -169,7 +181,6 @@ func (r *run) wrapInterrupt(ctx context.Context, err error) error {
 
 // live is all of a run that needs the cluster, but for cleaning up. When it returns there is no load any more.
 func (r *run) live(ctx context.Context) error {
-	r.noteOdds()
 	err := r.removeLeftovers(ctx)
 	if err == nil && r.scenario.asksMetrics() && r.env.Provide != nil {
 		err = r.do(ctx, "bring Prometheus to the cluster", func(ctx context.Context) error {
@@ -185,14 +196,21 @@ func (r *run) live(ctx context.Context) error {
 	if err = r.doWithin(ctx, deployWithin, "deploy "+r.scenario.Name, r.deploy); err == nil {
 		err = r.do(ctx, "warm up", r.warmUp)
 	}
+	if err == nil && !r.rate.Asked && !r.rate.Carried() {
+		err = r.do(ctx, "find the rate that the machine carries", r.findRate)
+	}
+	if err == nil {
+		err = r.learn(ctx)
+	}
 	if err != nil {
 		return r.broken(ctx, err)
 	}
+	r.noteOdds()
 	return r.measure(ctx)
 }
 
-// noteOdds notes how often the gates of the scenario are wrong. It simulates, which has no place beside the load: the
-// processor would be missing there, just when a phase begins.
+// noteOdds notes how often the gates of the scenario are wrong, at the rate of the run. It simulates, which has no
+// place beside the load: the processor would be missing there, just when a phase begins.
 func (r *run) noteOdds() {
 	for i, p := range r.scenario.Phases {
 		if odds := r.scenario.Odds(i); odds != "" {

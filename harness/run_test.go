@@ -24,8 +24,16 @@ import (
 // its report keeps to the schema, and is what its trace makes once more.
 func playFake(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario) (*reports.Report, string, error) {
 	t.Helper()
+	return playFakeAt(t, ctx, f, s, 0)
+}
+
+// playFakeAt is playFake with a rate, 0 for what the mesh carries.
+func playFakeAt(
+	t *testing.T, ctx context.Context, f *fakeMesh, s Scenario, rate int,
+) (*reports.Report, string, error) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	rep, err := Run(ctx, f.env(), s, Options{Dir: dir, ID: "id", Setup: reports.Setup{Provider: "fake"}})
+	rep, err := Run(ctx, f.env(), s, Options{Dir: dir, ID: "id", Setup: reports.Setup{Provider: "fake"}, Rate: rate})
 	if b, readErr := os.ReadFile(filepath.Join(dir, reports.ReportFile)); readErr == nil {
 		if err := schema.Check(b); err != nil {
 			t.Error(err)

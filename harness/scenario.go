@@ -30,6 +30,10 @@ type Scenario struct {
 	Files fs.FS
 	// Load is what callers send: URL, Cohorts and Timeout. The engine sets Run and Duration.
 	Load loadgen.Plan
+	// LowestRate is the lowest rate that the story may be played at, in requests a second of all cohorts together,
+	// where that does not follow from its claims. A story that is about its load has its own rate here: it is played
+	// at that one alone. Zero leaves it to the claims (see Lowest).
+	LowestRate int
 	// Canary is the version that a rollback takes back, such as v2. CanaryCohort limits the rollback clock to the one
 	// cohort that the canary was offered to; empty means all.
 	Canary, CanaryCohort string

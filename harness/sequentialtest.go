@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strconv"
 
 	"github.com/canarylab/canarylab/harness/environment"
@@ -96,6 +98,34 @@ func (t SequentialTest) decide(
 			}
 		}
 	}
+}
+
+// simulatedDecisions is how many canaries a forecast of the test is of, longestDecision after how many answers one is
+// given up on.
+const simulatedDecisions, longestDecision = 2000, 100_000
+
+// foresee is what it takes to find a canary of which a fraction of the answers is bad from the first one on. It is zero
+// where one is not found at all.
+func (t SequentialTest) foresee(bad float64) decision {
+	random := rand.New(rand.NewPCG(1, 2))
+	var all, fromBad []int
+	for range simulatedDecisions {
+		b, first, found := t.start(), 0, false
+		for !found && b.n < longestDecision {
+			failed := random.Float64() < bad
+			if failed && first == 0 {
+				first = b.n + 1
+			}
+			found = b.add(failed)
+		}
+		if !found {
+			return decision{}
+		}
+		all, fromBad = append(all, b.n), append(fromBad, b.n-first+1)
+	}
+	slices.Sort(all)
+	slices.Sort(fromBad)
+	return decision{all[simulatedDecisions/100], fromBad[simulatedDecisions-1-simulatedDecisions/100]}
 }
 
 // A bet is the test under way.

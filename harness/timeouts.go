@@ -27,7 +27,10 @@ const (
 	idleWithin = 5 * time.Second
 	// warmFor is how long the callers send before the load that counts. The first seconds after a bring-up have a
 	// p99 of 110 to 160 ms at 1,000 requests a second, later ones of 6 to 9 ms.
-	warmFor = 3 * time.Second
+	// The first warmSkips say nothing of what the machine carries.
+	warmFor, warmSkips = 3 * time.Second, time.Second
+	// tryFor is how long a rate is tried. The first trySkips open connections.
+	tryFor, trySkips = 2500 * time.Millisecond, 500 * time.Millisecond
 	// beginWithin covers the way from the start of the load agent to its first word.
 	beginWithin = 20 * time.Second
 	// stopWithin is how long the agent may take to end, beside the timeout of a request in flight.

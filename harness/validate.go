@@ -70,6 +70,9 @@ func (s Scenario) checkLoad() (errs []error) {
 	if s.Load.Run != "" || s.Load.Duration != 0 {
 		wrong("the engine sets the load's run and duration")
 	}
+	if own := s.Rate(); s.LowestRate < 0 || s.LowestRate > own {
+		wrong("its lowest rate, %d, is not 0 to its own, which is %d requests a second", s.LowestRate, own)
+	}
 	plan := s.plan("validate")
 	if err := plan.Validate(); err != nil {
 		wrong("%w", err)

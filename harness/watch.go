@@ -42,7 +42,7 @@ func (p *phasePlayer) detect(ctx context.Context) (decided <-chan error, stop fu
 
 // watch looks at the phase's proofs, and lets the phase go on until it has its requests, its decision or its deadline.
 func (p *phasePlayer) watch(ctx context.Context, decided <-chan error) error {
-	least := time.NewTimer(p.span())
+	least := time.NewTimer(p.phase.span())
 	defer least.Stop()
 	bounded, cancel := context.WithTimeout(ctx, p.phase.deadline())
 	defer cancel()
@@ -89,15 +89,4 @@ func (p *phasePlayer) watch(ctx context.Context, decided <-chan error) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// span is the least that the phase is watched.
-func (p *phasePlayer) span() time.Duration {
-	span := minWatch
-	for _, e := range p.phase.Expect {
-		if long, ok := e.(interface{ Span() time.Duration }); ok {
-			span = max(span, long.Span())
-		}
-	}
-	return span
 }

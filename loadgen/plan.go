@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	mathrand "math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -112,6 +114,46 @@ func (p Plan) RateOf(cohort string) float64 {
 	return 0
 }
 
+// TotalRate returns the rate of all cohorts together in requests a second, without the plan's Shape.
+func (p Plan) TotalRate() float64 {
+	total := 0.0
+	for _, c := range p.Cohorts {
+		total += p.RateOf(c.Name)
+	}
+	return total
+}
+
+// At returns the plan with another rate of all cohorts together, in requests a second. Cohorts keep their
+// proportions. Of those with rates of their own, and where agents at different entries share the plan, each keeps it
+// to within one request a second: such a rate is a whole number, and they add up to rate.
+func (p Plan) At(rate int) Plan {
+	total := p.TotalRate()
+	if total == float64(rate) || total <= 0 {
+		return p
+	}
+	if p.Rate > 0 && len(p.Entries()) == 1 {
+		p.Rate = rate
+		return p
+	}
+	whole := p
+	p.Rate, p.Cohorts = 0, slices.Clone(p.Cohorts)
+	// The largest remainders get what is left after rounding down.
+	exact := make([]float64, len(p.Cohorts))
+	byRest := make([]int, len(p.Cohorts))
+	left := rate
+	for i, c := range p.Cohorts {
+		exact[i], byRest[i] = whole.RateOf(c.Name)*float64(rate)/total, i
+		p.Cohorts[i].Rate, p.Cohorts[i].Weight = int(exact[i]), 0
+		left -= p.Cohorts[i].Rate
+	}
+	rest := func(i int) float64 { return exact[i] - math.Trunc(exact[i]) }
+	slices.SortStableFunc(byRest, func(a, b int) int { return cmp.Compare(rest(b), rest(a)) })
+	for _, i := range byRest[:min(max(left, 0), len(byRest))] {
+		p.Cohorts[i].Rate++
+	}
+	return p
+}
+
 // Expected returns how many requests a cohort should send from one moment to another, both counted from the
 // start of the load: its rate times the integral of the Shape. The number of requests that are due from the
 // first moment on and before the second differs from it by less than 1. It differs by 1 if a request is due at
@@ -122,11 +164,7 @@ func (p Plan) Expected(cohort string, from, to time.Duration) float64 {
 
 // peak returns the highest rate of all cohorts together that one agent sends.
 func (p Plan) peak() float64 {
-	sum := 0.0
-	for _, c := range p.Cohorts {
-		sum += p.RateOf(c.Name)
-	}
-	return sum * p.Shape.peak() / float64(p.share().agents())
+	return p.TotalRate() * p.Shape.peak() / float64(p.share().agents())
 }
 
 // A Body is a request's body: Text, or Size random bytes from the plan's Seed, the same for every request.

@@ -180,3 +180,27 @@ func TestPacer(t *testing.T) {
 		}
 	}
 }
+
+// A plan at another rate keeps its proportions, to within one request a second, and sends exactly that rate.
+func TestPlanAtAnotherRate(t *testing.T) {
+	three := Plan{Cohorts: []Cohort{{Name: "a", Rate: 200}, {Name: "b", Rate: 500}, {Name: "c", Rate: 500}}}
+	for rate := 3; rate <= 2400; rate++ {
+		got := three.At(rate)
+		if got.TotalRate() != float64(rate) {
+			t.Fatalf("at %d: got %g requests a second in all", rate, got.TotalRate())
+		}
+		for i, c := range got.Cohorts {
+			want := float64(three.Cohorts[i].Rate) * float64(rate) / 1200
+			if math.Abs(float64(c.Rate)-want) >= 1 {
+				t.Fatalf("at %d: got %d for cohort %s, want %g give or take less than one", rate, c.Rate, c.Name, want)
+			}
+		}
+	}
+	if three.Cohorts[0].Rate != 200 {
+		t.Error("the plan itself was changed")
+	}
+	weighted := Plan{Rate: 100, Cohorts: []Cohort{{Name: "a", Weight: 3}, {Name: "b", Weight: 1}}}
+	if got := weighted.At(40); got.RateOf("a") != 30 || got.RateOf("b") != 10 {
+		t.Errorf("got %+v, want 30 and 10", got)
+	}
+}

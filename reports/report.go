@@ -127,6 +127,8 @@ type Report struct {
 	Started time.Time     `json:"started"`
 	Took    time.Duration `json:"tookNs"`
 	Setup   Setup         `json:"setup"`
+	// Rate says how the run came to the rate of its load. Nil in older reports.
+	Rate *Rate `json:"rate,omitempty"`
 	// BringUp is how the cluster came up. Empty where it was running already.
 	BringUp    []Step              `json:"bringUp,omitempty"`
 	Phases     []Phase             `json:"phases"`

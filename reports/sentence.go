@@ -98,7 +98,7 @@ func Sentence(r *Report) string {
 	case all == 0:
 		return "Nothing was claimed, so that nothing is shown."
 	case void > 0:
-		return voidSentence(said(r), claims, first, void, failed, open)
+		return voidSentence(r, claims, first, void, failed, open)
 	case failed > 0:
 		are := "are"
 		if failed == 1 {
@@ -122,7 +122,8 @@ func Sentence(r *Report) string {
 }
 
 // voidSentence is the Sentence of a run of which some verdicts are void, for a problem among others.
-func voidSentence(p analysis.Problem, claims, first string, void, failed, open int) string {
+func voidSentence(r *Report, claims, first string, void, failed, open int) string {
+	p := said(r)
 	are := "are"
 	if void == 1 {
 		are = "is"
@@ -131,5 +132,5 @@ func voidSentence(p analysis.Problem, claims, first string, void, failed, open i
 		format.When(open > 0, fmt.Sprintf("%d not decided", open)))
 	return fmt.Sprintf("%d of %s %s void%s; the first that did not pass is in %s.%s", void, claims, are,
 		format.When(others != "", ", "+others), first, format.When(p.Text != "",
-			fmt.Sprintf(" What is void rests on %s, and %s: %s.", p.Basis, p.Text, p.Basis.Remedy())))
+			fmt.Sprintf(" What is void rests on %s, and %s: %s.", p.Basis, p.Text, r.Accounting.Advice(p.Basis))))
 }

@@ -51,7 +51,7 @@ func TestSentence(t *testing.T) {
 		},
 		{"void", "1 of 3 claims is void, 1 contradicted; the first that did not pass is in phase 2, canary. What " +
 			"is void rests on requests that were sent when they were due, and p: play it again with nothing else " +
-			"running, or with a lower rate.",
+			"running, or at a lower rate (--rate).",
 			Report{Accounting: late, Phases: []Phase{verdict(Pass), void, verdict(Fail)}}},
 		{"trouble", "All 1 claim hold, but the lab was disturbed while it measured (istiod died), so that nothing " +
 			"is concluded.",

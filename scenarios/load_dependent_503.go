@@ -40,9 +40,11 @@ var loadDependent503 = harness.Scenario{
 		"able to roll back with a single kubectl apply.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. v1 must still have enough pods " +
 		"for all of the traffic.",
-	Files:  files,
-	Load:   everyone(400),
-	Canary: "v2",
+	Files: files,
+	Load:  everyone(400),
+	// How many requests are in v2 at once is what it is about.
+	LowestRate: 400,
+	Canary:     "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),

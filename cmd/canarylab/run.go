@@ -34,6 +34,7 @@ type player struct {
 	output
 	out      string
 	loadPods int
+	rate     int
 	full     bool
 	// live is the page that shows the runs, nil where none was asked for.
 	live *livePage
@@ -76,6 +77,9 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 				if err := playable(s); err != nil {
 					return err
 				}
+				if err := p.checkRate(cmd, s); err != nil {
+					return err
+				}
 			}
 			if p.out, err = outDir(p.out); err != nil {
 				return err
@@ -105,6 +109,8 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 	cmd.Flags().StringVar(&p.out, "out", "",
 		"folder for the run's own folder (default: reports/out of the source tree)")
 	cmd.Flags().IntVar(&p.loadPods, "load-pods", 1, "pods that share the load")
+	cmd.Flags().IntVar(&p.rate, rateFlag, 0, "requests a second of all cohorts together (default: the scenario's own, "+
+		"or as many as the machine carries)")
 	cmd.Flags().BoolVar(&all, "all", false, "play every scenario")
 	cmd.Flags().BoolVar(&live, "live", false, "show the runs on a page while they are played")
 	listenFlag(cmd, &listen)
@@ -112,6 +118,20 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 	labelFlag(cmd, &label)
 	settingFlags(cmd.Flags(), g, true)
 	return cmd
+}
+
+// rateFlag fixes the rate of a run.
+const rateFlag = "rate"
+
+// checkRate refuses a rate that a scenario can't be played at, before anything is begun.
+func (p player) checkRate(cmd *cobra.Command, s harness.Scenario) error {
+	if !cmd.Flags().Changed(rateFlag) {
+		return nil
+	}
+	if err := s.CheckRate(p.rate, p.loadPods); err != nil {
+		return usage("--%s: %w", rateFlag, err)
+	}
+	return nil
 }
 
 // runOne plays a scenario and prints its report.
@@ -263,7 +283,7 @@ func (p *played) page() string {
 
 // play runs s in the lab and renders its report. It returns a run in every case once that has begun.
 func (p player) play(ctx context.Context, l *lab.Lab, d *display, s harness.Scenario) (*played, error) {
-	o := harness.Options{Progress: d, LoadPods: p.loadPods}
+	o := harness.Options{Progress: d, LoadPods: p.loadPods, Rate: p.rate}
 	if p.live != nil {
 		p.live.board.Restart()
 		o.Tap = p.live.board

@@ -30,6 +30,8 @@ type Environment struct {
 	Callers   Callers
 	Observers Observers
 	Metrics   Metrics
+	// Processors is nil where nobody can tell who uses them.
+	Processors Processors
 	// Provide brings an image to the cluster that only some scenarios need. Nil means that the cluster has every image.
 	Provide func(ctx context.Context, image string) error
 	// WatchWrite returns a context whose first write to the API server is watched, and what tells, once it was
@@ -107,6 +109,13 @@ type Finding struct {
 	Code string
 	// Text names the object and says what is wrong with it.
 	Text string
+}
+
+// Processors are those of the machine that canarylab runs on.
+type Processors interface {
+	// Used returns who used them since it was called last, and nothing that can be relied on at first. It is for one
+	// goroutine at a time.
+	Used() (trace.Processor, error)
 }
 
 // Metrics is the Prometheus of a namespace.

@@ -51,6 +51,10 @@ func (a abortedWithin) Check(o analysis.Observation) reports.Verdict {
 	return passes(v)
 }
 
+func (a abortedWithin) decidable(o Outlook) bool {
+	return float64(o.Decision) <= room*a.within.Seconds()*o.Answers
+}
+
 func (a abortedWithin) record() Record { return Record{Kind: "aborted-within", Time: a.within} }
 
 var _ = recorded("aborted-within", func(r Record) Expectation { return AbortedWithin(r.Time) })

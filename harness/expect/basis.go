@@ -51,7 +51,7 @@ func hold(e Expectation, o analysis.Observation, v reports.Verdict, b analysis.A
 		for _, p := range shaken {
 			texts = append(texts, p.Text)
 		}
-		why = append(why, "it rests on "+basis.String()+", and "+strings.Join(texts, "; ")+"; "+basis.Remedy())
+		why = append(why, "it rests on "+basis.String()+", and "+strings.Join(texts, "; ")+"; "+b.Advice(basis))
 	}
 	if len(v.Void) > 0 {
 		v.Outcome, v.Why = reports.Invalid, "void: "+strings.Join(why, "; ")

@@ -53,6 +53,8 @@ func (a atMost) excludesFailures(other Expectation) bool {
 	return ok && r.failed && overlap(a.cohort, other.Cohort()) && least(other) > a.n
 }
 
+func (f failAtMost) times(factor float64) Expectation { return failAtMost{f.scaled(factor)} }
+
 func (f failAtMost) record() Record {
 	return Record{Kind: "fail-at-most", Count: f.n, Cohort: f.cohort}
 }

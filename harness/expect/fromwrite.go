@@ -2,6 +2,9 @@ package expect
 
 import (
 	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
@@ -57,6 +60,21 @@ func (a atMost) rests(v reports.Verdict, at circumstances) footing {
 		on.onTime = on.onTime || sure.sum() <= a.n
 	}
 	return on
+}
+
+// scaled is the claim at factor times the rate. A rounding error is not to cost a request.
+func (a atMost) scaled(factor float64) atMost {
+	a.n = int(math.Floor(float64(a.n)*factor + 1e-9))
+	return a
+}
+
+// No request at all is enough to tell from only if some is sent in each time that matters. A greater number has to tell
+// a change that costs twice as much; that one which costs a quarter passes then, follows.
+func (a atMost) decidable(o Outlook) bool {
+	if a.n == 0 {
+		return o.Rate*sight.Seconds() >= 1
+	}
+	return distuv.Poisson{Lambda: 2 * float64(a.n)}.CDF(float64(a.n)) <= 1-Power
 }
 
 // limit is the claim's number for people.

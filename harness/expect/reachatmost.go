@@ -94,6 +94,10 @@ func (r reachAtMost) rests(v reports.Verdict, at circumstances) footing {
 	return on
 }
 
+func (r reachAtMost) times(factor float64) Expectation {
+	return reachAtMost{r.scaled(factor), r.version}
+}
+
 func (r reachAtMost) record() Record {
 	return Record{Kind: "reach-at-most", Version: r.version, Count: r.n, Cohort: r.cohort}
 }

@@ -58,6 +58,12 @@ func (r recoveredWithin) Check(o analysis.Observation) reports.Verdict {
 // load leaves the proxies more time for the change.
 func (recoveredWithin) rests(reports.Verdict, circumstances) footing { return footing{atRate: true} }
 
+// The bracket has to close in what a quick rollback leaves of the time.
+func (r recoveredWithin) decidable(o Outlook) bool {
+	closes, last := o.closing()
+	return last && closes.Seconds() <= (1-quick)*r.within.Seconds()
+}
+
 func (r recoveredWithin) record() Record { return Record{Kind: "recovered-within", Time: r.within} }
 
 var _ = recorded("recovered-within", func(r Record) Expectation { return RecoveredWithin(r.Time) })

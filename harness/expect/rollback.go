@@ -22,6 +22,12 @@ func (aboutRollback) Need() int { return requests(0) }
 // Requires says that the phase has to roll back.
 func (aboutRollback) Requires() Requirement { return Requirement{Rollback: true} }
 
+// As many requests have to follow as show that the last affected one was the last.
+func (aboutRollback) decidable(o Outlook) bool {
+	_, last := o.closing()
+	return last
+}
+
 // noRollback is what claims about a rollback say where there was none.
 const noRollback = "the phase did not roll back, or its write was never accepted"
 

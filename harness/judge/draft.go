@@ -31,10 +31,11 @@ type Phase struct {
 	Fixes  bool            `json:"fixes,omitempty"`
 	Point  bool            `json:"point,omitempty"`
 	Repeat bool            `json:"repeat,omitempty"`
-	// Rollback, Canary and Cohort are those of analysis.PhaseSpec, whose Method is Did.
+	// Rollback, Canary, Cohort and Keeps are those of analysis.PhaseSpec, whose Method is Did.
 	Rollback bool   `json:"rollback,omitempty"`
 	Canary   string `json:"canary,omitempty"`
 	Cohort   string `json:"cohort,omitempty"`
+	Keeps    bool   `json:"keeps,omitempty"`
 	// Proofs are the verdicts on the phase's proofs if nobody ever looked at them.
 	Proofs []reports.Verdict `json:"proofs,omitempty"`
 	// Claims are the phase's expectations, as expect.Encode writes them.
@@ -73,6 +74,7 @@ func (d *Draft) spec() analysis.Spec {
 	for _, p := range d.Phases {
 		s.Phases = append(s.Phases, analysis.PhaseSpec{
 			Name: p.Name, Rollback: p.Rollback, Method: p.Did, Canary: p.Canary, Cohort: p.Cohort,
+			Keeps: p.Keeps,
 		})
 	}
 	return s

@@ -36,7 +36,7 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 	env = environment.Environment{
 		Objects: objects{c}, Proxies: proxies, Apps: apps, Callers: callers{c.Kube},
 		Observers: observers{c.Kube, c.Mesh}, Metrics: prometheus{c.Kube}, Provide: c.Provide, Adapts: c.adapts(),
-		WatchWrite: c.Kube.WatchWrite,
+		WatchWrite: c.Kube.WatchWrite, Processors: &processors{},
 	}
 	if !c.borrowed() {
 		env.Istiod = istiod{c.Kube, c.Mesh}

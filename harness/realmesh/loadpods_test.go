@@ -19,7 +19,7 @@ func TestLoadPodsGiveTheSameReport(t *testing.T) {
 	}
 	var one *reports.Report
 	for _, pods := range []int{1, 3} {
-		rep, err := theLab.Steady(t.Context(), t, s, harness.Options{LoadPods: pods})
+		rep, err := theLab.Steady(t.Context(), t, s, harness.Options{LoadPods: pods, Rate: s.Rate()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -95,7 +95,8 @@ func TestLongRun(t *testing.T) {
 		}
 		return nil
 	})
-	rep, err := theLab.Play(ctx, t, undecided(t, *long), harness.Options{Progress: d})
+	s := undecided(t, *long)
+	rep, err := theLab.Play(ctx, t, s, harness.Options{Progress: d, Rate: s.Rate()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func parityOf(b *testing.B, s harness.Scenario, o lab.Options) []column {
 		}
 	}()
 	play := func(who *labtest.Opener) *reports.Report {
-		rep, err := who.Steady(b.Context(), b, s, harness.Options{})
+		rep, err := who.Steady(b.Context(), b, s, harness.Options{Rate: s.Rate()})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -33,6 +33,9 @@ type Accounting struct {
 	Pace []Pace `json:"pace"`
 	// Generator is how the load agents fared.
 	Generator Generator `json:"generator"`
+	// Processor is who used the processors of the lab's machine while requests were late. Nil where none were, and
+	// where nobody looked.
+	Processor *trace.Processor `json:"processor,omitempty"`
 	// Troubles are what happened to the lab that no step of the scenario called for.
 	Troubles []trace.Event `json:"troubles,omitempty"`
 	// Problems are why the numbers, or what rests on a Basis, can't be trusted.

@@ -72,7 +72,7 @@ func AnalyzeFacts(src trace.Source, facts *trace.Trace, spec Spec) (*Analysis, e
 				a.clocks[i] = newRollbackClock(p, ways, before, o, wrong)
 			}
 		}
-		before = o.Settled
+		before = o.Settled.after(before, p.Keeps)
 		for _, e := range facts.Events {
 			if e.Kind == trace.Decided && e.Phase == p.Name && e.Decision != nil {
 				a.detections[i] = newDetectionClock(p, o, e)

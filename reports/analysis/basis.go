@@ -39,12 +39,12 @@ func (b Basis) String() string {
 	return "numbers that can be trusted"
 }
 
-// Remedy says what to do where the basis was shaken.
+// Remedy says what to do where the basis was shaken, and nothing is known of why.
 func (b Basis) Remedy() string {
 	if b == OneClock {
 		return "play it again, and let nobody set the clock"
 	}
-	return "play it again with nothing else running, or with a lower rate"
+	return "play it again with nothing else running, or at a lower rate (--rate)"
 }
 
 // Shaken are the problems that shake the basis.

@@ -234,6 +234,9 @@ func (b *ledger) close(obs []Observation, truncated bool) Accounting {
 			b.Unexplained[0].ID, b.Unexplained[0].Why)
 	}
 	for _, e := range b.facts.Events {
+		if e.Kind == trace.ProcessorUse && e.Processor != nil {
+			b.Processor = e.Processor
+		}
 		if e.Kind == trace.Trouble || e.Kind == trace.Rejected {
 			b.Troubles = append(b.Troubles, e)
 		}

@@ -16,6 +16,9 @@ type PhaseSpec struct {
 	Method string
 	// Canary is the version whose answers a rollback is to end. Where it is empty, only failed requests are.
 	Canary string
+	// Keeps tells that the phase leaves to the canary what it had: then a rollback after it is measured against the
+	// phase before it too, and the canary's share is known the better.
+	Keeps bool
 	// Cohort limits the rollback clock to one cohort, for a canary that only this cohort was sent to. Empty means all.
 	Cohort string
 }
@@ -124,6 +127,15 @@ type Window struct {
 
 // Took is how long the window was open.
 func (w Window) Took() time.Duration { return w.End.Sub(w.Start) }
+
+// after is the window against which a rollback is measured that comes next: with the one before it where the phase
+// keeps what the canary had, and both were settled.
+func (w Window) after(before Window, keeps bool) Window {
+	if keeps && !w.Start.IsZero() && !before.Start.IsZero() {
+		w.Start = before.Start
+	}
+	return w
+}
 
 // Of returns the counts of one cohort, or of all requests where cohort is empty. A cohort that sent nothing has zero
 // counts.

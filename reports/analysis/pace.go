@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"github.com/canarylab/canarylab/internal/bitset"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/format"
@@ -38,8 +36,7 @@ type pacing struct {
 	// top is one more than the highest number that each agent sent, 0 for one that sent nothing.
 	top  []uint64
 	seen bitset.Set
-	lag  time.Duration
-	lags *hdrhistogram.Histogram
+	lag  *Lag
 }
 
 // numbered is how many requests the agents numbered: agent i sends every len(top)-th, from number i on.
@@ -60,16 +57,14 @@ func (b *ledger) sample(s *loadgen.Sample) {
 		if len(b.cohorts) >= maxCohorts {
 			b.memory.take(maxMemory)
 		}
-		c = &pacing{lags: hdrhistogram.New(1, longestLatency, 3), top: make([]uint64, max(b.plan.Agents, 1))}
+		c = &pacing{lag: NewLag(), top: make([]uint64, max(b.plan.Agents, 1))}
 		b.cohorts[s.Cohort] = c
 	}
 	c.due.add(s.Due)
 	c.sent.add(s.Sent)
 	agent := s.Seq % uint64(len(c.top))
 	c.top[agent] = max(c.top[agent], s.Seq+1)
-	lag := s.Sent.Sub(s.Due)
-	c.lag = max(c.lag, lag)
-	_ = c.lags.RecordValue(min(max(lag.Microseconds(), 0), longestLatency))
+	c.lag.Add(s)
 	c.seen.Set(s.Seq)
 }
 
@@ -105,8 +100,7 @@ func (b *ledger) paces() {
 			p.Planned = float64(p.Requests-1) / due.Seconds()
 			p.Achieved = float64(p.Requests-1) / sent.Seconds()
 		}
-		// A quantile is the upper edge of its class, which may lie above the true maximum.
-		p.LagP99, p.LagMax = min(time.Duration(c.lags.ValueAtQuantile(99))*time.Microsecond, c.lag), c.lag
+		p.LagP99, p.LagMax = c.lag.P99(), c.lag.Max()
 		b.Pace = append(b.Pace, p)
 
 		if p.Missing > 0 {

@@ -57,7 +57,8 @@ type Rollback struct {
 	// Canary and Cohort are those of the PhaseSpec.
 	Canary string `json:"canary,omitempty"`
 	Cohort string `json:"cohort,omitempty"`
-	// Before is the share of affected requests while the phase before the rollback was settled. Rate is how many
+	// Before is the share of affected requests while the phase before the rollback was settled, and the one before that
+	// where the former kept what the canary had (PhaseSpec.Keeps). Rate is how many
 	// requests, affected or not, were sent in a second then.
 	Before Share   `json:"before"`
 	Rate   float64 `json:"rate"`

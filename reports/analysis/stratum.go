@@ -105,15 +105,26 @@ func (s *stratum) share(c *callerClock) float64 {
 	return low
 }
 
+// Closing foretells what a rollback takes of a caller who sent so many requests before it, of which affected were of
+// one of its switches. Once closes requests in a row that are not affected were done, the switch's part of the bracket
+// is closed; once last of them were, the last affected one counts as the last (see Rollback.Recovered).
+func Closing(affected, requests int) (closes, last int) {
+	low, _ := Interval(affected, requests)
+	return misses(low), missesAt(low, strayMiss)
+}
+
 // misses is how many requests in a row escape a share with a probability of bracketMiss at most.
-func misses(share float64) int {
+func misses(share float64) int { return missesAt(share, bracketMiss) }
+
+// missesAt is how many requests in a row escape a share with a probability at most.
+func missesAt(share, probability float64) int {
 	switch {
 	case share >= 1:
 		return 1
 	case share <= 0:
 		return math.MaxInt
 	}
-	return max(int(math.Ceil(min(math.Log(bracketMiss)/math.Log1p(-share), math.MaxInt32))), 1)
+	return max(int(math.Ceil(min(math.Log(probability)/math.Log1p(-share), math.MaxInt32))), 1)
 }
 
 // A callerClock has a caller's strata, by pod of the canary: "" is what failed otherwise.

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -37,6 +38,20 @@ func unshaken(figures []*Figure, sides ...Side) {
 		}
 		if len(why) > 0 {
 			f.notJudged(strings.Join(why, "; "))
+		}
+	}
+}
+
+// otherLoad leaves figures unjudged that depend on the load, where the sides were not played at the same rate: which of
+// their differences that makes, nobody knows.
+func otherLoad(figures []*Figure, base, other Side) {
+	a, b := rate(base[0]), rate(other[0])
+	if a == b {
+		return
+	}
+	for _, f := range figures {
+		if slices.Contains(f.rests(), analysis.AtRate) {
+			f.notJudged(fmt.Sprintf("it depends on the load, which was %s and %s requests a second", a, b))
 		}
 	}
 }

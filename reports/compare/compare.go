@@ -158,6 +158,7 @@ func newPair(base, other Side) Pair {
 	rollbacks, decided := rollbackFigures(base, other), decisions(base, other)
 	p := Pair{Figures: slices.Concat(claimed, failed, rollbacks, decided, latencies(base, other))}
 	unshaken(p.Figures, base, other)
+	otherLoad(p.Figures, base, other)
 	ours, theirs := base.phases(), other.phases()
 	p.OnlyBase, p.OnlyOther = lacking(ours, theirs), lacking(theirs, ours)
 	type key struct{ phase, want string }

@@ -140,6 +140,10 @@ func (c *Comparison) notes(sides []Side) {
 				warn("%s and %s have the same run, %s: it can't differ from itself.", letter(0), letter(i), name(r))
 			}
 		}
+		if a, b := rate(sides[0][0]), rate(side[0]); a != b && c.Mismatch == "" {
+			warn("%s was played at %s requests a second and %s at %s: figures that depend on the load are not judged. "+
+				"--rate plays both at one.", letter(0), a, letter(i), b)
+		}
 		base := sides[0][0].Report.Setup.About
 		about := side[0].Report.Setup.About
 		for _, s := range lacking(about, base) {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
@@ -51,6 +52,10 @@ func check(sides []Side) error {
 				return fmt.Errorf("%w: %s plays %s and %s plays %s; the runs of one side have to be of one scenario",
 					ErrSides, name(side[0]), side.scenario(), name(r), r.Report.Scenario)
 			}
+			if a, b := rate(side[0]), rate(r); a != b {
+				return fmt.Errorf("%w: %s was played at %s requests a second and %s at %s; the runs of one side have "+
+					"to be of one rate, which --rate fixes", ErrSides, name(side[0]), a, name(r), b)
+			}
 			for _, earlier := range side[:j] {
 				if same(earlier, r) {
 					return fmt.Errorf("%w: %s and %s are the same run, and a copy is no repetition: give it once",
@@ -60,6 +65,11 @@ func check(sides []Side) error {
 		}
 	}
 	return nil
+}
+
+// rate is the requests a second that a run was to send.
+func rate(r *reports.Run) string {
+	return strconv.FormatFloat(r.Report.Setup.Load.TotalRate(), 'f', -1, 64)
 }
 
 // scenario is what a side plays.

@@ -31,6 +31,7 @@ func (p *page) environment() {
 	memory := format.When(s.Memory > 0, fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30)))
 	add("Machine", format.Join(", ", cpus, memory, format.Named("kernel", s.Kernel)))
 	add("Load", reports.LoadInWords(s.Load))
+	add("Rate", reports.RateInWords(r))
 	if len(r.BringUp) > 0 {
 		var end time.Duration
 		for _, step := range r.BringUp {
@@ -49,8 +50,8 @@ func commands(r *reports.Report) []string {
 	}
 	known, agents := kebab.Is(r.Setup.Provider), r.Setup.Load.Agents
 	all := []string{"canarylab scenario run " + r.Scenario + format.When(known, " --cluster "+r.Setup.Provider) +
-		format.When(agents > 1, fmt.Sprintf(" --load-pods %d", agents))}
-	if known && agents <= 1 {
+		format.When(agents > 1, fmt.Sprintf(" --load-pods %d", agents)) + reports.RateFlag(r)}
+	if known && agents <= 1 && reports.RateFlag(r) == "" {
 		all = append(all, "make scenario NAME="+r.Scenario+" CLUSTER="+r.Setup.Provider)
 	}
 	return all

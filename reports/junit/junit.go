@@ -135,6 +135,9 @@ func newSuite(id int, run *reports.Run) suite {
 			"its outcome is "+cmp.Or(string(r.Outcome), "not known"), "")
 		add(c)
 	}
+	if rate := reports.RateInWords(r); rate != "" {
+		out = append(out, rate)
+	}
 	s.Out = strings.Join(append(out, r.Notes...), "\n")
 	return s
 }
@@ -227,6 +230,10 @@ func facts(r *reports.Report) []property {
 		"machine.memory.bytes", format.When(s.Memory > 0, strconv.FormatUint(s.Memory, 10)), "load.url", s.Load.URL)
 	for _, c := range s.Load.Cohorts {
 		add("load.rate."+c.Name, number(s.Load.RateOf(c.Name)))
+	}
+	if rate := r.Rate; rate != nil {
+		add("load.rate", strconv.Itoa(rate.Played), "load.rate.own", strconv.Itoa(rate.Own),
+			"load.rate.lowest", format.When(rate.Lowest > 0, strconv.Itoa(rate.Lowest)))
 	}
 	add("load.seed", strconv.FormatUint(s.Load.Seed, 10), "load.agents", strconv.Itoa(max(s.Load.Agents, 1)),
 		"requests", strconv.Itoa(r.Accounting.Requests), "requests.failed", strconv.Itoa(reports.Summarize(r).Burned),

@@ -102,6 +102,9 @@ func Verdict(run *reports.Run) string {
 	b.WriteString(format.Join(" · ", requests, head(r.Setup.Provider), format.Named("Istio", head(r.Setup.Istio)),
 		format.Named("Kubernetes", head(r.Setup.Kubernetes)), format.Named("Envoy", head(r.Setup.Envoy)),
 		format.Named("run", head(r.Run)), format.When(r.Took > 0, format.Short(r.Took))) + "\n")
+	if rate := reports.RateInWords(r); rate != "" {
+		b.WriteString("\n" + para(rate) + "\n")
+	}
 	var bad []string
 	for _, problem := range reports.Unsaid(r) {
 		bad = append(bad, reports.ProblemInWords(r, problem))

@@ -20,7 +20,7 @@ func setup(b *strings.Builder, r *reports.Report) {
 			{"Istio", s.Istio}, {"Envoy", s.Envoy}, {"canarylab", s.Canarylab}, {"kernel", s.Kernel},
 			{"CPUs", format.When(s.CPUs > 0, fmt.Sprint(s.CPUs))},
 			{"memory", format.When(s.Memory > 0, fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30)))},
-			{"load", reports.LoadInWords(s.Load)},
+			{"load", reports.LoadInWords(s.Load)}, {"rate", reports.RateInWords(r)},
 		} {
 			if f[1] != "" {
 				rows = append(rows, []string{f[0], cell(f[1])})
@@ -39,7 +39,7 @@ func setup(b *strings.Builder, r *reports.Report) {
 		}
 		// It is to be copied into a shell: nothing but a name may be in it.
 		if kebab.Is(r.Scenario) {
-			b.WriteString("\nAgain: " + code("canarylab scenario run "+r.Scenario, false) + "\n")
+			b.WriteString("\nAgain: " + code("canarylab scenario run "+r.Scenario+reports.RateFlag(r), false) + "\n")
 		}
 	})
 }

@@ -143,6 +143,20 @@ func (m *metrics) run(r *reports.Report) {
 	}
 	m.add("canarylab_run_recounted", "1 where requests count as failed that did not when the report was written: "+
 		"those with a status of 400 to 499.", truth(r.Recounted()))
+	if rate := r.Rate; rate != nil {
+		for _, f := range []struct {
+			which string
+			rate  int
+		}{{"played", rate.Played}, {"own", rate.Own}, {"lowest", rate.Lowest}} {
+			if f.rate == 0 {
+				continue
+			}
+			m.add("canarylab_run_rate", "Requests a second of all cohorts together: those that were played, the "+
+				"story's own, and the lowest that its claims allow.", float64(f.rate), "which", f.which)
+		}
+		m.seconds("canarylab_run_longer_seconds", "How much longer the phases were watched for the rate that was "+
+			"played.", rate.Longer)
+	}
 	if s.CPUs > 0 {
 		m.add("canarylab_machine_cpus", "Processors of the machine.", float64(s.CPUs))
 	}

@@ -29,6 +29,7 @@ func (p *page) header(r *reports.Report) {
 		format.When(s.CPUs > 0, fmt.Sprintf("%d CPUs", s.CPUs)),
 		format.When(s.Memory > 0, fmt.Sprintf("%.1f GiB", float64(s.Memory)/(1<<30)))))
 	p.field("load", reports.LoadInWords(s.Load))
+	p.field("rate", reports.RateInWords(r))
 	if r.Broken != "" {
 		p.Line("")
 		p.Para("! broken  ", terminal.Red, r.Broken)

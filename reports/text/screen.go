@@ -43,11 +43,12 @@ var folds = []struct {
 	name  string
 	least int
 }{
-	{"back", 0}, {"why", 4}, {"fix", 2}, {"analyzer", 1}, {"failed", 4}, {"decided", 3}, {"why", 3}, {"", 0},
+	{"back", 0}, {"why", 4}, {"fix", 2}, {"analyzer", 1}, {"rate", 2}, {"failed", 4}, {"decided", 3}, {"why", 3},
+	{"", 0},
 	{"why", 2}, {"fix", 1}, {"rollbacks", 6}, {"decided", 2}, {"failed", 2},
 	{"run", 0}, {"phases", 12}, {"rollbacks", 4}, {"why", 0}, {"fix", 0}, {"over time", 0}, {"analyzer", 0},
 	{"phases", 6}, {"rollbacks", 2}, {"decided", 0}, {"failed", 1},
-	{"title", 1}, {"phases", 0}, {"rollbacks", 0}, {"failed", 0},
+	{"title", 1}, {"rate", 1}, {"phases", 0}, {"rollbacks", 0}, {"failed", 0},
 }
 
 // tables are the blocks that are no text.

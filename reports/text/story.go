@@ -47,6 +47,7 @@ func (p *page) story(r *reports.Report, o Options) {
 	s.add("decided", func(q *page) { q.decisions(r.Phases) })
 	s.add("failed", func(q *page) { q.failures(r.Phases) })
 	s.add("requests", func(q *page) { q.accounted(r) })
+	s.add("rate", func(q *page) { q.named("rate", reports.RateInWords(r)) })
 	s.add("analyzer", func(q *page) { q.analyzer(r.Phases) })
 	s.gap()
 	s.add("why", func(q *page) { q.named("why", r.Cause) })

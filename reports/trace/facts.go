@@ -21,6 +21,11 @@ func Facts(src Source) (t *Trace, truncated bool, err error) {
 			return nil // there is one a second, and whoever sums them up takes them one by one
 		case l.Event != nil:
 			text += len(l.Event.Text) + len(l.Event.Data) + len(l.Event.Phase) + len(l.Event.Proxy)
+			if p := l.Event.Processor; p != nil {
+				for _, program := range p.Programs {
+					text += len(program.Name) + 50
+				}
+			}
 			for version := range l.Event.Counters {
 				text += len(version) + 50
 			}

@@ -49,6 +49,9 @@ const (
 	Decided Kind = "decided"
 	// ClockStep is when the wall clock of a part of the lab was seen to have moved by By against its monotonic clock.
 	ClockStep Kind = "clock-step"
+	// ProcessorUse says who used the machine's processors in the time in which requests were late, from the beginning
+	// of the load until At. Of several the last one counts.
+	ProcessorUse Kind = "processor"
 	// Trouble is anything else that happened to the lab and not by the scenario: a container that restarted, a pod that
 	// was evicted, a log stream that broke off or came back; Text says what.
 	Trouble Kind = "trouble"
@@ -93,6 +96,8 @@ type Event struct {
 	AcceptedAfter time.Time `json:"acceptedAfter,omitzero"`
 	// Decision is that of a Decided event.
 	Decision *Decision `json:"decision,omitempty"`
+	// Processor is that of a ProcessorUse.
+	Processor *Processor `json:"processor,omitempty"`
 	// Data is of a Draft or of a Proof.
 	Data json.RawMessage `json:"data,omitempty"`
 }
