@@ -75,9 +75,8 @@ func (p Phase) file() string {
 	return ""
 }
 
-// spec returns what analysis.Analyze has to know of phase i.
-func (s Scenario) spec(i int) analysis.PhaseSpec {
-	p := s.Phases[i]
+// spec returns what analysis.Analyze has to know of a phase.
+func (s Scenario) spec(p Phase) analysis.PhaseSpec {
 	return analysis.PhaseSpec{
 		Name: p.Name, Rollback: p.Rollback, Method: p.did(), Canary: s.Canary, Cohort: cmp.Or(p.Cohort, s.CanaryCohort),
 	}

@@ -36,6 +36,8 @@ type Options struct {
 	BringUp []reports.Step
 	// Tap is shown what the run records; nil means nobody is.
 	Tap Tap
+	// Pace decides which phase comes next and when; nil means that the phases are played in their order.
+	Pace Pace
 	// LoadPods is how many pods share the load of each entry; 0 means one.
 	LoadPods int
 }
@@ -112,6 +114,9 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 	}
 	r.step.Store("")
 	r.setup.Load = s.plan(o.ID)
+	if o.Pace != nil {
+		r.setup.Load.Duration = loadgen.MaxDuration // nobody knows how long a person takes
+	}
 	if o.LoadPods > 1 {
 		r.setup.Load.Agents = o.LoadPods
 	}

@@ -24,8 +24,15 @@ import (
 // its report keeps to the schema, and is what its trace makes once more.
 func playFake(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario) (*reports.Report, string, error) {
 	t.Helper()
+	return playPaced(t, ctx, f, s, nil)
+}
+
+// playPaced is playFake of a run that pace leads.
+func playPaced(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario, pace Pace) (*reports.Report, string, error) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	rep, err := Run(ctx, f.env(), s, Options{Dir: dir, ID: "id", Setup: reports.Setup{Provider: "fake"}})
+	o := Options{Dir: dir, ID: "id", Setup: reports.Setup{Provider: "fake"}, Pace: pace}
+	rep, err := Run(ctx, f.env(), s, o)
 	if b, readErr := os.ReadFile(filepath.Join(dir, reports.ReportFile)); readErr == nil {
 		if err := schema.Check(b); err != nil {
 			t.Error(err)

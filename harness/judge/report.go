@@ -59,12 +59,17 @@ type told struct {
 func tell(events []trace.Event) (*told, error) {
 	t := &told{proved: map[string][]reports.Verdict{}}
 	drafted := false
+	var plan replan
 	for i, e := range events {
 		switch e.Kind {
 		case trace.Draft:
 			t.draft, drafted = Draft{}, true
 			if err := json.Unmarshal(e.Data, &t.draft); err != nil {
 				return nil, fmt.Errorf("its draft of the report is damaged: %w", err)
+			}
+		case trace.Planned, trace.LeftOut, trace.PhaseStart:
+			if err := plan.add(e); err != nil {
+				return nil, err
 			}
 		case trace.Note:
 			t.notes = append(t.notes, e.Text)
@@ -83,6 +88,7 @@ func tell(events []trace.Event) (*told, error) {
 	if !drafted {
 		return nil, fmt.Errorf("it does not say what was claimed: %w", ErrOlder)
 	}
+	plan.change(&t.draft)
 	if err := t.draft.check(); err != nil {
 		return nil, fmt.Errorf("its draft of the report is of no run: %w", err)
 	}
