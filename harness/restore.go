@@ -96,22 +96,33 @@ func (r restore) objects(ctx context.Context, at moment) error {
 	if err := at.env.Objects.Apply(ctx, r.to.manifests()); err != nil {
 		return err
 	}
-	gone := slices.DeleteFunc(slices.Clone(r.from.objects), func(o object) bool {
-		return slices.ContainsFunc(r.to.objects, func(kept object) bool { return same(o, kept) })
-	})
+	gone := r.gone()
 	if len(gone) == 0 {
 		return nil
 	}
 	return at.env.Objects.Delete(ctx, gone)
 }
 
-// replicas sets the numbers of pods. Those that a manifest says come with it.
-func (r restore) replicas(ctx context.Context, at moment) error {
+// gone returns the objects that are to go.
+func (r restore) gone() []object {
+	return slices.DeleteFunc(slices.Clone(r.from.objects), func(o object) bool {
+		return slices.ContainsFunc(r.to.objects, func(kept object) bool { return same(o, kept) })
+	})
+}
+
+// scales are the numbers of pods to set. Those that only manifests say come with them.
+func (r restore) scales() (all []ScaleTo) {
 	for _, name := range r.deployments() {
-		if r.from.deployments[name].replicas == nil && r.to.deployments[name].replicas == nil {
-			continue
+		if r.from.deployments[name].replicas != nil || r.to.deployments[name].replicas != nil {
+			all = append(all, ScaleTo{Deployment: name, Replicas: r.to.replicasOf(name)})
 		}
-		if err := at.env.Objects.Scale(ctx, at.scenario.Name, name, r.to.replicasOf(name)); err != nil {
+	}
+	return all
+}
+
+func (r restore) replicas(ctx context.Context, at moment) error {
+	for _, scale := range r.scales() {
+		if err := scale.do(ctx, at); err != nil {
 			return err
 		}
 	}
