@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -8,8 +9,11 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/judge"
-	"github.com/canarylab/canarylab/reports/trace"
 )
+
+// maxDrafts bounds what the drafts of a run may take in its trace, in bytes. That of a usual story has some 10 kB, and
+// a reader takes twice as much of all that a trace says beside requests.
+const maxDrafts = 4 << 20
 
 // A playlist is what a run plays whose Pace decides. While it is played, the run's scenario has for phases what was
 // played so far, under the names of the report: what steps and proofs know of earlier phases is what happened.
@@ -18,9 +22,9 @@ type playlist struct {
 	// story are the scenario's phases, and at is the one that was played last.
 	story []Phase
 	at    int
-	// draft is the run's plan by now, and names are those that are taken.
-	draft *judge.Draft
-	names map[string]bool
+	// draft is what the report is to have by now: first all that was played. drafts is how much was written of them.
+	draft  *judge.Draft
+	drafts int
 }
 
 // paced plays what the run's Pace decides, from start on.
@@ -29,20 +33,21 @@ func (r *run) paced(ctx context.Context, start time.Time) error {
 	if err != nil {
 		return err
 	}
-	l := &playlist{run: r, story: r.scenario.Phases, draft: draft, names: map[string]bool{}}
+	l := &playlist{run: r, story: r.scenario.Phases, draft: draft}
 	r.scenario.Phases = nil
 	r.journal.note("Somebody led the run: its phases ended when that one said so.")
 	for move := (Move{}); !move.Finish; {
-		p, planned, err := l.next(move)
+		p, err := l.next(move)
 		if err != nil {
 			return err
 		}
-		if !planned {
-			if full, err := l.plan(p); full || err != nil {
-				return err
+		if full, err := l.plan(p); full != nil || err != nil {
+			if err == nil {
+				r.journal.note("The run was ended before phase %s, as a report holds no more: %v.", p.Name, full)
+				err = l.leaveOut()
 			}
+			return err
 		}
-		l.names[p.Name] = true
 		r.scenario.Phases = append(r.scenario.Phases, p)
 		player := &phasePlayer{run: r, phase: p, index: len(r.scenario.Phases) - 1, story: l.at}
 		err = r.do(ctx, "phase "+p.Name, func(ctx context.Context) (err error) {
@@ -55,48 +60,50 @@ func (r *run) paced(ctx context.Context, start time.Time) error {
 			return err
 		}
 	}
-	l.leaveOut()
-	return nil
+	return l.leaveOut()
 }
 
-// next returns the phase that a move leads to, under the name that it is played by. planned tells that it is played as
-// the scenario has it.
-func (l *playlist) next(m Move) (p Phase, planned bool, err error) {
+// next returns the phase that a move leads to, under the name that it is played by.
+func (l *playlist) next(m Move) (p Phase, err error) {
 	first := len(l.scenario.Phases) == 0
 	if m.Try != nil && !first {
 		p = *m.Try
 		p.Name = l.unique(p.Name)
 		if p.Do != nil {
 			if err := p.Do.check(l.scenario, l.applied()); err != nil {
-				return p, false, fmt.Errorf("try %s: %s: %w", p.Name, p.Do, err)
+				return p, fmt.Errorf("try %s: %s: %w", p.Name, p.Do, err)
 			}
 		}
-		return p, false, nil
+		return p, nil
 	}
 	if m.To < 0 || m.To >= len(l.story) {
-		return p, false, fmt.Errorf("there is no phase %d: the scenario has %d", m.To+1, len(l.story))
+		return p, fmt.Errorf("there is no phase %d: the scenario has %d", m.To+1, len(l.story))
 	}
 	p = l.story[m.To]
-	forward := first || m.To == l.at+1
-	if !forward {
+	if !first && m.To != l.at+1 {
 		from, err := l.scenario.state(len(l.scenario.Phases) - 1)
 		if err != nil {
-			return p, false, err
+			return p, err
 		}
-		told := Scenario{Name: l.scenario.Name, Files: l.scenario.Files, Phases: l.story}
+		told := l.scenario
+		told.Phases = l.story
 		to, err := told.state(m.To)
 		if err != nil {
-			return p, false, err
+			return p, err
 		}
 		p = restored(p, from, to)
 	}
 	l.at = m.To
-	again := l.names[p.Name]
-	if again {
+	if l.played(p.Name) {
 		p.Name, p.Repeat = l.unique(p.Name), true
 		p.Breaks, p.Fixes, p.Point = false, false, false
 	}
-	return p, forward && !again, nil
+	return p, nil
+}
+
+// played tells whether a phase of that name was played.
+func (l *playlist) played(name string) bool {
+	return slices.ContainsFunc(l.scenario.Phases, func(p Phase) bool { return p.Name == name })
 }
 
 // applied has the files that steps applied so far.
@@ -111,7 +118,7 @@ func (l *playlist) applied() map[string]bool {
 // unique returns a name that neither a phase of the story nor one that was played has.
 func (l *playlist) unique(name string) string {
 	taken := func(name string) bool {
-		return l.names[name] || slices.ContainsFunc(l.story, func(p Phase) bool { return p.Name == name })
+		return l.played(name) || slices.ContainsFunc(l.story, func(p Phase) bool { return p.Name == name })
 	}
 	free := name
 	for n := 2; taken(free); n++ {
@@ -120,35 +127,55 @@ func (l *playlist) unique(name string) string {
 	return free
 }
 
-// plan adds a phase to what the report is to have. full tells that it holds no more, which ends the run.
-func (l *playlist) plan(p Phase) (full bool, err error) {
-	planned, err := l.drafted(p)
+// plan has the report begin with what was played, followed by a phase, and then by those of the story that were not
+// played yet. full says why it can't hold the phase.
+func (l *playlist) plan(p Phase) (full, err error) {
+	drafted, err := l.drafted(p)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if err := l.draft.Plan(planned); err != nil {
-		l.journal.note("The run was ended before phase %s, as a report holds no more: %v.", p.Name, err)
-		l.leaveOut()
-		return true, nil
+	n := len(l.scenario.Phases)
+	rest := slices.DeleteFunc(slices.Clone(l.draft.Phases[n:]), func(q judge.Phase) bool { return q.Name == p.Name })
+	draft := *l.draft
+	draft.Phases = slices.Concat(l.draft.Phases[:n], []judge.Phase{drafted}, rest)
+	if full := draft.Check(); full != nil {
+		return full, nil
 	}
-	e, err := judge.Planned(planned)
-	if err != nil {
-		return false, err
-	}
-	l.rec.event(e)
-	return false, nil
+	return l.redraft(&draft)
 }
 
 // leaveOut takes the phases of the story out of the report that were never played.
-func (l *playlist) leaveOut() {
+func (l *playlist) leaveOut() error {
+	draft := *l.draft
+	n := len(l.scenario.Phases)
 	var out []string
-	for _, p := range l.story {
-		if !l.names[p.Name] {
-			out = append(out, p.Name)
-			l.rec.event(trace.Event{Kind: trace.LeftOut, Phase: p.Name})
-		}
+	for _, p := range l.draft.Phases[n:] {
+		out = append(out, p.Name)
 	}
-	if len(out) > 0 {
-		l.journal.note("Whoever led the run left out of the story: %s.", strings.Join(out, ", "))
+	if len(out) == 0 {
+		return nil
 	}
+	l.journal.note("Whoever led the run left out of the story: %s.", strings.Join(out, ", "))
+	draft.Phases = l.draft.Phases[:n]
+	l.drafts = 0 // this is the last one
+	_, err := l.redraft(&draft)
+	return err
+}
+
+// redraft records another draft, unless it is the one that there is. full tells that the trace has no room for it.
+func (l *playlist) redraft(draft *judge.Draft) (full, err error) {
+	before, err := l.draft.Event()
+	if err != nil {
+		return nil, err
+	}
+	e, err := draft.Event()
+	if err != nil || bytes.Equal(before.Data, e.Data) {
+		return nil, err
+	}
+	if l.drafts += len(e.Data); l.drafts > maxDrafts {
+		return fmt.Errorf("what was planned takes more than %d MB of the trace", maxDrafts>>20), nil
+	}
+	l.draft = draft
+	l.rec.event(e)
+	return nil, nil
 }

@@ -218,10 +218,10 @@ func TestLinesOfEveryStory(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(bin, "kubectl"), []byte("#!/bin/sh\n"+
 		"while [ $# -gt 0 ]; do [ \"$1\" = -f ] && [ \"$2\" != - ] && { [ -s \"$2\" ] || exit 9; }; shift; done\n"), 0o755))
 	for _, sc := range scenarios.All() {
+		s := newStage(t, sc.Name)
+		var lines []string
+		var shell string
 		synctest.Test(t, func(t *testing.T) {
-			s := newStage(t, sc.Name)
-			var lines []string
-			var shell string
 			for i := range sc.Phases {
 				ctx, cancel := context.WithCancel(t.Context())
 				go func() {
@@ -244,15 +244,15 @@ func TestLinesOfEveryStory(t *testing.T) {
 				cancel()
 				synctest.Wait()
 			}
-			slices.Sort(lines)
-			cd, _, _ := strings.Cut(shell, " && ")
-			script := cd + " || exit\n" + strings.Join(slices.Compact(lines), " || exit\n") + " || exit\n"
-			run := exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-e", "-c", script)
-			run.Env = []string{"PATH=" + bin + ":/usr/bin:/bin"}
-			if out, err := run.CombinedOutput(); err != nil {
-				t.Errorf("%s: %v: %s", sc.Name, err, out)
-			}
 		})
+		slices.Sort(lines)
+		cd, _, _ := strings.Cut(shell, " && ")
+		script := cd + " || exit\n" + strings.Join(slices.Compact(lines), " || exit\n") + " || exit\n"
+		run := exec.CommandContext(t.Context(), "sh", "-c", script)
+		run.Env = []string{"PATH=" + bin + ":/usr/bin:/bin"}
+		if out, err := run.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", sc.Name, err, out)
+		}
 	}
 }
 

@@ -56,9 +56,6 @@ func (p *Phase) Claim(all ...expect.Expectation) error {
 // Event is the draft for the trace.
 func (d *Draft) Event() (trace.Event, error) { return event(trace.Draft, "", d) }
 
-// Planned is a phase that a run plays otherwise than its draft has it, for the trace.
-func Planned(p Phase) (trace.Event, error) { return event(trace.Planned, p.Name, p) }
-
 // Proof is the verdict on a proof of a phase for the trace.
 func Proof(phase string, v reports.Verdict) (trace.Event, error) { return event(trace.Proof, phase, v) }
 
@@ -87,8 +84,8 @@ const (
 	maxVerdicts = 1000
 )
 
-// check refuses a draft that no run wrote.
-func (d *Draft) check() error {
+// Check refuses a draft that no run wrote, or that asks for more than a report holds.
+func (d *Draft) Check() error {
 	if err := d.Report.Setup.Load.Validate(); err != nil {
 		return err
 	}

@@ -24,13 +24,6 @@ var began = time.Date(2026, 11, 23, 6, 1, 2, 0, time.UTC)
 
 func at(ms int) time.Time { return began.Add(time.Duration(ms) * time.Millisecond) }
 
-func smallPlan() loadgen.Plan {
-	return loadgen.Plan{
-		Run: "r1", URL: "http://my-service/", Duration: time.Minute,
-		Cohorts: []loadgen.Cohort{{Name: "plain", Rate: 2, Entry: loadgen.Plain}},
-	}
-}
-
 // smallRun writes the trace of a run that passes: two phases of 20 s with 40 requests each, the first to v1, the second
 // to v2. It returns the run's folder and the trace's lines.
 func smallRun(t testing.TB) (dir string, lines []string) {
@@ -40,7 +33,10 @@ func smallRun(t testing.TB) (dir string, lines []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := smallPlan()
+	plan := loadgen.Plan{
+		Run: "r1", URL: "http://my-service/", Duration: time.Minute,
+		Cohorts: []loadgen.Cohort{{Name: "plain", Rate: 2, Entry: loadgen.Plain}},
+	}
 	d := judge.Draft{
 		Report: reports.Report{
 			Scenario: "small", Title: "Small", Run: "r1", Started: began,

@@ -59,17 +59,12 @@ type told struct {
 func tell(events []trace.Event) (*told, error) {
 	t := &told{proved: map[string][]reports.Verdict{}}
 	drafted := false
-	var plan replan
 	for i, e := range events {
 		switch e.Kind {
 		case trace.Draft:
 			t.draft, drafted = Draft{}, true
 			if err := json.Unmarshal(e.Data, &t.draft); err != nil {
 				return nil, fmt.Errorf("its draft of the report is damaged: %w", err)
-			}
-		case trace.Planned, trace.LeftOut, trace.PhaseStart:
-			if err := plan.add(e); err != nil {
-				return nil, err
 			}
 		case trace.Note:
 			t.notes = append(t.notes, e.Text)
@@ -88,8 +83,7 @@ func tell(events []trace.Event) (*told, error) {
 	if !drafted {
 		return nil, fmt.Errorf("it does not say what was claimed: %w", ErrOlder)
 	}
-	plan.change(&t.draft)
-	if err := t.draft.check(); err != nil {
+	if err := t.draft.Check(); err != nil {
 		return nil, fmt.Errorf("its draft of the report is of no run: %w", err)
 	}
 	return t, nil

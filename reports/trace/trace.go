@@ -60,11 +60,6 @@ const (
 	// Draft has what the report says that was not seen, and what is claimed, in Data (judge.Draft). Of several the
 	// last one counts.
 	Draft Kind = "draft"
-	// Planned has a phase that is played otherwise than the Draft has it, in Data (judge.Phase): it is not in there, or
-	// it replaces the one of its name. LeftOut has the name of one in Phase that is not played. A run that somebody
-	// leads by hand has these; the report has its phases in the order in which they began then.
-	Planned Kind = "planned"
-	LeftOut Kind = "left-out"
 	// Note and Finding have one of the report's notes and findings in Text.
 	Note    Kind = "note"
 	Finding Kind = "finding"
@@ -98,7 +93,7 @@ type Event struct {
 	AcceptedAfter time.Time `json:"acceptedAfter,omitzero"`
 	// Decision is that of a Decided event.
 	Decision *Decision `json:"decision,omitempty"`
-	// Data is of a Draft, of a Planned event or of a Proof.
+	// Data is of a Draft or of a Proof.
 	Data json.RawMessage `json:"data,omitempty"`
 }
 
