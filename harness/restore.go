@@ -171,4 +171,3 @@ func restored(p Phase, from, to *state) Phase {
 	p.Expect = slices.DeleteFunc(slices.Clone(p.Expect), aboutChange)
 	return p
 }
-

@@ -159,12 +159,23 @@ func template(deployment object) any { return dig(deployment.Object, "spec", "te
 
 // replicas returns how many pods a Deployment's object asks for, nil where it does not say.
 func replicas(deployment object) *int32 {
-	n, says := dig(deployment.Object, "spec", "replicas").(int64)
+	n, says := integer(dig(deployment.Object, "spec", "replicas"))
 	if !says {
 		return nil
 	}
 	asked := int32(n) //nolint:gosec // manifests are checked: Kubernetes takes no more
 	return &asked
+}
+
+// integer returns a number of an object's content, which has another type in JSON than in Go.
+func integer(in any) (n int64, ok bool) {
+	switch n := in.(type) {
+	case int64:
+		return n, true
+	case float64:
+		return int64(n), true
+	}
+	return 0, false
 }
 
 // dig returns what is at a path in an object's content, nil for nothing.

@@ -18,7 +18,9 @@ type Typed struct {
 	Files map[string][]byte
 }
 
-func (t *Typed) line(format string, args ...any) { t.Lines = append(t.Lines, fmt.Sprintf(format, args...)) }
+func (t *Typed) line(format string, args ...any) {
+	t.Lines = append(t.Lines, fmt.Sprintf(format, args...))
+}
 
 // file adds a file with some objects.
 func (t *Typed) file(name string, objects []object) error {

@@ -31,13 +31,13 @@ func TestTyped(t *testing.T) {
 		{
 			Inject{Version: "v2", Faults: faults},
 			[]string{"for pod in $(kubectl get pods -l app=my-service,version=v2 -o name); do echo " +
-				`'{"errorRate":0.3,"errorCode":500,"closeRate":0,"latency":"0s","jitter":"0s"}'` +
+				`'{"errorRate":0.3,"errorCode":500,"latency":"0s","jitter":"0s"}'` +
 				" | kubectl replace --raw /api/v1/namespaces/story/pods/${pod#pod/}:8081/proxy/faults -f -; done"}, nil,
 		},
 		{
 			Inject{Version: "v2", Pods: 1, Faults: faults},
 			[]string{"for pod in $(kubectl get pods -l app=my-service,version=v2 -o name | head -n 1); do echo " +
-				`'{"errorRate":0.3,"errorCode":500,"closeRate":0,"latency":"0s","jitter":"0s"}'` +
+				`'{"errorRate":0.3,"errorCode":500,"latency":"0s","jitter":"0s"}'` +
 				" | kubectl replace --raw /api/v1/namespaces/story/pods/${pod#pod/}:8081/proxy/faults -f -; done"}, nil,
 		},
 		{StopIstiod{}, []string{"kubectl -n istio-system scale deployment istiod --replicas=0"}, nil},

@@ -62,7 +62,7 @@ func (s Scenario) Weight(phase int) (percent int, ok bool) {
 		if dig(d, "destination", "subset") != s.Canary {
 			continue
 		}
-		weight, says := dig(d, "weight").(int64)
+		weight, says := integer(dig(d, "weight"))
 		if !says && len(all) == 1 {
 			weight = 100
 		}

@@ -11,7 +11,7 @@ import (
 
 // weighed is a story whose routes share requests by weights, and that the fake mesh understands: v1, half, v1.
 func weighed() Scenario {
-	s := story()
+	s := calm()
 	to := func(subset, weight string) string {
 		return "{destination: {host: my-service, subset: " + subset + "}" + weight + "}"
 	}

@@ -52,7 +52,9 @@ func New(s harness.Scenario, dir string, show func(View)) *Presenter {
 
 // Next implements harness.Pace.
 func (p *Presenter) Next(ctx context.Context, at harness.Playing) (harness.Move, error) {
-	p.update(func() { p.playing, p.at, p.name, p.ready, p.wish, p.urgent = true, at.Phase, at.Name, false, nil, false })
+	p.update(func() {
+		p.playing, p.at, p.name, p.ready, p.wish, p.urgent = true, at.Phase, at.Name, false, nil, false
+	})
 	ready := at.Ready
 	for {
 		if move, decided := p.decide(); decided {

@@ -18,7 +18,7 @@ type playing struct {
 	Namespace string `json:"namespace"`
 }
 
-// Playing remembers, until done is called, which namespace a scenario is played in: Tools mean it by default. Whoever
+// Playing remembers, until done is called, which namespace a scenario is played in: Clients mean it by default. Whoever
 // was killed in between held the lock of Exclusive, so that nobody believes what that one left.
 func (l *Lab) Playing(namespace string) (done func(), err error) {
 	file := filepath.Join(filepath.Dir(l.cluster.Kubeconfig()), playingFile)

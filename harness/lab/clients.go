@@ -17,15 +17,15 @@ import (
 	"github.com/canarylab/canarylab/harness/cluster"
 )
 
-// The programs that Tools have.
+// The programs that Clients have.
 const (
 	Kubectl  = "kubectl"
 	Istioctl = "istioctl"
 )
 
-// Tools are the lab's own kubectl and istioctl, set to one of its clusters. Nothing of the user's is touched: neither
+// Clients are the lab's own kubectl and istioctl, set to one of its clusters. Nothing of the user's is touched: neither
 // the kubeconfig nor the programs of these names.
-type Tools struct {
+type Clients struct {
 	// Dir has the programs under their names, and nothing else: it is for PATH.
 	Dir string
 	// Kubeconfig is the file that they read.
@@ -34,10 +34,10 @@ type Tools struct {
 	Cluster, Namespace string
 }
 
-// OpenTools returns the named programs for the running cluster that o means, and builds those that are missing. An
+// OpenClients returns the named programs for the running cluster that o means, and builds those that are missing. An
 // empty namespace means that of the scenario that is being played there, if one is. The error wraps cluster.ErrNotFound
 // where no cluster runs.
-func OpenTools(ctx context.Context, o Options, namespace string, names ...string) (*Tools, error) {
+func OpenClients(ctx context.Context, o Options, namespace string, names ...string) (*Clients, error) {
 	c, err := o.running(ctx)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func OpenTools(ctx context.Context, o Options, namespace string, names ...string
 	if o, err = o.withDefaults(); err != nil {
 		return nil, err
 	}
-	t := &Tools{
+	t := &Clients{
 		Dir: filepath.Join(dir, "tools"), Kubeconfig: c.Kubeconfig(), Cluster: c.Name(), Namespace: namespace,
 	}
 	for _, name := range names {
@@ -125,7 +125,7 @@ func build(ctx context.Context, store *artifacts.Store, name string) (path strin
 }
 
 // Env returns an environment, such as os.Environ's, in which the two names are the lab's own programs.
-func (t *Tools) Env(environ []string) []string {
+func (t *Clients) Env(environ []string) []string {
 	env := slices.DeleteFunc(slices.Clone(environ), func(v string) bool {
 		return strings.HasPrefix(v, "KUBECONFIG=") || strings.HasPrefix(v, "PATH=")
 	})
@@ -140,7 +140,7 @@ func (t *Tools) Env(environ []string) []string {
 
 // Exec puts a program in this process's place, with Env: terminal, signals and exit code are the program's. It returns
 // only if that can't be done.
-func (t *Tools) Exec(command string, args ...string) error {
+func (t *Clients) Exec(command string, args ...string) error {
 	path := filepath.Join(t.Dir, command)
 	if _, err := os.Stat(path); err != nil || strings.ContainsRune(command, filepath.Separator) {
 		if path, err = exec.LookPath(command); err != nil {

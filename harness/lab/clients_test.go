@@ -99,7 +99,7 @@ func TestKubeconfigInNamespace(t *testing.T) {
 	}
 }
 
-func TestToolsOutsideOfASourceTree(t *testing.T) {
+func TestClientsOutsideOfASourceTree(t *testing.T) {
 	t.Setenv("CANARYLAB_SOURCE", "")
 	t.Chdir(t.TempDir())
 	dir := t.TempDir()
@@ -115,31 +115,31 @@ func TestToolsOutsideOfASourceTree(t *testing.T) {
 	}
 }
 
-func TestToolsEnv(t *testing.T) {
-	tools := &Tools{Dir: "/lab/tools", Kubeconfig: "/lab/kubeconfig"}
-	got := tools.Env([]string{"PATH=/usr/bin:/bin", "KUBECONFIG=/home/me/.kube/config", "TERM=xterm"})
+func TestClientsEnv(t *testing.T) {
+	clients := &Clients{Dir: "/lab/tools", Kubeconfig: "/lab/kubeconfig"}
+	got := clients.Env([]string{"PATH=/usr/bin:/bin", "KUBECONFIG=/home/me/.kube/config", "TERM=xterm"})
 	slices.Sort(got)
 	want := []string{"KUBECONFIG=/lab/kubeconfig", "PATH=/lab/tools:/usr/bin:/bin", "TERM=xterm"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := tools.Env(nil); !slices.Contains(got, "PATH=/lab/tools") {
+	if got := clients.Env(nil); !slices.Contains(got, "PATH=/lab/tools") {
 		t.Errorf("got %q, want a PATH of the lab's folder alone: an empty part would be the working directory", got)
 	}
 }
 
 // The program takes this process's place, so a child of this test becomes it: its answer, its exit code.
-func TestToolsExec(t *testing.T) {
+func TestClientsExec(t *testing.T) {
 	if dir := os.Getenv("CANARYLAB_TOOLS"); dir != "" {
-		tools := &Tools{Dir: dir, Kubeconfig: "/lab/kubeconfig"}
-		t.Fatal(tools.Exec(os.Getenv("CANARYLAB_COMMAND"), "a b", "-n", "--"))
+		clients := &Clients{Dir: dir, Kubeconfig: "/lab/kubeconfig"}
+		t.Fatal(clients.Exec(os.Getenv("CANARYLAB_COMMAND"), "a b", "-n", "--"))
 	}
 	dir := t.TempDir()
 	script := "#!/bin/sh\necho \"$KUBECONFIG $# $1\"\nread line\necho \"$line\" >&2\nexit 7\n"
 	if err := os.WriteFile(filepath.Join(dir, Kubectl), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestToolsExec$")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestClientsExec$")
 	child.Env = append(os.Environ(), "CANARYLAB_TOOLS="+dir, "CANARYLAB_COMMAND="+Kubectl)
 	child.Stdin = strings.NewReader("typed\n")
 	var stderr strings.Builder
@@ -149,7 +149,7 @@ func TestToolsExec(t *testing.T) {
 		stderr.String() != "typed\n" {
 		t.Errorf("got %q, %q and exit code %d, want the program's own", got, stderr.String(), code)
 	}
-	child = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestToolsExec$")
+	child = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestClientsExec$")
 	child.Env = append(os.Environ(), "CANARYLAB_TOOLS="+dir, "CANARYLAB_COMMAND=no-such-program")
 	if out, _ := child.CombinedOutput(); !strings.Contains(string(out), "run no-such-program") {
 		t.Errorf("got %q, want an error that names the program", out)

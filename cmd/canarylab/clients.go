@@ -27,11 +27,11 @@ All arguments are its own, so the cluster is chosen by variables: CLUSTER, CANAR
 the flags of canarylab name.`,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			tools, err := openTools(cmd.Context(), g, os.Getenv(namespaceVariable), name)
+			clients, err := openClients(cmd.Context(), g, os.Getenv(namespaceVariable), name)
 			if err != nil {
 				return err
 			}
-			return tools.Exec(name, args...)
+			return clients.Exec(name, args...)
 		},
 	}
 }
@@ -46,16 +46,16 @@ cluster, set to the namespace of the scenario that is being played. The first ca
 kubeconfig is read or changed.`,
 		Example: "  canarylab shell\n  canarylab shell -- sh -c 'kubectl get pods && istioctl proxy-status'",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			tools, err := openTools(cmd.Context(), g, namespace, lab.Kubectl, lab.Istioctl)
+			clients, err := openClients(cmd.Context(), g, namespace, lab.Kubectl, lab.Istioctl)
 			if err != nil {
 				return err
 			}
 			if len(args) > 0 {
-				return tools.Exec(args[0], args[1:]...)
+				return clients.Exec(args[0], args[1:]...)
 			}
 			fmt.Fprintf(os.Stderr, "kubectl and istioctl are those of cluster %q, in namespace %s; exit leaves\n",
-				format.Printable(tools.Cluster), cmp.Or(tools.Namespace, "default"))
-			return tools.Exec(cmp.Or(os.Getenv("SHELL"), "sh"))
+				format.Printable(clients.Cluster), cmp.Or(clients.Namespace, "default"))
+			return clients.Exec(cmp.Or(os.Getenv("SHELL"), "sh"))
 		},
 	}
 	cmd.Flags().StringVar(&namespace, "namespace", os.Getenv(namespaceVariable),
@@ -64,11 +64,11 @@ kubeconfig is read or changed.`,
 	return cmd
 }
 
-// openTools finds the programs, and builds those that are missing.
-func openTools(ctx context.Context, g *global, namespace string, names ...string) (*lab.Tools, error) {
+// openClients finds the programs, and builds those that are missing.
+func openClients(ctx context.Context, g *global, namespace string, names ...string) (*lab.Clients, error) {
 	d := newDisplay(os.Stderr)
 	defer d.Close()
 	o := g.Options
 	o.Progress = d
-	return lab.OpenTools(ctx, o, namespace, names...)
+	return lab.OpenClients(ctx, o, namespace, names...)
 }
