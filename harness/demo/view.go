@@ -16,10 +16,7 @@ type View struct {
 	Waits bool `json:"waits"`
 	Auto  bool `json:"auto"`
 	Over  bool `json:"over"`
-	// Next, Back and Reset are what the buttons stand for, nil for those that lead nowhere.
-	Next  *Way `json:"next"`
-	Back  *Way `json:"back"`
-	Reset *Way `json:"reset"`
+	ways
 	// Steps are the scenario's.
 	Steps []StepView `json:"steps"`
 	// Weight is the share in percent that the canary's subset has. Faults are those that were injected by hand.
@@ -27,6 +24,13 @@ type View struct {
 	Faults sampleapp.Faults `json:"faults"`
 	// Shell is what to type before the lines of others.
 	Shell string `json:"shell"`
+}
+
+// ways are what the buttons stand for, nil for those that lead nowhere.
+type ways struct {
+	Next  *Way `json:"next"`
+	Back  *Way `json:"back"`
+	Reset *Way `json:"reset"`
 }
 
 // A Way is where a button leads, and what to type in its place.
@@ -58,19 +62,38 @@ func (p *Presenter) view() View {
 	for i, phase := range p.story.Phases {
 		v.Steps = append(v.Steps, StepView{Name: phase.Name, Mark: mark(phase), Now: p.playing && i == p.at})
 	}
-	if p.over || !p.playing {
-		return v
+	if !p.over && p.playing {
+		v.ways = p.ways()
 	}
-	if next := p.at + 1; next < len(p.story.Phases) {
-		phase := p.story.Phases[next]
-		v.Next = p.way(phase.Name, func() (harness.Typed, error) { return p.story.Typed(phase.Do) })
-	}
-	if p.at > 0 {
-		v.Back = p.back(p.at - 1)
-	}
-	v.Reset = p.back(0)
 	return v
 }
+
+// ways are where the buttons lead from here. To work them out takes a while, and the load is under way beside it.
+func (p *Presenter) ways() ways {
+	here := place{p.at, len(p.tried)}
+	if p.known.place == here && p.known.Reset != nil {
+		return p.known.ways
+	}
+	var w ways
+	if next := p.at + 1; next < len(p.story.Phases) {
+		phase := p.story.Phases[next]
+		w.Next = p.way(phase.Name, func() (harness.Typed, error) { return p.story.Typed(phase.Do) })
+	}
+	w.Reset = p.back(0)
+	if p.at > 0 {
+		w.Back = p.back(p.at - 1)
+	}
+	p.known = known{here, w}
+	return w
+}
+
+// known are the ways from a place: after a phase, and after so many tries.
+type known struct {
+	place
+	ways
+}
+
+type place struct{ at, tried int }
 
 // back is the way to what there was after a phase.
 func (p *Presenter) back(to int) *Way {
