@@ -15,29 +15,36 @@ func (s *Store) Kubectl(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b := goBuild{
-		module: nodeModule, static: true, vars: versions, packages: []string{"k8s.io/kubernetes/cmd/kubectl"},
-	}
-	return s.client(ctx, "kubectl", b, nodeModule+"/go.mod", nodeModule+"/go.sum")
+	return s.Get(ctx, Recipe{
+		Name: "kubectl", How: fmt.Sprint(versions), Free: needed / 3,
+		Inputs: []string{nodeModule + "/go.mod", nodeModule + "/go.sum"},
+		Make: func(ctx context.Context, dir string, say func(string)) error {
+			return s.run(ctx, goBuild{
+				module: nodeModule, static: true, vars: versions, out: dir + "/",
+				packages: []string{"k8s.io/kubernetes/cmd/kubectl"},
+			}, say)
+		},
+	})
 }
 
-// Istioctl returns a folder with istioctl, of the Istio that go.mod names.
+// Istioctl returns a folder with istioctl, of the Istio that go.mod names. It is built in Istio's own module, by the
+// versions that Istio's go.mod names: nothing of the lab links against it, so that the lab's go.mod has no need to know
+// what it takes.
 func (s *Store) Istioctl(ctx context.Context) (string, error) {
 	vars, err := s.istioVersions()
 	if err != nil {
 		return "", err
 	}
-	b := goBuild{static: true, vars: vars, packages: []string{"istio.io/istio/istioctl/cmd/istioctl"}}
-	return s.client(ctx, "istioctl", b, "go.mod", "go.sum")
-}
-
-// client builds a program for people, which is made of modules alone.
-func (s *Store) client(ctx context.Context, name string, b goBuild, inputs ...string) (string, error) {
 	return s.Get(ctx, Recipe{
-		Name: name, How: fmt.Sprint(b.packages, b.vars), Inputs: inputs, Free: needed / 3,
+		Name: "istioctl", How: fmt.Sprint(vars), Free: needed / 3,
 		Make: func(ctx context.Context, dir string, say func(string)) error {
-			b.out = dir + "/"
-			return s.run(ctx, b, say)
+			module, err := s.moduleDir(ctx, "istio.io/istio")
+			if err != nil {
+				return err
+			}
+			return s.run(ctx, goBuild{
+				dir: module, static: true, vars: vars, out: dir + "/", packages: []string{"./istioctl/cmd/istioctl"},
+			}, say)
 		},
 	})
 }
