@@ -163,7 +163,7 @@ func replicas(deployment object) *int32 {
 	if !says {
 		return nil
 	}
-	asked := int32(n) //nolint:gosec // manifests are checked: Kubernetes takes no more
+	asked := int32(n) // manifests are checked: Kubernetes takes no more
 	return &asked
 }
 

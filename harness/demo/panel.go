@@ -55,7 +55,7 @@ func (p *Presenter) Panels() ([]page.Panel, error) {
 		if err := templates.ExecuteTemplate(&b, all[i].Name, data); err != nil {
 			return nil, fmt.Errorf("make the panel %s: %w", all[i].Name, err)
 		}
-		all[i].HTML = template.HTML(b.String()) //nolint:gosec // html/template made it
+		all[i].HTML = template.HTML(b.String()) // html/template made it
 	}
 	return all, nil
 }

@@ -35,8 +35,8 @@ type Presenter struct {
 	auto bool
 	// over tells that the run is to end.
 	over bool
-	// tried are the changes that were tried since the scenario's last state, weight and faults what they come to; weight is nil where
-	// the story has the last word.
+	// tried are the changes that were tried since the scenario's last state, weight and faults what they come to; weight
+	// is nil where the story has the last word.
 	tried  []harness.Phase
 	weight *int
 	faults sampleapp.Faults
@@ -49,7 +49,9 @@ var _ harness.Pace = (*Presenter)(nil)
 // New returns who presents a scenario. dir is a folder for the files that the page tells people to apply; show is
 // called with all that there is to be seen, whenever that changed.
 func New(s harness.Scenario, dir string, show func(View)) *Presenter {
-	return &Presenter{story: s, folder: folder{dir: dir, has: map[string]bool{}}, show: show, news: make(chan struct{}, 1)}
+	return &Presenter{
+		story: s, folder: folder{dir: dir, has: map[string]bool{}}, show: show, news: make(chan struct{}, 1),
+	}
 }
 
 // Next implements harness.Pace.
