@@ -311,7 +311,7 @@ func TestRunsThatGoWrong(t *testing.T) {
 
 // TestBoardStaysSmall shows a board hours of a run, and what no run has.
 func TestBoardStaysSmall(t *testing.T) {
-	b := shown(recorded(t, 50)[:10])
+	b := shown(recorded(t, 50)[:5])
 	for i := range 300_000 {
 		at := labtrace.At(float64(i) * 10)
 		s := loadgen.Sample{

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	_ "embed" // the page's parts
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -58,7 +59,7 @@ func newDocument(panels []Panel) (*document, error) {
 	var allowed []string
 	for _, s := range scripts {
 		if strings.Contains(strings.ToLower(s), "</script") {
-			return nil, fmt.Errorf("serve a page: a script in it has the end of a script in it")
+			return nil, errors.New("serve a page: a script in it has the end of a script in it")
 		}
 		d.Scripts = append(d.Scripts, template.JS(s)) // #nosec G203
 		allowed = append(allowed, hash(s))

@@ -140,22 +140,21 @@ func (b *Board) Face() *Face {
 	return face
 }
 
-
 // A sketch is what a Face is made of, copied from the board.
 type sketch struct {
-	epoch                  uint64
-	story                  *reports.Report
-	concluded              *reports.Report
-	broken, spoilt         string
-	ended, begun           bool
-	stopped                bool
-	phases                 []PhaseRow
-	now                    *phaseSketch
-	failures               map[string]int
-	troubles               []string
-	requests, failed       int
-	rate, failedRate       float64
-	synced, pods           int
+	epoch            uint64
+	story            *reports.Report
+	concluded        *reports.Report
+	broken, spoilt   string
+	ended, begun     bool
+	stopped          bool
+	phases           []PhaseRow
+	now              *phaseSketch
+	failures         map[string]int
+	troubles         []string
+	requests, failed int
+	rate, failedRate float64
+	synced, pods     int
 }
 
 // A phaseSketch is the phase that is played.
@@ -165,7 +164,6 @@ type phaseSketch struct {
 	// window is what was sent since the phase had settled, or until now where it has not.
 	window           analysis.Window
 	settled          bool
-	since            time.Duration
 	writing, written bool
 	rejected         []string
 }
@@ -199,8 +197,8 @@ func (b *Board) sketch() sketch {
 		}
 		s.now = &phaseSketch{
 			number: p.number, name: p.name, window: window.analysis(), settled: !p.settled.IsZero(),
-			since: now.Sub(cmp.Or(p.settled, p.start)), writing: !p.change.writing.IsZero(),
-			written: !p.change.written.IsZero(), rejected: slices.Clone(p.change.rejected),
+			writing: !p.change.writing.IsZero(), written: !p.change.written.IsZero(),
+			rejected: slices.Clone(p.change.rejected),
 		}
 		s.synced = len(p.change.synced)
 	}
@@ -259,8 +257,11 @@ func (s sketch) phaseFace(f *Face) {
 	if main < 0 {
 		return
 	}
-	row := f.Shares[main]
-	f.Subject = format.Join(" for ", row.Subject, row.Cohort)
+	row, cohort := f.Shares[main], ""
+	if claim := rows[main].Claim; claim != nil {
+		cohort = text(claim.Cohort)
+	}
+	f.Subject = format.Join(" for ", row.Subject, cohort)
 	f.Asked, f.Seen, f.Interval = cmp.Or(row.Asked, none), cmp.Or(row.Seen, none), row.Interval
 	f.Basis = format.Number(row.Count) + " of " + format.Plural(row.Of, "request", "requests") +
 		format.When(!p.settled, ", while the change is on its way")

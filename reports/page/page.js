@@ -166,9 +166,10 @@ const canarylab = (() => {
   const still = matchMedia("(prefers-reduced-motion: reduce)"), dark = matchMedia("(prefers-color-scheme: dark)");
   const ahead = 200; // pixels of the strip that are clear beyond now
   const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000];
+  const rowOf = { phase: 0, decided: 2, synced: 3, settled: 3, trouble: 3 }; // of texts above the river
   const ease = 0.1; // how much of a clock's error is taken at a time
   let clock = null, stepMs = 100, origin = 0, sorts = [], lanes = [], known = new Map(), moments = new Map();
-  let size = null, cleared = 0, sprites = new Map(), colors = {};
+  let writes = 0, size = null, cleared = 0, sprites = new Map(), colors = {};
 
   const now = () => clock ? clock.now + (performance.now() - clock.at) * clock.rate : 0;
 
@@ -191,7 +192,7 @@ const canarylab = (() => {
   }
 
   function forget() {
-    sorts = []; lanes = []; known = new Map(); moments = new Map(); size = null;
+    sorts = []; lanes = []; known = new Map(); moments = new Map(); size = null; writes = 0;
   }
 
   // take counts what is new in the river's bins, and makes marks of it.
@@ -212,7 +213,12 @@ const canarylab = (() => {
     }
     for (const lane of lanes) pace(lane, v.full);
     for (const [bin, sort, n] of fresh) emit(bin, sort, n);
-    for (const m of v.marks || []) moments.set(m.id, m);
+    for (const m of v.marks || []) {
+      const old = moments.get(m.id);
+      // Writes take turns with two rows, so that one that follows soon hides no name.
+      m.row = old ? old.row : m.kind === "write" ? 1 + writes++ % 2 : rowOf[m.kind];
+      moments.set(m.id, m);
+    }
     prune();
   }
 
@@ -281,7 +287,7 @@ const canarylab = (() => {
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
     const seconds = Math.min(16, Math.max(6, width / 120)), line = small ? 17 : 24;
-    const head = 3 * line + 6, foot = small ? 16 : 20;
+    const head = 4 * line + 6, foot = small ? 16 : 20;
     const tall = (height - head - foot) / Math.max(lanes.length, 2);
     const r = Math.max(6, Math.min(14, tall / 9));
     const px = width / seconds / 1000; // a millisecond's
@@ -481,16 +487,14 @@ const canarylab = (() => {
     }
   }
 
-  const rowOf = { phase: 0, write: 1, decided: 1, synced: 2, settled: 2, trouble: 2 };
-
   // across draws the moments of changes as lines across the river, each with its text above.
   function across(right) {
-    const { width, height, px, foot, line, small } = size, limits = [width - 4, width - 4, width - 4];
+    const { width, height, px, foot, line, small } = size, limits = [0, 1, 2, 3].map(() => width - 4);
     const all = [...moments.values()].sort((a, b) => b.at - a.at);
     pen.textBaseline = "middle";
     pen.textAlign = "left";
     for (const m of all) {
-      const x = width - (right - m.at * px), row = rowOf[m.kind] ?? 2, y = line * row + line / 2 + 3;
+      const x = width - (right - m.at * px), row = m.row, y = line * row + line / 2 + 3;
       if (x < -width && m.kind !== "phase") continue;
       const color = m.kind === "trouble" ? colors.fail : m.kind === "write" ? colors.write : m.kind === "phase" ? colors.ink : colors.soft;
       if (x >= 0 && x <= width) {
@@ -503,14 +507,20 @@ const canarylab = (() => {
         pen.stroke();
         pen.setLineDash([]);
       }
-      const sign = { write: "✎ ", decided: "⚑ ", synced: "◆", settled: "✓ settled", trouble: "⚠ ", phase: "▸ " }[m.kind];
-      const text = m.kind === "synced" || m.kind === "settled" ? sign : sign + m.text;
       pen.font = font(small ? 12 : 17, m.kind === "phase" || m.kind === "write" ? 700 : 550);
-      const w = pen.measureText(text).width, left = Math.max(4, Math.min(x + (m.kind === "synced" ? -5 : 7), limits[row] - w - 8));
+      if (m.kind === "synced") {
+        pen.fillStyle = color;
+        pen.textAlign = "center";
+        if (x >= 0 && x <= width) pen.fillText("◆", x, y);
+        pen.textAlign = "left";
+        continue;
+      }
+      const sign = { write: "✎ ", decided: "⚑ ", trouble: "⚠ ", phase: "▸ " }[m.kind];
+      const text = m.kind === "settled" ? "✓ settled" : sign + m.text;
+      // A text that has just come in stays on the page, and a phase's name does as long as the phase is seen.
+      const w = pen.measureText(text).width, left = Math.max(m.kind === "phase" ? 4 : -w, Math.min(x + 7, width - w - 12));
       const room = limits[row] - left;
-      // A phase's name stays at the left edge as long as the phase is seen.
-      if (limits[row] < 30 || x > width || x < 0 && m.kind !== "phase" && left + w < 0 || x + w < 0 && m.kind !== "phase") continue;
-      if (room < 14) continue;
+      if (x > width || room < 24 || left <= -w) continue;
       const shown = w <= room ? text : cut(text, room);
       if (m.kind === "phase" || m.kind === "write") {
         pen.fillStyle = m.kind === "write" ? colors.write : colors.lane;

@@ -89,11 +89,10 @@ func Serve(ctx context.Context, o Options) (*Server, error) {
 		// 26 letters have 130 bits.
 		root: "/" + strings.ToLower(rand.Text()) + "/", hosts: map[string]bool{}, blocks: map[string]block{},
 	}
-	address := listener.Addr().(*net.TCPAddr).AddrPort()
-	s.url = "http://" + address.String() + s.root
-	for _, host := range []string{address.Addr().String(), "localhost"} {
-		s.hosts[net.JoinHostPort(host, fmt.Sprint(address.Port()))] = true
-	}
+	address := listener.Addr().String()
+	s.url = "http://" + address + s.root
+	_, port, _ := net.SplitHostPort(address) // a listener's address has both
+	s.hosts[address], s.hosts["localhost:"+port] = true, true
 	s.http = &http.Server{
 		Handler: s.guard(s.routes()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
 		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return ctx },

@@ -162,7 +162,6 @@ const (
 	manyFar  = 20
 )
 
-
 // shower shows each line at its time.
 func (p *Player) shower(ctx context.Context) func(*trace.Line) error {
 	due, far := p.first, 0
@@ -223,9 +222,8 @@ func (p *Player) await(ctx context.Context, at time.Time) error {
 		}
 		var in <-chan time.Time
 		if rate > 0 {
-			timer := time.NewTimer(time.Duration(float64(ahead) / rate))
-			defer timer.Stop()
-			in = timer.C
+			// Rounded up: a moment too early would be none at all.
+			in = time.After(time.Duration(float64(ahead)/rate) + time.Microsecond)
 		}
 		select {
 		case <-in:

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/canarylab/canarylab/reports"
@@ -52,7 +53,6 @@ func take(dir, out string, at time.Duration, live bool) (err error) {
 		return err
 	}
 	board := page.NewBoard(nil)
-	// The river is filled by the time that passes: ten seconds before the moment are played.
 	player, err := replay.New(trace.FileSource(filepath.Join(dir, trace.File)), run.Report, board, 1)
 	if err != nil {
 		return err
@@ -113,14 +113,15 @@ func (l look) shoot(tab context.Context, url, out string) error {
 	case <-tab.Done():
 		return tab.Err()
 	}
-	picture, err := browser.Picture(tab, l.width, l.height)
+	// A picture of more than the window would lay the page out for another one.
+	got, err := chromedp.Call(tab, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{})
 	if err != nil {
-		return err
+		return fmt.Errorf("take a picture: %w", err)
 	}
 	path := filepath.Join(out, l.name+".png")
-	if err := os.WriteFile(path, picture, 0o644); err != nil {
+	if err := os.WriteFile(path, got.Data, 0o644); err != nil {
 		return fmt.Errorf("write a picture: %w", err)
 	}
-	fmt.Printf("%s: %d kB\n", path, (len(picture)+999)/1000)
+	fmt.Printf("%s: %d kB\n", path, (len(got.Data)+999)/1000)
 	return nil
 }
