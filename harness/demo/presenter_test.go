@@ -33,12 +33,18 @@ type stage struct {
 
 func newStage(t *testing.T, name string) *stage {
 	t.Helper()
+	return newStageIn(t, name, t.TempDir())
+}
+
+// newStageIn is newStage with a folder for the files that lines name.
+func newStageIn(t *testing.T, name, dir string) *stage {
+	t.Helper()
 	s, err := scenarios.Find(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	st := &stage{t: t, moved: make(chan harness.Move, 1)}
-	st.presenter = demo.New(s, t.TempDir(), func(v demo.View) {
+	st.presenter = demo.New(s, dir, func(v demo.View) {
 		st.mu.Lock()
 		defer st.mu.Unlock()
 		st.view = v
@@ -218,10 +224,11 @@ func TestLinesOfEveryStory(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(bin, "kubectl"), []byte("#!/bin/sh\n"+
 		"while [ $# -gt 0 ]; do [ \"$1\" = -f ] && [ \"$2\" != - ] && { [ -s \"$2\" ] || exit 9; }; shift; done\n"), 0o755))
 	for _, sc := range scenarios.All() {
-		s := newStage(t, sc.Name)
+		dir := t.TempDir()
 		var lines []string
 		var shell string
 		synctest.Test(t, func(t *testing.T) {
+			s := newStageIn(t, sc.Name, dir) // in here, as synctest knows the channels that it made
 			for i := range sc.Phases {
 				ctx, cancel := context.WithCancel(t.Context())
 				go func() {
