@@ -45,7 +45,7 @@ func (a Analysis) look(ctx context.Context, at moment) (saw, wrong string, err e
 	if err != nil {
 		return "", "", err
 	}
-	files, err := at.env.Proxies.AnalyzeFiles(ctx, at.scenario.Name, state)
+	files, err := at.env.Proxies.AnalyzeFiles(ctx, at.scenario.Name, state.objects)
 	if err != nil {
 		return "", "", err
 	}

@@ -111,7 +111,7 @@ func (f *forecast) affected(phase int) []expect.Part {
 // otherwise.
 func (f *forecast) switches(phase int, plan loadgen.Plan) []expect.Switch {
 	s, parts, before := f.scenario, f.affected(phase), phase-1
-	spec := s.spec(phase)
+	spec := s.spec(s.Phases[phase])
 	open, answers := f.watched(before, plan), 0
 	if slices.ContainsFunc(s.Phases[before].Expect, atOnce) {
 		open = time.Second // a gate asks once a second
@@ -125,7 +125,7 @@ func (f *forecast) switches(phase int, plan loadgen.Plan) []expect.Switch {
 		}
 	}
 	// What the canary had is known by the phases before too, as far as they kept it.
-	for i := before; i > 0 && s.keeps(i); i-- {
+	for i := before; i > 0 && s.keeps(s.Phases[i]); i-- {
 		open, answers = open+f.watched(i-1, plan), 0
 	}
 	pods := max(s.pods(before, s.Canary), 1)

@@ -91,6 +91,15 @@ func (i Inject) known(names manifest.Names) error { return names.Version(i.Versi
 
 func (Inject) effects(Scenario) effects { return effects{} }
 
+func (i Inject) leave(s *state) {
+	if i.Pods == 0 {
+		s.faults = slices.DeleteFunc(s.faults, func(earlier Inject) bool { return earlier.Version == i.Version })
+	}
+	if i.Faults != (sampleapp.Faults{}) {
+		s.faults = append(s.faults, i)
+	}
+}
+
 func (i Inject) do(ctx context.Context, at moment) error {
 	return at.env.Apps.Inject(ctx, at.scenario.Name, i.Version, i.Pods, i.Faults)
 }

@@ -23,6 +23,8 @@ func (StopIstiod) check(Scenario, map[string]bool) error { return nil }
 
 func (StopIstiod) effects(Scenario) effects { return effects{StopsIstiod: true} }
 
+func (StopIstiod) leave(s *state) { s.stopped = true }
+
 func (StopIstiod) do(ctx context.Context, at moment) error { return at.env.Istiod.Stop(ctx) }
 
 // StartIstiod brings istiod back.
@@ -39,5 +41,7 @@ func (StartIstiod) Action() reports.Action {
 func (StartIstiod) check(Scenario, map[string]bool) error { return nil }
 
 func (StartIstiod) effects(Scenario) effects { return effects{StartsIstiod: true, Proxies: true} }
+
+func (StartIstiod) leave(s *state) { s.stopped = false }
 
 func (StartIstiod) do(ctx context.Context, at moment) error { return at.env.Istiod.Start(ctx) }

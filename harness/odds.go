@@ -169,12 +169,12 @@ func (s Scenario) rateOf(phase int, subset string) (perSecond float64, known boo
 	if subset == "" || s.Load.Shape != nil {
 		return 0, false
 	}
-	objects, err := s.state(phase)
+	state, err := s.state(phase)
 	if err != nil {
 		return 0, false
 	}
 	weight, routes := 0.0, 0
-	for _, o := range objects {
+	for _, o := range state.objects {
 		if o.GetKind() != "VirtualService" {
 			continue
 		}

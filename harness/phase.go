@@ -86,18 +86,16 @@ func (p Phase) file() string {
 	return ""
 }
 
-// spec returns what analysis.Analyze has to know of phase i.
-func (s Scenario) spec(i int) analysis.PhaseSpec {
-	p := s.Phases[i]
+// spec returns what analysis.Analyze has to know of a phase.
+func (s Scenario) spec(p Phase) analysis.PhaseSpec {
 	return analysis.PhaseSpec{
 		Name: p.Name, Rollback: p.Rollback, Method: p.did(), Canary: s.Canary, Cohort: cmp.Or(p.Cohort, s.CanaryCohort),
-		Keeps: s.keeps(i),
+		Keeps: s.keeps(p),
 	}
 }
 
-// keeps tells that phase i leaves to the canary what it had: it changes nothing, or the canary's own faults.
-func (s Scenario) keeps(i int) bool {
-	do := s.Phases[i].Do
-	fault, injects := do.(Inject)
-	return i > 0 && (do == nil || injects && s.Canary != "" && fault.Version == s.Canary)
+// keeps tells that a phase leaves to the canary what it had: it changes nothing, or the canary's own faults.
+func (s Scenario) keeps(p Phase) bool {
+	fault, injects := p.Do.(Inject)
+	return p.Do == nil || injects && s.Canary != "" && fault.Version == s.Canary
 }

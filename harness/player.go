@@ -27,10 +27,13 @@ func (r *run) phases(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	r.rec.event(trace.Event{At: at, Kind: trace.LoadStart})
+	if r.options.Pace != nil {
+		return r.paced(ctx, at)
+	}
 	for i, p := range r.scenario.Phases {
 		step := fmt.Sprintf("phase %d of %d: %s", i+1, len(r.scenario.Phases), p.Name)
 		err := r.do(ctx, step, func(ctx context.Context) (err error) {
-			if at, err = (&phasePlayer{r, p, i}).play(ctx, at); err != nil {
+			if at, _, err = (&phasePlayer{run: r, phase: p, index: i}).play(ctx, at); err != nil {
 				return fmt.Errorf("phase %s: %w", p.Name, err)
 			}
 			return nil
@@ -46,8 +49,9 @@ func (r *run) phases(ctx context.Context) error {
 type phasePlayer struct {
 	*run
 	phase Phase
-	// index is the phase's number, counted from 0.
-	index int
+	// index is the phase's number among those that the run plays, counted from 0. story is its number in the
+	// scenario, for the run's Pace.
+	index, story int
 }
 
 // record records an event of the phase, with the current time if e.At is zero.
@@ -60,37 +64,37 @@ func (p *phasePlayer) record(e trace.Event) {
 }
 
 // play plays the phase from start on, and returns when it ended: there the next begins, so that no request
-// falls between.
-func (p *phasePlayer) play(ctx context.Context, start time.Time) (end time.Time, err error) {
+// falls between. move is what the run's Pace decided, if there is one.
+func (p *phasePlayer) play(ctx context.Context, start time.Time) (end time.Time, move Move, err error) {
 	p.record(trace.Event{At: start, Kind: trace.PhaseStart, Text: p.phase.did()})
 	decided, stop := p.detect(ctx)
 	defer stop()
-	settled, err := p.change(ctx)
-	if err != nil {
-		return end, err
-	}
-	if settled {
+	next := p.ask(ctx)
+	defer next.close()
+	settled, err := p.change(ctx, next.until)
+	if err == nil && settled {
 		reading := time.Now()
 		counters := p.received(ctx)
 		at := time.Now()
 		p.record(trace.Event{At: at, Kind: trace.Settled, Counters: counters, Reading: reading})
 		p.rec.watch(at)
-		if err := p.watch(ctx, decided); err != nil {
-			return end, err
-		}
+		err = p.watch(next.until, decided)
+	}
+	if err = next.await(err); err != nil {
+		return end, move, err
 	}
 	counters := p.received(ctx)
 	if ctx.Err() != nil {
-		return end, context.Cause(ctx)
+		return end, move, context.Cause(ctx)
 	}
 	end = time.Now()
 	p.record(trace.Event{At: end, Kind: trace.PhaseEnd, Counters: counters})
-	return end, nil
+	return end, next.move, nil
 }
 
-// change does the phase's step and waits until it has settled. It is not an error if that takes too long: then
-// the phase has nothing to be judged by.
-func (p *phasePlayer) change(ctx context.Context) (settled bool, err error) {
+// change does the phase's step and waits until it has settled, or until the one context ends. It is not an error if
+// that takes too long: then the phase has nothing to be judged by.
+func (p *phasePlayer) change(ctx, until context.Context) (settled bool, err error) {
 	// The first phase's step was done before the load, so only wait until every proxy has it.
 	e := effects{Proxies: true}
 	var writing time.Time
@@ -100,14 +104,14 @@ func (p *phasePlayer) change(ctx context.Context) (settled bool, err error) {
 		}
 	}
 	if e.Proxies {
-		if settled, err = p.awaitProxies(ctx, writing); err != nil || !settled {
+		if settled, err = p.awaitProxies(until, writing); err != nil || !settled {
 			return settled, err
 		}
 	}
 	if e.StartsIstiod {
 		p.journal.istiodIsBack()
 	}
-	return p.awaitFacts(ctx)
+	return p.awaitFacts(until)
 }
 
 // write does the phase's step, and waits until the pods that it makes are ready.

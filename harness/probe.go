@@ -69,6 +69,9 @@ func (r *run) setRate(rate int) {
 // plan is the load of the run, at the scenario's rate.
 func (r *run) plan() loadgen.Plan {
 	p := r.scenario.plan(r.options.ID)
+	if r.options.Pace != nil {
+		p.Duration = loadgen.MaxDuration // nobody knows how long a person takes
+	}
 	if r.options.LoadPods > 1 {
 		p.Agents = r.options.LoadPods
 	}

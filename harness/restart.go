@@ -31,6 +31,11 @@ func (r Restart) known(names manifest.Names) error { return names.Deployment(r.D
 
 func (Restart) effects(Scenario) effects { return effects{Workloads: true, Proxies: true} }
 
+func (r Restart) leave(s *state) {
+	s.renew(r.Deployment)
+	s.deployed(r.Deployment).restarts++
+}
+
 func (r Restart) do(ctx context.Context, at moment) error {
 	return at.env.Objects.Restart(ctx, at.scenario.Name, r.Deployment)
 }

@@ -25,22 +25,27 @@ func (r *run) draft() (*judge.Draft, error) {
 		rate := r.rate
 		d.Report.Rate = &rate
 	}
-	for i, p := range s.Phases {
-		spec := s.spec(i)
-		out := judge.Phase{
-			Name: p.Name, Did: p.did(), Action: p.Action(), Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point,
-			Repeat: p.Repeat, Rollback: spec.Rollback, Canary: spec.Canary, Cohort: spec.Cohort,
-			Keeps: spec.Keeps,
-		}
-		for _, proof := range p.Prove {
-			out.Proofs = append(out.Proofs, unseen(proof, "the phase did not get that far"))
-		}
-		if err := out.Claim(p.Expect...); err != nil {
+	for _, p := range s.Phases {
+		out, err := r.drafted(p)
+		if err != nil {
 			return nil, err
 		}
 		d.Phases = append(d.Phases, out)
 	}
 	return d, nil
+}
+
+// drafted returns what the report has to say of a phase that is not seen.
+func (r *run) drafted(p Phase) (judge.Phase, error) {
+	spec := r.scenario.spec(p)
+	out := judge.Phase{
+		Name: p.Name, Did: p.did(), Action: p.Action(), Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point,
+		Repeat: p.Repeat, Rollback: spec.Rollback, Canary: spec.Canary, Cohort: spec.Cohort, Keeps: spec.Keeps,
+	}
+	for _, proof := range p.Prove {
+		out.Proofs = append(out.Proofs, unseen(proof, "the phase did not get that far"))
+	}
+	return out, out.Claim(p.Expect...)
 }
 
 // keepDraft records the draft, again where something was learned that belongs into it.

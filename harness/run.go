@@ -40,6 +40,8 @@ type Options struct {
 	// proportions. 0 has the run find the highest that the machine carries, from the scenario's own down to the lowest
 	// that its claims allow.
 	Rate int
+	// Pace decides which phase comes next and when; nil means that the phases are played in their order.
+	Pace Pace
 	// LoadPods is how many pods share the load of each entry; 0 means one.
 	LoadPods int
 }

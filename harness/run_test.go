@@ -24,7 +24,13 @@ import (
 // its report keeps to the schema, and is what its trace makes once more.
 func playFake(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario) (*reports.Report, string, error) {
 	t.Helper()
-	return playFakeAt(t, ctx, f, s, 0)
+	return playWith(t, ctx, f, s, Options{})
+}
+
+// playPaced is playFake of a run that pace leads.
+func playPaced(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario, pace Pace) (*reports.Report, string, error) {
+	t.Helper()
+	return playWith(t, ctx, f, s, Options{Pace: pace})
 }
 
 // playFakeAt is playFake with a rate, 0 for what the mesh carries.
@@ -32,8 +38,14 @@ func playFakeAt(
 	t *testing.T, ctx context.Context, f *fakeMesh, s Scenario, rate int,
 ) (*reports.Report, string, error) {
 	t.Helper()
+	return playWith(t, ctx, f, s, Options{Rate: rate})
+}
+
+func playWith(t *testing.T, ctx context.Context, f *fakeMesh, s Scenario, o Options) (*reports.Report, string, error) {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	rep, err := Run(ctx, f.env(), s, Options{Dir: dir, ID: "id", Setup: reports.Setup{Provider: "fake"}, Rate: rate})
+	o.Dir, o.ID, o.Setup = dir, "id", reports.Setup{Provider: "fake"}
+	rep, err := Run(ctx, f.env(), s, o)
 	if b, readErr := os.ReadFile(filepath.Join(dir, reports.ReportFile)); readErr == nil {
 		if err := schema.Check(b); err != nil {
 			t.Error(err)

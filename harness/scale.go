@@ -35,6 +35,13 @@ func (s ScaleTo) known(names manifest.Names) error { return names.Deployment(s.D
 
 func (ScaleTo) effects(Scenario) effects { return effects{Workloads: true, Proxies: true} }
 
+func (s ScaleTo) leave(st *state) {
+	if s.Replicas == 0 || st.replicasOf(s.Deployment) == 0 {
+		st.renew(s.Deployment)
+	}
+	st.deployed(s.Deployment).replicas = &s.Replicas
+}
+
 func (s ScaleTo) do(ctx context.Context, at moment) error {
 	return at.env.Objects.Scale(ctx, at.scenario.Name, s.Deployment, s.Replicas)
 }

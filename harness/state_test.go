@@ -7,12 +7,12 @@ func TestStateOfTheFiles(t *testing.T) {
 	s := story()
 	s.Phases = append(s.Phases, Phase{Name: "gone", Do: Delete("2-half.yaml"), Rollback: true})
 	for phase, want := range []string{"v1", "half", "v1", ""} {
-		objects, err := s.state(phase)
+		state, err := s.state(phase)
 		if err != nil {
 			t.Fatal(err)
 		}
 		route := ""
-		for _, o := range objects {
+		for _, o := range state.objects {
 			if o.GetKind() == "VirtualService" {
 				route += o.GetAnnotations()["route"]
 			}

@@ -30,6 +30,12 @@ func (u Undo) known(names manifest.Names) error { return names.Deployment(u.Depl
 
 func (Undo) effects(Scenario) effects { return effects{Workloads: true, Proxies: true} }
 
+func (u Undo) leave(s *state) {
+	s.renew(u.Deployment)
+	d := s.deployed(u.Deployment)
+	d.undone = d.before != nil
+}
+
 func (u Undo) do(ctx context.Context, at moment) error {
 	return at.env.Objects.Undo(ctx, at.scenario.Name, u.Deployment)
 }

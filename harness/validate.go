@@ -184,6 +184,13 @@ func (s Scenario) breaks() bool {
 // atOnce tells whether a claim's phase ends at once when its detector decides.
 func atOnce(e expect.Expectation) bool { return expect.Requires(e).AtOnce }
 
+// aboutChange tells whether a claim is about its phase's change too, and not only about what there is once it has
+// arrived.
+func aboutChange(e expect.Expectation) bool {
+	need := expect.Requires(e)
+	return need.Change || need.Rollback || need.Decision
+}
+
 // rollsBackBefore tells whether a phase of that name rolls back, and comes before another one.
 func (s Scenario) rollsBackBefore(name, other string) bool {
 	for _, p := range s.Phases {

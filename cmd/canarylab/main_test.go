@@ -81,6 +81,13 @@ func TestBadCalls(t *testing.T) {
 		{[]string{"up", "--nonsense"}, 64, "--help"},
 		{[]string{"down", "extra"}, 64, "takes no argument"},
 		{[]string{"kubeconfig"}, 69, "canarylab up"},
+		{[]string{"kubectl", "get", "pods", "--all-namespaces"}, 69, "canarylab up"},
+		{[]string{"istioctl", "--help"}, 69, "canarylab up"},
+		{[]string{"shell", "--", "true"}, 69, "canarylab up"},
+		{[]string{"shell", "--nonsense"}, 64, "--help"},
+		{[]string{"demo"}, 64, "wants the name of one scenario"},
+		{[]string{"demo", "label-mismach"}, 64, "did you mean label-mismatch"},
+		{[]string{"demo", "label-mismatch", "--listen=0.0.0.0:80"}, 64, "--listen"},
 		{[]string{"report", filepath.Join(t.TempDir(), "none")}, 64, "report.json"},
 		{[]string{"report", "--out", t.TempDir()}, 64, "canarylab scenario run"},
 	}

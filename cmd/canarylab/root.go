@@ -40,8 +40,9 @@ had, 75 inconclusive or invalid, 99 an expectation failed, 130 interrupted.`,
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newUp(&g), newDown(&g), newStatus(&g), newDoctor(&g), newKubeconfig(&g), newLogs(&g), newNodeImage(&g),
-		newRBAC(), newScenario(&g), newReport(), newCompare(), newBundle(), newVerify(), newReplay(),
+		newUp(&g), newDown(&g), newStatus(&g), newDoctor(&g), newKubeconfig(&g), newTool(&g, lab.Kubectl),
+		newTool(&g, lab.Istioctl), newShell(&g), newLogs(&g), newNodeImage(&g), newRBAC(), newScenario(&g), newDemo(&g),
+		newReport(), newCompare(), newBundle(), newVerify(), newReplay(),
 		newVersion(),
 	)
 	return root

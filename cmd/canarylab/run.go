@@ -38,6 +38,8 @@ type player struct {
 	full     bool
 	// live is the page that shows the runs, nil where none was asked for.
 	live *livePage
+	// pace decides what comes next, nil where the runs go on by themselves.
+	pace harness.Pace
 }
 
 func newScenarioRun(g *global) *cobra.Command {
@@ -283,7 +285,7 @@ func (p *played) page() string {
 
 // play runs s in the lab and renders its report. It returns a run in every case once that has begun.
 func (p player) play(ctx context.Context, l *lab.Lab, d *display, s harness.Scenario) (*played, error) {
-	o := harness.Options{Progress: d, LoadPods: p.loadPods, Rate: p.rate}
+	o := harness.Options{Progress: d, LoadPods: p.loadPods, Rate: p.rate, Pace: p.pace}
 	if p.live != nil {
 		p.live.board.Restart()
 		o.Tap = p.live.board

@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -14,6 +15,7 @@ import (
 // A goBuild is one call of go build.
 type goBuild struct {
 	module   string // folder below the source root; "" is the root
+	dir      string // the module's folder, where it is another's and not in the source tree
 	tags     string
 	static   bool              // without cgo
 	archives bool              // with cgo, and all of C linked in: the program runs on any system
@@ -39,7 +41,7 @@ func (s *Store) run(ctx context.Context, b goBuild, say func(string)) error {
 		args = append(args, "-tags", b.tags)
 	}
 	cmd := process(ctx, "go", append(args, b.packages...)...) // it starts compilers
-	cmd.Dir = filepath.Join(s.Source, b.module)
+	cmd.Dir = cmp.Or(b.dir, filepath.Join(s.Source, b.module))
 	cgo := "CGO_ENABLED=1"
 	if b.static {
 		cgo = "CGO_ENABLED=0"

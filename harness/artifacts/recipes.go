@@ -74,12 +74,9 @@ const bootstrapTemplate = "envoy_bootstrap_tmpl.json"
 // Istio returns the folder with pilot-discovery (istiod), pilot-agent and its bootstrap template, of the Istio that
 // go.mod names.
 func (s *Store) Istio(ctx context.Context) (string, error) {
-	version, err := s.moduleVersion("", "istio.io/istio")
+	vars, err := s.istioVersions()
 	if err != nil {
 		return "", err
-	}
-	vars := map[string]string{
-		"istio.io/istio/pkg/version.buildVersion": version, "istio.io/istio/pkg/version.buildTag": version,
 	}
 	return s.Get(ctx, Recipe{
 		Name: "istio", How: fmt.Sprint(vars, bootstrapTemplate), Inputs: []string{"go.mod", "go.sum"}, Free: needed,

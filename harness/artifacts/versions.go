@@ -76,6 +76,16 @@ func prometheusRelease(module string) (string, error) {
 	return fmt.Sprintf("v%d.%d.%d", joined/100, joined%100, patch), nil
 }
 
+// istioVersions are the variables that Istio's programs have their version in.
+func (s *Store) istioVersions() (map[string]string, error) {
+	version, err := s.moduleVersion("", "istio.io/istio")
+	if err != nil {
+		return nil, err
+	}
+	const v = "istio.io/istio/pkg/version."
+	return map[string]string{v + "buildVersion": version, v + "buildTag": version}, nil
+}
+
 // nodeVersions are the variables that the node's programs get their versions from when they are built by their own
 // release scripts. A Kubernetes without them calls itself v0.0.0, which clients take at its word.
 func (s *Store) nodeVersions() (map[string]string, error) {

@@ -32,8 +32,7 @@ func Page(w io.Writer, s harness.Scenario) error {
 	}
 	section(b, "Why", why)
 	if len(d.See) > 0 {
-		namespace := code("kubectl config set-context --current --namespace=" + d.Name)
-		lead := wrap("", "While the scenario runs, in its namespace ("+namespace+"):")
+		lead := wrap("", "While the scenario runs, in a shell of "+code("canarylab shell")+", which means its namespace:")
 		section(b, "See it yourself", lead+"\n\n"+commands(d.See))
 	}
 	section(b, "Fix", wrap("", prose(d.Fix)))

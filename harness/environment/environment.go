@@ -18,8 +18,9 @@ import (
 const (
 	// Service is the host that callers ask for, and the value of the label app of its pods.
 	Service = "my-service"
-	// Port is the Service's port.
-	Port = 80
+	// Port is the Service's port, and AdminPort the one of its pods that takes faults and tells counters.
+	Port      = 80
+	AdminPort = 8081
 )
 
 // An Environment is what a run works on.

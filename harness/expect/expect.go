@@ -44,6 +44,8 @@ type Requirement struct {
 	Decision bool
 	// AtOnce tells that the phase has to end as soon as the detector decides, as the rollback is to follow.
 	AtOnce bool
+	// Change tells that the claim is about requests that were sent while the change was on its way too.
+	Change bool
 	// Than names an earlier phase that rolls back, as the claim compares the two. Empty where it compares none.
 	Than string
 }

@@ -24,6 +24,9 @@ type atMost struct {
 // Cohort implements Expectation.
 func (a atMost) Cohort() string { return a.cohort }
 
+// Requires says that the claim is about the way of the change.
+func (atMost) Requires() Requirement { return Requirement{Change: true} }
+
 // Need implements Expectation.
 func (atMost) Need() int { return requests(0) }
 

@@ -55,3 +55,14 @@ func Try(path string) (unlock func(), taken bool, err error) {
 	}
 	return func() { _ = lock.Close() }, taken, nil
 }
+
+// Held tells whether somebody holds the lock of the file at path alone, and takes nothing. Several may ask at once.
+func Held(path string) (bool, error) {
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	taken, err := lock.TryRLock()
+	if err != nil {
+		return false, fmt.Errorf("look at the lock %s: %w", path, err)
+	}
+	_ = lock.Close()
+	return !taken, nil
+}

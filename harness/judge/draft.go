@@ -83,8 +83,8 @@ func (d *Draft) spec() analysis.Spec {
 // maxVerdicts bounds what a trace from anywhere can ask for. The longest story has 81 phases with a few each.
 const maxVerdicts = 1000
 
-// check refuses a draft that no run wrote.
-func (d *Draft) check() error {
+// Check refuses a draft that no run wrote, or that asks for more than a report holds.
+func (d *Draft) Check() error {
 	if err := d.Report.Setup.Load.Validate(); err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func tell(events []trace.Event) (*told, error) {
 	if !drafted {
 		return nil, fmt.Errorf("it does not say what was claimed: %w", ErrOlder)
 	}
-	if err := t.draft.check(); err != nil {
+	if err := t.draft.Check(); err != nil {
 		return nil, fmt.Errorf("its draft of the report is of no run: %w", err)
 	}
 	return t, nil

@@ -14,7 +14,7 @@ func Unseen(draft json.RawMessage) (*reports.Report, error) {
 	if err := json.Unmarshal(draft, &d); err != nil {
 		return nil, fmt.Errorf("read a draft of a report: %w", err)
 	}
-	if err := d.check(); err != nil {
+	if err := d.Check(); err != nil {
 		return nil, fmt.Errorf("read a draft of a report: it is of no run: %w", err)
 	}
 	return d.Unseen(), nil

@@ -53,7 +53,7 @@ func (l *Lab) Steps() []progress.Step { return l.steps }
 // Exclusive keeps every other run on this machine off the cluster until release is called: two at once would disturb
 // each other's measurement, and two of one scenario each other's namespace. It waits for a run that goes on already.
 func (l *Lab) Exclusive(ctx context.Context) (release func(), err error) {
-	path := filepath.Join(filepath.Dir(l.cluster.Kubeconfig()), "run.lock")
+	path := filepath.Join(filepath.Dir(l.cluster.Kubeconfig()), lockFile)
 	return filelock.Lock(ctx, path, fmt.Sprintf("it is playing a scenario on cluster %q", l.cluster.Name()), l.timer)
 }
 

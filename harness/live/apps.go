@@ -19,9 +19,6 @@ import (
 	"github.com/canarylab/canarylab/sampleapp"
 )
 
-// adminPort is the sample app's.
-const adminPort = 8081
-
 // apps implements environment.Apps.
 type apps struct {
 	k  *kube.Client
@@ -36,7 +33,7 @@ func (a *apps) client(ns, pod string) *http.Client {
 	defer a.mu.Unlock()
 	key := ns + "/" + pod
 	if a.admin[key] == nil {
-		a.admin[key] = a.k.PodHTTP(ns, pod, adminPort)
+		a.admin[key] = a.k.PodHTTP(ns, pod, environment.AdminPort)
 	}
 	return a.admin[key]
 }

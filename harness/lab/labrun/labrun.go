@@ -21,6 +21,11 @@ func Play(
 	if err != nil {
 		return nil, "", err
 	}
+	done, err := l.Playing(s.Name)
+	if err != nil {
+		return nil, "", err
+	}
+	defer done()
 	env, disconnect := live.New(live.Cluster{
 		Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide,
 	})
