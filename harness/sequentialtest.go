@@ -8,7 +8,6 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
@@ -74,12 +73,10 @@ func (t SequentialTest) check(s Scenario) error {
 	return nil
 }
 
-func (t SequentialTest) decide(
-	ctx context.Context, s Scenario, _ environment.Environment, f *sampleFeed,
-) (trace.Decision, error) {
-	b := t.start()
+func (t SequentialTest) decide(ctx context.Context, w watched) (trace.Decision, error) {
+	b, s := t.start(), w.scenario
 	for {
-		batch, err := f.next(ctx)
+		batch, err := w.feed.next(ctx)
 		if err != nil {
 			return trace.Decision{}, err
 		}

@@ -47,6 +47,11 @@ const (
 	Rejected Kind = "refused"
 	// Decided is when the phase's watcher decided about the canary: Decision says what.
 	Decided Kind = "decided"
+	// Judged is when the verdict on a mission changed, Wrote when somebody other than the lab had changed an object of
+	// its namespace, and Learned when somebody asked the trainer for something, such as a hint; Text says what.
+	Judged  Kind = "judged"
+	Wrote   Kind = "wrote"
+	Learned Kind = "learned"
 	// ClockStep is when the wall clock of a part of the lab was seen to have moved by By against its monotonic clock.
 	ClockStep Kind = "clock-step"
 	// Trouble is anything else that happened to the lab and not by the scenario: a container that restarted, a pod that
