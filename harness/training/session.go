@@ -61,6 +61,7 @@ type session struct {
 func newSession(p *prepared, space Space, o Options, tell func(Event)) *session {
 	s := &session{
 		prepared: p, space: space, options: o, tell: tell, judge: NewJudge(p.goal), timeline: newTimeline(),
+		state: State{Verdict: Unsure, Text: "the service is being deployed"},
 	}
 	s.follower = newFollower(p.mission.Story.Load, s.answer)
 	return s
@@ -199,8 +200,8 @@ func (l learner) Decide(ctx context.Context, record func(trace.Event)) (trace.De
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	began := time.Now()
-	// The break is analyzed like a write.
-	analyze := began.Add(analyzeWithin)
+	// The break is analyzed like a write, once it has come to the pods.
+	analyze := began.Add(brokenWithin)
 	for {
 		select {
 		case w := <-writes:
@@ -208,7 +209,7 @@ func (l learner) Decide(ctx context.Context, record func(trace.Event)) (trace.De
 			analyze = time.Now().Add(analyzeAfter)
 		case now := <-tick.C:
 			state := l.look(now)
-			if l.armed() && now.After(analyze) || now.After(analyze.Add(analyzeWithin)) {
+			if now.After(analyze) {
 				analyze = now.Add(l.options.bound()) // until something is written
 				watching.Go(func() { l.analyze(ctx) })
 			}
@@ -233,13 +234,6 @@ func (s *session) brokeOff(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.troubles, s.lost = troubles, lost
-}
-
-// armed tells whether the break was seen.
-func (s *session) armed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !s.judge.Armed().IsZero()
 }
 
 // watch hands on what is written, until ctx ends.
@@ -282,10 +276,11 @@ func (s *session) over(state State, took time.Duration) (trace.Decision, bool) {
 	defer s.mu.Unlock()
 	d := trace.Decision{By: learner{}.String(), Text: state.Text, Seen: state.At}
 	switch {
-	case s.well.IsZero():
-		d.Bad, d.Text = true, errNotWell.Error()
 	case s.gaveUp:
 		d.Bad, d.Text = true, "the learner gave up: "+state.Text
+	case s.well.IsZero():
+		d.Bad, d.Text = true, errNotWell.Error()
+		return d, true
 	case took >= s.options.bound():
 		d.Bad, d.Text = true, fmt.Sprintf("time is up after %s: %s", s.options.bound(), state.Text)
 	case state.Verdict != Mended || s.options.Diagnose && !s.right:

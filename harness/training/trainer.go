@@ -83,14 +83,12 @@ func (t *Trainer) Run(ctx context.Context) (e Explanation, rep *reports.Report, 
 		why, lost := strings.Join(s.troubles, " "), s.lost
 		s.mu.Unlock()
 		switch {
-		case done != nil && !well:
-			return e, rep, errors.Join(errNotWell, err)
 		case done != nil:
 			t.tell(Event{Event: "end", Result: done, Explanation: &e})
 			return e, rep, err
 		case lost:
 			return e, rep, errors.Join(errors.New(why), err)
-		case ctx.Err() != nil || !broke:
+		case ctx.Err() != nil || !well || !broke:
 			return e, rep, cmp.Or(err, errNotWell)
 		case why == "" && err != nil:
 			why = fmt.Sprintf("The lab itself was broken: %v.", err)
@@ -162,7 +160,7 @@ func (t *Trainer) Handle(ctx context.Context, r Request) Reply {
 	s, stopped := t.session, t.stopped
 	t.mu.Unlock()
 	if s == nil {
-		return Reply{Error: ErrNone.Error()}
+		return Reply{Error: "the mission has not begun yet: its cluster is made ready"}
 	}
 	switch {
 	case stopped != "" && r.Do == DoReset:

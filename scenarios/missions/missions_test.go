@@ -1,6 +1,7 @@
 package missions_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -93,6 +94,19 @@ func TestGoals(t *testing.T) {
 			int(g.Break.Percent) != int(tc.percent) {
 			t.Errorf("%s: got %q, %+v, %v, want %q and %s %g %%", tc.mission, g.Task(), g.Break, err, tc.task, tc.kind,
 				tc.percent)
+		}
+	}
+}
+
+// The documentation lists the missions.
+func TestMissionsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/training.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range missions.All() {
+		if !strings.Contains(string(page), "\n| "+m.Name()+" |") {
+			t.Errorf("docs/training.md does not list %s", m.Name())
 		}
 	}
 }
