@@ -121,7 +121,11 @@ readme-pictures: build ## draw the pictures of the README: of a new run of label
 	@run='$(filter-out .,$(RUN))'; [ -n "$$run" ] || { $(MAKE) --no-print-directory scenario NAME=label-mismatch >/dev/null && run=$$(ls -d reports/out/*-label-mismatch-* | tail -n1); } && \
 	go run ./reports/html/pictures -out docs "$$run"
 
+live-pictures: build ## draw the pictures of docs/live.md, likewise (needs chromium)
+	@run='$(filter-out .,$(RUN))'; [ -n "$$run" ] || { $(MAKE) --no-print-directory scenario NAME=label-mismatch >/dev/null && run=$$(ls -d reports/out/*-label-mismatch-* | tail -n1); } && \
+	go run ./reports/replay/pictures -out docs "$$run"
+
 clean: down ## remove the cluster, the reports and everything that was built
 	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"
 
-.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate long-run fuzz hostile readme-pictures clean
+.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate long-run fuzz hostile readme-pictures live-pictures clean

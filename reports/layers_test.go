@@ -16,7 +16,8 @@ func TestTheDataGoOneWay(t *testing.T) {
 	const here = "github.com/canarylab/canarylab/reports"
 	for dir, may := range map[string][]string{
 		"format": {}, "terminal": {}, "trace": {}, "analysis": {"/trace", "/format"},
-		".": {"/trace", "/analysis", "/format"},
+		".": {"/trace", "/analysis", "/format"}, "page": {"", "/trace", "/analysis", "/format"},
+		"replay": {"", "/page", "/trace", "/format"},
 	} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {

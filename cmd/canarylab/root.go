@@ -41,7 +41,7 @@ had, 75 inconclusive or invalid, 99 an expectation failed, 130 interrupted.`,
 	})
 	root.AddCommand(
 		newUp(&g), newDown(&g), newStatus(&g), newDoctor(&g), newKubeconfig(&g), newLogs(&g), newNodeImage(&g),
-		newRBAC(), newScenario(&g), newTrain(&g), newReport(), newCompare(), newBundle(), newVerify(),
+		newRBAC(), newScenario(&g), newTrain(&g), newReport(), newCompare(), newBundle(), newVerify(), newReplay(),
 		newVersion(),
 	)
 	return root

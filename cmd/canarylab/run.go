@@ -35,18 +35,23 @@ type player struct {
 	out      string
 	loadPods int
 	full     bool
+	// live is the page that shows the runs, nil where none was asked for.
+	live *livePage
 }
 
 func newScenarioRun(g *global) *cobra.Command {
 	p := player{global: g}
-	var label string
-	var all bool
+	var label, listen string
+	var all, live bool
 	cmd := &cobra.Command{
 		Use: "run NAME...", Short: "Play scenarios and report what happened", ValidArgsFunction: completeScenarios,
 		Long: `Run plays a scenario on the running cluster, or brings one up first and leaves it running. The report
 goes to stdout and, with everything that was recorded, into a folder of its own, in every format that
 canarylab report has. Of several scenarios, one after the other, only a table goes to stdout; it is kept
 beside their folders too, with one JUnit file of all.
+
+With --live a page shows each run while it is played, to browsers on this machine. Its address has a token, and is
+printed first. At a terminal it stays after the run until Enter.
 
 In a job of GitHub Actions each run is shown in the step's summary, and what did not pass as annotations.`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -75,10 +80,25 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 			if p.out, err = outDir(p.out); err != nil {
 				return err
 			}
-			if len(list) > 1 {
-				return p.runAll(cmd, list)
+			if listen != "" && !live {
+				return usage("--listen is for the page of --live")
 			}
-			return p.runOne(cmd, list[0])
+			if live {
+				if p.live, err = newLivePage(context.WithoutCancel(cmd.Context()), listen); err != nil {
+					return err
+				}
+				defer p.live.Close()
+				fmt.Fprintf(os.Stderr, "The live page: %s\n", p.live.URL())
+			}
+			play := p.runAll
+			if len(list) == 1 {
+				play = func(cmd *cobra.Command, list []harness.Scenario) error { return p.runOne(cmd, list[0]) }
+			}
+			err = play(cmd, list)
+			if live && cmd.Context().Err() == nil {
+				stay(cmd.Context(), os.Stderr, "The live page stays: "+p.live.URL(), false)
+			}
+			return err
 		},
 	}
 	p.add(cmd)
@@ -86,6 +106,8 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 		"folder for the run's own folder (default: reports/out of the source tree)")
 	cmd.Flags().IntVar(&p.loadPods, "load-pods", 1, "pods that share the load")
 	cmd.Flags().BoolVar(&all, "all", false, "play every scenario")
+	cmd.Flags().BoolVar(&live, "live", false, "show the runs on a page while they are played")
+	listenFlag(cmd, &listen)
 	fullFlag(cmd, &p.full)
 	labelFlag(cmd, &label)
 	settingFlags(cmd.Flags(), g, true)
@@ -241,9 +263,17 @@ func (p *played) page() string {
 
 // play runs s in the lab and renders its report. It returns a run in every case once that has begun.
 func (p player) play(ctx context.Context, l *lab.Lab, d *display, s harness.Scenario) (*played, error) {
-	rep, dir, err := labrun.Play(ctx, l, s, p.out, harness.Options{Progress: d, LoadPods: p.loadPods})
+	o := harness.Options{Progress: d, LoadPods: p.loadPods}
+	if p.live != nil {
+		p.live.board.Restart()
+		o.Tap = p.live.board
+	}
+	rep, dir, err := labrun.Play(ctx, l, s, p.out, o)
 	if rep == nil {
 		return nil, err
+	}
+	if p.live != nil {
+		p.live.board.Conclude(rep)
 	}
 	run, files, renderErr := render.All(dir)
 	if run == nil {

@@ -29,9 +29,9 @@ type Analysis struct {
 	Curves   []Curve
 }
 
-// horizon is how long after a request something about it may still come: Envoy's log entries come a fraction of
+// Horizon is how long after a request something about it may still come: Envoy's log entries come a fraction of
 // a second after the answer, and a request takes loadgen.MaxTimeout at most.
-const horizon = loadgen.MaxTimeout + 10*time.Second
+const Horizon = loadgen.MaxTimeout + 10*time.Second
 
 // never is later than anything in a trace.
 var never = time.Unix(1<<40, 0)
@@ -80,7 +80,7 @@ func AnalyzeFacts(src trace.Source, facts *trace.Trace, spec Spec) (*Analysis, e
 		}
 	}
 	a.index()
-	a.joiner = trace.NewJoiner(spec.Plan, horizon, a.request)
+	a.joiner = trace.NewJoiner(spec.Plan, Horizon, a.request)
 	for _, p := range facts.Pods {
 		a.joiner.Pod(p)
 	}

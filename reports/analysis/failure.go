@@ -21,12 +21,12 @@ const (
 	AppHop    Hop = "app"
 )
 
-// failure finds the hop where a request's error arose, an error being no answer or a status of 400 or above, and says
+// FailureOf finds the hop where a request's error arose, an error being no answer or a status of 400 or above, and says
 // in words why it did. It asks the hops from the caller's side on: the proxy that routed the request, unless it only
 // passed an answer on; then the pod's proxy; then the app. It returns false for a request without an error that no
 // proxy flagged. It also returns false for a WebSocket that was read to its end: a client that has the server's closing
 // frame may close the connection first, and Envoy flags that as DC.
-func failure(q *trace.Request) (Failure, bool) {
+func FailureOf(q *trace.Request) (Failure, bool) {
 	s, r := q.Sample, q.Router()
 	if !s.Failed() && (r == nil || len(r.Flags) == 0) {
 		return Failure{}, false

@@ -188,7 +188,7 @@ func TestFailures(t *testing.T) {
 			if test.server != nil {
 				q.Servers = []trace.LogEntry{*test.server}
 			}
-			got, failed := failure(q)
+			got, failed := FailureOf(q)
 			if failed == test.none || got != test.want {
 				t.Errorf("got  %+v, %t\nwant %+v", got, failed, test.want)
 			}

@@ -80,7 +80,7 @@ func (t *tally) add(q *trace.Request) {
 	if s.Sent.After(t.last) {
 		t.last = s.Sent
 	}
-	f, failed := failure(q)
+	f, failed := FailureOf(q)
 	kinds := []string{strconv.Itoa(s.Code)}
 	if s.Version != "" {
 		kinds = append(kinds, s.Version)

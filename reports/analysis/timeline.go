@@ -150,7 +150,7 @@ func (t *timeline) add(q *trace.Request) {
 	}
 	key := seriesKey{version: sample.Version}
 	if sample.Failed() {
-		f, _ := failure(q)
+		f, _ := FailureOf(q)
 		key.flag = f.Key()
 	}
 	bin := int(since / t.bin)
