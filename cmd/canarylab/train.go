@@ -17,7 +17,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/lab/labrun"
 	"github.com/canarylab/canarylab/harness/training"
@@ -31,8 +30,8 @@ import (
 type coach struct {
 	*global
 	training.Options
-	out  string
-	json bool
+	out, listen string
+	json        bool
 }
 
 func newTrain(g *global) *cobra.Command {
@@ -70,13 +69,14 @@ another terminal, at the same time.`,
 			return c.train(cmd, mission)
 		},
 	}
-	cmd.Flags().Uint64Var(&c.Seed, "seed", 0, "draws the mission and the moment of its break (default: by chance, and told "+
-		"at the end)")
+	cmd.Flags().Uint64Var(&c.Seed, "seed", 0,
+		"draws the mission and the moment of its break (default: by chance, and told at the end)")
 	cmd.Flags().DurationVar(&c.Bound, "for", training.DefaultBound, "how long there is from the break on")
 	cmd.Flags().BoolVar(&c.Diagnose, "diagnose", false, "the mission is over only once it is diagnosed too")
 	cmd.Flags().BoolVar(&c.json, "json", false, "talk lines of JSON on standard input and output (docs/training.md)")
 	cmd.Flags().StringVar(&c.out, "out", "",
 		"folder for the run's own folder (default: reports/out of the source tree)")
+	listenFlag(cmd, &c.listen)
 	settingFlags(cmd.Flags(), g, true)
 	cmd.AddCommand(newTrainList(), newTrainDiagnose(g))
 	for _, o := range []struct{ do, short string }{
@@ -149,11 +149,19 @@ func (c coach) train(cmd *cobra.Command, m training.Mission) error {
 		return err
 	}
 	t := &training.Trainer{Mission: m, Options: c.Options}
+	shown, err := newMissionPage(context.WithoutCancel(ctx), c.listen, t)
+	if err != nil {
+		return err
+	}
+	defer shown.Close()
+	t.Tap = shown.board
+	fmt.Fprintf(os.Stderr, "The live page: %s\n", shown.URL())
 	serve, stop := context.WithCancel(ctx)
 	var serving sync.WaitGroup
-	serving.Go(func() { listening.Serve(serve, t) })
 	defer serving.Wait()
 	defer stop()
+	serving.Go(func() { listening.Serve(serve, t) })
+	serving.Go(func() { shown.follow(serve, t) })
 	out := training.NewLines(cmd.OutOrStdout())
 	if c.json {
 		// It ends with the program: nothing can make a read of standard input return.
@@ -164,24 +172,22 @@ func (c coach) train(cmd *cobra.Command, m training.Mission) error {
 		}()
 	}
 	var e training.Explanation
+	var rep *reports.Report
 	var dir string
 	err = player{global: c.global}.onLab(ctx, func(ctx context.Context, l *lab.Lab, d *display) (err error) {
 		t.Told = c.teller(d, l.Cluster().Kubeconfig(), out)
-		e, dir, err = labrun.Train(ctx, l, t, c.out, harness.Options{Progress: d})
+		e, rep, dir, err = labrun.Train(ctx, l, t, c.out, d)
 		return err
 	})
-	if dir != "" {
-		err = errors.Join(err, keepExplanation(dir, e))
-		if _, _, renderErr := render.All(dir); renderErr != nil {
-			err = errors.Join(err, renderErr)
-		}
-		if !c.json {
-			fmt.Fprintf(cmd.OutOrStdout(), "\n%s", format.Printable(e.String()))
-		}
-		fmt.Fprintf(os.Stderr, "\nAll of it is in %s\n", dir)
+	if rep != nil {
+		shown.board.Conclude(rep)
+		err = errors.Join(err, c.told(cmd.OutOrStdout(), dir, e))
 	}
 	if err != nil {
 		return err
+	}
+	if !c.json {
+		stay(ctx, os.Stderr, "The live page stays: "+shown.URL(), false)
 	}
 	if !e.Standing.Result.Mended {
 		return outcomeError{reports.Fail}
@@ -189,16 +195,22 @@ func (c coach) train(cmd *cobra.Command, m training.Mission) error {
 	return nil
 }
 
-// explanationFile has what was told at the end, in the run's folder.
-const explanationFile = "training.txt"
-
-func keepExplanation(dir string, e training.Explanation) error {
+// told tells what became of the mission, and keeps it in the run's folder.
+func (c coach) told(w io.Writer, dir string, e training.Explanation) error {
 	err := os.WriteFile(filepath.Join(dir, explanationFile), []byte(e.String()), 0o644)
 	if err != nil {
-		return fmt.Errorf("keep what was told of the mission: %w", err)
+		err = fmt.Errorf("keep what was told of the mission: %w", err)
 	}
-	return nil
+	_, _, unrendered := render.All(dir)
+	if !c.json {
+		fmt.Fprintf(w, "\n%s", format.Printable(e.String()))
+	}
+	fmt.Fprintf(os.Stderr, "\nAll of it is in %s\n", dir)
+	return errors.Join(err, unrendered)
 }
+
+// explanationFile has what was told at the end, in the run's folder.
+const explanationFile = "training.txt"
 
 // teller tells what happens, for people or as lines.
 func (c coach) teller(d *display, kubeconfig string, out *training.Lines) func(training.Event) {

@@ -39,7 +39,8 @@ func (c *Client) Kinds(wanted func(group, resource string) bool) ([]Kind, error)
 		}
 		for _, r := range list.APIResources {
 			can := func(verb string) bool { return slices.Contains(r.Verbs, verb) }
-			if can("list") && can("watch") && can("delete") && !strings.Contains(r.Name, "/") && wanted(gv.Group, r.Name) {
+			whole := can("list") && can("watch") && can("delete") && !strings.Contains(r.Name, "/")
+			if whole && wanted(gv.Group, r.Name) {
 				all = append(all, Kind{gv.WithKind(r.Kind), gv.WithResource(r.Name)})
 			}
 		}
@@ -54,8 +55,8 @@ type ObjectChange struct {
 	Before, After *unstructured.Unstructured
 }
 
-// WatchObjects calls sink with each change of the objects of kinds in ns, and of ns itself, until ctx ends, which is not
-// an error. It leaves out what is there when it begins. Calls about one kind come one at a time.
+// WatchObjects calls sink with each change of the objects of kinds in ns, and of ns itself, until ctx ends, which is
+// not an error. It leaves out what is there when it begins. Calls about one kind come one at a time.
 func (c *Client) WatchObjects(ctx context.Context, ns string, kinds []Kind, sink func(ObjectChange)) error {
 	inside := dynamicinformer.NewFilteredDynamicSharedInformerFactory(c.dynamic, 0, ns, nil)
 	namespaces := dynamicinformer.NewFilteredDynamicSharedInformerFactory(c.dynamic, 0, metav1.NamespaceAll,
@@ -113,8 +114,8 @@ func (c *Client) ListKind(ctx context.Context, k Kind, ns string) ([]unstructure
 	return list.Items, nil
 }
 
-// Replace makes an object be what o says, in each field but its status: also what others have added goes. An object that
-// is not there is made.
+// Replace makes an object be what o says, in each field but its status: also what others have added goes. An object
+// that is not there is made.
 func (c *Client) Replace(ctx context.Context, o *unstructured.Unstructured) error {
 	r, err := c.resource(ctx, refOf(o))
 	if err != nil {
@@ -160,7 +161,9 @@ func replaced(have, o *unstructured.Unstructured) *unstructured.Unstructured {
 		return to
 	}
 	// Both are the API server's own, and its controllers'.
-	next.SetLabels(keep(have.GetLabels(), next.GetLabels(), func(k string) bool { return k == corev1.LabelMetadataName }))
+	next.SetLabels(keep(have.GetLabels(), next.GetLabels(), func(k string) bool {
+		return k == corev1.LabelMetadataName
+	}))
 	next.SetAnnotations(keep(have.GetAnnotations(), next.GetAnnotations(), func(k string) bool {
 		return strings.HasPrefix(k, "deployment.kubernetes.io/")
 	}))

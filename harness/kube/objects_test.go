@@ -16,7 +16,9 @@ func TestReplaced(t *testing.T) {
 			"labels":      map[string]any{"added": "by hand"},
 			"annotations": map[string]any{"deployment.kubernetes.io/revision": "3", "added": "by hand"},
 		},
-		"spec":   map[string]any{"clusterIP": "10.0.0.1", "selector": map[string]any{"version": "v1"}, "sessionAffinity": "ClientIP"},
+		"spec": map[string]any{
+			"clusterIP": "10.0.0.1", "selector": map[string]any{"version": "v1"}, "sessionAffinity": "ClientIP",
+		},
 		"status": map[string]any{"loadBalancer": map[string]any{}},
 	}}
 	want := &unstructured.Unstructured{Object: map[string]any{
@@ -40,8 +42,11 @@ func TestReplaced(t *testing.T) {
 			"kubernetes.io/metadata.name": "shop", "istio-injection": "enabled",
 		}},
 	}}
-	bare := &unstructured.Unstructured{Object: map[string]any{"kind": "Namespace", "metadata": map[string]any{"name": "shop"}}}
-	if l := replaced(namespace, bare).GetLabels(); !maps.Equal(l, map[string]string{"kubernetes.io/metadata.name": "shop"}) {
+	bare := &unstructured.Unstructured{Object: map[string]any{
+		"kind": "Namespace", "metadata": map[string]any{"name": "shop"},
+	}}
+	own := map[string]string{"kubernetes.io/metadata.name": "shop"}
+	if l := replaced(namespace, bare).GetLabels(); !maps.Equal(l, own) {
 		t.Errorf("got labels %q, want the API server's", l)
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
-	"github.com/canarylab/canarylab/harness/training"
 )
 
 // Space implements training.Space.
@@ -53,7 +52,7 @@ func (s *Space) kinds() ([]kube.Kind, error) {
 }
 
 // Watch implements training.Space.
-func (s *Space) Watch(ctx context.Context, ns string, sink func(training.Write)) error {
+func (s *Space) Watch(ctx context.Context, ns string, sink func(environment.Write)) error {
 	kinds, err := s.kinds()
 	if err != nil {
 		return err
@@ -66,8 +65,8 @@ func (s *Space) Watch(ctx context.Context, ns string, sink func(training.Write))
 }
 
 // write says what a change was, and whether somebody else than the lab and Kubernetes made it.
-func (s *Space) write(c kube.ObjectChange) (training.Write, bool) {
-	w := training.Write{At: c.At}
+func (s *Space) write(c kube.ObjectChange) (environment.Write, bool) {
+	w := environment.Write{At: c.At}
 	object := c.After
 	switch {
 	case c.After == nil:

@@ -25,7 +25,9 @@ func rule(version string, managers ...string) *unstructured.Unstructured {
 	var fields []metav1.ManagedFieldsEntry
 	for i, m := range managers {
 		at := metav1.NewTime(time.Unix(int64(i), 0))
-		fields = append(fields, metav1.ManagedFieldsEntry{Manager: m, Operation: metav1.ManagedFieldsOperationUpdate, Time: &at})
+		fields = append(fields, metav1.ManagedFieldsEntry{
+			Manager: m, Operation: metav1.ManagedFieldsOperationUpdate, Time: &at,
+		})
 	}
 	o.SetManagedFields(fields)
 	return o

@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 
-	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/lab/labrun"
 	"github.com/canarylab/canarylab/harness/lab/labtest"
@@ -30,8 +29,8 @@ const (
 	readyWithin = 20 * time.Second
 )
 
-// Each mission is played twice. In one play the judge refuses the untouched break and every wrong try, and after a reset
-// accepts the first right one; in the other it accepts another. One mission: -run 'TestMissions/label-mismatch'.
+// Each mission is played twice. In one play the judge refuses the untouched break and every wrong try, and after a
+// reset accepts the first right one; in the other it accepts another. One mission: -run 'TestMissions/label-mismatch'.
 func TestMissions(t *testing.T) {
 	for _, m := range labtest.Share(labtest.TheTurn(t), missions.All()) {
 		t.Run(m.Name(), func(t *testing.T) {
@@ -114,7 +113,7 @@ func playMission(t *testing.T, m training.Mission, wrong []training.Try, right t
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		e, _, err = labrun.Train(ctx, l, p.trainer, out, harness.Options{Progress: labtest.Steps{}})
+		e, _, _, err = labrun.Train(ctx, l, p.trainer, out, labtest.Steps{})
 		done <- err
 	}()
 	p.learn(ctx, wrong, right)
@@ -129,7 +128,7 @@ func playMission(t *testing.T, m training.Mission, wrong []training.Try, right t
 	if len(e.Effects) < len(wrong)+1 {
 		t.Errorf("got %d writes in the explanation, want one for each of %d tries", len(e.Effects), len(wrong)+1)
 	}
-	// It was sure within 10 s of the last request that failed, where a share of half of the requests takes a little more.
+	// It was sure within 10 s of the last request that failed, where a share of half of the requests takes more.
 	within := 10 * time.Second
 	if slices.ContainsFunc(e.Standing.State.Shares, func(s training.Seen) bool { return s.Percent == 50 }) {
 		within = 15 * time.Second

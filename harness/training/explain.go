@@ -150,6 +150,13 @@ func (s Standing) String() string {
 	}
 	line("%s: %s", s.State.Verdict, s.State.Text)
 	line("asked     %s", s.Task)
+	var seen []string
+	for _, share := range s.State.Shares {
+		seen = append(seen, share.String())
+	}
+	if len(seen) > 0 {
+		line("seen      %s", strings.Join(seen, ", "))
+	}
 	clocks := []string{"safe " + never(r.ToSafe), "mended " + never(r.ToMended)}
 	if r.Price > 0 {
 		clocks = append(clocks, fmt.Sprintf("and %s for hints and wrong diagnoses", format.Short(r.Price)))

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 )
 
@@ -19,9 +18,9 @@ const (
 	stale = 4 * time.Second
 	// leastFew is what soon has to hold before anything is said.
 	leastFew = 100
-	// leastClean and leastCohort are how many requests, of all callers and of each cohort, none of which failed, say that
-	// nobody is hurt. If 1 % failed, there would be no failure among 1,000 once in 23,000 times, and if 4 % of a cohort's
-	// did, none among 250 as rarely.
+	// leastClean and leastCohort are how many requests, of all callers and of each cohort, none of which failed, say
+	// that nobody is hurt. If 1 % failed, there would be no failure among 1,000 once in 23,000 times, and if 4 % of a
+	// cohort's did, none among 250 as rarely.
 	leastClean  = 1000
 	leastCohort = 250
 	// stray is the share of failures that says nothing yet. Nothing fails in a mesh that is well.
@@ -38,8 +37,9 @@ const keep = 20 * time.Second
 // A Judge says what the traffic says, at any time, of what was sent in the last seconds. It is a function of what it is
 // given. It is not safe for concurrent use.
 //
-// Each verdict but Unsure is certain, to about one in a million looks for a failure and one in ten thousand for a share:
-// what is not yet certain is Unsure. Nothing is Mended that was not Broken before, and nothing that no proxy logs.
+// Each verdict but Unsure is certain, to about one in a million looks for a failure and one in ten thousand for a
+// share: what is not yet certain is Unsure. Nothing is Mended that was not Broken before, and nothing that no proxy
+// logs.
 type Judge struct {
 	goal  Goal
 	slots slots
@@ -94,7 +94,7 @@ func (j *Judge) Look(now time.Time) State {
 	last := j.slots.before(at, soon)
 	if last.all.sent < leastFew {
 		return j.state(Unsure, at, &last, "only %s requests were sent in the last %s: it takes %d",
-			format.Number(last.all.sent), soon, leastFew)
+			format.Number(last.all.sent), seconds(soon), leastFew)
 	}
 	for _, over := range []time.Duration{soon, later} {
 		w := j.slots.before(at, over)
@@ -123,12 +123,12 @@ func (j *Judge) state(v Verdict, at time.Time, w *window, text string, args ...a
 	}
 	for _, a := range j.goal.Asked {
 		c := w.of(a.Cohort)
-		s.Shares = append(s.Shares, Seen{a, analysis.NewShare(c.versions[a.Version], c.sent)})
+		s.Shares = append(s.Shares, Seen{a, c.versions[a.Version], c.sent})
 	}
 	return s
 }
 
-// hurtCohorts are those with failures for certain. The empty one stands for all together, where no one alone is certain.
+// hurtCohorts are those with failures for certain. The empty one stands for all together, where none alone is certain.
 func (j *Judge) hurtCohorts(w *window) (all []string) {
 	for _, c := range j.goal.Callers {
 		if n := w.of(c.Name); above(n.failed, n.sent, stray) {
@@ -158,9 +158,10 @@ func (j *Judge) hurt(at time.Time, w *window) State {
 	}
 	// A break may have 1.5 times its share by chance, or by what the load does to an app.
 	most := min(b.Percent+max(b.Percent/2, 5), (100+b.Percent)/2) / 100
-	moved := j.moved(w)
+	longer := j.slots.before(at, later)
+	moved := j.moved(w, &longer)
 	if above(w.all.failed, w.all.sent, most) {
-		return j.state(Worse, at, w, "%s, and by the break it was some %s %%%s", what, format.Percent(b.Percent), moved)
+		return j.state(Worse, at, w, "%s, and by the break it was some %.0f %%%s", what, b.Percent, moved)
 	}
 	if moved != "" {
 		return j.state(Another, at, w, "%s%s", what, moved)
@@ -168,12 +169,14 @@ func (j *Judge) hurt(at time.Time, w *window) State {
 	return j.state(Broken, at, w, "%s", what)
 }
 
-// moved says in which other way requests fail for certain than by the break, empty where they do in none.
-func (j *Judge) moved(w *window) string {
+// moved says in which other way requests fail for certain than by the break, empty where they do in none. What few
+// requests meet is certain only in a longer window.
+func (j *Judge) moved(w, longer *window) string {
 	kind := j.goal.Break.Kind
 	var others []Kind
 	for _, k := range w.all.sortedKinds() {
-		if k.Name != kind && above(k.Count, w.all.sent, stray) {
+		certain := above(k.Count, w.all.sent, stray) || above(longer.all.kinds[k.Name], longer.all.sent, stray)
+		if k.Name != kind && certain {
 			others = append(others, k)
 		}
 	}
@@ -209,21 +212,24 @@ func (j *Judge) unhurt(at time.Time) State {
 	return j.state(Unsure, at, &w, "%s", text)
 }
 
+// seconds writes a window's length.
+func seconds(d time.Duration) string { return fmt.Sprintf("%g s", d.Seconds()) }
+
 // lacks says what a window lacks to show that nobody is hurt. It is empty where that is shown.
 func (j *Judge) lacks(w *window, over time.Duration, at time.Time) string {
 	if w.all.failed > 0 {
 		return fmt.Sprintf("the last request that failed was sent %s ago: nobody is hurt once none failed for %s",
-			format.Short(at.Sub(j.failed)), clean[0])
+			format.Short(at.Sub(j.failed)), seconds(clean[0]))
 	}
 	if w.all.sent < leastClean {
-		return fmt.Sprintf("%s requests in %s are too few: it takes %s", format.Number(w.all.sent), over,
+		return fmt.Sprintf("%s requests in %s are too few: it takes %s", format.Number(w.all.sent), seconds(over),
 			format.Number(leastClean))
 	}
 	for _, c := range j.goal.Callers {
 		n := w.of(c.Name)
 		if n.sent < leastCohort {
-			return fmt.Sprintf("%s requests of %s in %s are too few: it takes %d", format.Number(n.sent), c.Name, over,
-				leastCohort)
+			return fmt.Sprintf("%s requests of %s in %s are too few: it takes %d", format.Number(n.sent), c.Name,
+				seconds(over), leastCohort)
 		}
 		if lost := n.sent - n.logged; c.Routed && above(lost, n.sent, stray) {
 			return fmt.Sprintf("the proxies that route them logged nothing of %s of %s requests of %s: they go around "+
@@ -239,7 +245,8 @@ func (j *Judge) shares(at time.Time, w *window) State {
 	for _, a := range j.goal.Asked {
 		c := w.of(a.Cohort)
 		count := c.versions[a.Version]
-		what := fmt.Sprintf("%s has %s of %s, asked are %g %%", a.Version, share(count, c.sent), whose(a.Cohort), a.Percent)
+		what := fmt.Sprintf("%s has %s of %s, asked are %g %%", a.Version, share(count, c.sent), whose(a.Cohort),
+			a.Percent)
 		switch {
 		case isOff(count, c.sent, a.Percent):
 			off = append(off, what)

@@ -32,7 +32,8 @@ func TestConverse(t *testing.T) {
 		!strings.Contains(lines[2], "nonsense") || !strings.Contains(lines[3], "is no request") {
 		t.Errorf("got %q, want a reply to each line", lines)
 	}
-	if err := Converse(t.Context(), echo{}, strings.NewReader(strings.Repeat("x", maxRequest+1)), NewLines(&out)); err == nil {
+	endless := strings.NewReader(strings.Repeat("x", maxRequest+1))
+	if err := Converse(t.Context(), echo{}, endless, NewLines(&out)); err == nil {
 		t.Error("got no error for a line without an end")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/trace"
 )
@@ -195,7 +196,7 @@ func (l learner) Decide(ctx context.Context, record func(trace.Event)) (trace.De
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer cancel()
-	writes := make(chan Write, 100)
+	writes := make(chan environment.Write, 100)
 	watching.Go(func() { l.watch(ctx, writes) })
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -237,8 +238,8 @@ func (s *session) brokeOff(ctx context.Context) {
 }
 
 // watch hands on what is written, until ctx ends.
-func (s *session) watch(ctx context.Context, writes chan<- Write) {
-	err := s.space.Watch(ctx, Namespace, func(w Write) {
+func (s *session) watch(ctx context.Context, writes chan<- environment.Write) {
+	err := s.space.Watch(ctx, Namespace, func(w environment.Write) {
 		select {
 		case writes <- w:
 		case <-ctx.Done():
@@ -250,7 +251,7 @@ func (s *session) watch(ctx context.Context, writes chan<- Write) {
 }
 
 // wrote keeps a write.
-func (s *session) wrote(w Write) {
+func (s *session) wrote(w environment.Write) {
 	s.mu.Lock()
 	s.timeline.writes = append(s.timeline.writes, w)
 	s.mu.Unlock()

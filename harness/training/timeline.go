@@ -15,7 +15,7 @@ import (
 type timeline struct {
 	// seconds count the requests by the second in which they were sent.
 	seconds map[int64]*count
-	writes  []Write
+	writes  []environment.Write
 	states  []State
 	// found are the codes of istioctl analyze, each time that they changed.
 	found []found
@@ -111,8 +111,8 @@ const (
 // An Effect is a write with the traffic around it.
 type Effect struct {
 	// After is when the write was made, counted from the break.
-	After time.Duration `json:"afterNs"`
-	Write Write         `json:"write"`
+	After time.Duration     `json:"afterNs"`
+	Write environment.Write `json:"write"`
 	// Before and Then say how requests fared, Verdict is what the judge said some seconds later.
 	Before  string  `json:"before"`
 	Then    string  `json:"then"`

@@ -175,6 +175,17 @@ func (t *Trainer) Handle(ctx context.Context, r Request) Reply {
 	return reply
 }
 
+// Standing says how the mission stands, for people. It is quick: it asks nobody.
+func (t *Trainer) Standing() string {
+	t.mu.Lock()
+	s, stopped := t.session, t.stopped
+	t.mu.Unlock()
+	if s == nil || stopped != "" {
+		return cmp.Or(stopped, "The cluster is made ready.")
+	}
+	return s.standing(time.Now()).String()
+}
+
 // playAgain has the mission played again after it was cut off.
 func (t *Trainer) playAgain() Reply {
 	t.mu.Lock()

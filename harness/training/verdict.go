@@ -1,9 +1,11 @@
 package training
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A Verdict is what the traffic says of a mission at a moment.
@@ -53,8 +55,19 @@ type Kind struct {
 	Count int    `json:"count"`
 }
 
-// A Seen share is one that is asked for, beside what it was, with its 95 % interval.
+// A Seen share is one that is asked for, beside how many of how many requests it was.
 type Seen struct {
 	Asked
-	Share analysis.Share `json:"share"`
+	Count int `json:"count"`
+	Of    int `json:"of"`
+}
+
+// Share is what was seen, with its 95 % interval.
+func (s Seen) Share() analysis.Share { return analysis.NewShare(s.Count, s.Of) }
+
+// String is "v2 9.8 % (8.4 to 11.2) of all requests".
+func (s Seen) String() string {
+	share := s.Share()
+	return fmt.Sprintf("%s %s %% (%s to %s) of %s", s.Version, format.Percent(share.Percent), format.Percent(share.Low),
+		format.Percent(share.High), whose(s.Cohort))
 }

@@ -26,6 +26,9 @@ func TestMissionsAreValid(t *testing.T) {
 			}
 			for _, list := range [][]training.Try{m.Wrong, m.Right} {
 				for _, try := range list {
+					if try.Apply == "" {
+						continue
+					}
 					text := strings.ReplaceAll(try.Apply, "metadata: {name: my-", "metadata: {namespace: shop, name: my-")
 					for _, p := range manifest.Check(try.Name, training.Namespace, []byte(text)) {
 						t.Error(p)
