@@ -41,7 +41,7 @@ func (a Analysis) look(ctx context.Context, at moment) (saw, wrong string, err e
 	if err != nil {
 		return "", "", err
 	}
-	state, err := at.scenario.State(at.phase)
+	state, err := at.scenario.state(at.phase)
 	if err != nil {
 		return "", "", err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // The mesh in memory, for tests of packages that use the engine.
@@ -19,6 +20,17 @@ func (f *fakeMesh) Env() environment.Environment { return f.env() }
 
 // LoseLoad has the load agent of every run die after some time, 0 for never.
 func (f *fakeMesh) LoseLoad(after time.Duration) { f.dies = after }
+
+// StickAwait has the proxies never be synced with a change, counted from 1, the deployment's first.
+func (f *fakeMesh) StickAwait(n int) { f.stuckAwait = n }
+
+// TakePod has a pod be told to end, and end.
+func (f *fakeMesh) TakePod(name string) {
+	pod := trace.Pod{Name: name, Role: trace.AppRole, IP: "10.0.0.9"}
+	f.podEvents <- environment.PodEvent{Pod: pod}
+	f.podEvents <- environment.PodEvent{Pod: pod, Leaving: true}
+	f.podEvents <- environment.PodEvent{Pod: pod, Leaving: true, Gone: true}
+}
 
 // FakeStory is a scenario on the mesh, under another name.
 func FakeStory(name string) Scenario {

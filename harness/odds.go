@@ -169,7 +169,7 @@ func (s Scenario) rateOf(phase int, subset string) (perSecond float64, known boo
 	if subset == "" || s.Load.Shape != nil {
 		return 0, false
 	}
-	objects, err := s.State(phase)
+	objects, err := s.state(phase)
 	if err != nil {
 		return 0, false
 	}

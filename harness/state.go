@@ -2,10 +2,10 @@ package harness
 
 import "slices"
 
-// State returns what the scenario's files say after a phase, counted from 0: the objects of all that was
+// state returns what the scenario's files say after a phase, counted from 0: the objects of all that was
 // applied until then and not deleted again, each as it was applied last. Pods, and all else that only a cluster
 // knows, are not in it.
-func (s Scenario) State(phase int) ([]object, error) {
+func (s Scenario) state(phase int) ([]object, error) {
 	var all []object
 	at := func(o object) int { return slices.IndexFunc(all, func(have object) bool { return same(have, o) }) }
 	for _, p := range s.Phases[:phase+1] {

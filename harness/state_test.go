@@ -7,7 +7,7 @@ func TestStateOfTheFiles(t *testing.T) {
 	s := story()
 	s.Phases = append(s.Phases, Phase{Name: "gone", Do: Delete("2-half.yaml"), Rollback: true})
 	for phase, want := range []string{"v1", "half", "v1", ""} {
-		objects, err := s.State(phase)
+		objects, err := s.state(phase)
 		if err != nil {
 			t.Fatal(err)
 		}

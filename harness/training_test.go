@@ -372,6 +372,26 @@ func TestALabThatIsBrokenIsPlayedAgain(t *testing.T) {
 	})
 }
 
+// Whatever a learner does to proxies and pods is no trouble of the lab's: the phase goes on, and is judged.
+func TestALearnerIsNoTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCourse(t, training.Options{})
+		c.mesh.StickAwait(3) // 1 is the deployment's, 2 the twin's
+		done := c.run()
+		c.verdict(training.Broken)
+		c.mesh.TakePod("stray")
+		time.Sleep(2 * time.Minute) // longer than a change may take to settle
+		c.write("half")
+		end := <-done
+		if end.err != nil || !end.explanation.Standing.Result.Mended {
+			t.Errorf("got %v, %+v, want it mended", end.err, end.explanation.Standing.Result)
+		}
+		if all := c.traced(trace.Trouble); len(all) > 0 {
+			t.Errorf("got troubles %+v, want none", all)
+		}
+	})
+}
+
 // Whoever ends the program ends the mission, with what was seen by then.
 func TestAMissionIsInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -104,7 +104,7 @@ func (m Mission) objects(phase string) ([]object, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, err := m.Story.State(i)
+	state, err := m.Story.Manifests(i)
 	if err != nil {
 		return nil, fmt.Errorf("mission %s: %w", m.Name(), err)
 	}
