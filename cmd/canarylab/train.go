@@ -63,6 +63,9 @@ another terminal, at the same time.`,
 			if c.Bound < time.Minute || c.Bound > maxBound {
 				return usage("--for %s is not %s to %s", c.Bound, time.Minute, maxBound)
 			}
+			if err := mission.Check(); err != nil {
+				return err
+			}
 			if c.out, err = outDir(c.out); err != nil {
 				return err
 			}

@@ -9,8 +9,6 @@ package training
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 	"slices"
 
 	"github.com/canarylab/canarylab/harness"
@@ -116,6 +114,7 @@ func (m Mission) Check() error {
 	add(err)
 	if err == nil {
 		add(p.scenario(Referees{Twin: nobody{}, Learner: nobody{}}, DefaultBound).Validate())
+		add(p.tellsNothing())
 	}
 	add(m.Hints.check())
 	if len(m.Diagnosis.Hops) == 0 || len(m.Diagnosis.Causes) == 0 {
@@ -126,21 +125,4 @@ func (m Mission) Check() error {
 		add(err)
 	}
 	return errors.Join(errs...)
-}
-
-// Played are the manifests that a cluster gets to see of the mission, by the names of their files.
-func (m Mission) Played() (map[string]string, error) {
-	p, err := prepare(m, restartedAt)
-	if err != nil {
-		return nil, err
-	}
-	all := map[string]string{}
-	for _, file := range []string{twinFile, changeFile} {
-		b, err := fs.ReadFile(p.files, path.Join(Namespace, file))
-		if err != nil {
-			return nil, fmt.Errorf("mission %s: %w", m.Name(), err)
-		}
-		all[file] = string(b)
-	}
-	return all, nil
 }

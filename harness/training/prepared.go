@@ -135,7 +135,7 @@ func (m Mission) rename(o object) {
 	} else {
 		o.SetNamespace(Namespace)
 	}
-	// Hosts may be written in full.
+	// Stories may write hosts in full.
 	hosts := strings.NewReplacer("."+m.Name()+".svc", "."+Namespace+".svc")
 	var walk func(v any) any
 	walk = func(v any) any {
@@ -189,6 +189,20 @@ func set(all []object, deployment string, value any, field ...string) error {
 func same(a, b object) bool {
 	return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() && a.GetName() == b.GetName() &&
 		a.GetNamespace() == b.GetNamespace()
+}
+
+// tellsNothing returns an error if what is written to the cluster has the mission's name in it.
+func (p *prepared) tellsNothing() error {
+	for _, file := range []string{twinFile, changeFile} {
+		b, err := fs.ReadFile(p.files, path.Join(Namespace, file))
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(b), p.mission.Name()) {
+			return fmt.Errorf("%s has the mission's name in it", file)
+		}
+	}
+	return nil
 }
 
 // Referees end the phases of a mission.
