@@ -19,7 +19,17 @@ type Detector interface {
 	readsSamples() bool
 	// check finds what is wrong with the detector without a cluster.
 	check(s Scenario) error
-	// decide watches until it knows, or until ctx ends. f has the requests that were sent since the phase's
-	// change began; it is nil for a detector that does not read them.
-	decide(ctx context.Context, s Scenario, env environment.Environment, f *sampleFeed) (trace.Decision, error)
+	// decide watches until it knows, or until ctx ends.
+	decide(ctx context.Context, w watched) (trace.Decision, error)
+}
+
+// What a Detector has to decide by.
+type watched struct {
+	scenario Scenario
+	env      environment.Environment
+	// feed has the requests that were sent since the phase's change began; it is nil for a detector that does not read
+	// them.
+	feed *sampleFeed
+	// record writes an event of the phase into the trace.
+	record func(trace.Event)
 }

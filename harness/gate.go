@@ -115,9 +115,7 @@ func (g Gate) check(Scenario) error {
 	return nil
 }
 
-func (g Gate) decide(
-	ctx context.Context, s Scenario, env environment.Environment, _ *sampleFeed,
-) (trace.Decision, error) {
+func (g Gate) decide(ctx context.Context, w watched) (trace.Decision, error) {
 	tick := time.NewTicker(g.every())
 	defer tick.Stop()
 	bad, good := g.row()
@@ -129,7 +127,7 @@ func (g Gate) decide(
 			return trace.Decision{}, context.Cause(ctx)
 		}
 		asked := time.Now()
-		text, verdict, seen, err := g.ask(ctx, s.Name, env)
+		text, verdict, seen, err := g.ask(ctx, w.scenario.Name, w.env)
 		if err != nil {
 			return trace.Decision{}, err
 		}

@@ -66,7 +66,7 @@ func TestGateDecides(t *testing.T) {
 				env := environment.Environment{Metrics: &fakePrometheus{
 					map[string][]float64{"E": tc.errors, "L": tc.late}, map[string]int{}, nil,
 				}}
-				d, err := g.decide(ctx, story(), env, nil)
+				d, err := g.decide(ctx, watched{scenario: story(), env: env})
 				got := "good"
 				switch {
 				case err != nil:
@@ -93,7 +93,7 @@ func TestGateWithoutPrometheus(t *testing.T) {
 		env := environment.Environment{Metrics: &fakePrometheus{
 			map[string][]float64{g.Checks[0].Query: {0}}, map[string]int{}, down,
 		}}
-		if _, err := g.decide(t.Context(), story(), env, nil); !errors.Is(err, down) {
+		if _, err := g.decide(t.Context(), watched{scenario: story(), env: env}); !errors.Is(err, down) {
 			t.Errorf("got %v, want %v", err, down)
 		}
 	})

@@ -160,7 +160,8 @@ func gateDecides(
 				p.begin = p.begin.Add(-7 * time.Second)
 			}
 			p.next = p.begin.Add(time.Duration(random.Float64() * 1e9))
-			d, err := Gate{Checks: []Check{c}}.decide(t.Context(), story(), environment.Environment{Metrics: &p}, nil)
+			d, err := Gate{Checks: []Check{c}}.decide(
+				t.Context(), watched{scenario: story(), env: environment.Environment{Metrics: &p}})
 			switch {
 			case err != nil:
 				t.Error(err)

@@ -78,6 +78,9 @@ func (p *phasePlayer) play(ctx context.Context, start time.Time) (end time.Time,
 		at := time.Now()
 		p.record(trace.Event{At: at, Kind: trace.Settled, Counters: counters, Reading: reading})
 		p.rec.watch(at)
+	}
+	// Whoever works in the namespace may have made it settle never, and goes on.
+	if err == nil && (settled || p.phase.othersWrite()) {
 		err = p.watch(next.until, decided)
 	}
 	if err = next.await(err); err != nil {
@@ -124,7 +127,9 @@ func (p *phasePlayer) write(ctx context.Context) (e effects, writing time.Time, 
 	within, cancel := context.WithTimeout(ctx, stepWithin)
 	defer cancel()
 	writing = time.Now()
-	p.journal.beginChange(p.phase.Name, writing, e)
+	moves := e
+	moves.Workloads = moves.Workloads || p.phase.othersWrite()
+	p.journal.beginChange(p.phase.Name, writing, moves)
 	p.rec.changing()
 	p.record(trace.Event{At: writing, Kind: trace.Writing, Text: p.phase.did()})
 	watched, acceptedAfter := within, func() time.Time { return time.Time{} }
@@ -139,7 +144,8 @@ func (p *phasePlayer) write(ctx context.Context) (e effects, writing time.Time, 
 		At: written, Kind: trace.Written, Text: p.phase.did(), AcceptedAfter: acceptedAfter(),
 	})
 	if e.Workloads {
-		if err := p.env.Objects.Ready(within, p.scenario.Name); err != nil {
+		err := p.env.Objects.Ready(within, p.scenario.Name)
+		if err != nil && (ctx.Err() != nil || !p.phase.othersWrite()) {
 			return e, writing, causeOr(ctx, err)
 		}
 	}
@@ -174,7 +180,7 @@ func (p *phasePlayer) awaitProxies(ctx context.Context, writing time.Time) (sett
 	case errors.As(err, &rejected):
 		p.record(trace.Event{Kind: trace.Rejected, Proxy: rejected.Proxy, Text: rejected.Reason})
 		p.journal.note("Phase %s: %v", p.phase.Name, rejected)
-	case settle.Err() != nil:
+	case settle.Err() != nil || p.phase.othersWrite():
 		p.journal.note("Phase %s: not every proxy had the change within %s: %v", p.phase.Name, settleWithin, err)
 	default:
 		return false, err

@@ -69,6 +69,12 @@ func (r *run) report(broke error) (*reports.Report, error) {
 			"synced, and what a rollback is made of, is off by as much as those are: %s. Requests are not: their "+
 			"times were corrected.", strings.Join(others, ", "))
 	}
+	if r.options.Reveal != nil {
+		r.options.Reveal(&r.scenario)
+		if err := r.keepDraft(); err != nil {
+			r.journal.note("The report lacks the scenario's words: %v", err)
+		}
+	}
 	end := trace.Event{Kind: trace.End, By: time.Since(r.started)}
 	if broke != nil {
 		end.Text = broke.Error()

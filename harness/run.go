@@ -44,6 +44,9 @@ type Options struct {
 	Pace Pace
 	// LoadPods is how many pods share the load of each entry; 0 means one.
 	LoadPods int
+	// Reveal gives the scenario the words that nobody was to read while it was played: its texts, and the marks of its
+	// phases. It is called once the load has ended. Nil means that there are none.
+	Reveal func(*Scenario)
 }
 
 // ErrOthersIstio is wrapped where a scenario would take an istiod away that is not the lab's.

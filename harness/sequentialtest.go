@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
@@ -76,12 +75,10 @@ func (t SequentialTest) check(s Scenario) error {
 	return nil
 }
 
-func (t SequentialTest) decide(
-	ctx context.Context, s Scenario, _ environment.Environment, f *sampleFeed,
-) (trace.Decision, error) {
-	b := t.start()
+func (t SequentialTest) decide(ctx context.Context, w watched) (trace.Decision, error) {
+	b, s := t.start(), w.scenario
 	for {
-		batch, err := f.next(ctx)
+		batch, err := w.feed.next(ctx)
 		if err != nil {
 			return trace.Decision{}, err
 		}

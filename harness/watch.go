@@ -25,7 +25,7 @@ func (p *phasePlayer) detect(ctx context.Context) (decided <-chan error, stop fu
 	done := make(chan error, 1)
 	go func() {
 		defer close(done)
-		decision, err := p.phase.Until.decide(ctx, p.scenario, p.env, feed)
+		decision, err := p.phase.Until.decide(ctx, watched{p.scenario, p.env, feed, p.record})
 		// Nobody reads any more, and the phase may go on for some time: its change has not settled yet.
 		p.rec.feedTo(nil)
 		if err == nil {

@@ -75,7 +75,7 @@ func TestEachScenarioHasItsFolderAndFile(t *testing.T) {
 	}
 	var folders []string
 	for _, e := range entries {
-		if e.IsDir() {
+		if e.IsDir() && e.Name() != "missions" { // a package of its own
 			folders = append(folders, e.Name())
 		}
 	}

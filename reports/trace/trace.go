@@ -47,6 +47,11 @@ const (
 	Rejected Kind = "refused"
 	// Decided is when the phase's watcher decided about the canary: Decision says what.
 	Decided Kind = "decided"
+	// Judged is when the verdict on a mission changed, Wrote when somebody other than the lab had changed an object of
+	// its namespace, and Learned when somebody asked the trainer for something, such as a hint; Text says what.
+	Judged  Kind = "judged"
+	Wrote   Kind = "wrote"
+	Learned Kind = "learned"
 	// ClockStep is when the wall clock of a part of the lab was seen to have moved by By against its monotonic clock.
 	ClockStep Kind = "clock-step"
 	// ProcessorUse says who used the machine's processors in the time in which requests were late, from the beginning

@@ -26,12 +26,17 @@ func Play(
 		return nil, "", err
 	}
 	defer done()
-	env, disconnect := live.New(live.Cluster{
-		Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide,
-	})
+	env, disconnect := live.New(clusterOf(l))
 	defer disconnect()
 	o.ID, o.Setup, o.BringUp = loadgen.RunID(), setup, l.BringUp()
 	o.Dir = harness.RunDir(out, s.Name, o.ID, time.Now())
 	rep, err = harness.Run(ctx, env, s, o)
 	return rep, o.Dir, err
+}
+
+// clusterOf is the lab's cluster for the engine.
+func clusterOf(l *lab.Lab) live.Cluster {
+	return live.Cluster{
+		Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide,
+	}
 }

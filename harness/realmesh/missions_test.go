@@ -1,0 +1,278 @@
+package realmesh
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/harness/lab/labrun"
+	"github.com/canarylab/canarylab/harness/lab/labtest"
+	"github.com/canarylab/canarylab/harness/training"
+	"github.com/canarylab/canarylab/scenarios/missions"
+)
+
+const (
+	// watched is how long a try is judged that does not mend: longer than any verdict takes.
+	watched = 20 * time.Second
+	// readyWithin covers the pods that a try makes.
+	readyWithin = 20 * time.Second
+)
+
+// Each mission is played twice. In one play the judge refuses the untouched break and every wrong try, and after a
+// reset accepts the first right one; in the other it accepts another. One mission: -run 'TestMissions/label-mismatch'.
+func TestMissions(t *testing.T) {
+	for _, m := range labtest.Share(labtest.TheTurn(t), missions.All()) {
+		t.Run(m.Name(), func(t *testing.T) {
+			for i, right := range m.Right {
+				var wrong []training.Try
+				if i == 0 {
+					wrong = m.Wrong
+				}
+				t.Run(right.Name, func(t *testing.T) { playMission(t, m, wrong, right) })
+			}
+		})
+	}
+}
+
+// A pupil is who plays a mission in a test.
+type pupil struct {
+	t       *testing.T
+	lab     *lab.Lab
+	trainer *training.Trainer
+	client  dynamic.Interface
+
+	mu sync.Mutex
+	// last is what was judged last, mended when that was first Mended.
+	last training.State
+	news chan struct{}
+}
+
+func (p *pupil) told(e training.Event) {
+	if e.State == nil {
+		return
+	}
+	p.t.Logf("%s: %s", e.State.Verdict, e.State.Text)
+	p.mu.Lock()
+	p.last = *e.State
+	p.mu.Unlock()
+	select {
+	case p.news <- struct{}{}:
+	default:
+	}
+}
+
+func (p *pupil) state() training.State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
+}
+
+// await waits for a verdict.
+func (p *pupil) await(ctx context.Context, v training.Verdict) bool {
+	for p.state().Verdict != v {
+		select {
+		case <-p.news:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// playMission plays m: some wrong tries, each taken back by a reset, and then a right one.
+func playMission(t *testing.T, m training.Mission, wrong []training.Try, right training.Try) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	l := theLab.Open(ctx, t)
+	release, err := l.Exclusive(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	out, err := lab.Runs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pupil{t: t, lab: l, news: make(chan struct{}, 1)}
+	if p.client, err = dynamic.NewForConfig(l.Kube().Config()); err != nil {
+		t.Fatal(err)
+	}
+	p.trainer = &training.Trainer{Mission: m, Told: p.told}
+	var e training.Explanation
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		e, _, _, err = labrun.Train(ctx, l, p.trainer, out, labtest.Steps{})
+		done <- err
+	}()
+	p.learn(ctx, wrong, right)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	t.Logf("%s", e)
+	r := e.Standing.Result
+	if !r.Mended {
+		t.Fatalf("got %+v, want it mended", r)
+	}
+	if len(e.Effects) < len(wrong)+1 {
+		t.Errorf("got %d writes in the explanation, want one for each of %d tries", len(e.Effects), len(wrong)+1)
+	}
+	// It was sure within 10 s of the last request that failed, where a share of half of the requests takes more.
+	within := 10 * time.Second
+	if slices.ContainsFunc(e.Standing.State.Shares, func(s training.Seen) bool { return s.Percent == 50 }) {
+		within = 15 * time.Second
+	}
+	if s := e.Standing.State; s.At.Sub(s.CleanSince) > within && right.Restart == "" && len(right.Scale) == 0 {
+		t.Errorf("it took %s from the last failed request to the verdict, want %s", s.At.Sub(s.CleanSince), within)
+	}
+}
+
+// learn makes the tries. Where it fails it gives up, so that the mission ends.
+func (p *pupil) learn(ctx context.Context, wrong []training.Try, right training.Try) {
+	ok := p.learns(ctx, wrong, right)
+	if !ok {
+		p.t.Error("the mission is given up")
+		p.trainer.Handle(ctx, training.Request{Do: training.DoGiveUp})
+	}
+}
+
+func (p *pupil) learns(ctx context.Context, wrong []training.Try, right training.Try) bool {
+	if !p.await(ctx, training.Broken) {
+		p.t.Errorf("it never was broken: %+v", p.state())
+		return false
+	}
+	if len(wrong) > 0 && !p.keeps(ctx, training.Try{Name: "nothing is done", Want: training.Broken}) {
+		return false
+	}
+	for _, try := range wrong {
+		p.t.Logf("wrong: %s", try.Name)
+		if err := p.make(ctx, try); err != nil {
+			p.t.Errorf("%s: %v", try.Name, err)
+			return false
+		}
+		if !p.keeps(ctx, try) {
+			return false
+		}
+		began := time.Now()
+		r := p.trainer.Handle(ctx, training.Request{Do: training.DoReset})
+		p.t.Logf("reset after %s: %s%s", time.Since(began), r.Text, r.Error)
+		if r.Error != "" {
+			p.t.Errorf("%s: %s", try.Name, r.Error)
+			return false
+		}
+	}
+	p.t.Logf("right: %s", right.Name)
+	if err := p.make(ctx, right); err != nil {
+		p.t.Errorf("%s: %v", right.Name, err)
+		return false
+	}
+	mended, cancel := context.WithTimeout(ctx, watched+readyWithin)
+	defer cancel()
+	if !p.await(mended, training.Mended) {
+		p.t.Errorf("%s: got %+v after %s, want it mended", right.Name, p.state(), watched+readyWithin)
+		return false
+	}
+	return true
+}
+
+// keeps watches what a wrong try comes to.
+func (p *pupil) keeps(ctx context.Context, try training.Try) bool {
+	within, cancel := context.WithTimeout(ctx, watched)
+	defer cancel()
+	if p.await(within, training.Mended) {
+		p.t.Errorf("%s: got mended: %+v", try.Name, p.state())
+		return false
+	}
+	if s := p.state(); try.Want != "" && s.Verdict != try.Want {
+		p.t.Errorf("%s: got %s (%s) after %s, want %s", try.Name, s.Verdict, s.Text, watched, try.Want)
+	}
+	return true
+}
+
+// by is the field manager of the tries: a learner's.
+const by = "kubectl-edit"
+
+// make does what a learner would type.
+func (p *pupil) make(ctx context.Context, try training.Try) error {
+	applied, deleted, err := try.Objects(training.Namespace)
+	if err != nil {
+		return err
+	}
+	for _, o := range applied {
+		if err := p.write(ctx, o); err != nil {
+			return err
+		}
+	}
+	for _, o := range deleted {
+		if err := p.resource(o).Delete(ctx, o.GetName(), metav1.DeleteOptions{}); err != nil {
+			return err
+		}
+	}
+	patch := func(deployment, text string) error {
+		_, err := p.lab.Kube().Kubernetes().AppsV1().Deployments(training.Namespace).Patch(ctx, deployment,
+			types.StrategicMergePatchType, []byte(text), metav1.PatchOptions{FieldManager: by})
+		return err
+	}
+	for name, n := range try.Scale {
+		if err := patch(name, fmt.Sprintf(`{"spec":{"replicas":%d}}`, n)); err != nil {
+			return err
+		}
+	}
+	if try.Restart == "" {
+		return nil
+	}
+	const again = `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`
+	return patch(try.Restart, fmt.Sprintf(again, time.Now().Format(time.RFC3339)))
+}
+
+func (p *pupil) resource(o *unstructured.Unstructured) dynamic.ResourceInterface {
+	gvr, _ := meta.UnsafeGuessKindToResource(o.GroupVersionKind())
+	if o.GetNamespace() == "" {
+		return p.client.Resource(gvr)
+	}
+	return p.client.Resource(gvr).Namespace(o.GetNamespace())
+}
+
+// write makes an object, or gives it another spec and other labels, as kubectl edit does.
+func (p *pupil) write(ctx context.Context, o *unstructured.Unstructured) error {
+	have, err := p.resource(o).Get(ctx, o.GetName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		_, err = p.resource(o).Create(ctx, o, metav1.CreateOptions{FieldManager: by})
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if spec, ok := o.Object["spec"]; ok {
+		kept := map[string]any{}
+		if old, ok := have.Object["spec"].(map[string]any); ok && o.GetKind() == "Service" {
+			for _, field := range []string{"clusterIP", "clusterIPs"} {
+				kept[field] = old[field]
+			}
+		}
+		have.Object["spec"] = spec
+		for field, value := range kept {
+			_ = unstructured.SetNestedField(have.Object, value, "spec", field)
+		}
+	}
+	if labels := o.GetLabels(); labels != nil {
+		all := have.GetLabels()
+		for k, v := range labels {
+			all[k] = v
+		}
+		have.SetLabels(all)
+	}
+	_, err = p.resource(o).Update(ctx, have, metav1.UpdateOptions{FieldManager: by})
+	return err
+}

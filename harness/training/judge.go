@@ -1,0 +1,273 @@
+package training
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/canarylab/canarylab/reports/format"
+)
+
+// The stretches of time that the judge looks at, and how much has to be in them. At the rates of the missions, 210 to
+// 700 requests a second, a verdict takes 2 s for a failure, and some 7 s for its absence.
+const (
+	// soon and later are the windows in which failures are looked for: many show in the first, few in the second.
+	soon  = 2 * time.Second
+	later = 6 * time.Second
+	// stale is how long it may be that no request is known. The longest wait for a log entry is joinWithin.
+	stale = 4 * time.Second
+	// leastFew is what soon has to hold before anything is said.
+	leastFew = 100
+	// leastClean and leastCohort are how many requests, of all callers and of each cohort, none of which failed, say
+	// that nobody is hurt. If 1 % failed, there would be no failure among 1,000 once in 23,000 times, and if 4 % of a
+	// cohort's did, none among 250 as rarely.
+	leastClean  = 1000
+	leastCohort = 250
+	// stray is the share of failures that says nothing yet. Nothing fails in a mesh that is well.
+	stray = 0.003
+)
+
+// clean are the windows in which no request may have failed before anybody is called safe or mended. A share of 10 % is
+// certain in the first, one of 50 % takes the second or the third.
+var clean = []time.Duration{6 * time.Second, 9 * time.Second, 12 * time.Second, 18 * time.Second}
+
+// keep is how long the judge keeps what was sent.
+const keep = 20 * time.Second
+
+// A Judge says what the traffic says, at any time, of what was sent in the last seconds. It is a function of what it is
+// given. It is not safe for concurrent use.
+//
+// Each verdict but Unsure is certain, to about one in a million looks for a failure and one in ten thousand for a
+// share: what is not yet certain is Unsure. Nothing is Mended that was not Broken before, and nothing that no proxy
+// logs.
+type Judge struct {
+	goal  Goal
+	slots slots
+	// known is when the last request of each cohort was sent up to which none is missing.
+	known map[string]time.Time
+	// armed is when the first request failed as the break has it, once that was certain; zero before.
+	armed time.Time
+	// first is when a request first failed as the break has it, failed when the last one was sent that failed at all.
+	first, failed time.Time
+}
+
+// NewJudge makes a Judge of a goal.
+func NewJudge(g Goal) *Judge { return &Judge{goal: g, slots: slots{}, known: map[string]time.Time{}} }
+
+// Add takes an answer. Those of one cohort come in the order in which they were sent, without a gap.
+func (j *Judge) Add(a Answer) {
+	j.slots.add(&a)
+	j.known[a.Cohort] = a.Sent
+	if a.Kind != "" && a.Sent.After(j.failed) {
+		j.failed = a.Sent
+	}
+	if a.Kind == j.goal.Break.Kind && (j.first.IsZero() || a.Sent.Before(j.first)) {
+		j.first = a.Sent
+	}
+}
+
+// upTo is the moment up to which every request is known, zero where there is none.
+func (j *Judge) upTo() time.Time {
+	var at time.Time
+	for _, c := range j.goal.Callers {
+		known := j.known[c.Name]
+		if known.IsZero() {
+			return known
+		}
+		if at.IsZero() || known.Before(at) {
+			at = known
+		}
+	}
+	return at
+}
+
+// Armed tells since when the break is seen, zero where it was not yet.
+func (j *Judge) Armed() time.Time { return j.armed }
+
+// Look judges by what is known at now.
+func (j *Judge) Look(now time.Time) State {
+	at := j.upTo()
+	if at.IsZero() || now.Sub(at) > stale {
+		return j.silent(at, now)
+	}
+	j.slots.forget(at.Add(-keep))
+	last := j.slots.before(at, soon)
+	if last.all.sent < leastFew {
+		return j.state(Unsure, at, &last, "only %s requests were sent in the last %s: it takes %d",
+			format.Number(last.all.sent), seconds(soon), leastFew)
+	}
+	for _, over := range []time.Duration{soon, later} {
+		w := j.slots.before(at, over)
+		if last.all.failed > 0 && len(j.hurtCohorts(&w)) > 0 {
+			return j.hurt(at, &w)
+		}
+	}
+	return j.unhurt(at)
+}
+
+// silent is the state where no requests are known.
+func (j *Judge) silent(at, now time.Time) State {
+	text := "no request is known yet"
+	if !at.IsZero() {
+		text = fmt.Sprintf("for %s no request has come to its end: there is no load, or it waits for answers",
+			format.Short(now.Sub(at)))
+	}
+	return State{At: at, Verdict: Unsure, Text: text}
+}
+
+// state is a verdict on a window.
+func (j *Judge) state(v Verdict, at time.Time, w *window, text string, args ...any) State {
+	s := State{
+		At: at, Verdict: v, Text: fmt.Sprintf(text, args...), Requests: w.all.sent, Failed: w.all.failed,
+		Kinds: w.all.sortedKinds(),
+	}
+	for _, a := range j.goal.Asked {
+		c := w.of(a.Cohort)
+		s.Shares = append(s.Shares, Seen{a, c.versions[a.Version], c.sent})
+	}
+	return s
+}
+
+// hurtCohorts are those with failures for certain. The empty one stands for all together, where none alone is certain.
+func (j *Judge) hurtCohorts(w *window) (all []string) {
+	for _, c := range j.goal.Callers {
+		if n := w.of(c.Name); above(n.failed, n.sent, stray) {
+			all = append(all, c.Name)
+		}
+	}
+	if len(all) == 0 && above(w.all.failed, w.all.sent, stray) {
+		all = append(all, "")
+	}
+	return all
+}
+
+// hurt is the state where callers are certainly hurt in w.
+func (j *Judge) hurt(at time.Time, w *window) State {
+	b := j.goal.Break
+	if c := w.of(b.Cohort); j.armed.IsZero() && above(c.kinds[b.Kind], c.sent, stray) {
+		j.armed = j.first
+	}
+	what := fmt.Sprintf("%s of all requests fail with %s", share(w.all.failed, w.all.sent), names(w.all.sortedKinds()))
+	if j.armed.IsZero() {
+		return j.state(Another, at, w, "%s, which is not what was to break", what)
+	}
+	for _, cohort := range j.hurtCohorts(w) {
+		if b.Cohort != "" && cohort != "" && cohort != b.Cohort {
+			return j.state(Worse, at, w, "%s: now those of %s fail too", what, cohort)
+		}
+	}
+	// A break may have 1.5 times its share by chance, or by what the load does to an app.
+	most := min(b.Percent+max(b.Percent/2, 5), (100+b.Percent)/2) / 100
+	longer := j.slots.before(at, later)
+	moved := j.moved(w, &longer)
+	if above(w.all.failed, w.all.sent, most) {
+		return j.state(Worse, at, w, "%s, and by the break it was some %.0f %%%s", what, b.Percent, moved)
+	}
+	if moved != "" {
+		return j.state(Another, at, w, "%s%s", what, moved)
+	}
+	return j.state(Broken, at, w, "%s", what)
+}
+
+// moved says in which other way requests fail for certain than by the break, empty where they do in none. What few
+// requests meet is certain only in a longer window.
+func (j *Judge) moved(w, longer *window) string {
+	kind := j.goal.Break.Kind
+	var others []Kind
+	for _, k := range w.all.sortedKinds() {
+		certain := above(k.Count, w.all.sent, stray) || above(longer.all.kinds[k.Name], longer.all.sent, stray)
+		if k.Name != kind && certain {
+			others = append(others, k)
+		}
+	}
+	switch {
+	case len(others) == 0:
+		return ""
+	case w.all.kinds[kind] == 0:
+		return fmt.Sprintf(": the errors moved from %s to %s", kind, names(others))
+	}
+	return fmt.Sprintf(": besides %s there is now %s", kind, names(others))
+}
+
+// unhurt is the state where no failure is certain.
+func (j *Judge) unhurt(at time.Time) State {
+	w := j.slots.before(at, clean[0])
+	text := j.lacks(&w, clean[0], at)
+	if w.all.failed > 0 {
+		return j.state(Unsure, at, &w, "%s", text)
+	}
+	for _, over := range clean {
+		longer := j.slots.before(at, over)
+		if j.lacks(&longer, over, at) != "" {
+			continue // too few for now, or a failure long ago
+		}
+		w = longer
+		s := j.shares(at, &w)
+		if s.Verdict != Unsure {
+			s.CleanSince = j.failed
+			return s
+		}
+		text = s.Text
+	}
+	return j.state(Unsure, at, &w, "%s", text)
+}
+
+// seconds writes a window's length.
+func seconds(d time.Duration) string { return fmt.Sprintf("%g s", d.Seconds()) }
+
+// lacks says what a window lacks to show that nobody is hurt. It is empty where that is shown.
+func (j *Judge) lacks(w *window, over time.Duration, at time.Time) string {
+	if w.all.failed > 0 {
+		return fmt.Sprintf("the last request that failed was sent %s ago: nobody is hurt once none failed for %s",
+			format.Short(at.Sub(j.failed)), seconds(clean[0]))
+	}
+	if w.all.sent < leastClean {
+		return fmt.Sprintf("%s requests in %s are too few: it takes %s", format.Number(w.all.sent), seconds(over),
+			format.Number(leastClean))
+	}
+	for _, c := range j.goal.Callers {
+		n := w.of(c.Name)
+		if n.sent < leastCohort {
+			return fmt.Sprintf("%s requests of %s in %s are too few: it takes %d", format.Number(n.sent), c.Name,
+				seconds(over), leastCohort)
+		}
+		if lost := n.sent - n.logged; c.Routed && above(lost, n.sent, stray) {
+			return fmt.Sprintf("the proxies that route them logged nothing of %s of %s requests of %s: they go around "+
+				"the mesh, or the log does not arrive", format.Number(lost), format.Number(n.sent), c.Name)
+		}
+	}
+	return ""
+}
+
+// shares judges a window in which nobody is hurt by the shares that are asked for.
+func (j *Judge) shares(at time.Time, w *window) State {
+	var off, open, right []string
+	for _, a := range j.goal.Asked {
+		c := w.of(a.Cohort)
+		count := c.versions[a.Version]
+		what := fmt.Sprintf("%s has %s of %s, asked are %g %%", a.Version, share(count, c.sent), whose(a.Cohort),
+			a.Percent)
+		switch {
+		case isOff(count, c.sent, a.Percent):
+			off = append(off, what)
+		case isRight(count, c.sent, a.Percent):
+			right = append(right, what)
+		default:
+			open = append(open, what)
+		}
+	}
+	verdict, text := Mended, "no request fails, and "+strings.Join(right, "; ")
+	switch {
+	case len(off) > 0:
+		verdict, text = Safe, "no request fails, and "+strings.Join(off, "; ")
+		if j.armed.IsZero() {
+			verdict = Unsure // it was never well
+		}
+	case len(open) > 0:
+		verdict = Unsure
+		text = "no request fails, and " + strings.Join(open, "; ") + ": it takes more requests to be certain"
+	case j.armed.IsZero():
+		verdict = Healthy
+	}
+	return j.state(verdict, at, w, "%s", text)
+}

@@ -1,0 +1,252 @@
+package training
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+	"testing/fstest" // its MapFS is the standard library's file system in memory
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/addons"
+	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/reports/trace"
+)
+
+type object = environment.Object
+
+// Namespace is where every mission is played: its name tells nothing.
+const Namespace = "shop"
+
+// The names of a mission's phases and files tell nothing either.
+const (
+	twinPhase, learnerPhase = "before", "incident"
+	twinFile, changeFile    = "1-before.yaml", "2-change.yaml"
+)
+
+// DefaultBound is how long a learner has.
+const DefaultBound = 20 * time.Minute
+
+// restartedAt is the moment of a restart where none is played.
+var restartedAt = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// A prepared mission is what is written to the cluster, with names that tell nothing.
+type prepared struct {
+	mission Mission
+	goal    Goal
+	// task says what callers are to get.
+	task string
+	// twin is the healthy twin, broken what there is after the break, change what of it differs from the twin.
+	twin, broken, change []object
+	// lab are the objects that the engine adds.
+	lab []object
+	// files has twin and change as manifests, without comments: those would tell.
+	files fs.FS
+}
+
+// prepare makes a mission ready to be played. A deployment that the story restarts on the way to its break is restarted
+// by the change, at a moment.
+func prepare(m Mission, at time.Time) (*prepared, error) {
+	p := &prepared{mission: m}
+	var err error
+	if p.goal, err = m.Goal(); err != nil {
+		return nil, err
+	}
+	p.task = p.goal.Task()
+	if p.twin, err = m.objects(m.Well); err != nil {
+		return nil, err
+	}
+	if p.broken, err = m.objects(m.Broken); err != nil {
+		return nil, err
+	}
+	if err := m.restart(p.broken, at); err != nil {
+		return nil, err
+	}
+	for _, o := range p.twin {
+		if !slices.ContainsFunc(p.broken, func(b object) bool { return same(o, b) }) {
+			return nil, fmt.Errorf("mission %s: the break takes %s %s away, and a change can't", m.Name(), o.GetKind(),
+				o.GetName())
+		}
+	}
+	for _, o := range p.broken {
+		if !slices.ContainsFunc(p.twin, func(t object) bool { return reflect.DeepEqual(o.Object, t.Object) }) {
+			p.change = append(p.change, o)
+		}
+	}
+	added, err := addons.New(Namespace, m.Story.Load, false)
+	if err != nil {
+		return nil, err
+	}
+	p.lab = slices.Concat(added.Recorder, added.Callers)
+	files := fstest.MapFS{}
+	for name, objects := range map[string][]object{twinFile: p.twin, changeFile: p.change} {
+		b, err := kube.YAML(objects)
+		if err != nil {
+			return nil, fmt.Errorf("mission %s: %w", m.Name(), err)
+		}
+		files[path.Join(Namespace, name)] = &fstest.MapFile{Data: b, Mode: 0o644}
+	}
+	p.files = files
+	return p, nil
+}
+
+// objects are those of the story after one of its phases, in the mission's namespace.
+func (m Mission) objects(phase string) ([]object, error) {
+	i, err := m.phase(phase)
+	if err != nil {
+		return nil, err
+	}
+	state, err := m.Story.Manifests(i)
+	if err != nil {
+		return nil, fmt.Errorf("mission %s: %w", m.Name(), err)
+	}
+	all := make([]object, len(state))
+	for n, o := range state {
+		all[n] = o.DeepCopy()
+	}
+	for _, p := range m.Story.Phases[:i+1] {
+		switch do := p.Do.(type) {
+		case harness.ScaleTo:
+			if err := set(all, do.Deployment, int64(do.Replicas), "spec", "replicas"); err != nil {
+				return nil, fmt.Errorf("mission %s: %w", m.Name(), err)
+			}
+		case harness.Inject:
+			return nil, fmt.Errorf("mission %s: a fault that is injected is no object: %s", m.Name(), do)
+		}
+	}
+	for _, o := range all {
+		m.rename(o)
+	}
+	return all, nil
+}
+
+// rename moves an object from the story's namespace to the mission's.
+func (m Mission) rename(o object) {
+	if o.GetKind() == "Namespace" {
+		o.SetName(Namespace)
+	} else {
+		o.SetNamespace(Namespace)
+	}
+	// Stories may write hosts in full.
+	hosts := strings.NewReplacer("."+m.Name()+".svc", "."+Namespace+".svc")
+	var walk func(v any) any
+	walk = func(v any) any {
+		switch v := v.(type) {
+		case string:
+			return hosts.Replace(v)
+		case []any:
+			for i := range v {
+				v[i] = walk(v[i])
+			}
+		case map[string]any:
+			for k := range v {
+				v[k] = walk(v[k])
+			}
+		}
+		return v
+	}
+	walk(o.Object)
+}
+
+// restart marks the deployments that the story restarts before its break, as kubectl rollout restart does.
+func (m Mission) restart(all []object, at time.Time) error {
+	broken, err := m.phase(m.Broken)
+	if err != nil {
+		return err
+	}
+	for _, p := range m.Story.Phases[:broken+1] {
+		if do, ok := p.Do.(harness.Restart); ok {
+			const annotation = "kubectl.kubernetes.io/restartedAt"
+			err := set(all, do.Deployment, at.UTC().Format(time.RFC3339), "spec", "template", "metadata", "annotations",
+				annotation)
+			if err != nil {
+				return fmt.Errorf("mission %s: %w", m.Name(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// set sets a field of a deployment.
+func set(all []object, deployment string, value any, field ...string) error {
+	for _, o := range all {
+		if o.GetKind() == "Deployment" && o.GetName() == deployment {
+			return unstructured.SetNestedField(o.Object, value, field...)
+		}
+	}
+	return fmt.Errorf("no deployment %s", deployment)
+}
+
+// same tells whether two objects have one name in the Kubernetes API.
+func same(a, b object) bool {
+	return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() && a.GetName() == b.GetName() &&
+		a.GetNamespace() == b.GetNamespace()
+}
+
+// tellsNothing returns an error if what is written to the cluster has the mission's name in it.
+func (p *prepared) tellsNothing() error {
+	for _, file := range []string{twinFile, changeFile} {
+		b, err := fs.ReadFile(p.files, path.Join(Namespace, file))
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(b), p.mission.Name()) {
+			return fmt.Errorf("%s has the mission's name in it", file)
+		}
+	}
+	return nil
+}
+
+// Referees end the phases of a mission.
+type Referees struct {
+	// Twin ends that of the healthy twin, Learner that of the learner.
+	Twin, Learner harness.Referee
+}
+
+// scenario is what the engine plays. bound is how long the learner has.
+func (p *prepared) scenario(by Referees, bound time.Duration) harness.Scenario {
+	claims := []expect.Expectation{expect.NoErrors()}
+	for _, a := range p.goal.Asked {
+		claims = append(claims, expect.Share(a.Version, a.Percent).Of(a.Cohort))
+	}
+	load := p.mission.Story.Load
+	load.Cohorts = slices.Clone(load.Cohorts)
+	return harness.Scenario{
+		Name: Namespace, Title: "Something breaks, and somebody mends it", Files: p.files, Load: load,
+		Canary: p.mission.Story.Canary, CanaryCohort: p.mission.Story.CanaryCohort,
+		Phases: []harness.Phase{{
+			Name: twinPhase, Do: harness.Apply(twinFile), Until: harness.Refereed{Referee: by.Twin}, Expect: claims,
+		}, {
+			Name: learnerPhase, Do: harness.Apply(changeFile),
+			Until:  harness.Refereed{Referee: by.Learner, OthersWrite: true},
+			Expect: []expect.Expectation{expect.Promoted()}, Deadline: bound + time.Minute,
+		}},
+	}
+}
+
+// reveal gives a scenario the words of the story.
+func (p *prepared) reveal(s *harness.Scenario) {
+	story := p.mission.Story
+	s.Title = fmt.Sprintf("Mission %s: %s", story.Name, story.Title)
+	s.Story, s.Cause, s.Source, s.Fix, s.See, s.Back = story.Story, story.Cause, story.Source, story.Fix, story.See,
+		story.Back
+	s.Phases[1].Breaks = true
+}
+
+// nobody is a Referee that never decides.
+type nobody struct{}
+
+func (nobody) String() string { return "nobody" }
+
+func (nobody) Decide(ctx context.Context, _ func(trace.Event)) (trace.Decision, error) {
+	<-ctx.Done()
+	return trace.Decision{}, context.Cause(ctx)
+}
