@@ -45,8 +45,8 @@ func newLivePage(ctx context.Context, listen string) (*livePage, error) {
 	return &livePage{server, board}, nil
 }
 
-// stay keeps a page until somebody presses Enter, or ctx ends. Where nobody sits at a terminal it waits for ctx alone if
-// it is told to.
+// stay keeps a page until somebody presses Enter, or ctx ends. Where nobody sits at a terminal it waits for ctx alone,
+// and only if it is told to.
 func stay(ctx context.Context, w io.Writer, what string, always bool) {
 	var entered chan struct{}
 	switch {

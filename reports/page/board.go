@@ -146,13 +146,6 @@ func (b *Board) Conclude(r *reports.Report) {
 	b.concluded = r
 }
 
-// Finish says that no line is to come any more: what was waited for is not. A run's own end (trace.End) does the same.
-func (b *Board) Finish() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.finish()
-}
-
 // Restart forgets everything, to be shown the run from its beginning again.
 func (b *Board) Restart() {
 	b.mu.Lock()

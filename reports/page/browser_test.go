@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/canarylab/canarylab/harness/judge"
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/html/browser"
 	"github.com/canarylab/canarylab/reports/internal/labtrace"
 	"github.com/canarylab/canarylab/reports/trace"
@@ -217,17 +218,28 @@ func TestPageInBrowser(t *testing.T) {
 			at(t, b, test.rate, test.ms)
 			v.open(t, s.URL(), 1920, "light")
 			f := b.Face()
-			await(t, v, fmt.Sprintf(`document.querySelector("[data-number=burned]").textContent.replace(",", "") === "%d"`, f.Burned))
+			await(t, v, fmt.Sprintf(
+				`document.querySelector("[data-number=burned]").textContent.replace(",", "") === "%d"`, f.Burned,
+			))
 			for field, want := range map[string]string{
 				"phase": f.Phase, "asked": f.Asked, "seen": f.Seen, "interval": f.Interval, "held": f.Held, "scenario": f.Scenario,
 			} {
-				if got := js[string](t, v, fmt.Sprintf(`document.querySelector("[data-face=%s]").textContent`, field)); got != want {
+				got := js[string](t, v, fmt.Sprintf(`document.querySelector("[data-face=%s]").textContent`, field))
+				if got != want {
 					t.Errorf("%s: got %q, want %q", field, got, want)
 				}
 			}
 			// The river has the last half minute, which is all of it.
 			await(t, v, fmt.Sprintf(`%s === %d`, marked, b.requests))
 			await(t, v, drawn+` > 0.05`)
+			// More of the same tenth of a second, one after the other.
+			for i := range 3 {
+				moment := labtrace.At(test.ms - 100)
+				b.Line(trace.Line{Sample: &loadgen.Sample{
+					ID: fmt.Sprint("live01-more-", i), Cohort: "everyone", Sent: moment, Done: moment, Code: 200, Version: "v1",
+				}})
+				await(t, v, fmt.Sprintf(`%s === %d`, marked, b.requests))
+			}
 			if n := js[int](t, v, `Math.max(...canarylab.lanes().map(l => l.marks.filter(m => m.t > 2000).length))`); n > 1200 {
 				t.Errorf("got %d marks in a lane, want as few as can be drawn at any rate", n)
 			}
@@ -242,7 +254,8 @@ func TestPageInBrowser(t *testing.T) {
 						}
 					}
 					await(t, v, drawn+` > 0.05`)
-					if h := js[float64](t, v, `document.getElementById("river").getBoundingClientRect().height / innerHeight`); h > 0.8 {
+					h := js[float64](t, v, `document.getElementById("river").getBoundingClientRect().height / innerHeight`)
+					if h > 0.8 {
 						t.Errorf("%d %s: the river is %.2f windows high", width, scheme, h)
 					}
 				}
@@ -261,9 +274,11 @@ func TestPanelsInBrowser(t *testing.T) {
 	s := serve(t, Options{
 		Board: b,
 		Panels: []Panel{{
-			Name: "demo", Title: "Steps", HTML: `<button data-do="next" data-key="n" data-arg='{"step":2}'>Next</button><p id="said"></p>`,
-			Style:  "#panel-demo p { font-weight: 700; }",
-			Script: `page.data(d => { document.getElementById("said").textContent = "step " + d.step; }); element.append(page.button("Break", () => page.do("break")));`,
+			Name: "demo", Title: "Steps",
+			HTML:  `<button data-do="next" data-key="n" data-arg='{"step":2}'>Next</button><p id="said"></p>`,
+			Style: "#panel-demo p { font-weight: 700; }",
+			Script: `page.data(d => { document.getElementById("said").textContent = "step " + d.step; });
+				element.append(page.button("Break", () => page.do("break")));`,
 		}},
 		Commands: map[string]Command{
 			"next": func(_ context.Context, arg json.RawMessage) (any, error) {
@@ -389,7 +404,7 @@ func TestWakesUp(t *testing.T) {
 	v.open(t, strings.Replace(s.URL(), address, p.Addr().String(), 1), 1366, "light")
 	await(t, v, fmt.Sprintf(`%s === %d`, marked, b.requests))
 	p.cut()
-	await(t, v, `document.getElementById("notice").innerText.startsWith("The program that serves this page does not answer")`)
+	await(t, v, `document.getElementById("notice").innerText.startsWith("The program that serves this page does not")`)
 	b.Restart()
 	at(t, b, 100, 8000)
 	await(t, v, fmt.Sprintf(`%s === %d && document.getElementById("notice").hidden`, marked, b.requests))
@@ -422,7 +437,8 @@ func TestFramesAreCounted(t *testing.T) {
 var hostile = []string{
 	`<script>window.pwned=1</script>`, `</title><script>window.pwned=1</script>`, `"><img src=x onerror=window.pwned=1>`,
 	`</style><script>window.pwned=1</script>`, `<meta http-equiv=refresh content="0;url=https://example.com/">`,
-	`{{.Style}}${window.pwned=1}`, "\u202eright to left", "\x1b[31mred", `<iframe srcdoc="<script>parent.pwned=1</script>">`,
+	`{{.Style}}${window.pwned=1}`, "\u202eright to left", "\x1b[31mred",
+	`<iframe srcdoc="<script>parent.pwned=1</script>">`,
 }
 
 // TestHostileTextsStayText has them in every text that comes from outside.

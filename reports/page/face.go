@@ -278,7 +278,8 @@ func (s sketch) plan() (plan loadgen.Plan) {
 // there is neither.
 func headline(rows []reports.SplitRow, verdicts []reports.Verdict) int {
 	for _, v := range verdicts {
-		if i := slices.IndexFunc(rows, func(r reports.SplitRow) bool { return r.Claim != nil && r.Claim == v.Claim }); i >= 0 {
+		claimed := func(r reports.SplitRow) bool { return r.Claim != nil && r.Claim == v.Claim }
+		if i := slices.IndexFunc(rows, claimed); i >= 0 {
 			return i
 		}
 	}

@@ -11,6 +11,7 @@ import (
 // the web can send requests to 127.0.0.1, and a name that is made to point there (DNS rebinding) can read the answers:
 // the first does not know the token, and the second has another Host.
 func (s *Server) guard(next http.Handler) http.Handler {
+	next = http.StripPrefix(strings.TrimSuffix(s.root, "/"), next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")

@@ -628,5 +628,6 @@ const canarylab = (() => {
     requestAnimationFrame(frame);
   }
 
+  // What is drawn can be asked for, by tests.
   return { panel, start, say, fps: 0, lanes: () => lanes, marks: () => lanes.map(l => [l.failed ? "failed" : l.name, l.marks.reduce((sum, m) => sum + m.n, 0)]) };
 })();

@@ -19,8 +19,6 @@ type river struct {
 	bins   [riverBins]riverBin
 	newest int
 	marks  []mark
-	// lost counts requests that were sent too long ago to be drawn when they were heard of, or lie in the future.
-	lost int
 }
 
 // A riverBin has counts by the number of their sort.
@@ -94,8 +92,7 @@ func (v *river) add(sent, now time.Time, r record, seq uint64) {
 		number--
 	}
 	if sent.Sub(now) > riverAhead || number <= v.newest-riverBins {
-		v.lost++
-		return
+		return // it is counted, and would be drawn beside the page
 	}
 	v.newest = max(v.newest, number)
 	b := &v.bins[((number%riverBins)+riverBins)%riverBins]

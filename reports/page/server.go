@@ -173,12 +173,12 @@ func CheckListen(address string) error {
 	return nil
 }
 
-// routes are the page's addresses.
+// routes are the page's addresses, below the token.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+s.root+"{$}", s.show)
-	mux.HandleFunc("GET "+s.root+"feed", s.feed)
-	mux.HandleFunc("POST "+s.root+"do/{command}", s.do)
+	mux.HandleFunc("GET /{$}", s.show)
+	mux.HandleFunc("GET /feed", s.feed)
+	mux.HandleFunc("POST /do/{command}", s.do)
 	return mux
 }
 

@@ -122,7 +122,8 @@ func TestOnlyTheOwnPageGetsIn(t *testing.T) {
 
 func TestPolicyNamesWhatThePageHas(t *testing.T) {
 	s := serve(t, Options{Panels: []Panel{{
-		Name: "one", Title: "One", HTML: "<p>first</p>", Style: "#panel-one { color: red; }", Script: "element.dataset.on = 1;",
+		Name: "one", Title: "One", HTML: "<p>first</p>", Style: "#panel-one { color: red; }",
+		Script: "element.dataset.on = 1;",
 	}, {Name: "two", HTML: "<p>second</p>"}}})
 	_, body, headers := ask(t, "GET", s.URL(), "", nil)
 	policy := headers.Get("Content-Security-Policy")

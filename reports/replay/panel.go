@@ -97,8 +97,8 @@ func (p *Player) Status() Status {
 	}
 }
 
-// onPause holds the time, or lets it go on: {"paused": true}. Without an argument it does the one or the other. A replay
-// that is over begins anew.
+// onPause holds the time, or lets it go on: {"paused": true}. Without an argument it does the one or the other. A
+// replay that is over begins anew.
 func (p *Player) onPause(_ context.Context, arg json.RawMessage) (any, error) {
 	var want struct {
 		Paused *bool `json:"paused"`

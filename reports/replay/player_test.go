@@ -107,7 +107,8 @@ func TestPlaysAsItWas(t *testing.T) {
 		if f := look(b, 3*time.Second); f.Phase != "baseline" || f.Requests < 300 || f.Requests > 330 || f.Burned != 0 {
 			t.Errorf("after 3.2 s: got %s, %d requests, %d burned", f.Phase, f.Requests, f.Burned)
 		}
-		if f := look(b, 5*time.Second); f.Phase != "canary at 10 %" || f.Burned == 0 || f.Held != "4 of 4" || f.Outcome != "" {
+		if f := look(b, 5*time.Second); f.Phase != "canary at 10 %" || f.Burned == 0 || f.Held != "4 of 4" ||
+			f.Outcome != "" {
 			t.Errorf("after 8.4 s: got %s, %d burned, %s", f.Phase, f.Burned, f.Held)
 		}
 		f := look(b, 12*time.Second)
@@ -203,8 +204,11 @@ func TestTracesThatAreNotWhole(t *testing.T) {
 		src  source
 		says string
 	}{
-		"cut":           {source{lines: half, truncated: true}, "The trace ends in the middle of a line"},
-		"unreadable":    {source{lines: half, err: errors.New("line 9 is no line of a trace")}, "The trace can't be read any further: line 9"},
+		"cut": {source{lines: half, truncated: true}, "The trace ends in the middle of a line"},
+		"unreadable": {
+			source{lines: half, err: errors.New("line 9 is no line of a trace")},
+			"The trace can't be read any further: line 9",
+		},
 		"damaged times": {source{lines: damaged}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

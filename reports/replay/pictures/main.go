@@ -2,10 +2,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"image/png"
 	"os"
 	"path/filepath"
 	"sync"
@@ -25,13 +27,16 @@ import (
 func main() {
 	out := flag.String("out", "docs", "folder for the pictures")
 	at := flag.Duration("at", 8*time.Second, "the moment, from the beginning of the load")
-	live := flag.Bool("live", false, "leave out the bar that says that it is a replay")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "usage: pictures [flags] RUN, where RUN is a run's folder below reports/out")
 		os.Exit(64)
 	}
-	if err := take(flag.Arg(0), *out, *at, *live); err != nil {
+	// What a live page looks like is shown without the bar of a replay.
+	live := take(flag.Arg(0), *out, *at, false, []look{
+		{"live-light", "light", 1920, 1080}, {"live-dark", "dark", 1920, 1080}, {"live-phone", "light", 390, 844},
+	})
+	if err := errors.Join(live, take(flag.Arg(0), *out, *at, true, []look{{"replay", "light", 1920, 1080}})); err != nil {
 		fmt.Fprintln(os.Stderr, "pictures:", err)
 		os.Exit(1)
 	}
@@ -43,11 +48,8 @@ type look struct {
 	width, height int64
 }
 
-var looks = []look{
-	{"live-light", "light", 1920, 1080}, {"live-dark", "dark", 1920, 1080}, {"live-phone", "light", 390, 844},
-}
-
-func take(dir, out string, at time.Duration, live bool) (err error) {
+// take takes pictures of a moment of a run, with the bar of a replay or without.
+func take(dir, out string, at time.Duration, bar bool, looks []look) (err error) {
 	run, err := reports.OpenRun(dir)
 	if err != nil {
 		return err
@@ -58,12 +60,12 @@ func take(dir, out string, at time.Duration, live bool) (err error) {
 		return err
 	}
 	o := page.Options{Board: board}
-	if !live {
-		bar, err := player.Panel()
+	if bar {
+		panel, err := player.Panel()
 		if err != nil {
 			return err
 		}
-		o.Panels, o.Commands = []page.Panel{bar}, player.Commands()
+		o.Panels, o.Commands = []page.Panel{panel}, player.Commands()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -118,10 +120,18 @@ func (l look) shoot(tab context.Context, url, out string) error {
 	if err != nil {
 		return fmt.Errorf("take a picture: %w", err)
 	}
+	image, err := png.Decode(bytes.NewReader(got.Data))
+	if err != nil {
+		return fmt.Errorf("read the picture: %w", err)
+	}
+	var small bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, image); err != nil {
+		return fmt.Errorf("compress the picture: %w", err)
+	}
 	path := filepath.Join(out, l.name+".png")
-	if err := os.WriteFile(path, got.Data, 0o644); err != nil {
+	if err := os.WriteFile(path, small.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write a picture: %w", err)
 	}
-	fmt.Printf("%s: %d kB\n", path, (len(got.Data)+999)/1000)
+	fmt.Printf("%s: %d kB\n", path, (small.Len()+999)/1000)
 	return nil
 }
