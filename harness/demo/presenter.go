@@ -62,6 +62,7 @@ func (p *Presenter) Next(ctx context.Context, at harness.Playing) (harness.Move,
 	ready := at.Ready
 	for {
 		if move, decided := p.decide(); decided {
+			p.update(func() {})
 			return move, nil
 		}
 		select {

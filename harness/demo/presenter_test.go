@@ -228,8 +228,8 @@ func TestLinesOfEveryStory(t *testing.T) {
 		var lines []string
 		var shell string
 		synctest.Test(t, func(t *testing.T) {
-			s := newStageIn(t, sc.Name, dir) // in here, as synctest knows the channels that it made
 			for i := range sc.Phases {
+				s := newStageIn(t, sc.Name, dir) // in here, as synctest knows the channels that it made
 				ctx, cancel := context.WithCancel(t.Context())
 				go func() {
 					_, _ = s.presenter.Next(ctx, harness.Playing{Phase: i, Name: sc.Phases[i].Name, Ready: make(chan struct{})})
