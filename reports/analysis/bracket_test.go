@@ -259,11 +259,12 @@ func TestSwitchIsGuessedWithoutBias(t *testing.T) {
 			off, spread := stat.MeanStdDev(guesses, nil)
 			// Each request is decided on 0.2 ms after it was sent, which is in both.
 			if limit := 0.2 + 5*spread/math.Sqrt(float64(len(guesses))); math.Abs(off) > limit {
-				t.Errorf("share %g, evenly %t: the guess is off by %.2f ms on average, want %.2f at most", share, evenly,
-					off, limit)
+				t.Errorf("share %g, evenly %t: the guess is off by %.2f ms on average, want %.2f at most", share,
+					evenly, off, limit)
 			}
 			if early := stat.Mean(lasts, nil); early > -0.5/share+0.2 {
-				t.Errorf("share %g, evenly %t: the last affected request is %.2f ms before the switch", share, evenly, -early)
+				t.Errorf("share %g, evenly %t: the last affected request is %.2f ms before the switch", share,
+					evenly, -early)
 			}
 			if share == 1 && evenly && spread > 0.5 {
 				t.Errorf("the guess spreads by %.2f ms, want less than half of the pace", spread)

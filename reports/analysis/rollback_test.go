@@ -32,8 +32,8 @@ func TestRollback(t *testing.T) {
 				s.Version, s.Code = "", 0
 			}
 		},
-		Rollback{Route: 50 * x, Drain: 800 * x, Low: 50 * x, High: 165 * x, Switch: 65 * x, Unaffected: 184, Failed: 2, Canaries: 2,
-			UnderWay: 1, Kinds: map[string]int{"503": 1, "no answer": 1, "v2": 2}, Parts: Parts{
+		Rollback{Route: 50 * x, Drain: 800 * x, Low: 50 * x, High: 165 * x, Switch: 65 * x, Unaffected: 184,
+			Failed: 2, Canaries: 2, UnderWay: 1, Kinds: map[string]int{"503": 1, "no answer": 1, "v2": 2}, Parts: Parts{
 				Write: 10 * x, Proxy: 200 * x, InFlight: 600 * x,
 			}}, true,
 	}, {
@@ -48,7 +48,8 @@ func TestRollback(t *testing.T) {
 	}, {
 		"none near the write",
 		func(float64, *loadgen.Sample) {},
-		Rollback{High: 105 * x, Switch: 5 * x, Unaffected: 190, NoneAfter: true, Parts: Parts{Write: 10 * x, Proxy: 200 * x}}, true,
+		Rollback{High: 105 * x, Switch: 5 * x, Unaffected: 190, NoneAfter: true,
+			Parts: Parts{Write: 10 * x, Proxy: 200 * x}}, true,
 	}, {
 		"stray after every proxy holds it",
 		func(ms float64, s *loadgen.Sample) {
