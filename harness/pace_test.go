@@ -111,7 +111,8 @@ func TestPaceInOrder(t *testing.T) {
 func TestPaceGoesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pace := &script{moves: []Move{{To: 1}, {To: 0}, {To: 1}, {To: 2}, {To: 1}}}
-		rep := led(t, newFakeMesh(), calm(), pace, "baseline", "half", "baseline (2)", "half (2)", "rollback", "half (3)")
+		rep := led(t, newFakeMesh(), calm(), pace,
+			"baseline", "half", "baseline (2)", "half (2)", "rollback", "half (3)")
 		for i, want := range []struct {
 			kind     string
 			claims   int

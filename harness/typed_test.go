@@ -71,8 +71,8 @@ func TestTypedBack(t *testing.T) {
 	s := story()
 	errors := Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 1}}
 	s.Phases = append(s.Phases, Phase{Name: "gone", Do: Delete("2-half.yaml")},
-		Phase{Name: "none of v2", Do: ScaleTo{"my-service-v2", 0}}, Phase{Name: "v2 anew", Do: Restart{"my-service-v2"}},
-		Phase{Name: "no istiod", Do: StopIstiod{}})
+		Phase{Name: "none of v2", Do: ScaleTo{"my-service-v2", 0}},
+		Phase{Name: "v2 anew", Do: Restart{"my-service-v2"}}, Phase{Name: "no istiod", Do: StopIstiod{}})
 	heal := "for pod in $(kubectl get pods"
 	for _, test := range []struct {
 		name string
@@ -82,7 +82,9 @@ func TestTypedBack(t *testing.T) {
 		want []string
 	}{
 		{"a route", 1, nil, 0, []string{"kubectl apply -f after-baseline.yaml"}},
-		{"what was tried", 1, []Phase{{Do: errors}, {Do: errors}}, 1, []string{"kubectl apply -f after-half.yaml", heal}},
+		{"what was tried", 1, []Phase{{Do: errors}, {Do: errors}}, 1, []string{
+			"kubectl apply -f after-half.yaml", heal,
+		}},
 		{"an object less", 2, nil, 3, []string{
 			"kubectl apply -f after-gone.yaml", "kubectl delete virtualservice my-service",
 		}},

@@ -119,7 +119,9 @@ func (w weigh) destinations() []any {
 
 // String implements Step.
 func (w weigh) String() string {
-	b, err := json.Marshal([]any{map[string]any{"op": "replace", "path": "/spec/http/0/route", "value": w.destinations()}})
+	b, err := json.Marshal([]any{
+		map[string]any{"op": "replace", "path": "/spec/http/0/route", "value": w.destinations()},
+	})
 	if err != nil { // texts and numbers have a form
 		return err.Error()
 	}

@@ -16,8 +16,8 @@ func weighed() Scenario {
 		return "{destination: {host: my-service, subset: " + subset + "}" + weight + "}"
 	}
 	route := func(name string, to ...string) *fstest.MapFile {
-		return &fstest.MapFile{Data: []byte(testRoute(name) + "spec: {hosts: [my-service], http: [{timeout: 5s, route: [" +
-			strings.Join(to, ", ") + "]}]}\n")}
+		return &fstest.MapFile{Data: []byte(testRoute(name) +
+			"spec: {hosts: [my-service], http: [{timeout: 5s, route: [" + strings.Join(to, ", ") + "]}]}\n")}
 	}
 	files := s.Files.(fstest.MapFS)
 	baseline := route("v1", to("v1", ""))
@@ -53,8 +53,8 @@ func TestWeigh(t *testing.T) {
 	if http := dig(vs.Object, "spec", "http").([]any); dig(http[0], "timeout") != "5s" {
 		t.Errorf("got the route %v, want its other fields as they were", http)
 	}
-	const want = `kubectl patch virtualservice my-service --type=json -p '[{"op":"replace","path":"/spec/http/0/route",` +
-		`"value":[{"destination":{"host":"my-service","subset":"v1"},"weight":70},` +
+	const want = `kubectl patch virtualservice my-service --type=json -p '[{"op":"replace",` +
+		`"path":"/spec/http/0/route","value":[{"destination":{"host":"my-service","subset":"v1"},"weight":70},` +
 		`{"destination":{"host":"my-service","subset":"v2"},"weight":30}]}]'`
 	if step.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", step, want)

@@ -95,7 +95,10 @@ func TestBadReplays(t *testing.T) {
 		{[]string{whole, "--speed", "NaN"}, exitUsage, "a speed of NaN"},
 		{[]string{whole, "--speed", "+Inf"}, exitUsage, "a speed of +Inf"},
 		{[]string{whole, "--speed", "fast"}, exitUsage, "--help"},
-		{[]string{whole, "--listen", "0.0.0.0:8080"}, exitUsage, "--listen: 0.0.0.0:8080 can be reached by other machines"},
+		{
+			[]string{whole, "--listen", "0.0.0.0:8080"}, exitUsage,
+			"--listen: 0.0.0.0:8080 can be reached by other machines",
+		},
 		{[]string{whole, "--listen", "8080"}, exitUsage, "no address to serve a page on"},
 		{[]string{whole, "--listen", taken.Addr().String()}, exitBroken, "another program has that port"},
 		{[]string{whole, "another"}, exitUsage, "takes one run's folder or bundle"},
@@ -114,7 +117,8 @@ func TestBadLivePages(t *testing.T) {
 		{"--live --listen=192.0.2.1:80", "can be reached by other machines"},
 		{"--listen=127.0.0.1:8080", "--listen is for the page of --live"},
 	} {
-		args := append([]string{"scenario", "run", "label-mismatch", "--out", t.TempDir()}, strings.Fields(test.flags)...)
+		args := append([]string{"scenario", "run", "label-mismatch", "--out", t.TempDir()},
+			strings.Fields(test.flags)...)
 		if _, code, err := run(t, args...); code != exitUsage || !strings.Contains(fmt.Sprint(err), test.says) {
 			t.Errorf("%s: got exit code %d (%v), want %d and %q", test.flags, code, err, exitUsage, test.says)
 		}

@@ -68,20 +68,9 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			list, err := chosen(args, label)
+			list, err := p.choose(cmd, args, label)
 			if err != nil {
 				return err
-			}
-			if p.loadPods < 1 || p.loadPods > loadgen.MaxAgents {
-				return usage("--load-pods %d is not 1 to %d", p.loadPods, loadgen.MaxAgents)
-			}
-			for _, s := range list {
-				if err := playable(s); err != nil {
-					return err
-				}
-				if err := p.checkRate(cmd, s); err != nil {
-					return err
-				}
 			}
 			if p.out, err = outDir(p.out); err != nil {
 				return err
@@ -120,6 +109,26 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 	labelFlag(cmd, &label)
 	settingFlags(cmd.Flags(), g, true)
 	return cmd
+}
+
+// choose returns the scenarios that were asked for, all of which can be played as the flags say.
+func (p player) choose(cmd *cobra.Command, args []string, label string) ([]harness.Scenario, error) {
+	list, err := chosen(args, label)
+	if err != nil {
+		return nil, err
+	}
+	if p.loadPods < 1 || p.loadPods > loadgen.MaxAgents {
+		return nil, usage("--load-pods %d is not 1 to %d", p.loadPods, loadgen.MaxAgents)
+	}
+	for _, s := range list {
+		if err := playable(s); err != nil {
+			return nil, err
+		}
+		if err := p.checkRate(cmd, s); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // rateFlag fixes the rate of a run.

@@ -38,7 +38,8 @@ func newTrain(g *global) *cobra.Command {
 	c := coach{global: g}
 	cmd := &cobra.Command{
 		Use: "train [NAME]", Short: "Break something, and judge by the traffic whether somebody mends it",
-		Long: `Train plays a mission on the running cluster, or brings one up first: a service that is well and under load,
+		Long: "Train plays a mission on the running cluster, or brings one up first: " +
+			`a service that is well and under load,
 in which something breaks after a while. Mend it with kubectl from another terminal. The judge goes by the
 requests alone: no request fails, and each version has the share that it is asked to have. Without a name
 one of the missions is drawn, and its name is told at the end.

@@ -30,7 +30,8 @@ func TestTrainIsUsedWrongly(t *testing.T) {
 		}
 	}
 	answering(t, filepath.Join(home, "train", "lab.sock"))
-	if _, code, err := run(t, "train", "label-mismatch"); code != exitUsage || !strings.Contains(err.Error(), "give-up") {
+	if _, code, err := run(t, "train", "label-mismatch"); code != exitUsage ||
+		!strings.Contains(err.Error(), "give-up") {
 		t.Errorf("got %d and %v, want that a mission is under way, and how to end it", code, err)
 	}
 	out, code, err := run(t, "train", "status")
@@ -47,7 +48,9 @@ func TestTrainIsUsedWrongly(t *testing.T) {
 type says struct{}
 
 func (says) Handle(_ context.Context, r training.Request) training.Reply {
-	return training.Reply{Text: strings.TrimSpace("asked to " + r.Do + " " + r.Hop + " " + r.Flag + " " + string(r.Cause))}
+	return training.Reply{
+		Text: strings.TrimSpace("asked to " + r.Do + " " + r.Hop + " " + r.Flag + " " + string(r.Cause)),
+	}
 }
 
 // answering has a trainer answer at path until the test ends.

@@ -291,8 +291,8 @@ func TestCalibrateResolution(t *testing.T) {
 		}
 	}
 	t.Logf("1,000 requests a second from 100 %% canary, %d trials: the switch is guessed to %s at p50, %s at p99, "+
-		"%s at most; the last affected request was sent before it by %s at p50, %s at p99; of that, its way to the proxy is "+
-		"%s at p50, %s at p99; bracket of %s at p50; %d missed, %d open",
+		"%s at most; the last affected request was sent before it by %s at p50, %s at p99; of that, its way to the "+
+		"proxy is %s at p50, %s at p99; bracket of %s at p50; %d missed, %d open",
 		n, at(guesses, 50), at(guesses, 99), at(guesses, 100), at(offs, 50), at(offs, 99), at(ways, 50), at(ways, 99),
 		at(widths, 50), missed, open)
 	// A machine that stands still for a quarter of a second leaves nothing to time.

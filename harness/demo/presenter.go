@@ -35,8 +35,8 @@ type Presenter struct {
 	auto bool
 	// over tells that the run is to end.
 	over bool
-	// tried are the changes that were tried since the scenario's last state, weight and faults what they come to; weight
-	// is nil where the story has the last word.
+	// tried are the changes that were tried since the scenario's last state, weight and faults what they come to;
+	// weight is nil where the story has the last word.
 	tried  []harness.Phase
 	weight *int
 	faults sampleapp.Faults

@@ -222,7 +222,8 @@ func TestByHand(t *testing.T) {
 func TestLinesOfEveryStory(t *testing.T) {
 	bin := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(bin, "kubectl"), []byte("#!/bin/sh\n"+
-		"while [ $# -gt 0 ]; do [ \"$1\" = -f ] && [ \"$2\" != - ] && { [ -s \"$2\" ] || exit 9; }; shift; done\n"), 0o755))
+		"while [ $# -gt 0 ]; do [ \"$1\" = -f ] && [ \"$2\" != - ] && { [ -s \"$2\" ] || exit 9; }; "+
+		"shift; done\n"), 0o755))
 	for _, sc := range scenarios.All() {
 		dir := t.TempDir()
 		var lines []string
@@ -232,7 +233,9 @@ func TestLinesOfEveryStory(t *testing.T) {
 				s := newStageIn(t, sc.Name, dir) // in here, as synctest knows the channels that it made
 				ctx, cancel := context.WithCancel(t.Context())
 				go func() {
-					_, _ = s.presenter.Next(ctx, harness.Playing{Phase: i, Name: sc.Phases[i].Name, Ready: make(chan struct{})})
+					_, _ = s.presenter.Next(ctx, harness.Playing{
+						Phase: i, Name: sc.Phases[i].Name, Ready: make(chan struct{}),
+					})
 				}()
 				v := s.now()
 				for name, way := range map[string]*demo.Way{"next": v.Next, "back": v.Back, "reset": v.Reset} {

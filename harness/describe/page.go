@@ -32,7 +32,8 @@ func Page(w io.Writer, s harness.Scenario) error {
 	}
 	section(b, "Why", why)
 	if len(d.See) > 0 {
-		lead := wrap("", "While the scenario runs, in a shell of "+code("canarylab shell")+", which means its namespace:")
+		lead := wrap("",
+			"While the scenario runs, in a shell of "+code("canarylab shell")+", which means its namespace:")
 		section(b, "See it yourself", lead+"\n\n"+commands(d.See))
 	}
 	section(b, "Fix", wrap("", prose(d.Fix)))

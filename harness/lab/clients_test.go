@@ -145,8 +145,8 @@ func TestClientsExec(t *testing.T) {
 	var stderr strings.Builder
 	child.Stderr = &stderr
 	out, _ := child.Output()
-	if got, code := string(out), child.ProcessState.ExitCode(); !strings.HasSuffix(got, "/lab/kubeconfig 3 a b\n") || code != 7 ||
-		stderr.String() != "typed\n" {
+	if got, code := string(out), child.ProcessState.ExitCode(); !strings.HasSuffix(got, "/lab/kubeconfig 3 a b\n") ||
+		code != 7 || stderr.String() != "typed\n" {
 		t.Errorf("got %q, %q and exit code %d, want the program's own", got, stderr.String(), code)
 	}
 	child = exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestClientsExec$")

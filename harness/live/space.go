@@ -211,8 +211,9 @@ func (s *Space) Troubles(ctx context.Context, ns string) (all []string, lost boo
 	}
 	istiod, err := s.c.Kube.Pods(ctx, s.c.Mesh.Namespace, s.c.Mesh.Selector())
 	if err == nil && len(istiod) == 0 {
-		all = append(all, fmt.Sprintf("istiod is gone, so that no change reaches a proxy: kubectl -n %s scale deployment "+
-			"istiod --replicas=1 brings it back, or canarylab up where its deployment was deleted.", s.c.Mesh.Namespace))
+		all = append(all, fmt.Sprintf("istiod is gone, so that no change reaches a proxy: kubectl -n %s scale "+
+			"deployment istiod --replicas=1 brings it back, or canarylab up where its deployment was deleted.",
+			s.c.Mesh.Namespace))
 	}
 	return all, false
 }

@@ -10,8 +10,9 @@ const (
 	// alarm is the probability with which one look takes a share for another. A mission of 20 minutes has 4,800 looks,
 	// most of them at requests that were looked at before.
 	alarm = 1e-6
-	// proof is how much likelier the requests of a window have to be with the share that is asked for than with one that
-	// is off by expect.Margin. With the other share that happens once in so many windows at most (Markov's inequality).
+	// proof is how much likelier the requests of a window have to be with the share that is asked for than with one
+	// that is off by expect.Margin. With the other share that happens once in so many windows at most (Markov's
+	// inequality).
 	proof = 1e4
 )
 

@@ -11,7 +11,9 @@ import (
 
 // follow feeds lines to a follower, and returns what it makes of them.
 func follow(lines ...trace.Line) (all []Answer) {
-	plan := loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: 500}, {Name: "plain", Entry: loadgen.Plain}}}
+	plan := loadgen.Plan{Cohorts: []loadgen.Cohort{
+		{Name: "everyone", Rate: 500}, {Name: "plain", Entry: loadgen.Plain},
+	}}
 	f := newFollower(plan, func(a Answer) { all = append(all, a) })
 	f.line(trace.Line{Agent: &loadgen.Begin{Run: "run"}})
 	f.line(trace.Line{Pod: &trace.Pod{Name: "v1-pod", IP: "10.0.0.1", Sidecar: true}})

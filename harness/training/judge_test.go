@@ -200,7 +200,9 @@ func TestEveryGoalIsJudgedInTime(t *testing.T) {
 			for seed := range uint64(attempts) {
 				const before = 20 * time.Second
 				mended, last := time.Duration(0), State{}
-				stretches := []stretch{{tc.well, 15 * time.Second}, {tc.hurt, 5 * time.Second}, {tc.well, 20 * time.Second}}
+				stretches := []stretch{
+					{tc.well, 15 * time.Second}, {tc.hurt, 5 * time.Second}, {tc.well, 20 * time.Second},
+				}
 				play(tc.goal, seed, stretches, func(at time.Duration, s State) {
 					if s.Verdict == Mended && mended == 0 {
 						mended = at - before
@@ -237,7 +239,8 @@ func TestNothingIsMendedThatWasNotBroken(t *testing.T) {
 		t.Errorf("got %s (%s), want healthy", s.Verdict, s.Text)
 	}
 	// Another failure than the break is no break.
-	s := said(canary, stretch{well, 10 * time.Second}, stretch{moved, 10 * time.Second}, stretch{well, 20 * time.Second})
+	s := said(canary, stretch{well, 10 * time.Second}, stretch{moved, 10 * time.Second},
+		stretch{well, 20 * time.Second})
 	if s.Verdict != Healthy {
 		t.Errorf("got %s (%s), want healthy", s.Verdict, s.Text)
 	}
@@ -248,8 +251,9 @@ func TestNothingIsMendedThatWasNotBroken(t *testing.T) {
 
 // What was mended and breaks once more is broken.
 func TestTheJudgeGoesOn(t *testing.T) {
-	s := said(canary, stretch{well, 8 * time.Second}, stretch{broken, 5 * time.Second}, stretch{rolled, 20 * time.Second},
-		stretch{broken, 5 * time.Second}, stretch{well, 15 * time.Second}, stretch{broken, 4 * time.Second})
+	s := said(canary, stretch{well, 8 * time.Second}, stretch{broken, 5 * time.Second},
+		stretch{rolled, 20 * time.Second}, stretch{broken, 5 * time.Second}, stretch{well, 15 * time.Second},
+		stretch{broken, 4 * time.Second})
 	if s.Verdict != Broken {
 		t.Errorf("got %s (%s), want broken", s.Verdict, s.Text)
 	}

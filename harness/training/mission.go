@@ -19,9 +19,9 @@ import (
 type Mission struct {
 	// Story is what the mission is made of: its manifests, its load, its words. The mission has its name.
 	Story harness.Scenario
-	// Well and Broken name two of its phases. All that was applied by the one is the healthy twin, and what its claims say
-	// of shares is what the versions are to have. All that was applied by the other is the break; its first claim about a
-	// response flag says how that hurts.
+	// Well and Broken name two of its phases. All that was applied by the one is the healthy twin, and what its claims
+	// say of shares is what the versions are to have. All that was applied by the other is the break; its first claim
+	// about a response flag says how that hurts.
 	Well, Broken string
 	// Diagnosis is right to say of it.
 	Diagnosis Diagnosis

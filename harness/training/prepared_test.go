@@ -68,7 +68,8 @@ func TestAMissionIsPrepared(t *testing.T) {
 			t.Errorf("the change lacks %q:\n%s", want, change)
 		}
 	}
-	if strings.Contains(change, "tale") || strings.Contains(change, "#") || strings.Contains(change, "kind: Namespace") {
+	if strings.Contains(change, "tale") || strings.Contains(change, "#") ||
+		strings.Contains(change, "kind: Namespace") {
 		t.Errorf("the change tells the mission, or has what does not change:\n%s", change)
 	}
 	before, err := m.Story.Manifests(0)
@@ -85,7 +86,10 @@ func TestMissionsThatCantBe(t *testing.T) {
 	}{
 		{func(m *Mission) { m.Well = "none" }, `no phase "none"`},
 		{func(m *Mission) { m.Story.Phases[2].Do = harness.Inject{Version: "v2"} }, "is no object"},
-		{func(m *Mission) { m.Story.Phases[2].Do = harness.Delete("2.yaml"); m.Broken = "scaled" }, "takes DestinationRule"},
+		{func(m *Mission) {
+			m.Story.Phases[2].Do = harness.Delete("2.yaml")
+			m.Broken = "scaled"
+		}, "takes DestinationRule"},
 		{func(m *Mission) { m.Story.Phases[0].Expect = nil }, "asks for no share"},
 		{func(m *Mission) { m.Story.Phases[3].Expect = nil }, "no failure with a flag"},
 		{func(m *Mission) { m.Hints[1] = "" }, `no hint "what"`},

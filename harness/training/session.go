@@ -50,8 +50,8 @@ type session struct {
 	safe, mended time.Time
 	burned       int
 	gaveUp       bool
-	// done is how the mission ended, nil where it did not. troubles are what was gone of the lab when the run broke off,
-	// and lost tells that it was the cluster.
+	// done is how the mission ended, nil where it did not. troubles are what was gone of the lab when the run broke
+	// off, and lost tells that it was the cluster.
 	done     *Result
 	troubles []string
 	lost     bool

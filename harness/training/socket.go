@@ -33,11 +33,12 @@ type Socket struct {
 // is removed.
 func Listen(ctx context.Context, path string) (*Socket, error) {
 	if len(path) > maxSocket {
-		return nil, fmt.Errorf("the socket %s has a name of more than %d bytes: set CANARYLAB_HOME to a shorter path", path,
-			maxSocket)
+		return nil, fmt.Errorf("the socket %s has a name of more than %d bytes: set CANARYLAB_HOME to a shorter path",
+			path, maxSocket)
 	}
 	if UnderWay(ctx, path) {
-		return nil, fmt.Errorf("%w: canarylab train status says how it stands, canarylab train give-up ends it", ErrUnderWay)
+		return nil, fmt.Errorf("%w: canarylab train status says how it stands, canarylab train give-up ends it",
+			ErrUnderWay)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the trainer's socket: %w", err)

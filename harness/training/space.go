@@ -16,7 +16,7 @@ type Space interface {
 	Restore(ctx context.Context, ns string, want, keep []environment.Object) error
 	// Analyze returns what istioctl analyze finds in ns.
 	Analyze(ctx context.Context, ns string) ([]environment.Finding, error)
-	// Troubles says in a sentence each what of the lab itself is gone: the namespace, those who send the load, istiod. If
-	// the cluster is lost, no mission can be played in it any more.
+	// Troubles says in a sentence each what of the lab itself is gone: the namespace, those who send the load, istiod.
+	// If the cluster is lost, no mission can be played in it any more.
 	Troubles(ctx context.Context, ns string) (all []string, lost bool)
 }

@@ -44,8 +44,8 @@ type State struct {
 	Kinds []Kind `json:"kinds,omitempty"`
 	// Shares are those that are asked for, as they were seen in the window.
 	Shares []Seen `json:"shares,omitempty"`
-	// CleanSince is when the last request was sent that failed, where nobody is hurt any more. It is zero where none ever
-	// failed, and where the verdict is not Healthy, Safe or Mended.
+	// CleanSince is when the last request was sent that failed, where nobody is hurt any more. It is zero where none
+	// ever failed, and where the verdict is not Healthy, Safe or Mended.
 	CleanSince time.Time `json:"cleanSince,omitzero"`
 }
 

@@ -31,7 +31,8 @@ func TestAdvice(t *testing.T) {
 		{
 			"others", OnTime, Accounting{Processor: used(0, envoy, chrome, cc1, vim)},
 			"in the 10.0 s in which requests were late, the machine's 2 processors were 82 % busy (envoy 45 %, " +
-				"chrome 20 %, cc1plus 15 %, vim 2 %); close chrome and cc1plus, or play it at a lower rate (--rate)", "",
+				"chrome 20 %, cc1plus 15 %, vim 2 %); close chrome and cc1plus, or play it at a lower rate (--rate)",
+			"",
 		},
 		{
 			"the lab alone", AtRate, Accounting{Processor: used(0, envoy, vim)},

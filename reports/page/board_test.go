@@ -152,8 +152,8 @@ func TestCountsAreTheReports(t *testing.T) {
 			}
 			f := b.Face()
 			if f.Burned != summary.Burned || f.Outcome != want.Outcome || f.State != Ended {
-				t.Errorf("got %d burned, %q and %s, want %d, %q and ended", f.Burned, f.Outcome, f.State, summary.Burned,
-					want.Outcome)
+				t.Errorf("got %d burned, %q and %s, want %d, %q and ended", f.Burned, f.Outcome, f.State,
+					summary.Burned, want.Outcome)
 			}
 			for i, p := range want.Phases {
 				if f.Phases[i].Failed != p.Failed().String() {
@@ -281,7 +281,8 @@ func TestRunsThatGoWrong(t *testing.T) {
 		says  string
 	}{
 		"interrupted": {
-			append(slices.Clone(lines[:end]), event(trace.Event{Kind: trace.End, Text: "interrupted in step \x1b[31m"})),
+			append(slices.Clone(lines[:end]),
+				event(trace.Event{Kind: trace.End, Text: "interrupted in step \x1b[31m"})),
 			`The run was cut short: interrupted in step \x1b[31m`,
 		},
 		"killed": {half, "The run was cut short: the run was cut off, as by a kill"},
@@ -344,7 +345,8 @@ func TestBoardStaysSmall(t *testing.T) {
 	for i := range 2 * maxNames {
 		at := labtrace.At(float64(i))
 		b.Line(trace.Line{Sample: &loadgen.Sample{
-			ID: fmt.Sprint("live01-x-", i), Cohort: "everyone", Version: fmt.Sprint("v", i), Sent: at, Done: at, Code: 200,
+			ID: fmt.Sprint("live01-x-", i), Cohort: "everyone", Version: fmt.Sprint("v", i),
+			Sent: at, Done: at, Code: 200,
 		}})
 	}
 	b.cache = faceCache{}

@@ -135,7 +135,8 @@ func await(t *testing.T, v *viewer, expression string) {
 	t.Helper()
 	for begun := time.Now(); !js[bool](t, v, expression); time.Sleep(50 * time.Millisecond) {
 		if time.Since(begun) > 20*time.Second {
-			t.Fatalf("%s never came about; the page says %.1500s", expression, js[string](t, v, `document.body.innerText`))
+			t.Fatalf("%s never came about; the page says %.1500s",
+				expression, js[string](t, v, `document.body.innerText`))
 		}
 	}
 }
@@ -186,7 +187,8 @@ const (
 		const bad = new Set();
 		for (const e of document.querySelectorAll("body *")) {
 			if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())
-				|| e.closest("script, noscript, .live, .heard, dialog:not([open])") || !e.getClientRects().length) continue;
+				|| e.closest("script, noscript, .live, .heard, dialog:not([open])")
+				|| !e.getClientRects().length) continue;
 			const ink = rgb(getComputedStyle(e).color);
 			let ground = null;
 			for (let p = e; p && !ground; p = p.parentElement) ground = rgb(getComputedStyle(p).backgroundColor);
@@ -222,7 +224,8 @@ func TestPageInBrowser(t *testing.T) {
 				`document.querySelector("[data-number=burned]").textContent.replace(",", "") === "%d"`, f.Burned,
 			))
 			for field, want := range map[string]string{
-				"phase": f.Phase, "asked": f.Asked, "seen": f.Seen, "interval": f.Interval, "held": f.Held, "scenario": f.Scenario,
+				"phase": f.Phase, "asked": f.Asked, "seen": f.Seen,
+				"interval": f.Interval, "held": f.Held, "scenario": f.Scenario,
 			} {
 				got := js[string](t, v, fmt.Sprintf(`document.querySelector("[data-face=%s]").textContent`, field))
 				if got != want {
@@ -236,11 +239,13 @@ func TestPageInBrowser(t *testing.T) {
 			for i := range 3 {
 				moment := labtrace.At(test.ms - 100)
 				b.Line(trace.Line{Sample: &loadgen.Sample{
-					ID: fmt.Sprint("live01-more-", i), Cohort: "everyone", Sent: moment, Done: moment, Code: 200, Version: "v1",
+					ID: fmt.Sprint("live01-more-", i), Cohort: "everyone",
+					Sent: moment, Done: moment, Code: 200, Version: "v1",
 				}})
 				await(t, v, fmt.Sprintf(`%s === %d`, marked, b.requests))
 			}
-			if n := js[int](t, v, `Math.max(...canarylab.lanes().map(l => l.marks.filter(m => m.t > 2000).length))`); n > 1200 {
+			const most = `Math.max(...canarylab.lanes().map(l => l.marks.filter(m => m.t > 2000).length))`
+			if n := js[int](t, v, most); n > 1200 {
 				t.Errorf("got %d marks in a lane, want as few as can be drawn at any rate", n)
 			}
 			for _, width := range []int64{390, 820, 1366, 1920} {
@@ -248,13 +253,16 @@ func TestPageInBrowser(t *testing.T) {
 					if err := browser.Look(v.tab, width, scheme); err != nil {
 						t.Fatal(err)
 					}
-					for what, script := range map[string]string{"overflow the page": overflowing, "are too pale": pale} {
+					for what, script := range map[string]string{
+						"overflow the page": overflowing, "are too pale": pale,
+					} {
 						if got := js[[]string](t, v, script); len(got) > 0 {
 							t.Errorf("%d %s: %s: %q", width, scheme, what, got)
 						}
 					}
 					await(t, v, drawn+` > 0.05`)
-					h := js[float64](t, v, `document.getElementById("river").getBoundingClientRect().height / innerHeight`)
+					h := js[float64](t, v,
+						`document.getElementById("river").getBoundingClientRect().height / innerHeight`)
 					if h > 0.8 {
 						t.Errorf("%d %s: the river is %.2f windows high", width, scheme, h)
 					}
@@ -287,7 +295,9 @@ func TestPanelsInBrowser(t *testing.T) {
 				got = append(got, "next"+string(arg))
 				return nil, nil
 			},
-			"break": func(context.Context, json.RawMessage) (any, error) { return nil, errors.New("it is broken already") },
+			"break": func(context.Context, json.RawMessage) (any, error) {
+				return nil, errors.New("it is broken already")
+			},
 		},
 	})
 	if err := s.Publish("demo", map[string]int{"step": 7}); err != nil {
@@ -435,8 +445,9 @@ func TestFramesAreCounted(t *testing.T) {
 
 // hostile are texts that try to be more than text. All that could run sets window.pwned.
 var hostile = []string{
-	`<script>window.pwned=1</script>`, `</title><script>window.pwned=1</script>`, `"><img src=x onerror=window.pwned=1>`,
-	`</style><script>window.pwned=1</script>`, `<meta http-equiv=refresh content="0;url=https://example.com/">`,
+	`<script>window.pwned=1</script>`, `</title><script>window.pwned=1</script>`,
+	`"><img src=x onerror=window.pwned=1>`, `</style><script>window.pwned=1</script>`,
+	`<meta http-equiv=refresh content="0;url=https://example.com/">`,
 	`{{.Style}}${window.pwned=1}`, "\u202eright to left", "\x1b[31mred",
 	`<iframe srcdoc="<script>parent.pwned=1</script>">`,
 }

@@ -51,7 +51,8 @@ func newDocument(panels []Panel) (*document, error) {
 	for _, p := range panels {
 		style += p.Style
 		if p.Script != "" {
-			scripts = append(scripts, fmt.Sprintf("canarylab.panel(%q, function (element, page) {\n%s\n});\n", p.Name, p.Script))
+			scripts = append(scripts,
+				fmt.Sprintf("canarylab.panel(%q, function (element, page) {\n%s\n});\n", p.Name, p.Script))
 		}
 	}
 	scripts = append(scripts, "canarylab.start();\n")

@@ -294,8 +294,8 @@ func headline(rows []reports.SplitRow, verdicts []reports.Verdict) int {
 
 func shareRow(r reports.SplitRow) ShareRow {
 	out := ShareRow{
-		Cohort: text(r.Cohort), Subject: text(analysis.KindInWords(r.Subject)), Asked: r.Asked(), Interval: r.Interval(),
-		Count: r.Seen.Count, Of: r.Seen.Of, Percent: r.Seen.Percent,
+		Cohort: text(r.Cohort), Subject: text(analysis.KindInWords(r.Subject)),
+		Asked: r.Asked(), Interval: r.Interval(), Count: r.Seen.Count, Of: r.Seen.Of, Percent: r.Seen.Percent,
 	}
 	if r.Seen.Of > 0 {
 		out.Seen = format.Percent(r.Seen.Percent) + " %"

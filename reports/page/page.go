@@ -7,8 +7,10 @@
 //
 //	board := page.NewBoard(judge.Unseen)
 //	server, err := page.Serve(ctx, page.Options{
-//		Board:    board,
-//		Panels:   []page.Panel{{Name: "demo", Title: "Steps", HTML: `<button data-do="next" data-key="n">Next</button>`}},
+//		Board: board,
+//		Panels: []page.Panel{{
+//			Name: "demo", Title: "Steps", HTML: `<button data-do="next" data-key="n">Next</button>`,
+//		}},
 //		Commands: map[string]page.Command{"next": next},
 //	})
 //	fmt.Println(server.URL())

@@ -59,7 +59,8 @@ func (o *Options) check() error {
 	seen := map[string]bool{}
 	for _, p := range o.Panels {
 		if !kebab.MatchString(p.Name) || seen[p.Name] {
-			return fmt.Errorf("serve a page: %q is no name for a panel: it wants a name of its own in kebab case", p.Name)
+			return fmt.Errorf("serve a page: %q is no name for a panel: it wants a name of its own in kebab case",
+				p.Name)
 		}
 		seen[p.Name] = true
 	}

@@ -143,7 +143,9 @@ func TestPolicyNamesWhatThePageHas(t *testing.T) {
 	if n != 4 {
 		t.Errorf("got %d styles and scripts, want one style, the page's script, the panel's, and its start", n)
 	}
-	for _, has := range []string{`id="panel-one"><h2>One</h2><p>first</p>`, `id="panel-two"><p>second</p>`, "<noscript>"} {
+	for _, has := range []string{
+		`id="panel-one"><h2>One</h2><p>first</p>`, `id="panel-two"><p>second</p>`, "<noscript>",
+	} {
 		if !strings.Contains(body, has) {
 			t.Errorf("the page lacks %s", has)
 		}
@@ -175,7 +177,8 @@ func TestCommands(t *testing.T) {
 	} {
 		status, body, _ := ask(t, "POST", s.URL()+"do/"+test.command, test.body, nil)
 		if status != test.status || !strings.Contains(body, test.says) {
-			t.Errorf("%s of %.20q: got %d, %.200s, want %d, %s", test.command, test.body, status, body, test.status, test.says)
+			t.Errorf("%s of %.20q: got %d, %.200s, want %d, %s",
+				test.command, test.body, status, body, test.status, test.says)
 		}
 	}
 }
@@ -306,7 +309,8 @@ func TestFeed(t *testing.T) {
 	first.until(isStep2)
 	// A second browser, or the same one after a reload.
 	second := listenTo(t, s)
-	if v := second.next(); !v.Full || sum(v) != requests || !isStep2(v) || v.Face == nil || v.Face.Requests != requests {
+	if v := second.next(); !v.Full || sum(v) != requests || !isStep2(v) ||
+		v.Face == nil || v.Face.Requests != requests {
 		t.Errorf("got %d of %d requests, %v: want all that is shown", sum(v), requests, v.Data)
 	}
 	first.body.Close()
@@ -361,7 +365,8 @@ func TestTooManyBrowsers(t *testing.T) {
 	for range maxBrowsers {
 		all = append(all, listenTo(t, s))
 	}
-	if status, body, _ := ask(t, "GET", s.URL()+"feed", "", nil); status != 503 || !strings.Contains(body, "close one") {
+	if status, body, _ := ask(t, "GET", s.URL()+"feed", "", nil); status != 503 ||
+		!strings.Contains(body, "close one") {
 		t.Errorf("got %d, %s, want to be told that there are too many", status, body)
 	}
 	all[0].body.Close()

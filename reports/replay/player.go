@@ -42,8 +42,8 @@ type Player struct {
 	base, since time.Time
 	speed       float64
 	paused      bool
-	// target is the moment up to which lines are shown at once, zero when none is sought. again tells that it lies behind,
-	// so that the trace has to be read from its beginning.
+	// target is the moment up to which lines are shown at once, zero when none is sought. again tells that it lies
+	// behind, so that the trace has to be read from its beginning.
 	target time.Time
 	again  bool
 	// over tells that the trace was shown to its end.

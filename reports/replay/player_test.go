@@ -135,13 +135,14 @@ func TestSpeedPauseAndJumps(t *testing.T) {
 			t.Errorf("in the pause: got %d requests, want %d", f.Requests, n)
 		}
 		do(t, p, "replay-jump", map[string]int{"phase": 5})
-		if f := look(b, time.Minute); f.Phase != "canary at 10 % again" && f.Phase != "subset fixed" || f.Requests < 1395 ||
-			f.Requests > 1400 {
+		if f := look(b, time.Minute); f.Phase != "canary at 10 % again" && f.Phase != "subset fixed" ||
+			f.Requests < 1395 || f.Requests > 1400 {
 			t.Errorf("a jump in the pause: got %s, %d requests", f.Phase, f.Requests)
 		}
 		do(t, p, "replay-pause", map[string]bool{"paused": false})
 		do(t, p, "replay-speed", map[string]float64{"speed": 0.5})
-		if f := look(b, 1800*time.Millisecond); f.Phase != "canary at 10 % again" || f.Requests < 1490 || f.Requests > 1510 {
+		if f := look(b, 1800*time.Millisecond); f.Phase != "canary at 10 % again" ||
+			f.Requests < 1490 || f.Requests > 1510 {
 			t.Errorf("at half the speed: got %s, %d requests", f.Phase, f.Requests)
 		}
 		// Back: what came later is not known any more.

@@ -11,8 +11,8 @@ var canaryWithoutSidecar = training.Mission{
 	Diagnosis: training.Diagnosis{Hops: atClientProxy, Causes: []training.Cause{training.NoSidecar}},
 	Hints: training.Hints{
 		"The caller's proxy tries to reach v2's pod, again and again, and can't make itself understood.",
-		"It speaks TLS to somebody who does not. Who would speak it in an app's place? Look at how many containers pods " +
-			"have.",
+		"It speaks TLS to somebody who does not. Who would speak it in an app's place? Look at how many containers " +
+			"pods have.",
 		"kubectl get pods -l app=my-service (READY), kubectl get namespace shop --show-labels, and tls in the " +
 			"DestinationRule.",
 	},

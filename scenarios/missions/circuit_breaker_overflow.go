@@ -14,8 +14,8 @@ var circuitBreakerOverflow = training.Mission{
 	Hints: training.Hints{
 		"v2 never hears of the requests that fail, and not all of its share fails: the caller's proxy refuses some.",
 		"Somebody limited how many requests may be under way to v2 at once, in each caller's proxy for itself.",
-		"kubectl get destinationrule my-service -o yaml: the traffic policy of subset v2. It gets 100 requests a second, " +
-			"of 50 ms each.",
+		"kubectl get destinationrule my-service -o yaml: the traffic policy of subset v2. It gets 100 requests " +
+			"a second, of 50 ms each.",
 	},
 	Sees: []string{
 		"The callers' 503 UO, and upstream_rq_pending_overflow of the callers' proxies.",

@@ -13,7 +13,8 @@ var loadDependent503 = training.Mission{
 	Hints: training.Hints{
 		"The proxies pass the errors on: v2 itself answers so, to some of its requests and not to others.",
 		"It refuses what is more than it can do at once. Requests under way are rate times latency (Little's law).",
-		"kubectl get deployment my-service-v2 -o yaml: its arguments and its replicas; 400 requests a second take 100 ms.",
+		"kubectl get deployment my-service-v2 -o yaml: its arguments and its replicas; 400 requests a second " +
+			"take 100 ms.",
 	},
 	Sees: []string{
 		"503 without a flag, via_upstream, in the logs of the callers' proxies and of v2's.",
@@ -23,8 +24,9 @@ var loadDependent503 = training.Mission{
 		routeBack, restartV2, {
 			Name: "half of the requests go to v1", Apply: route(weights(50, 50)),
 		}, {
-			Name:  "failed requests are sent again",
-			Apply: route("{retries: {attempts: 2, retryOn: '5xx'}, route: [{destination: {host: my-service, subset: v2}}]}"),
+			Name: "failed requests are sent again",
+			Apply: route("{retries: {attempts: 2, retryOn: '5xx'}, " +
+				"route: [{destination: {host: my-service, subset: v2}}]}"),
 		},
 	},
 	Right: []training.Try{

@@ -29,7 +29,8 @@ func TestMissionsAreValid(t *testing.T) {
 					if try.Apply == "" {
 						continue
 					}
-					text := strings.ReplaceAll(try.Apply, "metadata: {name: my-", "metadata: {namespace: shop, name: my-")
+					text := strings.ReplaceAll(try.Apply,
+						"metadata: {name: my-", "metadata: {namespace: shop, name: my-")
 					for _, p := range manifest.Check(try.Name, training.Namespace, []byte(text)) {
 						t.Error(p)
 					}

@@ -6,8 +6,8 @@ var serviceInsteadOfVirtualService = training.Mission{
 	Well: "Service of both versions", Broken: "Service switched to v2",
 	Diagnosis: training.Diagnosis{Hops: atClientProxy, Causes: []training.Cause{training.NarrowService}},
 	Hints: training.Hints{
-		"Callers with a sidecar are hurt, and those without are not. So it is not the pods: it is what a sidecar makes of " +
-			"them.",
+		"Callers with a sidecar are hurt, and those without are not. So it is not the pods: it is what a sidecar " +
+			"makes of them.",
 		"A subset is a part of the Service's endpoints. Its pods have its labels, and are they the Service's too?",
 		"kubectl get service my-service -o jsonpath='{.spec.selector}', beside the subsets and the route.",
 	},

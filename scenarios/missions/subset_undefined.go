@@ -12,14 +12,16 @@ var subsetUndefined = training.Mission{
 	},
 	Sees: []string{
 		"istioctl analyze on the files alone, before they are applied.",
-		"The callers' 503 NC. No statistic of a cluster moves, as there is no cluster: only no_cluster of the listener.",
+		"The callers' 503 NC. No statistic of a cluster moves, as there is no cluster: only no_cluster of the " +
+			"listener.",
 	},
 	Wrong: []training.Try{
 		routeBack, restartV2, {
 			Name: "the subset is defined by a label that no pod has", Want: training.Another,
 			Apply: subsets("", subset("v1", "v1"), subset("v2", "v2.0")),
 		}, {
-			Name: "the route is deleted, and the Service deals out", Delete: route(weights(100, 0)), Want: training.Safe,
+			Name: "the route is deleted, and the Service deals out", Delete: route(weights(100, 0)),
+			Want: training.Safe,
 		},
 	},
 	Right: []training.Try{

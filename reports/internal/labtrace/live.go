@@ -38,8 +38,8 @@ var LivePhases = []LivePhase{
 		Object: "VirtualService/demo/my-service", From: 4, Canary: 10, Broken: true,
 	},
 	{
-		Name: "rollback", Did: "kubectl apply the VirtualService of 1-baseline.yaml", Brief: "apply route of 1-baseline",
-		Object: "VirtualService/demo/my-service", From: 9,
+		Name: "rollback", Did: "kubectl apply the VirtualService of 1-baseline.yaml",
+		Brief: "apply route of 1-baseline", Object: "VirtualService/demo/my-service", From: 9,
 	},
 	{
 		Name: "subset fixed", Did: "kubectl apply -f 3-fixed.yaml", Brief: "apply 3-fixed",
@@ -79,31 +79,7 @@ func Live(rate int) []trace.Line {
 	var timed []timedLine
 	for seq := range LiveSeconds * rate {
 		due := 1000 * float64(seq) / float64(rate)
-		caller := []string{"client-1", "client-2"}[seq%2]
-		s := loadgen.Sample{
-			Cohort: "everyone", Seq: uint64(seq), ID: fmt.Sprintf("live01-everyone-%d", seq), Due: At(due),
-			Sent: At(due + 0.05), Done: At(due + 1 + 2*random.ExpFloat64()), Code: 200, Version: "v1", Bytes: 3,
-		}
-		e := trace.LogEntry{
-			ID: s.ID, Proxy: caller, Start: At(due + 0.1), Took: s.Done.Sub(s.Sent), Code: 200,
-			Details: trace.ViaUpstream, Cluster: "outbound|80|v1|my-service.demo.svc.cluster.local", Attempts: 1,
-		}
-		for i, p := range LivePhases {
-			// The second caller's proxy is 60 ms later.
-			if i == 0 || due < 1000*p.From+210+60*float64(seq%2) {
-				continue
-			}
-			s.Code, s.Version, e.Code, e.Flags, e.Details = 200, "v1", 200, nil, trace.ViaUpstream
-			if random.Float64()*100 >= p.Canary {
-				continue
-			}
-			e.Cluster = "outbound|80|v2|my-service.demo.svc.cluster.local"
-			s.Version = "v2"
-			if p.Broken {
-				s.Code, s.Version = 503, ""
-				e.Code, e.Flags, e.Details = 503, []string{"UH"}, "no_healthy_upstream"
-			}
-		}
+		s, e := liveRequest(random, seq, due)
 		entries := len(t.Log)
 		AddRequest(t, s, e)
 		sample := t.Samples[len(t.Samples)-1]
@@ -130,6 +106,36 @@ func Live(rate int) []trace.Line {
 		all = append(all, trace.Line{Pod: &t.Pods[i]})
 	}
 	return all
+}
+
+// liveRequest is the request of Live that is due at a moment in ms, as the client and its proxy record it.
+func liveRequest(random *rand.Rand, seq int, due float64) (loadgen.Sample, trace.LogEntry) {
+	caller := []string{"client-1", "client-2"}[seq%2]
+	s := loadgen.Sample{
+		Cohort: "everyone", Seq: uint64(seq), ID: fmt.Sprintf("live01-everyone-%d", seq), Due: At(due),
+		Sent: At(due + 0.05), Done: At(due + 1 + 2*random.ExpFloat64()), Code: 200, Version: "v1", Bytes: 3,
+	}
+	e := trace.LogEntry{
+		ID: s.ID, Proxy: caller, Start: At(due + 0.1), Took: s.Done.Sub(s.Sent), Code: 200,
+		Details: trace.ViaUpstream, Cluster: "outbound|80|v1|my-service.demo.svc.cluster.local", Attempts: 1,
+	}
+	for i, p := range LivePhases {
+		// The second caller's proxy is 60 ms later.
+		if i == 0 || due < 1000*p.From+210+60*float64(seq%2) {
+			continue
+		}
+		s.Code, s.Version, e.Code, e.Flags, e.Details = 200, "v1", 200, nil, trace.ViaUpstream
+		if random.Float64()*100 >= p.Canary {
+			continue
+		}
+		e.Cluster = "outbound|80|v2|my-service.demo.svc.cluster.local"
+		s.Version = "v2"
+		if p.Broken {
+			s.Code, s.Version = 503, ""
+			e.Code, e.Flags, e.Details = 503, []string{"UH"}, "no_healthy_upstream"
+		}
+	}
+	return s, e
 }
 
 type timedLine struct {

@@ -25,7 +25,8 @@ func Lines(rate int) ([]trace.Line, error) {
 	}}
 	for i, p := range labtrace.LivePhases {
 		phase := judge.Phase{
-			Name: p.Name, Did: p.Did, Breaks: p.Broken, Fixes: p.Brief == "apply 3-fixed", Rollback: p.Name == "rollback",
+			Name: p.Name, Did: p.Did, Breaks: p.Broken,
+			Fixes: p.Brief == "apply 3-fixed", Rollback: p.Name == "rollback",
 		}
 		if p.Did != "" {
 			phase.Action = &reports.Action{Kind: "apply", Brief: p.Brief}

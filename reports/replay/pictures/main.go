@@ -36,7 +36,8 @@ func main() {
 	live := take(flag.Arg(0), *out, *at, false, []look{
 		{"live-light", "light", 1920, 1080}, {"live-dark", "dark", 1920, 1080}, {"live-phone", "light", 390, 844},
 	})
-	if err := errors.Join(live, take(flag.Arg(0), *out, *at, true, []look{{"replay", "light", 1920, 1080}})); err != nil {
+	replayed := take(flag.Arg(0), *out, *at, true, []look{{"replay", "light", 1920, 1080}})
+	if err := errors.Join(live, replayed); err != nil {
 		fmt.Fprintln(os.Stderr, "pictures:", err)
 		os.Exit(1)
 	}
@@ -79,7 +80,8 @@ func take(dir, out string, at time.Duration, bar bool, looks []look) (err error)
 	defer cancel()
 	parts.Go(func() { _ = player.Run(ctx) })
 	parts.Go(func() { _ = player.Report(ctx, server.Publish) })
-	if _, err := player.Commands()["replay-jump"](ctx, fmt.Appendf(nil, `{"atMs": %d}`, at.Milliseconds())); err != nil {
+	moment := fmt.Appendf(nil, `{"atMs": %d}`, at.Milliseconds())
+	if _, err := player.Commands()["replay-jump"](ctx, moment); err != nil {
 		return err
 	}
 	if _, err := player.Commands()["replay-pause"](ctx, []byte(`{"paused": true}`)); err != nil {
