@@ -124,7 +124,7 @@ func rawFields(f metav1.ManagedFieldsEntry) []byte {
 	if f.FieldsV1 == nil {
 		return nil
 	}
-	return f.FieldsV1.Raw
+	return f.FieldsV1.GetRawBytes()
 }
 
 // Restore implements training.Space.

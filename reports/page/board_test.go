@@ -362,7 +362,6 @@ func TestView(t *testing.T) {
 	b := NewBoard(judge.Unseen)
 	var often cursor
 	got := map[[2]int]int{}
-	var marks []mark
 	for i, l := range lines {
 		b.Line(l)
 		if i%50 == 0 || i == len(lines)-1 {
@@ -373,7 +372,6 @@ func TestView(t *testing.T) {
 			for _, c := range v.Cells {
 				got[[2]int{c[0], c[1]}] = c[2]
 			}
-			marks = append(marks, v.Marks...)
 		}
 	}
 	total := 0

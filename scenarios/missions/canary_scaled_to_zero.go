@@ -16,7 +16,7 @@ var canaryScaledToZero = training.Mission{
 	},
 	Wrong: []training.Try{
 		routeBack, restartV2, {
-			Name: "subset v2 takes the pods of v1", Apply: subsets("", subset("v1", "v1"), subset("v2", "v1")),
+			Name: "subset v2 takes the pods of v1", Apply: subsets(subset("v1", "v1"), subset("v2", "v1")),
 			Want: training.Safe,
 		},
 	},

@@ -27,6 +27,6 @@ var canaryWithoutSidecar = training.Mission{
 	},
 	Right: []training.Try{
 		{Name: "the namespace gets its label, and v2 new pods", Apply: injected, Restart: "my-service-v2"},
-		{Name: "nobody asks for TLS", Apply: subsets("", subset("v1", "v1"), subset("v2", "v2"))},
+		{Name: "nobody asks for TLS", Apply: subsets(subset("v1", "v1"), subset("v2", "v2"))},
 	},
 }

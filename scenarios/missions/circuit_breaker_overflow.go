@@ -26,7 +26,7 @@ var circuitBreakerOverflow = training.Mission{
 		{Name: "v2 gets three pods", Scale: map[string]int32{"my-service-v2": 3}, Want: training.Broken},
 	},
 	Right: []training.Try{
-		{Name: "the pool is taken out", Apply: subsets("", subset("v1", "v1"), subset("v2", "v2"))},
-		{Name: "the pool is made to fit", Apply: subsets("", subset("v1", "v1"), pooled("50", "50", "100"))},
+		{Name: "the pool is taken out", Apply: subsets(subset("v1", "v1"), subset("v2", "v2"))},
+		{Name: "the pool is made to fit", Apply: subsets(subset("v1", "v1"), pooled("50", "50", "100"))},
 	},
 }

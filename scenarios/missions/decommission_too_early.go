@@ -19,7 +19,7 @@ var decommissionTooEarly = training.Mission{
 	},
 	Wrong: []training.Try{
 		{Name: "v1 is started again", Scale: map[string]int32{"my-service-v1": 1}, Want: training.Safe},
-		{Name: "subset v1 is deleted", Apply: subsets("", subset("v2", "v2")), Want: training.Another},
+		{Name: "subset v1 is deleted", Apply: subsets(subset("v2", "v2")), Want: training.Another},
 		{Name: "everybody goes back to v1", Apply: route(weights(100, 0)), Want: training.Worse},
 	},
 	Right: []training.Try{

@@ -16,19 +16,19 @@ var labelMismatch = training.Mission{
 	},
 	Wrong: []training.Try{
 		routeBack, restartV2, {
-			Name: "the DestinationRule is deleted", Delete: subsets("", subset("v1", "v1")), Want: training.Worse,
+			Name: "the DestinationRule is deleted", Delete: subsets(subset("v1", "v1")), Want: training.Worse,
 		}, {
-			Name: "subset v2 takes the pods of v1", Apply: subsets("", subset("v1", "v1"), subset("v2", "v1")),
+			Name: "subset v2 takes the pods of v1", Apply: subsets(subset("v1", "v1"), subset("v2", "v1")),
 			Want: training.Safe,
 		},
 	},
 	Right: []training.Try{
 		{
 			Name:  "the subset asks for the label that the pods have",
-			Apply: subsets("", subset("v1", "v1"), subset("v2", "v2")),
+			Apply: subsets(subset("v1", "v1"), subset("v2", "v2")),
 		}, {
 			Name: "the route goes to another subset, which has the pods",
-			Apply: subsets("", subset("v1", "v1"), subset("canary", "v2")) + "---\n" +
+			Apply: subsets(subset("v1", "v1"), subset("canary", "v2")) + "---\n" +
 				route("{route: ["+to("v1", 90)+", "+to("canary", 10)+"]}"),
 		},
 	},

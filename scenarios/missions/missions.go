@@ -79,10 +79,10 @@ func all(match, subset string) string {
 	return fmt.Sprintf("{%sroute: [{destination: {host: my-service, subset: %s}}]}", match, subset)
 }
 
-// subsets is the service's DestinationRule with some subsets, and what else it says.
-func subsets(also string, list ...string) string {
+// subsets is the service's DestinationRule with some subsets.
+func subsets(list ...string) string {
 	return "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: my-service}\n" +
-		"spec: {host: my-service, " + also + "subsets: [" + strings.Join(list, ", ") + "]}\n"
+		"spec: {host: my-service, subsets: [" + strings.Join(list, ", ") + "]}\n"
 }
 
 // subset is one of a DestinationRule, with the value of the label version that it asks for.

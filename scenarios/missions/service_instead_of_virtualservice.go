@@ -18,7 +18,7 @@ var serviceInsteadOfVirtualService = training.Mission{
 	Wrong: []training.Try{
 		{Name: "the route goes to v2", Apply: route(all("", "v2")), Want: training.Safe},
 		{Name: "v1 is restarted", Restart: "my-service-v1", Want: training.Broken},
-		{Name: "the DestinationRule is deleted", Delete: subsets("", subset("v1", "v1")), Want: training.Another},
+		{Name: "the DestinationRule is deleted", Delete: subsets(subset("v1", "v1")), Want: training.Another},
 	},
 	Right: []training.Try{
 		{Name: "the Service selects both versions", Apply: service("my-service", "")},

@@ -18,14 +18,14 @@ var subsetUndefined = training.Mission{
 	Wrong: []training.Try{
 		routeBack, restartV2, {
 			Name: "the subset is defined by a label that no pod has", Want: training.Another,
-			Apply: subsets("", subset("v1", "v1"), subset("v2", "v2.0")),
+			Apply: subsets(subset("v1", "v1"), subset("v2", "v2.0")),
 		}, {
 			Name: "the route is deleted, and the Service deals out", Delete: route(weights(100, 0)),
 			Want: training.Safe,
 		},
 	},
 	Right: []training.Try{
-		{Name: "the subset is defined", Apply: subsets("", subset("v1", "v1"), subset("v2", "v2"))},
+		{Name: "the subset is defined", Apply: subsets(subset("v1", "v1"), subset("v2", "v2"))},
 		{
 			Name: "v2 gets a Service of its own, and the route goes there",
 			Apply: service("my-service-v2", ", version: v2") + "---\n" +
