@@ -233,9 +233,9 @@ func (c coach) teller(d *display, kubeconfig string, out *training.Lines) func(t
 		case "ready":
 			d.Say("It is under load, and well: %s.", e.Task)
 			d.Say("Something will break. Mend it: callers have to be served like this again. In another terminal:")
-			d.Say("    export KUBECONFIG=%s", kubeconfig)
-			d.Say("    kubectl -n %s get pods,services,virtualservices,destinationrules", e.Namespace)
-			d.Say("    kubectl -n %s logs deploy/load-client -c istio-proxy", e.Namespace)
+			d.Say("    canarylab shell    (with kubectl and istioctl, in namespace %s of %s)", e.Namespace, kubeconfig)
+			d.Say("    kubectl get pods,services,virtualservices,destinationrules")
+			d.Say("    kubectl logs deploy/load-client -c istio-proxy")
 			d.Say("    canarylab train status | hint | diagnose | explain | reset | give-up")
 		case "state":
 			d.Say("%s: %s", e.State.Verdict, e.State.Text)
