@@ -2,32 +2,21 @@ package compare
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
 	"github.com/canarylab/canarylab/reports/html/browser"
+	"github.com/canarylab/canarylab/reports/html/browser/browsertest"
 )
 
 // TestPagesInABrowser opens pages at a phone's, a tablet's and a desktop's width, in light and dark: nothing of
 // a run's texts runs, everything is drawn with the style sheet, and no page is wider than its window. It is
 // skipped where there is no browser.
 func TestPagesInABrowser(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	tab, stop, err := browser.Start(ctx)
-	if errors.Is(err, browser.ErrNone) && os.Getenv("CANARYLAB_REQUIRE_BROWSER") != "1" {
-		t.Skipf("%v; with CANARYLAB_REQUIRE_BROWSER=1 this is a failure", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
+	tab := browsertest.Start(t)
 	all := cases(t)
 	for _, name := range []string{"worse", "gates", "three", "foreign", "hostile"} {
 		c := all[name]

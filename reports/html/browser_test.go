@@ -2,8 +2,6 @@ package html
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -11,183 +9,53 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-
-	"github.com/canarylab/canarylab/reports"
-
-	cdppage "github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html/browser"
+	"github.com/canarylab/canarylab/reports/html/browser/browsertest"
 )
-
-// requireBrowser is the variable that makes a missing browser a failure: CI has one.
-const requireBrowser = "CANARYLAB_REQUIRE_BROWSER"
 
 // widths are a phone's, a tablet's and a desktop's, in pixels.
 var widths = []int64{390, 820, 1440}
 
-// A viewer is a browser that keeps what a page complains about.
-type viewer struct {
-	tab context.Context
-	mu  sync.Mutex
-	// complaints are errors, warnings and requests to anywhere.
-	complaints []string
-	url        string
-}
-
-// view starts a browser, or skips the test where there is none.
-func view(t *testing.T) *viewer {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-	tab, stop, err := browser.Start(ctx)
-	if errors.Is(err, browser.ErrNone) && os.Getenv(requireBrowser) != "1" {
-		cancel()
-		t.Skipf("%v; with %s=1 this is a failure", err, requireBrowser)
-	}
-	if err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stop(); cancel() })
-	v := &viewer{tab: tab}
-	if err := chromedp.Listen(tab, v.hear); err != nil {
-		t.Fatal(err)
-	}
-	for _, enable := range []func() error{
-		func() error { _, err := chromedp.Call(tab, network.Enable, network.EnableParams{}); return err },
-		func() error {
-			const watch = `window.violations = []; addEventListener("securitypolicyviolation",
-				e => violations.push(e.violatedDirective + " " + e.blockedURI + " " + e.sample));`
-			_, err := chromedp.Call(tab, cdppage.AddScriptToEvaluateOnNewDocument,
-				cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: watch})
-			return err
-		},
-	} {
-		if err := enable(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return v
-}
-
-func (v *viewer) hear(event any) {
-	complaint := ""
-	switch e := event.(type) {
-	case *runtime.EventConsoleAPICalled:
-		complaint = fmt.Sprintf("console.%s", e.Type)
-	case *runtime.EventExceptionThrown:
-		complaint = "exception: " + e.ExceptionDetails.Text
-	case *log.EventEntryAdded:
-		complaint = fmt.Sprintf("%s: %s", e.Entry.Source, e.Entry.Text)
-	case *network.EventRequestWillBeSent:
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		if e.Request.URL != v.url {
-			v.complaints = append(v.complaints, "request to "+e.Request.URL)
-		}
-		return
-	}
-	if complaint != "" {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		v.complaints = append(v.complaints, complaint)
-	}
-}
-
-// open shows a page. What it complains about fails the test.
-func (v *viewer) open(t *testing.T, html string, width int64, scheme string) {
+// show shows a page, and returns its address. What it complains about fails the test.
+func show(t *testing.T, v *browsertest.Viewer, html string, width int64, scheme string) (url string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), File)
 	if err := os.WriteFile(file, []byte(html), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	v.mu.Lock()
-	v.url, v.complaints = "file://"+file, nil
-	v.mu.Unlock()
-	if err := browser.Open(v.tab, v.url, width, scheme); err != nil {
-		t.Fatal(err)
-	}
-	v.quiet(t)
+	url = "file://" + file
+	v.Open(t, url, width, scheme)
+	v.Quiet(t)
+	return url
 }
 
-// quiet fails the test with what the page complained about.
-func (v *viewer) quiet(t *testing.T) {
-	t.Helper()
-	if got := ask[[]string](t, v, `window.violations`); len(got) > 0 {
-		t.Errorf("the page violates its policy: %q", got)
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if len(v.complaints) > 0 {
-		t.Errorf("the page complains: %q", v.complaints)
-	}
-}
+// overflowing lists what is wider than the window.
+var overflowing = browsertest.Overflowing(".wide, .scroll, .code, .cmd, nav")
 
-// ask evaluates an expression in the page.
-func ask[T any](t *testing.T, v *viewer, expression string) T {
-	t.Helper()
-	got, err := chromedp.Run(v.tab, chromedp.Evaluate[T](expression))
-	if err != nil {
-		t.Fatalf("%s: %v", expression, err)
-	}
-	return got
-}
-
-// The scripts that look for what must not be. Each returns a list of what it found.
-const (
-	overflowing = `(() => {
-		const room = document.documentElement.clientWidth;
-		if (document.documentElement.scrollWidth <= room) return [];
-		return [...document.querySelectorAll("body *")]
-			.filter(e => e.getBoundingClientRect().right > room + 1 && !e.closest(".wide, .scroll, .code, .cmd, nav"))
-			.slice(0, 5).map(e => e.tagName + "." + e.getAttribute("class") + " ends at "
-				+ Math.round(e.getBoundingClientRect().right) + " of " + room);
-	})()`
-	overlapping = `(() => {
-		const bad = [];
-		for (const axis of document.querySelectorAll(".xaxis, .yaxis")) {
-			const boxes = [...axis.querySelectorAll("text")]
-				.map(e => [e.textContent, e.getBoundingClientRect()]).filter(b => b[1].width > 0);
-			for (let i = 0; i < boxes.length; i++) for (let j = 0; j < i; j++) {
-				const [a, b] = [boxes[i][1], boxes[j][1]];
-				if (a.left < b.right && b.left < a.right && a.top < b.bottom - 2 && b.top < a.bottom - 2)
-					bad.push(boxes[i][0] + " over " + boxes[j][0]);
-			}
+// overlapping lists labels that lie over others.
+const overlapping = `(() => {
+	const bad = [];
+	for (const axis of document.querySelectorAll(".xaxis, .yaxis")) {
+		const boxes = [...axis.querySelectorAll("text")]
+			.map(e => [e.textContent, e.getBoundingClientRect()]).filter(b => b[1].width > 0);
+		for (let i = 0; i < boxes.length; i++) for (let j = 0; j < i; j++) {
+			const [a, b] = [boxes[i][1], boxes[j][1]];
+			if (a.left < b.right && b.left < a.right && a.top < b.bottom - 2 && b.top < a.bottom - 2)
+				bad.push(boxes[i][0] + " over " + boxes[j][0]);
 		}
-		return bad.slice(0, 5);
-	})()`
-	pale = `(() => {
-		const rgb = c => { const m = c.match(/[\d.]+/g).map(Number);
-			return m.length > 3 && m[3] === 0 ? null : m.slice(0, 3); };
-		const light = c => { const [r, g, b] = c.map(
-			x => (x /= 255) <= .04045 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4);
-			return .2126 * r + .7152 * g + .0722 * b; };
-		const bad = new Set();
-		for (const e of document.querySelectorAll("body *")) {
-			if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())
-				|| e.closest("script, title, #tip") || !e.getClientRects().length) continue;
-			const style = getComputedStyle(e), ink = rgb(e instanceof SVGElement ? style.fill : style.color);
-			let ground = null;
-			for (let p = e; p && !ground; p = p.parentElement) ground = rgb(getComputedStyle(p).backgroundColor);
-			const [a, b] = [light(ink), light(ground || [255, 255, 255])].sort((x, y) => y - x);
-			const ratio = (a + .05) / (b + .05);
-			if (ratio < 4.5) bad.add(e.tagName + "." + e.getAttribute("class") + " "
-				+ ratio.toFixed(2) + " " + e.textContent.trim().slice(0, 30));
-		}
-		return [...bad].slice(0, 8);
-	})()`
-)
+	}
+	return bad.slice(0, 5);
+})()`
 
 func TestInBrowser(t *testing.T) {
-	v := view(t)
+	v := browsertest.NewViewer(t)
 	all := runs(t)
 	all["long"] = &reports.Run{Report: long()}
 	shared, err := filepath.Glob("../testdata/runs/*")
@@ -203,85 +71,85 @@ func TestInBrowser(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t.Run(name, func(t *testing.T) {
-			v.open(t, draw(t, all[name]), widths[0], "light")
+			show(t, v, draw(t, all[name]), widths[0], "light")
 			for _, folded := range []bool{true, false} {
 				if !folded {
-					ask[bool](t, v, `document.querySelectorAll("details").forEach(d => d.open = true), true`)
+					browsertest.Ask[bool](t, v, `document.querySelectorAll("details").forEach(d => d.open = true), true`)
 				}
 				for _, width := range widths {
 					for _, scheme := range []string{"light", "dark"} {
-						if err := browser.Look(v.tab, width, scheme); err != nil {
+						if err := browser.Look(v.Tab, width, scheme); err != nil {
 							t.Fatal(err)
 						}
 						checks := map[string]string{"overflow the page": overflowing, "labels overlap": overlapping}
 						if !folded && width == widths[0] {
-							checks["are too pale"] = pale
+							checks["are too pale"] = browsertest.Pale("script, title, #tip")
 						}
 						for what, script := range checks {
-							if got := ask[[]string](t, v, script); len(got) > 0 {
+							if got := browsertest.Ask[[]string](t, v, script); len(got) > 0 {
 								t.Errorf("%d %s (folded: %v): %s: %q", width, scheme, folded, what, got)
 							}
 						}
 					}
 				}
 			}
-			v.quiet(t)
+			v.Quiet(t)
 		})
 	}
 }
 
 func TestHoverAndKeys(t *testing.T) {
-	v := view(t)
-	v.open(t, draw(t, storyRun(t, story(t))), 1440, "light")
-	ask[bool](t, v, `(() => { const c = document.querySelector("#timeline .chart"), b = c.getBoundingClientRect();
+	v := browsertest.NewViewer(t)
+	show(t, v, draw(t, storyRun(t, story(t))), 1440, "light")
+	browsertest.Ask[bool](t, v, `(() => { const c = document.querySelector("#timeline .chart"), b = c.getBoundingClientRect();
 		c.dispatchEvent(new PointerEvent("pointermove", {clientX: b.left + b.width * .4, clientY: b.top + 50}));
 		return true; })()`)
-	if got := ask[string](
+	if got := browsertest.Ask[string](
 		t, v, `document.getElementById("tip").hidden ? "hidden" : document.getElementById("tip").innerText`,
 	); !strings.Contains(got, "6.4 s – 6.5 s") || !strings.Contains(got, "503 UH") {
 		t.Errorf("got tooltip %q, want the numbers of 6.4 s", got)
 	}
-	ask[bool](
+	browsertest.Ask[bool](
 		t, v,
 		`document.querySelector("#timeline .chart")
 			.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", cancelable: true})), true`,
 	)
-	if got := ask[string](t, v, `document.getElementById("tip").innerText`); !strings.Contains(got, "6.5 s – 6.6 s") {
+	if got := browsertest.Ask[string](t, v, `document.getElementById("tip").innerText`); !strings.Contains(got, "6.5 s – 6.6 s") {
 		t.Errorf("got tooltip %q, want the numbers of 6.5 s", got)
 	}
-	ask[bool](t, v, `document.querySelector("#timeline .chart").dispatchEvent(new PointerEvent("pointerleave")), true`)
-	if !ask[bool](t, v, `document.getElementById("tip").hidden`) {
+	browsertest.Ask[bool](t, v, `document.querySelector("#timeline .chart").dispatchEvent(new PointerEvent("pointerleave")), true`)
+	if !browsertest.Ask[bool](t, v, `document.getElementById("tip").hidden`) {
 		t.Error("the tooltip stays when the pointer has left")
 	}
-	before := ask[float64](t, v, `document.querySelector("#timeline .chart").getBoundingClientRect().width`)
-	ask[bool](t, v, `document.querySelector("label[for=z3]").click(), true`)
-	after := ask[float64](t, v, `document.querySelector("#timeline .chart").getBoundingClientRect().width`)
+	before := browsertest.Ask[float64](t, v, `document.querySelector("#timeline .chart").getBoundingClientRect().width`)
+	browsertest.Ask[bool](t, v, `document.querySelector("label[for=z3]").click(), true`)
+	after := browsertest.Ask[float64](t, v, `document.querySelector("#timeline .chart").getBoundingClientRect().width`)
 	if after < 2.9*before {
 		t.Errorf("the chart is %.0f wide after zooming and %.0f before, want three times as much", after, before)
 	}
-	if got := ask[[]string](t, v, overflowing); len(got) > 0 {
+	if got := browsertest.Ask[[]string](t, v, overflowing); len(got) > 0 {
 		t.Errorf("overflow the page when zoomed: %q", got)
 	}
-	v.quiet(t)
+	v.Quiet(t)
 }
 
 func TestNeedsNoScript(t *testing.T) {
-	v := view(t)
+	v := browsertest.NewViewer(t)
 	html := draw(t, storyRun(t, story(t)))
-	v.open(t, html, 1440, "light")
-	with, err := browser.Picture(v.tab, 1440, 2400)
+	url := show(t, v, html, 1440, "light")
+	with, err := browser.Picture(v.Tab, 1440, 2400)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := chromedp.Call(
-		v.tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true},
+		v.Tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true},
 	); err != nil {
 		t.Fatal(err)
 	}
-	if err := browser.Open(v.tab, v.url, 1440, "light"); err != nil {
+	if err := browser.Open(v.Tab, url, 1440, "light"); err != nil {
 		t.Fatal(err)
 	}
-	without, err := browser.Picture(v.tab, 1440, 2400)
+	without, err := browser.Picture(v.Tab, 1440, 2400)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,26 +159,26 @@ func TestNeedsNoScript(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	v := view(t)
-	v.open(t, draw(t, storyRun(t, story(t))), 820, "dark")
-	if _, err := chromedp.Call(v.tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+	v := browsertest.NewViewer(t)
+	show(t, v, draw(t, storyRun(t, story(t))), 820, "dark")
+	if _, err := chromedp.Call(v.Tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Media: "print",
 	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := chromedp.Call(
-		v.tab, emulation.SetDeviceMetricsOverride,
+		v.Tab, emulation.SetDeviceMetricsOverride,
 		emulation.SetDeviceMetricsOverrideParams{Width: 718, Height: 1000, DeviceScaleFactor: 1},
 	); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask[[]string](t, v, overflowing); len(got) > 0 {
+	if got := browsertest.Ask[[]string](t, v, overflowing); len(got) > 0 {
 		t.Errorf("overflow the paper: %q", got)
 	}
-	if got := ask[string](t, v, `getComputedStyle(document.body).backgroundColor`); got != "rgb(255, 255, 255)" {
+	if got := browsertest.Ask[string](t, v, `getComputedStyle(document.body).backgroundColor`); got != "rgb(255, 255, 255)" {
 		t.Errorf("the paper is %s, want it white also for those who read in the dark", got)
 	}
-	folded := ask[[]string](
+	folded := browsertest.Ask[[]string](
 		t, v,
 		`[...document.querySelectorAll("details:not([open]) > :not(summary)")]
 			.filter(e => e.getBoundingClientRect().height < 5).map(e => e.textContent.slice(0, 40))`,
@@ -318,14 +186,14 @@ func TestPrint(t *testing.T) {
 	if len(folded) > 0 {
 		t.Errorf("stay folded on paper: %q", folded)
 	}
-	pdf, err := chromedp.Run(v.tab, chromedp.PrintToPDF(chromedp.PDFPaper(chromedp.PaperA4)))
+	pdf, err := chromedp.Run(v.Tab, chromedp.PrintToPDF(chromedp.PDFPaper(chromedp.PaperA4)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.HasPrefix(pdf, []byte("%PDF")) || len(pdf) < 20_000 {
 		t.Errorf("got %d bytes of PDF", len(pdf))
 	}
-	v.quiet(t)
+	v.Quiet(t)
 }
 
 // hostile are texts that try to be more than text. All that could run sets window.pwned.
@@ -371,13 +239,13 @@ var hostile = []string{
 }
 
 func TestHostileTextStaysText(t *testing.T) {
-	v := view(t)
-	v.open(t, draw(t, &reports.Run{Report: story(t), Problems: []string{"x"}}), 820, "light")
+	v := browsertest.NewViewer(t)
+	show(t, v, draw(t, &reports.Run{Report: story(t), Problems: []string{"x"}}), 820, "light")
 	const shape = `[document.scripts.length, document.styleSheets.length,
 		document.querySelectorAll("main > section").length, document.querySelectorAll("article.phase").length,
 		document.querySelectorAll("iframe, img, object, embed, foreignObject, base, link, form, textarea, " +
 			"plaintext, template, noscript, math, meta[http-equiv=refresh]").length]`
-	want := ask[[]int](t, v, shape)
+	want := browsertest.Ask[[]int](t, v, shape)
 	if want[0] != 1 || want[4] != 0 {
 		t.Fatalf("got %v of the page itself, want one script and nothing that fetches", want)
 	}
@@ -389,18 +257,18 @@ func TestHostileTextStaysText(t *testing.T) {
 			}
 			poison(reflect.ValueOf(report).Elem(), text)
 			run := &reports.Run{Report: report, Problems: []string{text}}
-			v.open(t, draw(t, run), widths[i%len(widths)], "light")
-			ask[bool](t, v, `(() => { for (const e of document.querySelectorAll("*"))
+			show(t, v, draw(t, run), widths[i%len(widths)], "light")
+			browsertest.Ask[bool](t, v, `(() => { for (const e of document.querySelectorAll("*"))
 				for (const k of ["mouseover", "mouseenter", "focus", "click", "load", "error", "toggle", "pointermove"])
 				if (!(e instanceof HTMLAnchorElement && e.getAttribute("href")[0] === "#"))
 					e.dispatchEvent(new Event(k, {bubbles: true})); return true; })()`)
-			if ask[bool](t, v, `"pwned" in window`) {
+			if browsertest.Ask[bool](t, v, `"pwned" in window`) {
 				t.Errorf("%.40q runs", text)
 			}
-			if got := ask[[]int](t, v, shape); !slices.Equal(got[:3], want[:3]) || got[4] != 0 {
+			if got := browsertest.Ask[[]int](t, v, shape); !slices.Equal(got[:3], want[:3]) || got[4] != 0 {
 				t.Errorf("%.40q makes the page %v, want %v", text, got, want)
 			}
-			handlers := ask[[]string](
+			handlers := browsertest.Ask[[]string](
 				t, v,
 				`[...document.querySelectorAll("*")].filter(e => !e.matches("#tip, .cursor"))
 				.flatMap(e => [...e.attributes]).filter(a => a.name.startsWith("on") || a.name === "style"
@@ -410,28 +278,28 @@ func TestHostileTextStaysText(t *testing.T) {
 			if len(handlers) > 0 {
 				t.Errorf("%.40q becomes attributes: %q", text, handlers)
 			}
-			if got := ask[[]string](t, v, overflowing); len(got) > 0 {
+			if got := browsertest.Ask[[]string](t, v, overflowing); len(got) > 0 {
 				t.Errorf("%.40q makes the page overflow: %q", text, got)
 			}
-			if n := ask[int](
+			if n := browsertest.Ask[int](
 				t, v,
 				`(document.documentElement.outerHTML.match(/[\u202a-\u202e\u2066-\u2069\u200e\u200f]/g) || []).length`,
 			); n > 0 {
 				t.Errorf("%.40q: %d characters turn the text around them", text, n)
 			}
-			v.quiet(t)
+			v.Quiet(t)
 		})
 	}
 }
 
 func TestHostileManifestStaysText(t *testing.T) {
-	v := view(t)
+	v := browsertest.NewViewer(t)
 	all := strings.Join(hostile, "\n")
 	for _, manifest := range []string{
 		all, canary + all, "a: &a [x,x]\nb: &b [*a,*a,*a]\nkind: {*b : [*b,*b]}\n" + all,
 	} {
-		v.open(
-			t,
+		show(
+			t, v,
 			draw(t, open(
 				t, story(t),
 				map[string]string{
@@ -441,13 +309,13 @@ func TestHostileManifestStaysText(t *testing.T) {
 			)),
 			390, "light",
 		)
-		if ask[bool](t, v, `"pwned" in window`) || ask[int](t, v, `document.scripts.length`) != 1 {
+		if browsertest.Ask[bool](t, v, `"pwned" in window`) || browsertest.Ask[int](t, v, `document.scripts.length`) != 1 {
 			t.Error("a manifest runs")
 		}
-		if got := ask[[]string](t, v, overflowing); len(got) > 0 {
+		if got := browsertest.Ask[[]string](t, v, overflowing); len(got) > 0 {
 			t.Errorf("a manifest makes the page overflow: %q", got)
 		}
-		v.quiet(t)
+		v.Quiet(t)
 	}
 }
 

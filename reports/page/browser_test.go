@@ -7,145 +7,28 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	cdppage "github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/canarylab/canarylab/harness/judge"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/html/browser"
+	"github.com/canarylab/canarylab/reports/html/browser/browsertest"
 	"github.com/canarylab/canarylab/reports/internal/labtrace"
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
-// requireBrowser is the variable that makes a missing browser a failure: CI has one.
-const requireBrowser = "CANARYLAB_REQUIRE_BROWSER"
-
-// A viewer is a browser that keeps what a page complains about.
-type viewer struct {
-	tab context.Context
-	mu  sync.Mutex
-	// complaints are errors, warnings and requests to elsewhere than own.
-	complaints []string
-	own        string
-}
-
-// watch starts a browser, or skips the test where there is none.
-func watch(t *testing.T) *viewer {
+// watch starts a browser, or skips the test where there is none. These tests read the drawing, which the page never does.
+func watch(t *testing.T) *browsertest.Viewer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-	tab, stop, err := browser.Start(ctx)
-	if errors.Is(err, browser.ErrNone) && os.Getenv(requireBrowser) != "1" {
-		cancel()
-		t.Skipf("%v; with %s=1 this is a failure", err, requireBrowser)
-	}
-	if err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stop(); cancel() })
-	v := &viewer{tab: tab}
-	if err := chromedp.Listen(tab, v.hear); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := chromedp.Call(tab, network.Enable, network.EnableParams{}); err != nil {
-		t.Fatal(err)
-	}
-	const violations = `window.violations = []; addEventListener("securitypolicyviolation",
-		e => violations.push(e.violatedDirective + " " + e.blockedURI + " " + e.sample));`
-	if _, err := chromedp.Call(tab, cdppage.AddScriptToEvaluateOnNewDocument,
-		cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: violations}); err != nil {
-		t.Fatal(err)
-	}
+	v := browsertest.NewViewer(t)
+	v.Tolerates = "willReadFrequently"
 	return v
-}
-
-func (v *viewer) hear(event any) {
-	complaint := ""
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	switch e := event.(type) {
-	case *runtime.EventConsoleAPICalled:
-		complaint = fmt.Sprintf("console.%s", e.Type)
-	case *runtime.EventExceptionThrown:
-		complaint = "exception: " + e.ExceptionDetails.Text
-		if e.ExceptionDetails.Exception != nil {
-			complaint += " " + e.ExceptionDetails.Exception.Description
-		}
-	case *log.EventEntryAdded:
-		// These tests read the drawing, which the page never does.
-		if !strings.Contains(e.Entry.Text, "willReadFrequently") {
-			complaint = fmt.Sprintf("%s: %s", e.Entry.Source, e.Entry.Text)
-		}
-	case *network.EventRequestWillBeSent:
-		if !strings.HasPrefix(e.Request.URL, v.own) {
-			complaint = "request to " + e.Request.URL
-		}
-	}
-	if complaint != "" {
-		v.complaints = append(v.complaints, complaint)
-	}
-}
-
-// open shows a page.
-func (v *viewer) open(t *testing.T, url string, width int64, scheme string) {
-	t.Helper()
-	v.mu.Lock()
-	v.own, v.complaints = url, nil
-	v.mu.Unlock()
-	if err := browser.Open(v.tab, url, width, scheme); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// quiet fails the test with what the page complained about.
-func (v *viewer) quiet(t *testing.T) {
-	t.Helper()
-	if got := js[[]string](t, v, `window.violations`); len(got) > 0 {
-		t.Errorf("the page violates its policy: %q", got)
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if len(v.complaints) > 0 {
-		t.Errorf("the page complains: %q", v.complaints)
-	}
-}
-
-// js evaluates an expression in the page.
-func js[T any](t *testing.T, v *viewer, expression string) T {
-	t.Helper()
-	got, err := chromedp.Run(v.tab, chromedp.Evaluate[T](expression))
-	if err != nil {
-		t.Fatalf("%s: %v", expression, err)
-	}
-	return got
-}
-
-// await waits until an expression is true in the page.
-func await(t *testing.T, v *viewer, expression string) {
-	t.Helper()
-	for begun := time.Now(); !js[bool](t, v, expression); time.Sleep(50 * time.Millisecond) {
-		if time.Since(begun) > 20*time.Second {
-			t.Fatalf("%s never came about; the page says %.1500s",
-				expression, js[string](t, v, `document.body.innerText`))
-		}
-	}
-}
-
-// press presses a key.
-func press(t *testing.T, v *viewer, key string) {
-	t.Helper()
-	js[bool](t, v, fmt.Sprintf(`(document.activeElement || document.body).dispatchEvent(
-		new KeyboardEvent("keydown", {key: %q, bubbles: true, cancelable: true})), true`, key))
 }
 
 // at shows a board a run until a moment of it, and has the board's time stand still there.
@@ -169,36 +52,13 @@ func at(t testing.TB, b *Board, rate int, ms float64) {
 	}
 }
 
+// What the page must not have.
+var (
+	overflowing = browsertest.Overflowing(".tables, .heard")
+	pale        = browsertest.Pale("script, noscript, .live, .heard, dialog:not([open])")
+)
+
 const (
-	overflowing = `(() => {
-		const room = document.documentElement.clientWidth;
-		if (document.documentElement.scrollWidth <= room) return [];
-		return [...document.querySelectorAll("body *")]
-			.filter(e => e.getBoundingClientRect().right > room + 1 && !e.closest(".tables, .heard"))
-			.slice(0, 5).map(e => e.tagName + "." + e.getAttribute("class") + "#" + e.id + " ends at "
-				+ Math.round(e.getBoundingClientRect().right) + " of " + room);
-	})()`
-	pale = `(() => {
-		const rgb = c => { const m = c.match(/[\d.]+/g).map(Number);
-			return m.length > 3 && m[3] === 0 ? null : m.slice(0, 3); };
-		const light = c => { const [r, g, b] = c.map(
-			x => (x /= 255) <= .04045 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4);
-			return .2126 * r + .7152 * g + .0722 * b; };
-		const bad = new Set();
-		for (const e of document.querySelectorAll("body *")) {
-			if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())
-				|| e.closest("script, noscript, .live, .heard, dialog:not([open])")
-				|| !e.getClientRects().length) continue;
-			const ink = rgb(getComputedStyle(e).color);
-			let ground = null;
-			for (let p = e; p && !ground; p = p.parentElement) ground = rgb(getComputedStyle(p).backgroundColor);
-			const [a, b] = [light(ink), light(ground || [255, 255, 255])].sort((x, y) => y - x);
-			const ratio = (a + .05) / (b + .05);
-			if (ratio < 4.5) bad.add(e.tagName + "." + e.getAttribute("class") + "#" + e.id + " "
-				+ ratio.toFixed(2) + " " + e.textContent.trim().slice(0, 30));
-		}
-		return [...bad].slice(0, 8);
-	})()`
 	// drawn counts the pixels of the river that are not its ground.
 	drawn = `(() => { const c = document.getElementById("river"), p = c.getContext("2d");
 		const d = p.getImageData(0, 0, c.width, c.height).data; let n = 0;
@@ -218,23 +78,23 @@ func TestPageInBrowser(t *testing.T) {
 			b := NewBoard(judge.Unseen)
 			s := serve(t, Options{Board: b})
 			at(t, b, test.rate, test.ms)
-			v.open(t, s.URL(), 1920, "light")
+			v.Open(t, s.URL(), 1920, "light")
 			f := b.Face()
-			await(t, v, fmt.Sprintf(
+			v.Await(t, fmt.Sprintf(
 				`document.querySelector("[data-number=burned]").textContent.replace(",", "") === "%d"`, f.Burned,
 			))
 			for field, want := range map[string]string{
 				"phase": f.Phase, "asked": f.Asked, "seen": f.Seen,
 				"interval": f.Interval, "held": f.Held, "scenario": f.Scenario,
 			} {
-				got := js[string](t, v, fmt.Sprintf(`document.querySelector("[data-face=%s]").textContent`, field))
+				got := browsertest.Ask[string](t, v, fmt.Sprintf(`document.querySelector("[data-face=%s]").textContent`, field))
 				if got != want {
 					t.Errorf("%s: got %q, want %q", field, got, want)
 				}
 			}
 			// The river has the last half minute, which is all of it.
-			await(t, v, fmt.Sprintf(`%s === %d`, marked, b.requests))
-			await(t, v, drawn+` > 0.05`)
+			v.Await(t, fmt.Sprintf(`%s === %d`, marked, b.requests))
+			v.Await(t, drawn+` > 0.05`)
 			// More of the same tenth of a second, one after the other.
 			for i := range 3 {
 				moment := labtrace.At(test.ms - 100)
@@ -242,33 +102,33 @@ func TestPageInBrowser(t *testing.T) {
 					ID: fmt.Sprint("live01-more-", i), Cohort: "everyone",
 					Sent: moment, Done: moment, Code: 200, Version: "v1",
 				}})
-				await(t, v, fmt.Sprintf(`%s === %d`, marked, b.requests))
+				v.Await(t, fmt.Sprintf(`%s === %d`, marked, b.requests))
 			}
 			const most = `Math.max(...canarylab.lanes().map(l => l.marks.filter(m => m.t > 2000).length))`
-			if n := js[int](t, v, most); n > 1200 {
+			if n := browsertest.Ask[int](t, v, most); n > 1200 {
 				t.Errorf("got %d marks in a lane, want as few as can be drawn at any rate", n)
 			}
 			for _, width := range []int64{390, 820, 1366, 1920} {
 				for _, scheme := range []string{"light", "dark"} {
-					if err := browser.Look(v.tab, width, scheme); err != nil {
+					if err := browser.Look(v.Tab, width, scheme); err != nil {
 						t.Fatal(err)
 					}
 					for what, script := range map[string]string{
 						"overflow the page": overflowing, "are too pale": pale,
 					} {
-						if got := js[[]string](t, v, script); len(got) > 0 {
+						if got := browsertest.Ask[[]string](t, v, script); len(got) > 0 {
 							t.Errorf("%d %s: %s: %q", width, scheme, what, got)
 						}
 					}
-					await(t, v, drawn+` > 0.05`)
-					h := js[float64](t, v,
+					v.Await(t, drawn+` > 0.05`)
+					h := browsertest.Ask[float64](t, v,
 						`document.getElementById("river").getBoundingClientRect().height / innerHeight`)
 					if h > 0.8 {
 						t.Errorf("%d %s: the river is %.2f windows high", width, scheme, h)
 					}
 				}
 			}
-			v.quiet(t)
+			v.Quiet(t)
 		})
 	}
 }
@@ -304,32 +164,32 @@ func TestPanelsInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	at(t, b, 200, 7000)
-	v.open(t, s.URL(), 1920, "dark")
-	await(t, v, `document.getElementById("said").textContent === "step 7"`)
-	press(t, v, "n")
-	await(t, v, `!document.querySelector("[data-do=next]").disabled`)
-	js[bool](t, v, `document.querySelector("[data-do=next]").click(), true`)
+	v.Open(t, s.URL(), 1920, "dark")
+	v.Await(t, `document.getElementById("said").textContent === "step 7"`)
+	v.Press(t, "n")
+	v.Await(t, `!document.querySelector("[data-do=next]").disabled`)
+	browsertest.Ask[bool](t, v, `document.querySelector("[data-do=next]").click(), true`)
 	for begun := time.Now(); calls() != `next{"step":2} next{"step":2}` && time.Since(begun) < 10*time.Second; {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if calls() != `next{"step":2} next{"step":2}` {
 		t.Errorf("got %q, want a key and a click", calls())
 	}
-	v.quiet(t)
-	js[bool](t, v, `[...document.querySelectorAll("#panel-demo button")].at(-1).click(), true`)
-	await(t, v, `document.getElementById("notice").innerText === "it is broken already"`)
-	press(t, v, "?")
-	await(t, v, `document.getElementById("help").open && document.getElementById("keys").innerText.includes("Next")`)
-	press(t, v, "?")
-	await(t, v, `!document.getElementById("help").open`)
-	press(t, v, "t")
-	if got := js[string](t, v, `document.documentElement.dataset.theme`); got != "light" {
+	v.Quiet(t)
+	browsertest.Ask[bool](t, v, `[...document.querySelectorAll("#panel-demo button")].at(-1).click(), true`)
+	v.Await(t, `document.getElementById("notice").innerText === "it is broken already"`)
+	v.Press(t, "?")
+	v.Await(t, `document.getElementById("help").open && document.getElementById("keys").innerText.includes("Next")`)
+	v.Press(t, "?")
+	v.Await(t, `!document.getElementById("help").open`)
+	v.Press(t, "t")
+	if got := browsertest.Ask[string](t, v, `document.documentElement.dataset.theme`); got != "light" {
 		t.Errorf("got theme %q after t in the dark, want light", got)
 	}
-	if got := js[[]string](t, v, pale); len(got) > 0 {
+	if got := browsertest.Ask[[]string](t, v, pale); len(got) > 0 {
 		t.Errorf("are too pale: %q", got)
 	}
-	if got := js[[]string](t, v, overflowing); len(got) > 0 {
+	if got := browsertest.Ask[[]string](t, v, overflowing); len(got) > 0 {
 		t.Errorf("overflow the page: %q", got)
 	}
 }
@@ -339,14 +199,14 @@ func TestNoScript(t *testing.T) {
 	b := NewBoard(judge.Unseen)
 	s := serve(t, Options{Board: b})
 	at(t, b, 200, 8500)
-	if _, err := chromedp.Call(v.tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{
+	if _, err := chromedp.Call(v.Tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{
 		Value: true,
 	}); err != nil {
 		t.Fatal(err)
 	}
-	v.open(t, s.URL(), 1366, "light")
+	v.Open(t, s.URL(), 1366, "light")
 	f := b.Face()
-	text := js[string](t, v, `document.body.innerText`)
+	text := browsertest.Ask[string](t, v, `document.body.innerText`)
 	for _, want := range []string{
 		"Without JavaScript there is no drawing", f.Phase, f.Seen, f.Interval, fmt.Sprint(f.Burned), "503 UH", "4 of 4",
 	} {
@@ -411,19 +271,19 @@ func TestWakesUp(t *testing.T) {
 	address := strings.Split(s.URL(), "/")[2]
 	p := newProxy(t, address)
 	s.hosts[p.Addr().String()] = true
-	v.open(t, strings.Replace(s.URL(), address, p.Addr().String(), 1), 1366, "light")
-	await(t, v, fmt.Sprintf(`%s === %d`, marked, b.requests))
+	v.Open(t, strings.Replace(s.URL(), address, p.Addr().String(), 1), 1366, "light")
+	v.Await(t, fmt.Sprintf(`%s === %d`, marked, b.requests))
 	p.cut()
-	await(t, v, `document.getElementById("notice").innerText.startsWith("The program that serves this page does not")`)
+	v.Await(t, `document.getElementById("notice").innerText.startsWith("The program that serves this page does not")`)
 	b.Restart()
 	at(t, b, 100, 8000)
-	await(t, v, fmt.Sprintf(`%s === %d && document.getElementById("notice").hidden`, marked, b.requests))
+	v.Await(t, fmt.Sprintf(`%s === %d && document.getElementById("notice").hidden`, marked, b.requests))
 	// The program ends: the last figures stay.
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, v, `!document.getElementById("notice").hidden`)
-	if got := js[string](t, v, `document.querySelector("[data-face=phase]").textContent`); got != "canary at 10 %" {
+	v.Await(t, `!document.getElementById("notice").hidden`)
+	if got := browsertest.Ask[string](t, v, `document.querySelector("[data-face=phase]").textContent`); got != "canary at 10 %" {
 		t.Errorf("got phase %q once the program has ended, want the last one", got)
 	}
 }
@@ -434,9 +294,9 @@ func TestFramesAreCounted(t *testing.T) {
 	b := NewBoard(judge.Unseen)
 	s := serve(t, Options{Board: b})
 	at(t, b, 1000, 6000)
-	v.open(t, s.URL(), 1920, "light")
-	await(t, v, `canarylab.fps > 0`)
-	fps, said := js[int](t, v, `canarylab.fps`), js[string](t, v, `document.getElementById("fps").textContent`)
+	v.Open(t, s.URL(), 1920, "light")
+	v.Await(t, `canarylab.fps > 0`)
+	fps, said := browsertest.Ask[int](t, v, `canarylab.fps`), browsertest.Ask[string](t, v, `document.getElementById("fps").textContent`)
 	t.Logf("this browser drew %d frames a second", fps)
 	if (fps < 57) != strings.Contains(said, fmt.Sprintf("draws %d frames a second, not 60", fps)) {
 		t.Errorf("the page draws %d frames a second and says %q", fps, said)
@@ -484,14 +344,14 @@ func TestHostileTextsStayText(t *testing.T) {
 	}
 	r.Broken = all
 	b.Conclude(r)
-	v.open(t, s.URL(), 1366, "light")
-	await(t, v, `document.getElementById("troubles").children.length > 1`)
-	await(t, v, marked+` > 0`)
-	if js[bool](t, v, `"pwned" in window`) || js[int](t, v, `document.querySelectorAll("img, iframe").length`) != 0 {
+	v.Open(t, s.URL(), 1366, "light")
+	v.Await(t, `document.getElementById("troubles").children.length > 1`)
+	v.Await(t, marked+` > 0`)
+	if browsertest.Ask[bool](t, v, `"pwned" in window`) || browsertest.Ask[int](t, v, `document.querySelectorAll("img, iframe").length`) != 0 {
 		t.Error("a text runs")
 	}
-	if got := js[[]string](t, v, overflowing); len(got) > 0 {
+	if got := browsertest.Ask[[]string](t, v, overflowing); len(got) > 0 {
 		t.Errorf("overflow the page: %q", got)
 	}
-	v.quiet(t)
+	v.Quiet(t)
 }
