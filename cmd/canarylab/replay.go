@@ -38,21 +38,12 @@ Of a run that was killed it shows what was recorded, and makes the report first,
 			if err := replay.CheckSpeed(speed); err != nil {
 				return usage("--speed: %w", err)
 			}
-			dir, err := runDir(args, out)
-			if err != nil {
-				return err
-			}
-			if err := recoverReport(cmd.ErrOrStderr(), dir); err != nil {
-				return err
-			}
-			run, done, err := openRun(dir)
+			dir, run, done, err := openAsked(cmd, args, out)
 			defer func() { err = errors.Join(err, done()) }()
 			if err != nil {
-				return unreadable(cmd.OutOrStdout(), err)
+				return err
 			}
-			for _, problem := range run.Problems {
-				fmt.Fprintln(cmd.ErrOrStderr(), "canarylab:", format.Printable(problem))
-			}
+			printProblems(cmd.ErrOrStderr(), run)
 			return playAgain(cmd, run, dir, listen, speed)
 		},
 	}

@@ -46,17 +46,10 @@ verify does.
 			if full && !isText {
 				return usage("--full is for text: %s has everything as it is", f.Name)
 			}
-			dir, err := runDir(args, out)
-			if err != nil {
-				return err
-			}
-			if err := recoverReport(cmd.ErrOrStderr(), dir); err != nil {
-				return err
-			}
-			run, done, err := openRun(dir)
+			dir, run, done, err := openAsked(cmd, args, out)
 			defer func() { err = errors.Join(err, done()) }()
 			if err != nil {
-				return unreadable(cmd.OutOrStdout(), err)
+				return err
 			}
 			// A bundle's own folder is gone when this is read.
 			run.Dir = dir
@@ -68,9 +61,7 @@ verify does.
 				o := text.Options{Full: full, Dir: nearby(run.Dir), Problems: run.Problems}
 				write = func(w io.Writer) error { return text.Write(w, run.Report, o) }
 			default: // problems are part of the text, and of no other format
-				for _, problem := range run.Problems {
-					fmt.Fprintln(cmd.ErrOrStderr(), "canarylab:", format.Printable(problem))
-				}
+				printProblems(cmd.ErrOrStderr(), run)
 			}
 			if to == "" {
 				return write(cmd.OutOrStdout())
@@ -115,6 +106,31 @@ func runDir(args []string, out string) (string, error) {
 		return "", err
 	}
 	return newest(out)
+}
+
+// openAsked opens the run that was asked for as runDir has it, which it returns too. Of a run that was killed it makes
+// the report first. done removes what was unpacked, and is there in any case.
+func openAsked(cmd *cobra.Command, args []string, out string) (
+	name string, run *reports.Run, done func() error, err error,
+) {
+	done = func() error { return nil }
+	if name, err = runDir(args, out); err != nil {
+		return name, nil, done, err
+	}
+	if err := recoverReport(cmd.ErrOrStderr(), name); err != nil {
+		return name, nil, done, err
+	}
+	if run, done, err = openRun(name); err != nil {
+		return name, nil, done, unreadable(cmd.OutOrStdout(), err)
+	}
+	return name, run, done, nil
+}
+
+// printProblems says what of a run's folder is missing or damaged.
+func printProblems(w io.Writer, run *reports.Run) {
+	for _, problem := range run.Problems {
+		fmt.Fprintln(w, "canarylab:", format.Printable(problem))
+	}
 }
 
 // openRun opens a run's folder or a bundle of one. done removes what was unpacked, and is there in any case.
