@@ -126,13 +126,14 @@ fuzz: ## fuzz what reads a run's folder: each target for FUZZTIME (1m), with TUR
 hostile: ## read folders of 100 MB that are made to hurt: in 512 MB and 10 s each
 	go test ./harness/judge -run=TestHostileFolders -v -count=1 -timeout=20m -hostile
 
+# What draws pictures of a run takes RUN, or a new run of label-mismatch.
+pictured = run='$(filter-out .,$(RUN))'; [ -n "$$run" ] || { $(MAKE) --no-print-directory scenario NAME=label-mismatch >/dev/null && run=$$(ls -d reports/out/*-label-mismatch-* | tail -n1); }
+
 readme-pictures: build ## draw the pictures of the README: of a new run of label-mismatch, or of RUN=reports/out/FOLDER (needs chromium)
-	@run='$(filter-out .,$(RUN))'; [ -n "$$run" ] || { $(MAKE) --no-print-directory scenario NAME=label-mismatch >/dev/null && run=$$(ls -d reports/out/*-label-mismatch-* | tail -n1); } && \
-	go run ./reports/html/pictures -out docs "$$run"
+	@$(pictured) && go run ./reports/html/pictures -out docs "$$run"
 
 live-pictures: build ## draw the pictures of docs/live.md, likewise (needs chromium)
-	@run='$(filter-out .,$(RUN))'; [ -n "$$run" ] || { $(MAKE) --no-print-directory scenario NAME=label-mismatch >/dev/null && run=$$(ls -d reports/out/*-label-mismatch-* | tail -n1); } && \
-	go run ./reports/replay/pictures -out docs "$$run"
+	@$(pictured) && go run ./reports/replay/pictures -out docs "$$run"
 
 clean: down ## remove the cluster, the reports and everything that was built
 	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"

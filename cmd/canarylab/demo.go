@@ -11,7 +11,6 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/demo"
-	"github.com/canarylab/canarylab/harness/judge"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/reports/page"
 )
@@ -59,8 +58,7 @@ Finish ends the run. Then there is a report of it as of any other; it says which
 		},
 	}
 	p.add(cmd)
-	cmd.Flags().StringVar(&p.out, "out", "",
-		"folder for the run's own folder (default: reports/out of the source tree)")
+	outFlag(cmd, &p.out, "folder for the run's own folder")
 	listenFlag(cmd, &listen)
 	fullFlag(cmd, &p.full)
 	settingFlags(cmd.Flags(), g, true)
@@ -81,14 +79,12 @@ func newDemoPage(ctx context.Context, s harness.Scenario, dir, listen string) (*
 	if err != nil {
 		return nil, err
 	}
-	board := page.NewBoard(judge.Unseen)
-	server, err := servePage(ctx, page.Options{
-		Listen: listen, Board: board, Panels: panels, Commands: d.presenter.Commands(),
+	d.livePage, err = newLivePage(ctx, page.Options{
+		Listen: listen, Panels: panels, Commands: d.presenter.Commands(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	d.livePage = &livePage{server, board}
 	return d, nil
 }
 

@@ -29,20 +29,20 @@ func servePage(ctx context.Context, o page.Options) (*page.Server, error) {
 	return page.Serve(ctx, o)
 }
 
-// A livePage is that of scenario run --live.
+// A livePage shows runs while they are played.
 type livePage struct {
 	*page.Server
 	board *page.Board
 }
 
-// newLivePage serves a page for runs that are to come.
-func newLivePage(ctx context.Context, listen string) (*livePage, error) {
-	board := page.NewBoard(judge.Unseen)
-	server, err := servePage(ctx, page.Options{Listen: listen, Board: board})
+// newLivePage serves a page for runs that are to come. The board is its own.
+func newLivePage(ctx context.Context, o page.Options) (*livePage, error) {
+	o.Board = page.NewBoard(judge.Unseen)
+	server, err := servePage(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return &livePage{server, board}, nil
+	return &livePage{server, o.Board}, nil
 }
 
 // stay keeps a page until somebody presses Enter, or ctx ends. Where nobody sits at a terminal it waits for ctx alone,

@@ -48,7 +48,7 @@ Of a run that was killed it shows what was recorded, and makes the report first,
 		},
 	}
 	cmd.Flags().Float64Var(&speed, "speed", 1, fmt.Sprintf("how fast, above 0 and up to %d", replay.MaxSpeed))
-	cmd.Flags().StringVar(&out, "out", "", "folder with the runs' folders (default: reports/out of the source tree)")
+	outFlag(cmd, &out, "folder with the runs' folders")
 	listenFlag(cmd, &listen)
 	return cmd
 }

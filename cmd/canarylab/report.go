@@ -71,7 +71,7 @@ verify does.
 	}
 	cmd.Flags().StringVarP(&layout, "output", "o", "text", "output format: "+render.Names())
 	cmd.Flags().StringVar(&to, "to", "", "file to write to, in place of stdout")
-	cmd.Flags().StringVar(&out, "out", "", "folder with the runs' folders (default: reports/out of the source tree)")
+	outFlag(cmd, &out, "folder with the runs' folders")
 	fullFlag(cmd, &full)
 	return cmd
 }

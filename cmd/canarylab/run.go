@@ -24,6 +24,7 @@ import (
 	"github.com/canarylab/canarylab/reports/html"
 	"github.com/canarylab/canarylab/reports/junit"
 	"github.com/canarylab/canarylab/reports/markdown"
+	"github.com/canarylab/canarylab/reports/page"
 	"github.com/canarylab/canarylab/reports/render"
 	"github.com/canarylab/canarylab/reports/text"
 )
@@ -79,7 +80,8 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 				return usage("--listen is for the page of --live")
 			}
 			if live {
-				if p.live, err = newLivePage(context.WithoutCancel(cmd.Context()), listen); err != nil {
+				ctx := context.WithoutCancel(cmd.Context())
+				if p.live, err = newLivePage(ctx, page.Options{Listen: listen}); err != nil {
 					return err
 				}
 				defer p.live.Close()
@@ -97,8 +99,7 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 		},
 	}
 	p.add(cmd)
-	cmd.Flags().StringVar(&p.out, "out", "",
-		"folder for the run's own folder (default: reports/out of the source tree)")
+	outFlag(cmd, &p.out, "folder for the run's own folder")
 	cmd.Flags().IntVar(&p.loadPods, "load-pods", 1, "pods that share the load")
 	cmd.Flags().IntVar(&p.rate, rateFlag, 0, "requests a second of all cohorts together (default: the scenario's own, "+
 		"or as many as the machine carries)")
@@ -156,8 +157,8 @@ func (p player) runOne(cmd *cobra.Command, s harness.Scenario) error {
 		run := done.Run
 		printErr := p.print(cmd.OutOrStdout(), run.Report, func(w io.Writer) error { return printRun(w, run, p.full) })
 		fmt.Fprintf(os.Stderr, "\nAll of it is in %s\n", run.Dir)
-		if page := done.page(); page != "" {
-			fmt.Fprintf(os.Stderr, "To look at it: %s\n", page)
+		if address := done.page(); address != "" {
+			fmt.Fprintf(os.Stderr, "To look at it: %s\n", address)
 		}
 		publish(run)
 		err = errors.Join(err, printErr)
@@ -311,6 +312,11 @@ func (p player) play(ctx context.Context, l *lab.Lab, d *display, s harness.Scen
 		run = &reports.Run{Dir: dir, Report: rep}
 	}
 	return &played{run, files}, errors.Join(err, renderErr)
+}
+
+// outFlag adds the flag that says where runs are kept.
+func outFlag(cmd *cobra.Command, out *string, what string) {
+	cmd.Flags().StringVar(out, "out", "", what+" (default: reports/out of the source tree)")
 }
 
 // outDir is where runs are kept: what was asked for, or reports/out of the source tree.

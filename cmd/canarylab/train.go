@@ -78,8 +78,7 @@ another terminal, at the same time.`,
 	cmd.Flags().DurationVar(&c.Bound, "for", training.DefaultBound, "how long there is from the break on")
 	cmd.Flags().BoolVar(&c.Diagnose, "diagnose", false, "the mission is over only once it is diagnosed too")
 	cmd.Flags().BoolVar(&c.json, "json", false, "talk lines of JSON on standard input and output (docs/training.md)")
-	cmd.Flags().StringVar(&c.out, "out", "",
-		"folder for the run's own folder (default: reports/out of the source tree)")
+	outFlag(cmd, &c.out, "folder for the run's own folder")
 	listenFlag(cmd, &c.listen)
 	settingFlags(cmd.Flags(), g, true)
 	cmd.AddCommand(newTrainList(), newTrainDiagnose(g))

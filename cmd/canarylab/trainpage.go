@@ -7,7 +7,6 @@ import (
 	"html/template"
 	"time"
 
-	"github.com/canarylab/canarylab/harness/judge"
 	"github.com/canarylab/canarylab/harness/training"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/page"
@@ -30,7 +29,6 @@ const missionStyle = "#panel-mission pre { white-space: pre-wrap; margin: 0 0 .5
 
 // newMissionPage serves the page of a mission that is to come.
 func newMissionPage(ctx context.Context, listen string, t *training.Trainer) (*livePage, error) {
-	board := page.NewBoard(judge.Unseen)
 	commands := map[string]page.Command{}
 	for _, do := range []string{training.DoHint, training.DoExplain, training.DoReset} {
 		commands["train-"+do] = func(ctx context.Context, _ json.RawMessage) (any, error) {
@@ -41,17 +39,13 @@ func newMissionPage(ctx context.Context, listen string, t *training.Trainer) (*l
 			return format.Printable(r.Text), nil
 		}
 	}
-	server, err := servePage(ctx, page.Options{
-		Listen: listen, Board: board, Commands: commands,
+	return newLivePage(ctx, page.Options{
+		Listen: listen, Commands: commands,
 		Panels: []page.Panel{{
 			Name: missionPanel, Title: "Mission", HTML: template.HTML("<pre></pre><pre></pre>"), Style: missionStyle,
 			Script: missionScript,
 		}},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &livePage{server, board}, nil
 }
 
 // follow shows on the page how the mission stands, until ctx ends.

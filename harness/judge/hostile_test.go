@@ -213,37 +213,45 @@ func (f flood) write(t *testing.T, dir string) {
 // packed makes a bundle of a folder, with a report that asks for nothing: what reads it has to make its own.
 func packed(t *testing.T, dir string) string {
 	t.Helper()
-	file, err := os.Create(filepath.Join(t.TempDir(), "run"+bundle.Ext))
-	if err != nil {
+	name := filepath.Join(t.TempDir(), "run"+bundle.Ext)
+	if err := pack(name, filepath.Join(dir, trace.File)); err != nil {
 		t.Fatal(err)
 	}
-	z, err := gzip.NewWriterLevel(file, gzip.BestSpeed)
+	return name
+}
+
+func pack(name, file string) error {
+	from, err := os.Open(file)
 	if err != nil {
-		t.Fatal(err)
-	}
-	w := tar.NewWriter(z)
-	add := func(name string, size int64, from io.Reader) error {
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: "run/" + name, Size: size, Mode: 0o600}
-		if err := w.WriteHeader(h); err != nil {
-			return err
-		}
-		_, err := io.Copy(w, from)
 		return err
 	}
-	err = add(reports.ReportFile, 2, strings.NewReader("{}"))
-	from, unopened := os.Open(filepath.Join(dir, trace.File))
-	if unopened != nil {
-		t.Fatal(unopened)
-	}
-	info, unknown := from.Stat()
-	if unknown != nil {
-		t.Fatal(unknown)
-	}
-	err = errors.Join(err, add(trace.File, info.Size(), from), from.Close(), w.Close(), z.Close(), file.Close())
+	defer from.Close()
+	info, err := from.Stat()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	return file.Name()
+	to, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	z := gzip.NewWriter(to)
+	w := tar.NewWriter(z)
+	for _, member := range []struct {
+		name string
+		size int64
+		from io.Reader
+	}{{reports.ReportFile, 2, strings.NewReader("{}")}, {trace.File, info.Size(), from}} {
+		err := w.WriteHeader(&tar.Header{
+			Typeflag: tar.TypeReg, Name: "run/" + member.name, Size: member.size, Mode: 0o600,
+		})
+		if err == nil {
+			_, err = io.Copy(w, member.from)
+		}
+		if err != nil {
+			return errors.Join(err, to.Close())
+		}
+	}
+	return errors.Join(w.Close(), z.Close(), to.Close())
 }
 
 // readFolder does with a folder what report and verify do, and prints the greatest memory that the process had.

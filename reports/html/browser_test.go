@@ -17,14 +17,14 @@ import (
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html/browser"
-	"github.com/canarylab/canarylab/reports/html/browser/browsertest"
+	"github.com/canarylab/canarylab/reports/html/browser/view"
 )
 
 // widths are a phone's, a tablet's and a desktop's, in pixels.
 var widths = []int64{390, 820, 1440}
 
 // show shows a page, and returns its address. What it complains about fails the test.
-func show(t *testing.T, v *browsertest.Viewer, html string, width int64, scheme string) (url string) {
+func show(t *testing.T, v *view.Viewer, html string, width int64, scheme string) (url string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), File)
 	if err := os.WriteFile(file, []byte(html), 0o600); err != nil {
@@ -37,7 +37,7 @@ func show(t *testing.T, v *browsertest.Viewer, html string, width int64, scheme 
 }
 
 // overflowing lists what is wider than the window.
-var overflowing = browsertest.Overflowing(".wide, .scroll, .code, .cmd, nav")
+var overflowing = view.Overflowing(".wide, .scroll, .code, .cmd, nav")
 
 // overlapping lists labels that lie over others.
 const overlapping = `(() => {
@@ -55,7 +55,7 @@ const overlapping = `(() => {
 })()`
 
 func TestInBrowser(t *testing.T) {
-	v := browsertest.NewViewer(t)
+	v := view.NewViewer(t)
 	all := runs(t)
 	all["long"] = &reports.Run{Report: long()}
 	shared, err := filepath.Glob("../testdata/runs/*")
@@ -74,7 +74,7 @@ func TestInBrowser(t *testing.T) {
 			show(t, v, draw(t, all[name]), widths[0], "light")
 			for _, folded := range []bool{true, false} {
 				if !folded {
-					browsertest.Ask[bool](t, v, `document.querySelectorAll("details").forEach(d => d.open = true), true`)
+					view.Ask[bool](t, v, `document.querySelectorAll("details").forEach(d => d.open = true), true`)
 				}
 				for _, width := range widths {
 					for _, scheme := range []string{"light", "dark"} {
@@ -83,10 +83,10 @@ func TestInBrowser(t *testing.T) {
 						}
 						checks := map[string]string{"overflow the page": overflowing, "labels overlap": overlapping}
 						if !folded && width == widths[0] {
-							checks["are too pale"] = browsertest.Pale("script, title, #tip")
+							checks["are too pale"] = view.Pale("script, title, #tip")
 						}
 						for what, script := range checks {
-							if got := browsertest.Ask[[]string](t, v, script); len(got) > 0 {
+							if got := view.Ask[[]string](t, v, script); len(got) > 0 {
 								t.Errorf("%d %s (folded: %v): %s: %q", width, scheme, folded, what, got)
 							}
 						}
@@ -99,42 +99,44 @@ func TestInBrowser(t *testing.T) {
 }
 
 func TestHoverAndKeys(t *testing.T) {
-	v := browsertest.NewViewer(t)
+	v := view.NewViewer(t)
 	show(t, v, draw(t, storyRun(t, story(t))), 1440, "light")
-	browsertest.Ask[bool](t, v, `(() => { const c = document.querySelector("#timeline .chart"), b = c.getBoundingClientRect();
+	view.Ask[bool](t, v, `(() => { const c = document.querySelector("#timeline .chart"), b = c.getBoundingClientRect();
 		c.dispatchEvent(new PointerEvent("pointermove", {clientX: b.left + b.width * .4, clientY: b.top + 50}));
 		return true; })()`)
-	if got := browsertest.Ask[string](
+	if got := view.Ask[string](
 		t, v, `document.getElementById("tip").hidden ? "hidden" : document.getElementById("tip").innerText`,
 	); !strings.Contains(got, "6.4 s – 6.5 s") || !strings.Contains(got, "503 UH") {
 		t.Errorf("got tooltip %q, want the numbers of 6.4 s", got)
 	}
-	browsertest.Ask[bool](
+	view.Ask[bool](
 		t, v,
 		`document.querySelector("#timeline .chart")
 			.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", cancelable: true})), true`,
 	)
-	if got := browsertest.Ask[string](t, v, `document.getElementById("tip").innerText`); !strings.Contains(got, "6.5 s – 6.6 s") {
+	got := view.Ask[string](t, v, `document.getElementById("tip").innerText`)
+	if !strings.Contains(got, "6.5 s – 6.6 s") {
 		t.Errorf("got tooltip %q, want the numbers of 6.5 s", got)
 	}
-	browsertest.Ask[bool](t, v, `document.querySelector("#timeline .chart").dispatchEvent(new PointerEvent("pointerleave")), true`)
-	if !browsertest.Ask[bool](t, v, `document.getElementById("tip").hidden`) {
+	view.Ask[bool](t, v, `document.querySelector("#timeline .chart")
+		.dispatchEvent(new PointerEvent("pointerleave")), true`)
+	if !view.Ask[bool](t, v, `document.getElementById("tip").hidden`) {
 		t.Error("the tooltip stays when the pointer has left")
 	}
-	before := browsertest.Ask[float64](t, v, `document.querySelector("#timeline .chart").getBoundingClientRect().width`)
-	browsertest.Ask[bool](t, v, `document.querySelector("label[for=z3]").click(), true`)
-	after := browsertest.Ask[float64](t, v, `document.querySelector("#timeline .chart").getBoundingClientRect().width`)
+	before := view.Ask[float64](t, v, `document.querySelector("#timeline .chart").getBoundingClientRect().width`)
+	view.Ask[bool](t, v, `document.querySelector("label[for=z3]").click(), true`)
+	after := view.Ask[float64](t, v, `document.querySelector("#timeline .chart").getBoundingClientRect().width`)
 	if after < 2.9*before {
 		t.Errorf("the chart is %.0f wide after zooming and %.0f before, want three times as much", after, before)
 	}
-	if got := browsertest.Ask[[]string](t, v, overflowing); len(got) > 0 {
+	if got := view.Ask[[]string](t, v, overflowing); len(got) > 0 {
 		t.Errorf("overflow the page when zoomed: %q", got)
 	}
 	v.Quiet(t)
 }
 
 func TestNeedsNoScript(t *testing.T) {
-	v := browsertest.NewViewer(t)
+	v := view.NewViewer(t)
 	html := draw(t, storyRun(t, story(t)))
 	url := show(t, v, html, 1440, "light")
 	with, err := browser.Picture(v.Tab, 1440, 2400)
@@ -159,7 +161,7 @@ func TestNeedsNoScript(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	v := browsertest.NewViewer(t)
+	v := view.NewViewer(t)
 	show(t, v, draw(t, storyRun(t, story(t))), 820, "dark")
 	if _, err := chromedp.Call(v.Tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Media: "print",
@@ -172,13 +174,13 @@ func TestPrint(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	if got := browsertest.Ask[[]string](t, v, overflowing); len(got) > 0 {
+	if got := view.Ask[[]string](t, v, overflowing); len(got) > 0 {
 		t.Errorf("overflow the paper: %q", got)
 	}
-	if got := browsertest.Ask[string](t, v, `getComputedStyle(document.body).backgroundColor`); got != "rgb(255, 255, 255)" {
+	if got := view.Ask[string](t, v, `getComputedStyle(document.body).backgroundColor`); got != "rgb(255, 255, 255)" {
 		t.Errorf("the paper is %s, want it white also for those who read in the dark", got)
 	}
-	folded := browsertest.Ask[[]string](
+	folded := view.Ask[[]string](
 		t, v,
 		`[...document.querySelectorAll("details:not([open]) > :not(summary)")]
 			.filter(e => e.getBoundingClientRect().height < 5).map(e => e.textContent.slice(0, 40))`,
@@ -239,13 +241,13 @@ var hostile = []string{
 }
 
 func TestHostileTextStaysText(t *testing.T) {
-	v := browsertest.NewViewer(t)
+	v := view.NewViewer(t)
 	show(t, v, draw(t, &reports.Run{Report: story(t), Problems: []string{"x"}}), 820, "light")
 	const shape = `[document.scripts.length, document.styleSheets.length,
 		document.querySelectorAll("main > section").length, document.querySelectorAll("article.phase").length,
 		document.querySelectorAll("iframe, img, object, embed, foreignObject, base, link, form, textarea, " +
 			"plaintext, template, noscript, math, meta[http-equiv=refresh]").length]`
-	want := browsertest.Ask[[]int](t, v, shape)
+	want := view.Ask[[]int](t, v, shape)
 	if want[0] != 1 || want[4] != 0 {
 		t.Fatalf("got %v of the page itself, want one script and nothing that fetches", want)
 	}
@@ -258,17 +260,17 @@ func TestHostileTextStaysText(t *testing.T) {
 			poison(reflect.ValueOf(report).Elem(), text)
 			run := &reports.Run{Report: report, Problems: []string{text}}
 			show(t, v, draw(t, run), widths[i%len(widths)], "light")
-			browsertest.Ask[bool](t, v, `(() => { for (const e of document.querySelectorAll("*"))
+			view.Ask[bool](t, v, `(() => { for (const e of document.querySelectorAll("*"))
 				for (const k of ["mouseover", "mouseenter", "focus", "click", "load", "error", "toggle", "pointermove"])
 				if (!(e instanceof HTMLAnchorElement && e.getAttribute("href")[0] === "#"))
 					e.dispatchEvent(new Event(k, {bubbles: true})); return true; })()`)
-			if browsertest.Ask[bool](t, v, `"pwned" in window`) {
+			if view.Ask[bool](t, v, `"pwned" in window`) {
 				t.Errorf("%.40q runs", text)
 			}
-			if got := browsertest.Ask[[]int](t, v, shape); !slices.Equal(got[:3], want[:3]) || got[4] != 0 {
+			if got := view.Ask[[]int](t, v, shape); !slices.Equal(got[:3], want[:3]) || got[4] != 0 {
 				t.Errorf("%.40q makes the page %v, want %v", text, got, want)
 			}
-			handlers := browsertest.Ask[[]string](
+			handlers := view.Ask[[]string](
 				t, v,
 				`[...document.querySelectorAll("*")].filter(e => !e.matches("#tip, .cursor"))
 				.flatMap(e => [...e.attributes]).filter(a => a.name.startsWith("on") || a.name === "style"
@@ -278,10 +280,10 @@ func TestHostileTextStaysText(t *testing.T) {
 			if len(handlers) > 0 {
 				t.Errorf("%.40q becomes attributes: %q", text, handlers)
 			}
-			if got := browsertest.Ask[[]string](t, v, overflowing); len(got) > 0 {
+			if got := view.Ask[[]string](t, v, overflowing); len(got) > 0 {
 				t.Errorf("%.40q makes the page overflow: %q", text, got)
 			}
-			if n := browsertest.Ask[int](
+			if n := view.Ask[int](
 				t, v,
 				`(document.documentElement.outerHTML.match(/[\u202a-\u202e\u2066-\u2069\u200e\u200f]/g) || []).length`,
 			); n > 0 {
@@ -293,7 +295,7 @@ func TestHostileTextStaysText(t *testing.T) {
 }
 
 func TestHostileManifestStaysText(t *testing.T) {
-	v := browsertest.NewViewer(t)
+	v := view.NewViewer(t)
 	all := strings.Join(hostile, "\n")
 	for _, manifest := range []string{
 		all, canary + all, "a: &a [x,x]\nb: &b [*a,*a,*a]\nkind: {*b : [*b,*b]}\n" + all,
@@ -309,10 +311,10 @@ func TestHostileManifestStaysText(t *testing.T) {
 			)),
 			390, "light",
 		)
-		if browsertest.Ask[bool](t, v, `"pwned" in window`) || browsertest.Ask[int](t, v, `document.scripts.length`) != 1 {
+		if view.Ask[bool](t, v, `"pwned" in window`) || view.Ask[int](t, v, `document.scripts.length`) != 1 {
 			t.Error("a manifest runs")
 		}
-		if got := browsertest.Ask[[]string](t, v, overflowing); len(got) > 0 {
+		if got := view.Ask[[]string](t, v, overflowing); len(got) > 0 {
 			t.Errorf("a manifest makes the page overflow: %q", got)
 		}
 		v.Quiet(t)

@@ -3,9 +3,11 @@
 package browser
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"image/png"
 	"os"
 	"os/exec"
 
@@ -103,4 +105,20 @@ func Picture(tab context.Context, width, height int64) ([]byte, error) {
 		return nil, fmt.Errorf("take a picture: %w", err)
 	}
 	return got.Data, nil
+}
+
+// Save writes a PNG to a file, compressed as far as it goes, and returns its size in bytes.
+func Save(path string, picture []byte) (size int, err error) {
+	image, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		return 0, fmt.Errorf("read the picture: %w", err)
+	}
+	var small bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, image); err != nil {
+		return 0, fmt.Errorf("compress the picture: %w", err)
+	}
+	if err := os.WriteFile(path, small.Bytes(), 0o644); err != nil {
+		return 0, fmt.Errorf("write a picture: %w", err)
+	}
+	return small.Len(), nil
 }

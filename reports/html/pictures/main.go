@@ -6,7 +6,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,35 +62,19 @@ func take(dir, out, name, schemes string, width, height int64) error {
 	}
 	defer stop()
 	for _, scheme := range strings.Fields(schemes) {
-		picture, err := shoot(tab, "file://"+file, scheme, width, height)
+		if err := browser.Open(tab, "file://"+file, width, scheme); err != nil {
+			return err
+		}
+		picture, err := browser.Picture(tab, width, height)
 		if err != nil {
 			return err
 		}
 		path := filepath.Join(out, fmt.Sprintf("%s-%s.png", name, scheme))
-		if err := os.WriteFile(path, picture, 0o644); err != nil {
-			return fmt.Errorf("write a picture: %w", err)
+		size, err := browser.Save(path, picture)
+		if err != nil {
+			return err
 		}
-		fmt.Printf("%s: %d kB\n", path, (len(picture)+999)/1000)
+		fmt.Printf("%s: %d kB\n", path, (size+999)/1000)
 	}
 	return nil
-}
-
-// shoot takes a picture of a page, as a small PNG.
-func shoot(tab context.Context, url, scheme string, width, height int64) ([]byte, error) {
-	if err := browser.Open(tab, url, width, scheme); err != nil {
-		return nil, err
-	}
-	raw, err := browser.Picture(tab, width, height)
-	if err != nil {
-		return nil, err
-	}
-	image, err := png.Decode(bytes.NewReader(raw))
-	if err != nil {
-		return nil, fmt.Errorf("read the picture: %w", err)
-	}
-	var small bytes.Buffer
-	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, image); err != nil {
-		return nil, fmt.Errorf("compress the picture: %w", err)
-	}
-	return small.Bytes(), nil
 }

@@ -2,12 +2,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"image/png"
 	"os"
 	"path/filepath"
 	"sync"
@@ -122,18 +120,11 @@ func (l look) shoot(tab context.Context, url, out string) error {
 	if err != nil {
 		return fmt.Errorf("take a picture: %w", err)
 	}
-	image, err := png.Decode(bytes.NewReader(got.Data))
-	if err != nil {
-		return fmt.Errorf("read the picture: %w", err)
-	}
-	var small bytes.Buffer
-	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, image); err != nil {
-		return fmt.Errorf("compress the picture: %w", err)
-	}
 	path := filepath.Join(out, l.name+".png")
-	if err := os.WriteFile(path, small.Bytes(), 0o644); err != nil {
-		return fmt.Errorf("write a picture: %w", err)
+	size, err := browser.Save(path, got.Data)
+	if err != nil {
+		return err
 	}
-	fmt.Printf("%s: %d kB\n", path, (small.Len()+999)/1000)
+	fmt.Printf("%s: %d kB\n", path, (size+999)/1000)
 	return nil
 }

@@ -1,4 +1,4 @@
-package browsertest
+package view
 
 import "fmt"
 
@@ -15,8 +15,8 @@ func Overflowing(scrolls string) string {
 	})()`, scrolls)
 }
 
-// Pale is a script that lists texts with less contrast than 4.5 to their ground (WCAG 2.2, 1.4.3), but for those with an
-// ancestor that a selector names.
+// Pale is a script that lists texts with less contrast than 4.5 to their ground (WCAG 2.2, 1.4.3), but for those with
+// an ancestor that a selector names.
 func Pale(but string) string {
 	return fmt.Sprintf(`(() => {
 		const rgb = c => { const m = c.match(/[\d.]+/g).map(Number);

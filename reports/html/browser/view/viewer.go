@@ -1,4 +1,4 @@
-package browsertest
+package view
 
 import (
 	"context"
@@ -20,8 +20,8 @@ import (
 // awaited is how long Await waits.
 const awaited = 20 * time.Second
 
-// A Viewer is a browser that keeps what a page complains about: errors, warnings, violations of its policy, and requests
-// to anywhere but the page itself.
+// A Viewer is a browser that keeps what a page complains about: errors, warnings, violations of its policy, and
+// requests to anywhere but the page itself.
 type Viewer struct {
 	// Tab is the context of the browser's tab.
 	Tab context.Context
