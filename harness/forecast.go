@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -193,44 +192,15 @@ func shares(parts []expect.Part, names []string, plan loadgen.Plan) (canary, fai
 	return canary, failing, rate
 }
 
-// A deployment is what a forecast depends on of one.
-type deployment struct {
-	Spec struct {
-		Replicas *int `json:"replicas"`
-		Template struct {
-			Metadata struct {
-				Labels map[string]string `json:"labels"`
-			} `json:"metadata"`
-		} `json:"template"`
-	} `json:"spec"`
-}
-
 // pods is how many pods of a version there are in a phase, as far as the scenario's files and steps say.
-func (s Scenario) pods(phase int, version string) int {
-	replicas, versions := map[string]int{}, map[string]string{}
-	for _, p := range s.Phases[:phase+1] {
-		switch step := p.Do.(type) {
-		case ScaleTo:
-			replicas[step.Deployment] = int(step.Replicas)
-		case writer:
-			applied, _, _ := step.writes(s) // what is wrong with a file is told when it is applied
-			for _, o := range applied {
-				var d deployment
-				b, err := json.Marshal(o.Object)
-				if o.GetKind() != "Deployment" || err != nil || json.Unmarshal(b, &d) != nil {
-					continue
-				}
-				replicas[o.GetName()], versions[o.GetName()] = 1, d.Spec.Template.Metadata.Labels["version"]
-				if d.Spec.Replicas != nil {
-					replicas[o.GetName()] = *d.Spec.Replicas
-				}
-			}
-		}
+func (s Scenario) pods(phase int, version string) (n int) {
+	st, err := s.state(phase)
+	if err != nil {
+		return 0 // what is wrong with a file is told when it is applied
 	}
-	n := 0
-	for name, of := range versions {
-		if of == version {
-			n += replicas[name]
+	for _, o := range st.objects {
+		if o.GetKind() == deploymentKind && versionOf(o) == version {
+			n += int(st.replicasOf(o.GetName()))
 		}
 	}
 	return n

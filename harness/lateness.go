@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// lookEvery is how often it is looked at who uses the processors: a look at 200 processes takes some 10 ms of one
-	// (go test ./harness/live -bench Processors).
+	// lookEvery is how often it is looked at who uses the processors: a look at 200 processes takes some 10 ms of one,
+	// in bursts (go test ./harness/live -bench Processors).
 	lookEvery = 5 * time.Second
 	// keptLooks is how many looks wait for the samples of their time, which come when the answers do: more than the
 	// longest timeout takes.

@@ -113,8 +113,7 @@ func (st *state) deployed(name string) *deployed {
 func (st *state) renew(name string) {
 	st.deployed(name).fresh = true
 	if o := st.deployment(name); o != nil {
-		version, _ := dig(template(o), "metadata", "labels", "version").(string)
-		st.faults = slices.DeleteFunc(st.faults, func(i Inject) bool { return i.Version == version })
+		st.faults = slices.DeleteFunc(st.faults, func(i Inject) bool { return i.Version == versionOf(o) })
 	}
 }
 
@@ -156,6 +155,12 @@ const deploymentKind = "Deployment"
 
 // template returns what a Deployment makes its pods from.
 func template(deployment object) any { return dig(deployment.Object, "spec", "template") }
+
+// versionOf returns the version that a Deployment's pods say they have, empty where they say none.
+func versionOf(deployment object) string {
+	version, _ := dig(template(deployment), "metadata", "labels", "version").(string)
+	return version
+}
 
 // replicas returns how many pods a Deployment's object asks for, nil where it does not say.
 func replicas(deployment object) *int32 {

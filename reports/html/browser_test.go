@@ -17,14 +17,14 @@ import (
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/html/browser"
-	"github.com/canarylab/canarylab/reports/html/browser/view"
+	"github.com/canarylab/canarylab/reports/html/browser/screen"
 )
 
 // widths are a phone's, a tablet's and a desktop's, in pixels.
 var widths = []int64{390, 820, 1440}
 
 // show shows a page, and returns its address. What it complains about fails the test.
-func show(t *testing.T, v *view.Viewer, html string, width int64, scheme string) (url string) {
+func show(t *testing.T, v *screen.Viewer, html string, width int64, scheme string) (url string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), File)
 	if err := os.WriteFile(file, []byte(html), 0o600); err != nil {
@@ -37,7 +37,7 @@ func show(t *testing.T, v *view.Viewer, html string, width int64, scheme string)
 }
 
 // overflowing lists what is wider than the window.
-var overflowing = view.Overflowing(".wide, .scroll, .code, .cmd, nav")
+var overflowing = screen.Overflowing(".wide, .scroll, .code, .cmd, nav")
 
 // overlapping lists labels that lie over others.
 const overlapping = `(() => {
@@ -55,7 +55,7 @@ const overlapping = `(() => {
 })()`
 
 func TestInBrowser(t *testing.T) {
-	v := view.NewViewer(t)
+	v := screen.NewViewer(t)
 	all := runs(t)
 	all["long"] = &reports.Run{Report: long()}
 	shared, err := filepath.Glob("../testdata/runs/*")
@@ -74,7 +74,7 @@ func TestInBrowser(t *testing.T) {
 			show(t, v, draw(t, all[name]), widths[0], "light")
 			for _, folded := range []bool{true, false} {
 				if !folded {
-					view.Ask[bool](t, v, `document.querySelectorAll("details").forEach(d => d.open = true), true`)
+					screen.Ask[bool](t, v, `document.querySelectorAll("details").forEach(d => d.open = true), true`)
 				}
 				for _, width := range widths {
 					for _, scheme := range []string{"light", "dark"} {
@@ -83,10 +83,10 @@ func TestInBrowser(t *testing.T) {
 						}
 						checks := map[string]string{"overflow the page": overflowing, "labels overlap": overlapping}
 						if !folded && width == widths[0] {
-							checks["are too pale"] = view.Pale("script, title, #tip")
+							checks["are too pale"] = screen.Pale("script, title, #tip")
 						}
 						for what, script := range checks {
-							if got := view.Ask[[]string](t, v, script); len(got) > 0 {
+							if got := screen.Ask[[]string](t, v, script); len(got) > 0 {
 								t.Errorf("%d %s (folded: %v): %s: %q", width, scheme, folded, what, got)
 							}
 						}
@@ -99,44 +99,45 @@ func TestInBrowser(t *testing.T) {
 }
 
 func TestHoverAndKeys(t *testing.T) {
-	v := view.NewViewer(t)
+	v := screen.NewViewer(t)
 	show(t, v, draw(t, storyRun(t, story(t))), 1440, "light")
-	view.Ask[bool](t, v, `(() => { const c = document.querySelector("#timeline .chart"), b = c.getBoundingClientRect();
+	screen.Ask[bool](t, v, `(() => {
+		const c = document.querySelector("#timeline .chart"), b = c.getBoundingClientRect();
 		c.dispatchEvent(new PointerEvent("pointermove", {clientX: b.left + b.width * .4, clientY: b.top + 50}));
 		return true; })()`)
-	if got := view.Ask[string](
+	if got := screen.Ask[string](
 		t, v, `document.getElementById("tip").hidden ? "hidden" : document.getElementById("tip").innerText`,
 	); !strings.Contains(got, "6.4 s – 6.5 s") || !strings.Contains(got, "503 UH") {
 		t.Errorf("got tooltip %q, want the numbers of 6.4 s", got)
 	}
-	view.Ask[bool](
+	screen.Ask[bool](
 		t, v,
 		`document.querySelector("#timeline .chart")
 			.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", cancelable: true})), true`,
 	)
-	got := view.Ask[string](t, v, `document.getElementById("tip").innerText`)
+	got := screen.Ask[string](t, v, `document.getElementById("tip").innerText`)
 	if !strings.Contains(got, "6.5 s – 6.6 s") {
 		t.Errorf("got tooltip %q, want the numbers of 6.5 s", got)
 	}
-	view.Ask[bool](t, v, `document.querySelector("#timeline .chart")
+	screen.Ask[bool](t, v, `document.querySelector("#timeline .chart")
 		.dispatchEvent(new PointerEvent("pointerleave")), true`)
-	if !view.Ask[bool](t, v, `document.getElementById("tip").hidden`) {
+	if !screen.Ask[bool](t, v, `document.getElementById("tip").hidden`) {
 		t.Error("the tooltip stays when the pointer has left")
 	}
-	before := view.Ask[float64](t, v, `document.querySelector("#timeline .chart").getBoundingClientRect().width`)
-	view.Ask[bool](t, v, `document.querySelector("label[for=z3]").click(), true`)
-	after := view.Ask[float64](t, v, `document.querySelector("#timeline .chart").getBoundingClientRect().width`)
+	before := screen.Ask[float64](t, v, `document.querySelector("#timeline .chart").getBoundingClientRect().width`)
+	screen.Ask[bool](t, v, `document.querySelector("label[for=z3]").click(), true`)
+	after := screen.Ask[float64](t, v, `document.querySelector("#timeline .chart").getBoundingClientRect().width`)
 	if after < 2.9*before {
 		t.Errorf("the chart is %.0f wide after zooming and %.0f before, want three times as much", after, before)
 	}
-	if got := view.Ask[[]string](t, v, overflowing); len(got) > 0 {
+	if got := screen.Ask[[]string](t, v, overflowing); len(got) > 0 {
 		t.Errorf("overflow the page when zoomed: %q", got)
 	}
 	v.Quiet(t)
 }
 
 func TestNeedsNoScript(t *testing.T) {
-	v := view.NewViewer(t)
+	v := screen.NewViewer(t)
 	html := draw(t, storyRun(t, story(t)))
 	url := show(t, v, html, 1440, "light")
 	with, err := browser.Picture(v.Tab, 1440, 2400)
@@ -161,7 +162,7 @@ func TestNeedsNoScript(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	v := view.NewViewer(t)
+	v := screen.NewViewer(t)
 	show(t, v, draw(t, storyRun(t, story(t))), 820, "dark")
 	if _, err := chromedp.Call(v.Tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Media: "print",
@@ -174,13 +175,13 @@ func TestPrint(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	if got := view.Ask[[]string](t, v, overflowing); len(got) > 0 {
+	if got := screen.Ask[[]string](t, v, overflowing); len(got) > 0 {
 		t.Errorf("overflow the paper: %q", got)
 	}
-	if got := view.Ask[string](t, v, `getComputedStyle(document.body).backgroundColor`); got != "rgb(255, 255, 255)" {
+	if got := screen.Ask[string](t, v, `getComputedStyle(document.body).backgroundColor`); got != "rgb(255, 255, 255)" {
 		t.Errorf("the paper is %s, want it white also for those who read in the dark", got)
 	}
-	folded := view.Ask[[]string](
+	folded := screen.Ask[[]string](
 		t, v,
 		`[...document.querySelectorAll("details:not([open]) > :not(summary)")]
 			.filter(e => e.getBoundingClientRect().height < 5).map(e => e.textContent.slice(0, 40))`,
@@ -241,13 +242,13 @@ var hostile = []string{
 }
 
 func TestHostileTextStaysText(t *testing.T) {
-	v := view.NewViewer(t)
+	v := screen.NewViewer(t)
 	show(t, v, draw(t, &reports.Run{Report: story(t), Problems: []string{"x"}}), 820, "light")
 	const shape = `[document.scripts.length, document.styleSheets.length,
 		document.querySelectorAll("main > section").length, document.querySelectorAll("article.phase").length,
 		document.querySelectorAll("iframe, img, object, embed, foreignObject, base, link, form, textarea, " +
 			"plaintext, template, noscript, math, meta[http-equiv=refresh]").length]`
-	want := view.Ask[[]int](t, v, shape)
+	want := screen.Ask[[]int](t, v, shape)
 	if want[0] != 1 || want[4] != 0 {
 		t.Fatalf("got %v of the page itself, want one script and nothing that fetches", want)
 	}
@@ -260,17 +261,17 @@ func TestHostileTextStaysText(t *testing.T) {
 			poison(reflect.ValueOf(report).Elem(), text)
 			run := &reports.Run{Report: report, Problems: []string{text}}
 			show(t, v, draw(t, run), widths[i%len(widths)], "light")
-			view.Ask[bool](t, v, `(() => { for (const e of document.querySelectorAll("*"))
+			screen.Ask[bool](t, v, `(() => { for (const e of document.querySelectorAll("*"))
 				for (const k of ["mouseover", "mouseenter", "focus", "click", "load", "error", "toggle", "pointermove"])
 				if (!(e instanceof HTMLAnchorElement && e.getAttribute("href")[0] === "#"))
 					e.dispatchEvent(new Event(k, {bubbles: true})); return true; })()`)
-			if view.Ask[bool](t, v, `"pwned" in window`) {
+			if screen.Ask[bool](t, v, `"pwned" in window`) {
 				t.Errorf("%.40q runs", text)
 			}
-			if got := view.Ask[[]int](t, v, shape); !slices.Equal(got[:3], want[:3]) || got[4] != 0 {
+			if got := screen.Ask[[]int](t, v, shape); !slices.Equal(got[:3], want[:3]) || got[4] != 0 {
 				t.Errorf("%.40q makes the page %v, want %v", text, got, want)
 			}
-			handlers := view.Ask[[]string](
+			handlers := screen.Ask[[]string](
 				t, v,
 				`[...document.querySelectorAll("*")].filter(e => !e.matches("#tip, .cursor"))
 				.flatMap(e => [...e.attributes]).filter(a => a.name.startsWith("on") || a.name === "style"
@@ -280,10 +281,10 @@ func TestHostileTextStaysText(t *testing.T) {
 			if len(handlers) > 0 {
 				t.Errorf("%.40q becomes attributes: %q", text, handlers)
 			}
-			if got := view.Ask[[]string](t, v, overflowing); len(got) > 0 {
+			if got := screen.Ask[[]string](t, v, overflowing); len(got) > 0 {
 				t.Errorf("%.40q makes the page overflow: %q", text, got)
 			}
-			if n := view.Ask[int](
+			if n := screen.Ask[int](
 				t, v,
 				`(document.documentElement.outerHTML.match(/[\u202a-\u202e\u2066-\u2069\u200e\u200f]/g) || []).length`,
 			); n > 0 {
@@ -295,7 +296,7 @@ func TestHostileTextStaysText(t *testing.T) {
 }
 
 func TestHostileManifestStaysText(t *testing.T) {
-	v := view.NewViewer(t)
+	v := screen.NewViewer(t)
 	all := strings.Join(hostile, "\n")
 	for _, manifest := range []string{
 		all, canary + all, "a: &a [x,x]\nb: &b [*a,*a,*a]\nkind: {*b : [*b,*b]}\n" + all,
@@ -311,10 +312,10 @@ func TestHostileManifestStaysText(t *testing.T) {
 			)),
 			390, "light",
 		)
-		if view.Ask[bool](t, v, `"pwned" in window`) || view.Ask[int](t, v, `document.scripts.length`) != 1 {
+		if screen.Ask[bool](t, v, `"pwned" in window`) || screen.Ask[int](t, v, `document.scripts.length`) != 1 {
 			t.Error("a manifest runs")
 		}
-		if got := view.Ask[[]string](t, v, overflowing); len(got) > 0 {
+		if got := screen.Ask[[]string](t, v, overflowing); len(got) > 0 {
 			t.Errorf("a manifest makes the page overflow: %q", got)
 		}
 		v.Quiet(t)

@@ -18,16 +18,16 @@ import (
 	"github.com/canarylab/canarylab/harness/judge"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/html/browser"
-	"github.com/canarylab/canarylab/reports/html/browser/view"
+	"github.com/canarylab/canarylab/reports/html/browser/screen"
 	"github.com/canarylab/canarylab/reports/internal/labtrace"
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // watch starts a browser, or skips the test where there is none. These tests read the drawing, which the page never
 // does.
-func watch(t *testing.T) *view.Viewer {
+func watch(t *testing.T) *screen.Viewer {
 	t.Helper()
-	v := view.NewViewer(t)
+	v := screen.NewViewer(t)
 	v.Tolerates = "willReadFrequently"
 	return v
 }
@@ -55,8 +55,8 @@ func at(t testing.TB, b *Board, rate int, ms float64) {
 
 // What the page must not have.
 var (
-	overflowing = view.Overflowing(".tables, .heard")
-	pale        = view.Pale("script, noscript, .live, .heard, dialog:not([open])")
+	overflowing = screen.Overflowing(".tables, .heard")
+	pale        = screen.Pale("script, noscript, .live, .heard, dialog:not([open])")
 )
 
 const (
@@ -89,7 +89,7 @@ func TestPageInBrowser(t *testing.T) {
 				"interval": f.Interval, "held": f.Held, "scenario": f.Scenario,
 			} {
 				is := fmt.Sprintf(`document.querySelector("[data-face=%s]").textContent`, field)
-				got := view.Ask[string](t, v, is)
+				got := screen.Ask[string](t, v, is)
 				if got != want {
 					t.Errorf("%s: got %q, want %q", field, got, want)
 				}
@@ -107,7 +107,7 @@ func TestPageInBrowser(t *testing.T) {
 				v.Await(t, fmt.Sprintf(`%s === %d`, marked, b.requests))
 			}
 			const most = `Math.max(...canarylab.lanes().map(l => l.marks.filter(m => m.t > 2000).length))`
-			if n := view.Ask[int](t, v, most); n > 1200 {
+			if n := screen.Ask[int](t, v, most); n > 1200 {
 				t.Errorf("got %d marks in a lane, want as few as can be drawn at any rate", n)
 			}
 			for _, width := range []int64{390, 820, 1366, 1920} {
@@ -118,12 +118,12 @@ func TestPageInBrowser(t *testing.T) {
 					for what, script := range map[string]string{
 						"overflow the page": overflowing, "are too pale": pale,
 					} {
-						if got := view.Ask[[]string](t, v, script); len(got) > 0 {
+						if got := screen.Ask[[]string](t, v, script); len(got) > 0 {
 							t.Errorf("%d %s: %s: %q", width, scheme, what, got)
 						}
 					}
 					v.Await(t, drawn+` > 0.05`)
-					h := view.Ask[float64](t, v,
+					h := screen.Ask[float64](t, v,
 						`document.getElementById("river").getBoundingClientRect().height / innerHeight`)
 					if h > 0.8 {
 						t.Errorf("%d %s: the river is %.2f windows high", width, scheme, h)
@@ -170,7 +170,7 @@ func TestPanelsInBrowser(t *testing.T) {
 	v.Await(t, `document.getElementById("said").textContent === "step 7"`)
 	v.Press(t, "n")
 	v.Await(t, `!document.querySelector("[data-do=next]").disabled`)
-	view.Ask[bool](t, v, `document.querySelector("[data-do=next]").click(), true`)
+	screen.Ask[bool](t, v, `document.querySelector("[data-do=next]").click(), true`)
 	for begun := time.Now(); calls() != `next{"step":2} next{"step":2}` && time.Since(begun) < 10*time.Second; {
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -178,20 +178,20 @@ func TestPanelsInBrowser(t *testing.T) {
 		t.Errorf("got %q, want a key and a click", calls())
 	}
 	v.Quiet(t)
-	view.Ask[bool](t, v, `[...document.querySelectorAll("#panel-demo button")].at(-1).click(), true`)
+	screen.Ask[bool](t, v, `[...document.querySelectorAll("#panel-demo button")].at(-1).click(), true`)
 	v.Await(t, `document.getElementById("notice").innerText === "it is broken already"`)
 	v.Press(t, "?")
 	v.Await(t, `document.getElementById("help").open && document.getElementById("keys").innerText.includes("Next")`)
 	v.Press(t, "?")
 	v.Await(t, `!document.getElementById("help").open`)
 	v.Press(t, "t")
-	if got := view.Ask[string](t, v, `document.documentElement.dataset.theme`); got != "light" {
+	if got := screen.Ask[string](t, v, `document.documentElement.dataset.theme`); got != "light" {
 		t.Errorf("got theme %q after t in the dark, want light", got)
 	}
-	if got := view.Ask[[]string](t, v, pale); len(got) > 0 {
+	if got := screen.Ask[[]string](t, v, pale); len(got) > 0 {
 		t.Errorf("are too pale: %q", got)
 	}
-	if got := view.Ask[[]string](t, v, overflowing); len(got) > 0 {
+	if got := screen.Ask[[]string](t, v, overflowing); len(got) > 0 {
 		t.Errorf("overflow the page: %q", got)
 	}
 }
@@ -208,7 +208,7 @@ func TestNoScript(t *testing.T) {
 	}
 	v.Open(t, s.URL(), 1366, "light")
 	f := b.Face()
-	text := view.Ask[string](t, v, `document.body.innerText`)
+	text := screen.Ask[string](t, v, `document.body.innerText`)
 	for _, want := range []string{
 		"Without JavaScript there is no drawing", f.Phase, f.Seen, f.Interval, fmt.Sprint(f.Burned), "503 UH", "4 of 4",
 	} {
@@ -285,7 +285,7 @@ func TestWakesUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.Await(t, `!document.getElementById("notice").hidden`)
-	got := view.Ask[string](t, v, `document.querySelector("[data-face=phase]").textContent`)
+	got := screen.Ask[string](t, v, `document.querySelector("[data-face=phase]").textContent`)
 	if got != "canary at 10 %" {
 		t.Errorf("got phase %q once the program has ended, want the last one", got)
 	}
@@ -299,8 +299,8 @@ func TestFramesAreCounted(t *testing.T) {
 	at(t, b, 1000, 6000)
 	v.Open(t, s.URL(), 1920, "light")
 	v.Await(t, `canarylab.fps > 0`)
-	fps := view.Ask[int](t, v, `canarylab.fps`)
-	said := view.Ask[string](t, v, `document.getElementById("fps").textContent`)
+	fps := screen.Ask[int](t, v, `canarylab.fps`)
+	said := screen.Ask[string](t, v, `document.getElementById("fps").textContent`)
 	t.Logf("this browser drew %d frames a second", fps)
 	if (fps < 57) != strings.Contains(said, fmt.Sprintf("draws %d frames a second, not 60", fps)) {
 		t.Errorf("the page draws %d frames a second and says %q", fps, said)
@@ -351,11 +351,11 @@ func TestHostileTextsStayText(t *testing.T) {
 	v.Open(t, s.URL(), 1366, "light")
 	v.Await(t, `document.getElementById("troubles").children.length > 1`)
 	v.Await(t, marked+` > 0`)
-	if view.Ask[bool](t, v, `"pwned" in window`) ||
-		view.Ask[int](t, v, `document.querySelectorAll("img, iframe").length`) != 0 {
+	if screen.Ask[bool](t, v, `"pwned" in window`) ||
+		screen.Ask[int](t, v, `document.querySelectorAll("img, iframe").length`) != 0 {
 		t.Error("a text runs")
 	}
-	if got := view.Ask[[]string](t, v, overflowing); len(got) > 0 {
+	if got := screen.Ask[[]string](t, v, overflowing); len(got) > 0 {
 		t.Errorf("overflow the page: %q", got)
 	}
 	v.Quiet(t)

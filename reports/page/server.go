@@ -206,7 +206,11 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request) {
 	}
 	var arg json.RawMessage
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxArgument))
-	if err := decoder.Decode(&arg); err != nil || decoder.More() {
+	err := decoder.Decode(&arg)
+	if err == nil && decoder.More() {
+		err = errors.New("there is more")
+	}
+	if err != nil {
 		answer(w, http.StatusBadRequest, nil, fmt.Errorf("a command wants one value of JSON of up to %d bytes: %w",
 			maxArgument, err))
 		return

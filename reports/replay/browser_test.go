@@ -7,13 +7,13 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/canarylab/canarylab/reports/html/browser/view"
+	"github.com/canarylab/canarylab/reports/html/browser/screen"
 	"github.com/canarylab/canarylab/reports/page"
 )
 
 // TestReplayInBrowser moves in a replay by keyboard and by mouse.
 func TestReplayInBrowser(t *testing.T) {
-	v := view.NewViewer(t)
+	v := screen.NewViewer(t)
 	src, r := recorded(t)
 	b := page.NewBoard(nil)
 	p, err := New(src, r, b, 1)
@@ -42,7 +42,7 @@ func TestReplayInBrowser(t *testing.T) {
 	}
 	v.Await(t, `document.querySelector("#panel-replay b").getBoundingClientRect().height > 20 &&
 		document.getElementById("replay-phase").options.length === 5`)
-	if !view.Ask[bool](t, v, `getComputedStyle(document.querySelector(".state .live")).display === "none"`) {
+	if !screen.Ask[bool](t, v, `getComputedStyle(document.querySelector(".state .live")).display === "none"`) {
 		t.Error("a replay says that it is live")
 	}
 	v.Press(t, " ")
@@ -58,7 +58,7 @@ func TestReplayInBrowser(t *testing.T) {
 	v.Press(t, "ArrowLeft")
 	v.Press(t, "+")
 	v.Await(t, `document.getElementById("replay-speed").value === "2"`)
-	view.Ask[bool](t, v, `(() => { const s = document.getElementById("replay-phase"); s.value = "5";
+	screen.Ask[bool](t, v, `(() => { const s = document.getElementById("replay-phase"); s.value = "5";
 		s.dispatchEvent(new Event("change")); document.getElementById("replay-pause").click(); return true; })()`)
 	v.Await(t, phase("canary at 10 % again"))
 	v.Await(t, fmt.Sprintf(`document.querySelector("[data-face=outcome]").textContent === %q`, r.Outcome))
@@ -66,9 +66,9 @@ func TestReplayInBrowser(t *testing.T) {
 	if got := b.Face(); got.Requests != r.Accounting.Requests {
 		t.Errorf("got %d requests at the end, want %d", got.Requests, r.Accounting.Requests)
 	}
-	view.Ask[bool](t, v, `document.getElementById("replay-pause").click(), true`)
+	screen.Ask[bool](t, v, `document.getElementById("replay-pause").click(), true`)
 	v.Await(t, phase("baseline"))
-	if title := view.Ask[string](t, v, `document.title`); !strings.Contains(title, "REPLAY") {
+	if title := screen.Ask[string](t, v, `document.title`); !strings.Contains(title, "REPLAY") {
 		t.Errorf("got title %q, want it to say that it is a replay", title)
 	}
 }

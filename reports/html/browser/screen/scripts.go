@@ -1,4 +1,4 @@
-package view
+package screen
 
 import "fmt"
 

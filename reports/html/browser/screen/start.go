@@ -1,6 +1,6 @@
-// Package view looks at pages in a browser, for tests: what a page says, what it complains about, and what no
+// Package screen looks at pages in a browser, for tests: what a page says, what it complains about, and what no
 // page may have.
-package view
+package screen
 
 import (
 	"context"
