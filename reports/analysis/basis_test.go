@@ -23,6 +23,7 @@ func TestLateInATransition(t *testing.T) {
 		{"due before it, sent in it", start.Add(-30 * time.Millisecond), start.Add(time.Millisecond), true},
 		{"due in it, sent after it", settled.Add(-30 * time.Millisecond), settled.Add(30 * time.Millisecond), true},
 		{"all in it", start.Add(30 * time.Millisecond), start.Add(60 * time.Millisecond), true},
+		{"one alone, of fewer than 100", settled.Add(-5 * time.Millisecond), settled.Add(time.Millisecond), true},
 		{"not late enough", start.Add(30 * time.Millisecond), start.Add(35 * time.Millisecond), false},
 		{"before it", start.Add(-60 * time.Millisecond), start.Add(-time.Millisecond), false},
 		{"after it", settled.Add(time.Millisecond), settled.Add(time.Minute), false},
