@@ -9,14 +9,14 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/canarylab/canarylab/reports/html/browser"
-	"github.com/canarylab/canarylab/reports/html/browser/view"
+	browsing "github.com/canarylab/canarylab/reports/html/browser/view"
 )
 
 // TestPagesInABrowser opens pages at a phone's, a tablet's and a desktop's width, in light and dark: nothing of
 // a run's texts runs, everything is drawn with the style sheet, and no page is wider than its window. It is
 // skipped where there is no browser.
 func TestPagesInABrowser(t *testing.T) {
-	tab := view.Start(t)
+	tab := browsing.Start(t)
 	all := cases(t)
 	for _, name := range []string{"worse", "gates", "three", "foreign", "hostile"} {
 		c := all[name]
