@@ -21,8 +21,8 @@ func newCourseCertificate() *cobra.Command {
 	var name, to string
 	cmd := &cobra.Command{
 		Use: "certificate PATH", Short: "Certify a path that was done, by the digests of its runs' bundles",
-		Long: `Certificate writes Markdown with the stops of a path that was done: when, how, and the SHA-256 of the bundle
-that canarylab bundle makes of each run. The runs' folders have to be there still.
+		Long: `Certificate writes Markdown with the stops of a path that was done: when, how, and the SHA-256 of the
+bundle that canarylab bundle makes of each run. The runs' folders have to be there still.
 
 It says that these runs exist and hold together, and not who sat there. canarylab course check checks it.`,
 		Args: onePath, ValidArgsFunction: completePaths,
@@ -77,8 +77,8 @@ func newCourseCheck() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use: "check FILE [RUN...]", Short: "Hold a certificate against the runs that it names",
-		Long: `Check holds a certificate against runs, each a folder or a bundle: whether the digest is the certified one,
-and whether the run's report says what the certificate says. Without RUN it looks for folders and bundles of the
+		Long: `Check holds a certificate against runs, each a folder or a bundle: whether the digest is the certified
+one, and whether the run's report says what the certificate says. Without RUN it looks for folders and bundles of the
 certified names below reports/out. canarylab verify RUN tells whether a report is what its trace says.
 
 It ends with 0 where all hold, with 65 where one differs or the certificate was edited, and with 75 where a run is

@@ -163,7 +163,8 @@ func viewsOf(p course.Progress, paths []course.Path) []pathView {
 		}
 		for _, s := range path.Stops {
 			stop := stopView{
-				Kind: s.Kind, Story: s.Story, Title: s.Title(), Learned: s.Learned, Takes: s.Takes(), Command: s.Command(),
+				Kind: s.Kind, Story: s.Story, Title: s.Title(), Learned: s.Learned, Takes: s.Takes(),
+				Command: s.Command(),
 			}
 			if d, ok := p.Of(s); ok {
 				stop.Done = &d

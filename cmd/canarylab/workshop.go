@@ -13,8 +13,8 @@ func newCourseExport() *cobra.Command {
 	var layout, to string
 	cmd := &cobra.Command{
 		Use: "export PATH", Short: "Write what a trainer takes to a workshop: notes as Markdown, or slides",
-		Long: `Export writes a path for a workshop. As markdown: for each stop what it shows, what to say and to do, what
-there is to be seen, a question with its answer, and what is learned. As slides: one HTML file that needs no
+		Long: `Export writes a path for a workshop. As markdown: for each stop what it shows, what to say and to do,
+what there is to be seen, a question with its answer, and what is learned. As slides: one HTML file that needs no
 network; arrows, Home and End lead through it, and it prints one slide a page.`,
 		Args: onePath, ValidArgsFunction: completePaths,
 		RunE: func(cmd *cobra.Command, args []string) error {

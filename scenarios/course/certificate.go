@@ -73,8 +73,8 @@ func Issue(ctx context.Context, path Path, p Progress, name, canarylab string, a
 			len(path.Stops), path.Name, next.Command())
 	}
 	c := &Certificate{
-		Schema: CertificateSchema, Path: path.Name, Title: path.Title, Name: name, Issued: at.UTC().Truncate(time.Second),
-		Canarylab: canarylab, Stops: len(path.Stops),
+		Schema: CertificateSchema, Path: path.Name, Title: path.Title, Name: name,
+		Issued: at.UTC().Truncate(time.Second), Canarylab: canarylab, Stops: len(path.Stops),
 	}
 	for _, s := range path.Stops {
 		done, _ := p.Of(s)

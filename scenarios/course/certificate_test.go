@@ -85,7 +85,8 @@ func TestACertificateIsReadAsItWasWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"# Certificate: The healthy canary, and labels\n", `**Ada \*Lovelace\*** did all 4 stops of the path ` + "`labels`",
+		"# Certificate: The healthy canary, and labels\n",
+		`**Ada \*Lovelace\*** did all 4 stops of the path ` + "`labels`",
 		"Issued on 2026-11-28 at 12:00:00 UTC by canarylab v1.",
 		"| mend `label-mismatch` | mended | 2026-11-27 20:00:00 UTC | `20261127-200000-shop-run1` | `" + digest + "` |",
 		"It does not say who sat there.",

@@ -15,13 +15,13 @@ var gameDay = Path{
 		Question: "Some requests for v2 reach no pod. Which query for v2 misses them?",
 	}, {
 		Kind: See, Story: "rollback-methods",
-		Learned: "The quickest way back is to write the old route. Undoing a rollout waits for pods; scaling to 0 and " +
-			"deleting the route are no rollbacks.",
+		Learned: "The quickest way back is to write the old route. Undoing a rollout waits for pods; scaling to 0 " +
+			"and deleting the route are no rollbacks.",
 		Question: "Four ways back: which of them are none?",
 	}, {
 		Kind: See, Story: "streams-survive-rollback",
-		Learned: "A route is chosen once for each request. So a rollback has two times: until the last request is sent " +
-			"there, and until the last one is done.",
+		Learned: "A route is chosen once for each request. So a rollback has two times: until the last request is " +
+			"sent there, and until the last one is done.",
 		Question: "The route is back on v1. When may v2 be stopped?",
 	}, {
 		Kind: See, Story: "istiod-down-rollback",
@@ -30,8 +30,8 @@ var gameDay = Path{
 		Question: "istiod is gone. What still works, and what does not?",
 	}, {
 		Kind: Mend, Story: GameDay,
-		Learned: "An incident takes roles. Whoever mends does not lead the day, and a scribe writes down what was seen, " +
-			"said and done.",
+		Learned: "An incident takes roles. Whoever mends does not lead the day, and a scribe writes down what was " +
+			"seen, said and done.",
 		Question: "Who decides to roll back, and by what?",
 	}},
 }

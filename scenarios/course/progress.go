@@ -82,8 +82,8 @@ func Load(dir string) (Progress, error) {
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 			case err != nil:
-				errs = append(errs, fmt.Errorf("read the progress of the course: %w: delete it, or have canarylab course "+
-					"reset %s forget the path", err, path.Name))
+				errs = append(errs, fmt.Errorf("read the progress of the course: %w: delete it, or have canarylab "+
+					"course reset %s forget the path", err, path.Name))
 			default:
 				p.done[s.id()] = d
 			}

@@ -58,10 +58,13 @@ func TestDamagedProgressSaysWhatToDo(t *testing.T) {
 	dir := t.TempDir()
 	s := sidecars.Stops[1]
 	for text, want := range map[string]string{
-		"{":            " is damaged: unexpected end of JSON input: delete it, or have canarylab course reset sidecars",
+		"{": " is damaged: unexpected end of JSON input: delete it, or have canarylab course reset sidecars",
+
 		`{"schema":2}`: " has schema 2, and this canarylab reads 1: ",
 		`{"schema":1}`: " is of another stop: ",
-		`{"schema":1,"kind":"see","story":"label-mismatch"}`:                    " is of another stop: see label-mismatch",
+
+		`{"schema":1,"kind":"see","story":"label-mismatch"}`: " is of another stop: see label-mismatch",
+
 		`{"schema":1,"kind":"mend","story":"canary-without-sidecar","runs":[]}`: " is damaged: it names no run: ",
 	} {
 		if err := os.WriteFile(file(dir, s), []byte(text), 0o644); err != nil {

@@ -5,8 +5,8 @@ var routes = Path{
 	About: "Who gets the canary: matches, their order, and the rule that everybody forgot.",
 	Stops: []Stop{{
 		Kind: See, Story: "header-routing",
-		Learned: "A match on a header takes its name in any case, and its value exactly. Whoever does not match stays " +
-			"where they were.",
+		Learned: "A match on a header takes its name in any case, and its value exactly. Whoever does not match " +
+			"stays where they were.",
 		Question: "Which version answers a caller with X-User-Group: BETA?",
 	}, {
 		Kind: Mend, Story: "missing-default-route",

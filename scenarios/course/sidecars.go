@@ -10,8 +10,8 @@ var sidecars = Path{
 		Question: "The canary is ready and has weight 0. Who gets it all the same?",
 	}, {
 		Kind: Mend, Story: "canary-without-sidecar",
-		Learned: "A pod needs no sidecar to get its share, and needs one to speak mutual TLS. A sidecar is added only " +
-			"when a pod is made.",
+		Learned: "A pod needs no sidecar to get its share, and needs one to speak mutual TLS. A sidecar is added " +
+			"only when a pod is made.",
 		Question: "The namespace has its label back. Why has v2 no sidecar yet?",
 	}, {
 		Kind: Mend, Story: "service-instead-of-virtualservice",

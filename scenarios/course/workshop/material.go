@@ -42,9 +42,9 @@ func scenes(path course.Path) ([]scene, error) {
 		told.Look, told.Why, told.Fix = d.See, d.Cause, d.Fix
 		switch {
 		case !ok:
-			told.Brief = "Two services of one mesh break within the same half minute. Each has an operator, who mends it. " +
-				"A facilitator leads the day from a page of their own, and aborts it when it is enough. A scribe writes " +
-				"down what was seen, said and done, and when."
+			told.Brief = "Two services of one mesh break within the same half minute. Each has an operator, who " +
+				"mends it. A facilitator leads the day from a page of their own, and aborts it when it is enough. A " +
+				"scribe writes down what was seen, said and done, and when."
 		case s.Kind == course.Mend:
 			if err := told.mission(); err != nil {
 				return nil, err

@@ -27,7 +27,9 @@ func TestNotesTellEveryStop(t *testing.T) {
 		}
 		text := strings.Join(strings.Fields(b.String()), " ")
 		for i, s := range path.Stops {
-			wants := []string{fmt.Sprintf("## %d. %s", i+1, s), "**Ask:** " + s.Question, "**They have learned:** " + s.Learned}
+			wants := []string{
+				fmt.Sprintf("## %d. %s", i+1, s), "**Ask:** " + s.Question, "**They have learned:** " + s.Learned,
+			}
 			if s.Kind == course.Mend {
 				wants = append(wants, s.Command())
 			} else {
@@ -118,7 +120,8 @@ const (
 		e.scrollWidth > e.clientWidth + 1; })).map(s => s.id)`
 	// small lists texts that nobody reads from the back row: less than a fortieth of the window's height.
 	small = `[...document.querySelectorAll(".slide *")].filter(e => !e.matches(".number, .above") &&
-		parseFloat(getComputedStyle(e).fontSize) < innerHeight / 40).map(e => e.tagName + " " + e.textContent.slice(0, 30))`
+		parseFloat(getComputedStyle(e).fontSize) < innerHeight / 40)
+		.map(e => e.tagName + " " + e.textContent.slice(0, 30))`
 	at = `slides[shown()].id`
 )
 
