@@ -88,6 +88,10 @@ func (f *forecast) lasts(plan loadgen.Plan) time.Duration {
 	return sum
 }
 
+// Watched is how long the phases of s are watched at its own rate, all together, by what their claims take. Changes
+// come on top.
+func (s Scenario) Watched() time.Duration { return newForecast(s, 1).lasts(s.Load) }
+
 // affected are the parts of the requests that the canary answers, or that fail, before a change: as the last phase
 // before it claims that says anything of that.
 func (f *forecast) affected(phase int) []expect.Part {

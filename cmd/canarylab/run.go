@@ -311,6 +311,7 @@ func (p player) play(ctx context.Context, l *lab.Lab, d *display, s harness.Scen
 	if run == nil {
 		run = &reports.Run{Dir: dir, Report: rep}
 	}
+	p.advance(run)
 	return &played{run, files}, errors.Join(err, renderErr)
 }
 

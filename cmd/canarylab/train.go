@@ -189,6 +189,7 @@ func (c coach) train(cmd *cobra.Command, m training.Mission) error {
 	if err != nil {
 		return err
 	}
+	advanceMission(e.Standing.Result, rep, dir)
 	if !c.json {
 		stay(ctx, os.Stderr, "The live page stays: "+shown.URL(), false)
 	}

@@ -138,7 +138,7 @@ func Table(all []harness.Scenario) string {
 
 // Row is a scenario's row there.
 func Row(name, title string) string {
-	return fmt.Sprintf("| [`%s`](%s/%s.md) | %s |\n", name, path.Base(pages), name, cell(prose(title)))
+	return fmt.Sprintf("| [`%s`](%s/%s.md) | %s |\n", name, path.Base(pages), name, cell(Prose(title)))
 }
 
 // between puts text between the marks of a name on the page of a path.
@@ -182,7 +182,7 @@ func newestResults(root string, all []harness.Scenario) ([]byte, error) {
 			about += ", " + setup
 		}
 		lead := fmt.Sprintf("What they showed, one run each (%s); `make scenarios` makes this table:", about)
-		return fmt.Appendf(nil, "%s\n\n%s\n", wrap("", lead), bytes.TrimSpace(text)), nil
+		return fmt.Appendf(nil, "%s\n\n%s\n", Wrap("", lead), bytes.TrimSpace(text)), nil
 	}
 	return nil, nil
 }

@@ -120,7 +120,7 @@ func has(t *doc.Type, method string) bool {
 // it begins with.
 func row(p *doc.Package, written, name, comment string) string {
 	sentence := strings.TrimSuffix(strings.TrimPrefix(p.Synopsis(comment), name+" "), ".")
-	return fmt.Sprintf("| %s | %s |\n", cell(code(written)), cell(prose(sentence)))
+	return fmt.Sprintf("| %s | %s |\n", cell(code(written)), cell(Prose(sentence)))
 }
 
 // literal is what follows a type's name in a literal of it.

@@ -262,9 +262,9 @@ func TestWrap(t *testing.T) {
 		{"", a + " [b c](d.md), e", a + "\n[b c](d.md), e"},
 		{"- ", long + " c", "- " + long + "\n  c"},
 	} {
-		got := wrap(tc.lead, tc.text)
+		got := Wrap(tc.lead, tc.text)
 		if got != tc.want {
-			t.Errorf("wrap(%q, %q): got %q, want %q", tc.lead, tc.text, got, tc.want)
+			t.Errorf("Wrap(%q, %q): got %q, want %q", tc.lead, tc.text, got, tc.want)
 		}
 		if wide := tooWide(got); len(wide) > 0 {
 			t.Errorf("got %q too wide in what wrap made", wide)

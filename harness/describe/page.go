@@ -23,21 +23,21 @@ func Page(w io.Writer, s harness.Scenario) error {
 	}
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "<!-- Made by make docs from scenarios/%s: change it there. -->\n", GoFile(d.Name))
-	fmt.Fprintf(b, "# %s\n\n%s\n\n", d.Name, wrap("", prose(d.Title)+"."))
+	fmt.Fprintf(b, "# %s\n\n%s\n\n", d.Name, Wrap("", Prose(d.Title)+"."))
 	fmt.Fprintf(b, "```\nmake scenario NAME=%s\n```\n", d.Name)
-	section(b, "Story", wrap("", prose(d.Story)))
-	why := wrap("", prose(d.Cause))
+	section(b, "Story", Wrap("", Prose(d.Story)))
+	why := Wrap("", Prose(d.Cause))
 	if d.Source != "" {
-		why += "\n\n" + wrap("", "Where that is decided: "+prose(d.Source)+".")
+		why += "\n\n" + Wrap("", "Where that is decided: "+Prose(d.Source)+".")
 	}
 	section(b, "Why", why)
 	if len(d.See) > 0 {
-		lead := wrap("",
+		lead := Wrap("",
 			"While the scenario runs, in a shell of "+code("canarylab shell")+", which means its namespace:")
-		section(b, "See it yourself", lead+"\n\n"+commands(d.See))
+		section(b, "See it yourself", lead+"\n\n"+Commands(d.See))
 	}
-	section(b, "Fix", wrap("", prose(d.Fix)))
-	section(b, "Rollback", wrap("", prose(d.Back)))
+	section(b, "Fix", Wrap("", Prose(d.Fix)))
+	section(b, "Rollback", Wrap("", Prose(d.Back)))
 	asks := method(d.Load) + " " + code(d.Load.URL)
 	section(b, "Load", asks+", all the time:\n\n"+list(cohorts(d.Load)))
 	section(b, "What is played, and what is claimed", phases(d))
@@ -71,19 +71,19 @@ func phases(d Description) string {
 			does = append(does, cell(code(p.Does)))
 		}
 		for _, fact := range p.Awaits {
-			does = append(does, "waits until "+cell(prose(fact)))
+			does = append(does, "waits until "+cell(Prose(fact)))
 		}
 		if p.Until != "" {
-			does = append(does, "lasts until a decision by "+cell(prose(p.Until)))
+			does = append(does, "lasts until a decision by "+cell(Prose(p.Until)))
 		}
 		if p.Odds != "" {
-			does = append(does, "*odds: "+cell(prose(p.Odds))+"*")
+			does = append(does, "*odds: "+cell(Prose(p.Odds))+"*")
 		}
 		for _, c := range p.Claims {
-			claims = append(claims, cell(prose(c)))
+			claims = append(claims, cell(Prose(c)))
 		}
 		for _, proof := range p.Proves {
-			claims = append(claims, "*"+cell(prose(proof))+"*")
+			claims = append(claims, "*"+cell(Prose(proof))+"*")
 		}
 		fmt.Fprintf(b, "| %d | %s | %s | %s |\n", i+1, name, strings.Join(does, "<br>"), strings.Join(claims, "<br>"))
 	}
@@ -106,7 +106,7 @@ func section(b *strings.Builder, name, text string) {
 func list(items []string) string {
 	b := &strings.Builder{}
 	for _, item := range items {
-		fmt.Fprintln(b, wrap("- ", prose(item)))
+		fmt.Fprintln(b, Wrap("- ", Prose(item)))
 	}
 	return b.String()
 }
@@ -114,15 +114,15 @@ func list(items []string) string {
 // command is one that people type, before what it shows.
 var command = regexp.MustCompile(`^((?:kubectl|istioctl|curl) (?:[^:'"]|:[^ ]|'[^']*'|"[^"]*")*): (.*)$`)
 
-// commands is a list whose items begin with a command, most of them.
-func commands(items []string) string {
+// Commands is a list whose items begin with a command, most of them.
+func Commands(items []string) string {
 	b := &strings.Builder{}
 	for _, item := range items {
-		text := prose(item)
+		text := Prose(item)
 		if m := command.FindStringSubmatch(item); m != nil {
-			text = code(m[1]) + ": " + prose(m[2])
+			text = code(m[1]) + ": " + Prose(m[2])
 		}
-		fmt.Fprintln(b, wrap("- ", text))
+		fmt.Fprintln(b, Wrap("- ", text))
 	}
 	return b.String()
 }
@@ -131,8 +131,8 @@ func commands(items []string) string {
 var markup = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">",
 	"&gt;", "&", "&amp;")
 
-// prose is plain text in Markdown.
-func prose(text string) string { return markup.Replace(strings.Join(strings.Fields(text), " ")) }
+// Prose is plain text in Markdown.
+func Prose(text string) string { return markup.Replace(strings.Join(strings.Fields(text), " ")) }
 
 // cell is Markdown in a table.
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }

@@ -29,8 +29,8 @@ func units(text string) []string {
 	return all
 }
 
-// wrap breaks a paragraph of Markdown into lines. The first one begins with lead, the others with as many spaces.
-func wrap(lead, text string) string {
+// Wrap breaks a paragraph of Markdown into lines. The first one begins with lead, the others with as many spaces.
+func Wrap(lead, text string) string {
 	b := &strings.Builder{}
 	b.WriteString(lead)
 	indent := utf8.RuneCountInString(lead)

@@ -232,10 +232,16 @@ func (p *prepared) scenario(by Referees, bound time.Duration) harness.Scenario {
 	}
 }
 
+// titled begins the title of a mission's report once the mission is over.
+func titled(mission string) string { return "Mission " + mission + ": " }
+
+// Told tells whether a report with that title is of a mission that came to its end. Its scenario has another name.
+func Told(title, mission string) bool { return strings.HasPrefix(title, titled(mission)) }
+
 // reveal gives a scenario the words of the story.
 func (p *prepared) reveal(s *harness.Scenario) {
 	story := p.mission.Story
-	s.Title = fmt.Sprintf("Mission %s: %s", story.Name, story.Title)
+	s.Title = titled(story.Name) + story.Title
 	s.Story, s.Cause, s.Source, s.Fix, s.See, s.Back = story.Story, story.Cause, story.Source, story.Fix, story.See,
 		story.Back
 	s.Phases[1].Breaks = true

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -159,6 +160,16 @@ func TestBundlesAreTheSameToTheByte(t *testing.T) {
 	}
 	if two, err := os.ReadFile(b); err != nil || !bytes.Equal(one, two) {
 		t.Errorf("two bundles of one folder differ (%v)", err)
+	}
+	want := fmt.Sprintf("%x", sha256.Sum256(one))
+	for _, name := range []string{a, dir} {
+		if got, err := Digest(t.Context(), name); err != nil || got != want {
+			t.Errorf("%s: got digest %s (%v), want the bundle's, %s", name, got, err, want)
+		}
+	}
+	write(t, dir, "report.html", "<html>\n\n")
+	if got, err := Digest(t.Context(), dir); err != nil || got == want {
+		t.Errorf("another folder: got digest %s (%v), want another one", got, err)
 	}
 }
 

@@ -67,22 +67,13 @@ func Pack(ctx context.Context, dir string, o Options) (p *Packed, err error) {
 			p, err = nil, fmt.Errorf("pack %s: %w", dir, err)
 		}
 	}()
-	run, err := reports.OpenRun(dir)
-	if err != nil {
-		return nil, err
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
 	place := atomicfile.WriteNew
 	if o.Force {
 		place = atomicfile.WriteFile
 	}
 	err = place(p.File, 0o644, func(w io.Writer) error {
 		out := &counter{to: w}
-		if err := p.write(ctx, out, root, filepath.Base(abs), run); err != nil {
+		if err := p.pack(ctx, out, abs); err != nil {
 			return err
 		}
 		p.Bytes = out.n
@@ -92,6 +83,20 @@ func Pack(ctx context.Context, dir string, o Options) (p *Packed, err error) {
 		return nil, fmt.Errorf("%s %w: --force overwrites it, and --to FILE writes another one", p.File, ErrExists)
 	}
 	return p, err
+}
+
+// pack writes the bundle of the run in dir, which is an absolute path.
+func (p *Packed) pack(ctx context.Context, w io.Writer, dir string) error {
+	run, err := reports.OpenRun(dir)
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return p.write(ctx, w, root, filepath.Base(dir), run)
 }
 
 // A counter counts what is written.

@@ -34,7 +34,7 @@ func HTML(w io.Writer, c *Comparison) error {
 		view
 		Policy string
 		Style  template.CSS
-	}{newView(c), html.ScriptlessPolicy(css), template.CSS(css)} // #nosec G203 -- it is this program's own
+	}{newView(c), html.Policy(css, ""), template.CSS(css)} // #nosec G203 -- it is this program's own
 	var b bytes.Buffer
 	if err := document.Execute(&b, data); err != nil {
 		return fmt.Errorf("draw comparison: %w", err)

@@ -44,7 +44,7 @@ func Write(w io.Writer, run *reports.Run) error {
 	css := style + p.rules.String()
 	// #nosec G203 -- both are this package's own, rules are numbers
 	p.Style, p.Script = template.CSS(css), template.JS(script)
-	p.Policy = policy(css, script)
+	p.Policy = Policy(css, script)
 	var b bytes.Buffer
 	if err := document.Execute(&b, p); err != nil {
 		return fmt.Errorf("draw report.html: %w", err)
@@ -55,8 +55,9 @@ func Write(w io.Writer, run *reports.Run) error {
 	return nil
 }
 
-// policy allows one style and one script, or none, and nothing to be fetched.
-func policy(css, js string) string {
+// Policy is the content security policy of a page with one style sheet, and one script or none: it lets nothing else
+// in, and nothing be fetched.
+func Policy(css, js string) string {
 	hash := func(s string) string {
 		sum := sha256.Sum256([]byte(s))
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
@@ -67,10 +68,6 @@ func policy(css, js string) string {
 
 // Style is the page's style sheet, for other pages that are to look like it.
 func Style() string { return style }
-
-// ScriptlessPolicy is the content security policy of a page with one style sheet and no script: it lets nothing
-// else in, and nothing be fetched.
-func ScriptlessPolicy(css string) string { return policy(css, "") }
 
 // visible shows characters that would turn the text around them: a line of a manifest has to look like what it
 // is. The page itself has none.

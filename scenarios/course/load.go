@@ -1,0 +1,27 @@
+package course
+
+var load = Path{
+	Name: "load", Title: "Load and limits",
+	About: "What a version can take, who limits it, and what a small share does not show.",
+	Stops: []Stop{{
+		Kind: See, Story: "canary-rate-limit",
+		Learned: "A connection pool bounds what is under way at once, and no rate. A rate takes a token bucket in " +
+			"each pod's proxy.",
+		Question: "v2 answers in a millisecond, and gets 50 requests a second. How many are under way at once?",
+	}, {
+		Kind: Mend, Story: "circuit-breaker-overflow",
+		Learned: "The limits of a DestinationRule are kept by each caller's proxy for itself. Size them by rate " +
+			"times latency, with room for the peaks.",
+		Question: "v2 itself fails nothing. Who answers with 503 UO?",
+	}, {
+		Kind: Mend, Story: "load-dependent-503",
+		Learned: "What is under way is share times rate times latency, so that a small share hides a fault that " +
+			"comes with load. A 503 that the other side sent and no proxy flagged is the app's own.",
+		Question: "At 5 % no request fails. What does that say of 100 %?",
+	}, {
+		Kind: See, Story: "outlier-single-pod",
+		Learned: "Outlier detection takes pods out of one subset, and moves no request to another one. It takes two " +
+			"pods to help a canary.",
+		Question: "v2 has one pod, which fails every request. Why is nothing ejected?",
+	}},
+}

@@ -1,0 +1,32 @@
+package course
+
+var routes = Path{
+	Name: "routes", Title: "Routes",
+	About: "Who gets the canary: matches, their order, and the rule that everybody forgot.",
+	Stops: []Stop{{
+		Kind: See, Story: "header-routing",
+		Learned: "A match on a header takes its name in any case, and its value exactly. Whoever does not match " +
+			"stays where they were.",
+		Question: "Which version answers a caller with X-User-Group: BETA?",
+	}, {
+		Kind: Mend, Story: "missing-default-route",
+		Learned: "A VirtualService takes the place of the routes that Istio makes by itself. Its last rule has to " +
+			"match everybody.",
+		Question: "v1 is well, and the Service selects it. Why does nothing fall back to it?",
+	}, {
+		Kind: See, Story: "ab-client-id",
+		Learned: "Rules are tried from the top, and the first that matches decides: the narrower one goes first. A " +
+			"wrong order fails no request, so that only the split of each group shows it.",
+		Question: "Half of the beta callers are in the wrong group, and nothing fails. Where would you see it?",
+	}, {
+		Kind: See, Story: "source-ip-routing",
+		Learned: "A route matches headers, and no addresses. Of x-forwarded-for trust only what your own hops " +
+			"appended, and count from the right.",
+		Question: "Which of the addresses in x-forwarded-for can the caller write?",
+	}, {
+		Kind: Mend, Story: "decommission-too-early",
+		Learned: "An overlooked rule goes on to name the old version. A rollback works only as long as there is " +
+			"something to go back to.",
+		Question: "How do you know that nobody uses v1 any more?",
+	}},
+}

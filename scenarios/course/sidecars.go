@@ -1,0 +1,26 @@
+package course
+
+var sidecars = Path{
+	Name: "sidecars", Title: "Sidecars and pods",
+	About: "Who applies the weights, who speaks TLS, and what a Service still decides.",
+	Stops: []Stop{{
+		Kind: See, Story: "client-without-sidecar",
+		Learned: "The caller's own proxy applies the weights. A caller without one gets what the Service selects, " +
+			"whatever the route says.",
+		Question: "The canary is ready and has weight 0. Who gets it all the same?",
+	}, {
+		Kind: Mend, Story: "canary-without-sidecar",
+		Learned: "A pod needs no sidecar to get its share, and needs one to speak mutual TLS. A sidecar is added " +
+			"only when a pod is made.",
+		Question: "The namespace has its label back. Why has v2 no sidecar yet?",
+	}, {
+		Kind: Mend, Story: "service-instead-of-virtualservice",
+		Learned: "A subset is a part of the Service's endpoints. Let the Service select the app, and let the route " +
+			"choose the version.",
+		Question: "The Service selects v2 alone. What is left of subset v1?",
+	}, {
+		Kind: Mend, Story: "canary-scaled-to-zero",
+		Learned:  "Weights know nothing of pods. Take the weight away before the pods.",
+		Question: "v1 is well and has room. Why does it not step in?",
+	}},
+}
