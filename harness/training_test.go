@@ -1,6 +1,7 @@
 package harness_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,7 +145,7 @@ func (c *course) verdict(v training.Verdict) {
 // write is what a learner does.
 func (c *course) write(route string) {
 	c.t.Helper()
-	objects, err := kube.Objects([]byte(harness.FakeRoute(training.Namespace, route)))
+	objects, err := kube.Objects([]byte(harness.FakeRoute(cmp.Or(c.trainer.Options.Namespace, training.Namespace), route)))
 	if err == nil {
 		err = c.mesh.Apply(c.t.Context(), objects)
 	}
