@@ -55,7 +55,7 @@ func teach(ctx context.Context, c *training.Class) <-chan taught {
 	return done
 }
 
-// moments are when a learner's verdict was first a certain one.
+// moment is when a learner's verdict was first a certain one.
 func (c *course) moment(v training.Verdict) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,8 +105,8 @@ func TestAClassIsPlayed(t *testing.T) {
 			t.Errorf("got %s, %v, %q, want the second not mended", s.State(), s.Err, s.Row())
 		}
 		told := training.Timeline(end.seats)
-		for _, want := range []string{"shop-1   it breaks: " + tale, "shop-2   it breaks", "by the lab", "shop-1: mended"} {
-			if want != "by the lab" && !strings.Contains(told, want) {
+		for _, want := range []string{"shop-1   it breaks: " + tale, "shop-2   it breaks", "shop-1: mended"} {
+			if !strings.Contains(told, want) {
 				t.Errorf("the timeline lacks %q:\n%s", want, told)
 			}
 		}
@@ -226,7 +226,7 @@ func TestAClassIsAborted(t *testing.T) {
 // The break comes when it is asked for, and not twice.
 func TestABreakIsInjected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCourse(t, training.Options{Seed: 7})
+		c := newCourse(t, training.Options{Seed: 2}) // by itself it would break after 15 s
 		if err := c.trainer.BreakNow(); err == nil {
 			t.Error("got a break before anything is played")
 		}
@@ -238,7 +238,7 @@ func TestABreakIsInjected(t *testing.T) {
 		c.until("healthy", func(e training.Event) bool { return e.State != nil && e.State.Verdict == training.Healthy })
 		well := time.Now()
 		c.until("broken", func(e training.Event) bool { return e.State != nil && e.State.Verdict == training.Broken })
-		if took := time.Since(well); took > 4*time.Second {
+		if took := time.Since(well); took > 8*time.Second {
 			t.Errorf("it broke %s after it was well, want it at once", took)
 		}
 		if err := c.trainer.BreakNow(); err == nil {
