@@ -130,7 +130,7 @@ func TestAClassIsTooLarge(t *testing.T) {
 			if got := errors.Is(end.err, training.ErrTooMany); got == over {
 				t.Errorf("over %t: got %v, want that it is too large %t", over, end.err, !over)
 			}
-			if !over && (all[1].runs != 0 || !strings.Contains(end.err.Error(), "--learners 1")) {
+			if !over && (all[1].runs != 0 || !strings.Contains(end.err.Error(), "have no more than 1")) {
 				t.Errorf("got %d runs and %v, want nothing of the second, and what to do", all[1].runs, end.err)
 			}
 			if over && (len(end.seats) != 2 || !errors.Is(end.seats[0].Err, context.Canceled)) {

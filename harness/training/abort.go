@@ -58,12 +58,12 @@ func (s *session) isBroken() bool {
 func (s *session) abort(ctx context.Context) error {
 	now := time.Now()
 	s.mu.Lock()
-	again := !s.aborted.IsZero()
-	if !again {
+	over := s.done != nil || !s.aborted.IsZero()
+	if !over {
 		s.aborted = now
 	}
 	s.mu.Unlock()
-	if again {
+	if over {
 		return nil
 	}
 	s.note(trace.Learned, now, "everything was aborted: the healthy twin is brought back")

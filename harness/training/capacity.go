@@ -84,7 +84,7 @@ func (c Capacity) check() error {
 	}
 	var do []string
 	if c.Learners > 0 {
-		do = append(do, fmt.Sprintf("have fewer (--learners %d)", c.Learners))
+		do = append(do, fmt.Sprintf("have no more than %d", c.Learners))
 	}
 	do = append(do, "have them play at a lower --rate", "end what else runs here", "take a bigger machine")
 	return fmt.Errorf("%w: %s, and %d were asked for: %s; --over begins all the same", ErrTooMany, c, c.Asked,

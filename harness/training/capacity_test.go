@@ -33,7 +33,7 @@ func TestCapacity(t *testing.T) {
 	few := capacity(use(0.3, 1), use(0.9, 1.5), []int{180, 180, 180})
 	if err := few.check(); !errors.Is(err, ErrTooMany) || !strings.Contains(err.Error(),
 		"carries 2 learners: at 180 requests a second one takes 60 % of 200 % of processor time and 0.5 of 8.0 GB") ||
-		!strings.Contains(err.Error(), "--learners 2") || !strings.Contains(err.Error(), "--over") {
+		!strings.Contains(err.Error(), "have no more than 2") || !strings.Contains(err.Error(), "--over") {
 		t.Errorf("got %v, want what one takes, and what to do", err)
 	}
 	if err := capacity(use(0.3, 1), use(0.6, 1.1), []int{180, 180}).check(); err != nil {
