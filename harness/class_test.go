@@ -93,6 +93,12 @@ func TestAClassIsPlayed(t *testing.T) {
 		}
 		all[1].ask(training.DoGiveUp)
 		time.Sleep(time.Minute)
+		if r := all[1].ask(training.DoReset); !strings.Contains(r.Error, "is over") {
+			t.Errorf("got %+v, want no reset of what is over: nobody would clean up after it", r)
+		}
+		if r := all[1].ask(training.DoExplain); r.Explanation == nil || r.Explanation.Story == nil {
+			t.Errorf("got %+v, want it told what it was", r)
+		}
 		all[0].write("half")
 		end := <-done
 		if end.err != nil || len(end.seats) != 2 {

@@ -48,6 +48,13 @@ func (t *Trainer) BreakNow() error {
 	return nil
 }
 
+// isOver tells whether the mission has come to an end of its own.
+func (s *session) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done != nil
+}
+
 func (s *session) isBroken() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -63,8 +63,9 @@ type Trainer struct {
 	again   chan struct{}
 	// hold keeps the break back, nil where nobody does.
 	hold *hold
-	// end ends what is under way, with a cause.
-	end context.CancelCauseFunc
+	// end ends what is under way, with a cause. over tells that nothing is any more.
+	end  context.CancelCauseFunc
+	over bool
 }
 
 func (t *Trainer) namespace() string { return cmp.Or(t.Options.Namespace, Namespace) }
@@ -85,8 +86,13 @@ func (t *Trainer) Run(ctx context.Context) (e Explanation, rep *reports.Report, 
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	t.mu.Lock()
-	t.end = end
+	t.end, t.over = end, false
 	t.mu.Unlock()
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.over = true
+	}()
 	for {
 		var s *session
 		if s, rep, err = t.play(ctx); s == nil {
@@ -183,12 +189,17 @@ func (t *Trainer) wait(ctx context.Context, why string) bool {
 // Handle implements Handler.
 func (t *Trainer) Handle(ctx context.Context, r Request) Reply {
 	t.mu.Lock()
-	s, stopped := t.session, t.stopped
+	s, stopped, over := t.session, t.stopped, t.over
 	t.mu.Unlock()
 	if s == nil {
 		return Reply{Error: errNotBegun.Error()}
 	}
-	switch {
+	switch over = over || s.isOver(); {
+	case over && r.Do == DoStatus:
+		standing := s.standing(time.Now())
+		return Reply{Text: standing.String(), Standing: &standing}
+	case over && r.Do != DoExplain:
+		return Reply{Error: "the mission is over: canarylab train explain tells what it was"}
 	case stopped != "" && r.Do == DoReset:
 		return t.playAgain()
 	case stopped != "" && r.Do != DoGiveUp && r.Do != DoExplain:
