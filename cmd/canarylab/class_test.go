@@ -30,7 +30,8 @@ func TestClassIsUsedWrongly(t *testing.T) {
 		{[]string{"kubectl", "--learner", "2", "get", "pods"}, "no mission of learner 2"},
 		{[]string{"kubectl", "--learner"}, "wants the number"},
 	} {
-		if _, code, err := run(t, tc.args...); code != exitUsage || err == nil || !strings.Contains(err.Error(), tc.want) {
+		_, code, err := run(t, tc.args...)
+		if code != exitUsage || err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%q: got %d and %v, want %d and %q in it", tc.args, code, err, exitUsage, tc.want)
 		}
 	}
@@ -53,8 +54,8 @@ func TestClassIsUsedWrongly(t *testing.T) {
 	}
 }
 
-// Missions that are named are dealt in turn; else the seed draws, each mission once before any comes again, and none that
-// takes the room of several.
+// Missions that are named are dealt in turn; else the seed draws, each mission once before any comes again, and none
+// that takes the room of several.
 func TestAClassIsDealt(t *testing.T) {
 	dealt := func(seed uint64, learners int, names ...string) (all []string) {
 		c := teacher{coach: coach{global: &global{}, Options: training.Options{Seed: seed}}, learners: learners}
@@ -73,7 +74,8 @@ func TestAClassIsDealt(t *testing.T) {
 		}
 		for i, l := range class.Learners {
 			all = append(all, l.Mission.Name())
-			if o := l.Options; o.Namespace != training.LearnerNamespace(i+1) || o.Rate == 0 || o.Seed != seed+uint64(i) {
+			o := l.Options
+			if o.Namespace != training.LearnerNamespace(i+1) || o.Rate == 0 || o.Seed != seed+uint64(i) {
 				t.Errorf("got %+v, want a namespace, a rate and a seed of its own", o)
 			}
 		}
@@ -91,7 +93,8 @@ func TestAClassIsDealt(t *testing.T) {
 		t.Errorf("two seeds draw %q", other)
 	}
 	slices.Sort(drawn)
-	if once := slices.Compact(slices.Clone(drawn)); len(once) != 5 || slices.Contains(drawn, "circuit-breaker-overflow") {
+	once := slices.Compact(slices.Clone(drawn))
+	if len(once) != 5 || slices.Contains(drawn, "circuit-breaker-overflow") {
 		t.Errorf("got %q, want five missions, and none that is about its load", drawn)
 	}
 }
@@ -112,10 +115,12 @@ func TestAClassAnswers(t *testing.T) {
 		{Options: training.Options{Namespace: "shop-1"}}, {Options: training.Options{Namespace: "shop-2"}},
 	}}
 	h := classHandler{class}
-	if r := h.Handle(t.Context(), training.Request{Do: training.DoStatus}); !strings.Contains(r.Text, "learner 2 (shop-2)") {
+	r := h.Handle(t.Context(), training.Request{Do: training.DoStatus})
+	if !strings.Contains(r.Text, "learner 2 (shop-2)") {
 		t.Errorf("got %+v, want how both stand", r)
 	}
-	if r := h.Handle(t.Context(), training.Request{Do: training.DoGiveUp}); !strings.Contains(r.Error, "--learner 1 to 2") {
+	r = h.Handle(t.Context(), training.Request{Do: training.DoGiveUp})
+	if !strings.Contains(r.Error, "--learner 1 to 2") {
 		t.Errorf("got %+v, want to be asked for whom", r)
 	}
 }

@@ -139,7 +139,7 @@ type classHandler struct{ class *training.Class }
 func (h classHandler) Handle(_ context.Context, r training.Request) training.Reply {
 	if r.Do != training.DoStatus {
 		return training.Reply{Error: fmt.Sprintf("a class is under way: say whose mission is meant, by --%s 1 to %d or "+
-			"in %s; Ctrl-C in the class's own terminal ends all", learnerName, len(h.class.Learners), learnerVariable)}
+			"in %s; Ctrl-C in its own terminal ends all", learnerName, len(h.class.Learners), learnerVariable)}
 	}
 	var all []string
 	for i, t := range h.class.Learners {

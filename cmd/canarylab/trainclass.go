@@ -32,8 +32,8 @@ func newTrainClass(g *global) *cobra.Command {
 	c := teacher{coach: coach{global: g}}
 	cmd := &cobra.Command{
 		Use: "class [MISSION...]", Short: "Play a mission for each learner of a class, all at once on one cluster",
-		Long: `Class plays as many missions at once as there are learners, each in a namespace of its own, with a load, a
-judge and a page of its own. Missions that are named are dealt out in turn; else they are drawn.
+		Long: `Class plays as many missions at once as there are learners, each in a namespace of its own, with a load,
+a judge and a page of its own. Missions that are named are dealt out in turn; else they are drawn.
 
 The first learner's service comes up alone: what it takes says how many learners this machine carries. If that is fewer
 than were asked for, nothing begins. The others come up one after the other, and nothing breaks before all are well.`,

@@ -25,10 +25,10 @@ func newTrainGameDay(g *global) *cobra.Command {
 	c := teacher{coach: coach{global: g}, learners: services}
 	cmd := &cobra.Command{
 		Use: "game-day [MISSION MISSION]", Short: "Break two services at once, with a page for whoever leads the day",
-		Long: `Game-day breaks two services of one mesh within the same half minute, each in a namespace of its own. Each has
-an operator, who has the page and the shell of a learner. The facilitator has a page with both services side by side,
-with the breaks, the hints, and a button that aborts everything: it brings both services back to where they were well.
-At the end there is one timeline of both.`,
+		Long: `Game-day breaks two services of one mesh within the same half minute, each in a namespace of its own.
+Each has an operator, who has the page and the shell of a learner. The facilitator has a page with both services side by
+side, with the breaks, the hints, and a button that aborts everything: it brings both services back to where they were
+well. At the end there is one timeline of both.`,
 		ValidArgsFunction: completeMissions,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 0 && len(args) != services {
@@ -63,8 +63,8 @@ var gameDayHTML = template.Must(template.New("game day").Parse(`
 <p class="abort"></p><p role="status" class="says"></p>
 <p>Below are the requests of {{(index . 0).Namespace}}. Those of the other service are on its own page.</p>{{end}}
 {{define "roles"}}<dl>
-<dt>facilitator</dt><dd>has this page: knows what breaks, injects it, gives hints, and aborts when it is enough. Does not
-mend.</dd>{{range .}}
+<dt>facilitator</dt><dd>has this page: knows what breaks, injects it, gives hints, and aborts when it is enough. Does
+not mend.</dd>{{range .}}
 <dt>operator of {{.Namespace}}</dt><dd>mends it, in canarylab shell --learner {{.Learner}}. Sees its own page, and not
 this one.</dd>{{end}}
 <dt>scribe</dt><dd>writes down what was seen, said and done, and when. Sees the pages of both services, and not this

@@ -37,7 +37,8 @@ func Timeline(seats []Seat) string {
 	}
 	slices.SortStableFunc(all, func(a, b moment) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })
 	var b strings.Builder
-	fmt.Fprintf(&b, "What happened, counted from the first break at %s:\n", all[0].at.UTC().Format(time.TimeOnly+" MST"))
+	first := all[0].at.UTC().Format(time.TimeOnly + " MST")
+	fmt.Fprintf(&b, "What happened, counted from the first break at %s:\n", first)
 	for _, m := range all {
 		fmt.Fprintf(&b, "%s  %-8s %s\n", after(m.at.Sub(all[0].at)), m.who, m.text)
 	}

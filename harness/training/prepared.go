@@ -57,8 +57,8 @@ type prepared struct {
 	files fs.FS
 }
 
-// prepare makes a mission ready to be played in a namespace. A deployment that the story restarts on the way to its break is restarted
-// by the change, at a moment.
+// prepare makes a mission ready to be played in a namespace. A deployment that the story restarts on the way to its
+// break is restarted by the change, at a moment.
 func prepare(m Mission, ns string, at time.Time) (*prepared, error) {
 	p := &prepared{mission: m, ns: ns}
 	var err error

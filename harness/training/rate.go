@@ -48,7 +48,8 @@ func (m Mission) FixedRate() bool {
 func (m Mission) ClassRate() (int, error) { return m.lowest(usual) }
 
 // RateFor is the rate at which the mission is played beside others where asked is wanted, zero for ClassRate. It is the
-// story's own where that is fixed, or lower. The error wraps ErrRate where the judge would not be sure even in its longest window.
+// story's own where that is fixed, or lower. The error wraps ErrRate where the judge would not be sure even in its
+// longest window.
 func (m Mission) RateFor(asked int) (int, error) {
 	own := m.Story.Rate()
 	switch {
