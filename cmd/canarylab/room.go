@@ -138,8 +138,8 @@ type classHandler struct{ class *training.Class }
 // Handle implements training.Handler.
 func (h classHandler) Handle(_ context.Context, r training.Request) training.Reply {
 	if r.Do != training.DoStatus {
-		return training.Reply{Error: fmt.Sprintf("a class is under way: say whose mission is meant, by --%s 1 to %d or "+
-			"in %s; Ctrl-C in its own terminal ends all", learnerName, len(h.class.Learners), learnerVariable)}
+		return training.Reply{Error: fmt.Sprintf("a class is under way: say whose mission is meant, by --%s 1 to %d "+
+			"or in %s; Ctrl-C in its own terminal ends all", learnerName, len(h.class.Learners), learnerVariable)}
 	}
 	var all []string
 	for i, t := range h.class.Learners {
