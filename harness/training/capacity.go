@@ -69,9 +69,9 @@ func (c Capacity) String() string {
 		learners = "1 learner"
 	}
 	return fmt.Sprintf("this machine carries %s: at %d requests a second one takes %.0f %% of %d %% of processor "+
-		"time and %.1f of %.1f GB of memory; %.0f %% and %.1f GB were taken before, and %.0f %% are kept free", learners, c.Rate,
-		100*c.CPU, 100*c.Idle.Cores, float64(c.Memory)/gb, float64(c.Idle.Total)/gb, 100*c.Idle.CPU,
-		float64(c.Idle.Memory)/gb, 100*keptFree)
+		"time and %.1f of %.1f GB of memory; %.0f %% and %.1f GB were taken before, and %.0f %% are kept free",
+		learners, c.Rate, 100*c.CPU, 100*c.Idle.Cores, float64(c.Memory)/gb, float64(c.Idle.Total)/gb,
+		100*c.Idle.CPU, float64(c.Idle.Memory)/gb, 100*keptFree)
 }
 
 // ErrTooMany is wrapped where a machine does not carry a class.
