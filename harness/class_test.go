@@ -14,7 +14,7 @@ import (
 	"github.com/canarylab/canarylab/harness/training"
 )
 
-// A fakeMachine uses more from one measurement to the next.
+// A fakeMachine uses more with a learner than without, and most when that one has just come up.
 type fakeMachine struct {
 	mu    sync.Mutex
 	looks int
@@ -26,7 +26,11 @@ func (m *fakeMachine) Use(_ context.Context, over time.Duration) (environment.Us
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.looks++
-	return environment.Use{CPU: float64(m.looks) * m.takes, Cores: 2, Memory: 1e9, Total: 8e9}, nil
+	busy := min(m.looks, 2)
+	if m.looks == 2 {
+		busy = 20 // what was just deployed does not count
+	}
+	return environment.Use{CPU: float64(busy) * m.takes, Cores: 2, Memory: 1e9, Total: 8e9}, nil
 }
 
 // newClass is a class of two, each on a mesh in memory of its own.
@@ -85,8 +89,8 @@ func TestAClassIsPlayed(t *testing.T) {
 				t.Errorf("it was broken at %s, want it after all were well at %s", at, begun)
 			}
 		}
-		if carried.Learners < 2 || carried.Asked != 2 {
-			t.Errorf("got %+v measured, want two learners asked for, and as many carried", carried)
+		if carried.Learners != 5 || carried.Asked != 2 {
+			t.Errorf("got %+v measured, want two learners asked for, and five carried", carried)
 		}
 		if r := all[0].ask(training.DoStatus); r.Standing == nil || r.Standing.State.Verdict != training.Broken {
 			t.Errorf("got %+v, want the status of the first", r)

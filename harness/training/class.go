@@ -132,7 +132,7 @@ func (r *classRun) bringUp() error {
 	var idle environment.Use
 	var err error
 	if r.Machine != nil {
-		if idle, err = r.Machine.Use(r.ctx, idleFor); err != nil {
+		if idle, err = least(r.ctx, r.Machine, 1); err != nil {
 			return cause(r.ctx, fmt.Errorf("measure what the machine uses without a learner: %w", err))
 		}
 	}
@@ -140,7 +140,7 @@ func (r *classRun) bringUp() error {
 		return err
 	}
 	if r.Machine != nil {
-		busy, err := r.Machine.Use(r.ctx, busyFor)
+		busy, err := least(r.ctx, r.Machine, busyLooks)
 		if err != nil {
 			return cause(r.ctx, fmt.Errorf("measure what a learner takes: %w", err))
 		}
