@@ -1,6 +1,7 @@
 package harness_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,7 +145,8 @@ func (c *course) verdict(v training.Verdict) {
 // write is what a learner does.
 func (c *course) write(route string) {
 	c.t.Helper()
-	objects, err := kube.Objects([]byte(harness.FakeRoute(training.Namespace, route)))
+	ns := cmp.Or(c.trainer.Options.Namespace, training.Namespace)
+	objects, err := kube.Objects([]byte(harness.FakeRoute(ns, route)))
 	if err == nil {
 		err = c.mesh.Apply(c.t.Context(), objects)
 	}

@@ -24,10 +24,19 @@ call may build it, which takes a minute or two. Where no namespace is named, it 
 played, or the one in the variable ` + namespaceVariable + `.
 
 All arguments are its own, so the cluster is chosen by variables: CLUSTER, CANARYLAB_NAME and the others that
-the flags of canarylab name.`,
+the flags of canarylab name. Only --learner K, in front of them all, is canarylab's: it means the namespace of that
+learner of a class, as ` + learnerVariable + ` does.`,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			clients, err := openClients(cmd.Context(), g, os.Getenv(namespaceVariable), name)
+			learner, args, err := learnerArgs(args)
+			if err != nil {
+				return err
+			}
+			namespace, err := learnersNamespace(cmd.Context(), g, learner)
+			if err != nil {
+				return err
+			}
+			clients, err := openClients(cmd.Context(), g, cmp.Or(namespace, os.Getenv(namespaceVariable)), name)
 			if err != nil {
 				return err
 			}
@@ -38,7 +47,7 @@ the flags of canarylab name.`,
 
 // newShell is a shell with both programs.
 func newShell(g *global) *cobra.Command {
-	var namespace string
+	var namespace, learner string
 	cmd := &cobra.Command{
 		Use: "shell [-- COMMAND [ARGS...]]", Short: "Start a shell whose kubectl and istioctl are the lab's own",
 		Long: `Shell starts $SHELL, or a command in its place. There kubectl and istioctl are those of the running
@@ -46,7 +55,11 @@ cluster, set to the namespace of the scenario that is being played. The first ca
 kubeconfig is read or changed.`,
 		Example: "  canarylab shell\n  canarylab shell -- sh -c 'kubectl get pods && istioctl proxy-status'",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			clients, err := openClients(cmd.Context(), g, namespace, lab.Kubectl, lab.Istioctl)
+			of, err := learnersNamespace(cmd.Context(), g, learner)
+			if err != nil {
+				return err
+			}
+			clients, err := openClients(cmd.Context(), g, cmp.Or(of, namespace), lab.Kubectl, lab.Istioctl)
 			if err != nil {
 				return err
 			}
@@ -61,6 +74,7 @@ kubeconfig is read or changed.`,
 	cmd.Flags().StringVar(&namespace, "namespace", os.Getenv(namespaceVariable),
 		"namespace to mean where none is named (default: that of the scenario that is being played; environment: "+
 			namespaceVariable+")")
+	learnerFlag(cmd, &learner)
 	return cmd
 }
 

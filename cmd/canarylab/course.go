@@ -123,6 +123,18 @@ func advanceMission(result training.Result, r *reports.Report, runDir string) {
 	}
 }
 
+// advanceGameDay keeps that a game day came to its end: that both missions were mended.
+func advanceGameDay(seats []training.Seat) {
+	var runs []course.Run
+	for _, s := range seats {
+		if r := s.Explanation.Standing.Result; r == nil || !r.Mended || s.Report == nil {
+			return
+		}
+		runs = append(runs, course.Run{ID: s.Report.Run, Dir: s.Dir})
+	}
+	advance(course.Mend, course.GameDay, course.Mended, runs...)
+}
+
 // advance keeps that a story was seen: that it passed, or, where somebody led the run, that it came to its end.
 func (p player) advance(run *reports.Run) {
 	switch r := run.Report; {

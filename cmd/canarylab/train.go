@@ -10,8 +10,6 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -61,27 +59,15 @@ another terminal, at the same time.`,
 			if err != nil {
 				return err
 			}
-			if c.Bound < time.Minute || c.Bound > maxBound {
-				return usage("--for %s is not %s to %s", c.Bound, time.Minute, maxBound)
-			}
-			if err := mission.Check(); err != nil {
-				return err
-			}
-			if c.out, err = outDir(c.out); err != nil {
+			if err := c.check(mission); err != nil {
 				return err
 			}
 			return c.train(cmd, mission)
 		},
 	}
-	cmd.Flags().Uint64Var(&c.Seed, "seed", 0,
-		"draws the mission and the moment of its break (default: by chance, and told at the end)")
-	cmd.Flags().DurationVar(&c.Bound, "for", training.DefaultBound, "how long there is from the break on")
-	cmd.Flags().BoolVar(&c.Diagnose, "diagnose", false, "the mission is over only once it is diagnosed too")
+	c.flags(cmd)
 	cmd.Flags().BoolVar(&c.json, "json", false, "talk lines of JSON on standard input and output (docs/training.md)")
-	outFlag(cmd, &c.out, "folder for the run's own folder")
-	listenFlag(cmd, &c.listen)
-	settingFlags(cmd.Flags(), g, true)
-	cmd.AddCommand(newTrainList(), newTrainDiagnose(g))
+	cmd.AddCommand(newTrainList(), newTrainDiagnose(g), newTrainClass(g), newTrainGameDay(g))
 	for _, o := range []struct{ do, short string }{
 		{training.DoStatus, "Tell how the mission stands, by the traffic"},
 		{training.DoHint, "Give the next hint: where, what, which command; each costs more time"},
@@ -92,6 +78,31 @@ another terminal, at the same time.`,
 		cmd.AddCommand(newTrainOrder(g, o.do, o.short))
 	}
 	return cmd
+}
+
+// flags adds the flags of every command that begins missions.
+func (c *coach) flags(cmd *cobra.Command) {
+	cmd.Flags().Uint64Var(&c.Seed, "seed", 0,
+		"draws missions and the moments of their breaks (default: by chance, and told at the end)")
+	cmd.Flags().DurationVar(&c.Bound, "for", training.DefaultBound, "how long there is from the break on")
+	cmd.Flags().BoolVar(&c.Diagnose, "diagnose", false, "a mission is over only once it is diagnosed too")
+	outFlag(cmd, &c.out, "folder for the run's own folder")
+	listenFlag(cmd, &c.listen)
+	settingFlags(cmd.Flags(), c.global, true)
+}
+
+// check refuses what no mission can be played with.
+func (c *coach) check(all ...training.Mission) (err error) {
+	if c.Bound < time.Minute || c.Bound > maxBound {
+		return usage("--for %s is not %s to %s", c.Bound, time.Minute, maxBound)
+	}
+	for _, m := range all {
+		if err := m.Check(); err != nil {
+			return err
+		}
+	}
+	c.out, err = outDir(c.out)
+	return err
 }
 
 // maxBound is the longest mission: at 500 requests a second its trace has some 2 GB.
@@ -121,26 +132,10 @@ func completeMissions(*cobra.Command, []string, string) ([]string, cobra.ShellCo
 	return missions.Names(), cobra.ShellCompDirectiveNoFileComp
 }
 
-// socket is where the trainer of a cluster is asked.
-func socket(g *global) (string, error) {
-	home := g.Home
-	if home == "" {
-		var err error
-		if home, err = lab.Home(); err != nil {
-			return "", err
-		}
-	}
-	name := g.Name
-	if name == "" {
-		name = lab.DefaultName
-	}
-	return filepath.Join(home, "train", name+".sock"), nil
-}
-
 // train plays a mission until it is over.
 func (c coach) train(cmd *cobra.Command, m training.Mission) error {
 	ctx := cmd.Context()
-	path, err := socket(c.global)
+	path, err := socket(c.global, 0)
 	if err != nil {
 		return err
 	}
@@ -152,7 +147,7 @@ func (c coach) train(cmd *cobra.Command, m training.Mission) error {
 		return err
 	}
 	t := &training.Trainer{Mission: m, Options: c.Options}
-	shown, err := newMissionPage(context.WithoutCancel(ctx), c.listen, t)
+	shown, err := newMissionPage(context.WithoutCancel(ctx), c.listen, "Mission", t)
 	if err != nil {
 		return err
 	}
@@ -201,16 +196,21 @@ func (c coach) train(cmd *cobra.Command, m training.Mission) error {
 
 // told tells what became of the mission, and keeps it in the run's folder.
 func (c coach) told(w io.Writer, dir string, e training.Explanation) error {
-	err := os.WriteFile(filepath.Join(dir, explanationFile), []byte(e.String()), 0o644)
-	if err != nil {
-		err = fmt.Errorf("keep what was told of the mission: %w", err)
-	}
+	err := keepTold(dir, e)
 	_, _, unrendered := render.All(dir)
 	if !c.json {
 		fmt.Fprintf(w, "\n%s", format.Printable(e.String()))
 	}
 	fmt.Fprintf(os.Stderr, "\nAll of it is in %s\n", dir)
 	return errors.Join(err, unrendered)
+}
+
+// keepTold keeps what is told of a mission in its run's folder.
+func keepTold(dir string, e training.Explanation) error {
+	if err := os.WriteFile(filepath.Join(dir, explanationFile), []byte(e.String()), 0o644); err != nil {
+		return fmt.Errorf("keep what was told of the mission: %w", err)
+	}
+	return nil
 }
 
 // explanationFile has what was told at the end, in the run's folder.
@@ -243,95 +243,4 @@ func (c coach) teller(d *display, kubeconfig string, out *training.Lines) func(t
 			d.Say("%s", e.Text)
 		}
 	}
-}
-
-// newTrainList lists the missions.
-func newTrainList() *cobra.Command {
-	var o output
-	cmd := &cobra.Command{
-		Use: "list", Short: "List the missions", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var all []summary
-			for _, m := range missions.All() {
-				all = append(all, summary{m.Name(), m.Story.Title, m.Story.Labels})
-			}
-			return o.print(cmd.OutOrStdout(), all, func(w io.Writer) error {
-				var rows [][]string
-				for _, s := range all {
-					rows = append(rows, []string{s.Name, s.Title})
-				}
-				return printTable(w, rows...)
-			})
-		},
-	}
-	o.add(cmd)
-	return cmd
-}
-
-// newTrainOrder asks the mission that is under way for something.
-func newTrainOrder(g *global, do, short string) *cobra.Command {
-	var o output
-	cmd := &cobra.Command{
-		Use: do, Short: short, Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return ask(cmd, g, o, training.Request{Do: do}) },
-	}
-	o.add(cmd)
-	return cmd
-}
-
-func newTrainDiagnose(g *global) *cobra.Command {
-	var o output
-	var lines []string
-	causes := training.Causes()
-	for _, c := range sortedCauses(causes) {
-		lines = append(lines, fmt.Sprintf("  %-11s %s", c, causes[c]))
-	}
-	cmd := &cobra.Command{
-		Use: "diagnose HOP FLAG CAUSE", Short: "Say where the errors are made, with which flag, and why",
-		Long: fmt.Sprintf(`Diagnose says what it is. HOP is %s. FLAG is Envoy's response flag, - for none.
-CAUSE is one of
-
-%s`, strings.Join(training.Hops(), ", "), strings.Join(lines, "\n")),
-		Example: "  canarylab train diagnose gateway UT timeout",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 3 {
-				return usage("%s wants a hop, a flag and a cause, got %q; --help lists them", cmd.CommandPath(), args)
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			guess := training.Guess{Hop: args[0], Flag: args[1], Cause: training.Cause(args[2])}
-			return ask(cmd, g, o, training.Request{Do: training.DoDiagnose, Guess: guess})
-		},
-	}
-	o.add(cmd)
-	return cmd
-}
-
-func sortedCauses(causes map[training.Cause]string) []training.Cause {
-	var all []training.Cause
-	for c := range causes {
-		all = append(all, c)
-	}
-	slices.Sort(all)
-	return all
-}
-
-// ask asks the trainer of the cluster, and prints what it says.
-func ask(cmd *cobra.Command, g *global, o output, r training.Request) error {
-	path, err := socket(g)
-	if err != nil {
-		return err
-	}
-	reply, err := training.Ask(cmd.Context(), path, r)
-	if errors.Is(err, training.ErrNone) {
-		return usage("%w", err)
-	}
-	if err != nil {
-		return err
-	}
-	return o.print(cmd.OutOrStdout(), reply, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, strings.TrimSpace(format.Printable(reply.Text)))
-		return err
-	})
 }

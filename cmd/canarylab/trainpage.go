@@ -28,7 +28,7 @@ for (const [name, label] of [["train-hint", "Hint"], ["train-explain", "Explain"
 const missionStyle = "#panel-mission pre { white-space: pre-wrap; margin: 0 0 .5rem }"
 
 // newMissionPage serves the page of a mission that is to come.
-func newMissionPage(ctx context.Context, listen string, t *training.Trainer) (*livePage, error) {
+func newMissionPage(ctx context.Context, listen, title string, t *training.Trainer) (*livePage, error) {
 	commands := map[string]page.Command{}
 	for _, do := range []string{training.DoHint, training.DoExplain, training.DoReset} {
 		commands["train-"+do] = func(ctx context.Context, _ json.RawMessage) (any, error) {
@@ -42,7 +42,7 @@ func newMissionPage(ctx context.Context, listen string, t *training.Trainer) (*l
 	return newLivePage(ctx, page.Options{
 		Listen: listen, Commands: commands,
 		Panels: []page.Panel{{
-			Name: missionPanel, Title: "Mission", HTML: template.HTML("<pre></pre><pre></pre>"), Style: missionStyle,
+			Name: missionPanel, Title: title, HTML: template.HTML("<pre></pre><pre></pre>"), Style: missionStyle,
 			Script: missionScript,
 		}},
 	})

@@ -36,7 +36,7 @@ type Clients struct {
 
 // OpenClients returns the named programs for the running cluster that o means, and builds those that are missing. An
 // empty namespace means that of the scenario that is being played there, if one is. The error wraps cluster.ErrNotFound
-// where no cluster runs.
+// where no cluster runs, and cluster.ErrUsage where several are played.
 func OpenClients(ctx context.Context, o Options, namespace string, names ...string) (*Clients, error) {
 	c, err := o.running(ctx)
 	if err != nil {
@@ -44,9 +44,15 @@ func OpenClients(ctx context.Context, o Options, namespace string, names ...stri
 	}
 	dir := filepath.Dir(c.Kubeconfig())
 	if namespace == "" {
-		if namespace, err = playedIn(dir); err != nil {
+		played, err := playedIn(dir)
+		if err != nil {
 			return nil, err
 		}
+		if len(played) > 1 {
+			return nil, fmt.Errorf("%w: several missions are played, in the namespaces %s: say whose, by --learner or "+
+				"in CANARYLAB_LEARNER", cluster.ErrUsage, strings.Join(played, ", "))
+		}
+		namespace = strings.Join(played, "")
 	}
 	if o, err = o.withDefaults(); err != nil {
 		return nil, err

@@ -29,8 +29,8 @@ func TestPlayedIn(t *testing.T) {
 	l := &Lab{cluster: knownCluster{kubeconfig: filepath.Join(dir, "kubeconfig")}, timer: newTimer(nil)}
 	want := func(when, want string) {
 		t.Helper()
-		if got, err := playedIn(dir); got != want || err != nil {
-			t.Errorf("%s: got namespace %q, %v, want %q", when, got, err, want)
+		if got, err := playedIn(dir); strings.Join(got, " ") != want || err != nil {
+			t.Errorf("%s: got namespaces %q, %v, want %q", when, got, err, want)
 		}
 	}
 	want("before any run", "")
@@ -56,8 +56,15 @@ func TestPlayedIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
+	other, err := l.Playing("shop-2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want("beside another run", "label-mismatch shop-2")
 	done()
-	want("after a run", "")
+	want("after a run", "shop-2")
+	other()
+	want("after both", "")
 }
 
 func TestKubeconfigInNamespace(t *testing.T) {

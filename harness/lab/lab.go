@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/filelock"
@@ -27,6 +28,10 @@ type Lab struct {
 	timer    *timer
 	steps    []progress.Step
 	gateway  chan error // gets one value when the ingress gateway is ready
+
+	playing sync.Mutex
+	// played are the namespaces that are played in.
+	played []string
 }
 
 // Kube is the client of the lab's cluster.

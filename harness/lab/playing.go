@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/filelock"
@@ -15,31 +16,49 @@ const lockFile, playingFile = "run.lock", "playing.json"
 
 // playing is what is being played on a cluster.
 type playing struct {
-	Namespace string `json:"namespace"`
+	Namespaces []string `json:"namespaces"`
 }
 
-// Playing remembers, until done is called, which namespace a scenario is played in: Clients mean it by default. Whoever
-// was killed in between held the lock of Exclusive, so that nobody believes what that one left.
+// Playing remembers, until done is called, which namespace a scenario is played in: Clients mean it by default. Several
+// may be played at once by one Lab. Whoever was killed in between held the lock of Exclusive, so that nobody believes
+// what that one left.
 func (l *Lab) Playing(namespace string) (done func(), err error) {
-	file := filepath.Join(filepath.Dir(l.cluster.Kubeconfig()), playingFile)
-	if err := cluster.WriteState(file, playing{namespace}); err != nil {
+	l.playing.Lock()
+	defer l.playing.Unlock()
+	l.played = append(l.played, namespace)
+	if err := l.keepPlayed(); err != nil {
 		return nil, fmt.Errorf("remember what is played on cluster %q: %w", l.cluster.Name(), err)
 	}
-	return func() { _ = os.Remove(file) }, nil // without the lock the file means nothing
+	return func() {
+		l.playing.Lock()
+		defer l.playing.Unlock()
+		i := slices.Index(l.played, namespace)
+		l.played = slices.Delete(l.played, i, i+1)
+		_ = l.keepPlayed() // without the lock the file means nothing
+	}, nil
 }
 
-// playedIn returns the namespace of what is being played on the cluster whose state is in dir, empty for nothing.
-func playedIn(dir string) (string, error) {
+// keepPlayed writes down what is played. The lab's playing is locked.
+func (l *Lab) keepPlayed() error {
+	file := filepath.Join(filepath.Dir(l.cluster.Kubeconfig()), playingFile)
+	if len(l.played) == 0 {
+		return os.Remove(file)
+	}
+	return cluster.WriteState(file, playing{l.played})
+}
+
+// playedIn returns the namespaces of what is being played on the cluster whose state is in dir.
+func playedIn(dir string) ([]string, error) {
 	p, err := cluster.ReadState[playing](filepath.Join(dir, playingFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return "", nil
+		return nil, nil
 	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	held, err := filelock.Held(filepath.Join(dir, lockFile))
 	if err != nil || !held {
-		return "", err
+		return nil, err
 	}
-	return p.Namespace, nil
+	return p.Namespaces, nil
 }

@@ -37,3 +37,17 @@ type Step struct {
 	Start time.Duration `json:"startNs"`
 	Took  time.Duration `json:"tookNs"`
 }
+
+// Prefixed tells p of steps whose names begin with a prefix: of several runs at once, each has one. p may be nil.
+func Prefixed(p Progress, prefix string) Progress { return prefixed{p, prefix} }
+
+type prefixed struct {
+	to     Progress
+	prefix string
+}
+
+// Step implements Progress.
+func (p prefixed) Step(name string) func(error) { return Begin(p.to, p.prefix+name) }
+
+// Detail implements Detailer.
+func (p prefixed) Detail(step, text string) { Detail(p.to, p.prefix+step, text) }

@@ -22,6 +22,8 @@ const (
 	turnOfRevision  = 0
 	turnOfLoadPods  = 1
 	turnOfRollbacks = 2
+	turnOfGameDay   = 3
+	turnOfClass     = 4
 )
 
 // some returns the scenarios that are played in ways that take long: those of the core, or all with EVERY=1.

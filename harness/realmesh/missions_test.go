@@ -1,6 +1,7 @@
 package realmesh
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -66,11 +67,14 @@ type pupil struct {
 	news chan struct{}
 }
 
+// namespace is where the pupil's mission is played.
+func (p *pupil) namespace() string { return cmp.Or(p.trainer.Options.Namespace, training.Namespace) }
+
 func (p *pupil) told(e training.Event) {
 	if e.State == nil {
 		return
 	}
-	p.t.Logf("%s: %s", e.State.Verdict, e.State.Text)
+	p.t.Logf("%s: %s: %s", p.namespace(), e.State.Verdict, e.State.Text)
 	p.mu.Lock()
 	p.last = *e.State
 	p.mu.Unlock()
@@ -213,7 +217,7 @@ const by = "kubectl-edit"
 
 // make does what a learner would type.
 func (p *pupil) make(ctx context.Context, try training.Try) error {
-	applied, deleted, err := try.Objects(training.Namespace)
+	applied, deleted, err := try.Objects(p.namespace())
 	if err != nil {
 		return err
 	}
@@ -228,7 +232,7 @@ func (p *pupil) make(ctx context.Context, try training.Try) error {
 		}
 	}
 	patch := func(deployment, text string) error {
-		_, err := p.lab.Kube().Kubernetes().AppsV1().Deployments(training.Namespace).Patch(ctx, deployment,
+		_, err := p.lab.Kube().Kubernetes().AppsV1().Deployments(p.namespace()).Patch(ctx, deployment,
 			types.StrategicMergePatchType, []byte(text), metav1.PatchOptions{FieldManager: by})
 		return err
 	}

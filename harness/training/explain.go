@@ -11,6 +11,8 @@ import (
 // An Explanation is what the learner did, beside what the traffic made of it. Its story is told only once it is over.
 type Explanation struct {
 	Standing Standing `json:"standing"`
+	// Broke is when the break was written. All other moments are counted from it.
+	Broke time.Time `json:"broke,omitzero"`
 	// Effects are the learner's writes, Verdicts the judge's as they changed, Asked what the trainer was asked for.
 	Effects  []Effect `json:"effects"`
 	Verdicts []Moment `json:"verdicts"`
@@ -75,6 +77,7 @@ func (s *session) explain(now time.Time) Explanation {
 		return e
 	}
 	since := s.broke
+	e.Broke = since
 	e.Effects = append(e.Effects, s.timeline.effects(since, now)...)
 	for _, state := range s.timeline.states {
 		if !state.At.Before(since) {

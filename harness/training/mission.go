@@ -110,7 +110,7 @@ func (m Mission) Check() error {
 	}
 	_, err := m.Goal()
 	add(err)
-	p, err := prepare(m, restartedAt)
+	p, err := prepare(m, Namespace, restartedAt)
 	add(err)
 	if err == nil {
 		add(p.scenario(Referees{Twin: nobody{}, Learner: nobody{}}, DefaultBound).Validate())

@@ -23,7 +23,7 @@ import (
 
 type object = environment.Object
 
-// Namespace is where every mission is played: its name tells nothing.
+// Namespace is where a mission is played that is played alone: its name tells nothing.
 const Namespace = "shop"
 
 // The names of a mission's phases and files tell nothing either.
@@ -35,6 +35,9 @@ const (
 // DefaultBound is how long a learner has.
 const DefaultBound = 20 * time.Minute
 
+// heldFor is how long a healthy twin may be held until all of a class are well.
+const heldFor = 30 * time.Minute
+
 // restartedAt is the moment of a restart where none is played.
 var restartedAt = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -42,6 +45,8 @@ var restartedAt = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 type prepared struct {
 	mission Mission
 	goal    Goal
+	// ns is the namespace that it is played in.
+	ns string
 	// task says what callers are to get.
 	task string
 	// twin is the healthy twin, broken what there is after the break, change what of it differs from the twin.
@@ -52,19 +57,19 @@ type prepared struct {
 	files fs.FS
 }
 
-// prepare makes a mission ready to be played. A deployment that the story restarts on the way to its break is restarted
-// by the change, at a moment.
-func prepare(m Mission, at time.Time) (*prepared, error) {
-	p := &prepared{mission: m}
+// prepare makes a mission ready to be played in a namespace. A deployment that the story restarts on the way to its
+// break is restarted by the change, at a moment.
+func prepare(m Mission, ns string, at time.Time) (*prepared, error) {
+	p := &prepared{mission: m, ns: ns}
 	var err error
 	if p.goal, err = m.Goal(); err != nil {
 		return nil, err
 	}
 	p.task = p.goal.Task()
-	if p.twin, err = m.objects(m.Well); err != nil {
+	if p.twin, err = m.objects(m.Well, ns); err != nil {
 		return nil, err
 	}
-	if p.broken, err = m.objects(m.Broken); err != nil {
+	if p.broken, err = m.objects(m.Broken, ns); err != nil {
 		return nil, err
 	}
 	if err := m.restart(p.broken, at); err != nil {
@@ -81,7 +86,7 @@ func prepare(m Mission, at time.Time) (*prepared, error) {
 			p.change = append(p.change, o)
 		}
 	}
-	added, err := addons.New(Namespace, m.Story.Load, false)
+	added, err := addons.New(ns, m.Story.Load, false)
 	if err != nil {
 		return nil, err
 	}
@@ -92,14 +97,14 @@ func prepare(m Mission, at time.Time) (*prepared, error) {
 		if err != nil {
 			return nil, fmt.Errorf("mission %s: %w", m.Name(), err)
 		}
-		files[path.Join(Namespace, name)] = &fstest.MapFile{Data: b, Mode: 0o644}
+		files[path.Join(ns, name)] = &fstest.MapFile{Data: b, Mode: 0o644}
 	}
 	p.files = files
 	return p, nil
 }
 
-// objects are those of the story after one of its phases, in the mission's namespace.
-func (m Mission) objects(phase string) ([]object, error) {
+// objects are those of the story after one of its phases, in a namespace.
+func (m Mission) objects(phase, ns string) ([]object, error) {
 	i, err := m.phase(phase)
 	if err != nil {
 		return nil, err
@@ -123,20 +128,20 @@ func (m Mission) objects(phase string) ([]object, error) {
 		}
 	}
 	for _, o := range all {
-		m.rename(o)
+		m.rename(o, ns)
 	}
 	return all, nil
 }
 
-// rename moves an object from the story's namespace to the mission's.
-func (m Mission) rename(o object) {
+// rename moves an object from the story's namespace to another.
+func (m Mission) rename(o object, ns string) {
 	if o.GetKind() == "Namespace" {
-		o.SetName(Namespace)
+		o.SetName(ns)
 	} else {
-		o.SetNamespace(Namespace)
+		o.SetNamespace(ns)
 	}
 	// Stories may write hosts in full.
-	hosts := strings.NewReplacer("."+m.Name()+".svc", "."+Namespace+".svc")
+	hosts := strings.NewReplacer("."+m.Name()+".svc", "."+ns+".svc")
 	var walk func(v any) any
 	walk = func(v any) any {
 		switch v := v.(type) {
@@ -194,7 +199,7 @@ func same(a, b object) bool {
 // tellsNothing returns an error if what is written to the cluster has the mission's name in it.
 func (p *prepared) tellsNothing() error {
 	for _, file := range []string{twinFile, changeFile} {
-		b, err := fs.ReadFile(p.files, path.Join(Namespace, file))
+		b, err := fs.ReadFile(p.files, path.Join(p.ns, file))
 		if err != nil {
 			return err
 		}
@@ -209,6 +214,8 @@ func (p *prepared) tellsNothing() error {
 type Referees struct {
 	// Twin ends that of the healthy twin, Learner that of the learner.
 	Twin, Learner harness.Referee
+	// held is how long the twin is held at most, zero where nobody holds it.
+	held time.Duration
 }
 
 // scenario is what the engine plays. bound is how long the learner has.
@@ -220,10 +227,11 @@ func (p *prepared) scenario(by Referees, bound time.Duration) harness.Scenario {
 	load := p.mission.Story.Load
 	load.Cohorts = slices.Clone(load.Cohorts)
 	return harness.Scenario{
-		Name: Namespace, Title: "Something breaks, and somebody mends it", Files: p.files, Load: load,
+		Name: p.ns, Title: "Something breaks, and somebody mends it", Files: p.files, Load: load,
 		Canary: p.mission.Story.Canary, CanaryCohort: p.mission.Story.CanaryCohort,
 		Phases: []harness.Phase{{
 			Name: twinPhase, Do: harness.Apply(twinFile), Until: harness.Refereed{Referee: by.Twin}, Expect: claims,
+			Deadline: by.held,
 		}, {
 			Name: learnerPhase, Do: harness.Apply(changeFile),
 			Until:  harness.Refereed{Referee: by.Learner, OthersWrite: true},

@@ -51,7 +51,7 @@ func TestAMissionIsPrepared(t *testing.T) {
 	if err := m.Check(); err != nil {
 		t.Fatal(err)
 	}
-	p, err := prepare(m, restartedAt)
+	p, err := prepare(m, Namespace, restartedAt)
 	if err != nil {
 		t.Fatal(err)
 	}

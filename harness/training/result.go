@@ -21,6 +21,8 @@ type Result struct {
 	// Diagnosed tells that a diagnosis was right, Guesses how many there were.
 	Diagnosed bool `json:"diagnosed"`
 	Guesses   int  `json:"guesses"`
+	// Aborted tells that everything was ended, whatever the learner did.
+	Aborted bool `json:"aborted,omitempty"`
 	// Seed is what the break's moment and the mission were drawn by.
 	Seed uint64 `json:"seed"`
 }
@@ -30,6 +32,7 @@ func (s *session) result(mended bool, text string) *Result {
 	r := &Result{
 		Mission: s.mission.Name(), Mended: mended, Text: text, Burned: s.burned, Hints: s.hints, Diagnosed: s.right,
 		Guesses: s.guesses, Price: time.Duration(s.wrong) * guessPrice, Seed: s.options.Seed,
+		Aborted: !s.aborted.IsZero(),
 	}
 	for _, h := range s.hints {
 		r.Price += h.Price

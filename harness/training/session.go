@@ -29,8 +29,13 @@ type session struct {
 	*prepared
 	space   Space
 	options Options
+	// hold keeps the break back, nil where nobody does.
+	hold *hold
 	// tell is called with what happens.
 	tell func(Event)
+
+	// restoring is held by whoever restores objects: a reset must not follow an abort.
+	restoring sync.Mutex
 
 	mu       sync.Mutex
 	follower *follower
@@ -50,6 +55,9 @@ type session struct {
 	safe, mended time.Time
 	burned       int
 	gaveUp       bool
+	// breakNow tells that the break is not to wait for its moment. aborted is when everything was ended, zero before.
+	breakNow bool
+	aborted  time.Time
 	// done is how the mission ended, nil where it did not. troubles are what was gone of the lab when the run broke
 	// off, and lost tells that it was the cluster.
 	done     *Result
@@ -59,10 +67,11 @@ type session struct {
 	record func(trace.Event)
 }
 
-func newSession(p *prepared, space Space, o Options, tell func(Event)) *session {
+func newSession(p *prepared, space Space, o Options, h *hold, tell func(Event)) *session {
 	s := &session{
-		prepared: p, space: space, options: o, tell: tell, judge: NewJudge(p.goal), timeline: newTimeline(),
-		state: State{Verdict: Unsure, Text: "the service is being deployed"},
+		prepared: p, space: space, options: o, hold: h, tell: tell, judge: NewJudge(p.goal),
+		timeline: newTimeline(),
+		state:    State{Verdict: Unsure, Text: "the service is being deployed"},
 	}
 	s.follower = newFollower(p.mission.Story.Load, s.answer)
 	return s
@@ -95,8 +104,9 @@ func (s *session) look(now time.Time) State {
 	news := s.timeline.see(state)
 	if state.Verdict == Healthy && s.well.IsZero() {
 		s.well = now
+		s.hold.isWell()
 	}
-	if !s.broke.IsZero() {
+	if !s.broke.IsZero() && s.aborted.IsZero() {
 		s.clock(state)
 	}
 	s.mu.Unlock()
@@ -146,37 +156,6 @@ func (s *session) note(kind trace.Kind, at time.Time, text string) {
 	s.mu.Unlock()
 	if record != nil {
 		record(trace.Event{At: at, Kind: kind, Text: text})
-	}
-}
-
-// A twin is the Referee of the healthy twin: it waits until callers are known to be served as asked, and then for a
-// moment that nobody foresees.
-type twin struct{ *session }
-
-// String implements fmt.Stringer.
-func (twin) String() string { return "the trainer, at a moment of its own" }
-
-// Decide implements harness.Referee.
-func (t twin) Decide(ctx context.Context, record func(trace.Event)) (trace.Decision, error) {
-	defer t.during(record)()
-	t.tell(Event{Event: "ready", Task: t.task, Namespace: Namespace})
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	quiet := t.options.quiet()
-	for {
-		select {
-		case now := <-tick.C:
-			state := t.look(now)
-			t.mu.Lock()
-			over := t.gaveUp || state.Verdict == Healthy && now.Sub(t.well) >= quiet
-			t.mu.Unlock()
-			if over {
-				t.analyze(ctx)
-				return trace.Decision{By: t.String(), Text: state.Text, Seen: state.At}, nil
-			}
-		case <-ctx.Done():
-			return trace.Decision{}, context.Cause(ctx)
-		}
 	}
 }
 
@@ -231,7 +210,7 @@ func (s *session) brokeOff(ctx context.Context) {
 	}
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), analyzeWithin)
 	defer cancel()
-	troubles, lost := s.space.Troubles(within, Namespace)
+	troubles, lost := s.space.Troubles(within, s.ns)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.troubles, s.lost = troubles, lost
@@ -239,7 +218,7 @@ func (s *session) brokeOff(ctx context.Context) {
 
 // watch hands on what is written, until ctx ends.
 func (s *session) watch(ctx context.Context, writes chan<- environment.Write) {
-	err := s.space.Watch(ctx, Namespace, func(w environment.Write) {
+	err := s.space.Watch(ctx, s.ns, func(w environment.Write) {
 		select {
 		case writes <- w:
 		case <-ctx.Done():
@@ -262,7 +241,7 @@ func (s *session) wrote(w environment.Write) {
 func (s *session) analyze(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, analyzeWithin)
 	defer cancel()
-	all, err := s.space.Analyze(ctx, Namespace)
+	all, err := s.space.Analyze(ctx, s.ns)
 	if err != nil {
 		return // who would have seen it is a hint for later, and no reason to disturb a mission
 	}
@@ -277,6 +256,11 @@ func (s *session) over(state State, took time.Duration) (trace.Decision, bool) {
 	defer s.mu.Unlock()
 	d := trace.Decision{By: learner{}.String(), Text: state.Text, Seen: state.At}
 	switch {
+	case !s.aborted.IsZero():
+		if !s.servedAgain(state) {
+			return d, false
+		}
+		d.Bad, d.Text = true, "it was aborted, and the healthy twin was brought back: "+state.Text
 	case s.gaveUp:
 		d.Bad, d.Text = true, "the learner gave up: "+state.Text
 	case s.well.IsZero():
@@ -350,14 +334,14 @@ func (s *session) reset(ctx context.Context) (State, error) {
 		return State{}, errNotBroken
 	}
 	now := time.Now()
-	again, err := prepare(s.mission, now)
+	again, err := prepare(s.mission, s.ns, now)
 	if err != nil {
 		return State{}, err
 	}
 	s.note(trace.Learned, now, "a reset")
 	ctx, cancel := context.WithTimeout(ctx, brokenWithin)
 	defer cancel()
-	if err := s.space.Restore(ctx, Namespace, again.broken, s.lab); err != nil {
+	if err := s.restore(ctx, again.broken, false); err != nil {
 		return State{}, fmt.Errorf("reset: %w", err)
 	}
 	written := time.Now()

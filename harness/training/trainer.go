@@ -24,6 +24,10 @@ type Options struct {
 	Bound time.Duration
 	// Diagnose asks for a right diagnosis, besides, before a mission is over.
 	Diagnose bool
+	// Namespace is where the mission is played. Empty means Namespace.
+	Namespace string
+	// Rate is that of the load, in requests a second. Zero means the story's own, or what the machine carries of it.
+	Rate int
 }
 
 func (o Options) bound() time.Duration { return cmp.Or(o.Bound, DefaultBound) }
@@ -57,7 +61,14 @@ type Trainer struct {
 	// stopped says why the run was cut off, empty while one is played. again is closed when a reset asks for another.
 	stopped string
 	again   chan struct{}
+	// hold keeps the break back, nil where nobody does.
+	hold *hold
+	// end ends what is under way, with a cause. over tells that nothing is any more.
+	end  context.CancelCauseFunc
+	over bool
 }
+
+func (t *Trainer) namespace() string { return cmp.Or(t.Options.Namespace, Namespace) }
 
 // taps show everything to several.
 type taps []harness.Tap
@@ -72,6 +83,16 @@ func (all taps) Line(l trace.Line) {
 // Run plays the mission until it is over. The report is that of the last run. The error is for a lab that broke and for
 // ctx that ended.
 func (t *Trainer) Run(ctx context.Context) (e Explanation, rep *reports.Report, err error) {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	t.mu.Lock()
+	t.end, t.over = end, false
+	t.mu.Unlock()
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.over = true
+	}()
 	for {
 		var s *session
 		if s, rep, err = t.play(ctx); s == nil {
@@ -102,13 +123,24 @@ func (t *Trainer) Run(ctx context.Context) (e Explanation, rep *reports.Report, 
 // errGaveUp is for a learner who ends a mission that is not played.
 var errGaveUp = errors.New("the learner gave up after the lab itself was broken")
 
+// errNotBegun is for what is asked before anything is played.
+var errNotBegun = errors.New("the mission has not begun yet: its cluster is made ready")
+
 // play plays the mission once.
 func (t *Trainer) play(ctx context.Context) (*session, *reports.Report, error) {
-	p, err := prepare(t.Mission, time.Now())
+	m, by := t.Mission, Referees{}
+	if t.Options.Rate > 0 {
+		m = m.AtRate(t.Options.Rate)
+	}
+	p, err := prepare(m, t.namespace(), time.Now())
 	if err != nil {
 		return nil, nil, err
 	}
-	s := newSession(p, t.Space, t.Options, t.tell)
+	s := newSession(p, t.Space, t.Options, t.hold, t.tell)
+	by.Twin, by.Learner = twin{s}, learner{s}
+	if t.hold != nil {
+		by.held = heldFor
+	}
 	t.mu.Lock()
 	t.session, t.stopped = s, ""
 	t.mu.Unlock()
@@ -116,8 +148,8 @@ func (t *Trainer) play(ctx context.Context) (*session, *reports.Report, error) {
 	if t.Tap != nil {
 		all = append(all, t.Tap)
 	}
-	rep, err := t.Play(ctx, p.scenario(Referees{Twin: twin{s}, Learner: learner{s}}, t.Options.bound()),
-		harness.Options{Tap: all, Reveal: p.reveal})
+	rep, err := t.Play(ctx, p.scenario(by, t.Options.bound()),
+		harness.Options{Tap: all, Reveal: p.reveal, Rate: t.Options.Rate})
 	return s, rep, err
 }
 
@@ -157,12 +189,17 @@ func (t *Trainer) wait(ctx context.Context, why string) bool {
 // Handle implements Handler.
 func (t *Trainer) Handle(ctx context.Context, r Request) Reply {
 	t.mu.Lock()
-	s, stopped := t.session, t.stopped
+	s, stopped, over := t.session, t.stopped, t.over
 	t.mu.Unlock()
 	if s == nil {
-		return Reply{Error: "the mission has not begun yet: its cluster is made ready"}
+		return Reply{Error: errNotBegun.Error()}
 	}
-	switch {
+	switch over = over || s.isOver(); {
+	case over && r.Do == DoStatus:
+		standing := s.standing(time.Now())
+		return Reply{Text: standing.String(), Standing: &standing}
+	case over && r.Do != DoExplain:
+		return Reply{Error: "the mission is over: canarylab train explain tells what it was"}
 	case stopped != "" && r.Do == DoReset:
 		return t.playAgain()
 	case stopped != "" && r.Do != DoGiveUp && r.Do != DoExplain:
@@ -204,7 +241,7 @@ func (t *Trainer) do(ctx context.Context, s *session, r Request) (Reply, error) 
 	switch r.Do {
 	case DoStatus:
 		standing := s.standing(now)
-		standing.Troubles, _ = t.Space.Troubles(ctx, Namespace)
+		standing.Troubles, _ = t.Space.Troubles(ctx, t.namespace())
 		return Reply{Text: standing.String(), Standing: &standing}, nil
 	case DoHint:
 		h, err := s.hint(now)
@@ -218,7 +255,7 @@ func (t *Trainer) do(ctx context.Context, s *session, r Request) (Reply, error) 
 	case DoReset:
 		state, err := s.reset(ctx)
 		if err != nil {
-			troubles, _ := t.Space.Troubles(ctx, Namespace)
+			troubles, _ := t.Space.Troubles(ctx, t.namespace())
 			return Reply{}, errors.New(format.Join(". ", err.Error(), strings.Join(troubles, " ")))
 		}
 		standing := s.standing(time.Now())

@@ -97,3 +97,18 @@ func TestMissionsAreDocumented(t *testing.T) {
 		}
 	}
 }
+
+// In a class each mission is played at a rate that is no higher than its story's, and at which the judge can be sure.
+func TestMissionsHaveARateInAClass(t *testing.T) {
+	for _, m := range missions.All() {
+		own := m.Story.Rate()
+		rate, err := m.ClassRate()
+		if err != nil || rate > own || rate < min(own, 170) {
+			t.Errorf("%s: got %d of %d, %v", m.Name(), rate, own, err)
+		}
+		if err := m.AtRate(rate).Check(); err != nil {
+			t.Errorf("%s at %d requests a second: %v", m.Name(), rate, err)
+		}
+		t.Logf("%s: %d of %d", m.Name(), rate, own)
+	}
+}

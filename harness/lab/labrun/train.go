@@ -16,12 +16,36 @@ import (
 func Train(
 	ctx context.Context, l *lab.Lab, t *training.Trainer, out string, p progress.Progress,
 ) (e training.Explanation, rep *reports.Report, dir string, err error) {
+	seat(l, t, out, p, &dir)
+	e, rep, err = t.Run(ctx)
+	return e, rep, dir, err
+}
+
+// Class has a class play in the lab until each mission is over. Each run is in a folder of its own below out. Class
+// sets Space and Play of the learners' trainers, and the class's Machine where its pods run on this machine.
+func Class(
+	ctx context.Context, l *lab.Lab, c *training.Class, out string, p progress.Progress,
+) ([]training.Seat, error) {
+	dirs := make([]string, len(c.Learners))
+	for i, t := range c.Learners {
+		seat(l, t, out, progress.Prefixed(p, t.Options.Namespace+": "), &dirs[i])
+	}
+	if !l.Borrowed() {
+		c.Machine = live.Machine{}
+	}
+	seats, err := c.Run(ctx)
+	for i := range seats {
+		seats[i].Dir = dirs[seats[i].Learner-1]
+	}
+	return seats, err
+}
+
+// seat sets Space and Play of a trainer. dir becomes the folder of its last run.
+func seat(l *lab.Lab, t *training.Trainer, out string, p progress.Progress, dir *string) {
 	t.Space = live.NewSpace(clusterOf(l))
 	t.Play = func(ctx context.Context, s harness.Scenario, given harness.Options) (rep *reports.Report, err error) {
 		given.Progress = p
-		rep, dir, err = Play(ctx, l, s, out, given)
+		rep, *dir, err = Play(ctx, l, s, out, given)
 		return rep, err
 	}
-	e, rep, err = t.Run(ctx)
-	return e, rep, dir, err
 }

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/canarylab/canarylab/harness/training"
+	"github.com/canarylab/canarylab/reports/format"
+	"github.com/canarylab/canarylab/scenarios/missions"
+)
+
+// newTrainList lists the missions.
+func newTrainList() *cobra.Command {
+	var o output
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the missions", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var all []summary
+			for _, m := range missions.All() {
+				all = append(all, summary{m.Name(), m.Story.Title, m.Story.Labels})
+			}
+			return o.print(cmd.OutOrStdout(), all, func(w io.Writer) error {
+				var rows [][]string
+				for _, s := range all {
+					rows = append(rows, []string{s.Name, s.Title})
+				}
+				return printTable(w, rows...)
+			})
+		},
+	}
+	o.add(cmd)
+	return cmd
+}
+
+// newTrainOrder asks the mission that is under way for something.
+func newTrainOrder(g *global, do, short string) *cobra.Command {
+	var o output
+	var learner string
+	cmd := &cobra.Command{
+		Use: do, Short: short, Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return ask(cmd, g, o, learner, training.Request{Do: do}) },
+	}
+	o.add(cmd)
+	learnerFlag(cmd, &learner)
+	return cmd
+}
+
+func newTrainDiagnose(g *global) *cobra.Command {
+	var o output
+	var learner string
+	var lines []string
+	causes := training.Causes()
+	for _, c := range sortedCauses(causes) {
+		lines = append(lines, fmt.Sprintf("  %-11s %s", c, causes[c]))
+	}
+	cmd := &cobra.Command{
+		Use: "diagnose HOP FLAG CAUSE", Short: "Say where the errors are made, with which flag, and why",
+		Long: fmt.Sprintf(`Diagnose says what it is. HOP is %s. FLAG is Envoy's response flag, - for none.
+CAUSE is one of
+
+%s`, strings.Join(training.Hops(), ", "), strings.Join(lines, "\n")),
+		Example: "  canarylab train diagnose gateway UT timeout",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 3 {
+				return usage("%s wants a hop, a flag and a cause, got %q; --help lists them", cmd.CommandPath(), args)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			guess := training.Guess{Hop: args[0], Flag: args[1], Cause: training.Cause(args[2])}
+			return ask(cmd, g, o, learner, training.Request{Do: training.DoDiagnose, Guess: guess})
+		},
+	}
+	o.add(cmd)
+	learnerFlag(cmd, &learner)
+	return cmd
+}
+
+func sortedCauses(causes map[training.Cause]string) []training.Cause {
+	var all []training.Cause
+	for c := range causes {
+		all = append(all, c)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// ask asks the trainer of the cluster, or that of a learner of its class, and prints what it says.
+func ask(cmd *cobra.Command, g *global, o output, learner string, r training.Request) error {
+	k, err := learnerOf(learner)
+	if err != nil {
+		return err
+	}
+	path, err := socket(g, k)
+	if err != nil {
+		return err
+	}
+	reply, err := training.Ask(cmd.Context(), path, r)
+	if errors.Is(err, training.ErrNone) {
+		return usage("%s%w", format.When(k > 0, fmt.Sprintf("of learner %d ", k)), err)
+	}
+	if err != nil {
+		return err
+	}
+	return o.print(cmd.OutOrStdout(), reply, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, strings.TrimSpace(format.Printable(reply.Text)))
+		return err
+	})
+}
