@@ -475,6 +475,11 @@ func TestFaultsAtStart(t *testing.T) {
 	if want.Drain = 0; cfg.Faults != want {
 		t.Errorf("got %+v, want %+v", cfg.Faults, want)
 	}
+	if again, err := ParseConfig(
+		append(cfg.Faults.Args(), "--version=v1"), func(string) string { return "" }, io.Discard,
+	); err != nil || again.Faults != cfg.Faults {
+		t.Errorf("got %+v, %v of %q, want the same faults", again.Faults, err, cfg.Faults.Args())
+	}
 	if cfg.Next != "http://backend:8080/x" || !slices.Equal(
 		cfg.Propagate, []string{"x-request-id", "X-User-Group"},
 	) || cfg.Seed != 7 {

@@ -102,6 +102,16 @@ func (f *Faults) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// Args are the flags that set the same faults at a pod's start.
+func (f Faults) Args() (all []string) {
+	for _, k := range knobs {
+		if v := k.show(f); v != k.show(Faults{}) {
+			all = append(all, fmt.Sprintf("--%s=%v", k.flag, v))
+		}
+	}
+	return all
+}
+
 // Validate says which field is out of bounds or contradicts another one, by its JSON name.
 func (f Faults) Validate() error {
 	for _, k := range knobs {

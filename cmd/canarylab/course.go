@@ -127,7 +127,7 @@ func advanceMission(result training.Result, r *reports.Report, runDir string) {
 func advanceGameDay(seats []training.Seat) {
 	var runs []course.Run
 	for _, s := range seats {
-		if r := s.Explanation.Standing.Result; r == nil || !r.Mended || s.Report == nil {
+		if !s.Explanation.Standing.Result.Mended || s.Report == nil {
 			return
 		}
 		runs = append(runs, course.Run{ID: s.Report.Run, Dir: s.Dir})

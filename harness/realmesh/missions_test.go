@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,19 +21,23 @@ import (
 	"github.com/canarylab/canarylab/harness/lab/labrun"
 	"github.com/canarylab/canarylab/harness/lab/labtest"
 	"github.com/canarylab/canarylab/harness/training"
+	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/scenarios/missions"
 )
 
 const (
 	// watched is how long a try is judged that does not mend: longer than any verdict takes.
 	watched = 20 * time.Second
+	// unsureFor is how long the judge may be unsure of what it was certain before.
+	unsureFor = 5 * time.Second
 	// readyWithin covers the pods that a try makes.
 	readyWithin = 20 * time.Second
 )
 
 // Each mission is played twice. In one play the judge refuses the untouched break and every wrong try, and after a
 // reset accepts the first right one; in the other it accepts another. One mission: -run 'TestMissions/label-mismatch'.
-// A mission takes three minutes, so that a turn of three plays one of its missions, by the day.
+// A mission takes three minutes, so that a turn of three plays one of its missions, by the day. TURN=all plays all:
+// more than a hundred attempts, so that -count=2 has more than 200. The log ends with how many were judged rightly.
 func TestMissions(t *testing.T) {
 	turn := labtest.TheTurn(t)
 	share := labtest.Share(turn, missions.All())
@@ -41,6 +46,7 @@ func TestMissions(t *testing.T) {
 		share = share[today : today+1]
 		t.Logf("today's mission of turn %s is %s; TURN=all plays all", turn, share[0].Name())
 	}
+	all := &attempts{}
 	for _, m := range share {
 		t.Run(m.Name(), func(t *testing.T) {
 			for i, right := range m.Right {
@@ -48,15 +54,40 @@ func TestMissions(t *testing.T) {
 				if i == 0 {
 					wrong = m.Wrong
 				}
-				t.Run(right.Name, func(t *testing.T) { playMission(t, m, wrong, right) })
+				t.Run(right.Name, func(t *testing.T) { playMission(t, all, m, wrong, right) })
 			}
 		})
 	}
+	t.Log(all)
+}
+
+// attempts are those that were made and judged: breaks that nobody touched, wrong fixes and right ones.
+type attempts struct {
+	made      int
+	misjudged []string
+}
+
+// judged counts an attempt.
+func (a *attempts) judged(what string, rightly bool) {
+	a.made++
+	if !rightly {
+		a.misjudged = append(a.misjudged, what)
+	}
+}
+
+// String says how many were judged rightly, and which were not.
+func (a *attempts) String() string {
+	text := fmt.Sprintf("%d of %d attempts were judged rightly", a.made-len(a.misjudged), a.made)
+	return text + format.When(len(a.misjudged) > 0, "; not: "+strings.Join(a.misjudged, "; "))
 }
 
 // A pupil is who plays a mission in a test.
 type pupil struct {
-	t       *testing.T
+	t *testing.T
+	// attempts are those of all pupils, mission is the name of this one's.
+	attempts *attempts
+	mission  string
+
 	lab     *lab.Lab
 	trainer *training.Trainer
 	client  dynamic.Interface
@@ -103,7 +134,7 @@ func (p *pupil) await(ctx context.Context, v training.Verdict) bool {
 }
 
 // playMission plays m: some wrong tries, each taken back by a reset, and then a right one.
-func playMission(t *testing.T, m training.Mission, wrong []training.Try, right training.Try) {
+func playMission(t *testing.T, all *attempts, m training.Mission, wrong []training.Try, right training.Try) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	l := theLab.Open(ctx, t)
@@ -116,7 +147,7 @@ func playMission(t *testing.T, m training.Mission, wrong []training.Try, right t
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pupil{t: t, lab: l, news: make(chan struct{}, 1)}
+	p := &pupil{t: t, attempts: all, mission: m.Name(), lab: l, news: make(chan struct{}, 1)}
 	if p.client, err = dynamic.NewForConfig(l.Kube().Config()); err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +222,9 @@ func (p *pupil) learns(ctx context.Context, wrong []training.Try, right training
 	}
 	mended, cancel := context.WithTimeout(ctx, watched+readyWithin)
 	defer cancel()
-	if !p.await(mended, training.Mended) {
+	ok := p.await(mended, training.Mended)
+	p.attempts.judged(p.mission+": "+right.Name, ok)
+	if !ok {
 		p.t.Errorf("%s: got %+v after %s, want it mended", right.Name, p.state(), watched+readyWithin)
 		return false
 	}
@@ -203,10 +236,20 @@ func (p *pupil) keeps(ctx context.Context, try training.Try) bool {
 	within, cancel := context.WithTimeout(ctx, watched)
 	defer cancel()
 	if p.await(within, training.Mended) {
+		p.attempts.judged(p.mission+": "+try.Name, false)
 		p.t.Errorf("%s: got mended: %+v", try.Name, p.state())
 		return false
 	}
-	if s := p.state(); try.Want != "" && s.Verdict != try.Want {
+	if try.Want != "" && p.state().Verdict == training.Unsure {
+		// A break of few requests is not certain at each moment.
+		again, cancel := context.WithTimeout(ctx, unsureFor)
+		defer cancel()
+		p.await(again, try.Want)
+	}
+	s := p.state()
+	rightly := try.Want == "" || s.Verdict == try.Want
+	p.attempts.judged(p.mission+": "+try.Name, rightly)
+	if !rightly {
 		p.t.Errorf("%s: got %s (%s) after %s, want %s", try.Name, s.Verdict, s.Text, watched, try.Want)
 	}
 	return true

@@ -26,6 +26,10 @@ const (
 	Ejected          Cause = "ejected"
 	Denied           Cause = "denied"
 	Timeout          Cause = "timeout"
+	RateLimit        Cause = "limit"
+	RuleOrder        Cause = "order"
+	WideRule         Cause = "match"
+	NoProxy          Cause = "no-proxy"
 )
 
 var causes = map[Cause]string{
@@ -41,6 +45,10 @@ var causes = map[Cause]string{
 	Ejected:          "outlier detection has taken pods out",
 	Denied:           "a policy of Istio's denies requests",
 	Timeout:          "a timeout is shorter than the answers take",
+	RateLimit:        "a rate limit lets fewer requests through than come",
+	RuleOrder:        "a rule of the route stands above a narrower one, and takes its requests",
+	WideRule:         "a rule of the route matches requests that it is not meant for",
+	NoProxy:          "callers have no proxy, so that no route is theirs",
 }
 
 // Causes are all that there are, each with what it means.
@@ -60,6 +68,9 @@ type Diagnosis struct {
 	// Hops answer where the errors are made, Causes why. Each of them is right.
 	Hops   []analysis.Hop
 	Causes []Cause
+	// Flags are right too, beside those that the proxy in front of the callers logs: such as that of the proxy which
+	// made the error, or - where no request fails.
+	Flags []string
 }
 
 // A Guess is what a learner says that it is.
@@ -75,7 +86,7 @@ func (g Guess) check() error {
 		return fmt.Errorf("%q is no place on a request's way: say one of %s", g.Hop, strings.Join(Hops(), ", "))
 	}
 	if g.Flag == "" {
-		return fmt.Errorf("say the response flag of the failed requests, such as UH, or - for none")
+		return fmt.Errorf("say the response flag of the requests that are hurt, such as UH, or - for none")
 	}
 	if _, ok := causes[g.Cause]; !ok {
 		var all []string
@@ -100,7 +111,7 @@ func (m Marking) Right() bool { return m.Hop && m.Flag && m.Cause }
 // mark holds a guess against what is right. Of several flags that the failures have together, each is right.
 func (d Diagnosis) mark(g Guess, kind string) Marking {
 	_, flags, _ := strings.Cut(kind, " ")
-	known := strings.Split(flags, ",")
+	known := append(strings.Split(flags, ","), d.Flags...)
 	m := Marking{Hop: slices.Contains(d.Hops, hops[g.Hop]), Cause: slices.Contains(d.Causes, g.Cause), Flag: true}
 	for _, flag := range strings.Split(strings.ToUpper(g.Flag), ",") {
 		m.Flag = m.Flag && slices.Contains(known, strings.TrimSpace(flag))

@@ -165,7 +165,7 @@ func (s Standing) String() string {
 		clocks = append(clocks, fmt.Sprintf("and %s for hints and wrong diagnoses", format.Short(r.Price)))
 	}
 	line("clocks    %s", strings.Join(clocks, ", "))
-	line("requests  %s failed since the break", format.Number(r.Burned))
+	line("burned    %s requests since the break", format.Number(r.Burned))
 	if r.Guesses > 0 {
 		line("diagnosis %s, after %d", map[bool]string{true: "right", false: "not right yet"}[r.Diagnosed], r.Guesses)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
@@ -21,6 +22,8 @@ type Goal struct {
 	Break Hurt
 	// Callers are the cohorts of the load.
 	Callers []Callers
+	// Canary is the version that is rolled back where one is.
+	Canary string
 }
 
 // An Asked share is one that a version is to have of the requests of a cohort, empty for all.
@@ -48,6 +51,8 @@ type Hurt struct {
 	Kind    string
 	Percent float64
 	Cohort  string
+	// Misroutes tells that no request fails by it: some are answered by another version than they are to be.
+	Misroutes bool
 }
 
 // Callers are a cohort of the load.
@@ -69,9 +74,8 @@ func (g Goal) Task() string {
 }
 
 // goal is what two phases of a story claim: the one that is well, and the one that is broken.
-func goal(load loadgen.Plan, well, broken []expect.Expectation) (Goal, error) {
-	var g Goal
-	total := 0.0
+func goal(s harness.Scenario, well, broken []expect.Expectation) (Goal, error) {
+	g, load, total := Goal{Canary: s.Canary}, s.Load, 0.0
 	for _, c := range load.Cohorts {
 		rate := load.RateOf(c.Name)
 		g.Callers = append(g.Callers, Callers{Name: c.Name, Rate: rate, Routed: c.Via() != loadgen.Plain})
@@ -94,15 +98,22 @@ func goal(load loadgen.Plan, well, broken []expect.Expectation) (Goal, error) {
 		return g, err
 	}
 	at := slices.IndexFunc(claims, func(r expect.Record) bool { return r.Kind == "flag" && r.Bound >= 0 })
-	if at < 0 {
-		return g, errors.New("the broken phase claims no failure with a flag")
+	if at >= 0 {
+		r := claims[at]
+		g.Break = Hurt{
+			Kind: kindOf(r.Code, strings.Split(r.Flag, ",")), Percent: cmp.Or(r.Foreseen, r.Percent), Cohort: r.Cohort,
+		}
+	} else {
+		g.Asked = g.each()
+		var ok bool
+		if g.Break, ok = g.misroutes(claims); !ok {
+			return g, errors.New("the broken phase claims no failure with a flag, and no share that contradicts what " +
+				"all of some callers are to get")
+		}
 	}
-	r := claims[at]
-	share := cmp.Or(r.Foreseen, r.Percent)
-	if r.Cohort != "" && total > 0 {
-		share *= load.RateOf(r.Cohort) / total
+	if of := g.Break.Cohort; of != "" && total > 0 {
+		g.Break.Percent *= load.RateOf(of) / total
 	}
-	g.Break = Hurt{Kind: kindOf(r.Code, strings.Split(r.Flag, ",")), Percent: share, Cohort: r.Cohort}
 	return g, nil
 }
 

@@ -47,23 +47,66 @@ type Judge struct {
 	known map[string]time.Time
 	// armed is when the first request failed as the break has it, once that was certain; zero before.
 	armed time.Time
-	// first is when a request first failed as the break has it, failed when the last one was sent that failed at all.
+	// first is when a request first failed as the break has it, failed when the last one was sent that failed at all. A
+	// request that is misrouted counts as one that failed (Goal.judged).
 	first, failed time.Time
+	// wrong and right are when the last of the callers were sent that a break deprives of the canary: of those who got
+	// another version, and of those who got it.
+	wrong, right time.Time
 }
 
 // NewJudge makes a Judge of a goal.
 func NewJudge(g Goal) *Judge { return &Judge{goal: g, slots: slots{}, known: map[string]time.Time{}} }
 
-// Add takes an answer. Those of one cohort come in the order in which they were sent, without a gap.
-func (j *Judge) Add(a Answer) {
+// Add takes an answer, and returns it as it is counted: a misrouted one has a Kind. Those of one cohort come in the
+// order in which they were sent, without a gap.
+func (j *Judge) Add(a Answer) Answer {
+	a = j.goal.judged(a)
 	j.slots.add(&a)
 	j.known[a.Cohort] = a.Sent
-	if a.Kind != "" && a.Sent.After(j.failed) {
+	b := j.goal.Break
+	deprived := j.goal.deprives() && b.about(a.Cohort)
+	switch {
+	case deprived && a.Kind == b.Kind:
+		j.wrong = a.Sent
+	case deprived && a.Kind == "":
+		j.right = a.Sent
+	case a.Kind != "" && a.Sent.After(j.failed):
 		j.failed = a.Sent
 	}
-	if a.Kind == j.goal.Break.Kind && (j.first.IsZero() || a.Sent.Before(j.first)) {
+	if a.Kind == b.Kind && (j.first.IsZero() || a.Sent.Before(j.first)) {
 		j.first = a.Sent
 	}
+	return a
+}
+
+// hurtAt is when the last request was sent that hurt its caller. Callers who are deprived of the canary are hurt as
+// long as some get it and others do not: it ends with the last of whichever of both come to an end, be it mended or
+// rolled back.
+func (j *Judge) hurtAt() time.Time {
+	split := j.wrong
+	if j.right.Before(split) {
+		split = j.right
+	}
+	if split.After(j.failed) {
+		return split
+	}
+	return j.failed
+}
+
+// before is what was sent in some time that ends by a moment. Where none of the callers who are deprived of the canary
+// gets it any more, it was rolled back, and they are not hurt.
+func (j *Judge) before(at time.Time, over time.Duration) window {
+	w := j.slots.before(at, over)
+	if !j.goal.deprives() {
+		return w
+	}
+	for _, c := range j.goal.Callers {
+		if b := j.goal.Break; b.about(c.Name) && w.of(c.Name).versions[j.goal.Canary] == 0 {
+			w.pardon(c.Name, b.Kind)
+		}
+	}
+	return w
 }
 
 // upTo is the moment up to which every request is known, zero where there is none.
@@ -91,15 +134,15 @@ func (j *Judge) Look(now time.Time) State {
 		return j.silent(at, now)
 	}
 	j.slots.forget(at.Add(-keep))
-	last := j.slots.before(at, soon)
+	last := j.before(at, soon)
 	if last.all.sent < leastFew {
 		return j.state(Unsure, at, &last, "only %s requests were sent in the last %s: it takes %d",
 			format.Number(last.all.sent), seconds(soon), leastFew)
 	}
 	for _, over := range []time.Duration{soon, later} {
-		w := j.slots.before(at, over)
-		if last.all.failed > 0 && len(j.hurtCohorts(&w)) > 0 {
-			return j.hurt(at, &w)
+		w := j.before(at, over)
+		if last.all.failed > 0 && len(j.hurtCohorts(&w, &last)) > 0 {
+			return j.hurt(at, &w, &last)
 		}
 	}
 	return j.unhurt(at)
@@ -128,10 +171,11 @@ func (j *Judge) state(v Verdict, at time.Time, w *window, text string, args ...a
 	return s
 }
 
-// hurtCohorts are those with failures for certain. The empty one stands for all together, where none alone is certain.
-func (j *Judge) hurtCohorts(w *window) (all []string) {
+// hurtCohorts are those with failures for certain in w, and with some still in the last of it. The empty one stands for
+// all together, where none alone is certain.
+func (j *Judge) hurtCohorts(w, last *window) (all []string) {
 	for _, c := range j.goal.Callers {
-		if n := w.of(c.Name); above(n.failed, n.sent, stray) {
+		if n := w.of(c.Name); last.of(c.Name).failed > 0 && above(n.failed, n.sent, stray) {
 			all = append(all, c.Name)
 		}
 	}
@@ -142,23 +186,26 @@ func (j *Judge) hurtCohorts(w *window) (all []string) {
 }
 
 // hurt is the state where callers are certainly hurt in w.
-func (j *Judge) hurt(at time.Time, w *window) State {
+func (j *Judge) hurt(at time.Time, w, last *window) State {
 	b := j.goal.Break
 	if c := w.of(b.Cohort); j.armed.IsZero() && above(c.kinds[b.Kind], c.sent, stray) {
 		j.armed = j.first
 	}
-	what := fmt.Sprintf("%s of all requests fail with %s", share(w.all.failed, w.all.sent), names(w.all.sortedKinds()))
+	what := fmt.Sprintf("%s of all requests %s", share(w.all.failed, w.all.sent), meets(w.all.sortedKinds()))
 	if j.armed.IsZero() {
 		return j.state(Another, at, w, "%s, which is not what was to break", what)
 	}
-	for _, cohort := range j.hurtCohorts(w) {
+	for _, cohort := range j.hurtCohorts(w, last) {
 		if b.Cohort != "" && cohort != "" && cohort != b.Cohort {
-			return j.state(Worse, at, w, "%s: now those of %s fail too", what, cohort)
+			return j.state(Worse, at, w, "%s: now those of %s %s too", what, cohort, meets(w.of(cohort).sortedKinds()))
 		}
 	}
 	// A break may have 1.5 times its share by chance, or by what the load does to an app.
 	most := min(b.Percent+max(b.Percent/2, 5), (100+b.Percent)/2) / 100
-	longer := j.slots.before(at, later)
+	if j.goal.deprives() {
+		most = 1 // a rollback on its way is no harm
+	}
+	longer := j.before(at, later)
 	moved := j.moved(w, &longer)
 	if above(w.all.failed, w.all.sent, most) {
 		return j.state(Worse, at, w, "%s, and by the break it was some %.0f %%%s", what, b.Percent, moved)
@@ -183,6 +230,8 @@ func (j *Judge) moved(w, longer *window) string {
 	switch {
 	case len(others) == 0:
 		return ""
+	case j.goal.Break.Misroutes:
+		return fmt.Sprintf(": by the break they %s", meets([]Kind{{Name: kind}}))
 	case w.all.kinds[kind] == 0:
 		return fmt.Sprintf(": the errors moved from %s to %s", kind, names(others))
 	}
@@ -191,20 +240,20 @@ func (j *Judge) moved(w, longer *window) string {
 
 // unhurt is the state where no failure is certain.
 func (j *Judge) unhurt(at time.Time) State {
-	w := j.slots.before(at, clean[0])
+	w := j.before(at, clean[0])
 	text := j.lacks(&w, clean[0], at)
 	if w.all.failed > 0 {
 		return j.state(Unsure, at, &w, "%s", text)
 	}
 	for _, over := range clean {
-		longer := j.slots.before(at, over)
+		longer := j.before(at, over)
 		if j.lacks(&longer, over, at) != "" {
 			continue // too few for now, or a failure long ago
 		}
 		w = longer
 		s := j.shares(at, &w)
 		if s.Verdict != Unsure {
-			s.CleanSince = j.failed
+			s.CleanSince = j.hurtAt()
 			return s
 		}
 		text = s.Text
@@ -218,8 +267,12 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%g s", d.Seconds()) }
 // lacks says what a window lacks to show that nobody is hurt. It is empty where that is shown.
 func (j *Judge) lacks(w *window, over time.Duration, at time.Time) string {
 	if w.all.failed > 0 {
-		return fmt.Sprintf("the last request that failed was sent %s ago: nobody is hurt once none failed for %s",
-			format.Short(at.Sub(j.failed)), seconds(clean[0]))
+		did := "failed"
+		if j.goal.Break.Misroutes {
+			did = "failed or was misrouted"
+		}
+		return fmt.Sprintf("the last request that %s was sent %s ago: nobody is hurt once none %[1]s for %[3]s", did,
+			format.Short(max(at.Sub(j.hurtAt()), 0)), seconds(clean[0]))
 	}
 	if w.all.sent < leastClean {
 		return fmt.Sprintf("%s requests in %s are too few: it takes %s", format.Number(w.all.sent), seconds(over),

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/kube"
 )
 
@@ -21,8 +22,11 @@ type Mission struct {
 	Story harness.Scenario
 	// Well and Broken name two of its phases. All that was applied by the one is the healthy twin, and what its claims
 	// say of shares is what the versions are to have. All that was applied by the other is the break; its first claim
-	// about a response flag says how that hurts.
+	// about a response flag says how that hurts, or, where it has none, its first claim of a share that contradicts
+	// what all of a cohort are to get. Faults that the story injects become arguments of the pods.
 	Well, Broken string
+	// Hurts is a claim about a response flag that says how the break hurts, nil where the story has one.
+	Hurts expect.Expectation
 	// Diagnosis is right to say of it.
 	Diagnosis Diagnosis
 	// Hints are given one after the other.
@@ -93,7 +97,11 @@ func (m Mission) Goal() (Goal, error) {
 	if err != nil {
 		return Goal{}, err
 	}
-	g, err := goal(m.Story.Load, m.Story.Phases[well].Expect, m.Story.Phases[broken].Expect)
+	hurts := m.Story.Phases[broken].Expect
+	if m.Hurts != nil {
+		hurts = []expect.Expectation{m.Hurts}
+	}
+	g, err := goal(m.Story, m.Story.Phases[well].Expect, hurts)
 	if err != nil {
 		err = fmt.Errorf("mission %s: %w", m.Name(), err)
 	}

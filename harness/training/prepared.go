@@ -117,6 +117,7 @@ func (m Mission) objects(phase, ns string) ([]object, error) {
 	for n, o := range state {
 		all[n] = o.DeepCopy()
 	}
+	faults := map[string]harness.Inject{}
 	for _, p := range m.Story.Phases[:i+1] {
 		switch do := p.Do.(type) {
 		case harness.ScaleTo:
@@ -124,7 +125,12 @@ func (m Mission) objects(phase, ns string) ([]object, error) {
 				return nil, fmt.Errorf("mission %s: %w", m.Name(), err)
 			}
 		case harness.Inject:
-			return nil, fmt.Errorf("mission %s: a fault that is injected is no object: %s", m.Name(), do)
+			faults[do.Version] = do
+		}
+	}
+	for _, do := range faults {
+		if err := misbehave(all, do); err != nil {
+			return nil, fmt.Errorf("mission %s: %w", m.Name(), err)
 		}
 	}
 	for _, o := range all {
@@ -229,6 +235,7 @@ func (p *prepared) scenario(by Referees, bound time.Duration) harness.Scenario {
 	return harness.Scenario{
 		Name: p.ns, Title: "Something breaks, and somebody mends it", Files: p.files, Load: load,
 		Canary: p.mission.Story.Canary, CanaryCohort: p.mission.Story.CanaryCohort,
+		LowestRate: p.mission.Story.LowestRate,
 		Phases: []harness.Phase{{
 			Name: twinPhase, Do: harness.Apply(twinFile), Until: harness.Refereed{Referee: by.Twin}, Expect: claims,
 			Deadline: by.held,

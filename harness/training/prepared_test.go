@@ -4,12 +4,14 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
+	"github.com/canarylab/canarylab/sampleapp"
 )
 
 const (
@@ -78,6 +80,32 @@ func TestAMissionIsPrepared(t *testing.T) {
 	}
 }
 
+// What a story injects into pods that run is an argument of theirs in a mission, the last one that it says.
+func TestFaultsBecomeArguments(t *testing.T) {
+	m := tale()
+	head := strings.Replace(storyHead, "{metadata: {labels: {app: x}}}",
+		"{metadata: {labels: {version: v2}}, spec: {containers: [{name: app, args: [--version=v2]}]}}", 1)
+	m.Story.Files = fstest.MapFS{
+		"tale/1.yaml": {Data: []byte(head + strings.ReplaceAll(storyRule, "%", "v2"))},
+		"tale/2.yaml": {Data: []byte(strings.ReplaceAll(storyRule, "%", "v3"))},
+	}
+	m.Story.Phases[1].Do = harness.Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 1, Latency: time.Second}}
+	m.Story.Phases[2].Do = harness.Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 0.3, ErrorCode: 500}}
+	p, err := prepare(m, restartedAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twin, err := kube.YAML(p.twin)
+	if err != nil || strings.Contains(string(twin), "error") {
+		t.Errorf("got %v, want the twin without a fault:\n%s", err, twin)
+	}
+	change, err := kube.YAML(p.change)
+	want := "- args:\n        - --version=v2\n        - --error-rate=0.3\n        - --error-code=500\n"
+	if err != nil || !strings.Contains(string(change), want) {
+		t.Errorf("got %v, want %q in\n%s", err, want, change)
+	}
+}
+
 // What a mission can't be made of is found before there is a cluster.
 func TestMissionsThatCantBe(t *testing.T) {
 	for _, tc := range []struct {
@@ -85,13 +113,17 @@ func TestMissionsThatCantBe(t *testing.T) {
 		want   string
 	}{
 		{func(m *Mission) { m.Well = "none" }, `no phase "none"`},
-		{func(m *Mission) { m.Story.Phases[2].Do = harness.Inject{Version: "v2"} }, "is no object"},
+		{func(m *Mission) { m.Story.Phases[2].Do = harness.Inject{Version: "v2", Pods: 1} }, "is no object"},
+		{
+			func(m *Mission) { m.Story.Phases[2].Do = harness.Inject{Version: "v3"} },
+			"no deployment has pods of version v3",
+		},
 		{func(m *Mission) {
 			m.Story.Phases[2].Do = harness.Delete("2.yaml")
 			m.Broken = "scaled"
 		}, "takes DestinationRule"},
 		{func(m *Mission) { m.Story.Phases[0].Expect = nil }, "asks for no share"},
-		{func(m *Mission) { m.Story.Phases[3].Expect = nil }, "no failure with a flag"},
+		{func(m *Mission) { m.Story.Phases[3].Expect = nil }, "no failure with a flag, and no share"},
 		{func(m *Mission) { m.Hints[1] = "" }, `no hint "what"`},
 		{func(m *Mission) { m.Diagnosis.Causes = nil }, "no diagnosis"},
 		{func(m *Mission) { m.Right = []Try{{Name: "nonsense", Apply: "a: ["}} }, "nonsense"},

@@ -76,13 +76,13 @@ func (m Mission) lowest(p pace) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	rate := sort.Search(own, func(rate int) bool { return g.judged(float64(rate)/float64(own), p) })
+	rate := sort.Search(own, func(rate int) bool { return g.keeps(float64(rate)/float64(own), p) })
 	rate = (max(rate, m.Story.LowestRate) + rounded - 1) / rounded * rounded
 	return min(rate, own), nil
 }
 
-// judged tells whether the judge keeps to a pace at a part of the goal's rates.
-func (g Goal) judged(part float64, p pace) bool {
+// keeps tells whether the judge keeps to a pace at a part of the goal's rates.
+func (g Goal) keeps(part float64, p pace) bool {
 	total := 0.0
 	for _, c := range g.Callers {
 		if c.Rate*part*p.clean.Seconds()*spare < leastCohort {

@@ -15,7 +15,7 @@ type Result struct {
 	ToMended time.Duration `json:"toMendedNs,omitempty"`
 	// Price is what hints and wrong diagnoses put on both clocks. It is not in ToSafe and ToMended.
 	Price time.Duration `json:"priceNs"`
-	// Burned counts the requests that failed since the break.
+	// Burned counts the requests that failed since the break, or were misrouted where that is what broke.
 	Burned int    `json:"burned"`
 	Hints  []Hint `json:"hints,omitempty"`
 	// Diagnosed tells that a diagnosis was right, Guesses how many there were.

@@ -89,7 +89,7 @@ func (s *session) Line(l trace.Line) {
 
 // answer takes an answer. The session is locked.
 func (s *session) answer(a Answer) {
-	s.judge.Add(a)
+	a = s.judge.Add(a)
 	s.timeline.add(&a)
 	if a.Kind != "" && !s.broke.IsZero() {
 		s.burned++

@@ -37,10 +37,11 @@ type State struct {
 	Verdict Verdict   `json:"verdict"`
 	// Text says in a sentence what was seen, and, where the verdict is Unsure, what is lacking.
 	Text string `json:"text"`
-	// Requests are those of the window that the verdict rests on, Failed those of them that failed.
+	// Requests are those of the window that the verdict rests on, Failed those of them that failed, or were misrouted
+	// where that is what broke.
 	Requests int `json:"requests"`
 	Failed   int `json:"failed"`
-	// Kinds are the failures of the window, the most frequent first.
+	// Kinds are the ways to fail or to be misrouted in the window, the most frequent first.
 	Kinds []Kind `json:"kinds,omitempty"`
 	// Shares are those that are asked for, as they were seen in the window.
 	Shares []Seen `json:"shares,omitempty"`
@@ -49,7 +50,8 @@ type State struct {
 	CleanSince time.Time `json:"cleanSince,omitzero"`
 }
 
-// A Kind is a way to fail, such as "503 UH", and how many requests did.
+// A Kind is a way to fail, such as "503 UH", or to be misrouted, such as "v2 in place of v1", and how many requests
+// met it.
 type Kind struct {
 	Name  string `json:"name"`
 	Count int    `json:"count"`

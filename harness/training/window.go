@@ -14,7 +14,7 @@ type Answer struct {
 	Cohort string
 	// Version is who answered well; empty where the request failed.
 	Version string
-	// Kind is empty where the request did not fail.
+	// Kind is empty where the request did not fail, and was not misrouted where that counts.
 	Kind string
 	// Logged tells that the proxy that routed the request logged it.
 	Logged bool
@@ -94,6 +94,17 @@ func (w *window) of(cohort string) *count {
 		w.cohorts[cohort] = c
 	}
 	return c
+}
+
+// pardon takes it back that requests of a cohort failed in one way.
+func (w *window) pardon(cohort, kind string) {
+	n := w.of(cohort).kinds[kind]
+	for _, c := range []*count{w.of(cohort), &w.all} {
+		c.failed -= n
+		if c.kinds[kind] -= n; c.kinds[kind] <= 0 {
+			delete(c.kinds, kind)
+		}
+	}
 }
 
 // slotWidth is the width of the slots by which the judge counts: windows begin and end with one.

@@ -4,7 +4,7 @@ var gameDay = Path{
 	Name: "game-day", Title: "Rollbacks, and game day",
 	About: "Who finds a bad canary, how it is taken back, and what is left of it: then all of it at once.",
 	Stops: []Stop{{
-		Kind: See, Story: "canary-5xx-rollback",
+		Kind: Mend, Story: "canary-5xx-rollback",
 		Learned: "Istio passes on what the app fails, without a flag and without a retry. A sequential test finds it " +
 			"after some answers, and not after a fixed time.",
 		Question: "The canary has 5 % and fails 30 % of that. Which share of all requests fails?",

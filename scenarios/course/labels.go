@@ -19,7 +19,7 @@ var labels = Path{
 			"before any request does.",
 		Question: "How do the callers' logs tell a subset without pods from one that nobody defined?",
 	}, {
-		Kind: See, Story: "apply-order",
+		Kind: Mend, Story: "apply-order",
 		Learned: "Make before break: on the way in the subset, wait, the route. On the way out the route, wait, " +
 			"the subset.",
 		Question: "Route and subset come in one apply. Where may that cost requests: on the way in, or on the way out?",

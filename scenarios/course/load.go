@@ -4,7 +4,7 @@ var load = Path{
 	Name: "load", Title: "Load and limits",
 	About: "What a version can take, who limits it, and what a small share does not show.",
 	Stops: []Stop{{
-		Kind: See, Story: "canary-rate-limit",
+		Kind: Mend, Story: "canary-rate-limit",
 		Learned: "A connection pool bounds what is under way at once, and no rate. A rate takes a token bucket in " +
 			"each pod's proxy.",
 		Question: "v2 answers in a millisecond, and gets 50 requests a second. How many are under way at once?",
@@ -19,7 +19,7 @@ var load = Path{
 			"comes with load. A 503 that the other side sent and no proxy flagged is the app's own.",
 		Question: "At 5 % no request fails. What does that say of 100 %?",
 	}, {
-		Kind: See, Story: "outlier-single-pod",
+		Kind: Mend, Story: "outlier-single-pod",
 		Learned: "Outlier detection takes pods out of one subset, and moves no request to another one. It takes two " +
 			"pods to help a canary.",
 		Question: "v2 has one pod, which fails every request. Why is nothing ejected?",

@@ -14,12 +14,12 @@ var routes = Path{
 			"match everybody.",
 		Question: "v1 is well, and the Service selects it. Why does nothing fall back to it?",
 	}, {
-		Kind: See, Story: "ab-client-id",
+		Kind: Mend, Story: "ab-client-id",
 		Learned: "Rules are tried from the top, and the first that matches decides: the narrower one goes first. A " +
 			"wrong order fails no request, so that only the split of each group shows it.",
 		Question: "Half of the beta callers are in the wrong group, and nothing fails. Where would you see it?",
 	}, {
-		Kind: See, Story: "source-ip-routing",
+		Kind: Mend, Story: "source-ip-routing",
 		Learned: "A route matches headers, and no addresses. Of x-forwarded-for trust only what your own hops " +
 			"appended, and count from the right.",
 		Question: "Which of the addresses in x-forwarded-for can the caller write?",

@@ -4,7 +4,7 @@ var sidecars = Path{
 	Name: "sidecars", Title: "Sidecars and pods",
 	About: "Who applies the weights, who speaks TLS, and what a Service still decides.",
 	Stops: []Stop{{
-		Kind: See, Story: "client-without-sidecar",
+		Kind: Mend, Story: "client-without-sidecar",
 		Learned: "The caller's own proxy applies the weights. A caller without one gets what the Service selects, " +
 			"whatever the route says.",
 		Question: "The canary is ready and has weight 0. Who gets it all the same?",

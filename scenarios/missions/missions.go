@@ -25,6 +25,13 @@ var byStory = map[string]training.Mission{
 	"circuit-breaker-overflow":          circuitBreakerOverflow,
 	"canary-without-sidecar":            canaryWithoutSidecar,
 	"service-instead-of-virtualservice": serviceInsteadOfVirtualService,
+	"ab-client-id":                      abClientID,
+	"source-ip-routing":                 sourceIPRouting,
+	"apply-order":                       applyOrder,
+	"canary-5xx-rollback":               canary5xxRollback,
+	"canary-rate-limit":                 canaryRateLimit,
+	"outlier-single-pod":                outlierSinglePod,
+	"client-without-sidecar":            clientWithoutSidecar,
 }
 
 // All returns the missions, in the order of the catalogue.
@@ -54,6 +61,9 @@ func Find(name string) (training.Mission, error) {
 
 // atClientProxy is where the caller's proxy makes the errors.
 var atClientProxy = []analysis.Hop{analysis.ClientHop}
+
+// noFlag is the flag of requests that do not fail.
+var noFlag = []string{"-"}
 
 // route is the service's VirtualService with some rules.
 func route(rules ...string) string {

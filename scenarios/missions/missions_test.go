@@ -2,6 +2,7 @@ package missions_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +72,13 @@ func TestGoals(t *testing.T) {
 		{"missing-default-route", "100 % of the requests of beta answered by v2", "404 NR", 50},
 		{"canary-without-sidecar", "10 % of all requests answered by v2", "503 UF,URX", 10},
 		{"service-instead-of-virtualservice", "100 % of the requests of with-sidecar answered by v1", "503 UH", 71},
+		{"canary-rate-limit", "10 % of all requests answered by v2", "429 -", 8},
+		{"canary-5xx-rollback", "5 % of all requests answered by v2", "500 -", 1},
+		{"outlier-single-pod", "10 % of all requests answered by v2", "503 UH", 10},
+		{"apply-order", "10 % of all requests answered by v2", "503 NC", 10},
+		{"source-ip-routing", "100 % of the requests of forger answered by v1", "v2 in place of v1", 33},
+		{"ab-client-id", "100 % of the requests of beta-id answered by v2", "v1 in place of v2", 20},
+		{"client-without-sidecar", "100 % of the requests of without-sidecar answered by v1", "v2 in place of v1", 14},
 	} {
 		m, err := missions.Find(tc.mission)
 		if err != nil {
@@ -85,15 +93,31 @@ func TestGoals(t *testing.T) {
 	}
 }
 
-// The documentation lists the missions.
-func TestMissionsAreDocumented(t *testing.T) {
+// The documentation has a row for every story of the catalogue: it is a mission, or there is a reason why it is none.
+func TestEveryStoryIsAMissionOrHasItsReason(t *testing.T) {
 	page, err := os.ReadFile("../../docs/training.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range missions.All() {
-		if !strings.Contains(string(page), "\n| "+m.Name()+" |") {
-			t.Errorf("docs/training.md does not list %s", m.Name())
+	_, from, ok := strings.Cut(string(page), "\n### The missions\n")
+	are, from, also := strings.Cut(from, "\n### Stories that are no missions\n")
+	none, _, ends := strings.Cut(from, "\n### ")
+	if !ok || !also || !ends {
+		t.Fatal("docs/training.md lacks a list of the missions, or of the stories that are none")
+	}
+	names := missions.Names()
+	for _, s := range scenarios.All() {
+		list, other := none, are
+		if slices.Contains(names, s.Name) {
+			list, other = are, none
+		}
+		row := "\n| " + s.Name + " | "
+		_, text, ok := strings.Cut(list, row)
+		if text, _, _ = strings.Cut(text, "\n"); !ok || len(text) < 20 {
+			t.Errorf("docs/training.md says of %s %q, want a row about it", s.Name, text)
+		}
+		if strings.Contains(other, row) {
+			t.Errorf("docs/training.md has %s in both lists", s.Name)
 		}
 	}
 }
