@@ -57,7 +57,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request) {
 }
 
 // send writes one message.
-func send(w http.ResponseWriter, control *http.ResponseController, v view) error {
+func send(w http.ResponseWriter, control *http.ResponseController, v message) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
