@@ -59,6 +59,7 @@ type pupil struct {
 	lab     *lab.Lab
 	trainer *training.Trainer
 	client  dynamic.Interface
+	began   time.Time
 
 	mu sync.Mutex
 	// last is what was judged last, mended when that was first Mended.
@@ -67,6 +68,9 @@ type pupil struct {
 }
 
 func (p *pupil) told(e training.Event) {
+	if e.Event == "ready" {
+		p.t.Logf("ready after %s", time.Since(p.began))
+	}
 	if e.State == nil {
 		return
 	}
@@ -102,6 +106,7 @@ func (p *pupil) await(ctx context.Context, v training.Verdict) bool {
 func playMission(t *testing.T, m training.Mission, wrong []training.Try, right training.Try) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
+	began := time.Now()
 	l := theLab.Open(ctx, t)
 	release, err := l.Exclusive(ctx)
 	if err != nil {
@@ -112,7 +117,7 @@ func playMission(t *testing.T, m training.Mission, wrong []training.Try, right t
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pupil{t: t, lab: l, news: make(chan struct{}, 1)}
+	p := &pupil{t: t, lab: l, began: began, news: make(chan struct{}, 1)}
 	if p.client, err = dynamic.NewForConfig(l.Kube().Config()); err != nil {
 		t.Fatal(err)
 	}
