@@ -106,6 +106,10 @@ long-run: LONG = 1h
 long-run: deps ## a run of LONG=1h at 500 requests a second: lab and load agent end with the memory of its first minutes
 	go test ./harness/realmesh -run=TestLongRun -v -count=1 -timeout=8h -long=$(LONG)
 
+page-cost: deps ## what the live page costs: a run with no browser and with three, side by side; frames, memory of an hour (needs chromium)
+	go test ./harness/realmesh -run=TestPageCost -v -count=1 -timeout=20m -pages
+	go test ./reports/page -run='TestFramesOnOneCore|TestMemoryStays' -v -count=1 -timeout=20m -frames -hour
+
 # The second on one processor with a cluster of its own, which goes when it ends.
 slow-machine: deps ## the core with a busy loop on each processor, then two stories on one processor: no verdict is void
 	go test ./harness/realmesh -run=TestSlowMachine -v -count=1 -timeout=120m -slow=half
@@ -138,4 +142,4 @@ live-pictures: build ## draw the pictures of docs/live.md, likewise (needs chrom
 clean: down ## remove the cluster, the reports and everything that was built
 	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"
 
-.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate long-run slow-machine fuzz hostile readme-pictures live-pictures clean
+.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate long-run page-cost slow-machine fuzz hostile readme-pictures live-pictures clean

@@ -127,7 +127,7 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounti
 	begun := time.Now()
 	rec.event(trace.Event{At: begun, Kind: trace.PhaseStart, Phase: "load"})
 	rec.event(trace.Event{At: begun, Kind: trace.Settled, Phase: "load"})
-	if _, err := x.env.Callers.Attack(ctx, benchNamespace, plan, nil, rec.handler()); err != nil {
+	if _, err := x.env.Callers.Attack(ctx, benchNamespace, plan, loadgen.Orders{}, rec.handler()); err != nil {
 		b.Fatal(err)
 	}
 	rec.event(trace.Event{At: time.Now(), Kind: trace.PhaseEnd, Phase: "load"})

@@ -349,9 +349,9 @@ func (f *fakeMesh) Stopped(context.Context) (bool, error) {
 	return f.stopped, nil
 }
 
-func (f *fakeMesh) Attack(ctx context.Context, _ string, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (
-	[]*loadgen.End, error,
-) {
+func (f *fakeMesh) Attack(
+	ctx context.Context, _ string, plan loadgen.Plan, orders loadgen.Orders, h loadgen.Handler,
+) ([]*loadgen.End, error) {
 	warm := strings.HasPrefix(plan.Run, "warm-")
 	name := "attack"
 	if warm {
@@ -375,6 +375,8 @@ func (f *fakeMesh) Attack(ctx context.Context, _ string, plan loadgen.Plan, stop
 		h.Begin(loadgen.Begin{Run: plan.Run, Start: begin})
 	}
 	counts := make([]loadgen.Count, len(plan.Cohorts))
+	stage := fakeStage{at: begin, factor: 1, sent: make([]uint64, len(plan.Cohorts))}
+	next := stage
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	why := loadgen.Duration
@@ -382,9 +384,18 @@ func (f *fakeMesh) Attack(ctx context.Context, _ string, plan loadgen.Plan, stop
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-stop:
+		case s := <-orders.Stages:
+			next = fakeStage{at: begin.Add(s.At), factor: s.Factor}
+			h.Stage(s)
+		case <-orders.Stop:
 			why = loadgen.Stopped
 		case <-tick.C:
+		}
+		if next.sent == nil && !next.at.After(time.Now()) {
+			for i := range counts {
+				next.sent = append(next.sent, counts[i].Sent)
+			}
+			stage = next
 		}
 		if f.dies > 0 && !warm && time.Since(begin) > f.dies {
 			return nil, errors.New("the agent died")
@@ -393,7 +404,7 @@ func (f *fakeMesh) Attack(ctx context.Context, _ string, plan loadgen.Plan, stop
 			counts[i].Cohort = c.Name
 			var batch []loadgen.Sample
 			for !f.silent || warm {
-				due := begin.Add(time.Duration(counts[i].Sent) * time.Second / time.Duration(c.Rate))
+				due := stage.due(i, c.Rate, counts[i].Sent)
 				sent := due
 				if in := time.Duration(due.UnixNano()) % (100 * time.Millisecond); in < stops {
 					sent = due.Add(stops - in)
@@ -411,6 +422,17 @@ func (f *fakeMesh) Attack(ctx context.Context, _ string, plan loadgen.Plan, stop
 		}
 	}
 	return []*loadgen.End{{Why: why, Cohorts: counts}}, nil
+}
+
+// A fakeStage is a rate of the load from a moment on, by when each cohort had sent so many.
+type fakeStage struct {
+	at     time.Time
+	factor float64
+	sent   []uint64
+}
+
+func (s fakeStage) due(cohort, rate int, seq uint64) time.Time {
+	return s.at.Add(time.Duration(float64(seq-s.sent[cohort]) * float64(time.Second) / (float64(rate) * s.factor)))
 }
 
 // standsStill is for how long of each 100 ms the load agent does.

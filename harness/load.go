@@ -116,8 +116,12 @@ func (r *run) startLoad(ctx context.Context) (l *load, loaded context.Context) {
 		}
 		l.logged <- err
 	}()
+	if r.options.Pace != nil {
+		r.stages = make(chan loadgen.Stage)
+	}
+	plan, orders := r.setup.Load, loadgen.Orders{Stop: l.stop, Stages: r.stages}
 	go func() {
-		ends, err := r.env.Callers.Attack(loadCtx, r.scenario.Name, r.setup.Load, l.stop, r.rec.handler())
+		ends, err := r.env.Callers.Attack(loadCtx, r.scenario.Name, plan, orders, r.rec.handler())
 		select {
 		case <-l.stop:
 		default:

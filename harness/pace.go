@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,9 @@ type Playing struct {
 	Phase int
 	// Name is what trace and report call it: "canary at 20 %", and "canary at 20 % (2)" when it is played once more.
 	Name string
+	// Rate is how many requests a second are sent once the phase has begun, and Most how many may be: as many as the
+	// machine was found to carry.
+	Rate, Most int
 	// Ready is closed when the phase has the requests that its claims take, or can't get them any more: its deadline
 	// has passed, or its change did not arrive.
 	Ready <-chan struct{}
@@ -62,7 +66,9 @@ func (p *phasePlayer) ask(ctx context.Context) *question {
 	}
 	q := &question{ready: make(chan struct{}), answered: make(chan struct{})}
 	q.until, q.cancel = context.WithCancelCause(ctx)
-	at := Playing{Phase: p.story, Name: p.phase.Name, Ready: q.ready}
+	at := Playing{
+		Phase: p.story, Name: p.phase.Name, Rate: p.rateNow(), Most: p.scenario.Rate(), Ready: q.ready,
+	}
 	go func() {
 		defer close(q.answered)
 		// The same context ends what the phase waits for and the asking, if that is of no use any more.
@@ -70,6 +76,17 @@ func (p *phasePlayer) ask(ctx context.Context) *question {
 		q.cancel(errMoved)
 	}()
 	return q
+}
+
+// rateNow is how many requests a second are sent once the phase's step is done.
+func (p *phasePlayer) rateNow() int {
+	switch step := p.phase.Do.(type) {
+	case sendAt:
+		return step.rate
+	case restore:
+		return cmp.Or(step.to.rate, p.scenario.Rate())
+	}
+	return p.sending
 }
 
 // await returns nil once the Pace has decided, with err as what the phase came to by then.

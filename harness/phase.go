@@ -45,6 +45,8 @@ type Phase struct {
 	Cohort string
 	// Deadline bounds the watching. Zero means DefaultDeadline.
 	Deadline time.Duration
+	// open are verdicts on what is claimed and can't be judged, as the load is too light for it.
+	open []reports.Verdict
 }
 
 // deadline returns Deadline with its default.
@@ -94,8 +96,10 @@ func (s Scenario) spec(p Phase) analysis.PhaseSpec {
 	}
 }
 
-// keeps tells that a phase leaves to the canary what it had: it changes nothing, or the canary's own faults.
+// keeps tells that a phase leaves to the canary what it had: it changes nothing, the rate of the load, or the canary's
+// own faults.
 func (s Scenario) keeps(p Phase) bool {
 	fault, injects := p.Do.(Inject)
-	return p.Do == nil || injects && s.Canary != "" && fault.Version == s.Canary
+	_, sends := p.Do.(sendAt)
+	return p.Do == nil || sends || injects && s.Canary != "" && fault.Version == s.Canary
 }

@@ -35,6 +35,7 @@ func (r *run) paced(ctx context.Context, start time.Time) error {
 	}
 	l := &playlist{run: r, story: r.scenario.Phases, draft: draft}
 	r.scenario.Phases = nil
+	r.sending, r.sendAt = r.scenario.Rate(), l.sendAt
 	r.journal.note("Somebody led the run: its phases ended when that one said so.")
 	for move := (Move{}); !move.Finish; {
 		p, err := l.next(move)
@@ -93,6 +94,9 @@ func (l *playlist) next(m Move) (p Phase, err error) {
 		}
 		p = restored(p, from, to)
 	}
+	if own := l.scenario.Rate(); !first && m.To == l.at+1 && l.sending != own {
+		p = slowed(p, l.sending, float64(l.sending)/float64(own), l.lowest)
+	}
 	l.at = m.To
 	if l.played(p.Name) {
 		p.Name, p.Repeat = l.unique(p.Name), true
@@ -140,6 +144,11 @@ func (l *playlist) plan(p Phase) (full, err error) {
 	draft.Phases = slices.Concat(l.draft.Phases[:n], []judge.Phase{drafted}, rest)
 	if full := draft.Check(); full != nil {
 		return full, nil
+	}
+	if step, sends := p.Do.(sendAt); sends {
+		if _, full := l.stage(step.rate); full != nil {
+			return full, nil
+		}
 	}
 	return l.redraft(&draft)
 }

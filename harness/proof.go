@@ -34,7 +34,7 @@ func prove(ctx context.Context, p Proof, s Scenario, phase int, env environment.
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
 	find := func(text string) { findings = append(findings, text) }
-	saw, wrong, err := p.look(ctx, moment{s, phase, env, find})
+	saw, wrong, err := p.look(ctx, moment{scenario: s, phase: phase, env: env, find: find})
 	if err != nil {
 		return unseen(p, err.Error()), nil
 	}

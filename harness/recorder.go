@@ -34,6 +34,8 @@ type recorder struct {
 	// begun counts the agents that have begun to send; began is when the last of them did.
 	begun int
 	began time.Time
+	// stages are the changes of the rate that agents have taken, of each agent each.
+	stages []loadgen.Stage
 	// clocks are those of the agents, by their pods' names.
 	clocks map[string]loadgen.Clock
 	// joiner puts together what comes of one request.
@@ -113,7 +115,33 @@ func (r *recorder) pods(all []trace.Pod) {
 
 // handler records what the load agents say.
 func (r *recorder) handler() loadgen.Handler {
-	return loadgen.Handler{Begin: r.begin, Samples: r.samples, Health: r.health}
+	return loadgen.Handler{Begin: r.begin, Samples: r.samples, Health: r.health, Stage: r.stage}
+}
+
+func (r *recorder) stage(s loadgen.Stage) {
+	r.mu.Lock()
+	r.stages = append(r.stages, s)
+	r.mu.Unlock()
+	r.wake()
+}
+
+// stagesTaken is how often an agent has taken a change of the rate.
+func (r *recorder) stagesTaken() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.stages)
+}
+
+// taken returns the change of the rate that all agents have taken after so many, as the last of them has it.
+func (r *recorder) taken(before int) (last loadgen.Stage, all bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.stages[before:] {
+		if s.At >= last.At {
+			last = s
+		}
+	}
+	return last, len(r.stages) >= before+r.agents
 }
 
 func (r *recorder) begin(b loadgen.Begin) {

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -45,7 +46,7 @@ func (r restore) do(ctx context.Context, at moment) error {
 			return err
 		}
 	}
-	for _, part := range []func(context.Context, moment) error{r.pods, r.objects, r.replicas, r.faults} {
+	for _, part := range []func(context.Context, moment) error{r.pods, r.objects, r.replicas, r.faults, r.rate} {
 		if err := part(ctx, at); err != nil {
 			return err
 		}
@@ -160,6 +161,14 @@ func (r restore) faults(ctx context.Context, at moment) error {
 		}
 	}
 	return nil
+}
+
+// rate brings back the rate of the load, if somebody had set another one.
+func (r restore) rate(ctx context.Context, at moment) error {
+	if r.from.rate == r.to.rate {
+		return nil
+	}
+	return sendAt{cmp.Or(r.to.rate, at.scenario.Rate())}.do(ctx, at)
 }
 
 // restored returns a phase of the story as it is played by bringing its state back. What is claimed of the change

@@ -45,6 +45,7 @@ func (r *run) drafted(p Phase) (judge.Phase, error) {
 	for _, proof := range p.Prove {
 		out.Proofs = append(out.Proofs, unseen(proof, "the phase did not get that far"))
 	}
+	out.Proofs = append(out.Proofs, p.open...)
 	return out, out.Claim(p.Expect...)
 }
 

@@ -96,6 +96,11 @@ type run struct {
 
 	// owned tells that the namespace is this run's to delete.
 	owned bool
+	// stages orders other rates of the load, and sendAt does that and waits; nil where the run has no Pace. sending is
+	// the rate that is sent, and lowest the lowest one that all claims can be decided at, in requests a second.
+	stages          chan loadgen.Stage
+	sendAt          func(ctx context.Context, rate int) error
+	sending, lowest int
 	// findings are those of the proofs, each once.
 	findings []string
 	files    []reports.File
@@ -140,7 +145,9 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 }
 
 // at returns the moment of a phase, counted from 0.
-func (r *run) at(phase int) moment { return moment{scenario: r.scenario, phase: phase, env: r.env} }
+func (r *run) at(phase int) moment {
+	return moment{scenario: r.scenario, phase: phase, env: r.env, sendAt: r.sendAt}
+}
 
 // do does a step of the run, and reports its progress.
 func (r *run) do(ctx context.Context, step string, f func(context.Context) error) error {
@@ -211,6 +218,9 @@ func (r *run) live(ctx context.Context) error {
 		return r.broken(ctx, err)
 	}
 	r.noteOdds()
+	if r.options.Pace != nil { // here, for the same reason
+		r.lowest = min(r.scenario.Lowest(r.options.LoadPods).Rate, r.scenario.Rate())
+	}
 	return r.measure(ctx)
 }
 

@@ -16,6 +16,8 @@ type state struct {
 	faults []Inject
 	// stopped tells that there is no istiod.
 	stopped bool
+	// rate is that of the load where a step has set one, in requests a second; 0 is the one that it began with.
+	rate int
 }
 
 // A deployed is what steps made of a Deployment beside its object.

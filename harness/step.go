@@ -35,6 +35,8 @@ type moment struct {
 	env      environment.Environment
 	// find takes what a Proof finds and the report has to have as it is.
 	find func(text string)
+	// sendAt has the load go on at another rate, nil where the run has no Pace.
+	sendAt func(ctx context.Context, rate int) error
 }
 
 // effects tell what a Step concerns besides the objects that it writes.

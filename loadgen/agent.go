@@ -20,9 +20,8 @@ import (
 // each Latency show.
 const maxInFlight = 10000
 
-// runPlan runs p and writes the stream that Decode reads to w. It ends as Serve says. Closing stop is the
-// client's wish to end it.
-func runPlan(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io.Writer) error {
+// runPlan runs p and writes the stream that Decode reads to w. It ends as Serve says, and follows the client's orders.
+func runPlan(ctx context.Context, p Plan, pod string, orders Orders, w io.Writer) error {
 	if err := p.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrPlan, err)
 	}
@@ -40,7 +39,8 @@ func runPlan(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io
 		return err
 	}
 	halt := make(chan struct{})
-	cohorts, err := p.attacks(begin, transport, buf, halt)
+	rates := &schedule{begin: begin, shape: p.Shape}
+	cohorts, err := p.attacks(rates, transport, buf, halt)
 	if err != nil {
 		return err
 	}
@@ -65,17 +65,7 @@ func runPlan(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io
 		monitor.run(stopMonitor)
 	}()
 
-	why := Duration
-	select {
-	case <-finished:
-	case <-stop:
-		why = Stopped
-	case <-ctx.Done():
-		why = Signal
-	case <-buf.overflow:
-		why = Overflow
-	case err = <-buf.done:
-	}
+	why, err := follow(ctx, orders, rates, buf, finished)
 	haltAll(halt, cohorts)
 	if err == nil {
 		select {
@@ -91,6 +81,32 @@ func runPlan(ctx context.Context, p Plan, pod string, stop <-chan struct{}, w io
 	return buf.finish(endOf(why, cohorts))
 }
 
+// follow follows orders until something ends the sending, and says what. The error is one that ends the run too.
+func follow(ctx context.Context, orders Orders, rates *schedule, buf *sampleBuffer, finished <-chan struct{}) (
+	Why, error,
+) {
+	for {
+		select {
+		case s := <-orders.Stages:
+			taken, err := rates.add(s)
+			if err != nil {
+				return Stopped, err
+			}
+			buf.addStage(taken)
+		case <-finished:
+			return Duration, nil
+		case <-orders.Stop:
+			return Stopped, nil
+		case <-ctx.Done():
+			return Signal, nil
+		case <-buf.overflow:
+			return Overflow, nil
+		case err := <-buf.done:
+			return Stopped, err
+		}
+	}
+}
+
 func (p Plan) beginLine(begin time.Time, pod string) *Begin {
 	return &Begin{
 		Run: p.Run, Pod: pod, Start: begin, Agents: p.Agents, Agent: p.Agent,
@@ -100,7 +116,7 @@ func (p Plan) beginLine(begin time.Time, pod string) *Begin {
 
 // attacks makes the attack of each cohort. Closing halt ends them.
 func (p Plan) attacks(
-	begin time.Time, transport http.RoundTripper, buf *sampleBuffer, halt <-chan struct{},
+	rates *schedule, transport http.RoundTripper, buf *sampleBuffer, halt <-chan struct{},
 ) ([]*attack, error) {
 	all := make([]*attack, len(p.Cohorts))
 	for i, c := range p.Cohorts {
@@ -109,7 +125,7 @@ func (p Plan) attacks(
 			return nil, err
 		}
 		all[i] = newAttack(p, c, transport, buf, &pacer{
-			begin: begin, rate: p.RateOf(c.Name), shape: p.Shape, cohort: i, cohorts: len(p.Cohorts),
+			begin: rates.begin, rate: p.RateOf(c.Name), schedule: rates, cohort: i, cohorts: len(p.Cohorts),
 			duration: p.Duration, share: p.share(), alarm: alarm,
 		})
 	}

@@ -37,6 +37,7 @@ type sampleBuffer struct {
 	mu      sync.Mutex
 	waiting []Sample
 	health  []Health
+	stages  []Stage
 	dropped uint64
 	end     *End
 }
@@ -79,6 +80,13 @@ func (b *sampleBuffer) addHealth(h Health) {
 	b.health = append(b.health, h)
 }
 
+// addStage adds a change of the rate.
+func (b *sampleBuffer) addStage(s Stage) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stages = append(b.stages, s)
+}
+
 // close adds the last line. No add may follow.
 func (b *sampleBuffer) close(e End) {
 	b.mu.Lock()
@@ -119,8 +127,8 @@ func (b *sampleBuffer) writeAll() error {
 		b.mu.Lock()
 		batch := b.waiting
 		b.waiting = spare[:0]
-		health := b.health
-		b.health = nil
+		health, stages := b.health, b.stages
+		b.health, b.stages = nil, nil
 		b.mu.Unlock()
 		spare = batch
 
@@ -133,6 +141,11 @@ func (b *sampleBuffer) writeAll() error {
 		}
 		for i := range health {
 			if err := b.writeLine(line{Health: &health[i]}); err != nil {
+				return err
+			}
+		}
+		for i := range stages {
+			if err := b.writeLine(line{Stage: &stages[i]}); err != nil {
 				return err
 			}
 		}

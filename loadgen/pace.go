@@ -10,9 +10,9 @@ import (
 // each request was due is known, and not reconstructed.
 type pacer struct {
 	begin time.Time
-	// rate is in requests a second. shape is a factor on it.
-	rate  float64
-	shape *Shape
+	// rate is in requests a second. schedule has the factor on it, nil for 1 from the first request to the last.
+	rate     float64
+	schedule *schedule
 	// cohort is the number of this one among cohorts. It staggers cohorts of equal rate evenly over their
 	// interval. In lockstep, all would wait for the same core at the same moment.
 	cohort, cohorts int
@@ -27,25 +27,40 @@ type pacer struct {
 // rounds the interval to whole nanoseconds. offset rounds its result down to a whole nanosecond. A request
 // after the end of the longest run is never due.
 func (p *pacer) offset(seq uint64) time.Duration {
+	shape, _ := p.schedule.now()
+	return p.offsetBy(shape, seq)
+}
+
+func (p *pacer) offsetBy(shape *Shape, seq uint64) time.Duration {
 	n := uint64(p.cohorts)
-	if p.shape == nil && p.rate == math.Trunc(p.rate) {
+	if shape == nil && p.rate == math.Trunc(p.rate) {
 		// Within a Plan's bounds the numerator is below 2^63: 6 hours at the highest rate, 16 cohorts, in nanoseconds.
 		return time.Duration((seq*n + uint64(p.cohort) + 1) * uint64(time.Second) / (uint64(p.rate) * n))
 	}
-	return p.shape.when(float64(seq*n+uint64(p.cohort)+1) / float64(n) / p.rate)
+	return shape.when(float64(seq*n+uint64(p.cohort)+1) / float64(n) / p.rate)
 }
 
 func (p *pacer) due(seq uint64) time.Time { return p.begin.Add(p.offset(seq)) }
 
 // Pace implements vegeta.Pacer. It waits until the next request is due, or returns that there is none. It waits
 // itself, because Vegeta's own wait can't be interrupted: a stopped run would send once more in each cohort, up
-// to 1 s late.
+// to 1 s late. It waits for a short time at once, as the schedule may get another rate meanwhile.
 func (p *pacer) Pace(_ time.Duration, hits uint64) (wait time.Duration, stop bool) {
-	offset := p.offset(p.share.number(hits))
-	if offset > p.duration || !p.alarm.wait(p.begin.Add(offset)) {
-		return 0, true
+	for {
+		shape, certain := p.schedule.now()
+		offset := p.offsetBy(shape, p.share.number(hits))
+		due := p.begin.Add(offset)
+		switch {
+		case offset > p.duration:
+			return 0, true
+		case due.After(certain):
+			if !p.alarm.wait(certain) {
+				return 0, true
+			}
+		default:
+			return 0, !p.alarm.wait(due)
+		}
 	}
-	return 0, false
 }
 
 // Rate implements vegeta.Pacer.

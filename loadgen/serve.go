@@ -16,16 +16,16 @@ const maxPlan = 1 << 20
 var ErrPlan = errors.New("bad load plan")
 
 // Serve is the agent. It reads one Plan from the first line of in, runs it and writes the stream that Decode
-// reads to out. The run ends after its duration, when another line (StopLine) or the end of in arrives, or when
-// ctx ends. Serve then waits for the answers in flight, up to the plan's timeout. The run also ends when a
-// write to out fails, and then Serve does not wait: load never outlives its reader. The stream names pod. Serve
-// may go on reading in after it has returned, until in ends.
+// reads to out. A line that orders another rate is followed. The run ends after its duration, when any other line
+// (StopLine) or the end of in arrives, or when ctx ends. Serve then waits for the answers in flight, up to the plan's
+// timeout. The run also ends when a write to out fails, and then Serve does not wait: load never outlives its reader.
+// The stream names pod. Serve may go on reading in after it has returned, until in ends.
 func Serve(ctx context.Context, pod string, in io.Reader, out io.Writer) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxPlan)
 	plan := make(chan Plan, 1)
 	bad := make(chan error, 1)
-	stop := make(chan struct{})
+	stop, stages := make(chan struct{}), make(chan Stage, maxSteps)
 	go func() {
 		p, err := readPlan(lines)
 		if err != nil {
@@ -33,13 +33,19 @@ func Serve(ctx context.Context, pod string, in io.Reader, out io.Writer) error {
 			return
 		}
 		plan <- p
-		// Any line stops the load, so that a typing error does not keep it running.
-		lines.Scan()
+		// Any other line stops the load, so that a typing error does not keep it running.
+		for lines.Scan() {
+			s := readOrder(lines.Bytes())
+			if s == nil || len(stages) == cap(stages) {
+				break
+			}
+			stages <- *s
+		}
 		close(stop)
 	}()
 	select {
 	case p := <-plan:
-		return runPlan(ctx, p, pod, stop, out)
+		return runPlan(ctx, p, pod, Orders{stop, stages}, out)
 	case err := <-bad:
 		return err
 	case <-ctx.Done():

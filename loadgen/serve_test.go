@@ -243,7 +243,7 @@ func TestLoadDoesNotOutliveItsReader(t *testing.T) {
 		out := &brokenAfter{}
 		out.writes.Store(writes)
 		began := time.Now()
-		err := runPlan(t.Context(), p, "pod-a", nil, out)
+		err := runPlan(t.Context(), p, "pod-a", Orders{}, out)
 		if !errors.Is(err, io.ErrClosedPipe) {
 			t.Fatalf("%d lines: got %v, want that the results could not be written", writes, err)
 		}

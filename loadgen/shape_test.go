@@ -29,7 +29,7 @@ func TestShapesSendWhatIsExpected(t *testing.T) {
 	for name, shape := range shapes {
 		t.Run(name, func(t *testing.T) {
 			p := Plan{Rate: 333, Shape: shape, Cohorts: []Cohort{{Name: "a", Weight: 2}, {Name: "b", Weight: 1}}}
-			pace := &pacer{rate: p.RateOf("b"), shape: shape, cohort: 1, cohorts: 2}
+			pace := &pacer{rate: p.RateOf("b"), schedule: &schedule{shape: shape}, cohort: 1, cohorts: 2}
 			if pace.rate != 111 {
 				t.Fatalf("got a rate of %g, want 111", pace.rate)
 			}
@@ -86,7 +86,7 @@ func TestFactorOfOneChangesNothing(t *testing.T) {
 	flat := &Shape{Steps: []Stage{{0, 1}}}
 	for _, rate := range []float64{1.5, 3, 111, 1000, 100.0 / 7, MaxRate} {
 		plain, shaped := &pacer{rate: rate, cohorts: 3, cohort: 1}, &pacer{
-			rate: rate, cohorts: 3, cohort: 1, shape: flat,
+			rate: rate, cohorts: 3, cohort: 1, schedule: &schedule{shape: flat},
 		}
 		for seq := uint64(0); seq < uint64(rate*3000); seq += uint64(rate)*7 + 1 {
 			// A rate in floating point is off by one part in 2^53.

@@ -21,7 +21,7 @@ func sent(t *testing.T, p Plan) map[string]time.Duration {
 	defer server.Close()
 	p.URL = server.URL
 	var out bytes.Buffer
-	if err := runPlan(context.Background(), p, "pod", make(chan struct{}), &out); err != nil {
+	if err := runPlan(context.Background(), p, "pod", Orders{}, &out); err != nil {
 		t.Fatal(err)
 	}
 	due := map[string]time.Duration{}
@@ -81,7 +81,7 @@ func TestStartHasToLieAhead(t *testing.T) {
 	p := Plan{Run: "r", URL: "http://127.0.0.1:1/", Duration: time.Second, Cohorts: []Cohort{{Name: "a", Rate: 1}}}
 	for _, lead := range []time.Duration{-time.Second, MaxLead + time.Minute} {
 		p.Start = time.Now().Add(lead)
-		if err := runPlan(t.Context(), p, "pod", make(chan struct{}), io.Discard); !errors.Is(err, ErrPlan) {
+		if err := runPlan(t.Context(), p, "pod", Orders{}, io.Discard); !errors.Is(err, ErrPlan) {
 			t.Errorf("start in %s: got %v, want a bad plan", lead, err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/canarylab/canarylab/internal/bitset"
 )
 
-// The agent's stream is lines of JSON: one Begin, any number of batches of samples and health reports, one End.
+// The agent's stream is lines of JSON: one Begin, any number of batches of samples, health reports and stages, one End.
 // encoding/json is fast enough: BenchmarkEncode and BenchmarkDecode measure about 1 µs and 3 µs for a sample,
 // so 1000 requests a second take a thousandth of a core in the agent and three in the client.
 
@@ -21,6 +21,7 @@ type line struct {
 	Begin   *Begin   `json:"begin,omitempty"`
 	Samples []Sample `json:"samples,omitempty"`
 	Health  *Health  `json:"health,omitempty"`
+	Stage   *Stage   `json:"stage,omitempty"`
 	End     *End     `json:"end,omitempty"`
 }
 
@@ -89,6 +90,8 @@ type Handler struct {
 	Samples func([]Sample)
 	// Health is called about once a second, and once more before the end.
 	Health func(Health)
+	// Stage is called when the agent has taken an order for another rate, with the moment from which that holds.
+	Stage func(Stage)
 }
 
 // Decode reads an agent's stream to its end and checks that it is whole: it has a begin and an end, each
@@ -159,6 +162,10 @@ func (d *decoder) take(l line) error {
 	case l.Health != nil && d.begun:
 		if h.Health != nil {
 			h.Health(*l.Health)
+		}
+	case l.Stage != nil && d.begun:
+		if h.Stage != nil {
+			h.Stage(*l.Stage)
 		}
 	case l.End != nil && d.begun:
 		d.end = l.End

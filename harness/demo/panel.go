@@ -38,18 +38,21 @@ func Published() []string { return []string{controls, steps, byHand} }
 // Panels are a presenter's, for a page.
 func (p *Presenter) Panels() ([]page.Panel, error) {
 	_, weighs := p.story.Weigh(0)
+	_, stays := p.story.SendAt(1)
 	data := struct {
 		harness.Scenario
 		Weighs bool
-	}{p.story, weighs}
+		Rate   int
+		Stays  error
+	}{p.story, weighs, p.story.Rate(), stays}
 	all := []page.Panel{
 		{Name: controls, Style: style, Script: script},
 		{Name: steps, Title: "Steps", Script: script},
 	}
-	if p.story.Canary != "" {
-		all = append(all, page.Panel{Name: byHand, Title: "By hand", Script: script})
-	}
-	all = append(all, page.Panel{Name: notes, Title: "For the speaker"})
+	all = append(all,
+		page.Panel{Name: byHand, Title: "By hand", Script: script},
+		page.Panel{Name: notes, Title: "For the speaker"},
+	)
 	for i := range all {
 		var b bytes.Buffer
 		if err := templates.ExecuteTemplate(&b, all[i].Name, data); err != nil {
@@ -63,13 +66,15 @@ func (p *Presenter) Panels() ([]page.Panel, error) {
 // Commands are what the panels' buttons do, for a page.
 func (p *Presenter) Commands() map[string]page.Command {
 	return map[string]page.Command{
-		"next":   func(context.Context, json.RawMessage) (any, error) { return nil, p.Step(1) },
-		"back":   func(context.Context, json.RawMessage) (any, error) { return nil, p.Step(-1) },
-		"reset":  func(context.Context, json.RawMessage) (any, error) { return nil, p.Reset() },
-		"finish": func(context.Context, json.RawMessage) (any, error) { return nil, p.Finish() },
-		"auto":   with(func(on bool) (any, error) { p.Auto(on); return nil, nil }),
-		"weigh":  with(func(percent int) (any, error) { return nil, p.Weigh(percent) }),
-		"faults": with(func(f sampleapp.Faults) (any, error) { return nil, p.Faults(f) }),
+		"next":       func(context.Context, json.RawMessage) (any, error) { return nil, p.Step(1) },
+		"back":       func(context.Context, json.RawMessage) (any, error) { return nil, p.Step(-1) },
+		"reset":      func(context.Context, json.RawMessage) (any, error) { return nil, p.Reset() },
+		"finish":     func(context.Context, json.RawMessage) (any, error) { return nil, p.Finish() },
+		"auto":       with(func(on bool) (any, error) { p.Auto(on); return nil, nil }),
+		"rate":       with(func(rate int) (any, error) { return nil, p.Rate(rate) }),
+		"weigh":      with(func(percent int) (any, error) { return nil, p.Weigh(percent) }),
+		"faults":     with(func(f sampleapp.Faults) (any, error) { return nil, p.Faults(f) }),
+		"typed-rate": with(func(rate int) (any, error) { return p.typed(p.story.SendAt(rate)) }),
 		"typed-weigh": with(func(percent int) (any, error) {
 			step, err := p.weigh(percent)
 			return p.typed(step, err)

@@ -51,10 +51,12 @@ function ways(v) {
 
 // ---- sliders ----
 
-const shown = { weigh: n => n + " %", errorRate: n => n + " %", latency: n => n + " ms" };
+const shown = { rate: n => n, weigh: n => n + " %", errorRate: n => n + " %", latency: n => n + " ms" };
 const number = name => control(name) ? Number(control(name).value) : 0;
 const faults = () => ({ errorRate: number("errorRate") / 100, latency: number("latency") + "ms" });
-const told = name => name === "weigh" ? ["weigh", number("weigh")] : ["faults", faults()];
+const told = name => name === "weigh" || name === "rate" ? [name, number(name)] : ["faults", faults()];
+// nothing says why there is nothing to type.
+const nothing = { rate: "There is no kubectl for it: the load is the lab's." };
 let held = false, asking = false;
 
 function label(input) { input.closest("label").querySelector("output").textContent = shown[input.dataset.demo](input.value); }
@@ -68,8 +70,9 @@ async function type(name) {
     asked = JSON.stringify(told(name));
     const [what, arg] = told(name);
     const lines = await page.do("typed-" + what, arg).catch(() => []);
-    one(".demo-lines").textContent = lines.join("\n");
-    one(".demo-lines").hidden = lines.length === 0;
+    const said = (lines || []).join("\n") || nothing[name] || "";
+    one(".demo-lines").textContent = said;
+    one(".demo-lines").hidden = !said;
   } while (asked !== JSON.stringify(told(name)));
   asking = false;
 }
@@ -90,7 +93,8 @@ function milliseconds(text) {
 
 function sliders(v) {
   if (held) return;
-  const values = { weigh: v.weight, errorRate: (v.faults.errorRate || 0) * 100, latency: milliseconds(v.faults.latency) };
+  if (control("rate") && v.most) control("rate").max = v.most;
+  const values = { rate: v.rate || null, weigh: v.weight, errorRate: (v.faults.errorRate || 0) * 100, latency: milliseconds(v.faults.latency) };
   for (const input of all("input[type=range]")) {
     const value = values[input.dataset.demo];
     if (value !== null && value !== undefined) input.value = value;

@@ -26,6 +26,8 @@ type Presenter struct {
 	playing bool
 	at      int
 	name    string
+	// rate is how many requests a second are sent, and most how many may be.
+	rate, most int
 	// ready tells that the phase has what its claims take.
 	ready bool
 	// wish is what was asked for, nil for nothing. It is granted when the phase is ready, or at once if it is urgent.
@@ -58,6 +60,7 @@ func New(s harness.Scenario, dir string, show func(View)) *Presenter {
 func (p *Presenter) Next(ctx context.Context, at harness.Playing) (harness.Move, error) {
 	p.update(func() {
 		p.playing, p.at, p.name, p.ready, p.wish, p.urgent = true, at.Phase, at.Name, false, nil, false
+		p.rate, p.most = at.Rate, at.Most
 	})
 	ready := at.Ready
 	for {
@@ -201,6 +204,22 @@ func (p *Presenter) weigh(percent int) (harness.Step, error) {
 		return nil, errors.New("the routes of this story do not share all requests by a weight")
 	}
 	return step, nil
+}
+
+// Rate has the load go on at a rate, in requests a second.
+func (p *Presenter) Rate(rate int) error {
+	return p.ask(true, func() (harness.Move, error) {
+		step, err := p.story.SendAt(rate)
+		if err == nil && rate > p.most {
+			err = fmt.Errorf("this machine was found to carry %d requests a second", p.most)
+		}
+		if err != nil {
+			return harness.Move{}, err
+		}
+		p.rate = rate
+		name := fmt.Sprintf("%d a second by hand", rate)
+		return harness.Move{Try: &harness.Phase{Name: name, Do: step}}, nil
+	})
 }
 
 // Faults has the canary's pods misbehave.

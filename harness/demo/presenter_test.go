@@ -52,11 +52,13 @@ func newStageIn(t *testing.T, name, dir string) *stage {
 	return st
 }
 
-// play begins a phase.
+// play begins a phase, at 400 requests a second, which are as many as may be.
 func (s *stage) play(phase int, name string) {
 	s.ready = make(chan struct{})
 	go func() {
-		move, err := s.presenter.Next(s.t.Context(), harness.Playing{Phase: phase, Name: name, Ready: s.ready})
+		move, err := s.presenter.Next(s.t.Context(), harness.Playing{
+			Phase: phase, Name: name, Rate: 400, Most: 400, Ready: s.ready,
+		})
 		if err == nil {
 			s.moved <- move
 		}
@@ -209,6 +211,14 @@ func TestByHand(t *testing.T) {
 			!strings.Contains(v.Reset.Lines[1], "/faults") {
 			t.Errorf("got %+v, want faults, and a reset that heals", v)
 		}
+		refuses(t, s.presenter.Rate(0), "not 1 to 500")
+		refuses(t, s.presenter.Rate(401), "found to carry 400")
+		must(t, s.presenter.Rate(20))
+		s.wants("rate", harness.Move{Try: &harness.Phase{}})
+		if v := s.now(); v.Rate != 20 || v.Most != 400 {
+			t.Errorf("got %+v, want the rate that was asked for", v)
+		}
+		s.play(1, "20 requests a second by hand")
 		must(t, s.presenter.Step(-1))
 		s.wants("back", harness.Move{To: 0})
 		s.play(0, "baseline (2)")
@@ -296,11 +306,25 @@ func TestPanelsAndCommands(t *testing.T) {
 	if lines, _ := typed.([]string); err != nil || len(lines) != 1 || !strings.Contains(lines[0], `"latency":"50ms"`) {
 		t.Errorf("got %v, %v, want the line for the faults", typed, err)
 	}
+	typed, err = commands["typed-rate"](t.Context(), json.RawMessage("20"))
+	if lines, _ := typed.([]string); err != nil || len(lines) > 0 {
+		t.Errorf("got %v, %v, want nothing to type for a rate", typed, err)
+	}
 	for name, arg := range map[string]string{
-		"weigh": "null", "typed-weigh": `"many"`, "faults": `{"nonsense":1}`, "auto": "3", "next": "null",
+		"rate": `"few"`, "typed-rate": "0", "weigh": "null",
+		"typed-weigh": `"many"`, "faults": `{"nonsense":1}`, "auto": "3", "next": "null",
 	} {
 		if _, err := commands[name](t.Context(), json.RawMessage(arg)); err == nil {
 			t.Errorf("%s with %s: got no error", name, arg)
+		}
+	}
+	// A story that is about its load has no rate to set.
+	panels, err = newStage(t, "load-dependent-503").presenter.Panels()
+	must(t, err)
+	for _, p := range panels {
+		if strings.Contains(string(p.HTML), `data-demo="rate"`) || p.Name == "demo-by-hand" &&
+			!strings.Contains(string(p.HTML), "The rate stays") {
+			t.Errorf("got %s, want it to say that the rate stays", p.HTML)
 		}
 	}
 	// A story whose routes tell callers apart has no weight to set.

@@ -22,6 +22,9 @@ type View struct {
 	// Weight is the share in percent that the canary's subset has. Faults are those that were injected by hand.
 	Weight int              `json:"weight"`
 	Faults sampleapp.Faults `json:"faults"`
+	// Rate is how many requests a second are sent, and Most how many the machine was found to carry; 0 before the load.
+	Rate int `json:"rate"`
+	Most int `json:"most"`
 	// Shell is what to type before the lines of others.
 	Shell string `json:"shell"`
 }
@@ -51,7 +54,7 @@ type StepView struct {
 func (p *Presenter) view() View {
 	v := View{
 		Ready: p.ready, Waits: p.wish != nil && !p.ready && !p.urgent, Auto: p.auto, Over: p.over,
-		Faults: p.faults, Shell: p.shell(),
+		Faults: p.faults, Shell: p.shell(), Rate: p.rate, Most: p.most,
 	}
 	if v.Weight, _ = p.story.Weight(p.at); p.weight != nil {
 		v.Weight = *p.weight

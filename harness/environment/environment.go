@@ -153,11 +153,11 @@ type PodCount struct{ All, Ready, Sidecars int }
 
 // Callers send the load.
 type Callers interface {
-	// Attack sends by plan, each cohort from the pods of its entry, until stop is closed. It returns when every
+	// Attack sends by plan, each cohort from the pods of its entry, and follows the orders. It returns when every
 	// answer was reported, with what each pod's agent said at its end. All times are on this process's clock,
 	// as far as the Begin's Clock knows. Once ctx ends it lets go at once. The functions of h have to be safe
 	// for concurrent use.
-	Attack(ctx context.Context, ns string, plan loadgen.Plan, stop <-chan struct{}, h loadgen.Handler) (
+	Attack(ctx context.Context, ns string, plan loadgen.Plan, orders loadgen.Orders, h loadgen.Handler) (
 		[]*loadgen.End, error)
 }
 

@@ -29,8 +29,8 @@ func (a *agent) measureClock(ctx context.Context) (clock loadgen.Clock, err erro
 	return clock, nil
 }
 
-// attack sends the agent's plan, until it has ended or stop is closed.
-func (a *agent) attack(ctx context.Context, stop <-chan struct{}, h loadgen.Handler) (end *loadgen.End, err error) {
+// attack sends the agent's plan by orders, until it has ended.
+func (a *agent) attack(ctx context.Context, orders loadgen.Orders, h loadgen.Handler) (end *loadgen.End, err error) {
 	err = a.talk(ctx, "attack", func(from io.Reader, to io.WriteCloser) (err error) {
 		ended := make(chan struct{})
 		var writing sync.WaitGroup
@@ -39,12 +39,8 @@ func (a *agent) attack(ctx context.Context, stop <-chan struct{}, h loadgen.Hand
 				_ = to.Close()
 				return
 			}
-			select {
-			case <-stop:
-				// An agent that is gone has ended by itself, and said why.
-				_, _ = io.WriteString(to, loadgen.StopLine)
-			case <-ended:
-			}
+			// An agent that is gone has ended by itself, and said why.
+			_ = orders.Write(to, ended)
 		})
 		end, err = loadgen.Decode(from, a.onOurClock(h))
 		close(ended)

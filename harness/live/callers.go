@@ -29,7 +29,7 @@ type agent struct {
 	clock loadgen.Clock
 }
 
-func (c callers) Attack(ctx context.Context, ns string, plan loadgen.Plan, stop <-chan struct{},
+func (c callers) Attack(ctx context.Context, ns string, plan loadgen.Plan, orders loadgen.Orders,
 	h loadgen.Handler) ([]*loadgen.End, error) {
 	agents, err := c.agents(ctx, ns, plan)
 	if err != nil {
@@ -52,8 +52,8 @@ func (c callers) Attack(ctx context.Context, ns string, plan loadgen.Plan, stop 
 		}
 	}
 	ends := make([]*loadgen.End, len(agents))
-	err = sideBySide(ctx, stop, len(agents), func(ctx context.Context, i int, stop <-chan struct{}) (err error) {
-		ends[i], err = agents[i].attack(ctx, stop, h)
+	err = sideBySide(ctx, orders, len(agents), func(ctx context.Context, i int, orders loadgen.Orders) (err error) {
+		ends[i], err = agents[i].attack(ctx, orders, h)
 		return err
 	})
 	return ends, err
@@ -87,27 +87,46 @@ func (c callers) agents(ctx context.Context, ns string, plan loadgen.Plan) ([]*a
 }
 
 // sideBySide calls send for 0 to n-1, and returns the first error when all have ended. They are one load: when
-// stop is closed, or as soon as one of them ends, the others are told to stop. When one fails, ctx ends for the
-// others: their errors would only follow from its own.
-func sideBySide(ctx context.Context, stop <-chan struct{}, n int,
-	send func(ctx context.Context, i int, stop <-chan struct{}) error) error {
+// that is ordered, or as soon as one of them ends, the others are told to stop. Each gets every other order. When one
+// fails, ctx ends for the others: their errors would only follow from its own.
+func sideBySide(ctx context.Context, orders loadgen.Orders, n int,
+	send func(ctx context.Context, i int, orders loadgen.Orders) error) error {
 	halt := make(chan struct{})
 	end := sync.OnceFunc(func() { close(halt) })
 	done := make(chan struct{})
 	defer close(done)
-	go func() {
-		select {
-		case <-stop:
-			end()
-		case <-done:
-		}
-	}()
+	stages := make([]chan loadgen.Stage, n)
+	for i := range stages {
+		stages[i] = make(chan loadgen.Stage)
+	}
+	go passOn(orders, stages, end, done)
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range n {
 		g.Go(func() error {
 			defer end()
-			return send(ctx, i, halt)
+			return send(ctx, i, loadgen.Orders{Stop: halt, Stages: stages[i]})
 		})
 	}
 	return g.Wait()
+}
+
+// passOn hands orders on to each, and calls end for the last one, until done is closed.
+func passOn(orders loadgen.Orders, stages []chan loadgen.Stage, end func(), done <-chan struct{}) {
+	for {
+		select {
+		case s := <-orders.Stages:
+			for _, each := range stages {
+				select {
+				case each <- s:
+				case <-orders.Stop:
+				case <-done:
+				}
+			}
+		case <-orders.Stop:
+			end()
+			return
+		case <-done:
+			return
+		}
+	}
 }

@@ -3,8 +3,39 @@ package live
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
+
+	"github.com/canarylab/canarylab/loadgen"
 )
+
+// Every agent gets every order.
+func TestOrdersArePassedOn(t *testing.T) {
+	stages, stop := make(chan loadgen.Stage), make(chan struct{})
+	var got sync.WaitGroup
+	got.Add(3)
+	go func() {
+		for factor := range 3 {
+			stages <- loadgen.Stage{Factor: float64(factor)}
+		}
+		got.Wait()
+		close(stop)
+	}()
+	orders := loadgen.Orders{Stop: stop, Stages: stages}
+	err := sideBySide(t.Context(), orders, 3, func(_ context.Context, _ int, to loadgen.Orders) error {
+		for factor := range 3 {
+			if s := <-to.Stages; s.Factor != float64(factor) {
+				t.Errorf("got %+v, want stage %d", s, factor)
+			}
+		}
+		got.Done()
+		<-to.Stop
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
 
 func TestSideBySide(t *testing.T) {
 	broke := errors.New("it broke")
@@ -24,12 +55,13 @@ func TestSideBySide(t *testing.T) {
 			if tc.stopped {
 				close(stop)
 			}
-			err := sideBySide(t.Context(), stop, 3, func(ctx context.Context, i int, stop <-chan struct{}) error {
+			orders := loadgen.Orders{Stop: stop}
+			err := sideBySide(t.Context(), orders, 3, func(ctx context.Context, i int, to loadgen.Orders) error {
 				if i == 0 {
-					return tc.first(stop)
+					return tc.first(to.Stop)
 				}
 				select {
-				case <-stop:
+				case <-to.Stop:
 					return nil
 				case <-ctx.Done():
 					return ctx.Err()

@@ -91,6 +91,7 @@ type pupil struct {
 	lab     *lab.Lab
 	trainer *training.Trainer
 	client  dynamic.Interface
+	began   time.Time
 
 	mu sync.Mutex
 	// last is what was judged last, mended when that was first Mended.
@@ -102,6 +103,9 @@ type pupil struct {
 func (p *pupil) namespace() string { return cmp.Or(p.trainer.Options.Namespace, training.Namespace) }
 
 func (p *pupil) told(e training.Event) {
+	if e.Event == "ready" {
+		p.t.Logf("ready after %s", time.Since(p.began))
+	}
 	if e.State == nil {
 		return
 	}
@@ -137,6 +141,7 @@ func (p *pupil) await(ctx context.Context, v training.Verdict) bool {
 func playMission(t *testing.T, all *attempts, m training.Mission, wrong []training.Try, right training.Try) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
+	began := time.Now()
 	l := theLab.Open(ctx, t)
 	release, err := l.Exclusive(ctx)
 	if err != nil {
@@ -147,7 +152,7 @@ func playMission(t *testing.T, all *attempts, m training.Mission, wrong []traini
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pupil{t: t, attempts: all, mission: m.Name(), lab: l, news: make(chan struct{}, 1)}
+	p := &pupil{t: t, attempts: all, mission: m.Name(), lab: l, began: began, news: make(chan struct{}, 1)}
 	if p.client, err = dynamic.NewForConfig(l.Kube().Config()); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 const (
 	// feedEvery is how often a browser is told what changed. From a request to its mark it takes this, 50 ms for which
 	// a load agent waits for others, and the way.
-	feedEvery = 100 * time.Millisecond
+	feedEvery = 50 * time.Millisecond
 	// beatEvery is how often it is told at least, so that it sees when nobody does.
 	beatEvery = time.Second
 	// writeWithin is how long a browser may take nothing before it is left: one that sleeps wakes up, finds the
@@ -57,7 +57,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request) {
 }
 
 // send writes one message.
-func send(w http.ResponseWriter, control *http.ResponseController, v view) error {
+func send(w http.ResponseWriter, control *http.ResponseController, v message) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err

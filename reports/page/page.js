@@ -144,6 +144,7 @@ const canarylab = (() => {
     outcome.dataset.outcome = face.outcome || "";
     id("outcome-mark").textContent = marksOf[face.outcome] || "!";
     document.body.dataset.state = face.state;
+    document.body.dataset.few = most() < 60;
     document.title = (face.outcome ? face.outcome + " · " : "") + face.scenario + (document.body.dataset.replay ? " · REPLAY" : "") + " · canarylab";
     if (before && before.number !== face.number && face.phase) listen("Phase " + face.number + ": " + face.phase);
     if (face.outcome && !(before && before.outcome)) listen("The run has ended: " + face.outcome + ". " + face.outcomeText);
@@ -161,7 +162,7 @@ const canarylab = (() => {
 
   // ---- the river ----
 
-  const canvas = id("river"), pen = canvas.getContext("2d");
+  const canvas = id("river"), pen = canvas.getContext("2d", { alpha: false });
   const strip = document.createElement("canvas"), brush = strip.getContext("2d");
   const still = matchMedia("(prefers-reduced-motion: reduce)"), dark = matchMedia("(prefers-color-scheme: dark)");
   const ahead = 200; // pixels of the strip that are clear beyond now
@@ -169,7 +170,7 @@ const canarylab = (() => {
   const rowOf = { phase: 0, decided: 2, synced: 3, settled: 3, trouble: 3 }; // of texts above the river
   const ease = 0.1; // how much of a clock's error is taken at a time
   let clock = null, stepMs = 100, origin = 0, sorts = [], lanes = [], known = new Map(), moments = new Map();
-  let writes = 0, size = null, cleared = 0, sprites = new Map(), colors = {};
+  let writes = 0, marked = { from: 0, n: 0 }, drawn = marked, size = null, cleared = 0, sprites = new Map(), colors = {};
 
   const now = () => clock ? clock.now + (performance.now() - clock.at) * clock.rate : 0;
 
@@ -192,7 +193,7 @@ const canarylab = (() => {
   }
 
   function forget() {
-    sorts = []; lanes = []; known = new Map(); moments = new Map(); size = null; writes = 0;
+    sorts = []; lanes = []; known = new Map(); moments = new Map(); size = null; writes = 0; marked = { from: 0, n: 0 };
   }
 
   // take counts what is new in the river's bins, and makes marks of it.
@@ -203,6 +204,7 @@ const canarylab = (() => {
     if (sorts.length && !lanes.some(l => l.failed)) laneOf({ failed: true });
     if (!size) layout();
     const cells = (v.cells || []).slice().sort((a, b) => a[0] - b[0]), fresh = [];
+    if (v.full && cells.length) marked.from = origin + cells[0][0] * stepMs;
     for (const [bin, i, n] of cells) {
       const at = bin * 32 + i, had = known.get(at) || 0;
       if (n <= had || !sorts[i]) continue;
@@ -260,6 +262,7 @@ const canarylab = (() => {
 
   function mark(sort, t, n) {
     const m = { t, n, sort, row: sort.lane.next++ };
+    marked.n += n;
     sort.lane.marks.push(m);
     if (size && cleared) paint(m);
   }
@@ -424,6 +427,7 @@ const canarylab = (() => {
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     across(right);
     names();
+    drawn = { ...marked };
   }
 
   // banks are the lanes' grounds.
@@ -542,13 +546,23 @@ const canarylab = (() => {
 
   // ---- frames ----
 
-  let frames = 0, counted = 0, shown = 0;
+  let frames = 0, counted = 0;
+
+  // most is how many frames a second are drawn at most: where processors are few, they are for the load that is sent.
+  const few = navigator.hardwareConcurrency <= 2;
+  const most = () => few && face && face.state === "running" && !document.body.dataset.replay ? 20 : 60;
+
+  // next asks for the next frame. A browser that is asked for each of 60 has work with each, also where none is drawn.
+  function next() {
+    const wait = still.matches ? 500 : most() < 60 ? 1000 / most() : 0;
+    if (wait) setTimeout(() => requestAnimationFrame(frame), wait - 12);
+    else requestAnimationFrame(frame);
+  }
 
   function frame(t) {
-    requestAnimationFrame(frame);
-    if (still.matches && t - shown < 500) return;
-    shown = t;
+    next();
     draw();
+    canarylab.seen(drawn);
     frames++;
     if (t - counted < 2000) return;
     const fps = Math.round(frames * 1000 / (t - counted));
@@ -559,6 +573,7 @@ const canarylab = (() => {
     if (!valid) return;
     canarylab.fps = fps;
     set(id("fps"), still.matches ? "Drawn twice a second, as you asked for less motion." :
+      most() < 60 ? "So that the load has the processors, this page draws " + fps + " frames a second, not 60." :
       fps < 57 ? "This browser draws " + fps + " frames a second, not 60." : "");
     describe();
   }
@@ -625,9 +640,9 @@ const canarylab = (() => {
     document.addEventListener("visibilitychange", () => { counted = 0; frames = 0; });
     connect();
     setInterval(watch, 1000);
-    requestAnimationFrame(frame);
+    next();
   }
 
-  // What is drawn can be asked for, by tests.
-  return { panel, start, say, fps: 0, lanes: () => lanes, marks: () => lanes.map(l => [l.failed ? "failed" : l.name, l.marks.reduce((sum, m) => sum + m.n, 0)]) };
+  // What is drawn can be asked for, by tests: so many requests that were sent from a moment on, in ms since 1970.
+  return { panel, start, say, fps: 0, seen() {}, drawn: () => drawn, lanes: () => lanes, marks: () => lanes.map(l => [l.failed ? "failed" : l.name, l.marks.reduce((sum, m) => sum + m.n, 0)]) };
 })();

@@ -200,8 +200,8 @@ type cursor struct {
 	face       *Face
 }
 
-// A view is what a browser is told: what changed since its cursor, or all that is drawn.
-type view struct {
+// A message is what a browser is told: what changed since its cursor, or all that is drawn.
+type message struct {
 	// Full tells that what was told before is forgotten.
 	Full bool `json:"full,omitempty"`
 	// Now is in milliseconds from the river's origin, which Origin has since 1970. Rate is how fast Now goes.
@@ -219,11 +219,11 @@ type view struct {
 }
 
 // view says what changed since a cursor, and moves it.
-func (b *Board) view(at *cursor) view {
+func (b *Board) view(at *cursor) message {
 	face := b.Face()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	out := view{StepMS: riverStep.Milliseconds(), Full: !at.begun || at.epoch != b.epoch}
+	out := message{StepMS: riverStep.Milliseconds(), Full: !at.begun || at.epoch != b.epoch}
 	if out.Full {
 		*at = cursor{begun: true, epoch: b.epoch}
 	}

@@ -244,7 +244,7 @@ func listenTo(t testing.TB, s *Server) *listener {
 }
 
 // next is the next message.
-func (l *listener) next() view {
+func (l *listener) next() message {
 	l.t.Helper()
 	for {
 		line, err := l.in.ReadBytes('\n')
@@ -255,7 +255,7 @@ func (l *listener) next() view {
 		if !ok {
 			continue
 		}
-		var v view
+		var v message
 		if err := json.Unmarshal(data, &v); err != nil {
 			l.t.Fatalf("%v: %.200s", err, data)
 		}
@@ -264,7 +264,7 @@ func (l *listener) next() view {
 }
 
 // until is the first message for which ok holds.
-func (l *listener) until(ok func(view) bool) view {
+func (l *listener) until(ok func(message) bool) message {
 	l.t.Helper()
 	for {
 		if v := l.next(); ok(v) {
@@ -284,7 +284,7 @@ func TestFeed(t *testing.T) {
 	for _, l := range lines[:500] {
 		b.Line(l)
 	}
-	sum := func(v view) (n int) {
+	sum := func(v message) (n int) {
 		for _, c := range v.Cells {
 			n += c[2]
 		}
@@ -292,7 +292,7 @@ func TestFeed(t *testing.T) {
 	}
 	requests := b.requests
 	total := 0
-	first.until(func(v view) bool {
+	first.until(func(v message) bool {
 		if v.Full {
 			t.Error("got all of it a second time")
 		}
@@ -305,7 +305,7 @@ func TestFeed(t *testing.T) {
 	if err := s.Publish("demo", map[string]int{"step": 2}); err != nil {
 		t.Fatal(err)
 	}
-	isStep2 := func(v view) bool { return fmt.Sprint(v.Data["demo"]) == "map[step:2]" }
+	isStep2 := func(v message) bool { return fmt.Sprint(v.Data["demo"]) == "map[step:2]" }
 	first.until(isStep2)
 	// A second browser, or the same one after a reload.
 	second := listenTo(t, s)
@@ -315,7 +315,7 @@ func TestFeed(t *testing.T) {
 	}
 	first.body.Close()
 	b.Restart()
-	if v := second.until(func(v view) bool { return v.Full }); v.Face == nil || v.Face.Requests != 0 {
+	if v := second.until(func(v message) bool { return v.Full }); v.Face == nil || v.Face.Requests != 0 {
 		t.Errorf("got %+v, want another run", v.Face)
 	}
 	if err := s.Publish("demo", strings.Repeat("x", maxBlock)); err == nil {
@@ -350,10 +350,10 @@ func TestSlowBrowserHoldsNobodyUp(t *testing.T) {
 			ID: fmt.Sprint("live01-z-", i), Cohort: "everyone", Sent: at, Done: at, Code: 200, Version: "v1",
 		}})
 		want := requests + i + 1
-		awake.until(func(v view) bool { return v.Face != nil && v.Face.Requests == want })
+		awake.until(func(v message) bool { return v.Face != nil && v.Face.Requests == want })
 	}
 	messages := 0
-	asleep.until(func(v view) bool { messages++; return v.Face != nil && v.Face.Requests == requests+rounds })
+	asleep.until(func(v message) bool { messages++; return v.Face != nil && v.Face.Requests == requests+rounds })
 	if messages >= rounds {
 		t.Errorf("got %d messages, want what was missed in few", messages)
 	}
