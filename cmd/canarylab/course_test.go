@@ -152,7 +152,7 @@ func TestCertificateFromTheCommandLine(t *testing.T) {
 	if err := os.WriteFile(changed, []byte("another page"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	check(exitDiffers, "differs  see   "+path.Stops[0].Story, "--out", out)
+	check(exitDiffers, "differs  mend  "+path.Stops[0].Story, "--out", out)
 	if err := os.Remove(changed); err != nil {
 		t.Fatal(err)
 	}

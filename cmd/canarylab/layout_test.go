@@ -128,8 +128,8 @@ func TestRateSlider(t *testing.T) {
 	v.Open(t, p.URL(), 1366, "light")
 	const slider = `document.querySelector("[data-demo=rate]")`
 	v.Await(t, slider+`.value === "400" && `+slider+`.max === "450" && !`+slider+`.disabled`)
-	screen.Ask[bool](t, v, `(e => { e.value = 60; e.dispatchEvent(new Event("input", {bubbles: true})); return true; })(`+
-		slider+`)`)
+	screen.Ask[bool](t, v, `(e => {
+		e.value = 60; e.dispatchEvent(new Event("input", {bubbles: true})); return true; })(`+slider+`)`)
 	v.Await(t, `document.querySelector(".demo-lines").innerText.startsWith("There is no kubectl for it")`)
 	screen.Ask[bool](t, v, slider+`.dispatchEvent(new Event("change", {bubbles: true}))`)
 	if move := <-moves; move.Try == nil || move.Try.Do.String() != "send 60 requests a second" {
@@ -148,7 +148,7 @@ func TestNothingIsCutBesidePanels(t *testing.T) {
 			return p
 		},
 		"train": func(t *testing.T) *livePage {
-			p, err := newMissionPage(t.Context(), "", &training.Trainer{})
+			p, err := newMissionPage(t.Context(), "", "Mission", &training.Trainer{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -91,7 +91,7 @@ func TestFaultsBecomeArguments(t *testing.T) {
 	}
 	m.Story.Phases[1].Do = harness.Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 1, Latency: time.Second}}
 	m.Story.Phases[2].Do = harness.Inject{Version: "v2", Faults: sampleapp.Faults{ErrorRate: 0.3, ErrorCode: 500}}
-	p, err := prepare(m, restartedAt)
+	p, err := prepare(m, Namespace, restartedAt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -204,7 +204,8 @@ func TestFramesOnOneCore(t *testing.T) {
 	for _, width := range []int64{1920, 1366} {
 		v.Open(t, s.URL(), width, "light")
 		v.Await(t, `canarylab.fps > 0`)
-		screen.Ask[bool](t, v, `window.drawn = [], (function f(t) { drawn.push(t); requestAnimationFrame(f); })(0), true`)
+		screen.Ask[bool](t, v, `window.drawn = [],
+			(function f(t) { drawn.push(t); requestAnimationFrame(f); })(0), true`)
 		time.Sleep(10 * time.Second) // what is measured
 		gaps := screen.Ask[[]float64](t, v, `drawn.slice(2).map((t, i) => t - drawn[i + 1])`)
 		said := screen.Ask[string](t, v, `document.getElementById("fps").textContent`)
