@@ -22,6 +22,7 @@ func TestClassIsUsedWrongly(t *testing.T) {
 		{[]string{"train", "class", "--learners", "1000"}, "1 to 32"},
 		{[]string{"train", "class", "label-missmatch", "--learners", "2"}, "label-mismatch"},
 		{[]string{"train", "class", "label-mismatch", "--learners", "2", "--rate", "10"}, "the judge is never sure"},
+		{[]string{"train", "class", "source-ip-routing", "--learners", "2"}, "one ingress gateway"},
 		{[]string{"train", "class", "--learners", "2", "--rate", "0"}, "no number of requests"},
 		{[]string{"train", "game-day", "label-mismatch"}, "two missions or none"},
 		{[]string{"train", "status", "--learner", "two"}, "no number of a learner"},

@@ -82,12 +82,22 @@ func (c *teacher) deal(cmd *cobra.Command, names []string) ([]training.Mission, 
 	}
 	if len(from) == 0 {
 		// What is about its load goes at no lower rate, and takes the room of several learners.
-		from = slices.DeleteFunc(missions.All(), training.Mission.FixedRate)
+		from = slices.DeleteFunc(missions.All(), func(m training.Mission) bool {
+			return m.FixedRate() || m.ThroughGateway()
+		})
 		random := mathrand.New(mathrand.NewPCG(c.Seed, 1))
 		random.Shuffle(len(from), func(i, j int) { from[i], from[j] = from[j], from[i] })
 	}
 	dealt := training.Deal(from, c.learners)
+	through := ""
 	for _, m := range dealt {
+		if m.ThroughGateway() && through != "" {
+			return nil, usage("callers of %s and of %s come in through the one ingress gateway: one learner can have "+
+				"such a mission", through, m.Name())
+		}
+		if m.ThroughGateway() {
+			through = m.Name()
+		}
 		if _, err := m.RateFor(c.rate); errors.Is(err, training.ErrRate) {
 			return nil, usage("--%s: mission %s: %w", rateFlag, m.Name(), err)
 		} else if err != nil {

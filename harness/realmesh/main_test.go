@@ -24,6 +24,7 @@ const (
 	turnOfRollbacks = 2
 	turnOfGameDay   = 3
 	turnOfClass     = 4
+	turnOfLedRate   = 5
 )
 
 // some returns the scenarios that are played in ways that take long: those of the core, or all with EVERY=1.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/lab/labtest"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -31,6 +32,7 @@ func (m *moves) Next(ctx context.Context, at harness.Playing) (harness.Move, err
 
 // Whoever leads a run sets the rate of its load: agents follow, and every request is accounted for.
 func TestRateOfALedRun(t *testing.T) {
+	labtest.ByTurns(t, turnOfLedRate)
 	s := quietStory(t)
 	try := func(rate int) harness.Move {
 		step, err := s.SendAt(rate)

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
 )
 
 // A pace is how soon the judge is to be sure: that nobody is hurt, and that the versions have their shares.
@@ -116,6 +119,12 @@ func surelyRight(of int, percent float64) bool {
 	share := percent / 100
 	expected, luck := share*float64(of), unlucky*math.Sqrt(share*(1-share)*float64(of))
 	return isRight(int(math.Round(expected-luck)), of, percent) && isRight(int(math.Round(expected+luck)), of, percent)
+}
+
+// ThroughGateway tells that callers of the mission come in through the ingress gateway. The Gateway objects of all
+// namespaces bind to it, so that two of one host answer for each other: one learner at a time can have such a mission.
+func (m Mission) ThroughGateway() bool {
+	return slices.Contains(m.Story.Load.Entries(), loadgen.Gateway)
 }
 
 // Deal gives each of n learners one of the missions, in turn.
