@@ -22,6 +22,7 @@ import (
 // scrolls, and in tables words that are broken and rows that are none.
 const cut = `(() => {
 	const bad = new Set(), box = "section, .figures dl > div, header, button";
+	document.querySelector("[data-face=asked]").textContent = "≤ 50 %"; // the widest that stories ask
 	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 	for (let n; n = walk.nextNode();) {
 		const e = n.parentElement;
@@ -48,7 +49,7 @@ const cut = `(() => {
 })()`
 
 // below is a script that lists the parts of a page which end below the first screen.
-const below = `["section.now", ".figures"].filter(
+const below = `["section.now", ".figures"].concat(innerHeight < 1000 ? [] : ["#river"]).filter(
 	s => document.querySelector(s).getBoundingClientRect().bottom > innerHeight)`
 
 // playedTo shows a page the second phase of label-mismatch, with wide figures: many requests, of which many fail.

@@ -38,6 +38,7 @@ func playClass(
 	// Whether this machine carries them is not what is tested.
 	c := &training.Class{Over: true, Measured: func(m training.Capacity) { t.Logf("%s", m) }}
 	var pupils []*pupil
+	all := &attempts{}
 	for i, name := range names {
 		m, err := missions.Find(name)
 		if err != nil {
@@ -47,7 +48,9 @@ func playClass(
 		if o.Rate, err = m.ClassRate(); err != nil {
 			t.Fatal(err)
 		}
-		p := &pupil{t: t, lab: l, news: make(chan struct{}, 1)}
+		p := &pupil{
+			t: t, attempts: all, mission: name, lab: l, began: time.Now(), news: make(chan struct{}, 1),
+		}
 		if p.client, err = dynamic.NewForConfig(l.Kube().Config()); err != nil {
 			t.Fatal(err)
 		}

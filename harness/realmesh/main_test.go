@@ -17,14 +17,15 @@ func TestMain(m *testing.M) {
 	os.Exit(labtest.Main(m.Run, &theLab))
 }
 
-// The indexes of the tests that take about a minute, see labtest.ByTurns. Each turn plays one of them.
+// The indexes of the tests that take a minute or more, see labtest.ByTurns. Each turn plays some of them.
 const (
 	turnOfRevision  = 0
 	turnOfLoadPods  = 1
 	turnOfRollbacks = 2
 	turnOfGameDay   = 3
 	turnOfClass     = 4
-	turnOfLedRate   = 5
+	turnOfMission   = 5
+	turnOfLedRate   = 6
 )
 
 // some returns the scenarios that are played in ways that take long: those of the core, or all with EVERY=1.

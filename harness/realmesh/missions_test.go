@@ -36,15 +36,15 @@ const (
 
 // Each mission is played twice. In one play the judge refuses the untouched break and every wrong try, and after a
 // reset accepts the first right one; in the other it accepts another. One mission: -run 'TestMissions/label-mismatch'.
-// A mission takes three minutes, so that a turn of three plays one of its missions, by the day. TURN=all plays all:
-// more than a hundred attempts, so that -count=2 has more than 200. The log ends with how many were judged rightly.
+// A mission takes three minutes, so that of three turns one plays a mission, by the day. TURN=all plays all: more than
+// a hundred attempts, so that -count=2 has more than 200. The log ends with how many were judged rightly.
 func TestMissions(t *testing.T) {
-	turn := labtest.TheTurn(t)
-	share := labtest.Share(turn, missions.All())
-	if turn != (labtest.Turn{}) {
+	labtest.ByTurns(t, turnOfMission)
+	share := missions.All()
+	if turn := labtest.TheTurn(t); turn != (labtest.Turn{}) {
 		today := time.Now().UTC().YearDay() % len(share)
 		share = share[today : today+1]
-		t.Logf("today's mission of turn %s is %s; TURN=all plays all", turn, share[0].Name())
+		t.Logf("today's mission is %s; TURN=all plays all", share[0].Name())
 	}
 	all := &attempts{}
 	for _, m := range share {

@@ -637,6 +637,10 @@ const canarylab = (() => {
     key("t", "light or dark", theme);
     dark.addEventListener("change", () => { size = null; });
     new ResizeObserver(() => { size = null; }).observe(canvas);
+    // The first screen has the river in it, whatever stands above.
+    const main = document.querySelector("main");
+    const above = new ResizeObserver(() => document.documentElement.style.setProperty("--top", main.offsetTop + "px"));
+    for (const e of document.querySelectorAll("header.top, #bars, #notice")) above.observe(e);
     document.addEventListener("visibilitychange", () => { counted = 0; frames = 0; });
     connect();
     setInterval(watch, 1000);
