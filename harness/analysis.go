@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/reports"
@@ -37,39 +36,18 @@ func (Analysis) kind() string { return reports.KindAnalysis }
 
 func (Analysis) check(Scenario, map[string]bool) error { return nil }
 
-// lookAgainAfter is how long after a look that contradicts the claim another one decides.
-const lookAgainAfter = time.Second
-
-// look looks once more where the first look contradicts the claim. The analysis reads through caches, which may be of a
-// moment before: it did not know yet that a pod was gone which the API server had told to be gone.
 func (a Analysis) look(ctx context.Context, at moment) (saw, wrong string, err error) {
-	saw, wrong, found, err := a.lookOnce(ctx, at)
-	if err == nil && wrong != "" {
-		select {
-		case <-time.After(lookAgainAfter):
-			saw, wrong, found, err = a.lookOnce(ctx, at)
-		case <-ctx.Done():
-		}
-	}
-	for _, text := range found {
-		at.find(text)
-	}
-	return saw, wrong, err
-}
-
-// lookOnce returns what was found as the report has it, too.
-func (a Analysis) lookOnce(ctx context.Context, at moment) (saw, wrong string, all []string, err error) {
 	live, err := at.env.Proxies.Analyze(ctx, at.scenario.Name)
 	if err != nil {
-		return "", "", nil, err
+		return "", "", err
 	}
 	state, err := at.scenario.state(at.phase)
 	if err != nil {
-		return "", "", nil, err
+		return "", "", err
 	}
 	files, err := at.env.Proxies.AnalyzeFiles(ctx, at.scenario.Name, state.objects)
 	if err != nil {
-		return "", "", nil, err
+		return "", "", err
 	}
 	saw = codes(live)
 	if inFiles := codes(files); inFiles != saw {
@@ -81,13 +59,13 @@ func (a Analysis) lookOnce(ctx context.Context, at moment) (saw, wrong string, a
 		found       []environment.Finding
 	}{{"on the cluster", a.Code, live}, {"in the files", a.Files, files}} {
 		for _, f := range side.found {
-			all = append(all, fmt.Sprintf("istioctl analyze, %s: %s %s", side.where, f.Code, f.Text))
+			at.find(fmt.Sprintf("istioctl analyze, %s: %s %s", side.where, f.Code, f.Text))
 		}
 		if why := unlike(side.want, side.found); why != "" {
 			whys = append(whys, side.where+": "+why)
 		}
 	}
-	return saw, strings.Join(whys, "; "), all, nil
+	return saw, strings.Join(whys, "; "), nil
 }
 
 // codes lists the codes of what was found, each once.

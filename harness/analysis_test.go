@@ -38,29 +38,6 @@ func TestAnalysis(t *testing.T) {
 	}
 }
 
-// An analysis through a cache that is of a moment before is looked at once more, and that look decides.
-func TestAnalysisLooksAgain(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		late bool
-		want reports.Outcome
-	}{{"late", true, reports.Pass}, {"never", false, reports.Fail}} {
-		synced(t, test.name, func(t *testing.T) {
-			f, looks := &fakeMesh{}, 0
-			f.hook = func(call string) error {
-				if looks++; call == "analyze files" && test.late {
-					f.findings = []environment.Finding{{Code: "IST0173"}} // for the next look
-				}
-				return nil
-			}
-			v, _ := prove(t.Context(), Analysis{"IST0173", ""}, story(), 0, f.env())
-			if v.Outcome != test.want || looks != 4 {
-				t.Errorf("got %+v after %d calls, want %s after two of each kind", v, looks, test.want)
-			}
-		})
-	}
-}
-
 // The report has what the analysis found in any phase, each finding once, and it is in the saved report too.
 func TestReportHasFindings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -18,17 +18,11 @@ type proved struct {
 	saw   string
 }
 
-// synced runs a subtest whose waits take no time.
-func synced(t *testing.T, name string, test func(*testing.T)) {
-	t.Helper()
-	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
-}
-
 // provesAs tells whether proofs of a kind judge as they should.
 func provesAs(t *testing.T, kind string, all []proved) {
 	t.Helper()
 	for _, tc := range all {
-		synced(t, tc.name, func(t *testing.T) {
+		t.Run(tc.name, func(t *testing.T) {
 			v, _ := prove(t.Context(), tc.proof, story(), 0, tc.mesh.env())
 			if v.Outcome != tc.want || v.Saw != tc.saw || (v.Why == "") != (v.Outcome == reports.Pass) {
 				t.Errorf("got %+v, want %s, saw %q, and a why unless it passes", v, tc.want, tc.saw)

@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,9 +26,16 @@ type knownCluster struct {
 func (c knownCluster) Kubeconfig() string { return c.kubeconfig }
 func (knownCluster) Name() string         { return "lab" }
 
+// A lender is the provider of a cluster that is somebody else's.
+type lender struct{ cluster.Provider }
+
+func (lender) Traits() cluster.Traits { return cluster.Traits{Borrowed: true} }
+
 func TestPlayedIn(t *testing.T) {
 	dir := t.TempDir()
-	l := &Lab{cluster: knownCluster{kubeconfig: filepath.Join(dir, "kubeconfig")}, timer: newTimer(nil)}
+	l := &Lab{
+		cluster: knownCluster{kubeconfig: filepath.Join(dir, "kubeconfig")}, provider: lender{}, timer: newTimer(nil),
+	}
 	want := func(when, want string) {
 		t.Helper()
 		if got, err := playedIn(dir); strings.Join(got, " ") != want || err != nil {
@@ -65,6 +74,39 @@ func TestPlayedIn(t *testing.T) {
 	want("after a run", "shop-2")
 	other()
 	want("after both", "")
+}
+
+// What a killed run left is taken away once, also where its file was damaged.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, playingFile)
+	failing := errors.New("the API server is away")
+	for _, test := range []struct {
+		name, file, want string
+		err              error
+	}{
+		{"nothing was left", "", "", nil},
+		{"two namespaces", `{"namespaces": ["shop-1", "shop-2"]}`, "shop-1 shop-2", nil},
+		{"a damaged file", `{"namespa`, "", nil},
+		{"one that stays", `{"namespaces": ["shop-1"]}`, "shop-1", failing},
+	} {
+		if test.file != "" {
+			if err := os.WriteFile(file, []byte(test.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var removed []string
+		err := sweep(t.Context(), dir, func(_ context.Context, ns string) error {
+			removed = append(removed, ns)
+			return test.err
+		})
+		if strings.Join(removed, " ") != test.want || !errors.Is(err, test.err) {
+			t.Errorf("%s: got %q removed, and %v, want %q and %v", test.name, removed, err, test.want, test.err)
+		}
+		if _, err := os.Stat(file); (err == nil) != (test.err != nil) {
+			t.Errorf("%s: got %v for the file, want it gone unless something stays", test.name, err)
+		}
+	}
 }
 
 func TestKubeconfigInNamespace(t *testing.T) {

@@ -56,10 +56,21 @@ func (l *Lab) Why() string { return l.why }
 func (l *Lab) Steps() []progress.Step { return l.steps }
 
 // Exclusive keeps every other run on this machine off the cluster until release is called: two at once would disturb
-// each other's measurement, and two of one scenario each other's namespace. It waits for a run that goes on already.
+// each other's measurement, and two of one scenario each other's namespace. It waits for a run that goes on already. On
+// a cluster of its own the lab takes away what a killed run left; on somebody else's, down does.
 func (l *Lab) Exclusive(ctx context.Context) (release func(), err error) {
-	path := filepath.Join(filepath.Dir(l.cluster.Kubeconfig()), lockFile)
-	return filelock.Lock(ctx, path, fmt.Sprintf("it is playing a scenario on cluster %q", l.cluster.Name()), l.timer)
+	dir, name := filepath.Dir(l.cluster.Kubeconfig()), l.cluster.Name()
+	release, err = filelock.Lock(ctx, filepath.Join(dir, lockFile),
+		fmt.Sprintf("it is playing a scenario on cluster %q", name), l.timer)
+	if err != nil || l.Borrowed() {
+		return release, err
+	}
+	if err := sweep(ctx, dir, l.kube.DeleteNamespace); err != nil {
+		release()
+		return nil, fmt.Errorf("take away what a killed run left on cluster %q (%s takes away all): %w", name,
+			l.DownCommand(), err)
+	}
+	return release, nil
 }
 
 // Close removes the lab's cluster, unless it was there before Open.

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -45,6 +46,23 @@ func (l *Lab) keepPlayed() error {
 		return os.Remove(file)
 	}
 	return cluster.WriteState(file, playing{l.played})
+}
+
+// sweep removes the namespaces that a killed run has left on the cluster whose state is in dir. The lock of Exclusive
+// is held. Left alone they would go on to be seen: Istio's analysis looks for the pods of a subset in all namespaces.
+func sweep(ctx context.Context, dir string, remove func(ctx context.Context, ns string) error) error {
+	file := filepath.Join(dir, playingFile)
+	p, err := cluster.ReadState[playing](file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	// A file that can't be read was damaged when that run was killed: it names nothing.
+	for _, ns := range p.Namespaces {
+		if err := remove(ctx, ns); err != nil {
+			return err
+		}
+	}
+	return os.Remove(file)
 }
 
 // playedIn returns the namespaces of what is being played on the cluster whose state is in dir.
