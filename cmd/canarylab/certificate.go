@@ -54,14 +54,6 @@ It says that these runs exist and hold together, and not who sat there. canaryla
 	return cmd
 }
 
-// written writes to the file that --to asks for, or to stdout.
-func written(cmd *cobra.Command, what, to string, write func(io.Writer) error) error {
-	if to == "" {
-		return write(cmd.OutOrStdout())
-	}
-	return toFile(what, to, write)
-}
-
 // A checkedCertificate is one that was held against its runs, as JSON.
 type checkedCertificate struct {
 	Path     string           `json:"path"`

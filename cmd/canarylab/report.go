@@ -63,10 +63,7 @@ verify does.
 			default: // problems are part of the text, and of no other format
 				printProblems(cmd.ErrOrStderr(), run)
 			}
-			if to == "" {
-				return write(cmd.OutOrStdout())
-			}
-			return toFile("report", to, write)
+			return written(cmd, "report", to, write)
 		},
 	}
 	cmd.Flags().StringVarP(&layout, "output", "o", "text", "output format: "+render.Names())
@@ -74,6 +71,14 @@ verify does.
 	outFlag(cmd, &out, "folder with the runs' folders")
 	fullFlag(cmd, &full)
 	return cmd
+}
+
+// written writes to the file that --to asks for, or to stdout.
+func written(cmd *cobra.Command, what, to string, write func(io.Writer) error) error {
+	if to == "" {
+		return write(cmd.OutOrStdout())
+	}
+	return toFile(what, to, write)
 }
 
 // toFile writes what --to asks for.

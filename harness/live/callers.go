@@ -29,6 +29,7 @@ type agent struct {
 	clock loadgen.Clock
 }
 
+// Attack implements environment.Callers.
 func (c callers) Attack(ctx context.Context, ns string, plan loadgen.Plan, orders loadgen.Orders,
 	h loadgen.Handler) ([]*loadgen.End, error) {
 	agents, err := c.agents(ctx, ns, plan)

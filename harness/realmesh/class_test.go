@@ -8,10 +8,8 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/dynamic"
 
 	"github.com/canarylab/canarylab/harness/judge"
-	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/lab/labrun"
 	"github.com/canarylab/canarylab/harness/lab/labtest"
 	"github.com/canarylab/canarylab/harness/training"
@@ -25,16 +23,7 @@ func playClass(
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	l := theLab.Open(ctx, t)
-	release, err := l.Exclusive(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer release()
-	out, err := lab.Runs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := newSchool(ctx, t)
 	// Whether this machine carries them is not what is tested.
 	c := &training.Class{Over: true, Measured: func(m training.Capacity) { t.Logf("%s", m) }}
 	var pupils []*pupil
@@ -48,20 +37,14 @@ func playClass(
 		if o.Rate, err = m.ClassRate(); err != nil {
 			t.Fatal(err)
 		}
-		p := &pupil{
-			t: t, attempts: all, mission: name, lab: l, began: time.Now(), news: make(chan struct{}, 1),
-		}
-		if p.client, err = dynamic.NewForConfig(l.Kube().Config()); err != nil {
-			t.Fatal(err)
-		}
-		p.trainer = &training.Trainer{Mission: m, Options: o, Told: p.told}
+		p := in.pupil(t, all, &training.Trainer{Mission: m, Options: o})
 		pupils, c.Learners = append(pupils, p), append(c.Learners, p.trainer)
 	}
 	var seats []training.Seat
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		seats, err = labrun.Class(ctx, l, c, out, labtest.Steps{})
+		seats, err = labrun.Class(ctx, in.lab, c, in.out, labtest.Steps{})
 		done <- err
 	}()
 	learn(ctx, c, pupils)
@@ -76,7 +59,7 @@ func playClass(
 		if v, err := judge.Verify(s.Dir, ""); err != nil || !v.Same() {
 			t.Errorf("learner %d: the report made again from the trace: got %+v, %v, want the same", s.Learner, v, err)
 		}
-		_, err := l.Kube().Kubernetes().CoreV1().Namespaces().Get(t.Context(), s.Namespace, metav1.GetOptions{})
+		_, err := in.lab.Kube().Kubernetes().CoreV1().Namespaces().Get(t.Context(), s.Namespace, metav1.GetOptions{})
 		if !apierrors.IsNotFound(err) {
 			t.Errorf("namespace %s: got %v, want it gone", s.Namespace, err)
 		}

@@ -81,6 +81,44 @@ func (a *attempts) String() string {
 	return text + format.When(len(a.misjudged) > 0, "; not: "+strings.Join(a.misjudged, "; "))
 }
 
+// A school is the lab while missions are played in it, and the folder of their runs.
+type school struct {
+	lab   *lab.Lab
+	out   string
+	began time.Time
+}
+
+// newSchool opens the lab, which is the test's alone until it ends.
+func newSchool(ctx context.Context, t *testing.T) *school {
+	t.Helper()
+	s := &school{began: time.Now()}
+	s.lab = theLab.Open(ctx, t)
+	release, err := s.lab.Exclusive(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	if s.out, err = lab.Runs(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// pupil is a new one, whom the trainer tells what happens.
+func (s *school) pupil(t *testing.T, all *attempts, trainer *training.Trainer) *pupil {
+	t.Helper()
+	client, err := dynamic.NewForConfig(s.lab.Kube().Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pupil{
+		t: t, attempts: all, mission: trainer.Mission.Name(), lab: s.lab, trainer: trainer, client: client,
+		began: s.began, news: make(chan struct{}, 1),
+	}
+	trainer.Told = p.told
+	return p
+}
+
 // A pupil is who plays a mission in a test.
 type pupil struct {
 	t *testing.T
@@ -141,27 +179,13 @@ func (p *pupil) await(ctx context.Context, v training.Verdict) bool {
 func playMission(t *testing.T, all *attempts, m training.Mission, wrong []training.Try, right training.Try) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	began := time.Now()
-	l := theLab.Open(ctx, t)
-	release, err := l.Exclusive(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer release()
-	out, err := lab.Runs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &pupil{t: t, attempts: all, mission: m.Name(), lab: l, began: began, news: make(chan struct{}, 1)}
-	if p.client, err = dynamic.NewForConfig(l.Kube().Config()); err != nil {
-		t.Fatal(err)
-	}
-	p.trainer = &training.Trainer{Mission: m, Told: p.told}
+	in := newSchool(ctx, t)
+	p := in.pupil(t, all, &training.Trainer{Mission: m})
 	var e training.Explanation
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		e, _, _, err = labrun.Train(ctx, l, p.trainer, out, labtest.Steps{})
+		e, _, _, err = labrun.Train(ctx, in.lab, p.trainer, in.out, labtest.Steps{})
 		done <- err
 	}()
 	p.learn(ctx, wrong, right)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A Machine is what a class is played on.
@@ -80,12 +81,9 @@ func capacity(idle, busy environment.Use, rates []int) Capacity {
 // String is "this machine carries 4 learners: one takes 31 % of 200 % and 0.6 GB, ...".
 func (c Capacity) String() string {
 	const gb = 1e9
-	learners := fmt.Sprintf("%d learners", c.Learners)
-	switch c.Learners {
-	case 0:
-		learners = "no learner"
-	case 1:
-		learners = "1 learner"
+	learners := "no learner"
+	if c.Learners > 0 {
+		learners = format.Plural(c.Learners, "learner", "learners")
 	}
 	return fmt.Sprintf("this machine carries %s: at %d requests a second one takes %.0f %% of %d %% of processor "+
 		"time and %.1f of %.1f GB of memory; %.0f %% and %.1f GB were taken before, and %.0f %% are kept free",

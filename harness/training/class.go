@@ -182,12 +182,7 @@ func (r *classRun) lightest() (first int, rates []int) {
 }
 
 // rate is that of the trainer's load, in requests a second.
-func (t *Trainer) rate() int {
-	if t.Options.Rate > 0 {
-		return t.Options.Rate
-	}
-	return t.Mission.Story.Rate()
-}
+func (t *Trainer) rate() int { return cmp.Or(t.Options.Rate, t.Mission.Story.Rate()) }
 
 // start begins a learner's mission, and returns once it is well, or with the error in which it ended before.
 func (r *classRun) start(i int) error {
