@@ -90,9 +90,10 @@ func (b Accounting) Sum() Row {
 		sum.Unsent += r.Unsent
 		sum.Served += r.Served
 		sum.Bare += r.Bare
-		sum.App += r.App
 		sum.Answered += r.Answered
-		sum.Unexplained += r.Unexplained
+		// These two hold counters of the apps, which may say anything.
+		sum.App = add(sum.App, uint64(max(r.App, 0)))
+		sum.Unexplained = add(sum.Unexplained, uint64(max(r.Unexplained, 0)))
 	}
 	return sum
 }

@@ -121,9 +121,10 @@ func (b *ledger) apps(obs []Observation) {
 	}
 }
 
-// add adds a count to a sum that ends at the greatest int: a counter may say anything.
+// add adds a count to a sum. A counter may say anything: a sum above half of the greatest int, which no run can have,
+// is the greatest int from then on, and is printed as such. The check of a report knows that one, too.
 func add(sum int, n uint64) int {
-	if n > uint64(math.MaxInt-sum) {
+	if n > uint64(math.MaxInt/2-min(sum, math.MaxInt/2)) {
 		return math.MaxInt
 	}
 	return sum + int(n)
