@@ -143,7 +143,9 @@ func floods(t *testing.T, head string) (all []flood) {
 		}
 	}
 	frames := func(name, part string) {
-		all = append(all, flood{name: name, file: trace.File, size: hostileSize, part: func(int) string { return part }})
+		f := flood{name: name, file: trace.File, size: hostileSize}
+		f.part = func(int) string { return part }
+		all = append(all, f)
 	}
 	const health = `{"health":{}}` + "\n"
 	bomb := frame(t, strings.Repeat(health, 600_000))
@@ -151,7 +153,9 @@ func floods(t *testing.T, head string) (all []flood) {
 	frames("frames of much", bomb)
 	frames("frames of a line", frame(t, health))
 	frames("frames of a byte", frame(t, "\n"))
-	frames("a frame that never ends", strings.Repeat("\x00", 1000)+bomb[:7])
+	endless := flood{name: "a frame that never ends", file: trace.File, size: hostileSize, begin: bomb[:9]}
+	endless.part = func(int) string { return strings.Repeat("\x00", 1000) }
+	all = append(all, endless)
 	frames("beginnings of frames", bomb[:4])
 	frames("beginnings of long frames", bomb[:200])
 	all = append(all, flood{

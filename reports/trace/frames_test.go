@@ -178,8 +178,8 @@ func TestHostileFrames(t *testing.T) {
 		{"a long part", []byte{0x28, 0xb5, 0x2f, 0xfd, 2<<6 | 1<<5 | 1<<2, 0, 0, 1, 0, 0xff, 0xff, 0xff},
 			"a part of it is longer than it can be"},
 		{"a bomb", bytes.Repeat(bomb(8<<20), 1000), "more than 64 times as many: no run is like that"},
-		{"tiny frames", bytes.Repeat(packed(t, `{"health":{}}`+"\n"), 100_001), "its first 100001 frames have 14 bytes " +
-			"of lines each: those of a run have more"},
+		{"tiny frames", bytes.Repeat(packed(t, `{"health":{}}`+"\n"), 100_001),
+			"its first 100001 frames have 14 bytes of lines each: those of a run have more"},
 		{"a line without end", packed(t, `{"pod":{}}`+"\n"+`{"po`), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
