@@ -138,7 +138,7 @@ func floods(t *testing.T, head string) (all []flood) {
 		if f.name == "waiting" || f.name == "backwards" {
 			g := f
 			f.name, f.size, f.bundled = "a bundle of "+f.name, hostileBundle, true
-			g.name, g.file, g.size, g.framed = "frames of "+g.name, trace.File, hostileBundle, true
+			g.name, g.file, g.size, g.framed = "frames of "+g.name, trace.File, 3*hostileSize, true
 			all = append(all, f, g)
 		}
 	}
@@ -180,10 +180,7 @@ func TestHostileFolders(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			dir := t.TempDir()
 			f.write(t, dir)
-			most := mostTime
-			if f.bundled || f.framed {
-				most *= hostileBundle / hostileSize
-			}
+			most := mostTime * time.Duration(max(f.size/hostileSize, 1))
 			if f.bundled {
 				dir = packed(t, filepath.Join(dir, f.file))
 			}
