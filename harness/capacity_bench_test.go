@@ -100,7 +100,7 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounti
 		Run: loadgen.RunID(), URL: "http://my-service/", Duration: d,
 		Cohorts: []loadgen.Cohort{{Name: "all", Rate: rate}},
 	}
-	file := filepath.Join(b.TempDir(), plan.Run+".jsonl")
+	file := filepath.Join(b.TempDir(), trace.File)
 	record, err := trace.Create(file)
 	if err != nil {
 		b.Fatal(err)

@@ -34,7 +34,9 @@ func (r *run) makeFolder() error {
 	}
 	r.rec = newRecorder(r.trace, r.setup.Load, r.options.Tap)
 	r.journal = newJournal(r.rec, r.pods)
-	r.files = []reports.File{{Path: trace.File, What: "every event, request and access log entry"}}
+	r.files = []reports.File{{
+		Path: trace.File, What: "every event, request and access log entry: canarylab trace prints it",
+	}}
 	if err := errors.Join(r.keepManifests(), r.keepDraft()); err != nil {
 		return errors.Join(err, r.trace.Close())
 	}

@@ -54,7 +54,7 @@ func labReport() *Report {
 			"goes to it.",
 		Notes: []string{"The first half second of load was warm-up."},
 		Files: []File{{ReportFile, "this report, for programs"}, {
-			trace.File, "every event, request and access log entry",
+			trace.PlainFile, "every event, request and access log entry",
 		}},
 	}
 	did := []string{

@@ -47,7 +47,7 @@ const (
 func OpenRun(dir string) (*Run, error) {
 	report, err := Load(dir)
 	if err != nil {
-		if _, statErr := os.Stat(filepath.Join(dir, trace.File)); errors.Is(err, fs.ErrNotExist) && statErr == nil {
+		if _, findErr := trace.Find(dir); errors.Is(err, fs.ErrNotExist) && findErr == nil {
 			return nil, fmt.Errorf("open run: %s has a trace and no report, as a run that was killed leaves it: "+
 				"canarylab verify makes it from the trace: %w", dir, err)
 		}
@@ -69,31 +69,35 @@ func (r *Run) problem(format string, args ...any) {
 
 // trace checks that the trace is there, whole and this run's, and takes from it what the report lacks.
 func (r *Run) trace() {
-	path := filepath.Join(r.Dir, trace.File)
 	lacks := r.Report.Timeline == nil && r.Report.Accounting.Requests > 0
 	lost := "single requests can't be looked up"
 	if lacks {
 		lost = "there is no timeline and no percentile curve"
 	}
 	unreadable := func(err error) {
-		r.problem("%s can't be read: %v; %s. The numbers are those of %s.", trace.File, err, lost, ReportFile)
+		r.problem("The trace can't be read: %v; %s. The numbers are those of %s.", err, lost, ReportFile)
 	}
-	ends, err := trace.LookAt(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		r.problem("The run's folder has no %s: %s. The numbers are those of %s.", trace.File, lost, ReportFile)
+	path, err := trace.Find(r.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.problem("The run's folder has no trace: %s. The numbers are those of %s.", lost, ReportFile)
 		return
+	}
+	var ends trace.Ends
+	if err == nil {
+		ends, err = trace.LookAt(path)
+	}
+	switch {
 	case err != nil:
 		unreadable(err)
 		return
 	case ends.Cut:
 		r.problem("%s ends in the middle of a line, as it does when a run is killed or a copy breaks off: requests at "+
-			"its end are missing in it.", trace.File)
+			"its end are missing in it.", filepath.Base(path))
 	}
 	for _, id := range ends.IDs {
 		if !strings.HasPrefix(id, r.Report.Setup.Load.Run+"-") {
 			r.problem("%s is of another run: it has request %q, and the report is of run %s; %s. The numbers are "+
-				"those of %s.", trace.File, id, r.Report.Setup.Load.Run, lost, ReportFile)
+				"those of %s.", filepath.Base(path), id, r.Report.Setup.Load.Run, lost, ReportFile)
 			return
 		}
 	}

@@ -94,8 +94,8 @@ func TestOpenRunSaysWhatIsWrong(t *testing.T) {
 		spoil  func(t *testing.T, dir string)
 		want   string
 	}{
-		{"no trace", nil, remove(trace.File), "has no trace.jsonl: single requests can't be looked up"},
-		{"no trace, and an old report", old, remove(trace.File), "has no trace.jsonl: there is no timeline"},
+		{"no trace", nil, remove(trace.File), "has no trace: single requests can't be looked up"},
+		{"no trace, and an old report", old, remove(trace.File), "has no trace: there is no timeline"},
 		{"trace is cut", nil, func(t *testing.T, dir string) {
 			edit(t, filepath.Join(dir, trace.File), func(b []byte) []byte { return b[:len(b)-20] })
 		}, "ends in the middle of a line"},
@@ -109,13 +109,24 @@ func TestOpenRunSaysWhatIsWrong(t *testing.T) {
 		}, nil, `it has request "r2-plain-1", and the report is of run r1`},
 		{"trace is no trace, and an old report", old, func(t *testing.T, dir string) {
 			edit(t, filepath.Join(dir, trace.File), func([]byte) []byte { return []byte("PNG\nIHDR\n") })
+		}, "The trace can't be read: frame 1, at byte 0 of the file, is damaged: "},
+		{"old trace is no trace, and an old report", old, func(t *testing.T, dir string) {
+			remove(trace.File)(t, dir)
+			if err := os.WriteFile(filepath.Join(dir, trace.PlainFile), []byte("PNG\nIHDR\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}, "line 1 is no line of a trace"},
+		{"two traces", nil, func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, trace.PlainFile), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "has trace.jsonl.zst and trace.jsonl: move the one away that the run did not write"},
 		{"trace is a folder", nil, func(t *testing.T, dir string) {
 			remove(trace.File)(t, dir)
 			if err := os.Mkdir(filepath.Join(dir, trace.File), 0o755); err != nil {
 				t.Fatal(err)
 			}
-		}, "trace.jsonl can't be read: it is no file"},
+		}, "The trace can't be read: it is no file"},
 		{
 			"no manifest", nil, remove("manifests/2-canary.yaml"),
 			"lacks 1 manifest that the report lists, which can't be shown: manifests/2-canary.yaml.",

@@ -157,14 +157,14 @@ func TestCompareDamagedFolders(t *testing.T) {
 	line := func(run string) []byte {
 		return []byte(`{"sample":{"cohort":"plain","seq":0,"id":"` + run + `-plain-0","code":200}}` + "\n")
 	}
-	err := errors.Join(os.WriteFile(filepath.Join(a, trace.File), line("first"), 0o644),
-		os.WriteFile(filepath.Join(cut, trace.File), append(line("cut"), line("cut")[:20]...), 0o644),
-		os.WriteFile(filepath.Join(foreign, trace.File), line("other"), 0o644))
+	err := errors.Join(os.WriteFile(filepath.Join(a, trace.PlainFile), line("first"), 0o644),
+		os.WriteFile(filepath.Join(cut, trace.PlainFile), append(line("cut"), line("cut")[:20]...), 0o644),
+		os.WriteFile(filepath.Join(foreign, trace.PlainFile), line("other"), 0o644))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ dir, want string }{
-		{noTrace, "! B, no-trace: The run's folder has no trace.jsonl: "},
+		{noTrace, "! B, no-trace: The run's folder has no trace: "},
 		{
 			cut,
 			"! B, cut: trace.jsonl ends in the middle of a line, as it does when a run is killed or a copy breaks " +

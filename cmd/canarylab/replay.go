@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -55,9 +53,12 @@ Of a run that was killed it shows what was recorded, and makes the report first,
 
 // playAgain serves the page of a recorded run, which was asked for as name, until somebody ends it.
 func playAgain(cmd *cobra.Command, run *reports.Run, name, listen string, speed float64) error {
-	path := filepath.Join(run.Dir, trace.File)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return usage("%s has no %s: there is nothing to play again", name, trace.File)
+	path, err := trace.Find(run.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usage("%s has no trace: there is nothing to play again", name)
+	}
+	if err != nil {
+		return err
 	}
 	board := page.NewBoard(nil)
 	player, err := replay.New(trace.FileSource(path), run.Report, board, speed)

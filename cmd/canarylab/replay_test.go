@@ -74,12 +74,12 @@ func TestBadReplays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	b, err := os.ReadFile(filepath.Join(whole, trace.File))
-	if err != nil {
+	var b strings.Builder
+	if _, err := (trace.Printer{}).Print(&b, filepath.Join(whole, trace.File)); err != nil {
 		t.Fatal(err)
 	}
-	first, _, _ := strings.Cut(string(b), "\n")
-	if err := os.WriteFile(filepath.Join(early, trace.File), []byte(first+"\n"), 0o600); err != nil {
+	first, _, _ := strings.Cut(b.String(), "\n")
+	if err := os.WriteFile(filepath.Join(early, trace.PlainFile), []byte(first+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
@@ -88,7 +88,7 @@ func TestBadReplays(t *testing.T) {
 		says string
 	}{
 		{[]string{"nothing-of-that-name"}, exitUsage, "a run is a folder with a report.json, or a bundle of one"},
-		{[]string{testRun("passed")}, exitUsage, "has no trace.jsonl: there is nothing to play again"},
+		{[]string{testRun("passed")}, exitUsage, "has no trace: there is nothing to play again"},
 		{[]string{early}, exitBroken, "its trace ends before the load began"},
 		{[]string{whole, "--speed", "0"}, exitUsage, "--speed: a speed of 0 is not above 0 and up to 100"},
 		{[]string{whole, "--speed", "-1"}, exitUsage, "a speed of -1"},

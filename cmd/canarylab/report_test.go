@@ -33,7 +33,7 @@ func TestReportInEveryFormat(t *testing.T) {
 		if code != 0 || !strings.Contains(strings.ToLower(out), strings.ToLower(begins[f.Name])) {
 			t.Errorf("%s: got exit code %d (%v) and %.200s, want %q", f.Name, code, err, out, begins[f.Name])
 		}
-		if !strings.Contains(out, "has no trace.jsonl") {
+		if !strings.Contains(out, "has no trace:") {
 			t.Errorf("%s: it is not said what of the folder is missing", f.Name)
 		}
 		if out, code, err := run(t, "report", testRun("label-mismatch"), "-o", f.Name, "--to", file); code != 0 ||

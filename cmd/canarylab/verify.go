@@ -31,8 +31,8 @@ a line of the trace is missing or was edited since the report was made, and whic
 
 A run that was killed has a trace and no report: verify makes it, marked as cut off.
 
-It ends with 0 where nothing differs, with 65 where something does, and with 75 for a run of a canarylab that did
-not keep its claims in the trace.`,
+It ends with 0 where nothing differs, with 65 where something does or the trace is damaged, and with 75 for a run
+of a canarylab that did not keep its claims in the trace.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usage("%s wants one run's folder or bundle, got %q", cmd.CommandPath(), args)
@@ -49,6 +49,9 @@ not keep its claims in the trace.`,
 				return err
 			}
 			v, err := judge.Verify(dir, lab.Version())
+			if errors.Is(err, trace.ErrDamaged) {
+				return fmt.Errorf("%w: %w", errDiffers, err)
+			}
 			if err != nil {
 				return unreadable(cmd.OutOrStdout(), err)
 			}
@@ -68,26 +71,30 @@ func recoverReport(w io.Writer, dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, reports.ReportFile)); !errors.Is(err, fs.ErrNotExist) {
 		return nil // whoever reads it says what is wrong with it
 	}
-	if _, err := os.Stat(filepath.Join(dir, trace.File)); err != nil {
+	path, err := trace.Find(dir)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	r, err := judge.Report(dir)
 	if err != nil {
 		return fmt.Errorf("there is no %s, as of a run that was killed: %w", reports.ReportFile, err)
 	}
-	fmt.Fprintf(w, "canarylab: there was no %s: it was made from %s. %s\n", reports.ReportFile, trace.File,
-		format.Printable(r.Broken))
+	fmt.Fprintf(w, "canarylab: there was no %s: it was made from %s. %s\n", reports.ReportFile,
+		filepath.Base(path), format.Printable(r.Broken))
 	return r.Save(dir)
 }
 
 // printVerification prints for people.
 func printVerification(w io.Writer, v *judge.Verification) error {
 	if v.Same() {
-		_, err := fmt.Fprintf(w, "%s says what %s says\n", reports.ReportFile, trace.File)
+		_, err := fmt.Fprintf(w, "%s says what its trace says\n", reports.ReportFile)
 		return err
 	}
 	if v.Trace != "" {
-		fmt.Fprintf(w, "%s is not what %s was made from: %s\n", trace.File, reports.ReportFile, v.Trace)
+		fmt.Fprintf(w, "the trace is not what %s was made from: %s\n", reports.ReportFile, v.Trace)
 	}
 	if v.Total > 0 {
 		fmt.Fprintf(w, "%s in %s:\n", format.Plural(v.Total, "field differs", "fields differ"), reports.ReportFile)

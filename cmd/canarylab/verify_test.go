@@ -50,7 +50,7 @@ func TestVerify(t *testing.T) {
 	dir := killed(t)
 	const cut = "the run was cut off, as by a kill: its last event is 1.50 s after it began"
 	if out, code, err := run(t, "verify", dir); code != exitOK || !strings.Contains(out, cut) ||
-		!strings.Contains(out, "report.json says what trace.jsonl says") {
+		!strings.Contains(out, "report.json says what its trace says") {
 		t.Errorf("a run that was killed: got exit code %d (%v) and\n%s\nwant a report that is right", code, err, out)
 	}
 	if out, code, err := run(t, "report", dir); code != exitOK || !strings.Contains(out, "cut off, as by a kill") {

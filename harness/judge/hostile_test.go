@@ -44,8 +44,8 @@ type flood struct {
 	begin      string
 	part       func(i int) string
 	end        string
-	// bundled packs the folder: a bundle of 100 MB may unpack to a multiple.
-	bundled bool
+	// bundled packs the folder, and framed the lines of its trace: a file of 100 MB may unpack to a multiple.
+	bundled, framed bool
 }
 
 // pad makes a line as long as the shortest of a run, which is no reason to refuse it then.
@@ -59,10 +59,10 @@ func sample(i int, fields string) string {
 }
 
 // floods are files that would each take gigabytes or hours if they were taken for a run.
-func floods(head string) (all []flood) {
+func floods(t *testing.T, head string) (all []flood) {
 	const sent = `"sent":"2026-11-23T06:01:30Z","done":"2026-11-23T06:01:30Z"`
 	add := func(name string, part func(i int) string) {
-		all = append(all, flood{name: name, file: trace.File, size: hostileSize, begin: head, part: part})
+		all = append(all, flood{name: name, file: trace.PlainFile, size: hostileSize, begin: head, part: part})
 	}
 	lines := func(name string, part func(i int) string) { add(name, func(i int) string { return pad(part(i)) }) }
 	same := func(name, part string) { add(name, func(int) string { return part }) }
@@ -136,10 +136,32 @@ func floods(head string) (all []flood) {
 	})
 	for _, f := range all {
 		if f.name == "waiting" || f.name == "backwards" {
+			g := f
 			f.name, f.size, f.bundled = "a bundle of "+f.name, hostileBundle, true
-			all = append(all, f)
+			g.name, g.file, g.size, g.framed = "frames of "+g.name, trace.File, 3*hostileSize, true
+			all = append(all, f, g)
 		}
 	}
+	frames := func(name, part string) {
+		f := flood{name: name, file: trace.File, size: hostileSize}
+		f.part = func(int) string { return part }
+		all = append(all, f)
+	}
+	const health = `{"health":{}}` + "\n"
+	bomb := frame(t, strings.Repeat(health, 600_000))
+	frames("frames of nothing", frame(t, strings.Repeat("\n", 8<<20)))
+	frames("frames of much", bomb)
+	frames("frames of a line", frame(t, health))
+	frames("frames of a byte", frame(t, "\n"))
+	endless := flood{name: "a frame that never ends", file: trace.File, size: hostileSize, begin: bomb[:9]}
+	endless.part = func(int) string { return strings.Repeat("\x00", 1000) }
+	all = append(all, endless)
+	frames("beginnings of frames", bomb[:4])
+	frames("beginnings of long frames", bomb[:200])
+	all = append(all, flood{
+		name: "a bundle of one frame", file: trace.File, size: hostileBundle, bundled: true,
+		part: func(int) string { return frame(t, strings.Repeat(pad(`{"log":{"id":"r1-x","proxy":"p"}}`), 1000)) },
+	})
 	return all
 }
 
@@ -154,14 +176,13 @@ func TestHostileFolders(t *testing.T) {
 	}
 	_, lines := smallRun(t)
 	end := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, `"kind":"run-end"`) })
-	for _, f := range floods(strings.Join(lines[:end-2], "")) {
+	for _, f := range floods(t, strings.Join(lines[:end-2], "")) {
 		t.Run(f.name, func(t *testing.T) {
 			dir := t.TempDir()
 			f.write(t, dir)
-			most := mostTime
+			most := mostTime * time.Duration(max(f.size/hostileSize, 1))
 			if f.bundled {
-				most *= hostileBundle / hostileSize
-				dir = packed(t, dir)
+				dir = packed(t, filepath.Join(dir, f.file))
 			}
 			began := time.Now()
 			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHostileFolders$", "-test.v")
@@ -194,12 +215,19 @@ func (f flood) write(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	w, n := bufio.NewWriter(file), 0
+	lines := ""
 	for i := -1; n < f.size; i++ {
 		part := f.begin
 		if i >= 0 {
 			part = f.part(i)
 		}
 		n += len(part)
+		if f.framed {
+			if lines += part; len(lines) < 100<<10 && n < f.size {
+				continue
+			}
+			part, lines = frame(t, lines), ""
+		}
 		if _, err := w.WriteString(part); err != nil {
 			t.Fatal(err)
 		}
@@ -210,11 +238,11 @@ func (f flood) write(t *testing.T, dir string) {
 	}
 }
 
-// packed makes a bundle of a folder, with a report that asks for nothing: what reads it has to make its own.
-func packed(t *testing.T, dir string) string {
+// packed makes a bundle of a trace, with a report that asks for nothing: what reads it has to make its own.
+func packed(t *testing.T, file string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "run"+bundle.Ext)
-	if err := pack(name, filepath.Join(dir, trace.File)); err != nil {
+	if err := pack(name, file); err != nil {
 		t.Fatal(err)
 	}
 	return name
@@ -240,7 +268,7 @@ func pack(name, file string) error {
 		name string
 		size int64
 		from io.Reader
-	}{{reports.ReportFile, 2, strings.NewReader("{}")}, {trace.File, info.Size(), from}} {
+	}{{reports.ReportFile, 2, strings.NewReader("{}")}, {filepath.Base(file), info.Size(), from}} {
 		err := w.WriteHeader(&tar.Header{
 			Typeflag: tar.TypeReg, Name: "run/" + member.name, Size: member.size, Mode: 0o600,
 		})

@@ -4,13 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/judge"
@@ -105,20 +110,40 @@ func smallRun(t testing.TB) (dir string, lines []string) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(filepath.Join(dir, trace.File))
+	var text strings.Builder
+	if _, err := (trace.Printer{}).Print(&text, filepath.Join(dir, trace.File)); err != nil {
+		t.Fatal(err)
+	}
+	return dir, slices.Collect(strings.Lines(text.String()))
+}
+
+// write writes a trace into a folder, as a file of that name. It is the only one there then.
+func write(t testing.TB, dir, name, text string) {
+	t.Helper()
+	for _, other := range []string{trace.File, trace.PlainFile} {
+		if err := os.Remove(filepath.Join(dir, other)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// frame is a frame of a trace with a text.
+func frame(t testing.TB, text string) string {
+	t.Helper()
+	e, err := encoder()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dir, slices.Collect(strings.Lines(string(b)))
+	return string(e.EncodeAll([]byte(text), nil))
 }
 
-// write writes a trace into a folder that has nothing else.
-func write(t testing.TB, dir, text string) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, trace.File), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
+var encoder = sync.OnceValues(func() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithSingleSegment(true),
+		zstd.WithEncoderConcurrency(1))
+})
 
 func TestReportFromItsTrace(t *testing.T) {
 	dir, _ := smallRun(t)
@@ -139,7 +164,7 @@ func TestReportOfACutTrace(t *testing.T) {
 	kept := ""
 	for i, line := range lines {
 		for _, part := range []string{"", line[:1], line[:len(line)/2], strings.TrimSuffix(line, "\n")[:len(line)-2]} {
-			write(t, dir, kept+part)
+			write(t, dir, trace.PlainFile, kept+part)
 			r, err := judge.Report(dir)
 			if i == 0 {
 				if !errors.Is(err, judge.ErrOlder) {
@@ -158,6 +183,34 @@ func TestReportOfACutTrace(t *testing.T) {
 		kept += line
 	}
 	if r, err := judge.Report(whole); err != nil || r.Outcome != reports.Pass {
+		t.Errorf("the whole trace: got %+v, %v, want a pass", r, err)
+	}
+}
+
+// The same for frames: what is whole counts.
+func TestReportOfATornTrace(t *testing.T) {
+	_, lines := smallRun(t)
+	dir := t.TempDir()
+	kept := frame(t, lines[0])
+	for i := 1; i < len(lines); i += 10 {
+		next := frame(t, strings.Join(lines[i:min(i+10, len(lines))], ""))
+		for _, n := range []int{0, 1, 10, len(next) / 2, len(next) - 1} {
+			write(t, dir, trace.File, kept+next[:n])
+			r, err := judge.Report(dir)
+			if err != nil {
+				t.Fatalf("cut after %d bytes of the frame from line %d on: %v", n, i+1, err)
+			}
+			said := strings.Contains(r.Broken, "and its trace ends in the middle of a line")
+			if r.Outcome == reports.Pass || !strings.Contains(r.Broken, "the run was cut off") || said != (n > 0) ||
+				r.Trace.Lines != i {
+				t.Errorf("cut after %d bytes of the frame from line %d on: got %s of %d lines, broken %q", n, i+1,
+					r.Outcome, r.Trace.Lines, r.Broken)
+			}
+		}
+		kept += next
+	}
+	write(t, dir, trace.File, kept)
+	if r, err := judge.Report(dir); err != nil || r.Outcome != reports.Pass {
 		t.Errorf("the whole trace: got %+v, %v, want a pass", r, err)
 	}
 }
@@ -216,13 +269,18 @@ func TestVerify(t *testing.T) {
 			if test.name != "as it was" && test.trace == text && test.report == string(saved) {
 				t.Fatal("nothing is edited")
 			}
-			write(t, dir, test.trace)
 			if err := os.WriteFile(filepath.Join(dir, reports.ReportFile), []byte(test.report), 0o600); err != nil {
 				t.Fatal(err)
 			}
+			write(t, dir, trace.PlainFile, test.trace)
 			v, err := judge.Verify(dir, "0.1.0")
 			if err != nil {
 				t.Fatal(err)
+			}
+			// What counts are the lines, however they are kept.
+			write(t, dir, trace.File, frame(t, test.trace))
+			if framed, err := judge.Verify(dir, "0.1.0"); err != nil || !reflect.DeepEqual(framed, v) {
+				t.Errorf("in a frame: got %+v, %v, want %+v", framed, err, v)
 			}
 			if v.Trace != test.what || v.Same() != (test.what == "" && test.paths == nil) ||
 				len(v.Differences) > v.Total || (test.paths == nil) != (v.Total == 0) {
@@ -251,11 +309,15 @@ func renderAll(t testing.TB, run *reports.Run) {
 	}
 }
 
-// FuzzTrace takes anything for a trace: from its facts to every format.
+// FuzzTrace takes anything for a trace: from its facts to every format. It is one of frames if it begins like one.
 func FuzzTrace(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		dir := t.TempDir()
-		write(t, dir, string(b))
+		name := trace.PlainFile
+		if bytes.HasPrefix(b, []byte("\x28\xb5\x2f\xfd")) {
+			name = trace.File
+		}
+		write(t, dir, name, string(b))
 		r, err := judge.Report(dir)
 		if err != nil {
 			return

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -21,7 +20,10 @@ var ErrOlder = errors.New("it is of a canarylab that kept what was claimed in th
 // Report makes the report of the run in dir from its trace. Of a run that was cut off it is the report of what had
 // been recorded by then; it says so, and never passes.
 func Report(dir string) (*reports.Report, error) {
-	path := filepath.Join(dir, trace.File)
+	path, err := trace.Find(dir)
+	if err != nil {
+		return nil, fmt.Errorf("make a report from the trace: %w", err)
+	}
 	src := trace.FileSource(path)
 	facts, truncated, err := trace.Facts(src)
 	if err != nil {

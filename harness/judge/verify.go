@@ -63,7 +63,7 @@ func Verify(dir, canarylab string) (*Verification, error) {
 	v.Trace = changed(stored.Trace, made.Trace)
 	made.Trace = stored.Trace // that is told already
 	if made, err = read(made); err != nil {
-		return nil, fmt.Errorf("verify %s: %w", filepath.Join(dir, trace.File), err)
+		return nil, fmt.Errorf("verify the trace of %s: %w", dir, err)
 	}
 	a, err := fields(stored)
 	if err != nil {
@@ -71,7 +71,7 @@ func Verify(dir, canarylab string) (*Verification, error) {
 	}
 	b, err := fields(made)
 	if err != nil {
-		return nil, fmt.Errorf("verify %s: %w", filepath.Join(dir, trace.File), err)
+		return nil, fmt.Errorf("verify the trace of %s: %w", dir, err)
 	}
 	v.compare("", a, b)
 	return v, nil

@@ -9,8 +9,10 @@ package bundle
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/render"
@@ -22,12 +24,12 @@ const Ext = ".tar.gz"
 
 // The bounds of a bundle, the same for packing and for opening, so that what was packed can be opened.
 const (
-	// MaxBytes bounds the files together: some ten times the trace of the longest run.
+	// MaxBytes bounds the files together: the trace of six hours at 1,000 requests a second has 1.5 GB.
 	MaxBytes = 4 << 30
 	// MaxFiles bounds how many there are.
 	MaxFiles = 1000
-	// maxRatio is how many times larger than the bundle its files may be, beyond freeBytes. A trace shrinks to
-	// a twelfth, lines of padding to a thousandth.
+	// maxRatio is how many times larger than the bundle its files may be, beyond freeBytes. A trace of before, of plain
+	// lines, shrinks to a twelfth, lines of padding to a thousandth.
 	maxRatio  = 25
 	freeBytes = 64 << 20
 )
@@ -36,10 +38,20 @@ const (
 var ErrNoBundle = errors.New("neither a run's folder nor a bundle of one")
 
 // members are the files of a run that go into a bundle, in their order: the report first, so that it is found
-// without reading the trace, which is last.
-func members(r *reports.Report) (all []string) {
+// without reading the trace, which is last. Where the folder has none, it is the one that the report lists.
+func members(dir string, r *reports.Report) (all []string, err error) {
 	all = append(all, reports.ReportFile)
-	seen := map[string]bool{reports.ReportFile: true, trace.File: true}
+	seen := map[string]bool{reports.ReportFile: true, trace.File: true, trace.PlainFile: true}
+	record := trace.File
+	if slices.ContainsFunc(r.Files, func(f reports.File) bool { return f.Path == trace.PlainFile }) {
+		record = trace.PlainFile
+	}
+	switch found, err := trace.Find(dir); {
+	case err == nil:
+		record = filepath.Base(found)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
 	var names []string
 	for _, f := range r.Files {
 		names = append(names, path.Clean(filepath.ToSlash(f.Path)))
@@ -53,7 +65,7 @@ func members(r *reports.Report) (all []string) {
 			all = append(all, name)
 		}
 	}
-	return append(all, trace.File)
+	return append(all, record), nil
 }
 
 // Size prints bytes: "85 kB", "18.4 MB".

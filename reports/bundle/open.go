@@ -43,6 +43,9 @@ func Open(name string) (dir string, done func() error, err error) {
 	}
 	done = func() error { return os.RemoveAll(temp) }
 	folder, err := unpack(name, info.Size(), temp)
+	if err == nil {
+		err = withinGrowth(filepath.Join(temp, folder), info.Size())
+	}
 	if err != nil {
 		return "", func() error { return nil }, errors.Join(fmt.Errorf("open bundle: %w", err), done())
 	}

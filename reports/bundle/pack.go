@@ -20,6 +20,7 @@ import (
 	"github.com/canarylab/canarylab/internal/atomicfile"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/render"
+	"github.com/canarylab/canarylab/reports/trace"
 )
 
 // ErrExists is wrapped by the error about a file that is there already.
@@ -77,7 +78,7 @@ func Pack(ctx context.Context, dir string, o Options) (p *Packed, err error) {
 			return err
 		}
 		p.Bytes = out.n
-		return withinRatio(p.total(), p.Bytes)
+		return errors.Join(withinRatio(p.total(), p.Bytes), withinGrowth(abs, p.Bytes))
 	})
 	if errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("%s %w: --force overwrites it, and --to FILE writes another one", p.File, ErrExists)
@@ -127,12 +128,25 @@ func withinRatio(files, packed int64) error {
 	return nil
 }
 
+// withinGrowth bounds what the lines of a trace come to, as trace does for its file: a file that repeats itself is
+// smaller once more in a bundle.
+func withinGrowth(dir string, packed int64) error {
+	path, err := trace.Find(dir)
+	if err != nil {
+		return nil // whoever wants to read it says so
+	}
+	return trace.CheckGrowth(path, packed)
+}
+
 // write writes the archive.
 func (p *Packed) write(ctx context.Context, w io.Writer, root *os.Root, folder string, run *reports.Run) error {
 	z := gzip.NewWriter(w)
 	t := tar.NewWriter(z)
 	report := run.Report
-	names := members(report)
+	names, err := members(run.Dir, report)
+	if err != nil {
+		return err
+	}
 	if len(names) > MaxFiles {
 		return fmt.Errorf("the report lists %d files, more than %d", len(names), MaxFiles)
 	}
@@ -153,7 +167,7 @@ func (p *Packed) write(ctx context.Context, w io.Writer, root *os.Root, folder s
 		}
 		packed[name] = true
 	}
-	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && !packed[name] {
 			p.LeftOut = append(p.LeftOut, name)
 		}

@@ -48,7 +48,7 @@ var made = sync.OnceValues(func() (map[string]*Comparison, error) {
 	oldRun.Report.Curves = nil
 	oldRun.Report.Phases[3].Name, oldRun.Report.Phases[3].Observation.Phase = "again", "again"
 	oldRun.Problems = []string{
-		"The run's folder has no trace.jsonl: there is no timeline and no percentile curve. The numbers are those " +
+		"The run's folder has no trace: there is no timeline and no percentile curve. The numbers are those " +
 			"of report.json.",
 	}
 	oldRun.Report.Broken = "interrupted by Ctrl-C"

@@ -240,7 +240,7 @@ func saved(t *testing.T, w truth, manifest string) *reports.Run {
 	}
 	sample := `{"sample":{"cohort":"everyone","seq":0,"id":` + strconv.Quote(
 		r.Report.Setup.Load.Run+"-everyone-0") + `,"code":200}}` + "\n"
-	if err := os.WriteFile(filepath.Join(dir, trace.File), []byte(sample), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, trace.PlainFile), []byte(sample), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	out, err := reports.OpenRun(dir)

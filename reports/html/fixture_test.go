@@ -128,7 +128,7 @@ func story(t testing.TB) *reports.Report {
 		Notes: []string{
 			"istioctl analyze, on the cluster: IST0173 no pod has the subset's labels", "The callers warmed up for 3s.",
 		},
-		Files: []reports.File{{Path: trace.File, What: "every event"}, {Path: "manifests/callers.yaml"}, {
+		Files: []reports.File{{Path: trace.PlainFile, What: "every event"}, {Path: "manifests/callers.yaml"}, {
 			Path: "manifests/1-baseline.yaml", What: "applied as it is",
 		},
 			{Path: "manifests/2-canary.yaml"}, {Path: "manifests/3-fixed.yaml"}},

@@ -83,7 +83,7 @@ func TestSaysWhatIsWrongFirst(t *testing.T) {
 			"The run did not come to its end: interrupted by Ctrl-C", "1 thing is not explained",
 			"What was seen all the same",
 		},
-		"old":   {"has no trace.jsonl: there is no timeline"},
+		"old":   {"has no trace: there is no timeline"},
 		"empty": {"No request was sent"},
 	} {
 		page := draw(t, all[name])

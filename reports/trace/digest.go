@@ -7,21 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 )
 
-// A Digest tells one trace file from every other.
+// A Digest tells one trace from every other. It is of the lines, however they are kept: two files that have the same
+// lines have the same one.
 type Digest struct {
 	// Lines counts the lines, Bytes is their size.
 	Lines int   `json:"lines"`
 	Bytes int64 `json:"bytes"`
-	// SHA256 is that of the file, in hexadecimal digits.
+	// SHA256 is that of the lines, in hexadecimal digits.
 	SHA256 string `json:"sha256"`
 }
 
 // DigestOf reads the trace file at path.
 func DigestOf(path string) (*Digest, error) {
-	f, err := os.Open(path)
+	f, err := open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read trace: %w", err)
 	}
@@ -37,7 +37,7 @@ func DigestOf(path string) (*Digest, error) {
 			return d, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read trace: %w", err)
+			return nil, fmt.Errorf("read trace: %s: %w", path, err)
 		}
 	}
 }

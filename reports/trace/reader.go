@@ -10,7 +10,7 @@ func Load(path string) (*Trace, error) {
 	return load(FileSource(path).Lines)
 }
 
-// Read reads what a Writer wrote. A last line that was cut off by a crash is left out and sets Truncated.
+// Read reads the lines of a trace, as they are. A last line that was cut off by a crash is left out and sets Truncated.
 func Read(r io.Reader) (*Trace, error) {
 	return load(func(facts bool, yield func(*Line) error) (bool, error) { return readLines(r, facts, yield) })
 }

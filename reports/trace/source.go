@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"strings"
 )
 
 // A Source is a trace that is read line by line, as often as needed: one of a long run does not fit into memory.
@@ -24,7 +24,7 @@ type FileSource string
 
 // Lines implements Source. A line that is no Line is an error, which names it, counted from 1.
 func (f FileSource) Lines(facts bool, yield func(*Line) error) (truncated bool, err error) {
-	file, err := os.Open(string(f))
+	file, err := open(string(f))
 	if err != nil {
 		return false, fmt.Errorf("read trace: %w", err)
 	}
@@ -33,7 +33,7 @@ func (f FileSource) Lines(facts bool, yield func(*Line) error) (truncated bool, 
 	if err != nil {
 		return truncated, fmt.Errorf("%s: %w", f, err)
 	}
-	return truncated, nil
+	return truncated || file.torn(), nil
 }
 
 // requestLines are how the lines of samples and log entries begin.
@@ -60,50 +60,61 @@ func isRequest(line []byte) bool {
 }
 
 func readLines(r io.Reader, facts bool, yield func(*Line) error) (truncated bool, err error) {
+	err = scan(r, func(b []byte, number int, last bool) error {
+		if facts && !last && isRequest(b) {
+			return nil
+		}
+		var l Line
+		if err := json.Unmarshal(bytes.TrimSuffix(b, []byte("\n")), &l); err != nil {
+			// The writer ends every line with a newline. This one was being written.
+			if truncated = last; last {
+				return nil
+			}
+			return noLine(number, err)
+		}
+		if n := l.fields(); n != 1 {
+			return noLine(number, fmt.Errorf("want one of %s, got %d of them", strings.Join(kinds, ", "), n))
+		}
+		l.modernize()
+		if facts && (l.Sample != nil || l.Log != nil) {
+			return nil
+		}
+		return yield(&l)
+	})
+	return truncated && err == nil, err
+}
+
+// noLine is an error about a line, by its number.
+func noLine(number int, why error) error {
+	return fmt.Errorf("read trace: line %d is no line of a trace: %w", number, why)
+}
+
+// scan hands each line to yield, with its newline and its number, counted from 1. The last one may be what comes after
+// the last newline. A line is valid until yield returns.
+func scan(r io.Reader, yield func(b []byte, number int, last bool) error) error {
 	in := lineReader{in: bufio.NewReaderSize(r, maxRequestLine)}
 	requests, bytesOfThem := 0, 0
 	for number := 1; ; number++ {
 		b, err := in.next()
 		last := errors.Is(err, io.EOF)
 		if errors.Is(err, errTooLong) {
-			return false, fmt.Errorf("read trace: line %d is no line of a trace: %w", number, err)
+			return noLine(number, err)
 		}
 		if err != nil && !last {
-			return false, fmt.Errorf("read trace: line %d: %w", number, err)
+			return fmt.Errorf("read trace: line %d: %w", number, err)
 		}
 		if last && len(b) == 0 {
-			return false, nil
+			return nil
 		}
 		if isRequest(b) {
 			requests, bytesOfThem = requests+1, bytesOfThem+len(b)
 			if requests > fewRequestLines && bytesOfThem < leastRequestLine*requests {
-				return false, fmt.Errorf("read trace: the %d lines about requests until line %d have %d bytes each: "+
+				return fmt.Errorf("read trace: the %d lines about requests until line %d have %d bytes each: "+
 					"those of a run have more", requests, number, bytesOfThem/requests)
 			}
-			if facts && !last {
-				continue
-			}
 		}
-		var l Line
-		if err := json.Unmarshal(bytes.TrimSuffix(b, []byte("\n")), &l); err != nil {
-			// The writer ends every line with a newline. This one was being written.
-			if last {
-				return true, nil
-			}
-			return false, fmt.Errorf("read trace: line %d is no line of a trace: %w", number, err)
-		}
-		if n := l.fields(); n != 1 {
-			return false, fmt.Errorf("read trace: line %d is no line of a trace: want one of event, sample, log, "+
-				"health, agent, pod, got %d of them", number, n)
-		}
-		l.modernize()
-		if !facts || l.Sample == nil && l.Log == nil {
-			if err := yield(&l); err != nil {
-				return false, err
-			}
-		}
-		if last {
-			return false, nil
+		if err := yield(b, number, last); err != nil || last {
+			return err
 		}
 	}
 }

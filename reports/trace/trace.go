@@ -10,9 +10,6 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// File is the trace's name in a run's folder.
-const File = "trace.jsonl"
-
 // A Kind says what happened at an Event.
 type Kind string
 
@@ -220,6 +217,9 @@ type Line struct {
 	// Pod is one of the run's pods. A later line about the same pod replaces an earlier one.
 	Pod *Pod `json:"pod,omitempty"`
 }
+
+// kinds are the names of a Line's fields.
+var kinds = []string{"event", "sample", "log", "health", "agent", "pod"}
 
 // fields counts the fields that are set.
 func (l Line) fields() int {

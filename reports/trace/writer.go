@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // flushEvery bounds what a crash of the lab can lose: a second of samples.
@@ -17,17 +18,19 @@ const flushEvery = time.Second
 // ErrClosed is returned by a Writer's Append after Close.
 var ErrClosed = errors.New("trace writer is closed")
 
-// A Writer appends lines to a trace file as newline delimited JSON. It buffers, and flushes once a second and on Close.
-// It is safe for concurrent use. The first error sticks: every later call returns it, and nothing more is written, so
-// that a file never has a hole in its middle.
+// A Writer appends lines to a trace file as newline delimited JSON in zstd frames. It writes a frame once lines fill
+// it, once a second and on Close. It is safe for concurrent use. The first error sticks: every later call returns it,
+// and nothing more is written, so that a file never has a hole in its middle.
 type Writer struct {
-	mu   sync.Mutex
-	buf  *bufio.Writer
-	to   io.WriteCloser
-	err  error
-	stop chan struct{} // closed by Close
-	done chan struct{} // closed when the flusher is gone
-	once sync.Once
+	mu sync.Mutex
+	// text has the lines of the frame to come, frame has the one that was written last.
+	text, frame []byte
+	encoder     *zstd.Encoder
+	to          io.WriteCloser
+	err         error
+	stop        chan struct{} // closed by Close
+	done        chan struct{} // closed when the flusher is gone
+	once        sync.Once
 }
 
 // Create makes the trace file at path, which must not exist: a run's record is never overwritten.
@@ -41,8 +44,7 @@ func Create(path string) (*Writer, error) {
 
 // NewWriter writes lines to w until Close, which closes w too.
 func NewWriter(w io.WriteCloser) *Writer {
-	// 64 KiB is about 200 samples: at usual rates a few system calls a second.
-	t := &Writer{buf: bufio.NewWriterSize(w, 64<<10), to: w, stop: make(chan struct{}), done: make(chan struct{})}
+	t := &Writer{encoder: newEncoder(), to: w, stop: make(chan struct{}), done: make(chan struct{})}
 	go t.flushOften()
 	return t
 }
@@ -61,12 +63,27 @@ func (t *Writer) Append(l Line) error {
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err == nil {
-		if _, err := t.buf.Write(b); err != nil {
-			t.err = fmt.Errorf("append to trace: %w", err)
-		}
+	if t.err != nil {
+		return t.err
 	}
+	if len(t.text)+len(b) > frameSize {
+		t.writeFrame()
+	}
+	t.text = append(t.text, b...)
 	return t.err
+}
+
+// writeFrame writes the lines that wait as one frame, for whoever holds mu. It is one call of the system: a kill leaves
+// whole frames.
+func (t *Writer) writeFrame() {
+	if t.err != nil || len(t.text) == 0 {
+		return
+	}
+	t.frame = t.encoder.EncodeAll(t.text, t.frame[:0])
+	t.text = t.text[:0]
+	if _, err := t.to.Write(t.frame); err != nil {
+		t.err = fmt.Errorf("write to trace: %w", err)
+	}
 }
 
 // Err returns the error that stuck, nil where there is none.
@@ -83,9 +100,10 @@ func (t *Writer) Close() error {
 	t.once.Do(func() {
 		close(t.stop)
 		<-t.done
-		err = t.flush()
+		err = t.Flush()
 		t.mu.Lock()
 		defer t.mu.Unlock()
+		t.text, t.frame = nil, nil
 		if e := t.to.Close(); e != nil {
 			err = errors.Join(err, fmt.Errorf("close trace: %w", e))
 		}
@@ -96,22 +114,15 @@ func (t *Writer) Close() error {
 	return err
 }
 
-// Flush writes to the file what is buffered. It returns the error that stuck.
-func (t *Writer) Flush() error { return t.flush() }
-
-// flush empties the buffer. It returns the error that stuck.
-func (t *Writer) flush() error {
+// Flush writes to the file what waits for more. It returns the error that stuck.
+func (t *Writer) Flush() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err == nil {
-		if err := t.buf.Flush(); err != nil {
-			t.err = fmt.Errorf("flush trace: %w", err)
-		}
-	}
+	t.writeFrame()
 	return t.err
 }
 
-// flushOften empties the buffer once in flushEvery until the writer is closed.
+// flushOften flushes once in flushEvery until the writer is closed.
 func (t *Writer) flushOften() {
 	defer close(t.done)
 	tick := time.NewTicker(flushEvery)
@@ -121,7 +132,7 @@ func (t *Writer) flushOften() {
 		case <-t.stop:
 			return
 		case <-tick.C:
-			_ = t.flush() // the error sticks
+			_ = t.Flush() // the error sticks
 		}
 	}
 }

@@ -151,7 +151,7 @@ func TestWriterConcurrently(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	tr, err := trace.Read(&s.b)
+	tr, err := trace.Read(strings.NewReader(unpacked(t, s.b.Bytes())))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestWriterClose(t *testing.T) {
 	if s.closed != 1 {
 		t.Errorf("got the file closed %d times, want once", s.closed)
 	}
-	if got := strings.Count(s.b.String(), "\n"); got != 1 {
+	if got := strings.Count(unpacked(t, s.b.Bytes()), "\n"); got != 1 {
 		t.Errorf("got %d lines, want 1", got)
 	}
 	if err := w.Append(trace.Line{Event: &trace.Event{}}); !errors.Is(err, trace.ErrClosed) {
@@ -303,11 +303,16 @@ func TestFacts(t *testing.T) {
 }
 
 func TestLoadTraceNamesTheFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), trace.File)
-	if err := os.WriteFile(path, []byte("x\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := trace.Load(path); err == nil || !strings.Contains(err.Error(), path) {
-		t.Errorf("got error %v, want one that names %s", err, path)
+	for _, name := range []string{trace.File, trace.PlainFile} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte("x\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := trace.Load(path); err != nil {
+			if strings.Contains(err.Error(), path) {
+				continue
+			}
+			t.Errorf("got error %v, want one that names %s", err, path)
+		}
 	}
 }

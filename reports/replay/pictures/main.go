@@ -53,8 +53,12 @@ func take(dir, out string, at time.Duration, bar bool, looks []look) (err error)
 	if err != nil {
 		return err
 	}
+	path, err := trace.Find(dir)
+	if err != nil {
+		return err
+	}
 	board := page.NewBoard(nil)
-	player, err := replay.New(trace.FileSource(filepath.Join(dir, trace.File)), run.Report, board, 1)
+	player, err := replay.New(trace.FileSource(path), run.Report, board, 1)
 	if err != nil {
 		return err
 	}
