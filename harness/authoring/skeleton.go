@@ -19,6 +19,7 @@ import (
 	"text/template"
 
 	"github.com/canarylab/canarylab/harness/describe"
+	"github.com/canarylab/canarylab/harness/story"
 	"github.com/canarylab/canarylab/internal/kebab"
 )
 
@@ -82,6 +83,32 @@ func New(root, name, title string) (written []string, err error) {
 		return nil, err
 	}
 	return write(root, filepath.Join(catalogue, name), append(added, list, table))
+}
+
+// Story writes a story without Go that runs and passes as it is, into a folder of that name: what New writes into the
+// source tree. It returns what was written.
+func Story(dir, title string) (written []string, err error) {
+	name := filepath.Base(dir)
+	if !kebab.IsLabel(name) || len(name) > 40 {
+		return nil, fmt.Errorf("%w: %q is not in kebab case, with up to 40 letters, such as label-mismatch", ErrName, name)
+	}
+	if title == "" || strings.Contains(title, "\n") {
+		return nil, fmt.Errorf("%w: title %q is not a line", ErrName, title)
+	}
+	files := map[string][]byte{story.SchemaFile: story.JSON}
+	for _, file := range []string{"1-baseline.yaml", "2-canary.yaml", story.File} {
+		var b bytes.Buffer
+		err := skeletons.ExecuteTemplate(&b, file+".tmpl", map[string]string{"Name": name, "Title": title})
+		if err != nil {
+			return nil, fmt.Errorf("make %s: %w", file, err)
+		}
+		files[file] = b.Bytes()
+	}
+	written, err = story.Write(dir, files)
+	if errors.Is(err, story.ErrNotEmpty) {
+		err = fmt.Errorf("%w: %w", ErrName, err)
+	}
+	return written, err
 }
 
 // Exists tells whether the source tree has a scenario of that name, built in or not.

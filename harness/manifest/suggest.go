@@ -7,8 +7,8 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// hint returns ": did you mean route?" if a known name is similar to name, and "" otherwise.
-func hint(name string, known []string) string {
+// Hint returns ": did you mean route?" if a known name is similar to name, and "" otherwise.
+func Hint(name string, known []string) string {
 	nearest, distance := "", 0
 	for _, k := range known {
 		d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(k))

@@ -39,7 +39,7 @@ func setup(b *strings.Builder, r *reports.Report) {
 		}
 		// It is to be copied into a shell: nothing but a name may be in it.
 		if kebab.Is(r.Scenario) {
-			b.WriteString("\nAgain: " + code("canarylab scenario run "+r.Scenario+reports.RateFlag(r), false) + "\n")
+			b.WriteString("\nAgain: " + code("canarylab scenario run "+reports.StoryArg(r)+reports.RateFlag(r), false) + "\n")
 		}
 	})
 }
