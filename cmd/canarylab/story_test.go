@@ -11,6 +11,7 @@ import (
 	"github.com/canarylab/canarylab/harness/story"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/scenarios"
+	"github.com/canarylab/canarylab/scenarios/course"
 )
 
 // A story that is written by new runs as it is: check finds nothing, and describe tells it.
@@ -58,7 +59,7 @@ func TestStoryWithMistakes(t *testing.T) {
 	}
 	file := filepath.Join("my-story", story.File)
 	replace(t, file, "untouched: v2", "untuched: v2")
-	const first = `./my-story/story.yaml:27:5: "untuched" is not an expectation: did you mean untouched?`
+	const first = `./my-story/story.yaml:25:5: "untuched" is not an expectation: did you mean untouched?`
 	out, code, err := run(t, "scenario", "check", "./my-story", "label-mismatch")
 	if code != 64 || !strings.Contains(err.Error(), "there are 2 mistakes") || strings.Count(out, "untuched") != 2 ||
 		!strings.Contains(out, strings.TrimPrefix(first, "./")) || !strings.HasSuffix(out, "label-mismatch: ok\n") {
@@ -79,7 +80,7 @@ func TestStoryWithMistakes(t *testing.T) {
 	replace(t, file, "untuched: v2", "untouched: v3")
 	for _, command := range [][]string{{"scenario", "run"}, {"demo"}} {
 		_, code, err := run(t, append(command, "./my-story")...)
-		if code != 64 || !strings.Contains(err.Error(), "my-story/story.yaml:27:5: phase 1 (baseline)") {
+		if code != 64 || !strings.Contains(err.Error(), "my-story/story.yaml:25:5: phase 1 (baseline)") {
 			t.Errorf("%q: got exit code %d (%v), want 64 and the place", command, code, err)
 		}
 	}
@@ -130,14 +131,13 @@ func TestExport(t *testing.T) {
 
 // A story from a folder is not the course's, although it has the name of one.
 func TestAStoryOfOnesOwnIsNotTheCourses(t *testing.T) {
-	home := t.TempDir()
-	t.Setenv("CANARYLAB_HOME", home)
-	r := &reports.Report{Scenario: "label-mismatch", Run: "k3x9qa", Outcome: reports.Pass}
+	atHome(t)
+	r := ran(t, t.TempDir(), course.Stop{Kind: course.See, Story: "weighted-rollout"}, reports.Pass)
 	for _, own := range []bool{true, false} {
-		r.Setup.FromFolder = own
-		player{}.advance(&reports.Run{Dir: home, Report: r})
+		r.Report.Setup.FromFolder = own
+		player{}.advance(r)
 		out, _, err := run(t, "course", "-o", "json")
-		if err != nil || strings.Contains(out, `"k3x9qa"`) == own {
+		if err != nil || strings.Contains(out, `"verdict": "passed"`) == own {
 			t.Errorf("from a folder %t: got %.300q (%v)", own, out, err)
 		}
 	}

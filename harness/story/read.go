@@ -100,7 +100,7 @@ func (r *reader) mapping(n *yaml.Node, keys []key, noun string, read func(k key,
 		r.add(n, "%s is written by keys (%s), got %s", noun, strings.Join(named(keys), ", "), shown(n))
 		return
 	}
-	seen := map[string]bool{}
+	seen, meant := map[string]bool{}, map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], resolve(n.Content[i+1])
 		at := slices.IndexFunc(keys, func(one key) bool { return one.name == k.Value })
@@ -108,12 +108,18 @@ func (r *reader) mapping(n *yaml.Node, keys []key, noun string, read func(k key,
 		case at < 0:
 			r.add(k, "%s has no key %q%s (there are: %s)", noun, k.Value, manifest.Hint(k.Value, named(keys)),
 				strings.Join(named(keys), ", "))
+			if name, ok := manifest.Nearest(k.Value, named(keys)); ok {
+				meant[name] = true // it is not missing besides
+			}
 		case seen[k.Value]:
 			r.add(k, "%s has %s twice", noun, k.Value)
 		default:
 			read(keys[at], v)
 		}
 		seen[k.Value] = true
+	}
+	for name := range meant {
+		seen[name] = true
 	}
 	r.missing(n, keys, seen, noun)
 }
@@ -161,7 +167,12 @@ func (r *reader) union(n *yaml.Node, into reflect.Value, u union) {
 	}
 	k, ok := u.find(name.Value)
 	if !ok {
-		r.add(name, "%s", u.unknown(name.Value, manifest.Hint(name.Value, u.names())))
+		hint := manifest.Hint(name.Value, u.names())
+		first, _, _ := strings.Cut(name.Value, " ")
+		if meant, ok := u.find(first); ok {
+			hint = ": write it as " + meant.example()
+		}
+		r.add(name, "%s", u.unknown(name.Value, hint))
 		return
 	}
 	before := len(r.problems)

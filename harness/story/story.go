@@ -49,7 +49,7 @@ func (p Problems) Lines() (all []string) {
 
 // Is tells whether the command line means a folder by a word: it has a slash, or there is a story of that name here.
 func Is(word string) bool {
-	if strings.ContainsRune(word, '/') || strings.ContainsRune(word, filepath.Separator) {
+	if word == "." || word == ".." || strings.ContainsRune(word, '/') {
 		return true
 	}
 	_, err := os.Stat(filepath.Join(word, File))
