@@ -33,12 +33,16 @@ func (c Check) Made() (kind, subset string, ok bool) {
 	return "", "", false
 }
 
+//nolint:unparam // an init could do without a result, and would be one more thing that happens unseen
 func stepKind(zero Step) string { return add(stepKinds, zero.Action().Kind, zero) }
 
+//nolint:unparam // an init could do without a result, and would be one more thing that happens unseen
 func proofKind(zero Proof) string { return add(proofKinds, zero.kind(), zero) }
 
+//nolint:unparam // an init could do without a result, and would be one more thing that happens unseen
 func detectorKind(name string, zero Detector) string { return add(detectorKinds, name, zero) }
 
+//nolint:unparam // an init could do without a result, and would be one more thing that happens unseen
 func checkKind(name string, made func(subset string, limit float64) Check) string {
 	return add(checkKinds, name, made)
 }

@@ -157,10 +157,10 @@ func claims() (kinds of[expect.Expectation]) {
 			}
 		}
 		k.make = func(form reflect.Value) (any, error) {
-			return expect.Make(form.Interface().(claim).record(name)) //nolint:forcetypeassert // that is its form
+			return expect.Make(form.Interface().(claim).record(name))
 		}
 		k.take = func(thing reflect.Value) (reflect.Value, bool) {
-			r := expect.RecordOf(thing.Interface().(expect.Expectation)) //nolint:forcetypeassert // of the union's type
+			r := expect.RecordOf(thing.Interface().(expect.Expectation))
 			return reflect.ValueOf(claimOf(r, record.Percent != 0)), r.Kind == name
 		}
 		kinds = append(kinds, k)
@@ -219,11 +219,11 @@ func checks() (kinds of[harness.Check]) {
 		kinds = append(kinds, kind{
 			name: name, form: form, keys: keysOf(form),
 			make: func(form reflect.Value) (any, error) {
-				m := form.Interface().(made) //nolint:forcetypeassert // that is its form
+				m := form.Interface().(made)
 				return maker(m.Subset, m.Limit), nil
 			},
 			take: func(thing reflect.Value) (reflect.Value, bool) {
-				c := thing.Interface().(harness.Check) //nolint:forcetypeassert // of the union's type
+				c := thing.Interface().(harness.Check)
 				kind, subset, _ := c.Made()
 				return reflect.ValueOf(made{subset, c.Limit}), kind == name
 			},
@@ -231,7 +231,7 @@ func checks() (kinds of[harness.Check]) {
 	}
 	own := typed(map[string]harness.Check{query: {}})[0]
 	own.take = func(thing reflect.Value) (reflect.Value, bool) {
-		_, _, ok := thing.Interface().(harness.Check).Made() //nolint:forcetypeassert // of the union's type
+		_, _, ok := thing.Interface().(harness.Check).Made()
 		return thing, !ok
 	}
 	return append(kinds, own)
