@@ -87,7 +87,8 @@ func (s Scenario) checkLoad() (errs []error) {
 		}
 	}
 	if u, err := url.Parse(s.Load.URL); err == nil && !inCluster(u.Hostname()) {
-		wrong("the load goes to %s, and may go to the cluster alone: want http://%s/", u.Hostname(), environment.Service)
+		wrong("the load goes to %s, and may go to the cluster alone: want http://%s/", u.Hostname(),
+			environment.Service)
 	}
 	if s.CanaryCohort != "" && !s.hasCohort(s.CanaryCohort) {
 		wrong("the canary's cohort %q is not in the load", s.CanaryCohort)

@@ -134,8 +134,8 @@ func newScenarioNew() *cobra.Command {
 			}
 			return nil
 		},
-		Long: `New writes a scenario into the source tree: a literal in Go, and its manifests. With --yaml it writes a folder
-without Go, for which no source tree is needed: NAME may be a path to it.`,
+		Long: `New writes a scenario into the source tree: a literal in Go, and its manifests. With --yaml it
+writes a folder without Go, for which no source tree is needed: NAME may be a path to it.`,
 		Example: "  canarylab scenario new session-affinity --title 'A cookie keeps callers on the canary'\n" +
 			"  canarylab scenario new --yaml ./session-affinity",
 		RunE: func(cmd *cobra.Command, args []string) error {

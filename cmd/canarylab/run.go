@@ -48,7 +48,8 @@ func newScenarioRun(g *global) *cobra.Command {
 	var label, listen string
 	var all, live bool
 	cmd := &cobra.Command{
-		Use: "run NAME|FOLDER...", Short: "Play scenarios and report what happened", ValidArgsFunction: completeScenarios,
+		Use: "run NAME|FOLDER...", Short: "Play scenarios and report what happened",
+		ValidArgsFunction: completeScenarios,
 		Long: `Run plays a scenario on the running cluster, or brings one up first and leaves it running. The report
 goes to stdout and, with everything that was recorded, into a folder of its own, in every format that
 canarylab report has. Of several scenarios, one after the other, only a table goes to stdout; it is kept

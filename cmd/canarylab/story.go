@@ -32,8 +32,8 @@ func newScenarioExport() *cobra.Command {
 	return &cobra.Command{
 		Use: "export NAME FOLDER", Short: "Write a scenario as a folder without Go, to be changed and played",
 		ValidArgsFunction: completeScenarios,
-		Long: `Export writes a scenario into a folder: a story.yaml with all that its literal in Go says, its manifests, and the
-JSON Schema of story.yaml, by which editors complete it. The folder is made, or is empty.`,
+		Long: `Export writes a scenario into a folder: a story.yaml with all that its literal in Go says, its
+manifests, and the JSON Schema of story.yaml, by which editors complete it. The folder is made, or is empty.`,
 		Example: "  canarylab scenario export label-mismatch ./my-label-mismatch",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {

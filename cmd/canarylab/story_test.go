@@ -44,7 +44,8 @@ func TestNewStory(t *testing.T) {
 	for args, want := range map[string]string{
 		"my-story": "not empty", "My_Story": "kebab case", "./a/b/My": "kebab case",
 	} {
-		if _, code, err := run(t, "scenario", "new", "--yaml", args); code != 64 || !strings.Contains(err.Error(), want) {
+		_, code, err := run(t, "scenario", "new", "--yaml", args)
+		if code != 64 || !strings.Contains(err.Error(), want) {
 			t.Errorf("new %s: got exit code %d (%v), want 64 and %q", args, code, err, want)
 		}
 	}
@@ -113,7 +114,8 @@ func TestExport(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ args, says string }{
-		{"label-mismatch label-mismatch", "not empty"}, {"label-mismach x", "did you mean"}, {"label-mismatch", "a folder"},
+		{"label-mismatch label-mismatch", "not empty"}, {"label-mismach x", "did you mean"},
+		{"label-mismatch", "a folder"},
 	} {
 		_, code, err := run(t, append([]string{"scenario", "export"}, strings.Fields(tt.args)...)...)
 		if code != 64 || !strings.Contains(err.Error(), tt.says) {

@@ -41,6 +41,8 @@ var skeletons = template.Must(template.ParseFS(skeletonFiles, "skeleton/*.tmpl")
 // ErrName is wrapped by errors about a name or a title that a scenario can't have.
 var ErrName = errors.New("not a scenario's name")
 
+const notKebab = "%w: %q is not in kebab case, with up to 40 letters, such as label-mismatch"
+
 // New writes a scenario that runs and passes as it is: a canary at 10 % and its rollback. It makes the
 // scenario's folder and Go file, and enters it into the catalogue's list and into the table of the
 // documentation. root is the source tree's. It returns what was written or changed, below root; after an error
@@ -90,7 +92,7 @@ func New(root, name, title string) (written []string, err error) {
 func Story(dir, title string) (written []string, err error) {
 	name := filepath.Base(dir)
 	if !kebab.IsLabel(name) || len(name) > 40 {
-		return nil, fmt.Errorf("%w: %q is not in kebab case, with up to 40 letters, such as label-mismatch", ErrName, name)
+		return nil, fmt.Errorf(notKebab, ErrName, name)
 	}
 	if title == "" || strings.Contains(title, "\n") {
 		return nil, fmt.Errorf("%w: title %q is not a line", ErrName, title)
@@ -127,7 +129,7 @@ func Exists(root, name string) bool {
 // checkName refuses names that can't be those of a scenario, of its namespace and of its Go file.
 func checkName(name string) error {
 	if !kebab.IsLabel(name) || len(name) > 40 {
-		return fmt.Errorf("%w: %q is not in kebab case, with up to 40 letters, such as label-mismatch", ErrName, name)
+		return fmt.Errorf(notKebab, ErrName, name)
 	}
 	// some_linux.go and some_test.go are special to Go.
 	open := func(string) (io.ReadCloser, error) {

@@ -161,7 +161,8 @@ func (s *schemer) body(k kind) object {
 
 // about is the first sentence on a kind: that on its type, or on the function that makes it.
 func (s *schemer) about(k kind) string {
-	if about := s.comments[k.form.PkgPath()+"."+k.form.Name()]; about != "" && k.form.PkgPath() != module+"/harness/story" {
+	about, own := s.comments[k.form.PkgPath()+"."+k.form.Name()], k.form.PkgPath() == module+"/harness/story"
+	if about != "" && !own {
 		return sentence(about)
 	}
 	return sentence(s.functions[goName(k.name)])

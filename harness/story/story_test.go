@@ -334,8 +334,8 @@ func TestMistakesAreToldWithTheirPlaces(t *testing.T) {
 		},
 		{
 			name: "no such file", old: "2-canary.yaml", new: "2-cannary.yaml", loose: true,
-			want: []string{`17:8: there is no file 2-cannary.yaml beside story.yaml: did you mean 2-canary.yaml? (there ` +
-				`are: 1-baseline.yaml, 2-canary.yaml)`},
+			want: []string{`17:8: there is no file 2-cannary.yaml beside story.yaml: did you mean 2-canary.yaml? ` +
+				`(there are: 1-baseline.yaml, 2-canary.yaml)`},
 		},
 		{
 			name: "several", old: "title: A small one", new: "tittle: A small one",
@@ -370,8 +370,8 @@ func TestMistakesAreToldWithTheirPlaces(t *testing.T) {
 			want: []string{`6:22: plan: cohorts[0].rate: 0 is not 1 to 20000 requests a second`},
 		},
 		{
-			name: "a phase that claims nothing", old: "  expect:\n  - share: {version: v2, percent: 10}\n  - promoted\n",
-			new: "", loose: true,
+			name: "a phase that claims nothing", loose: true,
+			old: "  expect:\n  - share: {version: v2, percent: 10}\n  - promoted\n", new: "",
 			want: []string{`16:3: phase 2 (canary at 10 %): it claims nothing, so it can't fail`},
 		},
 		{
