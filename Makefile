@@ -118,7 +118,7 @@ slow-machine: deps ## the core with a busy loop on each processor, then two stor
 
 # Each target of each package, one after the other: go test takes one at a time. A turn has every third.
 fuzz: TURN = all
-fuzz: ## fuzz what reads a run's folder: each target for FUZZTIME (1m), with TURN=1/3 a third of them
+fuzz: ## fuzz what reads a run's folder, and a story's: each target for FUZZTIME (1m), with TURN=1/3 a third of them
 	@number='$(TURN:/3=)'; n=0; grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' "$$file"); do \
 			n=$$((n % 3 + 1)); \

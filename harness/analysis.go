@@ -14,7 +14,10 @@ import (
 // cluster, and Files among the scenario's files alone, as far as they were applied by then (istioctl analyze
 // --use-kube=false). The latter is what a pipeline can find out before anything is applied. An empty code
 // claims that the analysis finds nothing. All that it finds goes into the report.
-type Analysis struct{ Code, Files string }
+type Analysis struct {
+	Code  string `json:",omitzero"`
+	Files string `json:",omitzero"`
+}
 
 // String implements Proof.
 func (a Analysis) String() string {
@@ -90,3 +93,5 @@ func unlike(code string, found []environment.Finding) string {
 	}
 	return "the analysis says other things: " + found[0].Text
 }
+
+var _ = proofKind(Analysis{})

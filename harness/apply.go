@@ -30,3 +30,5 @@ func (a Apply) writes(s Scenario) (applied, deleted []object, err error) {
 }
 
 func (a Apply) do(ctx context.Context, at moment) error { return write(ctx, at, a) }
+
+var _ = stepKind(Apply(""))

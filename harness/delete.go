@@ -39,3 +39,5 @@ func (d Delete) writes(s Scenario) (applied, deleted []object, err error) {
 }
 
 func (d Delete) do(ctx context.Context, at moment) error { return write(ctx, at, d) }
+
+var _ = stepKind(Delete(""))

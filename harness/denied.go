@@ -51,3 +51,5 @@ func (d Denied) look(ctx context.Context, at moment) (saw, wrong string, err err
 	}
 	return denial.Error(), "", nil
 }
+
+var _ = proofKind(Denied{})

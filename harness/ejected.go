@@ -34,3 +34,5 @@ func (e Ejected) look(ctx context.Context, at moment) (saw, wrong string, err er
 		return fmt.Sprintf("%d of %s", h.Ejected, count(h.All, "host")), h.Ejected == e.Want
 	})
 }
+
+var _ = proofKind(Ejected{})

@@ -35,3 +35,5 @@ func (e Endpoints) look(ctx context.Context, at moment) (saw, wrong string, err 
 		return count(h.All, "endpoint"), h.All == e.Want
 	})
 }
+
+var _ = proofKind(Endpoints{})

@@ -25,9 +25,9 @@ type Gate struct {
 	// all of them are known and within their limits.
 	Checks []Check
 	// Every is the interval. Zero means a second.
-	Every time.Duration
+	Every time.Duration `json:",omitzero"`
 	// Bad and Good are how many in a row decide. Zero means 1 and 5.
-	Bad, Good int
+	Bad, Good int `json:",omitzero"`
 }
 
 // A Check is one question to Prometheus.
@@ -179,3 +179,7 @@ func (g Gate) ask(
 	}
 	return strings.Join(said, ", "), verdict, seen, nil
 }
+
+var _ = detectorKind("gate", Gate{})
+
+var _, _ = checkKind("failed-share", FailedShare), checkKind("latency-p99", LatencyP99)

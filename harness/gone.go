@@ -27,3 +27,5 @@ func (g Gone) look(ctx context.Context, at moment) (saw, wrong string, err error
 	}
 	return count(n.All, "pod"), wrong, err
 }
+
+var _ = proofKind(Gone{})

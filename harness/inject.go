@@ -19,7 +19,7 @@ type Inject struct {
 	Version string
 	Faults  sampleapp.Faults
 	// Pods is how many of them, the first by name. Zero means all.
-	Pods int
+	Pods int `json:",omitzero"`
 }
 
 // whom names the pods. all comes before the version where they are all of its pods.
@@ -103,3 +103,5 @@ func (i Inject) leave(s *state) {
 func (i Inject) do(ctx context.Context, at moment) error {
 	return at.env.Apps.Inject(ctx, at.scenario.Name, i.Version, i.Pods, i.Faults)
 }
+
+var _ = stepKind(Inject{})

@@ -45,3 +45,5 @@ func (StartIstiod) effects(Scenario) effects { return effects{StartsIstiod: true
 func (StartIstiod) leave(s *state) { s.stopped = false }
 
 func (StartIstiod) do(ctx context.Context, at moment) error { return at.env.Istiod.Start(ctx) }
+
+var _, _ = stepKind(StopIstiod{}), stepKind(StartIstiod{})

@@ -34,3 +34,5 @@ func (n NoCluster) look(ctx context.Context, at moment) (saw, wrong string, err 
 	proxies := strings.Join(slices.Sorted(maps.Keys(got)), ", ")
 	return "one in " + proxies, "/clusters of " + proxies + " has it", nil
 }
+
+var _ = proofKind(NoCluster{})

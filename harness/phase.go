@@ -17,34 +17,34 @@ type Phase struct {
 	// Name is unique in the scenario.
 	Name string
 	// Do is the change. Nil only watches.
-	Do Step
+	Do Step `json:",omitzero"`
 	// Rollback tells that Do takes the canary back. The phase gets a rollback clock, and the report compares
 	// the rollbacks of a run by their steps: Revert, Delete, ScaleTo and Undo are rollback methods.
-	Rollback bool
+	Rollback bool `json:",omitzero"`
 	// Breaks marks the change that the story is about, and Fixes the one that mends it. Without the one or the
 	// other the scenario must not pass: a test plays it so.
-	Breaks, Fixes bool
+	Breaks, Fixes bool `json:",omitzero"`
 	// Point marks the phase whose first claim stands for the whole story in a table, where that is not the phase that
 	// Breaks.
-	Point bool
+	Point bool `json:",omitzero"`
 	// Repeat marks a phase that does once more what another one did. A report for people shows it in full only
 	// if it does not pass.
-	Repeat bool
+	Repeat bool `json:",omitzero"`
 	// Await are facts that come about by themselves after the change, such as an ejected host. The phase is
 	// settled once they hold.
-	Await []Proof
+	Await []Proof `json:",omitzero"`
 	// Until ends the phase when it decides. A canary that is to be found bad (expect.AbortedWithin) is so at once. Else
 	// the phase goes on until there are as many requests as Expect takes.
-	Until Detector
+	Until Detector `json:",omitzero"`
 	// Prove is looked at once the change has settled, while the load goes on.
-	Prove []Proof
+	Prove []Proof `json:",omitzero"`
 	// Expect is judged by what was sent while the phase was settled. The phase goes on until there are as many
 	// requests as that takes, or until Deadline.
-	Expect []expect.Expectation
+	Expect []expect.Expectation `json:",omitzero"`
 	// Cohort is the one that the phase's rollback clock watches, in place of the scenario's CanaryCohort.
-	Cohort string
+	Cohort string `json:",omitzero"`
 	// Deadline bounds the watching. Zero means DefaultDeadline.
-	Deadline time.Duration
+	Deadline time.Duration `json:",omitzero"`
 	// open are verdicts on what is claimed and can't be judged, as the load is too light for it.
 	open []reports.Verdict
 }

@@ -34,3 +34,5 @@ func (r ReadyPods) look(ctx context.Context, at moment) (saw, wrong string, err 
 	}
 	return count(n.Ready, "pod") + " ready", wrong, err
 }
+
+var _ = proofKind(ReadyPods{})

@@ -47,3 +47,5 @@ func (r Revert) writes(s Scenario) (applied, deleted []object, err error) {
 }
 
 func (r Revert) do(ctx context.Context, at moment) error { return write(ctx, at, r) }
+
+var _ = stepKind(Revert(""))

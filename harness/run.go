@@ -131,7 +131,7 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 		env: env, scenario: s, options: o, setup: o.Setup, started: time.Now(), pods: newPodTracker(),
 	}
 	r.step.Store("")
-	r.setup.Load = r.plan()
+	r.setup.Load, r.setup.FromFolder = r.plan(), s.Folder != ""
 	if o.Rate > 0 {
 		floor := s.Lowest(o.LoadPods)
 		r.rate = reports.Rate{Own: s.Rate(), Lowest: min(floor.Rate, s.Rate()), LowestFor: floor.For, Asked: true}

@@ -11,32 +11,38 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// A Scenario is one canary story as data: a load that never breaks off, and phases that each change one thing.
+// A Scenario is one canary story as data: a load that never breaks off, and phases that each change one thing. Package
+// story writes and reads it as YAML: what is omitzero may be left out there, in steps, proofs and detectors too.
 type Scenario struct {
 	// Name is in kebab case: the scenario's folder, its namespace, what the command line calls it, and its test.
 	Name string
-	// Title is one sentence for lists, Story a few for readers.
-	Title, Story string
+	// Title is one sentence for lists.
+	Title string
+	// Story are a few sentences for readers.
+	Story string `json:",omitzero"`
 	// Labels select scenarios: see Core and Slow.
-	Labels []string
+	Labels []string `json:",omitzero"`
 	// Cause says why it goes as it does, Source where that is decided in Istio or Envoy, Fix how to get out of
 	// it. A story with a phase that Breaks has all three.
-	Cause, Source, Fix string
+	Cause, Source, Fix string `json:",omitzero"`
 	// See has everyday commands, each with what to look for, for somebody who meets this without the lab.
-	See []string
+	See []string `json:",omitzero"`
 	// Back says how a rollback behaves.
-	Back string
+	Back string `json:",omitzero"`
 	// Files holds the manifests, in a folder named Name.
-	Files fs.FS
+	Files fs.FS `json:"-"`
+	// Folder is where a scenario without Go was read from (package story), as it was called. It is empty for one of
+	// the catalogue.
+	Folder string `json:"-"`
 	// Load is what callers send: URL, Cohorts and Timeout. The engine sets Run and Duration.
 	Load loadgen.Plan
 	// LowestRate is the lowest rate that the story may be played at, in requests a second of all cohorts together,
 	// where that does not follow from its claims. A story that is about its load has its own rate here: it is played
 	// at that one alone. Zero leaves it to the claims (see Lowest).
-	LowestRate int
+	LowestRate int `json:",omitzero"`
 	// Canary is the version that a rollback takes back, such as v2. CanaryCohort limits the rollback clock to the one
 	// cohort that the canary was offered to; empty means all.
-	Canary, CanaryCohort string
+	Canary, CanaryCohort string `json:",omitzero"`
 	// Phases are played in order. The first applies the manifests that all begins with: before the load.
 	Phases []Phase
 }

@@ -31,7 +31,7 @@ type SequentialTest struct {
 	// Good and Bad are shares of bad answers in percent: what is usual, and what must not be.
 	Good, Bad float64
 	// FalseAlarm is a probability. Zero means 0.001.
-	FalseAlarm float64
+	FalseAlarm float64 `json:",omitzero"`
 }
 
 // alarm is FalseAlarm with its default.
@@ -169,3 +169,5 @@ func (b *bet) add(bad bool) bool {
 	}
 	return b.capital+b.left >= b.enough
 }
+
+var _ = detectorKind("sequential-test", SequentialTest{})

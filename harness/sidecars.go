@@ -33,3 +33,5 @@ func (c Sidecars) look(ctx context.Context, at moment) (saw, wrong string, err e
 	}
 	return fmt.Sprintf("%d of %s ready", n.Sidecars, count(n.Ready, "pod")), wrong, err
 }
+
+var _ = proofKind(Sidecars{})

@@ -3,8 +3,11 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 
+	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/internal/kebab"
@@ -83,10 +86,21 @@ func (s Scenario) checkLoad() (errs []error) {
 			}
 		}
 	}
+	if u, err := url.Parse(s.Load.URL); err == nil && !inCluster(u.Hostname()) {
+		wrong("the load goes to %s, and may go to the cluster alone: want http://%s/", u.Hostname(),
+			environment.Service)
+	}
 	if s.CanaryCohort != "" && !s.hasCohort(s.CanaryCohort) {
 		wrong("the canary's cohort %q is not in the load", s.CanaryCohort)
 	}
 	return errs
+}
+
+// inCluster tells whether a host can only be one inside of the cluster: a Service by its name, with or without the
+// cluster's domain. Whoever got a story from somebody else should not find out that it loads a third one.
+func inCluster(host string) bool {
+	return !strings.Contains(host, ".") && !strings.Contains(host, ":") || strings.HasSuffix(host, ".svc") ||
+		strings.HasSuffix(host, ".svc.cluster.local")
 }
 
 // checkBaseline tells whether the first phase makes the scenario's own namespace, marked as the lab's and with

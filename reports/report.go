@@ -182,6 +182,8 @@ type Setup struct {
 	// About says what is particular about the cluster and its Istio, a sentence each: on another sort of
 	// cluster it may differ.
 	About []string `json:"about,omitempty"`
+	// FromFolder tells that the scenario is none of the catalogue: it was read from a folder without Go.
+	FromFolder bool `json:"fromFolder,omitempty"`
 	// Load is the plan that the requests were sent by.
 	Load loadgen.Plan `json:"load"`
 }

@@ -135,9 +135,11 @@ func advanceGameDay(seats []training.Seat) {
 	advance(course.Mend, course.GameDay, course.Mended, runs...)
 }
 
-// advance keeps that a story was seen: that it passed, or, where somebody led the run, that it came to its end.
+// advance keeps that a story was seen: that it passed, or, where somebody led the run, that it came to its end. A story
+// from a folder is none of the course's, whatever its name.
 func (p player) advance(run *reports.Run) {
 	switch r := run.Report; {
+	case r.Setup.FromFolder:
 	case p.pace != nil && r.Broken == "":
 		advance(course.See, r.Scenario, course.Presented, course.Run{ID: r.Run, Dir: run.Dir})
 	case p.pace == nil && r.Outcome == reports.Pass:

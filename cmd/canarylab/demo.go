@@ -19,7 +19,7 @@ func newDemo(g *global) *cobra.Command {
 	p := player{global: g, loadPods: 1}
 	var listen string
 	cmd := &cobra.Command{
-		Use: "demo NAME", Short: "Present a scenario: step by step, on a page with buttons", Args: oneScenario,
+		Use: "demo NAME|FOLDER", Short: "Present a scenario: step by step, on a page with buttons", Args: oneScenario,
 		ValidArgsFunction: completeScenarios,
 		Long: `Demo plays a scenario as scenario run does, and leaves it to a page in your browser when the next step
 comes: next and back, going on by itself, back to the beginning, and changes of your own by sliders. The page shows

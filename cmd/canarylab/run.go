@@ -48,11 +48,14 @@ func newScenarioRun(g *global) *cobra.Command {
 	var label, listen string
 	var all, live bool
 	cmd := &cobra.Command{
-		Use: "run NAME...", Short: "Play scenarios and report what happened", ValidArgsFunction: completeScenarios,
+		Use: "run NAME|FOLDER...", Short: "Play scenarios and report what happened",
+		ValidArgsFunction: completeScenarios,
 		Long: `Run plays a scenario on the running cluster, or brings one up first and leaves it running. The report
 goes to stdout and, with everything that was recorded, into a folder of its own, in every format that
 canarylab report has. Of several scenarios, one after the other, only a table goes to stdout; it is kept
 beside their folders too, with one JUnit file of all.
+
+FOLDER is that of a story without Go, such as ./my-story: canarylab scenario new --yaml writes one.
 
 With --live a page shows each run while it is played, to browsers on this machine. Its address has a token, and is
 printed first. At a terminal it stays after the run until Enter.

@@ -14,6 +14,7 @@ import (
 	"github.com/canarylab/canarylab/harness/authoring"
 	"github.com/canarylab/canarylab/harness/describe"
 	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/harness/story"
 	"github.com/canarylab/canarylab/reports/text"
 	"github.com/canarylab/canarylab/scenarios"
 )
@@ -21,7 +22,7 @@ import (
 func newScenario(g *global) *cobra.Command {
 	cmd := &cobra.Command{Use: "scenario", Short: "List, describe, run and write canary stories"}
 	cmd.AddCommand(newScenarioList(), newScenarioDescribe(), newScenarioRun(g), newScenarioCheck(), newScenarioNew(),
-		newScenarioDocs())
+		newScenarioExport(), newScenarioSchema(), newScenarioDocs())
 	return cmd
 }
 
@@ -84,7 +85,7 @@ func labeled(label string) ([]harness.Scenario, error) {
 func newScenarioDescribe() *cobra.Command {
 	var o output
 	cmd := &cobra.Command{
-		Use: "describe NAME", Short: "Tell what a scenario does and claims", Args: oneScenario,
+		Use: "describe NAME|FOLDER", Short: "Tell what a scenario does and claims", Args: oneScenario,
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := find(args[0])
@@ -158,10 +159,17 @@ func utf8Locale(env func(string) string) bool {
 	return locale == "" || strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")
 }
 
+// find is the scenario that an argument means: that of a name, or a story without Go by its folder.
 func find(name string) (harness.Scenario, error) {
 	s, err := scenarios.Find(name)
 	if err == nil {
+		if story.Is(name) {
+			fmt.Fprintf(os.Stderr, "%s is the catalogue's; the story in the folder here is ./%[1]s\n", name)
+		}
 		return s, nil
+	}
+	if story.Is(name) {
+		return readStory(name)
 	}
 	if source, noSource := lab.Source(); noSource == nil && authoring.Exists(source, name) {
 		return s, usage("%w; the source tree has it, and this program was built before: make build", err)
@@ -174,11 +182,15 @@ func oneScenario(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 {
 		return nil
 	}
-	const wants = "%s wants the name of one scenario, got %q; canarylab scenario list shows them"
+	const wants = "%s wants the name of one scenario, or the folder of a story, got %q; canarylab scenario list " +
+		"shows the names"
 	return usage(wants, cmd.CommandPath(), args)
 }
 
-func completeScenarios(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+func completeScenarios(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if strings.HasPrefix(typed, ".") || strings.Contains(typed, "/") {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
 	var names []string
 	for _, s := range scenarios.All() {
 		names = append(names, cobra.CompletionWithDesc(s.Name, s.Title))

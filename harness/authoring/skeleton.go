@@ -19,6 +19,7 @@ import (
 	"text/template"
 
 	"github.com/canarylab/canarylab/harness/describe"
+	"github.com/canarylab/canarylab/harness/story"
 	"github.com/canarylab/canarylab/internal/kebab"
 )
 
@@ -39,6 +40,8 @@ var skeletons = template.Must(template.ParseFS(skeletonFiles, "skeleton/*.tmpl")
 
 // ErrName is wrapped by errors about a name or a title that a scenario can't have.
 var ErrName = errors.New("not a scenario's name")
+
+const notKebab = "%w: %q is not in kebab case, with up to 40 letters, such as label-mismatch"
 
 // New writes a scenario that runs and passes as it is: a canary at 10 % and its rollback. It makes the
 // scenario's folder and Go file, and enters it into the catalogue's list and into the table of the
@@ -84,6 +87,32 @@ func New(root, name, title string) (written []string, err error) {
 	return write(root, filepath.Join(catalogue, name), append(added, list, table))
 }
 
+// Story writes a story without Go that runs and passes as it is, into a folder of that name: what New writes into the
+// source tree. It returns what was written.
+func Story(dir, title string) (written []string, err error) {
+	name := filepath.Base(dir)
+	if !kebab.IsLabel(name) || len(name) > 40 {
+		return nil, fmt.Errorf(notKebab, ErrName, name)
+	}
+	if title == "" || strings.Contains(title, "\n") {
+		return nil, fmt.Errorf("%w: title %q is not a line", ErrName, title)
+	}
+	files := map[string][]byte{story.SchemaFile: story.JSON}
+	for _, file := range []string{"1-baseline.yaml", "2-canary.yaml", story.File} {
+		var b bytes.Buffer
+		err := skeletons.ExecuteTemplate(&b, file+".tmpl", map[string]string{"Name": name, "Title": title})
+		if err != nil {
+			return nil, fmt.Errorf("make %s: %w", file, err)
+		}
+		files[file] = b.Bytes()
+	}
+	written, err = story.Write(dir, files)
+	if errors.Is(err, story.ErrNotEmpty) {
+		err = fmt.Errorf("%w: %w", ErrName, err)
+	}
+	return written, err
+}
+
 // Exists tells whether the source tree has a scenario of that name, built in or not.
 func Exists(root, name string) bool {
 	if !kebab.IsLabel(name) {
@@ -100,7 +129,7 @@ func Exists(root, name string) bool {
 // checkName refuses names that can't be those of a scenario, of its namespace and of its Go file.
 func checkName(name string) error {
 	if !kebab.IsLabel(name) || len(name) > 40 {
-		return fmt.Errorf("%w: %q is not in kebab case, with up to 40 letters, such as label-mismatch", ErrName, name)
+		return fmt.Errorf(notKebab, ErrName, name)
 	}
 	// some_linux.go and some_test.go are special to Go.
 	open := func(string) (io.ReadCloser, error) {

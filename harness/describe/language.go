@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -11,8 +12,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/story"
 )
 
 // Writing is the page on writing a scenario. The part of it between the marks language lists what a phase can
@@ -50,17 +57,48 @@ func language(root string) (string, error) {
 	}
 	b := &strings.Builder{}
 	list := func(heading, lead, column string, rows []string) {
-		fmt.Fprintf(b, "## %s\n\n%s\n\n| %s | what it does |\n|---|---|\n%s\n", heading, lead, column,
-			strings.Join(rows, ""))
+		fmt.Fprintf(b, "## %s\n\n%s\n\n| %s | in a `story.yaml` | what it does |\n|---|---|---|\n%s\n", heading, lead,
+			column, strings.Join(rows, ""))
 	}
-	list("Steps", "`Do` takes one of these, of package `harness`.", "step", types(lab, "do"))
-	list("Proofs", "`Prove` and `Await` take these, of package `harness`.", "proof", types(lab, "look"))
+	list("Steps", "`Do` takes one of these, of package `harness`.", "step", types(lab, "do", byType(harness.Steps())))
+	list("Proofs", "`Prove` and `Await` take these, of package `harness`.", "proof",
+		types(lab, "look", byType(harness.Proofs())))
 	list("Expectations", "`Expect` takes what these functions of package `harness/expect` return.\n"+
 		"What is in brackets may follow: `expect.Share(\"v2\", 10).Of(\"beta\")`.",
 		"expectation", functions(claims, "Check"))
-	list("Detectors", "`Until` takes one of these, of package `harness`.", "detector", types(lab, "decide"))
+	list("Detectors", "`Until` takes one of these, of package `harness`.", "detector",
+		types(lab, "decide", byType(harness.Detectors())))
 	return b.String(), nil
 }
+
+// byType says how the steps, proofs or detectors are written in a story.yaml, by the names of their types.
+func byType[T any](kinds map[string]T) map[string]string {
+	all := map[string]string{}
+	for kind, zero := range kinds {
+		all[reflect.TypeOf(zero).Name()] = written(story.Written[T](kind))
+	}
+	return all
+}
+
+// written is how a thing is written in a story.yaml, and what it may have besides.
+func written(text string, also []string, ok bool) string {
+	if !ok {
+		return ""
+	}
+	text = code(text)
+	for _, name := range also {
+		text += ", " + code(name)
+	}
+	return text
+}
+
+// kindOf is recovered-within for RecoveredWithin.
+func kindOf(function string) string {
+	return strings.ToLower(inWords.ReplaceAllString(function, "$1-$2"))
+}
+
+// inWords finds where a word of a name ends and another begins.
+var inWords = regexp.MustCompile("([a-z])([A-Z])")
 
 // sources returns the documentation of a package, by its folder. It has what is not exported too.
 func sources(root, folder string) (*doc.Package, error) {
@@ -87,10 +125,10 @@ func sources(root, folder string) (*doc.Package, error) {
 }
 
 // types has a row for each exported type that has the method.
-func types(p *doc.Package, method string) (rows []string) {
+func types(p *doc.Package, method string, inYAML map[string]string) (rows []string) {
 	for _, t := range p.Types {
 		if ast.IsExported(t.Name) && has(t, method) {
-			rows = append(rows, row(p, t.Name+literal(t), t.Name, t.Doc))
+			rows = append(rows, row(p, t.Name+literal(t), inYAML[t.Name], t.Name, t.Doc))
 		}
 	}
 	return rows
@@ -104,7 +142,8 @@ func functions(p *doc.Package, method string) (rows []string) {
 		}
 		for _, f := range t.Funcs {
 			if ast.IsExported(f.Name) {
-				rows = append(rows, row(p, f.Name+parameters(f)+refinements(t), f.Name, f.Doc))
+				inYAML := written(story.Written[expect.Expectation](kindOf(f.Name)))
+				rows = append(rows, row(p, f.Name+parameters(f)+refinements(t), inYAML, f.Name, f.Doc))
 			}
 		}
 	}
@@ -116,11 +155,12 @@ func has(t *doc.Type, method string) bool {
 	return slices.ContainsFunc(t.Methods, func(m *doc.Func) bool { return m.Name == method })
 }
 
-// row is a row of a table: how a thing is written, and the first sentence of its comment without the name that
-// it begins with.
-func row(p *doc.Package, written, name, comment string) string {
+// row is a row of a table: how a thing is written in Go and in a story.yaml, and the first sentence of its comment
+// without the name that it begins with.
+func row(p *doc.Package, written, inYAML, name, comment string) string {
 	sentence := strings.TrimSuffix(strings.TrimPrefix(p.Synopsis(comment), name+" "), ".")
-	return fmt.Sprintf("| %s | %s |\n", cell(code(written)), cell(Prose(sentence)))
+	return fmt.Sprintf("| %s | %s | %s |\n", cell(code(written)), cell(cmp.Or(inYAML, "only in Go")),
+		cell(Prose(sentence)))
 }
 
 // literal is what follows a type's name in a literal of it.

@@ -25,15 +25,17 @@ func TestTheLanguageIsCurrent(t *testing.T) {
 	}
 	page := string(docs[describe.Writing])
 	for _, want := range []string{
-		"| `Apply(\"…\")` | applies one of the scenario's files",
-		"| `Inject{Version, Faults, Pods}` | sets the faults",
-		"| `StopIstiod{}` | takes istiod away",
-		"| `Endpoints{Subset, Want}` | claims that every caller's proxy has Want endpoints",
+		"| `Apply(\"…\")` | `apply: …` | applies one of the scenario's files",
+		"| `Inject{Version, Faults, Pods}` | `inject: {version: …, faults: …}`, `pods` | sets the faults",
+		"| `StopIstiod{}` | `stop-istiod` | takes istiod away",
+		"| `Endpoints{Subset, Want}` | `endpoints: {subset: …, want: …}` | " +
+			"claims that every caller's proxy has Want endpoints",
 		"| `Share(version, percent)[.AtLeast()][.AtMost()][.DrawnSingly()][.Foreseen(percent)][.Of(cohort)]` | " +
+			"`share: {version: …, percent: …}`, `atLeast`, `atMost`, `foreseen`, `drawnSingly`, `of` | " +
 			"claims that version answers percent",
-		"| `NoErrors()[.Of(cohort)]` | claims that every request was answered",
-		"| `RecoveredWithin(d)` | claims that",
-		"| `Gate{Checks, Every, Bad, Good}` | asks Prometheus",
+		"| `NoErrors()[.Of(cohort)]` | `no-errors`, `of` | claims that every request was answered",
+		"| `RecoveredWithin(d)` | `recovered-within: …` | claims that",
+		"| `Gate{Checks, Every, Bad, Good}` | `gate: {checks: …}`, `every`, `bad`, `good` | asks Prometheus",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("want %q in\n%s", want, page)
@@ -60,8 +62,8 @@ func TestANewStepIsListed(t *testing.T) {
 	}
 	page := string(docs[describe.Writing])
 	for _, want := range []string{
-		"-->\n## Steps\n", "|---|---|\n| `Wait{For}` | waits for \\| something |\n\n",
-		"|---|---|\n| `Calm(in, out)` | claims nothing |\n\n",
+		"-->\n## Steps\n", "|---|---|---|\n| `Wait{For}` | only in Go | waits for \\| something |\n\n",
+		"|---|---|---|\n| `Calm(in, out)` | only in Go | claims nothing |\n\n",
 		"\n<!-- /language -->\nafter\n",
 	} {
 		if !strings.Contains(page, want) {

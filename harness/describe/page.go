@@ -13,7 +13,7 @@ import (
 )
 
 // Page writes a scenario as Markdown: a page of the documentation, to be read below docs/scenarios, from where
-// its links go to the scenario's files.
+// its links go to the scenario's files. That of a story without Go is to be read in the story's folder.
 func Page(w io.Writer, s harness.Scenario) error {
 	d := Of(s)
 	// In the order of their numbers.
@@ -22,9 +22,14 @@ func Page(w io.Writer, s harness.Scenario) error {
 		return fmt.Errorf("look for the manifests of %s: %w", s.Name, err)
 	}
 	b := &strings.Builder{}
-	fmt.Fprintf(b, "<!-- Made by make docs from scenarios/%s: change it there. -->\n", GoFile(d.Name))
+	made, play := "make docs from scenarios/"+GoFile(d.Name), "make scenario NAME="+d.Name
+	link := func(file string) string { return "../../scenarios/" + file }
+	if s.Folder != "" {
+		made, play, link = "canarylab scenario describe -o md from story.yaml", "canarylab scenario run .", path.Base
+	}
+	fmt.Fprintf(b, "<!-- Made by %s: change it there. -->\n", made)
 	fmt.Fprintf(b, "# %s\n\n%s\n\n", d.Name, Wrap("", Prose(d.Title)+"."))
-	fmt.Fprintf(b, "```\nmake scenario NAME=%s\n```\n", d.Name)
+	fmt.Fprintf(b, "```\n%s\n```\n", play)
 	section(b, "Story", Wrap("", Prose(d.Story)))
 	why := Wrap("", Prose(d.Cause))
 	if d.Source != "" {
@@ -49,10 +54,12 @@ func Page(w io.Writer, s harness.Scenario) error {
 		}
 		name := path.Base(file)
 		fmt.Fprintf(b, "\n<details>\n<summary><code>%s</code></summary>\n\n", name)
-		fmt.Fprintf(b, "[%s](../../scenarios/%s)\n\n", name, file)
+		fmt.Fprintf(b, "[%s](%s)\n\n", name, link(file))
 		fmt.Fprintf(b, "%s\n</details>\n", fenced("yaml", string(text)))
 	}
-	b.WriteString("\n[All scenarios](../scenarios.md) · [The words used here](../words.md)\n")
+	if s.Folder == "" {
+		b.WriteString("\n[All scenarios](../scenarios.md) · [The words used here](../words.md)\n")
+	}
 	_, err = io.WriteString(w, b.String())
 	return err
 }

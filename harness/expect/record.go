@@ -45,6 +45,22 @@ func recorded(kind string, maker func(Record) Expectation) string {
 	return kind
 }
 
+// RecordOf is an expectation as data. Make is its inverse.
+func RecordOf(e Expectation) Record { return e.record() }
+
+// Kinds has a record of each kind of expectation. The fields that its kind has are set, and no others.
+func Kinds() map[string]Record {
+	all := map[string]Record{}
+	for kind, maker := range makers {
+		// What the kind does not have is lost on the way.
+		all[kind] = maker(Record{
+			Kind: kind, Version: "v2", Code: 503, Flag: "UH", Cohort: "beta", Percent: 10, Bound: 1, Foreseen: 20,
+			Singly: true, Rate: 1, Time: time.Second, Count: 1, Phase: "rollback",
+		}).record()
+	}
+	return all
+}
+
 // Encode writes an expectation as JSON, for Decode.
 func Encode(e Expectation) (json.RawMessage, error) { return json.Marshal(e.record()) }
 
@@ -59,16 +75,25 @@ func Decode(b json.RawMessage) (Expectation, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return nil, fmt.Errorf("read an expectation: %w", err)
 	}
+	e, err := Make(r)
+	if err != nil {
+		return nil, fmt.Errorf("read an expectation: %w", err)
+	}
+	return e, nil
+}
+
+// Make returns the expectation that a record is of. The error says why it is of none, or of one that makes no sense.
+func Make(r Record) (Expectation, error) {
 	maker := makers[r.Kind]
 	if maker == nil {
-		return nil, fmt.Errorf("read an expectation: there is none of kind %q: a newer canarylab knows it", r.Kind)
+		return nil, fmt.Errorf("there is none of kind %q: a newer canarylab knows it", r.Kind)
 	}
-	if p := r.Percent; p < 0 || p > 100 || p > 0 && p < leastPercent || p < 100 && p > 100-leastPercent {
-		return nil, fmt.Errorf("read an expectation: a share of %g %% is not judged", p)
+	if p := r.Percent; !(p >= 0 && p <= 100) || p > 0 && p < leastPercent || p < 100 && p > 100-leastPercent {
+		return nil, fmt.Errorf("a share of %g %% is not judged", p)
 	}
 	e := maker(r)
 	if err := Validate([]Expectation{e}); err != nil {
-		return nil, fmt.Errorf("read an expectation: %w", err)
+		return nil, err
 	}
 	return e, nil
 }

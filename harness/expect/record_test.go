@@ -49,3 +49,25 @@ func TestDecodeRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Kinds says which fields each kind has.
+func TestKindsHaveTheirFields(t *testing.T) {
+	all := Kinds()
+	for kind, want := range map[string]Record{
+		"no-errors":    {Kind: "no-errors", Cohort: "beta"},
+		"promoted":     {Kind: "promoted"},
+		"slower-than":  {Kind: "slower-than", Phase: "rollback"},
+		"lingers-for":  {Kind: "lingers-for", Time: time.Second},
+		"fail-at-most": {Kind: "fail-at-most", Count: 1, Cohort: "beta"},
+		"share": {
+			Kind: "share", Version: "v2", Percent: 10, Bound: 1, Foreseen: 20, Singly: true, Cohort: "beta",
+		},
+	} {
+		if all[kind] != want {
+			t.Errorf("%s: got %+v, want %+v", kind, all[kind], want)
+		}
+	}
+	if len(all) != len(makers) {
+		t.Errorf("got %d kinds, want %d", len(all), len(makers))
+	}
+}

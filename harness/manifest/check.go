@@ -134,7 +134,7 @@ func (c *checker) addUnknown(o object, path string, namesAt func(parent string) 
 	if i := strings.LastIndex(path, "."); i >= 0 {
 		parent, name = path[:i], path[i+1:]
 	}
-	c.add(o.line(path), "unknown field %s%s", path, hint(name, namesAt(parent)))
+	c.add(o.line(path), "unknown field %s%s", path, Hint(name, namesAt(parent)))
 }
 
 // checkNamespace checks that the object is in the namespace. An object elsewhere would outlive a run.
@@ -155,6 +155,13 @@ func (c *checker) checkNamespace(o object) {
 
 // lineIn finds the line in a parser's error: "yaml: line 3: did not find expected key".
 var lineIn = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+
+// Syntax returns what a YAML parser's error says, with the lines that it names.
+func Syntax(file string, err error) []Problem {
+	c := &checker{file: file}
+	c.addSyntax(err)
+	return c.problems
+}
 
 // addSyntax adds a parser's error, which may have several lines with one problem each.
 func (c *checker) addSyntax(err error) {

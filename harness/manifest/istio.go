@@ -42,7 +42,7 @@ func (c *checker) istio(o object) {
 			}
 		}
 		slices.Sort(kinds)
-		c.add(o.line("kind"), "Istio has no kind %s in %s%s", got.Kind, got.Group, hint(got.Kind, kinds))
+		c.add(o.line("kind"), "Istio has no kind %s in %s%s", got.Kind, got.Group, Hint(got.Kind, kinds))
 		return
 	}
 	if want := newest(byVersion); got.Version != want {

@@ -29,7 +29,7 @@ func (c *checker) kubernetes(o object) {
 		}
 		slices.Sort(kinds)
 		c.add(o.line("kind"), "Kubernetes has no kind %s in %s%s",
-			o.GetKind(), o.GetAPIVersion(), hint(o.GetKind(), kinds))
+			o.GetKind(), o.GetAPIVersion(), Hint(o.GetKind(), kinds))
 		return
 	}
 	typed, err := scheme.Scheme.New(o.GroupVersionKind())

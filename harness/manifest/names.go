@@ -79,7 +79,7 @@ func known(what, name string, all []string) error {
 	case len(all) == 0:
 		return fmt.Errorf("no file has %s %q, nor any other", what, name)
 	}
-	return fmt.Errorf("no file has %s %q%s (there are: %s)", what, name, hint(name, all), strings.Join(all, ", "))
+	return fmt.Errorf("no file has %s %q%s (there are: %s)", what, name, Hint(name, all), strings.Join(all, ", "))
 }
 
 // versions returns the versions of the pods that an object is or makes.

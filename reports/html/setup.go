@@ -49,9 +49,10 @@ func commands(r *reports.Report) []string {
 		return nil
 	}
 	known, agents := kebab.Is(r.Setup.Provider), r.Setup.Load.Agents
-	all := []string{"canarylab scenario run " + r.Scenario + format.When(known, " --cluster "+r.Setup.Provider) +
+	all := []string{"canarylab scenario run " + reports.StoryArg(r) +
+		format.When(known, " --cluster "+r.Setup.Provider) +
 		format.When(agents > 1, fmt.Sprintf(" --load-pods %d", agents)) + reports.RateFlag(r)}
-	if known && agents <= 1 && reports.RateFlag(r) == "" {
+	if known && agents <= 1 && reports.RateFlag(r) == "" && !r.Setup.FromFolder {
 		all = append(all, "make scenario NAME="+r.Scenario+" CLUSTER="+r.Setup.Provider)
 	}
 	return all

@@ -39,7 +39,8 @@ func setup(b *strings.Builder, r *reports.Report) {
 		}
 		// It is to be copied into a shell: nothing but a name may be in it.
 		if kebab.Is(r.Scenario) {
-			b.WriteString("\nAgain: " + code("canarylab scenario run "+r.Scenario+reports.RateFlag(r), false) + "\n")
+			again := "canarylab scenario run " + reports.StoryArg(r) + reports.RateFlag(r)
+			b.WriteString("\nAgain: " + code(again, false) + "\n")
 		}
 	})
 }
