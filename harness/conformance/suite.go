@@ -1,0 +1,290 @@
+// Package conformance has the lab's mesh judged by a suite that others wrote: the Gateway API's.
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/canarylab/canarylab/harness/images"
+	"github.com/canarylab/canarylab/harness/kube"
+)
+
+// module is the suite's nested module, below the source root.
+const module = "harness/conformance/suite"
+
+// Profiles are the suite's profiles that are asked for: those of a mesh.
+var Profiles = []string{"MESH-HTTP", "MESH-GRPC"}
+
+// supported are the features that the profiles' tests are chosen by: those of Istio's own list (SupportedFeatures in
+// istio.io/istio, pilot/pkg/config/kube/gateway) that concern a mesh. Istio's own run leaves MeshClusterIPMatching out
+// too (tests/integration/pilot/gateway_conformance_test.go).
+var supported = []string{
+	"Mesh", "HTTPRoute", "GRPCRoute", "HTTPRouteResponseHeaderModification", "HTTPRouteParentRefPort",
+	"MeshConsumerRoute", "MeshHTTPRouteBackendRequestHeaderModification", "MeshHTTPRouteNamedRouteRule",
+	"MeshHTTPRouteQueryParamMatching", "MeshHTTPRouteRedirectPath", "MeshHTTPRouteRedirectPort",
+	"MeshHTTPRouteRewritePath", "MeshHTTPRouteSchemeRedirect",
+}
+
+// skipped are tests that Istio's own run skips too, and why.
+var skipped = map[string]string{
+	"MeshHTTPRoute307Redirect": "the test of this release of the suite is wrong; it is mended in a later one",
+}
+
+// The namespaces that the suite makes, and those it only waits for a pod in: its manifests for gateways make them,
+// which are not applied for a mesh.
+var (
+	made    = []string{"gateway-conformance-mesh", "gateway-conformance-mesh-consumer", "gateway-conformance-infra"}
+	awaited = []string{"gateway-conformance-app-backend", "gateway-conformance-web-backend"}
+)
+
+// A Suite is one run of the conformance suite.
+type Suite struct {
+	// Source is the root of the source tree, with the suite's module in it.
+	Source string
+	// Kube and Kubeconfig reach the cluster.
+	Kube       *kube.Client
+	Kubeconfig string
+	// Provide brings Istio's echo workload to the cluster as images with these references.
+	Provide func(ctx context.Context, refs ...string) error
+	// Istio is the version of the Istio that is judged.
+	Istio string
+	// Report is the file that the suite's official report is written to.
+	Report string
+	// Log gets what the suite prints.
+	Log io.Writer
+}
+
+// Run has the suite judge the cluster, and returns its report. Definitions of the Gateway API's kinds that the cluster
+// has already must be of the suite's release, and stay; else they are made, and taken away with all that the suite made.
+// Tests that fail are no error: the report has them.
+func (s Suite) Run(ctx context.Context) (rep Report, err error) {
+	definitions, err := s.definitions(ctx)
+	if err != nil {
+		return rep, err
+	}
+	suite, err := s.moduleDir(ctx, "sigs.k8s.io/gateway-api/conformance")
+	if err != nil {
+		return rep, err
+	}
+	manifests, err := os.ReadFile(filepath.Join(suite, "mesh", "manifests.yaml"))
+	if err != nil {
+		return rep, fmt.Errorf("find the manifests in the suite's module: %w", err)
+	}
+	workloads, err := kube.Objects(manifests)
+	if err != nil {
+		return rep, fmt.Errorf("the suite's manifests: %w", err)
+	}
+	if err := s.Provide(ctx, imagesOf(workloads)...); err != nil {
+		return rep, fmt.Errorf("bring Istio's echo workload to the cluster: %w", err)
+	}
+	defer func() {
+		// The cluster is cleaned up also when ctx has ended.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+		defer cancel()
+		err = errors.Join(err, s.remove(ctx, definitions))
+	}()
+	if err := s.Kube.ApplyObjects(ctx, append(definitions, placeholders()...)); err != nil {
+		return rep, fmt.Errorf("prepare the cluster for the suite: %w", err)
+	}
+	if err := s.test(ctx); err != nil {
+		return rep, err
+	}
+	return ReadReport(s.Report)
+}
+
+// Published returns the latest report that Istio's project has published with the suite.
+func (s Suite) Published(ctx context.Context) (Report, error) {
+	dir, err := s.moduleDir(ctx, "sigs.k8s.io/gateway-api/conformance")
+	if err != nil {
+		return Report{}, err
+	}
+	return published(dir)
+}
+
+// definitions returns the definitions of the Gateway API's kinds that the cluster lacks: all, or none.
+func (s Suite) definitions(ctx context.Context) ([]*unstructured.Unstructured, error) {
+	dir, err := s.moduleDir(ctx, "sigs.k8s.io/gateway-api")
+	if err != nil {
+		return nil, err
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "config", "crd", "standard", "gateway.*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	var all []*unstructured.Unstructured
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		objects, err := kube.Objects(content)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		for _, o := range objects {
+			if o.GetKind() == "CustomResourceDefinition" {
+				all = append(all, o)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s has no definitions of the Gateway API's kinds", dir)
+	}
+	return s.lacking(ctx, all)
+}
+
+// release is the annotation of a definition with the release of the Gateway API that it is of.
+const release = "gateway.networking.k8s.io/bundle-version"
+
+// lacking returns all if the cluster has none of them. It fails if the cluster has one of another release: the suite
+// judges one release alone, and somebody else's definitions are not replaced.
+func (s Suite) lacking(ctx context.Context, all []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+	there := false
+	for _, want := range all {
+		got, err := s.Kube.Find(ctx, ref(want))
+		if err != nil {
+			return nil, fmt.Errorf("look for the Gateway API on the cluster: %w", err)
+		}
+		if got == nil {
+			continue
+		}
+		there = true
+		if has, wants := got.GetAnnotations()[release], want.GetAnnotations()[release]; has != wants {
+			return nil, fmt.Errorf("the cluster has %s of the Gateway API %s, and the suite judges %s: take a cluster "+
+				"without it or with that release", got.GetName(), has, wants)
+		}
+	}
+	if there {
+		return nil, nil
+	}
+	return all, nil
+}
+
+// moduleDir is where the go command keeps the source of a module that the suite's module needs.
+func (s Suite) moduleDir(ctx context.Context, path string) (string, error) {
+	cmd := s.gocmd(ctx, "mod", "download", path)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("fetch %s: %w: %s", path, err, out)
+	}
+	out, err := s.gocmd(ctx, "list", "-m", "-f", "{{.Dir}}", path).Output()
+	if err != nil {
+		return "", fmt.Errorf("find the source of %s: %w", path, err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// gocmd is the go command in the suite's module. It stops when ctx ends, with what it has started.
+func (s Suite) gocmd(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = filepath.Join(s.Source, module)
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly -trimpath",
+		"KUBECONFIG="+s.Kubeconfig)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd
+}
+
+// suiteWithin bounds the suite, which takes two minutes and a half on two cores.
+const suiteWithin = 20 * time.Minute
+
+// test runs the suite.
+func (s Suite) test(ctx context.Context) error {
+	if err := os.Remove(s.Report); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	cmd := s.gocmd(ctx, "test", "-count=1", "-run=^TestConformance$", fmt.Sprint("-timeout=", suiteWithin), ".", "-v",
+		"-args",
+		"-conformance-profiles="+strings.Join(Profiles, ","),
+		"-supported-features="+strings.Join(supported, ","),
+		"-skip-tests="+strings.Join(slices.Sorted(maps.Keys(skipped)), ","),
+		"-namespace-labels=istio-injection=enabled",
+		"-organization=istio", "-project=istio", "-url=https://istio.io/", "-version="+s.Istio,
+		"-contact=none: this report is canarylab's", "-report-output="+s.Report)
+	cmd.Stdout, cmd.Stderr = s.Log, s.Log
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if _, missing := os.Stat(s.Report); missing != nil {
+		return fmt.Errorf("the suite ended without a report: %w; its log says why", err)
+	}
+	return nil
+}
+
+// remove takes everything away that the suite and its preparation made.
+func (s Suite) remove(ctx context.Context, definitions []*unstructured.Unstructured) error {
+	var errs []error
+	// All are told to go before one is waited for.
+	for _, ns := range slices.Concat(made, awaited) {
+		errs = append(errs, s.Kube.Delete(ctx, ref(object("v1", "Namespace", "", ns, nil))))
+	}
+	for _, ns := range slices.Concat(made, awaited) {
+		errs = append(errs, s.Kube.DeleteNamespace(ctx, ns))
+	}
+	for _, o := range definitions {
+		errs = append(errs, s.Kube.Delete(ctx, ref(o)))
+	}
+	return errors.Join(errs...)
+}
+
+// imagesOf returns the images of workloads' containers, each once.
+func imagesOf(workloads []*unstructured.Unstructured) []string {
+	var all []string
+	for _, w := range workloads {
+		containers, _, _ := unstructured.NestedSlice(w.Object, "spec", "template", "spec", "containers")
+		for _, c := range containers {
+			if c, ok := c.(map[string]any); ok {
+				if image, ok := c["image"].(string); ok && !slices.Contains(all, image) {
+					all = append(all, image)
+				}
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// placeholders are the namespaces that the suite only waits for a pod in, each with one that does nothing.
+func placeholders() []*unstructured.Unstructured {
+	var all []*unstructured.Unstructured
+	for _, ns := range awaited {
+		all = append(all, object("v1", "Namespace", "", ns, nil), object("v1", "Pod", ns, "placeholder", map[string]any{
+			"containers": []any{map[string]any{
+				"name": "pause", "image": images.Pause, "imagePullPolicy": string(corev1.PullIfNotPresent),
+			}},
+		}))
+	}
+	return all
+}
+
+func ref(o *unstructured.Unstructured) kube.Ref {
+	return kube.Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+func object(version, kind, ns, name string, spec map[string]any) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{Object: map[string]any{}}
+	o.SetAPIVersion(version)
+	o.SetKind(kind)
+	o.SetName(name)
+	if ns != "" {
+		o.SetNamespace(ns)
+	}
+	if spec != nil {
+		o.Object["spec"] = spec
+	}
+	return o
+}
