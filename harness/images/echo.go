@@ -30,7 +30,7 @@ func BuildEcho(ctx context.Context, s EchoStore, refs ...string) (map[string]v1.
 				"/cert.crt":             filepath.Join(dir, "cert-chain.pem"),
 				"/cert.key":             filepath.Join(dir, "key.pem"),
 			},
-			folders: []string{"/tmp"}, entrypoint: []string{"/usr/local/bin/server"}, user: proxyUser,
+			folders: []string{"/tmp"}, entrypoint: []string{"/usr/local/bin/server"}, user: nonroot,
 		}
 	}
 	return keep(ctx, s, "image-echo", specs)
