@@ -18,6 +18,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/kube"
@@ -100,6 +101,9 @@ func (s Suite) Run(ctx context.Context) (rep Report, err error) {
 	if err := s.Kube.ApplyObjects(ctx, append(definitions, placeholders()...)); err != nil {
 		return rep, fmt.Errorf("prepare the cluster for the suite: %w", err)
 	}
+	if err := s.awaitIstiod(ctx); err != nil {
+		return rep, err
+	}
 	if err := s.test(ctx); err != nil {
 		return rep, err
 	}
@@ -146,6 +150,25 @@ func (s Suite) definitions(ctx context.Context) ([]*unstructured.Unstructured, e
 		return nil, fmt.Errorf("%s has no definitions of the Gateway API's kinds", dir)
 	}
 	return s.lacking(ctx, all)
+}
+
+// watchedWithin bounds how long istiod may take to see new kinds. It takes a second or two.
+const watchedWithin = time.Minute
+
+// awaitIstiod waits until istiod has made its GatewayClass, by which it shows that it watches the Gateway API's kinds
+// (istio.io/istio, pilot/pkg/config/kube/gateway: ClassController). A route that is written before is held by no proxy
+// for seconds, and the suite's splits are sent all the same.
+func (s Suite) awaitIstiod(ctx context.Context) error {
+	class := object("gateway.networking.k8s.io/v1", "GatewayClass", "", "istio", nil)
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, watchedWithin, true,
+		func(ctx context.Context) (bool, error) {
+			got, err := s.Kube.Find(ctx, ref(class))
+			return got != nil, err
+		})
+	if err != nil {
+		return fmt.Errorf("wait for istiod to make GatewayClass istio, as it does where it watches the Gateway API: %w", err)
+	}
+	return nil
 }
 
 // The label of definitions that the lab made, and its value.
