@@ -1,6 +1,7 @@
 package realmesh
 
 import (
+	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/canarylab/canarylab/harness/conformance"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/lab/labtest"
+	"github.com/canarylab/canarylab/harness/mesh"
 )
 
 var (
@@ -53,6 +55,12 @@ func TestConformance(t *testing.T) {
 	}
 	suite := conformance.Suite{
 		Source: source, Kube: l.Kube(), Kubeconfig: l.Cluster().Kubeconfig(), Provide: l.ProvideEcho,
+		RestartIstiod: func(ctx context.Context) error {
+			if err := l.Kube().Restart(ctx, mesh.Namespace, "istiod"); err != nil {
+				return err
+			}
+			return l.Kube().WaitWorkloads(ctx, mesh.Namespace)
+		},
 		Istio: setup.Istio, Report: filepath.Join(dir, "report.yaml"), Log: log,
 	}
 	began := time.Now()
