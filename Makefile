@@ -110,6 +110,9 @@ page-cost: deps ## what the live page costs: a run with no browser and with thre
 	go test ./harness/realmesh -run=TestPageCost -v -count=1 -timeout=20m -pages
 	go test ./reports/page -run='TestFramesOnOneCore|TestMemoryStays' -v -count=1 -timeout=20m -frames -hour
 
+conformance: deps ## has the Gateway API's own suite judge the mesh, beside Istio's published report (5 minutes)
+	go test ./harness/realmesh -run=TestConformance -v -count=1 -timeout=30m -conformance
+
 # The second on one processor with a cluster of its own, which goes when it ends.
 slow-machine: deps ## the core with a busy loop on each processor, then two stories on one processor: no verdict is void
 	go test ./harness/realmesh -run=TestSlowMachine -v -count=1 -timeout=120m -slow=half
@@ -142,4 +145,4 @@ live-pictures: build ## draw the pictures of docs/live.md, likewise (needs chrom
 clean: down ## remove the cluster, the reports and everything that was built
 	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"
 
-.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate long-run page-cost slow-machine fuzz hostile readme-pictures live-pictures clean
+.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate conformance long-run page-cost slow-machine fuzz hostile readme-pictures live-pictures clean

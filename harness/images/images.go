@@ -68,9 +68,11 @@ func specs(ctx context.Context, b Binaries, withIstio bool) (map[string]spec, er
 	return all, nil
 }
 
+// nonroot is the user that programs run as. It is not proxyUser, whose traffic no sidecar captures.
+const nonroot = "65532:65532"
+
 // programSpecs are the images of the lab's own programs.
 func programSpecs(programs string) map[string]spec {
-	const nonroot = "65532:65532"
 	loadgen := single(programs, "loadgen", nonroot)
 	loadgen.files["/vegeta"] = filepath.Join(programs, "vegeta")
 	return map[string]spec{

@@ -288,17 +288,26 @@ func (c *Client) DeleteNamespace(ctx context.Context, ns string) error {
 
 // Labels returns an object's labels, and whether there is such an object.
 func (c *Client) Labels(ctx context.Context, ref Ref) (labels map[string]string, found bool, err error) {
+	o, err := c.Find(ctx, ref)
+	if o == nil {
+		return nil, false, err
+	}
+	return o.GetLabels(), true, nil
+}
+
+// Find returns the object that ref names, nil if there is none, or if the cluster does not have its kind.
+func (c *Client) Find(ctx context.Context, ref Ref) (*unstructured.Unstructured, error) {
 	r, err := c.resource(ctx, ref)
 	if err == nil {
 		var got *unstructured.Unstructured
 		if got, err = r.Get(ctx, ref.Name, metav1.GetOptions{}); err == nil {
-			return got.GetLabels(), true, nil
+			return got, nil
 		}
 	}
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
-		return nil, false, nil
+		return nil, nil
 	}
-	return nil, false, fmt.Errorf("read %s: %w", ref, err)
+	return nil, fmt.Errorf("read %s: %w", ref, err)
 }
 
 // List returns the objects of a kind in a namespace. For a kind without namespaces it returns the object that

@@ -55,3 +55,17 @@ func (l *Lab) prometheus(ctx context.Context, hub string) (map[string]v1.Image, 
 	}
 	return images.BuildPrometheus(ctx, l.store)
 }
+
+// ProvideEcho brings Istio's echo workload to where pods find it, by the references that somebody's manifests have for
+// it. The first time it is built. The error wraps ErrUnavailable on a cluster that no image is built for.
+func (l *Lab) ProvideEcho(ctx context.Context, refs ...string) error {
+	store, ok := l.store.(images.EchoStore)
+	if !ok {
+		return fmt.Errorf("%w: cluster %q takes no images from here", ErrUnavailable, l.cluster.Name())
+	}
+	set, err := images.BuildEcho(ctx, store, refs...)
+	if err != nil {
+		return err
+	}
+	return l.images(ctx, set)
+}

@@ -19,13 +19,14 @@ func TestMain(m *testing.M) {
 
 // The indexes of the tests that take a minute or more, see labtest.ByTurns. Each turn plays some of them.
 const (
-	turnOfRevision  = 0
-	turnOfLoadPods  = 1
-	turnOfRollbacks = 2
-	turnOfGameDay   = 3
-	turnOfClass     = 4
-	turnOfMission   = 5
-	turnOfLedRate   = 6
+	turnOfRevision    = 0
+	turnOfLoadPods    = 1
+	turnOfRollbacks   = 2
+	turnOfGameDay     = 3
+	turnOfClass       = 4
+	turnOfMission     = 5
+	turnOfLedRate     = 6
+	turnOfConformance = 7
 )
 
 // some returns the scenarios that are played in ways that take long: those of the core, or all with EVERY=1.
