@@ -61,15 +61,10 @@ func asksForHelp(args []string) bool {
 // help has a program say what it can do, which takes no namespace. What canarylab adds is told too, also where there is
 // no cluster whose program could be asked.
 func help(cmd *cobra.Command, g *global, name string, args []string) error {
-	bare := len(args) == 1 && args[0] != "help"
-	if bare {
+	if len(args) == 1 && args[0] != "help" {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n", cmd.Long)
 	}
 	clients, err := openClients(cmd.Context(), g, "default", name)
-	if bare && err != nil {
-		fmt.Fprintf(cmd.OutOrStdout(), "What %s itself says comes once there is a cluster: %v\n", name, err)
-		return nil
-	}
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,8 @@ func (r refusal) Unwrap() []error { return []error{cluster.ErrUsage, r.error} }
 // neverBegun refuses what is asked of a mission that never began, of a learner of a class, or of none for 0.
 func neverBegun(learner int) error {
 	if learner == 0 {
-		return refusal{fmt.Errorf("%w, and none was: canarylab train begins one", training.ErrNone)}
+		return refusal{fmt.Errorf("%w: canarylab train begins one; whoever is or was in a class asks with --%s K",
+			training.ErrNone, learnerName)}
 	}
 	return refusal{fmt.Errorf("learner %d has no mission yet: canarylab train class begins it, in the trainer's "+
 		"terminal. Wait until the trainer says so", learner)}

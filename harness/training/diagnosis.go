@@ -62,7 +62,7 @@ type place struct {
 
 // hops are the places on a request's way, as a learner writes them.
 var hops = map[string]place{
-	"caller":       {analysis.CallerHop, "the program that sends the request, where no proxy is before or after it"},
+	"caller":       {analysis.CallerHop, "the program that sends the request, where no proxy on the way decides"},
 	"client-proxy": {analysis.ClientHop, "the proxy in the caller's pod: it decides by the route where a request goes"},
 	"gateway":      {analysis.GateHop, "the ingress gateway: it does that for callers from outside of the mesh"},
 	"server-proxy": {analysis.ServerHop, "the proxy in the called pod (the pod's own proxy), in front of its app"},

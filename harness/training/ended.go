@@ -30,6 +30,9 @@ type Ended struct {
 // ended is what to keep of a mission that came to an end, or to an error.
 func ended(at time.Time, e Explanation, err error) Ended {
 	made := Ended{At: at, Explanation: e}
+	if s := e.Standing; s.Over && !s.State.At.IsZero() {
+		made.At = s.State.At // the report took the rest
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		made.Broken = "it was interrupted"

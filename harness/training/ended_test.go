@@ -63,6 +63,10 @@ func TestAMissionIsKept(t *testing.T) {
 // A mission that broke off says why, and promises no story.
 func TestAMissionThatBrokeOffIsKept(t *testing.T) {
 	e := over
+	e.Standing.Over, e.Standing.State.At = true, began.Add(-time.Minute)
+	if got := ended(began, e, nil).At; !got.Equal(e.Standing.State.At) {
+		t.Errorf("got it over since %s, want %s: the report takes a while", got, e.Standing.State.At)
+	}
 	e.Story = nil
 	for _, tc := range []struct {
 		err  error

@@ -165,7 +165,7 @@ func TestTheAnalyzerIsToldAfterTheBreak(t *testing.T) {
 	tl := newTimeline()
 	tl.find(began.Add(-time.Second), nil)
 	for _, want := range []string{
-		"after the break: it was not asked any more", "until 10.0 s after the break: the same",
+		"after the break: it was not asked any more", "asked last 10.0 s after the break: the same",
 	} {
 		got := tl.analyzer(began)
 		if len(got) != 2 || got[0] != "before the break: nothing" || got[1] != want {

@@ -194,7 +194,7 @@ func (t *timeline) analyzer(since time.Time) []string {
 	case !t.looked.After(since):
 		all = append(all, "after the break: it was not asked any more")
 	case n > 0 && t.found[n-1].At.Before(t.looked):
-		all = append(all, "until "+afterwards(t.looked)+": the same")
+		all = append(all, "asked last "+afterwards(t.looked)+": the same")
 	}
 	return all
 }

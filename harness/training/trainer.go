@@ -262,7 +262,9 @@ func (t *Trainer) do(ctx context.Context, s *session, r Request) (Reply, error) 
 	switch r.Do {
 	case DoStatus:
 		standing := s.standing(now)
-		standing.Troubles, _ = t.Space.Troubles(ctx, t.namespace())
+		if !standing.State.At.IsZero() { // before, pods that are not ready are no trouble
+			standing.Troubles, _ = t.Space.Troubles(ctx, t.namespace())
+		}
 		return Reply{Text: standing.String(), Standing: &standing}, nil
 	case DoHint:
 		h, err := s.hint(now)
