@@ -89,8 +89,8 @@ func TestDeletionsByControllersAreNotTheLearners(t *testing.T) {
 		}})
 		o.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kube-controller-manager", Operation: "Update"}})
 		if !deleted.IsZero() {
-			const grace = 30
-			seconds, until := int64(grace), metav1.NewTime(deleted.Add(grace*time.Second))
+			// As an API server has it at the end: a second after it was asked for, with no period left.
+			seconds, until := int64(0), metav1.NewTime(deleted.Add(time.Second))
 			o.SetDeletionGracePeriodSeconds(&seconds)
 			o.SetDeletionTimestamp(&until)
 		}
