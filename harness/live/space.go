@@ -113,8 +113,8 @@ func (s *Space) byHand(o *unstructured.Unstructured, verb string) bool {
 	if asked == nil {
 		return false // it is gone at once, and nothing tells by whom
 	}
-	// The deletion's own time is the end of the grace period. The kubelet ends that by asking for the shortest one, of a
-	// second, which is then noted as none: so it is in the last state of a pod (seen with Kubernetes 1.36).
+	// The deletion's own time is the end of the grace period. The kubelet ends that by asking for the shortest one, of
+	// a second, which is then noted as none: so it is in the last state of a pod (seen with Kubernetes 1.36).
 	grace := time.Second
 	if seconds := o.GetDeletionGracePeriodSeconds(); seconds != nil && *seconds > 0 {
 		grace = time.Duration(*seconds) * time.Second
