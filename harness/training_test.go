@@ -228,8 +228,9 @@ func TestAMissionIsMended(t *testing.T) {
 		}
 		text := end.explanation.String()
 		for _, want := range []string{
-			"changed VirtualService/my-service (v1), by kubectl-edit", "before: 10.0 % 503 UH",
+			"changed VirtualService/my-service (v1), by kubectl-edit", "before:     10.0 % 503 UH",
 			"no failure, 100 % v1 (safe)", "It was " + tale, "IST0173", "A label.", "a hint (where",
+			"canarylab train diagnose client-proxy UH labels",
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the explanation lacks %q:\n%s", want, text)

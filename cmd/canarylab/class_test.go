@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,9 +28,9 @@ func TestClassIsUsedWrongly(t *testing.T) {
 		{[]string{"train", "class", "--learners", "2", "--rate", "0"}, "no number of requests"},
 		{[]string{"train", "game-day", "label-mismatch"}, "two missions or none"},
 		{[]string{"train", "status", "--learner", "two"}, "no number of a learner"},
-		{[]string{"train", "status", "--learner", "2"}, "of learner 2 no mission is under way"},
-		{[]string{"shell", "--learner", "2"}, "no mission of learner 2"},
-		{[]string{"kubectl", "--learner", "2", "get", "pods"}, "no mission of learner 2"},
+		{[]string{"train", "status", "--learner", "2"}, "learner 2 has no mission yet: canarylab train"},
+		{[]string{"shell", "--learner", "2"}, "learner 2 has no mission yet"},
+		{[]string{"kubectl", "--learner", "2", "get", "pods"}, "learner 2 has no mission yet"},
 		{[]string{"kubectl", "--learner"}, "wants the number"},
 	} {
 		_, code, err := run(t, tc.args...)
@@ -50,8 +52,69 @@ func TestClassIsUsedWrongly(t *testing.T) {
 		t.Errorf("got %q, %d, %v, want what the learner's trainer says", out, code, err)
 	}
 	t.Setenv(learnerVariable, "3")
-	if _, code, err := run(t, "train", "hint"); code != exitUsage || !strings.Contains(err.Error(), "of learner 3") {
+	if _, code, err := run(t, "train", "hint"); code != exitUsage || !strings.Contains(err.Error(), "learner 3 has") {
 		t.Errorf("got %d and %v, want the learner of the environment", code, err)
+	}
+}
+
+// A learner whose mission is over is told so, and how to read what it was; nobody is told of sockets, or that the
+// program was used wrongly.
+func TestALearnerIsToldThatItIsOver(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("CANARYLAB_HOME", home)
+	path := filepath.Join(home, "train", "lab.2.sock")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"train", "status"}, {"train", "hint", "--learner", "2"}} {
+		_, code, err := run(t, args...)
+		text := fmt.Sprint(err)
+		if code != exitUsage || strings.Contains(text, "usage") || strings.Contains(text, ".sock") {
+			t.Errorf("%q: got %d and %q, want %d, and nothing but what a learner can use", args, code, text, exitUsage)
+		}
+	}
+	trainer := &training.Trainer{}
+	keep(trainer, path)
+	trainer.Ended(training.Ended{Explanation: training.Explanation{Story: &training.Story{Cause: "A label."}}})
+	for _, args := range [][]string{
+		{"train", "hint", "--learner", "2"}, {"train", "reset", "--learner", "2"},
+		{"train", "diagnose", "app", "-", "app", "--learner", "2"}, {"kubectl", "--learner", "2", "get", "pods"},
+		{"shell", "--learner", "2"},
+	} {
+		_, code, err := run(t, args...)
+		text := fmt.Sprint(err)
+		if code != exitUsage || !strings.HasPrefix(text, "the mission is over") ||
+			!strings.Contains(text, "canarylab train explain") {
+			t.Errorf("%q: got %d and %q, want that it is over, and who tells of it", args, code, text)
+		}
+	}
+	for do, want := range map[string]string{"status": "The mission is over", "explain": "A label."} {
+		out, code, err := run(t, "train", do, "--learner", "2")
+		if code != exitOK || !strings.Contains(out, want) {
+			t.Errorf("%s: got %q, %d, %v, want %q in it", do, out, code, err, want)
+		}
+	}
+}
+
+// Help needs no learner, and what canarylab adds to a program is told also where no cluster has that program.
+func TestHelpOfTheTools(t *testing.T) {
+	t.Setenv("CANARYLAB_HOME", t.TempDir())
+	out, code, err := run(t, "kubectl", "--help")
+	if code != exitUnavailable || !strings.Contains(out, "--learner K") {
+		t.Errorf("got %q, %d, %v, want what canarylab adds to kubectl", out, code, err)
+	}
+	for args, want := range map[string]bool{
+		"": false, "--help": true, "help get": true, "get pods -h": true, "get pods": false, "exec x -- ls -h": false,
+	} {
+		if got := asksForHelp(strings.Fields(args)); got != want {
+			t.Errorf("%q: got %t, want %t", args, got, want)
+		}
+	}
+	out, code, err = run(t, "train", "diagnose", "--help")
+	for hop, means := range training.Hops() {
+		if code != exitOK || !strings.Contains(out, hop+" ") || !strings.Contains(out, means) {
+			t.Errorf("got %q, %d, %v, want %s explained", out, code, err, hop)
+		}
 	}
 }
 

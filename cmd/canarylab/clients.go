@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +34,9 @@ learner of a class, as ` + learnerVariable + ` does.`,
 			if err != nil {
 				return err
 			}
+			if learner == "" && asksForHelp(args) {
+				return help(cmd, g, name, args)
+			}
 			namespace, err := learnersNamespace(cmd.Context(), g, learner)
 			if err != nil {
 				return err
@@ -43,6 +48,27 @@ learner of a class, as ` + learnerVariable + ` does.`,
 			return clients.Exec(name, args...)
 		},
 	}
+}
+
+// asksForHelp tells whether a program of Kubernetes or Istio is asked only what it can do.
+func asksForHelp(args []string) bool {
+	own, _, _ := strings.Cut(strings.Join(args, "\n")+"\n", "\n--\n") // what follows is another program's
+	return len(args) > 0 && args[0] == "help" || slices.ContainsFunc(strings.Split(own, "\n"), func(arg string) bool {
+		return arg == "--help" || arg == "-h"
+	})
+}
+
+// help has a program say what it can do, which takes no namespace. What canarylab adds is told too, also where there is
+// no cluster whose program could be asked.
+func help(cmd *cobra.Command, g *global, name string, args []string) error {
+	if len(args) == 1 && args[0] != "help" {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n", cmd.Long)
+	}
+	clients, err := openClients(cmd.Context(), g, "default", name)
+	if err != nil {
+		return err
+	}
+	return clients.Exec(name, args...)
 }
 
 // newShell is a shell with both programs.

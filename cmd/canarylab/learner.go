@@ -10,8 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/training"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // learnerVariable names the learner of a class that commands mean, as learnerName does.
@@ -63,10 +65,40 @@ func learnersNamespace(ctx context.Context, g *global, text string) (string, err
 	if err != nil {
 		return "", err
 	}
+	if _, err := training.Kept(path); err == nil {
+		return "", refusal{fmt.Errorf("%w, and its namespace is gone: canarylab train explain --%s %d tells what it "+
+			"was", training.ErrOver, learnerName, k)}
+	}
 	if !training.UnderWay(ctx, path) {
-		return "", usage("no mission of learner %d is under way: canarylab train class begins one", k)
+		return "", neverBegun(k)
 	}
 	return training.LearnerNamespace(k), os.Setenv(learnerVariable, text)
+}
+
+// A refusal is an error of whoever called the program at the wrong time. What it says is for learners, who did nothing
+// that "usage" would tell them of; its exit code is that of wrong use.
+type refusal struct{ error }
+
+// Unwrap has it be an error of use, beside what it says.
+func (r refusal) Unwrap() []error { return []error{cluster.ErrUsage, r.error} }
+
+// neverBegun refuses what is asked of a mission that never began, of a learner of a class, or of none for 0.
+func neverBegun(learner int) error {
+	if learner == 0 {
+		return refusal{fmt.Errorf("%w: canarylab train begins one; whoever is or was in a class asks with --%s K",
+			training.ErrNone, learnerName)}
+	}
+	return refusal{fmt.Errorf("learner %d has no mission yet: canarylab train class begins it, in the trainer's "+
+		"terminal. Wait until the trainer says so", learner)}
+}
+
+// keep has a trainer keep how its mission ended, beside its socket.
+func keep(t *training.Trainer, path string) {
+	t.Ended = func(e training.Ended) {
+		if err := training.Keep(path, e); err != nil {
+			fmt.Fprintln(os.Stderr, "canarylab:", format.Printable(err.Error()))
+		}
+	}
 }
 
 // socket is where the trainer of a cluster is asked, or that of a learner of its class, counted from 1.

@@ -82,6 +82,9 @@ func (r *room) answer(ctx context.Context, g *global, learner int, h training.Ha
 	if err != nil {
 		return err
 	}
+	if t, ok := h.(*training.Trainer); ok {
+		keep(t, path)
+	}
 	r.serving.Go(func() { s.Serve(ctx, h) })
 	return nil
 }

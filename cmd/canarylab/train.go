@@ -72,7 +72,7 @@ another terminal, at the same time.`,
 		{training.DoStatus, "Tell how the mission stands, by the traffic"},
 		{training.DoHint, "Give the next hint: where, what, which command; each costs more time"},
 		{training.DoExplain, "Tell what was written, and what became of the requests"},
-		{training.DoReset, "Bring the broken state back, and take away what was added"},
+		{training.DoReset, "Bring the broken state back, take away what was added; it costs nothing, the clocks go on"},
 		{training.DoGiveUp, "End the mission, and have it told what it was"},
 	} {
 		cmd.AddCommand(newTrainOrder(g, o.do, o.short))
@@ -147,6 +147,7 @@ func (c coach) train(cmd *cobra.Command, m training.Mission) error {
 		return err
 	}
 	t := &training.Trainer{Mission: m, Options: c.Options}
+	keep(t, path)
 	shown, err := newMissionPage(context.WithoutCancel(ctx), c.listen, "Mission", t)
 	if err != nil {
 		return err

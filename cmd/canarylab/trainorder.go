@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -53,17 +54,16 @@ func newTrainOrder(g *global, do, short string) *cobra.Command {
 func newTrainDiagnose(g *global) *cobra.Command {
 	var o output
 	var learner string
-	var lines []string
-	causes := training.Causes()
-	for _, c := range sortedCauses(causes) {
-		lines = append(lines, fmt.Sprintf("  %-11s %s", c, causes[c]))
-	}
 	cmd := &cobra.Command{
 		Use: "diagnose HOP FLAG CAUSE", Short: "Say where the errors are made, with which flag, and why",
-		Long: fmt.Sprintf(`Diagnose says what it is. HOP is %s. FLAG is Envoy's response flag, - for none.
+		Long: fmt.Sprintf(`Diagnose says what it is. HOP is the place on a request's way at which it goes wrong:
+
+%s
+
+FLAG is Envoy's response flag, as kubectl logs shows it of a proxy (docs/words.md has all), - for none.
 CAUSE is one of
 
-%s`, strings.Join(training.Hops(), ", "), strings.Join(lines, "\n")),
+%s`, explained(training.Hops()), explained(training.Causes())),
 		Example: "  canarylab train diagnose gateway UT timeout",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 3 {
@@ -81,13 +81,13 @@ CAUSE is one of
 	return cmd
 }
 
-func sortedCauses(causes map[training.Cause]string) []training.Cause {
-	var all []training.Cause
-	for c := range causes {
-		all = append(all, c)
+// explained lists words with what they mean, in their order.
+func explained[W ~string](words map[W]string) string {
+	var lines []string
+	for _, w := range slices.Sorted(maps.Keys(words)) {
+		lines = append(lines, fmt.Sprintf("  %-13s %s", w, words[w]))
 	}
-	slices.Sort(all)
-	return all
+	return strings.Join(lines, "\n")
 }
 
 // ask asks the trainer of the cluster, or that of a learner of its class, and prints what it says.
@@ -101,10 +101,12 @@ func ask(cmd *cobra.Command, g *global, o output, learner string, r training.Req
 		return err
 	}
 	reply, err := training.Ask(cmd.Context(), path, r)
-	if errors.Is(err, training.ErrNone) {
-		return usage("%s%w", format.When(k > 0, fmt.Sprintf("of learner %d ", k)), err)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, training.ErrNone):
+		return neverBegun(k)
+	case errors.Is(err, training.ErrOver):
+		return refusal{err}
+	case err != nil:
 		return err
 	}
 	return o.print(cmd.OutOrStdout(), reply, func(w io.Writer) error {

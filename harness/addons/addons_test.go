@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -52,6 +53,20 @@ func TestNew(t *testing.T) {
 				t.Errorf("got recorder %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// Whoever looks for what is broken sees of each object that is the lab's own that it is not.
+func TestTheLabsOwnSaySo(t *testing.T) {
+	plan := loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "a"}, {Name: "b", Entry: loadgen.Plain}}}
+	p, err := New("story", plan, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range slices.Concat(p.Recorder, p.Callers) {
+		if text := o.GetAnnotations()["kubernetes.io/description"]; !strings.Contains(text, "leave it alone") {
+			t.Errorf("%s %s: got the description %q, want that it is to be left alone", o.GetKind(), o.GetName(), text)
+		}
 	}
 }
 

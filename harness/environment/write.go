@@ -16,10 +16,12 @@ type Write struct {
 	What []string `json:"what,omitempty"`
 }
 
+// shown is how many of the differences String has.
+const shown = 3
+
 // String is "changed VirtualService/my-service (spec.http[0].route[1].weight: 10 → 0)".
 func (w Write) String() string {
 	text := w.Verb + " " + w.Object
-	const shown = 3
 	for i, what := range w.What {
 		switch {
 		case i == shown:
@@ -35,3 +37,6 @@ func (w Write) String() string {
 	}
 	return text
 }
+
+// Rest are the differences that String leaves out.
+func (w Write) Rest() []string { return w.What[min(shown, len(w.What)):] }

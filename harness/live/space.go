@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/environment"
@@ -24,6 +26,8 @@ type Space struct {
 	mu sync.Mutex
 	// deleted are the uids of what Restore deleted: nobody else did.
 	deleted map[string]bool
+	// made is when each controller made its last object, such as a replica set a pod, by the controller's uid.
+	made map[types.UID]time.Time
 }
 
 // NewSpace returns the namespaces of c, for missions.
@@ -31,7 +35,7 @@ func NewSpace(c Cluster) *Space {
 	if c.Mesh.Namespace == "" {
 		c.Mesh = mesh.Own
 	}
-	return &Space{c: c, deleted: map[string]bool{}}
+	return &Space{c: c, deleted: map[string]bool{}, made: map[types.UID]time.Time{}}
 }
 
 // kinds are those that a learner may write to mend something, or to make it worse. What Kubernetes makes of them (such
@@ -86,10 +90,36 @@ func (s *Space) write(c kube.ObjectChange) (environment.Write, bool) {
 		}
 	}
 	w.Object = object.GetKind() + "/" + object.GetName()
-	if metav1.GetControllerOf(object) != nil && w.Verb != "deleted" || isKubernetes(w.By) {
-		return w, false
+	byHand := s.byHand(object, w.Verb)
+	return w, byHand && !isKubernetes(w.By)
+}
+
+// byHand tells whether nobody's controller wrote an object. Who deletes one is in no object. A controller replaces at
+// once what somebody else deleted, and does not replace what it deleted itself, such as the old pods of a rollout.
+func (s *Space) byHand(o *unstructured.Unstructured, verb string) bool {
+	owner := metav1.GetControllerOf(o)
+	if owner == nil {
+		return true
 	}
-	return w, true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if verb != "deleted" {
+		if made := o.GetCreationTimestamp().Time; made.After(s.made[owner.UID]) {
+			s.made[owner.UID] = made
+		}
+		return false
+	}
+	asked := o.GetDeletionTimestamp()
+	if asked == nil {
+		return false // it is gone at once, and nothing tells by whom
+	}
+	// The deletion's own time is the end of the grace period. The kubelet ends that by asking for the shortest one, of
+	// a second, which is then noted as none: so it is in the last state of a pod (seen with Kubernetes 1.36).
+	grace := time.Second
+	if seconds := o.GetDeletionGracePeriodSeconds(); seconds != nil && *seconds > 0 {
+		grace = time.Duration(*seconds) * time.Second
+	}
+	return !s.made[owner.UID].Before(asked.Add(-grace))
 }
 
 // isKubernetes tells whether a field manager is the lab, or a part of Kubernetes or Istio.

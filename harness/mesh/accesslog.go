@@ -57,7 +57,12 @@ func AccessLogFilter(ns, collector string, headers ...string) []byte {
 		"metadata": map[string]any{
 			"name": accessLogName, "namespace": ns, "labels": map[string]any{ManagedBy: Manager},
 			// An analysis of the namespace is about what its owner wrote.
-			"annotations": map[string]any{"galley.istio.io/analyze-suppress": "IST0133"},
+			"annotations": map[string]any{
+				"galley.istio.io/analyze-suppress": "IST0133",
+				// A learner who looks for what is broken finds these lines beside the service.
+				"kubernetes.io/description": "It has every proxy record its requests for canarylab, and changes " +
+					"none. It is no part of the story; leave it alone.",
+			},
 		},
 		"spec": map[string]any{"configPatches": patches},
 	})

@@ -76,6 +76,15 @@ func TestRateOfAClass(t *testing.T) {
 			t.Errorf("asked for %d: got %d, %v, want %d", asked, got, err, want)
 		}
 	}
+	// A mission that is played alone goes no lower, however busy the machine is: the judge would never be sure.
+	p, err := prepare(m, Namespace, restartedAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := p.scenario(Referees{Twin: nobody{}, Learner: nobody{}}, DefaultBound)
+	if got := alone.Lowest(1).Rate; got < rate || got >= 500 {
+		t.Errorf("got %d as the lowest rate of a mission alone, want %d", got, rate)
+	}
 	m.Story.LowestRate = 500
 	if got, err := m.RateFor(100); got != 500 || err != nil || !m.FixedRate() {
 		t.Errorf("got %d, %v, want the story's own rate: it is about its load", got, err)

@@ -54,14 +54,29 @@ var causes = map[Cause]string{
 // Causes are all that there are, each with what it means.
 func Causes() map[Cause]string { return maps.Clone(causes) }
 
-// hops are the places on a request's way, as a learner writes them.
-var hops = map[string]analysis.Hop{
-	"caller": analysis.CallerHop, "client-proxy": analysis.ClientHop, "gateway": analysis.GateHop,
-	"server-proxy": analysis.ServerHop, "app": analysis.AppHop,
+// A place is one on a request's way, with what it means.
+type place struct {
+	hop   analysis.Hop
+	means string
 }
 
-// Hops are the places on a request's way, as a learner writes them, in no order.
-func Hops() []string { return slices.Sorted(maps.Keys(hops)) }
+// hops are the places on a request's way, as a learner writes them.
+var hops = map[string]place{
+	"caller":       {analysis.CallerHop, "the program that sends the request, where no proxy on the way decides"},
+	"client-proxy": {analysis.ClientHop, "the proxy in the caller's pod: it decides by the route where a request goes"},
+	"gateway":      {analysis.GateHop, "the ingress gateway: it does that for callers from outside of the mesh"},
+	"server-proxy": {analysis.ServerHop, "the proxy in the called pod (the pod's own proxy), in front of its app"},
+	"app":          {analysis.AppHop, "the program in the called pod: proxies only pass its answer on"},
+}
+
+// Hops are the places on a request's way, as a learner writes them, each with what it means.
+func Hops() map[string]string {
+	all := map[string]string{}
+	for name, p := range hops {
+		all[name] = p.means
+	}
+	return all
+}
 
 // A Diagnosis is what is right to say of a mission's break.
 type Diagnosis struct {
@@ -71,6 +86,23 @@ type Diagnosis struct {
 	// Flags are right too, beside those that the proxy in front of the callers logs: such as that of the proxy which
 	// made the error, or - where no request fails.
 	Flags []string
+}
+
+// words are the diagnoses that are right of a break by which requests fail in one way, as a learner writes them.
+func (d Diagnosis) words(kind string) (all []string) {
+	_, flag, _ := strings.Cut(kind, " ")
+	if isMisroute(kind) {
+		flag = "-"
+	}
+	for _, name := range slices.Sorted(maps.Keys(hops)) {
+		if !slices.Contains(d.Hops, hops[name].hop) {
+			continue
+		}
+		for _, c := range d.Causes {
+			all = append(all, fmt.Sprintf("%s %s %s", name, flag, c))
+		}
+	}
+	return all
 }
 
 // A Guess is what a learner says that it is.
@@ -83,7 +115,8 @@ type Guess struct {
 // check tells what of a guess is a word that nobody can judge.
 func (g Guess) check() error {
 	if _, ok := hops[g.Hop]; !ok {
-		return fmt.Errorf("%q is no place on a request's way: say one of %s", g.Hop, strings.Join(Hops(), ", "))
+		return fmt.Errorf("%q is no place on a request's way: say one of %s; canarylab train diagnose --help explains "+
+			"them", g.Hop, strings.Join(slices.Sorted(maps.Keys(hops)), ", "))
 	}
 	if g.Flag == "" {
 		return fmt.Errorf("say the response flag of the requests that are hurt, such as UH, or - for none")
@@ -112,7 +145,7 @@ func (m Marking) Right() bool { return m.Hop && m.Flag && m.Cause }
 func (d Diagnosis) mark(g Guess, kind string) Marking {
 	_, flags, _ := strings.Cut(kind, " ")
 	known := append(strings.Split(flags, ","), d.Flags...)
-	m := Marking{Hop: slices.Contains(d.Hops, hops[g.Hop]), Cause: slices.Contains(d.Causes, g.Cause), Flag: true}
+	m := Marking{Hop: slices.Contains(d.Hops, hops[g.Hop].hop), Cause: slices.Contains(d.Causes, g.Cause), Flag: true}
 	for _, flag := range strings.Split(strings.ToUpper(g.Flag), ",") {
 		m.Flag = m.Flag && slices.Contains(known, strings.TrimSpace(flag))
 	}

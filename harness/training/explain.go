@@ -37,35 +37,9 @@ type Story struct {
 	Back  string   `json:"back"`
 	See   []string `json:"see"`
 	Sees  []string `json:"sees"`
-}
-
-// A Standing is how a mission stands.
-type Standing struct {
-	State State `json:"state"`
-	// Task is what callers are to get.
-	Task string `json:"task"`
-	// Left is how much time there is, the whole of it before the break.
-	Left   time.Duration `json:"leftNs"`
-	Result Result        `json:"result"`
-	// Troubles are what is gone of the lab itself.
-	Troubles []string `json:"troubles,omitempty"`
-}
-
-// standing is how the mission stands. The name of the mission is in it only once it is over.
-func (s *session) standing(now time.Time) Standing {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	at := Standing{State: s.state, Task: s.task, Left: s.options.bound()}
-	if !s.broke.IsZero() {
-		at.Left = max(s.options.bound()-now.Sub(s.broke), 0)
-	}
-	if s.done != nil {
-		at.Result = *s.done
-		return at
-	}
-	at.Result = *s.result(false, s.state.Text)
-	at.Result.Mission, at.Result.Seed = "", 0
-	return at
+	// Diagnoses are right to say of it, as of canarylab train diagnose. Mends name ways that mend it.
+	Diagnoses []string `json:"diagnoses"`
+	Mends     []string `json:"mends"`
 }
 
 // explain tells what the learner did, and the story if it is over.
@@ -95,7 +69,10 @@ func (s *session) explain(now time.Time) Explanation {
 	story := s.mission.Story
 	e.Story = &Story{
 		Name: story.Name, Title: story.Title, Cause: story.Cause, Fix: story.Fix, Back: story.Back, See: story.See,
-		Sees: s.mission.Sees,
+		Sees: s.mission.Sees, Diagnoses: s.mission.Diagnosis.words(s.goal.Break.Kind),
+	}
+	for _, t := range s.mission.Right {
+		e.Story.Mends = append(e.Story.Mends, t.Name)
 	}
 	return e
 }
@@ -112,8 +89,12 @@ func (e Explanation) String() string {
 	for _, one := range e.Effects {
 		by := format.When(one.Write.By != "", ", by "+one.Write.By)
 		line("%s  %s%s", after(one.After), one.Write, by)
-		line("             before: %s", one.Before)
-		line("             then:   %s%s", one.Then, format.When(one.Verdict != "", " ("+string(one.Verdict)+")"))
+		for _, what := range one.Write.Rest() {
+			line("           and %s", what)
+		}
+		line("           in the %s before:     %s", seconds(lookBack), one.Before)
+		line("           from %s later on:     %s%s", seconds(arrives), one.Then,
+			format.When(one.Verdict != "", " ("+string(one.Verdict)+")"))
 	}
 	if len(e.Effects) == 0 {
 		line("           nothing")
@@ -131,7 +112,12 @@ func (e Explanation) String() string {
 		}
 	}
 	if s := e.Story; s != nil {
-		line("\nIt was %s: %s\n\nwhy   %s\nfix   %s\nback  %s", s.Name, s.Title, s.Cause, s.Fix, s.Back)
+		line("\nIt was %s: %s\n\nwhy   %s", s.Name, s.Title, s.Cause)
+		line("said  canarylab train diagnose %s", strings.Join(s.Diagnoses, ", or "))
+		if len(s.Mends) > 0 {
+			line("mend  %s", strings.Join(s.Mends, "; or "))
+		}
+		line("\nIn the story, which has more than this mission:\nfix   %s\nback  %s", s.Fix, s.Back)
 		line("\nWho would have seen it:\n  istioctl analyze found")
 		for _, text := range e.Analyzer {
 			line("    %s", text)
@@ -141,47 +127,4 @@ func (e Explanation) String() string {
 		}
 	}
 	return b.String()
-}
-
-// String is the standing for people.
-func (s Standing) String() string {
-	r := s.Result
-	var b strings.Builder
-	line := func(text string, args ...any) { fmt.Fprintf(&b, text+"\n", args...) }
-	if r.Mission != "" {
-		line("%s: %s (seed %d)", r.Mission, map[bool]string{true: "mended", false: "not mended"}[r.Mended], r.Seed)
-	}
-	line("%s: %s", s.State.Verdict, s.State.Text)
-	line("asked     %s", s.Task)
-	var seen []string
-	for _, share := range s.State.Shares {
-		seen = append(seen, share.String())
-	}
-	if len(seen) > 0 {
-		line("seen      %s", strings.Join(seen, ", "))
-	}
-	clocks := []string{"safe " + never(r.ToSafe), "mended " + never(r.ToMended)}
-	if r.Price > 0 {
-		clocks = append(clocks, fmt.Sprintf("and %s for hints and wrong diagnoses", format.Short(r.Price)))
-	}
-	line("clocks    %s", strings.Join(clocks, ", "))
-	line("burned    %s requests since the break", format.Number(r.Burned))
-	if r.Guesses > 0 {
-		line("diagnosis %s, after %d", map[bool]string{true: "right", false: "not right yet"}[r.Diagnosed], r.Guesses)
-	}
-	if r.Mission == "" {
-		line("time left %s", s.Left.Round(time.Second))
-	}
-	for _, trouble := range s.Troubles {
-		line("lab       %s", trouble)
-	}
-	return strings.TrimSuffix(b.String(), "\n")
-}
-
-// never writes a clock.
-func never(d time.Duration) string {
-	if d == 0 {
-		return "not yet"
-	}
-	return "after " + format.Short(d)
 }

@@ -62,6 +62,27 @@ type Callers struct {
 	Rate float64
 	// Routed tells that a proxy routes their requests, and so logs them.
 	Routed bool
+	// Who says what makes a request one of theirs, empty where the cohort is the only one.
+	Who string
+}
+
+// who says of each cohort what makes it, where there are several.
+func (g Goal) who() (all []string) {
+	for _, c := range g.Callers {
+		if c.Who != "" {
+			all = append(all, c.Name+": "+c.Who)
+		}
+	}
+	return all
+}
+
+// Told is the task with what makes each cohort, for whoever has not heard of them.
+func (g Goal) Told() string {
+	task := g.Task()
+	if who := g.who(); len(who) > 0 {
+		task += " (" + strings.Join(who, "; ") + ")"
+	}
+	return task
 }
 
 // Task says what callers are to get, for a learner.
@@ -78,7 +99,9 @@ func goal(s harness.Scenario, well, broken []expect.Expectation) (Goal, error) {
 	g, load, total := Goal{Canary: s.Canary}, s.Load, 0.0
 	for _, c := range load.Cohorts {
 		rate := load.RateOf(c.Name)
-		g.Callers = append(g.Callers, Callers{Name: c.Name, Rate: rate, Routed: c.Via() != loadgen.Plain})
+		g.Callers = append(g.Callers, Callers{
+			Name: c.Name, Rate: rate, Routed: c.Via() != loadgen.Plain, Who: whoIs(c, load),
+		})
 		total += rate
 	}
 	claims, err := recordsOf(well)

@@ -161,8 +161,8 @@ func (j *Judge) silent(at, now time.Time) State {
 // state is a verdict on a window.
 func (j *Judge) state(v Verdict, at time.Time, w *window, text string, args ...any) State {
 	s := State{
-		At: at, Verdict: v, Text: fmt.Sprintf(text, args...), Requests: w.all.sent, Failed: w.all.failed,
-		Kinds: w.all.sortedKinds(),
+		At: at, From: at.Add(-w.over), Verdict: v, Text: fmt.Sprintf(text, args...), Requests: w.all.sent,
+		Failed: w.all.failed, Kinds: w.all.sortedKinds(),
 	}
 	for _, a := range j.goal.Asked {
 		c := w.of(a.Cohort)
@@ -191,7 +191,7 @@ func (j *Judge) hurt(at time.Time, w, last *window) State {
 	if c := w.of(b.Cohort); j.armed.IsZero() && above(c.kinds[b.Kind], c.sent, stray) {
 		j.armed = j.first
 	}
-	what := fmt.Sprintf("%s of all requests %s", share(w.all.failed, w.all.sent), meets(w.all.sortedKinds()))
+	what := j.harm(w, at)
 	if j.armed.IsZero() {
 		return j.state(Another, at, w, "%s, which is not what was to break", what)
 	}
@@ -241,13 +241,13 @@ func (j *Judge) moved(w, longer *window) string {
 // unhurt is the state where no failure is certain.
 func (j *Judge) unhurt(at time.Time) State {
 	w := j.before(at, clean[0])
-	text := j.lacks(&w, clean[0], at)
+	text := j.lacks(&w, at)
 	if w.all.failed > 0 {
 		return j.state(Unsure, at, &w, "%s", text)
 	}
 	for _, over := range clean {
 		longer := j.before(at, over)
-		if j.lacks(&longer, over, at) != "" {
+		if j.lacks(&longer, at) != "" {
 			continue // too few for now, or a failure long ago
 		}
 		w = longer
@@ -261,28 +261,52 @@ func (j *Judge) unhurt(at time.Time) State {
 	return j.state(Unsure, at, &w, "%s", text)
 }
 
+// harm says what callers met in a window, and when the last of it was sent. The share is one of the whole window: just
+// after a break most of that was well, and just after a fix most of it was not.
+func (j *Judge) harm(w *window, at time.Time) string {
+	return fmt.Sprintf("in the last %s %s of all requests %s, the last one %s", seconds(w.over),
+		share(w.all.failed, w.all.sent), met(w.all.sortedKinds()), ago(at.Sub(j.hurtAt())))
+}
+
+// stillHurt is what to say of a window with failures that are too few, or too long ago, for a verdict: first what is,
+// then what it takes.
+func (j *Judge) stillHurt(w *window, at time.Time) string {
+	fails, failed := "requests fail", "failed"
+	if j.goal.Break.Misroutes {
+		fails, failed = "requests fail or are misrouted", "failed or been misrouted"
+	}
+	if d := at.Sub(j.hurtAt()); d > soon {
+		fails = fmt.Sprintf("no request has %s for %.1f s", failed, d.Seconds())
+	}
+	return fmt.Sprintf("%s: %s. Callers count as safe once no request of %s has %s", fails, j.harm(w, at),
+		seconds(clean[0]), failed)
+}
+
+// ago says how long ago something was, to the tenth of a second.
+func ago(d time.Duration) string {
+	if d < 50*time.Millisecond {
+		return "just now"
+	}
+	return fmt.Sprintf("%.1f s ago", d.Seconds())
+}
+
 // seconds writes a window's length.
 func seconds(d time.Duration) string { return fmt.Sprintf("%g s", d.Seconds()) }
 
 // lacks says what a window lacks to show that nobody is hurt. It is empty where that is shown.
-func (j *Judge) lacks(w *window, over time.Duration, at time.Time) string {
+func (j *Judge) lacks(w *window, at time.Time) string {
 	if w.all.failed > 0 {
-		did := "failed"
-		if j.goal.Break.Misroutes {
-			did = "failed or was misrouted"
-		}
-		return fmt.Sprintf("the last request that %s was sent %s ago: nobody is hurt once none %[1]s for %[3]s", did,
-			format.Short(max(at.Sub(j.hurtAt()), 0)), seconds(clean[0]))
+		return j.stillHurt(w, at)
 	}
 	if w.all.sent < leastClean {
-		return fmt.Sprintf("%s requests in %s are too few: it takes %s", format.Number(w.all.sent), seconds(over),
+		return fmt.Sprintf("%s requests in %s are too few: it takes %s", format.Number(w.all.sent), seconds(w.over),
 			format.Number(leastClean))
 	}
 	for _, c := range j.goal.Callers {
 		n := w.of(c.Name)
 		if n.sent < leastCohort {
 			return fmt.Sprintf("%s requests of %s in %s are too few: it takes %d", format.Number(n.sent), c.Name,
-				seconds(over), leastCohort)
+				seconds(w.over), leastCohort)
 		}
 		if lost := n.sent - n.logged; c.Routed && above(lost, n.sent, stray) {
 			return fmt.Sprintf("the proxies that route them logged nothing of %s of %s requests of %s: they go around "+

@@ -298,6 +298,41 @@ func TestTheJudgeSaysWhatChanged(t *testing.T) {
 	}
 }
 
+// A share of failures is that of a window: the text says of which, and how long ago the last one was. What is unsure
+// says first what is, then what it takes to be called safe.
+func TestTheJudgeSaysWhen(t *testing.T) {
+	before := []stretch{{well, 8 * time.Second}, {broken, 5 * time.Second}}
+	few := truth{{share: 0.03, kind: "503 UH"}}
+	for _, tc := range []struct {
+		name      string
+		stretches []stretch
+		want      string
+	}{
+		{
+			"right after the break", append(before[:1:1], stretch{few, 500 * time.Millisecond}),
+			"unsure: requests fail: in the last 6 s ",
+		},
+		{"broken", before, "broken: in the last 2 s "},
+		{"a second after the fix", append(before, stretch{well, time.Second}), ", the last one 1.1 s ago"},
+		{
+			"some seconds after the fix", append(before, stretch{well, 3 * time.Second}),
+			"unsure: no request has failed for 3.1 s: in the last 6 s ",
+		},
+	} {
+		s := said(canary, tc.stretches...)
+		if text := string(s.Verdict) + ": " + s.Text; !strings.Contains(text, tc.want) {
+			t.Errorf("%s: got %q, want %q in it", tc.name, text, tc.want)
+		}
+		if d := s.At.Sub(s.From); d != soon && d != later {
+			t.Errorf("%s: got a window of %s, want that of the verdict", tc.name, d)
+		}
+	}
+	s := said(canary, append(before, stretch{well, 3 * time.Second})...)
+	if want := "Callers count as safe once no request of 6 s has failed"; !strings.HasSuffix(s.Text, want) {
+		t.Errorf("got %q, want %q at its end", s.Text, want)
+	}
+}
+
 // A group of callers that the break did not hurt makes it worse, however few they are.
 func TestOthersWhoAreHurtMakeItWorse(t *testing.T) {
 	g := Goal{

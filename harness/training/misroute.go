@@ -92,7 +92,12 @@ func (g Goal) other(version string) string {
 }
 
 // meets says in a few words what callers meet, such as "fail with 503 UH, or get v2 in place of v1".
-func meets(kinds []Kind) string {
+func meets(kinds []Kind) string { return inWords(kinds, "fail with ", "get ") }
+
+// met says the same of what was.
+func met(kinds []Kind) string { return inWords(kinds, "failed with ", "got ") }
+
+func inWords(kinds []Kind, fail, get string) string {
 	var failed, misrouted []Kind
 	for _, k := range kinds {
 		if isMisroute(k.Name) {
@@ -103,10 +108,10 @@ func meets(kinds []Kind) string {
 	}
 	var parts []string
 	if len(failed) > 0 {
-		parts = append(parts, "fail with "+names(failed))
+		parts = append(parts, fail+names(failed))
 	}
 	if len(misrouted) > 0 {
-		parts = append(parts, "get "+names(misrouted))
+		parts = append(parts, get+names(misrouted))
 	}
 	return strings.Join(parts, ", or ")
 }

@@ -156,14 +156,14 @@ func TestTheJudgeSaysWhoIsMisrouted(t *testing.T) {
 		want  string
 		clean bool
 	}{
-		{shadowed.broken, 3 * time.Second, "of all requests get v1 in place of v2", false},
+		{shadowed.broken, 3 * time.Second, "of all requests got v1 in place of v2", false},
 		{
 			truth{{share: 1, version: "v2"}}, 5 * time.Second, "now those of none get v2 in place of v1 too", false,
 		}, {
 			truth{{share: 0.5, kind: "503 NC", cohort: "beta"}}, 7 * time.Second,
-			"fail with 503 NC: by the break they get v1 in place of v2", false,
+			"failed with 503 NC, the last one just now: by the break they get v1 in place of v2", false,
 		},
-		{rolled, 4 * time.Second, "the last request that failed or was misrouted was sent", false},
+		{rolled, 4 * time.Second, "no request has failed or been misrouted for 4.0 s: in the last 6 s", false},
 		{rolled, 12 * time.Second, "v2 has 0 % of the requests of beta, asked are 100 %", true},
 		{shadowed.well, 20 * time.Second, "v2 has 100 % of the requests of beta", true},
 	} {

@@ -3,7 +3,8 @@
 //
 // The files follow a mission: mission.go and prepared.go make it of a story, follower.go and window.go make answers of
 // what a run records, judge.go says what they mean, session.go keeps one play of a mission, timeline.go and explain.go
-// what the learner did meanwhile, trainer.go plays until it is mended, protocol.go takes orders.
+// what the learner did meanwhile, standing.go how it stands, trainer.go plays until it is mended, protocol.go takes
+// orders, and ended.go answers when all of that is over.
 package training
 
 import (

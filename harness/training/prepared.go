@@ -49,6 +49,9 @@ type prepared struct {
 	ns string
 	// task says what callers are to get.
 	task string
+	// lowest is the lowest rate that it may be played at, in requests a second. The claims of its phases would take a
+	// lower one, at which the judge would never be sure.
+	lowest int
 	// twin is the healthy twin, broken what there is after the break, change what of it differs from the twin.
 	twin, broken, change []object
 	// lab are the objects that the engine adds.
@@ -66,6 +69,12 @@ func prepare(m Mission, ns string, at time.Time) (*prepared, error) {
 		return nil, err
 	}
 	p.task = p.goal.Task()
+	p.lowest = m.Story.LowestRate
+	if !m.FixedRate() {
+		if p.lowest, err = m.ClassRate(); err != nil {
+			return nil, err
+		}
+	}
 	if p.twin, err = m.objects(m.Well, ns); err != nil {
 		return nil, err
 	}
@@ -235,7 +244,7 @@ func (p *prepared) scenario(by Referees, bound time.Duration) harness.Scenario {
 	return harness.Scenario{
 		Name: p.ns, Title: "Something breaks, and somebody mends it", Files: p.files, Load: load,
 		Canary: p.mission.Story.Canary, CanaryCohort: p.mission.Story.CanaryCohort,
-		LowestRate: p.mission.Story.LowestRate,
+		LowestRate: p.lowest,
 		Phases: []harness.Phase{{
 			Name: twinPhase, Do: harness.Apply(twinFile), Until: harness.Refereed{Referee: by.Twin}, Expect: claims,
 			Deadline: by.held,

@@ -116,5 +116,5 @@ func Converse(ctx context.Context, h Handler, in io.Reader, out *Lines) error {
 	return nil
 }
 
-// ErrNone is wrapped where there is no mission to ask.
-var ErrNone = errors.New("no mission is under way: canarylab train begins one")
+// ErrNone is wrapped where there is no mission to ask, and none was since the last one began.
+var ErrNone = errors.New("no mission is under way")

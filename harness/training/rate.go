@@ -46,8 +46,9 @@ func (m Mission) FixedRate() bool {
 	return m.Story.LowestRate == m.Story.Rate() || m.Story.Load.Shape != nil
 }
 
-// ClassRate is the rate at which the mission is played beside others: the lowest one at which the judge says as soon as
-// ever that nobody is hurt, and is sure of the shares within its longest window.
+// ClassRate is the rate at which the mission is played beside others, and the lowest for one that is played alone: the
+// lowest one at which the judge says as soon as ever that nobody is hurt, and is sure of the shares within its longest
+// window.
 func (m Mission) ClassRate() (int, error) { return m.lowest(usual) }
 
 // RateFor is the rate at which the mission is played beside others where asked is wanted, zero for ClassRate. It is the

@@ -1,6 +1,12 @@
 package training
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/canarylab/canarylab/reports/format"
+)
 
 // A Result is how a mission ended, or how it stands.
 type Result struct {
@@ -41,6 +47,25 @@ func (s *session) result(mended bool, text string) *Result {
 		r.ToSafe, r.ToMended = clock(first, s.safe), clock(first, s.mended)
 	}
 	return r
+}
+
+// bill says what the price is for, such as "1 min 30 s for 2 hints".
+func (r Result) bill() string {
+	left := r.Price
+	for _, h := range r.Hints {
+		left -= h.Price
+	}
+	var parts []string
+	count := func(n int, one, many string) {
+		if n == 1 {
+			parts = append(parts, "1 "+one)
+		} else if n > 1 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, many))
+		}
+	}
+	count(len(r.Hints), "hint", "hints")
+	count(int(left/guessPrice), "wrong diagnosis", "wrong diagnoses")
+	return format.Short(r.Price) + " for " + strings.Join(parts, " and ")
 }
 
 // clock is from one moment to another, zero where that never came.

@@ -52,9 +52,10 @@ type session struct {
 	wrong   int
 	right   bool
 	// safe and mended are the moments from which on nobody was hurt, and from which on it was mended besides.
-	safe, mended time.Time
-	burned       int
-	gaveUp       bool
+	// lacked is when the versions last were seen to lack their shares while nobody was hurt.
+	safe, mended, lacked time.Time
+	burned               int
+	gaveUp               bool
 	// breakNow tells that the break is not to wait for its moment. aborted is when everything was ended, zero before.
 	breakNow bool
 	aborted  time.Time
@@ -119,15 +120,23 @@ func (s *session) look(now time.Time) State {
 	return state
 }
 
-// clock keeps the two clocks. The first time counts: whoever breaks it again was safe before. The session is locked.
+// clock keeps the two clocks. The first time counts: whoever breaks it again was safe before. Who was seen to be safe,
+// and not mended, since the last failure is mended from when the window began in which the versions had their shares.
+// The session is locked.
 func (s *session) clock(state State) {
 	switch state.Verdict {
 	case Mended:
 		if s.mended.IsZero() {
 			s.mended = state.CleanSince
+			if s.lacked.After(state.CleanSince) {
+				s.mended = state.From
+			}
 		}
 		fallthrough
 	case Safe:
+		if state.Verdict == Safe {
+			s.lacked = state.At
+		}
 		if s.safe.IsZero() {
 			s.safe = state.CleanSince
 		}
@@ -301,7 +310,7 @@ func (s *session) hint(now time.Time) (Hint, error) {
 }
 
 // errNotBroken is for what makes sense only after the break.
-var errNotBroken = errors.New("nothing is broken yet: it is under load, and well")
+var errNotBroken = errors.New("nothing is broken yet: that is still to come, at a moment that nobody tells")
 
 // diagnose marks what the learner says.
 func (s *session) diagnose(g Guess, now time.Time) (Marking, error) {
@@ -320,8 +329,7 @@ func (s *session) diagnose(g Guess, now time.Time) (Marking, error) {
 	}
 	s.right = s.right || m.Right()
 	s.mu.Unlock()
-	s.note(trace.Learned, now, fmt.Sprintf("a diagnosis: %s %s %s (right: hop %t, flag %t, cause %t)", g.Hop, g.Flag,
-		g.Cause, m.Hop, m.Flag, m.Cause))
+	s.note(trace.Learned, now, fmt.Sprintf("a diagnosis: %s %s %s (%s)", g.Hop, g.Flag, g.Cause, m))
 	return m, nil
 }
 

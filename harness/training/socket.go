@@ -30,7 +30,7 @@ type Socket struct {
 }
 
 // Listen makes the socket at path. The error wraps ErrUnderWay if another trainer answers there; what a killed one left
-// is removed.
+// is removed, and so is what was kept of the last mission.
 func Listen(ctx context.Context, path string) (*Socket, error) {
 	if len(path) > maxSocket {
 		return nil, fmt.Errorf("the socket %s has a name of more than %d bytes: set CANARYLAB_HOME to a shorter path",
@@ -45,6 +45,9 @@ func Listen(ctx context.Context, path string) (*Socket, error) {
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("remove the socket that an earlier trainer left: %w", err)
+	}
+	if err := forget(path); err != nil {
+		return nil, err
 	}
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "unix", path)
@@ -92,13 +95,14 @@ func (s *Socket) Serve(ctx context.Context, h Handler) {
 	}
 }
 
-// Ask asks the trainer that listens at path. The error wraps ErrNone where none does, and is what the trainer says of a
-// request that it does not do.
+// Ask asks the trainer that listens at path, or what it kept of its mission if it has gone. The error wraps ErrNone
+// where there is neither, ErrOver where a mission is over that is asked for more, and else is what the trainer says of
+// a request that it does not do.
 func Ask(ctx context.Context, path string, r Request) (Reply, error) {
 	var reply Reply
 	c, err := dial(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return reply, fmt.Errorf("%w (%w)", ErrNone, err)
+		return afterwards(ctx, path, r)
 	}
 	if err != nil {
 		return reply, fmt.Errorf("ask the trainer: %w", err)

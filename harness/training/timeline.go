@@ -19,6 +19,8 @@ type timeline struct {
 	states  []State
 	// found are the codes of istioctl analyze, each time that they changed.
 	found []found
+	// looked is when istioctl analyze was asked last.
+	looked time.Time
 	// orders are what the learner asked of the trainer.
 	orders []order
 }
@@ -58,6 +60,7 @@ func (t *timeline) see(s State) bool {
 
 // find keeps what istioctl analyze says, if it is something else than before.
 func (t *timeline) find(at time.Time, all []environment.Finding) {
+	t.looked = at
 	f := found{At: at}
 	for _, one := range all {
 		f.Codes, f.Texts = append(f.Codes, one.Code), append(f.Texts, one.Code+" "+one.Text)
@@ -93,7 +96,15 @@ func (c *count) fared() string {
 		parts = append(parts, "no failure")
 	}
 	for _, v := range sortedNames(c.versions) {
-		parts = append(parts, share(c.versions[v], c.sent)+" "+v)
+		n := c.versions[v]
+		for kind, misrouted := range c.kinds {
+			if strings.HasPrefix(kind, v+inPlaceOf) {
+				n -= misrouted // they have been told
+			}
+		}
+		if n > 0 {
+			parts = append(parts, share(n, c.sent)+" "+v)
+		}
 	}
 	return strings.Join(parts, ", ")
 }
@@ -124,11 +135,14 @@ type Effect struct {
 func (t *timeline) effects(since, now time.Time) []Effect {
 	var all []Effect
 	for i, w := range t.writes {
-		to := w.At.Add(lookAhead)
+		to, next := w.At.Add(lookAhead), w.At.Add(keep)
 		for _, later := range t.writes[i+1:] {
 			if later.At.Sub(w.At) > arrives {
 				if later.At.Before(to) {
 					to = later.At
+				}
+				if later.At.Before(next) {
+					next = later.At
 				}
 				break
 			}
@@ -140,18 +154,30 @@ func (t *timeline) effects(since, now time.Time) []Effect {
 		if from := w.At.Add(arrives); to.After(from) && now.After(from.Add(time.Second)) {
 			e.Then = t.between(from, to).fared()
 		}
-		for _, s := range t.states {
-			if s.At.Before(to.Add(soon)) && !s.At.Before(w.At) {
-				e.Verdict = s.Verdict
-			}
-		}
+		e.Verdict = t.verdict(w.At, to, next)
 		all = append(all, e)
 	}
 	return all
 }
 
+// verdict is what the judge made of what was written at a moment: its last one some seconds after the traffic that is
+// looked at, which ends at to, or, where that is unsure, the next one that is not, before something else was written.
+func (t *timeline) verdict(at, to, next time.Time) (v Verdict) {
+	for _, s := range t.states {
+		switch {
+		case s.At.Before(at):
+		case s.At.Before(to.Add(soon)), (v == Unsure || v == "") && s.At.Before(next):
+			v = s.Verdict
+		}
+	}
+	return v
+}
+
 // analyzer says what istioctl analyze found, and from when on.
 func (t *timeline) analyzer(since time.Time) []string {
+	afterwards := func(at time.Time) string {
+		return fmt.Sprintf("%s after the break", format.Short(at.Sub(since).Round(100*time.Millisecond)))
+	}
 	var all []string
 	for _, f := range t.found {
 		what := "nothing"
@@ -159,10 +185,16 @@ func (t *timeline) analyzer(since time.Time) []string {
 			what = strings.Join(f.Texts, "; ")
 		}
 		when := "before the break"
-		if after := f.At.Sub(since); after > 0 {
-			when = fmt.Sprintf("%s after the break", format.Short(after.Round(100*time.Millisecond)))
+		if f.At.After(since) {
+			when = afterwards(f.At)
 		}
 		all = append(all, when+": "+what)
+	}
+	switch n := len(t.found); {
+	case !t.looked.After(since):
+		all = append(all, "after the break: it was not asked any more")
+	case n > 0 && t.found[n-1].At.Before(t.looked):
+		all = append(all, "asked last "+afterwards(t.looked)+": the same")
 	}
 	return all
 }

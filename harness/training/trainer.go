@@ -55,6 +55,8 @@ type Trainer struct {
 	Tap harness.Tap
 	// Told is called with what happens, in its order. Nil means that nobody wants to know.
 	Told func(Event)
+	// Ended is called once by Run, with what to keep of the mission. Nil means that nobody keeps it.
+	Ended func(Ended)
 
 	mu      sync.Mutex
 	session *session
@@ -63,9 +65,9 @@ type Trainer struct {
 	again   chan struct{}
 	// hold keeps the break back, nil where nobody does.
 	hold *hold
-	// end ends what is under way, with a cause. over tells that nothing is any more.
-	end  context.CancelCauseFunc
-	over bool
+	// end ends what is under way, with a cause. ended is what became of it, nil before.
+	end   context.CancelCauseFunc
+	ended *Ended
 }
 
 func (t *Trainer) namespace() string { return cmp.Or(t.Options.Namespace, Namespace) }
@@ -86,12 +88,16 @@ func (t *Trainer) Run(ctx context.Context) (e Explanation, rep *reports.Report, 
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	t.mu.Lock()
-	t.end, t.over = end, false
+	t.end, t.ended = end, nil
 	t.mu.Unlock()
 	defer func() {
+		last := ended(time.Now(), e, err)
+		if t.Ended != nil {
+			t.Ended(last)
+		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.over = true
+		t.ended = &last
 	}()
 	for {
 		var s *session
@@ -124,7 +130,8 @@ func (t *Trainer) Run(ctx context.Context) (e Explanation, rep *reports.Report, 
 var errGaveUp = errors.New("the learner gave up after the lab itself was broken")
 
 // errNotBegun is for what is asked before anything is played.
-var errNotBegun = errors.New("the mission has not begun yet: its cluster is made ready")
+var errNotBegun = errors.New("the mission has not begun yet: it is being prepared, as the cluster and the services " +
+	"come up. Nothing is broken: ask again in a minute")
 
 // play plays the mission once.
 func (t *Trainer) play(ctx context.Context) (*session, *reports.Report, error) {
@@ -189,17 +196,14 @@ func (t *Trainer) wait(ctx context.Context, why string) bool {
 // Handle implements Handler.
 func (t *Trainer) Handle(ctx context.Context, r Request) Reply {
 	t.mu.Lock()
-	s, stopped, over := t.session, t.stopped, t.over
+	s, stopped := t.session, t.stopped
 	t.mu.Unlock()
-	if s == nil {
+	last := t.last()
+	switch {
+	case last != nil:
+		return last.Handle(ctx, r)
+	case s == nil:
 		return Reply{Error: errNotBegun.Error()}
-	}
-	switch over = over || s.isOver(); {
-	case over && r.Do == DoStatus:
-		standing := s.standing(time.Now())
-		return Reply{Text: standing.String(), Standing: &standing}
-	case over && r.Do != DoExplain:
-		return Reply{Error: "the mission is over: canarylab train explain tells what it was"}
 	case stopped != "" && r.Do == DoReset:
 		return t.playAgain()
 	case stopped != "" && r.Do != DoGiveUp && r.Do != DoExplain:
@@ -212,8 +216,25 @@ func (t *Trainer) Handle(ctx context.Context, r Request) Reply {
 	return reply
 }
 
+// last is the mission as it ended, nil as long as it goes on.
+func (t *Trainer) last() *Ended {
+	t.mu.Lock()
+	s, last := t.session, t.ended
+	t.mu.Unlock()
+	if last != nil || s == nil || !s.isOver() {
+		return last
+	}
+	// The report is being made.
+	now := time.Now()
+	made := ended(now, s.explain(now), nil)
+	return &made
+}
+
 // Standing says how the mission stands, for people. It is quick: it asks nobody.
 func (t *Trainer) Standing() string {
+	if last := t.last(); last != nil {
+		return last.String()
+	}
 	t.mu.Lock()
 	s, stopped := t.session, t.stopped
 	t.mu.Unlock()
@@ -241,7 +262,9 @@ func (t *Trainer) do(ctx context.Context, s *session, r Request) (Reply, error) 
 	switch r.Do {
 	case DoStatus:
 		standing := s.standing(now)
-		standing.Troubles, _ = t.Space.Troubles(ctx, t.namespace())
+		if !standing.State.At.IsZero() { // before, pods that are not ready are no trouble
+			standing.Troubles, _ = t.Space.Troubles(ctx, t.namespace())
+		}
 		return Reply{Text: standing.String(), Standing: &standing}, nil
 	case DoHint:
 		h, err := s.hint(now)
@@ -259,7 +282,10 @@ func (t *Trainer) do(ctx context.Context, s *session, r Request) (Reply, error) 
 			return Reply{}, errors.New(format.Join(". ", err.Error(), strings.Join(troubles, " ")))
 		}
 		standing := s.standing(time.Now())
-		return Reply{Text: "It is as it was after the break: " + state.Text, Standing: &standing}, nil
+		return Reply{
+			Text: "Everything is written as it was right after the break, and what was added is deleted. " +
+				"It costs nothing; the clocks go on. " + string(state.Verdict) + ": " + state.Text, Standing: &standing,
+		}, nil
 	case DoGiveUp:
 		s.giveUp()
 		return Reply{Text: "The mission ends. The terminal in which it was begun tells what it was."}, nil
@@ -275,6 +301,6 @@ func (m Marking) String() string {
 		return "right: hop, flag and cause"
 	}
 	word := map[bool]string{true: "right", false: "not right"}
-	return fmt.Sprintf("hop %s, flag %s, cause %s (it costs %s)", word[m.Hop], word[m.Flag], word[m.Cause],
+	return fmt.Sprintf("hop %s, flag %s, cause %s; it costs %s", word[m.Hop], word[m.Flag], word[m.Cause],
 		format.Short(guessPrice))
 }

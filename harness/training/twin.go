@@ -35,7 +35,7 @@ func (twin) String() string { return "the trainer, at a moment of its own" }
 // Decide implements harness.Referee.
 func (t twin) Decide(ctx context.Context, record func(trace.Event)) (trace.Decision, error) {
 	defer t.during(record)()
-	t.tell(Event{Event: "ready", Task: t.task, Namespace: t.ns})
+	t.tell(Event{Event: "ready", Task: t.goal.Told(), Namespace: t.ns})
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var begin <-chan struct{}

@@ -33,7 +33,9 @@ const (
 // A State is a verdict with what it rests on.
 type State struct {
 	// At is the moment up to which all requests that were sent are known.
-	At      time.Time `json:"at,omitzero"`
+	At time.Time `json:"at,omitzero"`
+	// From is when the window began that the verdict rests on. It ended at At.
+	From    time.Time `json:"from,omitzero"`
 	Verdict Verdict   `json:"verdict"`
 	// Text says in a sentence what was seen, and, where the verdict is Unsure, what is lacking.
 	Text string `json:"text"`

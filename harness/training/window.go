@@ -75,8 +75,9 @@ func names(kinds []Kind) string {
 // sortedNames are the keys of a map of counts.
 func sortedNames(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) }
 
-// A window is what was sent in a stretch of time.
+// A window is what was sent in a stretch of time. It ends by a moment, and is as long as over.
 type window struct {
+	over    time.Duration
 	all     count
 	cohorts map[string]*count
 }
@@ -131,6 +132,7 @@ func (s slots) add(a *Answer) {
 // before adds up the slots of some time that end by a moment.
 func (s slots) before(at time.Time, over time.Duration) window {
 	sum := newWindow()
+	sum.over = over
 	to := slotOf(at)
 	for n := to - int64(over/slotWidth); n < to; n++ {
 		if w := s[n]; w != nil {

@@ -14,8 +14,9 @@ var canary5xxRollback = training.Mission{
 		Hops: []analysis.Hop{analysis.AppHop}, Causes: []training.Cause{training.AppBug},
 	},
 	Hints: training.Hints{
-		"The proxies pass the errors on: v2 itself answers so, to a part of its requests that does not change.",
-		"It does so whatever its load is, and new pods do the same. The route is well: it is the release.",
+		"The proxies pass the errors on: the app of v2 itself answers with them.",
+		"It fails the same share of its requests whatever its load is, and new pods do the same. The route is well: " +
+			"it is the release.",
 		"kubectl logs deploy/my-service-v2 -c istio-proxy | tail, and kubectl get deployment my-service-v2 -o yaml: " +
 			"what v2 is told to do by its arguments. kubectl rollout history has the release before it.",
 	},

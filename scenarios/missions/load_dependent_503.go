@@ -11,7 +11,7 @@ var loadDependent503 = training.Mission{
 		Hops: []analysis.Hop{analysis.AppHop}, Causes: []training.Cause{training.Overload},
 	},
 	Hints: training.Hints{
-		"The proxies pass the errors on: v2 itself answers so, to some of its requests and not to others.",
+		"The proxies pass the errors on: the app of v2 itself answers some of its requests with them, and others well.",
 		"It refuses what is more than it can do at once. Requests under way are rate times latency (Little's law).",
 		"kubectl get deployment my-service-v2 -o yaml: its arguments and its replicas; 400 requests a second " +
 			"take 100 ms.",
