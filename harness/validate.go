@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -96,13 +97,22 @@ func (s Scenario) checkBaseline() error {
 	if a == nil || a.File == "" || a.Only != nil || a.Deletes || a.Skipped {
 		return errors.New("the first phase has to apply the manifests that all begins with")
 	}
-	o, err := s.namespace()
+	all, err := s.namespaces()
 	if err != nil {
 		return err
 	}
-	if labels := o.GetLabels(); labels[mesh.ManagedBy] != mesh.Manager || labels["istio-injection"] != "enabled" {
-		return fmt.Errorf("%s: namespace %s needs the labels %s: %s and istio-injection: enabled",
-			a.File, o.GetName(), mesh.ManagedBy, mesh.Manager)
+	for _, o := range all {
+		labels := o.GetLabels()
+		// Somebody's own namespace may be without injection.
+		injected := labels["istio-injection"] == "enabled" || len(s.Site.Namespaces) > 0
+		if labels[mesh.ManagedBy] != mesh.Manager || !injected {
+			return fmt.Errorf("%s: namespace %s needs the labels %s: %s and istio-injection: enabled",
+				a.File, o.GetName(), mesh.ManagedBy, mesh.Manager)
+		}
+		if ns := o.GetName(); ns == "default" || ns == mesh.Namespace || strings.HasPrefix(ns, "kube-") {
+			return fmt.Errorf("%s: namespace %s is the cluster's own: a run makes its namespaces and deletes them", a.File,
+				ns)
+		}
 	}
 	return nil
 }

@@ -2,7 +2,9 @@ package reports
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/canarylab/canarylab/reports/analysis"
@@ -82,6 +84,11 @@ func (p Place) Name() string {
 		return "copies to " + ShortHost(p.Host) + format.When(p.Subset != "", " subset "+p.Subset)
 	}
 	return Destination(p.Host, p.Subset)
+}
+
+// Amount is the percentage as a number, to a hundredth.
+func (p Place) Amount() string {
+	return strconv.FormatFloat(math.Round(p.Percent*100)/100, 'f', -1, 64)
 }
 
 // Destination names where a route sends requests: "reviews.shop subset v2".
@@ -198,7 +205,7 @@ func (r *Routing) surprise(c RequestClass) RoutingFinding {
 	}
 	var asked []string
 	for _, p := range c.Asked {
-		asked = append(asked, format.Percent(p.Percent)+" % "+p.Name())
+		asked = append(asked, p.Amount()+" % "+p.Name())
 	}
 	var seen []string
 	worst := analysis.Landing{}

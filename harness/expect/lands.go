@@ -35,17 +35,9 @@ func (l *lands) Need() int { return l.need }
 func (l *lands) String() string {
 	var parts []string
 	for _, p := range l.places {
-		parts = append(parts, share(p.Percent)+p.Name())
+		parts = append(parts, format.When(p.Percent < 100, p.Amount()+" % ")+p.Name())
 	}
 	return fmt.Sprintf("%s end at %s", whose(l.cohort), strings.Join(parts, ", "))
-}
-
-// share is a percentage before what it is of, empty for all.
-func share(percent float64) string {
-	if percent == 100 {
-		return ""
-	}
-	return format.Percent(percent) + " % "
 }
 
 // Validate tells whether the claim makes sense.
@@ -91,7 +83,7 @@ func (l *lands) Check(o analysis.Observation) reports.Verdict {
 		switch maybe := count + unknown; {
 		case count > high || maybe < low:
 			off = append(off, fmt.Sprintf("%s: a true share of %s %% gives %s to %s of %s requests in 19,999 of 20,000 runs",
-				p.Name(), format.Percent(p.Percent), format.Number(low), format.Number(high), format.Number(n)))
+				p.Name(), p.Amount(), format.Number(low), format.Number(high), format.Number(n)))
 		case count == 0:
 			missing = append(missing, p.Name())
 		}

@@ -1,0 +1,163 @@
+package text
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/canarylab/canarylab/reports"
+	"github.com/canarylab/canarylab/reports/format"
+	"github.com/canarylab/canarylab/reports/terminal"
+)
+
+// tests tells whether a report is about somebody's own rules.
+func tests(r *reports.Report) bool {
+	for _, p := range r.Phases {
+		if p.Routing != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// routings prints a test of somebody's own rules: however long, as each rule is asked for.
+func (p *page) routings(r *reports.Report, o Options) {
+	p.Line("%s  %s", p.Paint(terminal.Bold, terminal.OneLine(r.Scenario)), p.badge(r.Outcome))
+	p.Para("", terminal.Dim, r.Title)
+	if r.Broken != "" {
+		p.Para("! broken  ", terminal.Red, r.Broken)
+	}
+	for i, phase := range r.Phases {
+		if phase.Routing == nil {
+			continue
+		}
+		if len(r.Phases) > 1 {
+			p.Section(strings.Join([]string{number(i), phase.Name}, "  "))
+		}
+		p.Para("", terminal.Bold, phase.Routing.Sentence())
+		p.routing(phase)
+	}
+	p.Line("")
+	for _, problem := range o.Problems {
+		p.Para("! ", terminal.Yellow, problem)
+	}
+	for _, problem := range r.Accounting.Problems {
+		p.problem("", "accounting: ", r, problem)
+	}
+	for _, e := range r.Accounting.Troubles {
+		p.Para("! ", terminal.Yellow, format.Join(" ", "trouble:", e.Proxy, e.Text))
+	}
+	p.accounted(r)
+	p.named("rate", reports.RateInWords(r))
+	p.ran(r)
+	p.more(o)
+}
+
+func number(i int) string { return string(rune('1' + i%9)) }
+
+// routing prints the table of a phase, what contradicts it, what was not met, and what is known without requests.
+func (p *page) routing(phase reports.Phase) {
+	r := phase.Routing
+	t := &terminal.Table{Align: "lllrrrl"}
+	t.Row("", "requests that meet", "end at", "YAML", "seen", "95 % interval", "")
+	source := ""
+	for _, g := range r.Groups() {
+		head := "no rule"
+		if g.Rule != nil {
+			head = g.Rule.Source
+		}
+		for i, s := range g.Shares {
+			row := []string{"", "", s.Name, s.Asked, format.Percent(s.Seen.Percent) + " %", s.Interval(), ""}
+			if i == 0 {
+				row[1] = g.Title()
+				if head != source {
+					row[0] = head
+				}
+				row[6] = signs[g.Outcome].mark
+				source = head
+			}
+			t.Row(row...)
+			switch last := len(t.Rows) - 1; {
+			case s.Stray:
+				t.Paint(last, 2, terminal.Red)
+				t.Paint(last, 4, terminal.Red)
+			case i == 0:
+				t.Paint(last, 6, signs[g.Outcome].color)
+			}
+		}
+	}
+	t.DimHead()
+	p.PlainCells(t)
+	t.Narrow(0, p.Width, 16)
+	t.Narrow(1, p.Width, 18)
+	t.Narrow(2, p.Width, 24)
+	p.Line("")
+	for _, line := range t.Lines(p.Paint) {
+		p.Line("%s", line)
+	}
+	p.surprises(r)
+	p.open(r)
+	if gaps := r.Gaps(); len(gaps) > 0 {
+		p.Section("rules that no request met")
+		for _, g := range gaps {
+			p.Para("- ", terminal.Yellow, g.Rule.Source+"  "+g.Rule.Object+" "+g.Rule.Path)
+			p.Para("  ", "", g.Why)
+		}
+	}
+	p.remarks(r)
+}
+
+func (p *page) surprises(r *reports.Routing) {
+	if len(r.Found) > 0 {
+		p.Section("surprises")
+	}
+	for _, f := range r.Found {
+		p.Para("✗ ", terminal.Red, format.Join("  ", f.Source, f.Text))
+		p.Para("  do: ", "", f.Do)
+	}
+}
+
+// open prints the classes of which nothing can be said.
+func (p *page) open(r *reports.Routing) {
+	first := true
+	for _, c := range r.Classes {
+		if c.Outcome == "" || c.Outcome == reports.Pass || c.Outcome == reports.Fail {
+			continue
+		}
+		if first {
+			p.Section("open")
+			first = false
+		}
+		p.Para(cmp.Or(signs[c.Outcome].mark, "!")+" ", terminal.Yellow, c.Request+": "+c.Reason)
+	}
+}
+
+func (p *page) remarks(r *reports.Routing) {
+	for _, part := range []struct {
+		name    string
+		mistake bool
+	}{{"seen in the files, without a request", true}, {"notes", false}} {
+		first := true
+		for _, m := range r.Remarks {
+			if m.Mistake != part.mistake {
+				continue
+			}
+			if first {
+				p.Section(part.name)
+				first = false
+			}
+			p.Para("- ", "", format.Join("  ", m.Source, format.Join(": ", m.Object, m.Text)))
+			p.Para("  do: ", "", m.Do)
+		}
+	}
+	first := true
+	for _, c := range r.Classes {
+		if c.Unsent == "" {
+			continue
+		}
+		if first {
+			p.Section("requests that were not sent")
+			first = false
+		}
+		p.Para("- ", "", c.Request+": "+c.Unsent)
+	}
+}
