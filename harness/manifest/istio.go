@@ -56,6 +56,27 @@ func (c *checker) istio(o object) {
 	}
 }
 
+// IstioVersions returns the versions in which the Istio of go.mod serves a kind, the one that a manifest should have
+// first. It is empty for a kind that Istio does not have.
+func IstioVersions(kind schema.GroupKind) []string {
+	all, err := definitions()
+	if err != nil || len(all[kind]) == 0 {
+		return nil
+	}
+	first := newest(all[kind])
+	versions := slices.Sorted(maps.Keys(all[kind]))
+	slices.SortStableFunc(versions, func(a, b string) int {
+		switch {
+		case a == first:
+			return -1
+		case b == first:
+			return 1
+		}
+		return 0
+	})
+	return versions
+}
+
 // newest returns the version that a manifest should have: v1 if there is one.
 func newest(byVersion map[string]definition) string {
 	for _, v := range []string{"v1", "v1beta1", "v1alpha3", "v1alpha1"} {

@@ -39,6 +39,13 @@ type Rule struct {
 	// Unmet says why Classes has no request that meets the rule, such as a regex for which no text was found. It
 	// is "" where Classes has one.
 	Unmet string
+
+	object Object
+	// ownGateways tells that the match names gateways, sum is that of the weights as written.
+	ownGateways bool
+	sum         int
+	// rank is an HTTPRoute's precedence.
+	rank precedence
 }
 
 // An Action is what becomes of a request.

@@ -70,12 +70,45 @@ type Table struct {
 // workloads. Objects of other kinds are ignored. An object that can't be read is a finding ("unreadable"), and
 // the others are read all the same.
 func Read(objects []Object) Table {
-	return Table{world: newWorld(objects)}
+	t := &Table{world: newWorld()}
+	var routes []Object
+	virtual := map[string]*virtualService{}
+	for _, o := range objects {
+		if o.Unstructured == nil || o.Object == nil {
+			continue
+		}
+		var err error
+		t.world.order = append(t.world.order, o.ref())
+		switch gvk := o.GroupVersionKind(); gvk.Group + "/" + gvk.Kind {
+		case groupIstio + "/VirtualService":
+			var vs *virtualService
+			if vs, err = newVirtualService(o); err == nil {
+				virtual[o.GetNamespace()+"/"+o.GetName()] = vs
+				routes = append(routes, o)
+			}
+			t.world.namespaces[o.GetNamespace()] = true
+		case groupGateway + "/HTTPRoute":
+			routes = append(routes, o)
+			t.world.namespaces[o.GetNamespace()] = true
+		default:
+			t.findOther(o)
+			err = t.world.add(o)
+		}
+		if err != nil {
+			t.unreadable(o, err)
+		}
+	}
+	for _, o := range routes {
+		if o.GetKind() == "HTTPRoute" {
+			if err := t.addHTTPRoute(o); err != nil {
+				t.unreadable(o, err)
+			}
+		} else if vs := virtual[o.GetNamespace()+"/"+o.GetName()]; len(vs.spec.Hosts) > 0 {
+			t.addVirtualService(vs, virtual)
+		}
+	}
+	t.shadow()
+	t.reach()
+	t.findAll(virtual)
+	return *t
 }
-
-// Match returns the rule that takes a request, by the YAML, as index in Rules. ok is false if none does, which is
-// always so for a caller without a sidecar: its requests go by the Service alone.
-func (t Table) Match(r Request) (rule int, ok bool) { return -1, false }
-
-// Want returns where a request should go, by the YAML: by the rule that takes it, or else by its host's Service.
-func (t Table) Want(r Request) Want { return Want{} }

@@ -147,6 +147,8 @@ type Plan struct {
 	namespaces, accounts, secrets, services, deployments []Object
 	routing                                              []Object
 	subsets                                              []subsetRule
+	// entries are the hosts of ServiceEntries that select pods. Their Name is the whole host.
+	entries []Service
 }
 
 // A Workload is one Deployment of the sample app.
