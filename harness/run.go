@@ -44,6 +44,9 @@ type Options struct {
 	Rate int
 	// Pace decides which phase comes next and when; nil means that the phases are played in their order.
 	Pace Pace
+	// Keep leaves the scenario's namespaces as they are at the end, for who wants to look around. The next run of the
+	// scenario removes them. A run that is interrupted keeps nothing.
+	Keep bool
 	// LoadPods is how many pods share the load of each entry; 0 means one.
 	LoadPods int
 	// Reveal gives the scenario the words that nobody was to read while it was played: its texts, and the marks of its
@@ -309,6 +312,9 @@ func (r *run) deploy(ctx context.Context) error {
 func (r *run) clean(ctx context.Context) error {
 	if !r.owned {
 		return nil
+	}
+	if r.options.Keep && ctx.Err() == nil {
+		return r.startIstiod(ctx, "bring istiod back")
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
 	defer cancel()

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -54,7 +55,12 @@ played. The run's folder is like that of a scenario: canarylab report, compare, 
 			if p.out, err = outDir(p.out); err != nil {
 				return err
 			}
-			return p.runOne(cmd, t.Scenario)
+			err = p.runOne(cmd, t.Scenario)
+			if p.keep && cmd.Context().Err() == nil {
+				fmt.Fprintf(os.Stderr, "What was applied stays until the next test of the same name, or until it is deleted: "+
+					"canarylab kubectl delete namespace %s\n", strings.Join(t.Scenario.Namespaces(), " "))
+			}
+			return err
 		},
 	}
 	p.add(cmd)
@@ -63,6 +69,7 @@ played. The run's folder is like that of a scenario: canarylab report, compare, 
 		standin.DefaultNamespace+")")
 	cmd.Flags().IntVar(&p.rate, rateFlag, 0, "requests a second of all classes together (default: what the classes "+
 		"take, or as many as the machine carries)")
+	cmd.Flags().BoolVar(&p.keep, "keep", false, "leave what was applied, to look around in it")
 	fullFlag(cmd, &p.full)
 	settingFlags(cmd.Flags(), g, true)
 	return cmd

@@ -64,7 +64,7 @@ func New(name, title string, set *standin.Set, o standin.Options) (*Test, error)
 	if err != nil {
 		return nil, err
 	}
-	table := routes.Read(objectsOf(set, plan))
+	table := routes.Read(objectsOf(plan))
 	t := &Test{Table: table, Plan: plan}
 	s := &sender{plan: plan, table: table, home: home(plan, table)}
 	routing := &reports.Routing{Rules: rulesOf(table), Remarks: remarksOf(table, plan)}

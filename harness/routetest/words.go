@@ -31,37 +31,18 @@ func rulesOf(t routes.Table) []reports.RoutingRule {
 func conditions(r routes.Rule) string {
 	var all []string
 	for _, c := range r.Conditions {
-		all = append(all, condition(c))
+		all = append(all, c.String())
 	}
 	if r.Port != 0 {
-		all = append(all, fmt.Sprintf("port %d", r.Port))
+		all = append(all, fmt.Sprintf("the port is %d", r.Port))
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.SourceLabels)) {
-		all = append(all, fmt.Sprintf("a caller with %s: %s", k, r.SourceLabels[k]))
+		all = append(all, fmt.Sprintf("the caller has %s: %s", k, r.SourceLabels[k]))
 	}
 	if r.SourceNamespace != "" {
-		all = append(all, "a caller in "+r.SourceNamespace)
+		all = append(all, "the caller is in "+r.SourceNamespace)
 	}
-	return cmp.Or(strings.Join(all, ", "), "any request")
-}
-
-func condition(c routes.Condition) string {
-	what := string(c.Of)
-	if c.Name != "" {
-		what += " " + c.Name
-	}
-	text := ""
-	switch c.Op {
-	case routes.Present:
-		text = what
-	case routes.Exact:
-		text = what + " = " + c.Value
-	case routes.Regex:
-		text = what + " ~ " + c.Value
-	default:
-		text = what + " " + c.Value + "…"
-	}
-	return format.When(c.Not, "not ") + text
+	return cmp.Or(strings.Join(all, " and "), "any request")
 }
 
 // says is what becomes of the requests that meet a rule, in words.
@@ -136,31 +117,23 @@ func remarksOf(t routes.Table, p *standin.Plan) []reports.RoutingRemark {
 	return all
 }
 
-// objectsOf are the objects of a set as routes reads them, with the namespaces that the plan gives them.
-func objectsOf(set *standin.Set, plan *standin.Plan) []routes.Object {
+// objectsOf are the objects of a plan as routes reads them.
+func objectsOf(plan *standin.Plan) []routes.Object {
 	var all []routes.Object
-	routed := map[string]bool{}
 	for _, o := range plan.Routing() {
-		routed[o.GetKind()+" "+o.GetName()] = true
-		all = append(all, objectOf(o, o.GetNamespace()))
+		one := routes.Object{
+			Unstructured: o.Unstructured, Source: routes.Source{File: o.Source.File, Line: o.Source.Line}, Line: o.Line,
+		}
+		if o.Source.Line == 0 || o.Source.File == standin.Stdin {
+			one.Source, one.Line = routes.Source{File: o.Source.String()}, nil
+		}
+		all = append(all, one)
 	}
-	fallback := standin.DefaultNamespace
-	if len(plan.Namespaces) == 1 {
-		fallback = plan.Namespaces[0]
-	}
-	for _, o := range set.Objects {
-		if !routed[o.GetKind()+" "+o.GetName()] {
-			all = append(all, objectOf(o, cmp.Or(o.GetNamespace(), fallback)))
+	for _, o := range plan.Objects() {
+		known := slices.ContainsFunc(all, func(r routes.Object) bool { return r.Unstructured == o })
+		if !known {
+			all = append(all, routes.Object{Unstructured: o})
 		}
 	}
 	return all
-}
-
-func objectOf(o standin.Object, ns string) routes.Object {
-	in := o.Unstructured
-	if in.GetNamespace() == "" && in.GetKind() != "Namespace" {
-		in = in.DeepCopy()
-		in.SetNamespace(ns)
-	}
-	return routes.Object{Unstructured: in, Source: routes.Source{File: o.Source.File, Line: o.Source.Line}}
 }

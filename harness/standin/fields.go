@@ -28,6 +28,15 @@ func (o Object) problem(field, format string, args ...any) manifest.Problem {
 	return p
 }
 
+// Line returns the line of a field's key in the object's file, in a path of Kubernetes' notation such as
+// spec.http[0].match[1]. It is the object's own where nobody knows the field's.
+func (o Object) Line(path string) int {
+	if o.Source.Line == 0 || o.fields == nil {
+		return o.Source.Line
+	}
+	return o.fields.before + manifest.Line(o.fields.node, path)
+}
+
 // title is "Deployment shop/reviews-v2".
 func (o Object) title() string {
 	if o.GetNamespace() == "" {
