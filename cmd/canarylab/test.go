@@ -17,6 +17,7 @@ import (
 func newTest(g *global) *cobra.Command {
 	p := player{global: g, loadPods: 1}
 	var namespace string
+	var from []string
 	cmd := &cobra.Command{
 		Use: "test PATH...", Short: "Play your own Istio manifests, and show where each rule's requests really go",
 		Long: `Test applies your own manifests to the running cluster, or to one that it brings up first: Services,
@@ -28,6 +29,9 @@ PATH is a file, a folder with all below it, a folder with a kustomization.yaml, 
 
     canarylab test k8s/
     helm template ./chart | canarylab test -
+
+With --from the manifests of another folder are there first. Yours replace them under load and are taken
+back again: the report says what that cost, and how long the rollback took.
 
 The exit code is 99 where a request went elsewhere than the YAML says, and 64 for manifests that can't be
 played. The run's folder is like that of a scenario: canarylab report, compare, bundle and verify take it.`,
@@ -42,8 +46,14 @@ played. The run's folder is like that of a scenario: canarylab report, compare, 
 			if err != nil {
 				return inputError(err)
 			}
+			var before *standin.Set
+			if len(from) > 0 {
+				if before, err = standin.Load(cmd.Context(), from, cmd.InOrStdin()); err != nil {
+					return inputError(fmt.Errorf("--from: %w", err))
+				}
+			}
 			name, title := testOf(args)
-			t, err := routetest.New(name, title, set, standin.Options{
+			t, err := routetest.New(name, title, set, before, standin.Options{
 				Image: images.SampleApp, Namespace: namespace,
 			})
 			if err != nil {
@@ -65,6 +75,8 @@ played. The run's folder is like that of a scenario: canarylab report, compare, 
 	}
 	p.add(cmd)
 	outFlag(cmd, &p.out, "folder for the run's own folder")
+	cmd.Flags().StringArrayVar(&from, "from", nil, "manifests that are there first: yours replace them under load, and are "+
+		"taken back (may be repeated)")
 	cmd.Flags().StringVar(&namespace, "namespace", "", "namespace of objects that name none (default: "+
 		standin.DefaultNamespace+")")
 	cmd.Flags().IntVar(&p.rate, rateFlag, 0, "requests a second of all classes together (default: what the classes "+

@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/canarylab/canarylab/harness/addons"
+	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/routes"
 	"github.com/canarylab/canarylab/harness/standin"
 	"github.com/canarylab/canarylab/loadgen"
@@ -19,107 +20,196 @@ import (
 
 // A sender makes cohorts of classes.
 type sender struct {
-	plan  *standin.Plan
-	table routes.Table
+	// sides are those that are tested. The first one is asked how a request can be sent.
+	sides []*Side
 	// home is the namespace of the callers.
 	home string
 	// through has the gateway's ports that cohorts use.
 	through []int
+	// sent are the classes, and took is how long their requests take.
+	sent []sent
+	took time.Duration
 }
 
-// cohort makes the cohort of a class, without its rate. unsent says why there can be none.
-func (s *sender) cohort(c routes.Class) (out loadgen.Cohort, unsent string) {
-	q := c.Request
-	out = loadgen.Cohort{
-		Name: c.Name, Method: q.Method, Entry: q.Entry, Header: maps.Clone(q.Header), Copies: s.copies(c),
+// A sent is a class with the cohort that sends it. The cohort has no name where unsent says why it is not sent.
+type sent struct {
+	routes.Class
+	// side is the one whose rules the class was made for, and here is the request as the lab's callers send it.
+	side   *Side
+	here   routes.Request
+	cohort loadgen.Cohort
+	unsent string
+}
+
+// load makes the classes of all sides, and the load that sends them.
+func (s *sender) load() loadgen.Plan {
+	var plan loadgen.Plan
+	names := map[string]bool{}
+	for _, side := range s.sides {
+		for _, c := range side.Table.Classes() {
+			known := slices.ContainsFunc(s.sent, func(k sent) bool { return reflect.DeepEqual(k.Request, c.Request) })
+			if c.Request.Entry == loadgen.Plain || known {
+				continue // no rule is there for a caller without a proxy
+			}
+			for names[c.Name] {
+				c.Name += "-2"
+			}
+			names[c.Name] = true
+			one := sent{Class: c, side: side}
+			one.cohort, one.here, one.unsent = s.cohort(side, c)
+			if one.unsent == "" && len(plan.Cohorts) == loadgen.MaxCohorts {
+				one.unsent = fmt.Sprintf("there are %d classes already", loadgen.MaxCohorts)
+			}
+			if one.unsent == "" {
+				one.cohort.Rate = s.need(one)
+				plan.Cohorts = append(plan.Cohorts, one.cohort)
+			}
+			s.sent = append(s.sent, one)
+		}
 	}
+	s.took = share(&plan)
+	if len(plan.Cohorts) > 0 {
+		plan.URL = plan.Cohorts[0].URL
+	}
+	return plan
+}
+
+// need is how many requests a class takes, of the side that takes most.
+func (s *sender) need(c sent) int {
+	n := 0
+	for _, side := range s.sides {
+		n = max(n, requests(side.places(c.here, s.home)))
+	}
+	return n
+}
+
+// routing is what a phase tests that has the manifests of a side, and what it claims.
+func (s *sender) routing(side *Side) (*reports.Routing, []expect.Expectation) {
+	r := &reports.Routing{Rules: rulesOf(side.Table), Remarks: remarksOf(side)}
+	var claims []expect.Expectation
+	for _, c := range s.sent {
+		class := reports.RequestClass{
+			Request: requestInWords(c.Request), Why: c.Why, Unsent: c.unsent,
+		}
+		if c.side == side {
+			class.Rule, class.Takes = c.Rule+1, c.Takes+1
+		}
+		if c.unsent != "" {
+			r.Classes = append(r.Classes, class)
+			continue
+		}
+		takes, ok := side.Table.Match(c.here)
+		if !ok {
+			takes = -1
+		}
+		class.Takes = takes + 1
+		class.Cohort, class.Asked = c.cohort.Name, side.places(c.here, s.home)
+		if len(class.Asked) > 0 {
+			claims = append(claims, expect.Lands(class.Cohort, s.need(c), class.Asked...))
+		}
+		r.Classes = append(r.Classes, class)
+	}
+	return r, claims
+}
+
+// cohort makes the cohort of a side's class, without its rate, and the request as the lab's callers send it. unsent says
+// why there can be none.
+func (s *sender) cohort(side *Side, c routes.Class) (out loadgen.Cohort, here routes.Request, unsent string) {
+	q := c.Request
+	here = q
+	out = loadgen.Cohort{Name: c.Name, Method: q.Method, Entry: q.Entry, Header: maps.Clone(q.Header)}
 	port := cmp.Or(q.Port, 80)
 	host := q.Host
 	if q.Scheme == "https" {
-		return out, "it comes by TLS, and the lab sends plain HTTP"
+		return out, here, "it comes by TLS, and the lab sends plain HTTP"
 	}
 	switch q.Entry {
 	case loadgen.Gateway:
-		if unsent = s.gateway(q, port); unsent != "" {
-			return out, unsent
+		if unsent = side.gateway(q); unsent != "" {
+			return out, here, unsent
 		}
 		s.through = append(s.through, port)
 	default:
-		if host, unsent = s.dial(&out, c, port); unsent != "" {
-			return out, unsent
+		if host, here, unsent = s.dial(side, &out, c, port); unsent != "" {
+			return out, here, unsent
 		}
 	}
-	path := cmp.Or(q.Path, "/")
 	if port != 80 {
 		host += ":" + strconv.Itoa(port)
 	}
-	out.URL = "http://" + host + path
-	if _, err := url.Parse(out.URL); err != nil {
-		return out, fmt.Sprintf("its URL can't be sent: %v", err)
+	out.URL = "http://" + host + cmp.Or(q.Path, "/")
+	for _, side := range s.sides {
+		copies := 0
+		for _, p := range side.places(here, s.home) {
+			if p.Copy {
+				copies++
+			}
+		}
+		out.Copies = min(max(out.Copies, copies), loadgen.MaxCopies)
 	}
 	probe := loadgen.Plan{Run: "check", URL: "http://check/", Duration: 1, Cohorts: []loadgen.Cohort{out}}
 	probe.Cohorts[0].Rate = 1
 	if err := probe.Validate(); err != nil {
-		return out, strings.ReplaceAll(err.Error(), "plan: cohorts[0].", "")
+		return out, here, strings.ReplaceAll(err.Error(), "plan: cohorts[0].", "")
 	}
-	return out, ""
+	return out, here, ""
 }
 
 // dial finds the host that a caller with a sidecar asks for.
-func (s *sender) dial(out *loadgen.Cohort, c routes.Class, port int) (host, unsent string) {
+func (s *sender) dial(side *Side, out *loadgen.Cohort, c routes.Class, port int) (
+	host string, here routes.Request, unsent string,
+) {
 	q := c.Request
 	from := cmp.Or(q.SourceNamespace, s.home)
-	to, known := s.plan.Resolve(q.Host, from)
-	here := q
+	to, known := side.Plan.Resolve(q.Host, from)
+	here = q
 	here.SourceNamespace, here.SourceLabels = s.home, map[string]string{"app": addons.SidecarCaller}
 	if known && from != s.home {
 		here.Host = to.Host()
 	}
-	rule, ok := s.table.Match(here)
+	rule, ok := side.Table.Match(here)
 	if !ok {
 		rule = -1
 	}
-	if rule != c.Takes || !reflect.DeepEqual(s.table.Want(here), c.Want) {
-		switch {
-		case len(q.SourceLabels) > 0:
-			return "", "its caller has labels of its own, and the lab's has app: " + addons.SidecarCaller
-		default:
-			return "", fmt.Sprintf("its caller is in namespace %s, and the lab's is in %s", from, s.home)
+	if rule != c.Takes || !reflect.DeepEqual(side.Table.Want(here), c.Want) {
+		if len(q.SourceLabels) > 0 {
+			return "", here, "its caller has labels of its own, and the lab's has app: " + addons.SidecarCaller
 		}
+		return "", here, fmt.Sprintf("its caller is in namespace %s, and the lab's is in %s", from, s.home)
 	}
 	if known && to.External == "" {
 		if to.Headless {
-			return "", "the Service is headless: callers ask its pods by their addresses, and not the Service"
+			return "", here, "the Service is headless: callers ask its pods by their addresses, and not the Service"
 		}
 		if !slices.ContainsFunc(to.Ports, func(p standin.ServicePort) bool { return p.Number == port }) {
-			return "", fmt.Sprintf("Service %s/%s has no port %d", to.Namespace, to.Name, port)
+			return "", here, fmt.Sprintf("Service %s/%s has no port %d", to.Namespace, to.Name, port)
 		}
-		return here.Host, ""
+		return here.Host, here, ""
 	}
 	// A name that only the mesh knows: the proxy routes by the Host header, whichever Service's address is asked at
 	// that port.
-	for _, any := range s.plan.Services {
-		if any.Headless || any.External != "" || len(any.Selector) == 0 {
+	for _, other := range side.Plan.Services {
+		if other.Headless || other.External != "" || len(other.Selector) == 0 {
 			continue
 		}
-		if slices.ContainsFunc(any.Ports, func(p standin.ServicePort) bool { return p.Number == port }) {
+		if slices.ContainsFunc(other.Ports, func(p standin.ServicePort) bool { return p.Number == port }) {
 			if out.Header == nil {
 				out.Header = map[string]string{}
 			}
 			out.Header["Host"] = q.Host
-			return any.Host(), ""
+			return other.Host(), here, ""
 		}
 	}
-	return "", fmt.Sprintf("no Service of the manifests has port %d, so that nothing has an address to ask %s at", port,
+	return "", here, fmt.Sprintf("no Service of the manifests has port %d, so that nothing has an address to ask %s at", port,
 		q.Host)
 }
 
 // gateway tells why a request can't come through the lab's gateway, empty where it can.
-func (s *sender) gateway(q routes.Request, port int) (unsent string) {
+func (s *Side) gateway(q routes.Request) (unsent string) {
 	if q.Gateway == "" {
 		return ""
 	}
-	for _, g := range s.plan.Gateways {
+	for _, g := range s.Plan.Gateways {
 		if g.Namespace+"/"+g.Name != q.Gateway {
 			continue
 		}
@@ -137,40 +227,35 @@ func (s *sender) ports() []int {
 	return slices.DeleteFunc(slices.Compact(s.through), func(p int) bool { return p == 80 })
 }
 
-// copies is how many copies the mesh may make of each request of a class.
-func (s *sender) copies(c routes.Class) int {
-	n := 0
-	for _, p := range s.places(c) {
-		if p.Copy {
-			n++
-		}
-	}
-	return min(n, loadgen.MaxCopies)
-}
-
-// places are where the requests of a class are to go, none where the YAML does not say.
-func (s *sender) places(c routes.Class) []reports.Place {
-	w := c.Want
+// places are where requests are to go, none where the YAML does not say. home is the namespace of who sends them.
+func (s *Side) places(q routes.Request, home string) []reports.Place {
+	w := s.Table.Want(q)
 	if w.Unknown {
 		return nil
+	}
+	ns := home
+	rule, ok := s.Table.Match(q)
+	if ok {
+		_, name, _ := strings.Cut(s.Table.Rules[rule].Object, " ")
+		ns, _, _ = strings.Cut(name, "/")
 	}
 	var all []reports.Place
 	rest := 100 - w.StatusPercent
 	for _, d := range w.Destinations {
 		if percent := d.Percent * rest / 100; percent > 0 {
 			all = append(all, reports.Place{
-				Host: d.Host, Port: d.Port, Subset: d.Subset, Percent: percent, Versions: s.versions(d, c),
+				Host: d.Host, Port: d.Port, Subset: d.Subset, Percent: percent, Versions: s.versions(d, ns),
 			})
 		}
 	}
 	if w.StatusPercent > 0 {
 		all = append(all, reports.Place{Status: w.Status, Percent: w.StatusPercent})
 	}
-	if c.Takes < 0 || rest <= 0 {
+	if !ok || rest <= 0 {
 		return all
 	}
-	for _, m := range s.table.Rules[c.Takes].Mirrors {
-		if versions := s.versions(m.Destination, c); m.Percent > 0 && len(versions) > 0 {
+	for _, m := range s.Table.Rules[rule].Mirrors {
+		if versions := s.versions(m.Destination, ns); m.Percent > 0 && len(versions) > 0 {
 			all = append(all, reports.Place{
 				Host: m.Host, Port: m.Port, Subset: m.Subset, Copy: true, Versions: versions, Percent: m.Percent * rest / 100,
 			})
@@ -179,15 +264,10 @@ func (s *sender) places(c routes.Class) []reports.Place {
 	return all
 }
 
-// versions are who may answer at a destination.
-func (s *sender) versions(d routes.Destination, c routes.Class) []string {
-	ns := s.home
-	if c.Takes >= 0 {
-		_, name, _ := strings.Cut(s.table.Rules[c.Takes].Object, " ")
-		ns, _, _ = strings.Cut(name, "/")
-	}
+// versions are who may answer at a destination that somebody in a namespace names.
+func (s *Side) versions(d routes.Destination, ns string) []string {
 	var all []string
-	for _, w := range s.plan.Behind(d.Host, ns, d.Subset, d.Port) {
+	for _, w := range s.Plan.Behind(d.Host, ns, d.Subset, d.Port) {
 		all = append(all, w.Version)
 	}
 	return all

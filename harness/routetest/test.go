@@ -17,9 +17,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/addons"
-	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/kube"
-	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/harness/routes"
 	"github.com/canarylab/canarylab/harness/standin"
 	"github.com/canarylab/canarylab/internal/kebab"
@@ -48,73 +46,116 @@ const (
 	patience = 6
 )
 
-// file is the one file of the scenario, and phase the name of the phase that applies it.
-const file, phase = "own.yaml", "as it is written"
+// file has the manifests, and before those of the set that they replace. Neither is the name of one of the engine's.
+const file, before = "own.yaml", "before.yaml"
+
+// The phases of a test. With a set to begin from there are all three.
+const (
+	PhaseBefore = "before"
+	PhaseOwn    = "as it is written"
+	PhaseBack   = "back"
+)
 
 // A Test is what was made of a set of manifests.
 type Test struct {
 	Scenario harness.Scenario
-	Table    routes.Table
-	Plan     *standin.Plan
+	// From is nil where the test begins with the manifests themselves.
+	From, Own *Side
 }
 
-// New makes the test of a set of manifests. name is the scenario's. title says in a sentence what is tested.
-func New(name, title string, set *standin.Set, o standin.Options) (*Test, error) {
+// A Side is a set of manifests, with what is known of it.
+type Side struct {
+	Plan  *standin.Plan
+	Table routes.Table
+}
+
+func newSide(set *standin.Set, o standin.Options) (*Side, error) {
 	plan, err := set.Standins(o)
 	if err != nil {
 		return nil, err
 	}
-	table := routes.Read(objectsOf(plan))
-	t := &Test{Table: table, Plan: plan}
-	s := &sender{plan: plan, table: table, home: home(plan, table)}
-	routing := &reports.Routing{Rules: rulesOf(table), Remarks: remarksOf(table, plan)}
-	var claims []expect.Expectation
-	load := loadgen.Plan{}
-	for _, c := range table.Classes() {
-		if c.Request.Entry == loadgen.Plain {
-			continue // no rule is there for a caller without a proxy
-		}
-		class := reports.RequestClass{
-			Request: requestInWords(c.Request), Why: c.Why, Rule: c.Rule + 1, Takes: c.Takes + 1, Asked: s.places(c),
-		}
-		cohort, unsent := s.cohort(c)
-		if unsent != "" || len(load.Cohorts) == loadgen.MaxCohorts {
-			class.Unsent = cmp.Or(unsent, fmt.Sprintf("there are %d classes already", loadgen.MaxCohorts))
-			routing.Classes = append(routing.Classes, class)
-			continue
-		}
-		need := requests(class.Asked)
-		cohort.Rate = need
-		class.Cohort = cohort.Name
-		load.Cohorts = append(load.Cohorts, cohort)
-		if len(class.Asked) > 0 {
-			claims = append(claims, expect.Lands(cohort.Name, need, class.Asked...))
-		}
-		routing.Classes = append(routing.Classes, class)
+	return &Side{plan, routes.Read(objectsOf(plan))}, nil
+}
+
+// New makes the test of a set of manifests. name is the scenario's. title says in a sentence what is tested. If from is
+// not nil, it is what there is first: the manifests replace it under load, and are then taken back.
+func New(name, title string, set, from *standin.Set, o standin.Options) (*Test, error) {
+	t := &Test{}
+	var err error
+	if t.Own, err = newSide(set, o); err != nil {
+		return nil, err
 	}
-	if len(claims) == 0 {
-		return nil, fmt.Errorf("%w: %s", ErrNothing, why(table, routing))
+	sides := []*Side{t.Own}
+	if from != nil {
+		if t.From, err = newSide(from, o); err != nil {
+			return nil, err
+		}
+		sides = append(sides, t.From)
 	}
-	took := share(&load)
-	load.URL = load.Cohorts[0].URL
-	manifest, err := manifestOf(plan)
+	s := &sender{sides: sides, home: home(t.Own)}
+	load := s.load()
+	var phases []harness.Phase
+	for _, p := range t.phases() {
+		routing, claims := s.routing(p.side)
+		p.Phase.Routing, p.Phase.Expect, p.Phase.Deadline = routing, claims, patience*s.took
+		if len(claims) == 0 {
+			return nil, fmt.Errorf("%w: %s", ErrNothing, why(p.side.Table, routing))
+		}
+		phases = append(phases, p.Phase)
+	}
+	own, err := manifestOf(t.Own, nil)
 	if err != nil {
 		return nil, err
 	}
-	namespaces := slices.DeleteFunc(slices.Clone(plan.Namespaces), func(ns string) bool { return ns == s.home })
+	all := files{name + "/" + file: own}
+	if t.From != nil {
+		if all[name+"/"+before], err = manifestOf(t.From, t.Own); err != nil {
+			return nil, err
+		}
+	}
+	ingress := addons.Ingress{Namespace: t.Own.Plan.GatewayNamespace, Labels: map[string]string{}, Ports: s.ports()}
+	for _, side := range slices.Backward(sides) {
+		ingress.Namespace = cmp.Or(ingress.Namespace, side.Plan.GatewayNamespace)
+		maps.Copy(ingress.Labels, side.Plan.GatewayLabels)
+	}
 	t.Scenario = harness.Scenario{
-		Name: name, Title: title, Files: files{name + "/" + file: manifest}, Load: load,
-		Site: addons.Site{
-			Namespaces: append([]string{s.home}, namespaces...),
-			Ingress: addons.Ingress{
-				Namespace: plan.GatewayNamespace, Labels: plan.GatewayLabels, Ports: s.ports(),
-			},
-		},
-		Phases: []harness.Phase{{
-			Name: phase, Do: harness.Apply(file), Expect: claims, Routing: routing, Point: true, Deadline: patience * took,
-		}},
+		Name: name, Title: title, Files: all, Load: load, Phases: phases,
+		Site: addons.Site{Namespaces: t.namespaces(s.home), Ingress: ingress},
 	}
 	return t, nil
+}
+
+// A sided is a phase with the side that it tests.
+type sided struct {
+	harness.Phase
+	side *Side
+}
+
+func (t *Test) phases() []sided {
+	if t.From == nil {
+		return []sided{{harness.Phase{Name: PhaseOwn, Do: harness.Apply(file), Point: true}, t.Own}}
+	}
+	return []sided{
+		{harness.Phase{Name: PhaseBefore, Do: harness.Apply(before)}, t.From},
+		{harness.Phase{Name: PhaseOwn, Do: harness.Replace(before, file), Point: true}, t.Own},
+		{harness.Phase{Name: PhaseBack, Do: harness.Replace(file, before), Rollback: true}, t.From},
+	}
+}
+
+// namespaces are those of all sides, the callers' first.
+func (t *Test) namespaces(home string) []string {
+	all := []string{home}
+	for _, side := range []*Side{t.Own, t.From} {
+		if side == nil {
+			continue
+		}
+		for _, ns := range side.Plan.Namespaces {
+			if !slices.Contains(all, ns) {
+				all = append(all, ns)
+			}
+		}
+	}
+	return all
 }
 
 // why says why there is nothing to test.
@@ -156,19 +197,15 @@ func share(load *loadgen.Plan) time.Duration {
 	return took
 }
 
-// manifestOf is what is applied, as one file.
-func manifestOf(plan *standin.Plan) ([]byte, error) {
-	all := plan.Objects()
-	for i, o := range all {
-		if o.GetKind() != "Namespace" {
-			continue
+// manifestOf is what is applied of a side, as one file, with the namespaces of another one.
+func manifestOf(side, and *Side) ([]byte, error) {
+	all := side.Plan.Objects()
+	if and != nil {
+		for _, o := range and.Plan.Objects() {
+			if o.GetKind() == namespaceKind && !slices.Contains(side.Plan.Namespaces, o.GetName()) {
+				all = slices.Insert(all, 0, o)
+			}
 		}
-		o = o.DeepCopy()
-		labels := map[string]string{}
-		maps.Copy(labels, o.GetLabels())
-		labels[mesh.ManagedBy] = mesh.Manager
-		o.SetLabels(labels)
-		all[i] = o
 	}
 	b, err := kube.YAML(all)
 	if err != nil {
@@ -177,10 +214,12 @@ func manifestOf(plan *standin.Plan) ([]byte, error) {
 	return b, nil
 }
 
+const namespaceKind = "Namespace"
+
 // home is the namespace of the callers: the one of most rules for sidecars, the first one where there are none.
-func home(plan *standin.Plan, table routes.Table) string {
+func home(side *Side) string {
 	rules := map[string]int{}
-	for _, r := range table.Rules {
+	for _, r := range side.Table.Rules {
 		if !slices.Contains(r.Gateways, routes.Mesh) {
 			continue
 		}
@@ -188,8 +227,8 @@ func home(plan *standin.Plan, table routes.Table) string {
 		ns, _, _ := strings.Cut(name, "/")
 		rules[ns]++
 	}
-	best := plan.Namespaces[0]
-	for _, ns := range plan.Namespaces {
+	best := side.Plan.Namespaces[0]
+	for _, ns := range side.Plan.Namespaces {
 		if rules[ns] > rules[best] {
 			best = ns
 		}

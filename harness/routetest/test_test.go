@@ -19,7 +19,7 @@ func of(t *testing.T, path, stdin string) (*routetest.Test, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return routetest.New("own-shop", "The rules of a shop", set, standin.Options{Image: "canarylab/sampleapp:dev"})
+	return routetest.New("own-shop", "The rules of a shop", set, nil, standin.Options{Image: "canarylab/sampleapp:dev"})
 }
 
 // The example of the documentation can be played, and each of its rules has what the documentation says.
@@ -39,8 +39,8 @@ func TestExample(t *testing.T) {
 	if len(r.Rules) != 5 {
 		t.Fatalf("got %d rules, want 5", len(r.Rules))
 	}
-	if got := r.Rules[2]; got.ShadowedBy != 2 || got.If != "uri begins with /api/v3" || !strings.HasSuffix(got.Source, ":141") {
-		t.Errorf("got %+v, want that rule 2 shadows the rule of /api/v3, which is in line 141", got)
+	if got := r.Rules[2]; got.ShadowedBy != 2 || got.If != "uri begins with /api/v3" || !strings.HasSuffix(got.Source, ":142") {
+		t.Errorf("got %+v, want that rule 2 shadows the rule of /api/v3, which is in line 142", got)
 	}
 	met := map[int]int{}
 	for _, c := range r.Classes {

@@ -101,15 +101,15 @@ func requestInWords(q routes.Request) string {
 }
 
 // remarksOf is what is known without sending anything.
-func remarksOf(t routes.Table, p *standin.Plan) []reports.RoutingRemark {
+func remarksOf(s *Side) []reports.RoutingRemark {
 	var all []reports.RoutingRemark
-	for _, f := range t.Findings {
+	for _, f := range s.Table.Findings {
 		all = append(all, reports.RoutingRemark{
 			Kind: string(f.Kind), Source: f.Source.String(), Object: f.Object, Text: f.Text, Do: f.Do,
 			Mistake: f.Kind != routes.NotLookedAt,
 		})
 	}
-	for _, n := range p.Notes {
+	for _, n := range s.Plan.Notes {
 		all = append(all, reports.RoutingRemark{
 			Kind: strings.ReplaceAll(string(n.Kind), " ", "-"), Source: n.Source.String(), Object: n.Object, Text: n.Text,
 		})

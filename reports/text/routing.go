@@ -34,6 +34,7 @@ func (p *page) routings(r *reports.Report, o Options) {
 			p.Section(strings.Join([]string{number(i), phase.Name}, "  "))
 		}
 		p.Para("", terminal.Bold, phase.Routing.Sentence())
+		p.cost(phase)
 		p.routing(phase)
 	}
 	p.Line("")
@@ -50,6 +51,21 @@ func (p *page) routings(r *reports.Report, o Options) {
 	p.named("rate", reports.RateInWords(r))
 	p.ran(r)
 	p.more(o)
+}
+
+// cost says what a change of the rules cost.
+func (p *page) cost(phase reports.Phase) {
+	o := phase.Observation
+	if o.Change == nil {
+		return
+	}
+	p.Para("", "", reports.TimingInWords(o))
+	if o.Transition.Total.Requests > 0 {
+		p.transition(o.Transition)
+	}
+	if o.Rollback != nil {
+		p.rollback(*o.Rollback)
+	}
 }
 
 func number(i int) string { return string(rune('1' + i%9)) }
