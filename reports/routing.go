@@ -154,10 +154,10 @@ type RoutingRemark struct {
 
 // A RoutingFinding is something that was seen and contradicts what the YAML says.
 type RoutingFinding struct {
-	// Class is the class that it was seen with, by its cohort, and Rule the one that takes the class, from 1; 0 is none.
-	Class  string `json:"class"`
-	Rule   int    `json:"rule,omitempty"`
-	Source string `json:"source,omitempty"`
+	// Classes are those that it was seen with, by their cohorts, and Rule is the one that takes them, from 1; 0 is none.
+	Classes []string `json:"classes"`
+	Rule    int      `json:"rule,omitempty"`
+	Source  string   `json:"source,omitempty"`
 	// Text says what was seen, and Do what to do about it.
 	Text string `json:"text"`
 	Do   string `json:"do"`
@@ -181,8 +181,11 @@ func (r *Routing) Judge(o analysis.Observation, verdicts []Verdict) {
 				c.Outcome, c.Reason = v.Outcome, v.Why
 			}
 		}
-		if c.Outcome == Fail {
-			r.Found = append(r.Found, r.surprise(*c))
+	}
+	for _, g := range r.Groups() {
+		g.Classes = slices.DeleteFunc(g.Classes, func(c RequestClass) bool { return c.Outcome != Fail })
+		if len(g.Classes) > 0 {
+			r.Found = append(r.Found, g.surprise())
 		}
 	}
 }
@@ -195,36 +198,48 @@ func (r *Routing) rule(number int) *RoutingRule {
 	return &r.Rules[number-1]
 }
 
-// surprise says of a class what was seen in place of what was asked.
-func (r *Routing) surprise(c RequestClass) RoutingFinding {
-	f := RoutingFinding{Class: c.Cohort, Rule: c.Takes}
-	said := "the YAML says"
-	if rule := r.rule(c.Takes); rule != nil {
-		f.Source = rule.Source
-		said = rule.Object + " " + rule.Path + " says"
+// surprise says of classes that contradict the YAML what was seen in place of what was asked.
+func (g RoutingGroup) surprise() RoutingFinding {
+	g.Shares = nil
+	g.add()
+	f := RoutingFinding{Rule: g.Classes[0].Takes}
+	said := "no rule takes it, so that the YAML says"
+	if g.Rule != nil {
+		f.Source = g.Rule.Source
+		said = g.Rule.Object + " " + g.Rule.Path + " says"
 	}
-	var asked []string
-	for _, p := range c.Asked {
-		asked = append(asked, p.Amount()+" % "+p.Name())
+	var asked, seen []string
+	for _, p := range g.Classes[0].Asked {
+		asked = append(asked, format.When(p.Percent < 100, p.Amount()+" % ")+p.Name())
 	}
-	var seen []string
-	worst := analysis.Landing{}
-	for _, l := range Elsewhere(c.Seen, c.Asked) {
-		share := analysis.NewShare(l.Count, c.Requests)
-		seen = append(seen, fmt.Sprintf("%s %% %s", format.Percent(share.Percent), l.Words()))
-		if worst.Count == 0 {
-			worst = l
+	for _, s := range g.Shares {
+		if s.Stray {
+			seen = append(seen, fmt.Sprintf("%s %% %s", format.Percent(s.Seen.Percent), s.Name))
 		}
 	}
 	if len(seen) == 0 {
-		for _, p := range c.Asked {
-			share := analysis.NewShare(p.Count(c.Seen), c.Requests)
-			seen = append(seen, fmt.Sprintf("%s %% %s (95 %% interval %s to %s)", format.Percent(share.Percent), p.Name(),
-				format.Percent(share.Low), format.Percent(share.High)))
+		for _, s := range g.Shares {
+			seen = append(seen, fmt.Sprintf("%s %% %s (95 %% interval %s to %s)", format.Percent(s.Seen.Percent), s.Name,
+				format.Percent(s.Seen.Low), format.Percent(s.Seen.High)))
 		}
 	}
-	f.Text = fmt.Sprintf("%s: %s %s. Of %s, %s.", c.Request, said, strings.Join(asked, ", "),
-		format.Plural(c.Requests, "request", "requests"), strings.Join(seen, ", "))
+	var strays []analysis.Landing
+	for _, c := range g.Classes {
+		f.Classes = append(f.Classes, c.Cohort)
+		strays = append(strays, Elsewhere(c.Seen, c.Asked)...)
+	}
+	worst := analysis.Landing{}
+	for _, l := range strays {
+		if l.Count > worst.Count {
+			worst = l
+		}
+	}
+	requests := g.Classes[0].Request
+	if more := len(g.Classes) - 1; more > 0 {
+		requests += ", and " + format.Plural(more, "more class", "more classes")
+	}
+	f.Text = fmt.Sprintf("%s: %s %s. Of %s, %s.", requests, said, strings.Join(asked, ", "),
+		format.Plural(g.Shares[0].Seen.Of, "request", "requests"), strings.Join(seen, ", "))
 	f.Do = advice(worst)
 	return f
 }

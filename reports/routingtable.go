@@ -162,39 +162,32 @@ func (r *Routing) Gaps() []RoutingGap {
 
 // Sentence sums the test up.
 func (r *Routing) Sentence() string {
-	kept, open, broken := 0, 0, map[int]bool{}
+	counts := map[Outcome]int{}
 	for _, g := range r.Groups() {
-		switch g.Outcome {
-		case Pass:
-			kept++
-		case Fail:
-			broken[len(broken)] = true
-		case "":
-		default:
-			open++
+		if g.Outcome != "" {
+			counts[g.Outcome]++
 		}
 	}
-	n := 0
-	sent := 0
+	classes, sent := 0, 0
 	for _, c := range r.Classes {
 		if c.Cohort != "" {
-			n, sent = n+1, sent+c.Requests
+			classes, sent = classes+1, sent+c.Requests
 		}
 	}
-	parts := []string{format.Plural(kept, "rule or default sends", "rules and defaults send") + " its requests where the " +
-		"YAML says"}
-	if kept != 1 {
-		parts[0] = format.Plural(kept, "rule or default sends", "rules and defaults send") + " their requests where the YAML says"
+	var parts []string
+	for _, p := range []struct {
+		n         int
+		one, many string
+	}{
+		{counts[Pass], "rule sends its requests where the YAML says", "rules send their requests where the YAML says"},
+		{counts[Fail], "does not", "do not"},
+		{counts[Inconclusive] + counts[Invalid], "is open", "are open"},
+		{len(r.Gaps()), "was met by no request", "were met by no request"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, format.Plural(p.n, p.one, p.many))
+		}
 	}
-	if len(broken) > 0 {
-		parts = append(parts, format.Plural(len(broken), "does not", "do not"))
-	}
-	if open > 0 {
-		parts = append(parts, format.Plural(open, "is open", "are open"))
-	}
-	if gaps := len(r.Gaps()); gaps > 0 {
-		parts = append(parts, format.Plural(gaps, "rule was met by no request", "rules were met by no request"))
-	}
-	return format.Join("; ", parts...) + fmt.Sprintf(". %s of %s were sent.", format.Plural(sent, "request", "requests"),
-		format.Plural(n, "class", "classes"))
+	return format.Join(", ", parts...) + fmt.Sprintf(" (%s of %s were sent).",
+		format.Plural(sent, "request", "requests"), format.Plural(classes, "class", "classes"))
 }

@@ -59,9 +59,6 @@ played. The run's folder is like that of a scenario: canarylab report, compare, 
 			if err != nil {
 				return inputError(err)
 			}
-			if err := p.checkRate(cmd, t.Scenario); err != nil {
-				return err
-			}
 			if p.out, err = outDir(p.out); err != nil {
 				return err
 			}
@@ -79,8 +76,6 @@ played. The run's folder is like that of a scenario: canarylab report, compare, 
 		"taken back (may be repeated)")
 	cmd.Flags().StringVar(&namespace, "namespace", "", "namespace of objects that name none (default: "+
 		standin.DefaultNamespace+")")
-	cmd.Flags().IntVar(&p.rate, rateFlag, 0, "requests a second of all classes together (default: what the classes "+
-		"take, or as many as the machine carries)")
 	cmd.Flags().BoolVar(&p.keep, "keep", false, "leave what was applied, to look around in it")
 	fullFlag(cmd, &p.full)
 	settingFlags(cmd.Flags(), g, true)

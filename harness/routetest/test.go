@@ -120,7 +120,10 @@ func New(name, title string, set, from *standin.Set, o standin.Options) (*Test, 
 	}
 	t.Scenario = harness.Scenario{
 		Name: name, Title: title, Files: all, Load: load, Phases: phases,
-		Site: addons.Site{Namespaces: t.namespaces(s.home), Ingress: ingress},
+		// Where a request goes does not depend on when it is sent: a machine that sends them late is no reason to send
+		// fewer.
+		LowestRate: int(load.TotalRate()),
+		Site:       addons.Site{Namespaces: t.namespaces(s.home), Ingress: ingress},
 	}
 	return t, nil
 }

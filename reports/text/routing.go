@@ -42,13 +42,14 @@ func (p *page) routings(r *reports.Report, o Options) {
 		p.Para("! ", terminal.Yellow, problem)
 	}
 	for _, problem := range r.Accounting.Problems {
-		p.problem("", "accounting: ", r, problem)
+		if !reports.Stands(r, problem) {
+			p.problem("", "accounting: ", r, problem)
+		}
 	}
 	for _, e := range r.Accounting.Troubles {
 		p.Para("! ", terminal.Yellow, format.Join(" ", "trouble:", e.Proxy, e.Text))
 	}
 	p.accounted(r)
-	p.named("rate", reports.RateInWords(r))
 	p.ran(r)
 	p.more(o)
 }
@@ -73,42 +74,35 @@ func number(i int) string { return string(rune('1' + i%9)) }
 // routing prints the table of a phase, what contradicts it, what was not met, and what is known without requests.
 func (p *page) routing(phase reports.Phase) {
 	r := phase.Routing
-	t := &terminal.Table{Align: "lllrrrl"}
-	t.Row("", "requests that meet", "end at", "YAML", "seen", "95 % interval", "")
-	source := ""
-	for _, g := range r.Groups() {
-		head := "no rule"
-		if g.Rule != nil {
-			head = g.Rule.Source
-		}
-		for i, s := range g.Shares {
-			row := []string{"", "", s.Name, s.Asked, format.Percent(s.Seen.Percent) + " %", s.Interval(), ""}
-			if i == 0 {
-				row[1] = g.Title()
-				if head != source {
-					row[0] = head
-				}
-				row[6] = signs[g.Outcome].mark
-				source = head
-			}
-			t.Row(row...)
-			switch last := len(t.Rows) - 1; {
-			case s.Stray:
-				t.Paint(last, 2, terminal.Red)
-				t.Paint(last, 4, terminal.Red)
-			case i == 0:
-				t.Paint(last, 6, signs[g.Outcome].color)
+	t := &terminal.Table{Align: "lrrrr"}
+	t.Row("requests that meet a rule end at", "YAML", "seen", "95 % interval", "requests")
+	groups := r.Groups()
+	for _, g := range groups {
+		for _, s := range g.Shares {
+			t.Row(s.Name, s.Asked, format.Percent(s.Seen.Percent)+" %", s.Interval(), format.Number(s.Seen.Count))
+			if s.Stray {
+				t.Paint(len(t.Rows)-1, 0, terminal.Red)
+				t.Paint(len(t.Rows)-1, 2, terminal.Red)
 			}
 		}
 	}
 	t.DimHead()
 	p.PlainCells(t)
-	t.Narrow(0, p.Width, 16)
-	t.Narrow(1, p.Width, 18)
-	t.Narrow(2, p.Width, 24)
+	t.Narrow(0, p.Width-4, 24)
+	lines := t.Lines(p.Paint)
 	p.Line("")
-	for _, line := range t.Lines(p.Paint) {
-		p.Line("%s", line)
+	p.Line("    %s", lines[0])
+	lines = lines[1:]
+	for _, g := range groups {
+		head := "no rule"
+		if g.Rule != nil {
+			head = g.Rule.Source
+		}
+		p.Para(cmp.Or(signs[g.Outcome].mark, "·")+" ", colorOf(g.Outcome), head+"  "+g.Title())
+		for range g.Shares {
+			p.Line("    %s", lines[0])
+			lines = lines[1:]
+		}
 	}
 	p.surprises(r)
 	p.open(r)
@@ -176,4 +170,12 @@ func (p *page) remarks(r *reports.Routing) {
 		}
 		p.Para("- ", "", c.Request+": "+c.Unsent)
 	}
+}
+
+// colorOf is an outcome's, none for a pass.
+func colorOf(o reports.Outcome) string {
+	if o == reports.Pass {
+		return ""
+	}
+	return signs[o].color
 }
