@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/environment"
@@ -47,18 +48,26 @@ func (p *proxies) routers(ctx context.Context, ns string) ([]mesh.Proxy, error) 
 }
 
 func (p *proxies) Await(ctx context.Context, ns string, synced func(environment.Synced)) error {
-	for _, one := range p.all(ns) {
-		if err := p.await(ctx, one, synced); err != nil {
+	all := p.all(ns)
+	for i, one := range all {
+		if i > 0 {
+			// One of somebody's own may have no proxy.
+			if proxies, err := mesh.Proxies(ctx, p.k, one, ""); err == nil && len(proxies) == 0 {
+				continue
+			}
+		}
+		if err := p.await(ctx, one, all, synced); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// await waits for the proxies of one namespace.
-func (p *proxies) await(ctx context.Context, ns string, synced func(environment.Synced)) error {
+// await waits for the proxies of one of all namespaces.
+func (p *proxies) await(ctx context.Context, ns string, all []string, synced func(environment.Synced)) error {
 	if p.watchers[ns] == nil {
-		p.watchers[ns] = mesh.NewWatcher(p.k, p.mesh, ns)
+		with := slices.DeleteFunc(slices.Clone(all), func(other string) bool { return other == ns })
+		p.watchers[ns] = mesh.NewWatcher(p.k, p.mesh, ns, with...)
 	}
 	err := p.watchers[ns].Await(ctx, func(s mesh.Synced) {
 		synced(environment.Synced{Proxy: s.Proxy.Pod, At: s.At, Exact: s.Exact})
