@@ -42,7 +42,8 @@ func TestClasses(t *testing.T) {
 	} {
 		got := named(t, all, c.name)
 		if got.Request.Path != c.path || got.Rule != c.rule || got.Kind != c.kind || got.Takes != c.takes {
-			t.Errorf("%s: got path %s, rule %d, kind %s, takes %d, want %+v", c.name, got.Request.Path, got.Rule, got.Kind,
+			t.Errorf("%s: got path %s, rule %d, kind %s, takes %d, want %+v", c.name, got.Request.Path, got.Rule,
+				got.Kind,
 				got.Takes, c)
 		}
 	}
@@ -100,7 +101,8 @@ func randomMatch(rng *rand.Rand) string {
 	pick := func(all ...string) string { return all[rng.IntN(len(all))] }
 	var parts []string
 	if rng.IntN(4) > 0 {
-		parts = append(parts, "uri: {"+pick("prefix: /", "prefix: /a", "prefix: /a/", "prefix: /ab", "exact: /a", "exact: /",
+		parts = append(parts, "uri: {"+pick("prefix: /", "prefix: /a", "prefix: /a/", "prefix: /ab", "exact: /a",
+			"exact: /",
 			"regex: '/a.*'", "regex: '/a/[0-9]+'", "regex: '.*'", "regex: '.*/b'", "prefix: /A")+"}")
 		if rng.IntN(4) == 0 {
 			parts = append(parts, "ignoreUriCase: true")
@@ -245,7 +247,8 @@ func TestUnmetNamesWhatTakesIt(t *testing.T) {
 
 func TestNamesOfManyClassesStayUnique(t *testing.T) {
 	long := strings.Repeat("/a-very-long-path", 9)
-	table := read(t, "a.yaml", reviews+"  - match: [{uri: {prefix: "+long+"1}}, {uri: {prefix: "+long+"2}}]\n"+route("v1"))
+	table := read(t, "a.yaml", reviews+"  - match: [{uri: {prefix: "+long+"1}}, {uri: {prefix: "+
+		""+long+"2}}]\n"+route("v1"))
 	var names []string
 	for _, c := range table.Classes() {
 		if len(c.Name) > 63 {

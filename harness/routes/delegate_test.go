@@ -53,8 +53,8 @@ func TestDelegates(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got rules\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if r := table.Rules[0]; r.Root != "VirtualService shop/root" || r.Timeout == nil || r.Source.Line != 45 {
-		t.Errorf("got root %q, timeout %v at line %d, want those of the root and the delegate's line 45",
+	if r := table.Rules[0]; r.Root != "VirtualService shop/root" || r.Timeout == nil || r.Source.Line != 43 {
+		t.Errorf("got root %q, timeout %v at line %d, want those of the root and the delegate's line 43",
 			r.Root, r.Timeout, r.Source.Line)
 	}
 	for path, rule := range map[string]int{"/api/items": 0, "/api/x": 1, "/v2": 3, "/other": 3} {
@@ -71,7 +71,8 @@ func TestDelegates(t *testing.T) {
 			left = append(left, f.Text)
 		}
 	}
-	if len(left) != 2 || !strings.Contains(left[0], "http[1].match[0]") || !strings.Contains(left[1], "http[2].match[0]") {
+	if len(left) != 2 || !strings.Contains(left[0], "http[1].match[0]") || !strings.Contains(left[1],
+		"http[2].match[0]") {
 		t.Errorf("got %q, want the path beside and the regex", left)
 	}
 	checkClasses(t, table)

@@ -44,7 +44,8 @@ func TestMistakesFromTheField(t *testing.T) {
 		t.Run(e.Name(), func(t *testing.T) {
 			stream := readFile(t, "testdata", "field", e.Name(), "routes.yaml")
 			var m mistake
-			if err := yaml.UnmarshalStrict([]byte(readFile(t, "testdata", "field", e.Name(), "expect.yaml")), &m); err != nil {
+			if err := yaml.UnmarshalStrict([]byte(readFile(t, "testdata", "field", e.Name(), "expect.yaml")),
+				&m); err != nil {
 				t.Fatal(err)
 			}
 			if !strings.Contains(stream, "# Source: ") || m.Surprise == "" {
@@ -74,12 +75,15 @@ func (m mistake) check(t *testing.T, table Table) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got findings %v, want %v", got, want)
 	}
-	if (m.Found == "finding") != slices.ContainsFunc(table.Findings, func(f Finding) bool { return f.Kind != NotLookedAt }) {
+	if (m.Found == "finding") != slices.ContainsFunc(table.Findings,
+		func(f Finding) bool { return f.Kind != NotLookedAt }) {
 		t.Errorf("got findings %v, want some exactly where it is found by them", got)
 	}
 	r := Request{
-		Host: m.Request.Host, Port: m.Request.Port, Path: m.Request.Path, Method: m.Request.Method, Header: m.Request.Header,
-		Entry: m.Request.Entry, Gateway: m.Request.Gateway, SourceNamespace: m.Request.From, SourceLabels: m.Request.Labels,
+		Host: m.Request.Host, Port: m.Request.Port, Path: m.Request.Path, Method: m.Request.Method,
+		Header: m.Request.Header,
+		Entry:  m.Request.Entry, Gateway: m.Request.Gateway, SourceNamespace: m.Request.From,
+		SourceLabels: m.Request.Labels,
 	}
 	taker := func(i int) string {
 		if i < 0 {

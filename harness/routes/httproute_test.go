@@ -81,8 +81,8 @@ spec:
 	if a := table.Rules[8].Action; a.Kind != ActionDirect || a.Status != 500 {
 		t.Errorf("got %+v, want 500 for a rule without backends", a)
 	}
-	if r := table.Rules[7]; r.ShadowedBy >= 0 || r.Unmet == "" {
-		t.Errorf("got %q, want a regex that a prefix takes all from", r.Unmet)
+	if r := table.Rules[7]; r.ShadowedBy != 0 || r.Unmet == "" {
+		t.Errorf("got %d, want a regex that the prefix of all shadows, since that is asked before", r.ShadowedBy)
 	}
 	checkClasses(t, table)
 }

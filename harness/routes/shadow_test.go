@@ -31,7 +31,8 @@ func TestShadowed(t *testing.T) {
 		{"a claim", "{headers: {'@request.auth.claims.a': {exact: b}}}", "{uri: {prefix: /a}}", false},
 		{"a query parameter", "{queryParams: {a: {regex: '.*'}}}", "{queryParams: {a: {prefix: x}}}", true},
 	} {
-		table := read(t, "a.yaml", reviews+"  - match: ["+c.first+"]\n"+route("v1")+"  - match: ["+c.second+"]\n"+route("v2"))
+		table := read(t, "a.yaml", reviews+"  - match: ["+c.first+"]\n"+route("v1")+"  - match: "+
+			"["+c.second+"]\n"+route("v2"))
 		if got := table.Rules[1].ShadowedBy == 0; got != c.want {
 			t.Errorf("%s: got shadowed %v, want %v", c.name, got, c.want)
 		}

@@ -89,8 +89,9 @@ func (c *classes) cases(tc testCase) error {
 					name = host + " " + method + " " + uri
 				}
 				c.all = append(c.all, Class{
-					Name: c.unique(name), Rule: -1, Kind: Case, Why: tc.Description, Request: q, Takes: takes, Want: want,
-					Not: !*tc.WantMatch,
+					Name: c.unique(name), Rule: -1, Kind: Case, Why: tc.Description, Request: q, Takes: takes,
+					Want: want,
+					Not:  !*tc.WantMatch,
 				})
 			}
 		}

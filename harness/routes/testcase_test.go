@@ -8,7 +8,8 @@ import (
 )
 
 func TestTestCases(t *testing.T) {
-	table := read(t, "a.yaml", reviews+"  - match: [{uri: {prefix: /api}}]\n"+route("v2")+"  -\n"+route("v1")+"---\n"+ingress+
+	table := read(t, "a.yaml", reviews+"  - match: [{uri: {prefix: /api}}]\n"+route("v2")+"  "+
+		"-\n"+route("v1")+"---\n"+ingress+
 		vs("a", "  hosts: [shop.example.com]\n  gateways: [edge/ingress]\n"+toWeb))
 	got, err := table.TestCases([]byte(`
 testCases:
@@ -34,7 +35,8 @@ testCases:
 	}
 	c := named(t, got, "users-of-the-api-4")
 	full := "reviews.shop.svc.cluster.local"
-	if c.Takes != 0 || c.Not || c.Request.Method != "POST" || c.Request.Path != "/api/x?y=z" || c.Request.Port != 9080 ||
+	if c.Takes != 0 || c.Not || c.Request.Method != "POST" || c.Request.Path != "/api/x?y=z" ||
+		c.Request.Port != 9080 ||
 		!equal(c.Want, Want{Destinations: []Destination{{full, 0, "v2", 100}}}) {
 		t.Errorf("got %+v, want the last combination, at the Service's port", c)
 	}
@@ -63,7 +65,8 @@ func TestTestCasesThatAreWrong(t *testing.T) {
 		{one("wantMatch: true, " + request + ", delegate: {name: a}"), "the destinations of the delegate's route"},
 		{one("wantMatch: true, " + request + ", rout: []"), `unknown field "rout"`},
 	} {
-		if _, err := (read(t, "a.yaml", reviews)).TestCases([]byte(c.file)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := (read(t, "a.yaml", reviews)).TestCases([]byte(c.file)); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("got error %v, want %q", err, c.want)
 		}
 	}
