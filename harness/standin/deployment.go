@@ -28,6 +28,12 @@ func (b *builder) makeDeployments() {
 			meta["annotations"] = anyMap(p.annotations)
 		}
 		spec := map[string]any{"containers": []any{b.container(p)}}
+		if slices.ContainsFunc(p.Ports, func(have Port) bool { return have.Number < 1024 }) {
+			// The sample app is not root. The sysctl is one that Kubernetes calls safe.
+			spec["securityContext"] = map[string]any{"sysctls": []any{
+				map[string]any{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"},
+			}}
+		}
 		if p.account != "" && p.account != "default" {
 			spec["serviceAccountName"] = p.account
 		}

@@ -115,11 +115,6 @@ func (b *builder) inventService(u *hostUse, name, ns string) {
 	if len(s.Ports) == 0 {
 		s.Ports = []ServicePort{{Name: "http", Number: 80, Target: 80, Protocol: "http"}}
 	}
-	for i, p := range s.Ports {
-		if p.Target < 1024 { // the sample app is not root
-			s.Ports[i].Target = p.Target + 8000
-		}
-	}
 	key := "app"
 	for _, labels := range b.subsetsOf(u.full) {
 		if _, ok := labels[key]; ok {

@@ -173,17 +173,23 @@ func (b *builder) meshAnnotations(o Object, all map[string]string) map[string]st
 // choosePods picks the workloads to which something is sent, and gives them the ports to which it is.
 func (b *builder) choosePods() {
 	for _, p := range b.pods {
-		for _, s := range slices.Concat(b.plan.Services, b.plan.entries) {
+		selects := func(s Service) bool {
 			if s.Namespace != p.Namespace || len(s.Selector) == 0 || !matches(s.Selector, p.Labels) {
-				continue
-			}
-			p.chosen = true
-			if !strings.Contains(s.Name, ".") {
-				p.Services = append(p.Services, s.Name)
+				return false
 			}
 			for _, port := range s.Ports {
 				b.serve(p, s, port)
 			}
+			p.chosen = true
+			return true
+		}
+		for _, s := range b.plan.Services {
+			if selects(s) {
+				p.Services = append(p.Services, s.Name)
+			}
+		}
+		for _, e := range b.plan.entries {
+			selects(e)
 		}
 		if !p.chosen {
 			b.note(p.object.note(LeftOut, "No Service here selects its pods, so that nothing is sent to them."))
