@@ -19,10 +19,6 @@ func (b *builder) makeDeployments() {
 		d.SetLabels(map[string]string{mesh.ManagedBy: mesh.Manager})
 		labels := maps.Clone(p.labels)
 		labels[WorkloadLabel] = p.Version
-		if p.Namespace == "default" && labels[injectLabel] == "" && p.Sidecar {
-			// Nobody labels that namespace for a run, because nobody would take the label away again.
-			labels[injectLabel] = "true"
-		}
 		meta := map[string]any{"labels": anyMap(labels)}
 		if len(p.annotations) > 0 {
 			meta["annotations"] = anyMap(p.annotations)
@@ -139,9 +135,6 @@ func (b *builder) makeNamespaces() {
 		}
 	}
 	for _, ns := range b.plan.Namespaces {
-		if ns == "default" {
-			continue
-		}
 		labels := map[string]string{mesh.ManagedBy: mesh.Manager, injectionLabel: "enabled"}
 		s := needed[ns]
 		if o, ok := theirs[ns]; ok {

@@ -90,7 +90,7 @@ func (b *builder) inventServices() {
 		case slices.ContainsFunc(theirs, func(s Service) bool { return s.Name == name && s.Namespace == ns }),
 			slices.ContainsFunc(b.plan.entries, func(e Service) bool { return e.Name == u.full }):
 			continue
-		case refusedNamespace(ns) != "", ns == "default" && !b.o.RealDefault:
+		case refusedNamespace(ns) != "":
 			b.note(u.object.note(Missing, "Host %s is in a namespace that the lab can't make: its requests get no answer.",
 				u.full))
 			continue

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/manifest"
 )
@@ -55,8 +56,9 @@ func (b *builder) readPods() {
 			delete(p.labels, name)
 		}
 		p.account = text(o.Object, append(spec, "serviceAccountName")...)
-		if r, ok := o.Object["spec"].(map[string]any)["replicas"]; ok && o.GetKind() != "DaemonSet" && o.GetKind() != "Pod" {
-			p.Replicas = number(map[string]any{"r": r}, "r")
+		top, _ := o.Object["spec"].(map[string]any)
+		if _, ok := top["replicas"]; ok && o.GetKind() != "DaemonSet" && o.GetKind() != "Pod" {
+			p.Replicas = number(top, "replicas")
 			if p.Replicas == 0 {
 				b.note(o.note(Unshown, "It asks for 0 replicas, so that it answers nothing here either."))
 			}
@@ -265,6 +267,28 @@ func (b *builder) namePods() {
 			v = fmt.Sprintf("%s-%d", base, n)
 		}
 		versions[v], p.Version = true, v
+	}
+}
+
+// ours are the names of what the lab puts into a namespace, and the values of its pods' label app.
+var ours = []string{addons.Collector, addons.Gateway, addons.SidecarCaller, addons.PlainCaller, addons.Prometheus}
+
+// refuseOurs refuses what would be taken for a part of the lab.
+func (b *builder) refuseOurs() {
+	const why = "%s: the lab has a part of its own that is called %s, and could not tell them apart: give it another " +
+		"name or label app for the test"
+	for _, s := range b.plan.Services {
+		if slices.Contains(ours, s.Name) {
+			b.add(problemAt(s.Source, why, "Service "+s.Namespace+"/"+s.Name, s.Name))
+		}
+	}
+	for _, p := range b.pods {
+		for _, name := range []string{p.Name, p.Labels["app"]} {
+			if slices.Contains(ours, name) {
+				b.add(p.object.problem("metadata.name", why, p.object.title(), name))
+				break
+			}
+		}
 	}
 }
 
