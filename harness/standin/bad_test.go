@@ -36,7 +36,7 @@ func TestBadInputIsRefused(t *testing.T) {
 		{"no text", map[string]string{"a.yaml": "\x7fELF\x00\x01"}, "a.yaml", []string{"a.yaml: it is no text"}},
 		{"nothing", map[string]string{"a.yaml": "# later\n---\n"}, "a.yaml", []string{"a.yaml: there is no object in it"}},
 		{"no YAML", map[string]string{"a.yaml": app + "apiVersion: v1\n  kind: [\n"}, "a.yaml",
-			[]string{"a.yaml:15: this is no YAML: mapping values are not allowed"}},
+			[]string{"a.yaml:17: this is no YAML: mapping values are not allowed"}},
 		{"a key twice", map[string]string{"a.yaml": "apiVersion: v1\nkind: Service\nkind: Pod\nmetadata: {name: a}\n"},
 			"a.yaml", []string{"a.yaml:3: this is no YAML", `"kind" already`}},
 		{"a template of Helm", map[string]string{"a.yaml": "apiVersion: v1\nkind: {{ .Values.kind }}\n"}, "a.yaml",
@@ -47,7 +47,7 @@ func TestBadInputIsRefused(t *testing.T) {
 			[]string{"b.yaml:2: Service a is there twice, first in ", "a.yaml:1: keep one"}},
 		{"twice by the default namespace", map[string]string{"a.yaml": app + service("b", "b") + "---\n" +
 			strings.Replace(service("b", "b"), "name: b", "name: b, namespace: default", 1)}, ".",
-			[]string{"a.yaml:22: Service canarylab-own/b is there twice, first in "}},
+			[]string{"a.yaml:23: Service canarylab-own/b is there twice, first in "}},
 		{"no ports", map[string]string{"a.yaml": one("v1", "Service", "shop", "a") + "spec:\n  selector: {app: a}\n"}, ".",
 			[]string{"a.yaml:6: Service shop/a has no ports", "write spec.ports"}},
 		{"all that leaves the lab", map[string]string{"a.yaml": app +
@@ -55,8 +55,8 @@ func TestBadInputIsRefused(t *testing.T) {
 			one("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", "c") + "---\n" +
 			one("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "", "w") + "---\n" +
 			one("v1", "PersistentVolume", "", "p")}, ".",
-			[]string{"a.yaml:15: ClusterRole r: it is in no namespace", "a.yaml:21: CustomResourceDefinition c: it is",
-				"a.yaml:27: ValidatingWebhookConfiguration w: it is", "a.yaml:33: PersistentVolume p: it is"}},
+			[]string{"a.yaml:17: ClusterRole r: it is in no namespace", "a.yaml:23: CustomResourceDefinition c: it is",
+				"a.yaml:29: ValidatingWebhookConfiguration w: it is", "a.yaml:35: PersistentVolume p: it is"}},
 		{"a kind of nobody", map[string]string{"a.yaml": one("kafka.example.com/v1", "Topic", "shop", "a")}, ".",
 			[]string{"a.yaml:2: Topic shop/a: the lab's cluster has no kind Topic", "VirtualService, DestinationRule"}},
 		{"a kind misspelt", map[string]string{"a.yaml": one("v1", "Sevice", "shop", "a")}, ".",
@@ -64,12 +64,12 @@ func TestBadInputIsRefused(t *testing.T) {
 		{"Gateway API", map[string]string{"a.yaml": one("gateway.networking.k8s.io/v1", "HTTPRoute", "shop", "a")}, ".",
 			[]string{"the lab's Istio has no Gateway API", "VirtualService"}},
 		{"istio-system", map[string]string{"a.yaml": app + one("security.istio.io/v1", "PeerAuthentication",
-			"istio-system", "a")}, ".", []string{"a.yaml:18: PeerAuthentication istio-system/a: istio-system is where"}},
+			"istio-system", "a")}, ".", []string{"a.yaml:20: PeerAuthentication istio-system/a: istio-system is where"}},
 		{"kube-system", map[string]string{"a.yaml": app + strings.Replace(service("dns", "x"), "name: dns",
 			"name: dns, namespace: kube-system", 1)}, ".", []string{"kube-system is the cluster's own"}},
 		{"a field of a route misspelt", map[string]string{"a.yaml": app + one("networking.istio.io/v1", "VirtualService",
 			"shop", "a") + "spec:\n  hosts: [a]\n  http:\n  - rout: []\n"}, ".",
-			[]string{"a.yaml:23: unknown field spec.http[0].rout: did you mean route?"}},
+			[]string{"a.yaml:24: unknown field spec.http[0].rout: did you mean route?"}},
 		{"a route that Istio refuses", map[string]string{"a.yaml": app + one("networking.istio.io/v1beta1",
 			"VirtualService", "shop", "a") + "spec:\n  hosts: [a]\n  http:\n  - route:\n    - {destination: {host: a}, " +
 			"weight: -5}\n"}, ".", []string{"a.yaml:", "weight"}},
@@ -93,7 +93,7 @@ func TestBadInputIsRefused(t *testing.T) {
 			[]string{"kustomize can't build it", "gone.yaml"}},
 		{"a mistake in what kustomize made", map[string]string{"kustomization.yaml": "resources: [a.yaml]\n",
 			"a.yaml": app + one("rbac.authorization.k8s.io/v1", "ClusterRole", "", "r")}, ".",
-			[]string{" document 1: ClusterRole r: it is in no namespace"}},
+			[]string{" document 3: ClusterRole r: it is in no namespace"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

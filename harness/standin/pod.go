@@ -24,7 +24,8 @@ type pod struct {
 	account     string
 	// declared tells that the containers name their ports.
 	declared bool
-	chosen   bool
+	// probed tells that the containers have probes, chosen that something is sent to the pods.
+	probed, chosen bool
 }
 
 // readPods reads the workloads of the manifests.
@@ -107,10 +108,7 @@ func (b *builder) readContainers(p *pod, spec []string) {
 			p.port(n, name)
 		}
 	}
-	if probes {
-		b.note(p.object.note(Changed, "Its probes are replaced by one that the stand-in answers on a port of its own, so "+
-			"that no probe is counted as a request: the pod is ready as soon as the app listens."))
-	}
+	p.probed = probes
 }
 
 // port adds a port, if there is none of the number. A name that another one has is left out.
@@ -198,6 +196,17 @@ func (b *builder) choosePods() {
 		}
 	}
 	b.pods = slices.DeleteFunc(b.pods, func(p *pod) bool { return !p.chosen })
+	probed := 0
+	for _, p := range b.pods {
+		if p.probed {
+			probed++
+		}
+	}
+	if probed > 0 {
+		b.note(Note{Kind: Changed, Text: fmt.Sprintf("The probes of %s are replaced by one that the stand-in answers on a "+
+			"port of its own, so that no probe is counted as a request: a pod is ready as soon as the app listens.",
+			plural(probed, "workload"))})
+	}
 	for _, p := range b.pods {
 		slices.Sort(p.Services)
 		p.Services = slices.Compact(p.Services)

@@ -133,8 +133,8 @@ type Plan struct {
 	// Gateways has every Gateway of networking.istio.io that is applied.
 	Gateways []Gateway
 	// GatewayNamespace is where the lab's ingress gateway has to be, because a gateway reads the Secrets of its own
-	// namespace only. GatewayLabels are what its pods need beside the label istio: ingressgateway. Both are empty
-	// where no Gateway is applied.
+	// namespace only. GatewayLabels are what its pods need beside the label istio: ingressgateway, or in its place. Both
+	// are empty where no Gateway is applied.
 	GatewayNamespace string
 	GatewayLabels    map[string]string
 	// Notes begins with those of the Set.
