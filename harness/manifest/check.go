@@ -36,6 +36,8 @@ func Check(name, namespace string, stream []byte) []Problem {
 type checker struct {
 	file, namespace string
 	problems        []Problem
+	// lenient leaves out what Istio only warns of.
+	lenient bool
 }
 
 func (c *checker) add(line int, format string, args ...any) {

@@ -80,8 +80,8 @@ func effectsOf(entry *networking.HTTPRoute) Effects {
 	}
 	e.Fault = faultOf(entry.Fault)
 	if m := entry.Mirror; m != nil {
-		e.addMirror(m, percentOf(entry.MirrorPercentage, entry.MirrorPercent.GetValue(), //nolint:staticcheck // still read by Istio
-			entry.MirrorPercent == nil)) //nolint:staticcheck // still read by Istio
+		old := entry.MirrorPercent //nolint:staticcheck // Istio still reads it
+		e.addMirror(m, percentOf(entry.MirrorPercentage, old.GetValue(), old == nil))
 	}
 	for _, m := range entry.Mirrors {
 		e.addMirror(m.Destination, percentOf(m.Percentage, 0, true))
@@ -146,7 +146,8 @@ func faultOf(f *networking.HTTPFaultInjection) *Fault {
 		fault.AbortStatus, fault.AbortGRPC = int(a.GetHttpStatus()), a.GetGrpcStatus()
 	}
 	if d := f.Delay; d != nil {
-		fault.DelayPercent = percentOf(d.Percentage, uint32(d.Percent), false) //nolint:staticcheck // still read by Istio
+		old := uint32(d.Percent) //nolint:staticcheck // Istio still reads it
+		fault.DelayPercent = percentOf(d.Percentage, old, false)
 		fault.Delay = d.GetFixedDelay().AsDuration()
 	}
 	return &fault

@@ -57,7 +57,8 @@ func (b *binding) caller() string {
 // in pilot/pkg/model/config.go).
 func before(a, b *binding) int {
 	return cmp.Or(
-		a.created.Compare(b.created), cmp.Compare(a.GetName(), b.GetName()), cmp.Compare(a.GetNamespace(), b.GetNamespace()),
+		a.created.Compare(b.created),
+		cmp.Compare(a.GetName(), b.GetName()), cmp.Compare(a.GetNamespace(), b.GetNamespace()),
 	)
 }
 

@@ -165,7 +165,14 @@ func (c *classes) defaults(b *binding, gateway string) {
 		name := shortHost(q.Host)
 		if gateway != Mesh {
 			c.add(-1, Default, name+"-default-gateway", "plain request to "+q.Host+" at "+gateway, q)
-			continue
+			if s := c.table.world.services[h]; s == nil || b.kube || b.at(Mesh) {
+				continue
+			}
+			// Callers in the mesh call a Service too whose rules are for the gateway alone.
+			if bases = c.table.basesOf(&one, Mesh, 0); len(bases) == 0 {
+				continue
+			}
+			q = bases[0]
 		}
 		c.add(-1, Default, name+"-default", "plain request to "+q.Host, q)
 		if s := c.table.world.services[q.Host]; s != nil && !s.entry {

@@ -57,7 +57,8 @@ func (t *Table) findInBinding(b *binding) {
 		for i, h := range b.hosts {
 			if t.world.services[h] != nil && !t.world.services[h].entry {
 				t.find(NotForMesh, b.Object, b.line(fmt.Sprintf("spec.hosts[%d]", i)), -1,
-					fmt.Sprintf("%s is a Service, and the rules are for gateways alone: requests of callers in the mesh "+
+					fmt.Sprintf("%s is a Service, and the rules are for gateways alone: requests of callers in the "+
+						"mesh "+
 						"go to all of its pods, whatever the rules say.", h),
 					"Add mesh to spec.gateways if the rules are for callers in the mesh too.")
 			}
@@ -100,7 +101,8 @@ func (t *Table) findAtGateway(b *binding, name string, g *gateway, at Source) {
 	switch {
 	case !attached:
 		t.find(NotAttached, b.Object, at, -1,
-			fmt.Sprintf("No listener of the Gateway %s takes the route: by its name, its port or the namespaces that it "+
+			fmt.Sprintf("No listener of the Gateway %s takes the route: by its name, its port or the namespaces "+
+				"that it "+
 				"allows.", name),
 			"Correct sectionName and port of the parentRef, or allow the namespace with allowedRoutes.namespaces.")
 	case !common:
@@ -129,7 +131,8 @@ func (t *Table) findInMesh(b *binding) {
 				fmt.Sprintf("The host %s is no Service among the objects.", h), t.world.meant(h))
 		case t.world.services[qualify(name, rest)] != nil:
 			t.find(UnknownHost, b.Object, at, -1,
-				fmt.Sprintf("The host %s is not taken for the Service: only callers that call it by exactly this name, "+
+				fmt.Sprintf("The host %s is not taken for the Service: only callers that call it by exactly this "+
+					"name, "+
 					"at port 80, get the rules.", h), t.world.meant(h))
 		}
 	}
@@ -142,7 +145,8 @@ func (t *Table) findInMesh(b *binding) {
 	})
 	if some {
 		t.find(OnlySomeCallers, b.Object, t.Rules[b.rules[0]].Source, b.rules[0],
-			"Each match asks for labels or a namespace of the caller: callers that fit none get no rule and no 404, and "+
+			"Each match asks for labels or a namespace of the caller: callers that fit none get no rule and no 404, "+
+				"and "+
 				"their requests go to all pods of the Service.",
 			"Add a last route without such a match for all others.")
 	}
@@ -152,7 +156,8 @@ func (t *Table) findInMesh(b *binding) {
 func (t *Table) findPorts(b *binding, svc *service, at Source) {
 	if svc.web() == 0 && len(svc.ports) > 0 {
 		t.find(NotHTTP, b.Object, at, -1,
-			fmt.Sprintf("No port of %s is for HTTP by its name (%s): no rule is asked for it.", svc.host, svc.portList()),
+			fmt.Sprintf("No port of %s is for HTTP by its name (%s): no rule is asked for it.", svc.host,
+				svc.portList()),
 			"Name the Service's port http or http-something, or set its appProtocol to http.")
 		return
 	}
@@ -187,7 +192,8 @@ func (t *Table) findDuplicates() {
 			if a.ref() == b.ref() || a.kube && b.kube || k.gateway == Mesh && !shared(a, b) {
 				continue
 			}
-			text := fmt.Sprintf("%s has rules for %s too: in the mesh only the older one's are asked, or, where both are "+
+			text := fmt.Sprintf("%s has rules for %s too: in the mesh only the older one's are asked, or, where "+
+				"both are "+
 				"made in the same second, those of the first by name.", a.ref(), k.host)
 			if k.gateway != Mesh {
 				text = fmt.Sprintf("%s has rules for %s at %s too: the older one's are asked first, whichever is more "+
@@ -227,7 +233,10 @@ func (t *Table) findDelegates(virtual map[string]*virtualService) {
 func (t *Table) findDestinationRules() {
 	for _, dr := range t.world.subsets {
 		used := slices.ContainsFunc(t.Rules, func(r Rule) bool {
-			return slices.ContainsFunc(r.Action.Destinations, func(d Destination) bool { return covers(dr.host, d.Host) })
+			return slices.ContainsFunc(r.Action.Destinations, func(d Destination) bool {
+				return covers(dr.host,
+					d.Host)
+			})
 		})
 		var svc *service
 		for _, name := range slices.Sorted(maps.Keys(t.world.services)) {
@@ -253,7 +262,8 @@ func (t *Table) findDestinationRules() {
 			}
 			if near && !in {
 				t.find(NoSuchPods, dr.Object, dr.at(fmt.Sprintf("spec.subsets[%d]", i)), -1,
-					fmt.Sprintf("No workload of %s among the objects has the labels of the subset %s (%s): its requests "+
+					fmt.Sprintf("No workload of %s among the objects has the labels of the subset %s (%s): its "+
+						"requests "+
 						"get 503.", svc.host, s.Name, labelText(s.Labels)),
 					"Let the subset ask for labels that the pods carry, with their values.")
 			}
@@ -276,12 +286,14 @@ func (t *Table) findBackends(o Object, rule gatewayv1.HTTPRouteRule, n int, gate
 	for i, ref := range rule.BackendRefs {
 		at := o.at(fmt.Sprintf("spec.rules[%d].backendRefs[%d]", n, i))
 		if ref.Kind != nil && *ref.Kind != "Service" && *ref.Kind != "Hostname" {
-			t.find(NotLookedAt, o, at, -1, fmt.Sprintf("rules[%d].backendRefs[%d] is a %s, and only Services are looked "+
+			t.find(NotLookedAt, o, at, -1, fmt.Sprintf("rules[%d].backendRefs[%d] is a %s, and only Services are "+
+				"looked "+
 				"at.", n, i, *ref.Kind), "Trust what the traffic shows more than what is foretold.")
 			continue
 		}
 		if ref.Port == nil {
-			t.find(UnknownPort, o, at, -1, fmt.Sprintf("rules[%d].backendRefs[%d] has no port, and a Service needs one.",
+			t.find(UnknownPort, o, at, -1, fmt.Sprintf("rules[%d].backendRefs[%d] has no port, and a Service needs "+
+				"one.",
 				n, i), "Add the Service's port.")
 		}
 		if ref.Namespace == nil || string(*ref.Namespace) == o.GetNamespace() || !ingress {
@@ -289,9 +301,11 @@ func (t *Table) findBackends(o Object, rule gatewayv1.HTTPRouteRule, n int, gate
 		}
 		if ns := string(*ref.Namespace); !t.world.granted(o.GetNamespace(), ns, string(ref.Name)) {
 			t.find(NoGrant, o, at, -1,
-				fmt.Sprintf("rules[%d].backendRefs[%d] names a Service of namespace %s, which grants that to nobody in %s: "+
+				fmt.Sprintf("rules[%d].backendRefs[%d] names a Service of namespace %s, which grants that to nobody "+
+					"in %s: "+
 					"at a gateway those requests get 500.", n, i, ns, o.GetNamespace()),
-				fmt.Sprintf("Add a ReferenceGrant in namespace %s, from HTTPRoute of %s to Service.", ns, o.GetNamespace()))
+				fmt.Sprintf("Add a ReferenceGrant in namespace %s, from HTTPRoute of %s to Service.", ns,
+					o.GetNamespace()))
 		}
 	}
 }

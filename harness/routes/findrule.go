@@ -104,7 +104,8 @@ func (t *Table) findRewrite(i int) {
 			t.findRule(RewriteSlash, i,
 				fmt.Sprintf("%s makes %s/x to %s/x, with two slashes: the rewrite replaces the prefix %s alone.",
 					r.Path, c.Value, to, c.Value),
-				fmt.Sprintf("Match the prefix %s/ and, for the path without the slash, exact %s, both with the rewrite %s.",
+				fmt.Sprintf("Match the prefix %s/ and, for the path without the slash, exact %s, both with the "+
+					"rewrite %s.",
 					c.Value, c.Value, to))
 		case c.Op == Prefix && strings.HasSuffix(c.Value, "/") && !strings.HasSuffix(to, "/"),
 			c.Op == PathPrefix && c.Value == "/" && !strings.HasSuffix(to, "/"):
@@ -123,11 +124,13 @@ func (t *Table) findInConditions(i int) {
 		switch {
 		case c.Of == OfHeader && c.Name != lower && r.rank == (precedence{}):
 			t.findRule(HeaderCase, i,
-				fmt.Sprintf("%s asks for the header %s, and Istio's reference wants headers in lower case.", r.Path, c.Name),
+				fmt.Sprintf("%s asks for the header %s, and Istio's reference wants headers in lower case.", r.Path,
+					c.Name),
 				fmt.Sprintf("Write %s: callers may send it in any case.", lower))
 		case c.Of == OfMethod && c.Op != Regex && c.Value != strings.ToUpper(c.Value):
 			t.findRule(HeaderCase, i,
-				fmt.Sprintf("%s asks for the method %s, and methods are compared with regard to case: %s does not meet it.",
+				fmt.Sprintf("%s asks for the method %s, and methods are compared with regard to case: %s does not "+
+					"meet it.",
 					r.Path, c.Value, strings.ToUpper(c.Value)),
 				"Write "+strings.ToUpper(c.Value)+".")
 		case c.Of == OfPath && c.Op != Regex && c.Value != "" && !strings.HasPrefix(c.Value, "/"):
@@ -137,7 +140,8 @@ func (t *Table) findInConditions(i int) {
 				fmt.Sprintf("Write %q.", "/"+c.Value))
 		case c.Of == OfPath && strings.ContainsAny(c.Value, "?") && c.Op != Regex:
 			t.findRule(PathSlash, i,
-				fmt.Sprintf("%s asks for a path with a question mark, and what is behind it is no part of the path.", r.Path),
+				fmt.Sprintf("%s asks for a path with a question mark, and what is behind it is no part of the path.",
+					r.Path),
 				"Ask for query parameters under queryParams.")
 		case c.Op == Regex:
 			t.findRegex(i, c)
@@ -163,17 +167,13 @@ func (t *Table) findRegex(i int, c Condition) {
 				r.Path, c.Value, c.Name),
 			fmt.Sprintf("Write .*%s.* if the value may have more in it.", c.Value))
 	}
-	if c.Of == OfPath && !strings.HasPrefix(strings.TrimLeft(c.Value, "^("), "/") && len(samplesOfPath(c.Value)) == 0 {
+	if c.Of == OfPath && !strings.HasPrefix(strings.TrimLeft(c.Value, "^("), "/") && len(c.samples()) == 0 {
 		t.findRule(PathSlash, i,
-			fmt.Sprintf("%s matches paths against %q, and no text was found that it matches and that begins with a slash.",
+			fmt.Sprintf("%s matches paths against %q, and no text was found that it matches and that begins with a "+
+				"slash.",
 				r.Path, c.Value),
 			"Let the regex match the whole path, from its first slash.")
 	}
-}
-
-// samplesOfPath are samples that can be a path.
-func samplesOfPath(regex string) []string {
-	return slices.DeleteFunc(samples(regex), func(s string) bool { return !strings.HasPrefix(s, "/") })
 }
 
 // wide tells whether a regex lets anything stand before or behind: it has a repeated dot or class somewhere.
@@ -216,7 +216,8 @@ func (t *Table) findDestination(i int, d Destination, what string) {
 	}
 	if hidden != nil {
 		t.findRule(HiddenSubset, i,
-			fmt.Sprintf("The subset %s of %s is defined by %s alone, which callers of other namespaces do not get: they "+
+			fmt.Sprintf("The subset %s of %s is defined by %s alone, which callers of other namespaces do not get: "+
+				"they "+
 				"get %d.", d.Subset, d.Host, hidden.ref(), http.StatusServiceUnavailable),
 			fmt.Sprintf("Move it to the Service's namespace %s, or export it.", svc.namespace))
 		return

@@ -43,7 +43,8 @@ func (w *world) addGateway(o Object) error {
 	for _, s := range spec.Servers {
 		protocol := strings.ToUpper(s.GetPort().GetProtocol())
 		mode := s.GetTls().GetMode()
-		pass := mode == networking.ServerTLSSettings_PASSTHROUGH || mode == networking.ServerTLSSettings_AUTO_PASSTHROUGH
+		pass := mode == networking.ServerTLSSettings_PASSTHROUGH ||
+			mode == networking.ServerTLSSettings_AUTO_PASSTHROUGH
 		tls := s.GetTls() != nil && !s.GetTls().GetHttpsRedirect() || protocol == "HTTPS"
 		hosts := make([]string, len(s.Hosts))
 		for i, h := range s.Hosts {

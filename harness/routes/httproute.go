@@ -104,7 +104,8 @@ func (t *Table) parents(o Object, spec *gatewayv1.HTTPRouteSpec) []*binding {
 			}
 		default:
 			t.find(NotLookedAt, o, o.at(fmt.Sprintf("spec.parentRefs[%d]", i)), -1,
-				fmt.Sprintf("The parent is a %s, and only parents that are a Service or a Gateway are looked at.", kind),
+				fmt.Sprintf("The parent is a %s, and only parents that are a Service or a Gateway are looked at.",
+					kind),
 				"Look at it in another way: no request is sent for it.")
 			continue
 		}
@@ -164,7 +165,8 @@ func kubeConditions(m gatewayv1.HTTPRouteMatch) ([]Condition, precedence) {
 		}
 	}
 	for _, q := range m.QueryParams {
-		if add(OfQuery, string(q.Name), q.Value, q.Type != nil && *q.Type == gatewayv1.QueryParamMatchRegularExpression) {
+		if add(OfQuery, string(q.Name), q.Value, q.Type != nil &&
+			*q.Type == gatewayv1.QueryParamMatchRegularExpression) {
 			rank.queries++
 		}
 	}

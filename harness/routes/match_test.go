@@ -47,7 +47,8 @@ func TestMatchOfConditions(t *testing.T) {
 		{"a prefix is compared with regard to case", "uri: {prefix: /api}", []try{{in("/API"), 1}}},
 		{"or without", "uri: {prefix: /api}\n      ignoreUriCase: true", []try{{in("/API/x"), 0}}},
 		{"the query is no part of the path", "uri: {exact: /a}", []try{{in("/a?b=c"), 0}, {in("/a/"), 1}}},
-		{"a regex matches all of the path", "uri: {regex: '/v[0-9]+'}", []try{{in("/v12"), 0}, {in("/v1/x"), 1}, {in("/x/v1"), 1}}},
+		{"a regex matches all of the path", "uri: {regex: '/v[0-9]+'}", []try{{in("/v12"), 0}, {in("/v1/x"), 1},
+			{in("/x/v1"), 1}}},
 		{"a header's name has no case, its value has", "headers: {end-user: {exact: jason}}",
 			[]try{{in("/", "End-User", "jason"), 0}, {in("/", "end-user", "Jason"), 1}, {in("/"), 1}}},
 		{"a lone star asks for presence", "headers: {a: {regex: '*'}}", []try{{in("/", "a", ""), 0}, {in("/"), 1}}},
@@ -56,27 +57,32 @@ func TestMatchOfConditions(t *testing.T) {
 			[]try{{in("/", "Cookie", "canary=true"), 0}, {in("/", "Cookie", "a=b; canary=true"), 1}}},
 		{"an absent header is without a value", "withoutHeaders: {a: {exact: x}}",
 			[]try{{in("/"), 0}, {in("/", "a", "y"), 0}, {in("/", "a", "x"), 1}}},
-		{"an absent header is an empty one", "withoutHeaders: {a: {regex: .*}}", []try{{in("/"), 1}, {in("/", "a", "x"), 1}}},
+		{"an absent header is an empty one", "withoutHeaders: {a: {regex: .*}}", []try{{in("/"), 1}, {in("/", "a",
+			"x"), 1}}},
 		{"without a header at all", "withoutHeaders: {a: {}}", []try{{in("/"), 0}, {in("/", "a", ""), 1}}},
 		{"a query parameter", "queryParams: {v: {exact: '2'}}",
 			[]try{{in("/?x=1&v=2"), 0}, {in("/?v=21"), 1}, {in("/?v=1&v=2"), 1}, {in("/"), 1}}},
-		{"a method has a case", "method: {exact: POST}", []try{{method("POST"), 0}, {method("post"), 1}, {method(""), 1}}},
+		{"a method has a case", "method: {exact: POST}", []try{{method("POST"), 0}, {method("post"), 1}, {method(""),
+			1}}},
 		{"the authority has the port", "authority: {exact: reviews}", []try{{in("/"), 1}}},
 		{"the authority with its port", "authority: {exact: 'reviews:9080'}", []try{{in("/"), 0}}},
 		{"a host header is the authority", "headers: {host: {prefix: reviews}}", []try{{in("/"), 0}}},
 		{"the scheme in the mesh is http", "scheme: {exact: https}", []try{{in("/"), 1}}},
 		{"a claim is met by nobody", "headers: {'@request.auth.claims.group': {exact: a}}", []try{{in("/"), 1}}},
-		{"the port", "port: 9081", []try{{in("/"), 1}, {Request{Host: "reviews", Port: 9081, SourceNamespace: "shop"}, 0}}},
+		{"the port", "port: 9081", []try{{in("/"), 1}, {Request{Host: "reviews", Port: 9081, SourceNamespace: "shop"},
+			0}}},
 		{"the caller's labels", "sourceLabels: {app: a}", []try{
 			{in("/"), 1},
-			{Request{Host: "reviews", Port: 9080, SourceNamespace: "shop", SourceLabels: map[string]string{"app": "a", "b": "c"}}, 0},
+			{Request{Host: "reviews", Port: 9080, SourceNamespace: "shop", SourceLabels: map[string]string{"app": "a",
+				"b": "c"}}, 0},
 		}},
 		{"the caller's namespace", "sourceNamespace: other", []try{
 			{in("/"), 1}, {Request{Host: "reviews.shop", Port: 9080, SourceNamespace: "other"}, 0},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			table := read(t, "a.yaml", reviews+"  - match:\n    - "+c.match+"\n"+route("v2")+"  - name: rest\n"+route("v1"))
+			table := read(t, "a.yaml", reviews+"  - match:\n    - "+c.match+"\n"+route("v2")+"  - name: "+
+				"rest\n"+route("v1"))
 			for _, try := range c.tries {
 				if got, _ := table.Match(try.r); got != try.rule {
 					t.Errorf("%+v: got rule %d, want %d", try.r, got, try.rule)
@@ -165,7 +171,10 @@ spec:
   hosts: [shop.example.com, reviews]
   gateways: [edge/ingress, mesh]
   http:
-  - match: [{uri: {prefix: /mesh}, gateways: [mesh]}, {uri: {prefix: /edge}, gateways: [edge/ingress]}, {uri: {prefix: /both}}]
+  - match:
+    - {uri: {prefix: /mesh}, gateways: [mesh]}
+    - {uri: {prefix: /edge}, gateways: [edge/ingress]}
+    - uri: {prefix: /both}
     route: [{destination: {host: reviews, port: {number: 9080}}}]
 ---
 apiVersion: networking.istio.io/v1

@@ -63,7 +63,7 @@ func (c Condition) values() []string {
 	case PathPrefix:
 		return []string{c.Value, strings.TrimSuffix(c.Value, "/") + "/" + filler}
 	case Regex:
-		return samples(c.Value)
+		return c.samples()
 	default:
 		return []string{filler}
 	}

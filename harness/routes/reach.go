@@ -114,7 +114,7 @@ func (c Condition) unbuildable() string {
 		return "it asks for a claim of a token, and no request has one"
 	case c.Op == Regex && compile(c.Value) == nil:
 		return fmt.Sprintf("%q is no regular expression", c.Value)
-	case c.Op == Regex && !c.Not && len(samples(c.Value)) == 0:
+	case c.Op == Regex && !c.Not && len(c.samples()) == 0:
 		return fmt.Sprintf("no text was found that %q matches", c.Value)
 	case c.Of == OfPath && c.Op != Regex && !c.Not && !strings.HasPrefix(c.Value, "/") && c.Value != "":
 		return "no path of a request begins with " + c.Value
@@ -171,7 +171,8 @@ func (t Table) basesOf(b *binding, gateway string, port int) []Request {
 	for _, h := range b.hosts {
 		for _, name := range t.concrete(h) {
 			q := Request{
-				Host: name, Port: port, Method: http.MethodGet, Path: "/", Entry: loadgen.Sidecar, SourceNamespace: b.caller(),
+				Host: name, Port: port, Method: http.MethodGet, Path: "/", Entry: loadgen.Sidecar,
+				SourceNamespace: b.caller(),
 			}
 			s := t.world.services[name]
 			if q.Port == 0 && s != nil {

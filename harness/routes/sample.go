@@ -25,6 +25,25 @@ func samples(regex string) []string {
 	return all
 }
 
+// samples returns texts that meet a condition with a regex: those that can be a path, if it is of one.
+func (c Condition) samples() []string {
+	plain := samples(c.Value)
+	if c.Of != OfPath {
+		return plain
+	}
+	re := compile(c.Value)
+	var all []string
+	for _, s := range append(plain, "/", "/"+filler) {
+		for _, path := range []string{s, "/" + s} {
+			if re != nil && strings.HasPrefix(path, "/") && re.MatchString(path) && !strings.ContainsAny(path, "?#") &&
+				!slices.Contains(all, path) {
+				all = append(all, path)
+			}
+		}
+	}
+	return all
+}
+
 // sendable tells whether a text can be in a request: printable ASCII.
 func sendable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })

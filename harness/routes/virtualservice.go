@@ -84,7 +84,8 @@ func (t *Table) addRule(b *binding, r Rule) {
 		for _, g := range wanted {
 			if !b.at(g) {
 				t.find(GatewayNotBound, r.object, r.Source, len(t.Rules),
-					fmt.Sprintf("%s asks for the gateway %s, and the VirtualService is not bound to it: the rule never "+
+					fmt.Sprintf("%s asks for the gateway %s, and the VirtualService is not bound to it: the rule "+
+						"never "+
 						"takes a request there.", r.Path, g),
 					fmt.Sprintf("Add %s to spec.gateways, or take it out of the match.", g))
 			}

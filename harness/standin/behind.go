@@ -102,18 +102,18 @@ type subsetRule struct {
 }
 
 // HasSubset tells whether a DestinationRule defines a subset of a host, and returns the labels that it asks for. Rules
-// of the asking namespace come first, then those of the Service's, then all others, and one for the host itself before
-// one with a wildcard, as istiod looks for them
+// of the asking namespace come first, then those of the Service's, and none of a third one. A rule for the host itself
+// comes before one with a wildcard, as istiod looks for them
 // (https://istio.io/latest/docs/ops/best-practices/traffic-management/#cross-namespace-configuration).
 func (p *Plan) HasSubset(host, namespace, subset string) (labels map[string]string, ok bool) {
 	full := fullHost(host, namespace)
 	_, of, _ := serviceOf(full)
-	for _, ns := range []string{namespace, of, ""} {
+	for _, ns := range []string{namespace, of} {
 		// istiod merges the rules of one host and namespace, and takes the most specific host.
 		best := ""
 		found := map[string]map[string]string{}
 		for _, r := range p.subsets {
-			if ns != "" && r.namespace != ns || !covers(r.host, full) || len(r.host) < len(best) {
+			if r.namespace != ns || !covers(r.host, full) || len(r.host) < len(best) {
 				continue
 			}
 			if r.host != best {

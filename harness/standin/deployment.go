@@ -19,15 +19,17 @@ func (b *builder) makeDeployments() {
 		d.SetLabels(map[string]string{mesh.ManagedBy: mesh.Manager})
 		labels := maps.Clone(p.labels)
 		labels[WorkloadLabel] = p.Version
-		if p.Namespace == "default" && labels[injectLabel] == "" && p.Sidecar {
-			// Nobody labels that namespace for a run, because nobody would take the label away again.
-			labels[injectLabel] = "true"
-		}
 		meta := map[string]any{"labels": anyMap(labels)}
 		if len(p.annotations) > 0 {
 			meta["annotations"] = anyMap(p.annotations)
 		}
 		spec := map[string]any{"containers": []any{b.container(p)}}
+		if slices.ContainsFunc(p.Ports, func(have Port) bool { return have.Number < 1024 }) {
+			// The sample app is not root. The sysctl is one that Kubernetes calls safe.
+			spec["securityContext"] = map[string]any{"sysctls": []any{
+				map[string]any{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"},
+			}}
+		}
 		if p.account != "" && p.account != "default" {
 			spec["serviceAccountName"] = p.account
 		}
@@ -133,9 +135,6 @@ func (b *builder) makeNamespaces() {
 		}
 	}
 	for _, ns := range b.plan.Namespaces {
-		if ns == "default" {
-			continue
-		}
 		labels := map[string]string{mesh.ManagedBy: mesh.Manager, injectionLabel: "enabled"}
 		s := needed[ns]
 		if o, ok := theirs[ns]; ok {

@@ -137,9 +137,6 @@ func (l *loader) document(s Source, d document, strict bool) {
 		return
 	}
 	o := Object{&unstructured.Unstructured{Object: content}, s, &fields{node, d.before}}
-	if l.made {
-		o.fields = nil
-	}
 	items, isList := content["items"].([]any)
 	if !isList || !strings.HasSuffix(o.GetKind(), "List") {
 		l.object(o, strict)
@@ -147,8 +144,10 @@ func (l *loader) document(s Source, d document, strict bool) {
 	}
 	for i, item := range items {
 		at := s
-		if below := manifest.Node(node, fmt.Sprintf("items[%d]", i)); below != nil && !l.made {
-			at.Line = d.before + below.Line
+		if below := manifest.Node(node, fmt.Sprintf("items[%d]", i)); below != nil {
+			if !l.made {
+				at.Line = d.before + below.Line
+			}
 			o.fields = &fields{below, d.before}
 		}
 		fields, ok := item.(map[string]any)

@@ -19,11 +19,16 @@ type fields struct {
 // problem is one that an object has at a field, such as "spec.ports".
 func (o Object) problem(field, format string, args ...any) manifest.Problem {
 	p := manifest.Problem{File: o.Source.File, Line: o.Source.Line, Text: fmt.Sprintf(format, args...)}
-	switch {
-	case o.Source.Line == 0 || o.Source.File == Stdin:
-		p.File, p.Line = o.Source.String(), 0
-	case o.fields != nil && field != "":
+	if o.fields != nil && field != "" {
 		p.Line = o.fields.before + manifest.Line(o.fields.node, field)
+	}
+	return o.at(p)
+}
+
+// at has a problem name the document where nobody counts lines: in stdin, and in what kustomize has made.
+func (o Object) at(p manifest.Problem) manifest.Problem {
+	if o.Source.Line == 0 || o.Source.File == Stdin {
+		p.File, p.Line = o.Source.String(), 0
 	}
 	return p
 }

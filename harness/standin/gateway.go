@@ -20,19 +20,33 @@ import (
 	"github.com/canarylab/canarylab/harness/mesh"
 )
 
-// ofGateway are the labels that the pods of the lab's ingress gateway have, as addons' gateway.yaml names them.
-var ofGateway = map[string]string{"app": addons.Gateway, "istio": "ingressgateway"}
+// The labels that the pods of the lab's ingress gateway have, as addons' gateway.yaml names them. The lab finds them by
+// the first one, so that only the second one can be another: istioLabel.
+var ofGateway = map[string]string{"app": addons.Gateway, istioLabel: "ingressgateway"}
+
+const istioLabel = "istio"
 
 // gateways reads the Gateways, finds out which the lab's own can be, and makes the certificates that they name.
 func (b *builder) gateways() {
+	// Those that select the gateway as it is come first. It can be another one where there are none.
+	all := b.of(routing, "Gateway")
+	claimed := false
+	for _, usual := range []bool{true, false} {
+		for _, o := range all {
+			selector := texts(o.Object, "spec", "selector")
+			_, names := selector[istioLabel]
+			if (names && selector[istioLabel] == ofGateway[istioLabel]) == usual && b.meet(selector, claimed) {
+				claimed = claimed || names
+			}
+		}
+	}
 	hosts := map[string][]string{} // of each credentialName
 	sources := map[string]Source{}
-	for _, o := range b.of(routing, "Gateway") {
+	for _, o := range all {
 		g := Gateway{
 			Namespace: o.GetNamespace(), Name: o.GetName(), Selector: texts(o.Object, "spec", "selector"), Source: o.Source,
 		}
-		g.Met = b.meet(g.Selector)
-		if !g.Met {
+		if g.Met = matches(g.Selector, b.gatewayLabels()); !g.Met {
 			b.note(o.note(Missing, "The lab's ingress gateway has the labels %s, and can't be what it selects (%s) as well: "+
 				"nothing comes in through it.", labelText(b.gatewayLabels()), labelText(g.Selector)))
 		}
@@ -71,16 +85,17 @@ func (b *builder) gateways() {
 	b.sayMissingGateways()
 }
 
-// meet tells whether the lab's gateway has a selector's labels, after it was given those that it lacks.
-func (b *builder) meet(selector map[string]string) bool {
+// meet gives the lab's gateway the labels of a selector that it lacks, and tells whether it has them all. claimed tells
+// that its label istio is what a Gateway selects.
+func (b *builder) meet(selector map[string]string, claimed bool) bool {
 	have := b.gatewayLabels()
 	for k, v := range selector {
-		if had, ok := have[k]; ok && had != v {
+		if had, ok := have[k]; ok && had != v && (claimed || k != istioLabel) {
 			return false
 		}
 	}
 	for k, v := range selector {
-		if _, ok := have[k]; !ok {
+		if had, ok := have[k]; !ok || had != v {
 			if b.plan.GatewayLabels == nil {
 				b.plan.GatewayLabels = map[string]string{}
 			}

@@ -31,7 +31,7 @@ func (b *builder) inventPods() {
 		}
 		names := b.inventFor(o, s)
 		if len(names) > 0 {
-			b.note(o.note(Invented, "No workload here has its pods, so that %s made from its selector%s.", wereOrWas(names),
+			b.note(o.note(Invented, "No workload here has its pods, so that its selector made %s%s.", workloads(names),
 				fromSubsets(names, s.Name)))
 		}
 	}
@@ -90,7 +90,7 @@ func (b *builder) inventServices() {
 		case slices.ContainsFunc(theirs, func(s Service) bool { return s.Name == name && s.Namespace == ns }),
 			slices.ContainsFunc(b.plan.entries, func(e Service) bool { return e.Name == u.full }):
 			continue
-		case refusedNamespace(ns) != "", ns == "default" && !b.o.RealDefault:
+		case refusedNamespace(ns) != "":
 			b.note(u.object.note(Missing, "Host %s is in a namespace that the lab can't make: its requests get no answer.",
 				u.full))
 			continue
@@ -115,11 +115,6 @@ func (b *builder) inventService(u *hostUse, name, ns string) {
 	if len(s.Ports) == 0 {
 		s.Ports = []ServicePort{{Name: "http", Number: 80, Target: 80, Protocol: "http"}}
 	}
-	for i, p := range s.Ports {
-		if p.Target < 1024 { // the sample app is not root
-			s.Ports[i].Target = p.Target + 8000
-		}
-	}
 	key := "app"
 	for _, labels := range b.subsetsOf(u.full) {
 		if _, ok := labels[key]; ok {
@@ -129,8 +124,8 @@ func (b *builder) inventService(u *hostUse, name, ns string) {
 	s.Selector = map[string]string{key: name}
 	names := b.inventFor(u.object, s)
 	b.plan.Services = append(b.plan.Services, s)
-	b.note(u.object.note(Invented, "No Service and no workload of namespace %s is here, so that Service %s and %s made "+
-		"for host %s%s.", ns, name, wereOrWas(names), u.full, fromSubsets(names, name)))
+	b.note(u.object.note(Invented, "No Service and no workload of namespace %s is here, so that Service %s and %s were "+
+		"made for host %s%s.", ns, name, workloads(names), u.full, fromSubsets(names, name)))
 }
 
 // sayUnresolved says where a host is no Service for Istio though it looks like one.
@@ -169,14 +164,14 @@ func labelText(labels map[string]string) string {
 	return strings.Join(all, ",")
 }
 
-func wereOrWas(names []string) string {
+func workloads(names []string) string {
 	switch len(names) {
 	case 0:
-		return "no workload was"
+		return "no workload"
 	case 1:
-		return "workload " + names[0] + " was"
+		return "workload " + names[0]
 	}
-	return "workloads " + strings.Join(names, ", ") + " were"
+	return "workloads " + strings.Join(names, ", ")
 }
 
 func fromSubsets(names []string, service string) string {

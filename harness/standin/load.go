@@ -279,6 +279,14 @@ func (l *loader) object(o Object, strict bool) {
 		return
 	}
 	clean(o)
+	if o.class() == routing {
+		if problems := manifest.Istio(o.Source.File, o.Unstructured, o.fields.node, o.fields.before); len(problems) > 0 {
+			for _, p := range problems {
+				l.add(o.at(p))
+			}
+			return
+		}
+	}
 	l.set.Objects = append(l.set.Objects, o)
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/manifest"
 )
@@ -23,7 +24,8 @@ type pod struct {
 	account     string
 	// declared tells that the containers name their ports.
 	declared bool
-	chosen   bool
+	// probed tells that the containers have probes, chosen that something is sent to the pods.
+	probed, chosen bool
 }
 
 // readPods reads the workloads of the manifests.
@@ -55,8 +57,9 @@ func (b *builder) readPods() {
 			delete(p.labels, name)
 		}
 		p.account = text(o.Object, append(spec, "serviceAccountName")...)
-		if r, ok := o.Object["spec"].(map[string]any)["replicas"]; ok && o.GetKind() != "DaemonSet" && o.GetKind() != "Pod" {
-			p.Replicas = number(map[string]any{"r": r}, "r")
+		top, _ := o.Object["spec"].(map[string]any)
+		if _, ok := top["replicas"]; ok && o.GetKind() != "DaemonSet" && o.GetKind() != "Pod" {
+			p.Replicas = number(top, "replicas")
 			if p.Replicas == 0 {
 				b.note(o.note(Unshown, "It asks for 0 replicas, so that it answers nothing here either."))
 			}
@@ -105,10 +108,7 @@ func (b *builder) readContainers(p *pod, spec []string) {
 			p.port(n, name)
 		}
 	}
-	if probes {
-		b.note(p.object.note(Changed, "Its probes are replaced by one that the stand-in answers on a port of its own, so "+
-			"that no probe is counted as a request: the pod is ready as soon as the app listens."))
-	}
+	p.probed = probes
 }
 
 // port adds a port, if there is none of the number. A name that another one has is left out.
@@ -173,23 +173,40 @@ func (b *builder) meshAnnotations(o Object, all map[string]string) map[string]st
 // choosePods picks the workloads to which something is sent, and gives them the ports to which it is.
 func (b *builder) choosePods() {
 	for _, p := range b.pods {
-		for _, s := range slices.Concat(b.plan.Services, b.plan.entries) {
+		selects := func(s Service) bool {
 			if s.Namespace != p.Namespace || len(s.Selector) == 0 || !matches(s.Selector, p.Labels) {
-				continue
-			}
-			p.chosen = true
-			if !strings.Contains(s.Name, ".") {
-				p.Services = append(p.Services, s.Name)
+				return false
 			}
 			for _, port := range s.Ports {
 				b.serve(p, s, port)
 			}
+			p.chosen = true
+			return true
+		}
+		for _, s := range b.plan.Services {
+			if selects(s) {
+				p.Services = append(p.Services, s.Name)
+			}
+		}
+		for _, e := range b.plan.entries {
+			selects(e)
 		}
 		if !p.chosen {
 			b.note(p.object.note(LeftOut, "No Service here selects its pods, so that nothing is sent to them."))
 		}
 	}
 	b.pods = slices.DeleteFunc(b.pods, func(p *pod) bool { return !p.chosen })
+	probed := 0
+	for _, p := range b.pods {
+		if p.probed {
+			probed++
+		}
+	}
+	if probed > 0 {
+		b.note(Note{Kind: Changed, Text: fmt.Sprintf("The probes of %s are replaced by one that the stand-in answers on a "+
+			"port of its own, so that no probe is counted as a request: a pod is ready as soon as the app listens.",
+			plural(probed, "workload"))})
+	}
 	for _, p := range b.pods {
 		slices.Sort(p.Services)
 		p.Services = slices.Compact(p.Services)
@@ -259,6 +276,28 @@ func (b *builder) namePods() {
 			v = fmt.Sprintf("%s-%d", base, n)
 		}
 		versions[v], p.Version = true, v
+	}
+}
+
+// ours are the names of what the lab puts into a namespace, and the values of its pods' label app.
+var ours = []string{addons.Collector, addons.Gateway, addons.SidecarCaller, addons.PlainCaller, addons.Prometheus}
+
+// refuseOurs refuses what would be taken for a part of the lab.
+func (b *builder) refuseOurs() {
+	const why = "%s: the lab has a part of its own that is called %s, and could not tell them apart: give it another " +
+		"name or label app for the test"
+	for _, s := range b.plan.Services {
+		if slices.Contains(ours, s.Name) {
+			b.add(problemAt(s.Source, why, "Service "+s.Namespace+"/"+s.Name, s.Name))
+		}
+	}
+	for _, p := range b.pods {
+		for _, name := range []string{p.Name, p.Labels["app"]} {
+			if slices.Contains(ours, name) {
+				b.add(p.object.problem("metadata.name", why, p.object.title(), name))
+				break
+			}
+		}
 	}
 }
 

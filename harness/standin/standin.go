@@ -29,7 +29,7 @@ type Set struct {
 type Object struct {
 	*unstructured.Unstructured
 	Source Source
-	// fields are where its fields are written, nil for what kustomize has made.
+	// fields are where its fields are written, nil for what the plan has made.
 	fields *fields
 }
 
@@ -106,12 +106,9 @@ const (
 type Options struct {
 	// Image is the sample app's, such as canarylab/sampleapp:dev.
 	Image string
-	// Namespace is for objects that name none. Empty is "default" where a host of the set names it, as in
-	// reviews.default.svc.cluster.local, and DefaultNamespace otherwise.
+	// Namespace is for objects that name none, and for those in the namespace "default", which nobody can delete and make
+	// anew for a run. Hosts such as reviews.default.svc.cluster.local are written with it. Empty is DefaultNamespace.
 	Namespace string
-	// RealDefault tells that the cluster's namespace "default" may be used, which nobody can delete and make anew. A
-	// cluster of the lab's own may, a borrowed one may not. Without it, a set that needs it is refused.
-	RealDefault bool
 	// MaxReplicas bounds the replicas of each workload. 0 is 3.
 	MaxReplicas int
 	// MaxPods bounds the pods of the whole plan. 0 is 90: a node takes 110 by the kubelet's default, and the lab has
@@ -127,8 +124,7 @@ func (o Options) maxPods() int     { return cmp.Or(o.MaxPods, 90) }
 
 // A Plan is what is applied to the lab's cluster.
 type Plan struct {
-	// Namespaces has the name of each namespace that Objects needs, sorted. "default" is among them only where
-	// Options.RealDefault is set.
+	// Namespaces has the name of each namespace that Objects needs, sorted.
 	Namespaces []string
 	// Workloads are the stand-ins, in the order of the manifests.
 	Workloads []Workload
@@ -137,8 +133,8 @@ type Plan struct {
 	// Gateways has every Gateway of networking.istio.io that is applied.
 	Gateways []Gateway
 	// GatewayNamespace is where the lab's ingress gateway has to be, because a gateway reads the Secrets of its own
-	// namespace only. GatewayLabels are what its pods need beside the label istio: ingressgateway. Both are empty
-	// where no Gateway is applied.
+	// namespace only. GatewayLabels are what its pods need beside the label istio: ingressgateway, or in its place. Both
+	// are empty where no Gateway is applied.
 	GatewayNamespace string
 	GatewayLabels    map[string]string
 	// Notes begins with those of the Set.
@@ -239,8 +235,7 @@ type Server struct {
 }
 
 // Objects returns everything in the order in which it can be applied: namespaces, service accounts, secrets,
-// services, workloads, and then routing and policy as they are written. It has no namespace "default": that one is
-// there. Secrets have a private key that was made for this plan: nobody may print them.
+// services, workloads, and then routing and policy as they are written. Secrets have a private key that was made for this plan: nobody may print them.
 func (p *Plan) Objects() []*unstructured.Unstructured {
 	var all []*unstructured.Unstructured
 	for _, o := range p.inOrder() {

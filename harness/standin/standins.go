@@ -1,8 +1,8 @@
 package standin
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -51,6 +51,7 @@ func (s *Set) Standins(o Options) (*Plan, error) {
 	b.inventPods()
 	b.inventServices()
 	b.choosePods()
+	b.refuseOurs()
 	b.namePods()
 	b.boundPods()
 	b.gateways()
@@ -70,77 +71,56 @@ func (s *Set) Standins(o Options) (*Plan, error) {
 
 // place gives each object its namespace, and refuses those that a lab has no room for.
 func (b *builder) place(objects []Object) {
-	fallback := b.o.Namespace
-	if fallback == "" {
-		fallback = DefaultNamespace
-		if slices.ContainsFunc(objects, namesDefault) {
-			fallback = "default"
-		}
+	target := cmp.Or(b.o.Namespace, DefaultNamespace)
+	if why := refusedNamespace(target); why != "" {
+		b.add(manifest.Problem{File: objects[0].Source.File, Text: why})
+		return
 	}
 	seen := map[string]Source{}
-	placed, needsDefault := 0, Object{}
+	placed, moved := 0, false
 	for _, o := range objects {
 		o.Unstructured = o.DeepCopy()
 		ns := o.GetNamespace()
-		if o.class() == namespace {
+		switch {
+		case o.class() == namespace && o.GetName() == "default":
+			o.SetName(target)
+			moved = true
+		case o.class() == namespace:
 			ns = o.GetName()
-		} else if ns == "" {
-			ns = fallback
-			o.SetNamespace(ns)
-			placed++
+		case ns == "" || ns == "default":
+			o.SetNamespace(target)
+			placed, moved = placed+1, moved || ns == "default"
 		}
-		if why := refusedNamespace(ns); why != "" {
+		if o.class() == routing {
+			moved = fromDefault(o.Object, target) || moved
+		}
+		if why := refusedNamespace(ns); why != "" && ns != "default" {
 			b.add(o.problem("metadata.namespace", "%s: %s", o.title(), why))
-		}
-		if ns == "default" && needsDefault.Unstructured == nil {
-			needsDefault = o
 		}
 		key := o.GroupVersionKind().GroupKind().String() + " " + o.title()
 		if first, ok := seen[key]; ok {
-			b.add(o.problem("", "%s is there twice, first in %s, if what names no namespace is in %s: keep one",
-				o.title(), first, fallback))
+			b.add(o.problem("", "%s is there twice, first in %s, because what names no namespace is in %s: keep one",
+				o.title(), first, target))
 		}
 		seen[key] = o.Source
 		b.objects = append(b.objects, o)
 	}
-	if needsDefault.Unstructured != nil && !b.o.RealDefault {
-		b.add(needsDefault.problem("metadata.namespace", "%s is in the namespace default, which nobody can delete and "+
-			"make anew, so that the lab uses it only on a cluster of its own: play it there, or give the manifests a "+
-			"namespace of their own", needsDefault.title()))
+	switch {
+	case moved:
+		b.note(Note{Kind: Changed, Text: fmt.Sprintf("What is in the namespace default, or names none, is put into %s: "+
+			"nobody can make default anew for a run. Hosts such as reviews.default%s are written reviews.%s%s.", target,
+			suffix, target, suffix)})
+	case placed > 0 && b.o.Namespace == "":
+		b.note(Note{Kind: Changed, Text: fmt.Sprintf("What names no namespace (%s) is put into %s.",
+			plural(placed, "object"), target)})
 	}
-	if placed > 0 && fallback != b.o.Namespace {
-		why := ""
-		if fallback == "default" {
-			why = ", because a host here is named with it"
-		}
-		b.note(Note{Kind: Changed, Text: fmt.Sprintf("What names no namespace (%s) is put into %s%s.",
-			plural(placed, "object"), fallback, why)})
-	}
-}
-
-// namesDefault tells whether one of Istio's objects names a host of the namespace default.
-func namesDefault(o Object) bool {
-	if o.class() != routing {
-		return false
-	}
-	var named func(in any) bool
-	named = func(in any) bool {
-		switch in := in.(type) {
-		case map[string]any:
-			return slices.ContainsFunc(slices.Collect(maps.Values(in)), named)
-		case []any:
-			return slices.ContainsFunc(in, named)
-		case string:
-			return strings.HasSuffix(in, ".default"+suffix)
-		}
-		return false
-	}
-	return named(o.Object["spec"])
 }
 
 // refusedNamespace says why a namespace can't be used.
 func refusedNamespace(ns string) string {
 	switch {
+	case ns == "default":
+		return "nobody can make the namespace default anew for a run: name another one"
 	case ns == "istio-system":
 		return "istio-system is where the lab's own Istio is: put a Gateway or a policy into the namespace of the " +
 			"service that it is for, and leave the rest out of what you name"
