@@ -21,7 +21,9 @@ func (n namespaces) haveVirtualHost(name string) bool {
 }
 
 // haveCluster tells whether an Envoy cluster, "outbound|port|subset|host", belongs to a service of one of them.
-func (n namespaces) haveCluster(name string) bool { return strings.HasPrefix(name, "outbound|") && n.have(name) }
+func (n namespaces) haveCluster(name string) bool {
+	return strings.HasPrefix(name, "outbound|") && n.have(name)
+}
 
 // have tells whether a text ends with the host of a service of one of them.
 func (n namespaces) have(text string) bool {

@@ -21,9 +21,9 @@ const shownDifferences = 6
 // A Watcher remembers what the proxies of one namespace had when it last looked, and keeps a
 // connection to each of them open. Close it. One goroutine at a time may call Await.
 type Watcher struct {
-	k     *kube.Client
-	mesh  Installed
-	ns    string
+	k    *kube.Client
+	mesh Installed
+	ns   string
 	// hosts are the namespaces whose hosts are compared, ns among them.
 	hosts namespaces
 	conns map[Proxy]*adminConn

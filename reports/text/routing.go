@@ -105,8 +105,11 @@ func (p *page) routing(phase reports.Phase) {
 		}
 	}
 	p.surprises(r)
-	p.open(r)
-	if gaps := r.Gaps(); len(gaps) > 0 {
+	seen := !phase.Observation.SettledAt.IsZero()
+	if seen {
+		p.open(r)
+	}
+	if gaps := r.Gaps(); seen && len(gaps) > 0 {
 		p.Section("rules that no request met")
 		for _, g := range gaps {
 			p.Para("- ", terminal.Yellow, g.Rule.Source+"  "+g.Rule.Object+" "+g.Rule.Path)
@@ -126,18 +129,26 @@ func (p *page) surprises(r *reports.Routing) {
 	}
 }
 
+// shownOpen is how many classes are shown of which nothing can be said.
+const shownOpen = 10
+
 // open prints the classes of which nothing can be said.
 func (p *page) open(r *reports.Routing) {
-	first := true
+	n := 0
 	for _, c := range r.Classes {
 		if c.Outcome == "" || c.Outcome == reports.Pass || c.Outcome == reports.Fail {
 			continue
 		}
-		if first {
+		if n++; n == 1 {
 			p.Section("open")
-			first = false
+		}
+		if n > shownOpen {
+			continue
 		}
 		p.Para(cmp.Or(signs[c.Outcome].mark, "!")+" ", terminal.Yellow, c.Request+": "+c.Reason)
+	}
+	if n > shownOpen {
+		p.Line("  and %d more", n-shownOpen)
 	}
 }
 
