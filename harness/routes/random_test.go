@@ -67,7 +67,7 @@ func randomKube(rng *rand.Rand) string {
 
 func TestClassesAtGatewaysOfRandomRoutesAreRight(t *testing.T) {
 	shadowed, met := 0, 0
-	for seed := range uint64(400) {
+	for seed := range uint64(120) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		text, gateway := randomAtGateway(rng), "edge/ingress"
 		if seed%2 == 1 {
@@ -102,7 +102,7 @@ func TestClassesAtGatewaysOfRandomRoutesAreRight(t *testing.T) {
 			t.Fatalf("seed %d:\n%s", seed, text)
 		}
 	}
-	if shadowed < 50 || met < 300 {
+	if shadowed < 20 || met < 80 {
 		t.Errorf("got %d shadowed rules and %d that are met, want many of both: the test tries nothing", shadowed, met)
 	}
 }
