@@ -16,8 +16,8 @@ type Config struct {
 	Version string
 	// Pod names this instance.
 	Pod string
-	// Addr and AdminAddr are the addresses that Run listens on, such as :8080 and :8081. Addr may be several with commas
-	// between them, ":8080,:9090": the app is the same on each.
+	// Addr and AdminAddr are the addresses that Run listens on, such as :8080 and :8081. Addr may be several with
+	// commas between them, ":8080,:9090": the app is the same on each.
 	Addr, AdminAddr string
 	// Faults apply from the start.
 	Faults Faults

@@ -262,8 +262,10 @@ func TestObjectsHaveTheirLines(t *testing.T) {
 		object int
 		path   string
 		line   int
-	}{{0, "", 1}, {0, "spec.ports[0].port", 11}, {0, "spec.nothing", 6}, {1, "", 18}, {1, "metadata.name", 21}, {2,
-		"kind", 23}} {
+	}{
+		{0, "", 1}, {0, "spec.ports[0].port", 11}, {0, "spec.nothing", 6},
+		{1, "", 19}, {1, "metadata.name", 22}, {2, "kind", 24},
+	} {
 		if line := got[c.object].Line(c.path); line != c.line {
 			t.Errorf("object %d, %q: got line %d, want %d", c.object, c.path, line, c.line)
 		}

@@ -19,7 +19,8 @@ type place struct {
 var steps = regexp.MustCompile(`[^.\[\]]+|\[[^\]]*\]`)
 
 // Line returns the line of a field's key below root, which is a document's or an object's node, by its path in
-// Kubernetes' notation, such as spec.ports[0].name. If the field is missing, it is the line of the nearest one above it.
+// Kubernetes' notation, such as spec.ports[0].name. If the field is missing, it is the line of the nearest one above
+// it.
 func Line(root *yamlnode.Node, path string) int { return find(root, path).line }
 
 // Node returns the node at a path below root, nil if there is none.

@@ -53,6 +53,12 @@ func (b *binding) caller() string {
 	return b.exportTo[0]
 }
 
+// attached tells whether a listener takes the binding, of an HTTPRoute.
+func (b *binding) attached(g *gateway, s server) bool {
+	return (b.section == "" || b.section == s.section) && (b.port == 0 || b.port == s.port) &&
+		s.takes(g, b.GetNamespace())
+}
+
 // before orders bindings as Istio does: the older one first, then by name and namespace (configCompareByCreationTime
 // in pilot/pkg/model/config.go).
 func before(a, b *binding) int {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/canarylab/canarylab/loadgen"
@@ -142,6 +143,9 @@ func (c *classes) near(s sample) {
 
 // shadowed adds a request that would meet a rule that gets none. Another rule takes it.
 func (c *classes) shadowed(rule int, r Rule) {
+	if slices.ContainsFunc(r.Conditions, func(c Condition) bool { return c.unbuildable() != "" }) {
+		return
+	}
 	for _, g := range r.Gateways {
 		for _, q := range c.table.requests(rule, g) {
 			if r.meets(q) {

@@ -165,7 +165,7 @@ func randomRequest(rng *rand.Rand) Request {
 
 func TestClassesOfRandomRoutesAreRight(t *testing.T) {
 	shadowed, met := 0, 0
-	for seed := range uint64(300) {
+	for seed := range uint64(80) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		text := randomRoutes(rng)
 		table := read(t, "random.yaml", text)
@@ -187,7 +187,7 @@ func TestClassesOfRandomRoutesAreRight(t *testing.T) {
 			t.Fatalf("seed %d:\n%s", seed, text)
 		}
 	}
-	if shadowed < 100 || met < 300 {
+	if shadowed < 40 || met < 80 {
 		t.Errorf("got %d shadowed rules and %d that are met, want many of both: the test tries nothing", shadowed, met)
 	}
 }

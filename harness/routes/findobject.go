@@ -44,7 +44,7 @@ func (t *Table) findInBinding(b *binding) {
 			t.findInMesh(b)
 			continue
 		}
-		at := b.at1("spec.gateways", "spec.parentRefs", i)
+		at := b.gatewayLine(i)
 		gw, ok := t.world.gateways[g]
 		if !ok {
 			t.find(UnknownGateway, b.Object, at, -1,
@@ -69,12 +69,12 @@ func (t *Table) findInBinding(b *binding) {
 // line is the place of a field of the object.
 func (b *binding) line(path string) Source { return b.Object.at(path) }
 
-// at1 is the place of one of the binding's gateways.
-func (b *binding) at1(virtual, kube string, i int) Source {
+// gatewayLine is the place of one of the binding's gateways.
+func (b *binding) gatewayLine(i int) Source {
 	if b.kube {
-		return b.line(kube)
+		return b.line("spec.parentRefs")
 	}
-	return b.line(fmt.Sprintf("%s[%d]", virtual, i))
+	return b.line(fmt.Sprintf("spec.gateways[%d]", i))
 }
 
 // meantGateway says what to do about a gateway that is not there.
@@ -91,8 +91,7 @@ func (w *world) meantGateway(name string) string {
 func (t *Table) findAtGateway(b *binding, name string, g *gateway, at Source) {
 	attached, common := false, false
 	for _, s := range g.servers {
-		if g.kube && (b.section != "" && b.section != s.section || b.port != 0 && b.port != s.port ||
-			!s.takes(g, b.GetNamespace())) {
+		if g.kube && !b.attached(g, s) {
 			continue
 		}
 		attached = true

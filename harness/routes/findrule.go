@@ -27,7 +27,10 @@ func (t *Table) findAll(virtual map[string]*virtualService) {
 		place[o] = i
 	}
 	slices.SortStableFunc(t.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(place[a.Object], place[b.Object]), cmp.Compare(a.Source.Line, b.Source.Line))
+		return cmp.Or(
+			cmp.Compare(place[a.Object], place[b.Object]), cmp.Compare(a.Source.Line, b.Source.Line),
+			cmp.Compare(a.Text, b.Text),
+		)
 	})
 	seen := map[string]bool{}
 	t.Findings = slices.DeleteFunc(t.Findings, func(f Finding) bool {
@@ -251,12 +254,13 @@ func (w *world) serviceOf(h string) *service {
 	if s, ok := w.services[h]; ok {
 		return s
 	}
-	for name, s := range w.services {
-		if wild(name) && covers(name, h) {
-			return s
+	best := ""
+	for name := range w.services {
+		if wild(name) && covers(name, h) && (best == "" || specific(name, best) < 0) {
+			best = name
 		}
 	}
-	return nil
+	return w.services[best]
 }
 
 // meant says what to do about a host that nothing has.

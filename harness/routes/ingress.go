@@ -118,7 +118,7 @@ func (t Table) atKubeGateway(r Request, name string, g *gateway) (decision, bool
 	domain := ""
 	rules := map[string][]int{}
 	for _, b := range t.boundTo(name) {
-		if b.section != "" && b.section != at.section || !at.takes(g, b.GetNamespace()) {
+		if !b.attached(g, *at) {
 			continue
 		}
 		for _, h := range t.domains(*at, b) {

@@ -19,7 +19,7 @@ import (
 // requests as the rules.
 func TestMatchAgreesWithIstiosRoutes(t *testing.T) {
 	asked := 0
-	for seed := range uint64(200) {
+	for seed := range uint64(80) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		text := randomRoutes(rng)
 		table := read(t, "random.yaml", text)
@@ -51,7 +51,7 @@ func TestMatchAgreesWithIstiosRoutes(t *testing.T) {
 			}
 		}
 	}
-	if asked < 2000 {
+	if asked < 500 {
 		t.Errorf("got %d requests that a rule takes, want many more: the test tries nothing", asked)
 	}
 }

@@ -92,7 +92,7 @@ func (r Request) set(c Condition, value string) Request {
 func (c Condition) misses(r Request) []variant {
 	var all []variant
 	add := func(q Request, name, why string) {
-		if !c.holds(q) {
+		if !c.holds(q) && strings.HasPrefix(q.Path, "/") {
 			all = append(all, variant{q, name, why})
 		}
 	}

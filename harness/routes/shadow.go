@@ -16,46 +16,67 @@ type place struct {
 // places returns every list in which rules are asked.
 func (t Table) places() []place {
 	var all []place
+	gateways := map[string]bool{}
 	for _, b := range t.world.bindings {
 		for _, g := range b.gateways {
-			if g == Mesh {
-				rules := slices.Clone(b.rules)
-				if b.kube {
-					rules = nil
-					for _, other := range t.world.bindings {
-						if other.kube && other.at(Mesh) && other.GetNamespace() == b.GetNamespace() &&
-							other.port == b.port && other.hosts[0] == b.hosts[0] {
-							rules = append(rules, other.rules...)
-						}
-					}
-					t.sortKube(rules)
-				}
-				all = append(all, place{Mesh, rules})
+			if g != Mesh {
+				gateways[g] = true
 				continue
 			}
-			for _, h := range b.hosts {
-				all = append(all, place{g, t.hostRules(g, h)})
+			rules := slices.Clone(b.rules)
+			if b.kube {
+				rules = nil
+				for _, other := range t.world.bindings {
+					if other.kube && other.at(Mesh) && other.GetNamespace() == b.GetNamespace() &&
+						other.port == b.port && other.hosts[0] == b.hosts[0] {
+						rules = append(rules, other.rules...)
+					}
+				}
+				t.sortKube(rules)
+			}
+			all = append(all, place{Mesh, rules})
+		}
+	}
+	for g := range gateways {
+		gw, _ := t.world.gateway(g)
+		for _, s := range gw.servers {
+			for _, rules := range t.serverRules(g, gw, s) {
+				all = append(all, place{g, rules})
 			}
 		}
 	}
 	return all
 }
 
-// hostRules returns the rules of all bindings that have a host at a gateway, in the order in which they are asked.
-func (t Table) hostRules(gateway, name string) []int {
-	var rules []int
-	kube := false
-	for _, b := range t.boundTo(gateway) {
-		if slices.Contains(b.hosts, name) {
-			rules = append(rules, b.rules...)
-			kube = kube || b.kube
+// serverRules returns, for each host of a server, the rules in the order in which they are asked.
+func (t Table) serverRules(name string, g *gateway, s server) map[string][]int {
+	byHost := map[string][]int{}
+	// Behind a rule that takes all Istio sends nothing of the same VirtualService, and the rule itself goes to the end.
+	last := map[string][]int{}
+	for _, b := range t.boundTo(name) {
+		if g.kube && !b.attached(g, s) {
+			continue
+		}
+		head := slices.IndexFunc(b.rules, func(i int) bool {
+			r := t.Rules[i]
+			return r.catchAll() && r.covers(Rule{}, name)
+		})
+		if head < 0 || b.kube {
+			head = len(b.rules)
+		}
+		for _, h := range t.domains(s, b) {
+			byHost[h] = append(byHost[h], b.rules[:head]...)
+			last[h] = append(last[h], b.rules[head:]...)
 		}
 	}
-	if kube {
-		t.sortKube(rules)
-		return rules
+	for h, rules := range byHost {
+		if g.kube {
+			t.sortKube(rules)
+		} else {
+			byHost[h] = append(t.catchAllsLast(rules), last[h]...)
+		}
 	}
-	return t.catchAllsLast(rules)
+	return byHost
 }
 
 // shadow finds the rules that an earlier one shadows wherever they are asked.

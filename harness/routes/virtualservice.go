@@ -3,10 +3,12 @@ package routes
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	networking "istio.io/api/networking/v1alpha3"
 	"istio.io/istio/pilot/pkg/model"
 	"istio.io/istio/pkg/config"
+	istiolog "istio.io/istio/pkg/log"
 )
 
 // A virtualService is a VirtualService with the names in it resolved by Istio's own code.
@@ -169,6 +171,13 @@ func (t *Table) addDelegate(
 	t.notLookedAt(d)
 }
 
+// silence keeps Istio's merging from printing warnings to stdout. What it warns of comes back as a finding.
+var silence = sync.OnceFunc(func() {
+	if scope := istiolog.FindScope("model"); scope != nil {
+		scope.SetOutputLevel(istiolog.NoneLevel)
+	}
+})
+
 // merged returns the rules of a delegate's entry under a root's one. conflict is the match of the delegate that
 // lies within none of the root's, -1 if there is none: then Istio leaves out the whole entry. The merging is
 // Istio's own, one pair of matches at a time, so that each rule keeps its place.
@@ -179,6 +188,7 @@ func (vs *virtualService) merged(root, leaf *networking.HTTPRoute, path string) 
 		}
 		return matches[i : i+1]
 	}
+	silence()
 	for l := range max(1, len(leaf.Match)) {
 		fits := false
 		for r := range max(1, len(root.Match)) {

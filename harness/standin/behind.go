@@ -73,7 +73,8 @@ func (p *Plan) Behind(host, namespace, subset string, port int) []Workload {
 	}
 	var all []Workload
 	for _, w := range p.Workloads {
-		if w.Namespace == s.Namespace && matches(s.Selector, w.Labels) && matches(asked, w.Labels) && w.serves(s, port) {
+		selected := w.Namespace == s.Namespace && matches(s.Selector, w.Labels) && matches(asked, w.Labels)
+		if selected && w.serves(s, port) {
 			all = append(all, w)
 		}
 	}
@@ -88,7 +89,10 @@ func (w Workload) serves(s Service, port int) bool {
 	for _, sp := range s.Ports {
 		if sp.Number == port {
 			return slices.ContainsFunc(w.Ports, func(have Port) bool {
-				return sp.TargetName != "" && have.Name == sp.TargetName || sp.TargetName == "" && have.Number == sp.Target
+				if sp.TargetName != "" {
+					return have.Name == sp.TargetName
+				}
+				return have.Number == sp.Target
 			})
 		}
 	}

@@ -157,8 +157,8 @@ func (b *builder) namespaceLabels(o Object, labels map[string]string) {
 		case name == injectionLabel && v != "disabled" && v != "enabled":
 			b.note(o.note(Changed, "Its label %s: %s is taken for enabled.", name, v))
 		case strings.HasPrefix(name, "pod-security.kubernetes.io/"):
-			b.note(o.note(Changed, "Its label %s is left out: it could keep the sidecar from setting up its redirection.",
-				name))
+			b.note(o.note(Changed, "Its label %s is left out: it could keep the sidecar from setting up its "+
+				"redirection.", name))
 		default:
 			labels[name] = v
 		}

@@ -44,15 +44,17 @@ func (b *builder) gateways() {
 	sources := map[string]Source{}
 	for _, o := range all {
 		g := Gateway{
-			Namespace: o.GetNamespace(), Name: o.GetName(), Selector: texts(o.Object, "spec", "selector"), Source: o.Source,
+			Namespace: o.GetNamespace(), Name: o.GetName(), Source: o.Source,
+			Selector: texts(o.Object, "spec", "selector"),
 		}
 		if g.Met = matches(g.Selector, b.gatewayLabels()); !g.Met {
-			b.note(o.note(Missing, "The lab's ingress gateway has the labels %s, and can't be what it selects (%s) as well: "+
-				"nothing comes in through it.", labelText(b.gatewayLabels()), labelText(g.Selector)))
+			b.note(o.note(Missing, "The lab's ingress gateway has the labels %s, and can't be what it selects (%s) "+
+				"as well: nothing comes in through it.", labelText(b.gatewayLabels()), labelText(g.Selector)))
 		}
 		for i, s := range list(o.Object, "spec", "servers") {
 			server := Server{
-				Port: number(s, "port", "number"), Protocol: text(s, "port", "protocol"), TLSMode: text(s, "tls", "mode"),
+				Port: number(s, "port", "number"), Protocol: text(s, "port", "protocol"),
+				TLSMode: text(s, "tls", "mode"),
 			}
 			tls, _ := s["tls"].(map[string]any)
 			server.Redirect, _ = tls["httpsRedirect"].(bool)
@@ -70,8 +72,8 @@ func (b *builder) gateways() {
 				}
 			}
 			if text(tls, "serverCertificate") != "" {
-				b.note(o.note(Missing, "Its server %d reads a certificate from a file of the gateway's pod, which is not in "+
-					"the lab: write a credentialName to have one made.", i+1))
+				b.note(o.note(Missing, "Its server %d reads a certificate from a file of the gateway's pod, which is "+
+					"not in the lab: write a credentialName to have one made.", i+1))
 			}
 		}
 		if b.plan.GatewayNamespace == "" {
@@ -122,8 +124,8 @@ func (b *builder) sayMissingGateways() {
 			if name != "mesh" && !slices.ContainsFunc(b.plan.Gateways, func(g Gateway) bool {
 				return g.Namespace == ns && g.Name == short
 			}) {
-				b.note(o.note(Missing, "Gateway %s/%s is not here: name its manifest too, or nothing comes in by this rule.",
-					ns, short))
+				b.note(o.note(Missing, "Gateway %s/%s is not here: name its manifest too, or nothing comes in by "+
+					"this rule.", ns, short))
 			}
 		}
 	}
@@ -141,7 +143,8 @@ func (b *builder) credential(name string, hosts []string, s Source) {
 	}
 	certificate, key, err := selfSigned(hosts)
 	if err != nil {
-		b.add(manifest.Problem{File: s.File, Line: s.Line, Text: fmt.Sprintf("make a certificate for %s: %s", name, err)})
+		b.add(manifest.Problem{File: s.File, Line: s.Line, Text: fmt.Sprintf("make a certificate for %s: %s",
+			name, err)})
 		return
 	}
 	o := made("v1", "Secret", ns, secret, s)
@@ -154,7 +157,8 @@ func (b *builder) credential(name string, hosts []string, s Source) {
 	}
 	b.plan.secrets = append(b.plan.secrets, o)
 	b.note(Note{Source: s, Object: "Secret " + ns + "/" + secret, Kind: Invented,
-		Text: "A certificate of the lab's own stands in for what the credentialName names: no caller that checks it trusts it."})
+		Text: "A certificate of the lab's own stands in for what the credentialName names: no caller that checks it " +
+			"trusts it."})
 }
 
 // selfSigned makes a certificate for hosts and its key, both as PEM.

@@ -91,12 +91,12 @@ func (b *builder) inventServices() {
 			slices.ContainsFunc(b.plan.entries, func(e Service) bool { return e.Name == u.full }):
 			continue
 		case refusedNamespace(ns) != "":
-			b.note(u.object.note(Missing, "Host %s is in a namespace that the lab can't make: its requests get no answer.",
-				u.full))
+			b.note(u.object.note(Missing, "Host %s is in a namespace that the lab can't make: its requests get no "+
+				"answer.", u.full))
 			continue
 		case b.hasPods(ns), slices.ContainsFunc(theirs, func(s Service) bool { return s.Namespace == ns }):
-			b.note(u.object.note(Missing, "There is no Service %s in namespace %s here: what is sent to host %s gets no "+
-				"answer. If it is another team's, name its manifests, too.", name, ns, u.full))
+			b.note(u.object.note(Missing, "There is no Service %s in namespace %s here: what is sent to host %s gets "+
+				"no answer. If it is another team's, name its manifests, too.", name, ns, u.full))
 			continue
 		}
 		b.inventService(u, name, ns)
@@ -124,8 +124,8 @@ func (b *builder) inventService(u *hostUse, name, ns string) {
 	s.Selector = map[string]string{key: name}
 	names := b.inventFor(u.object, s)
 	b.plan.Services = append(b.plan.Services, s)
-	b.note(u.object.note(Invented, "No Service and no workload of namespace %s is here, so that Service %s and %s were "+
-		"made for host %s%s.", ns, name, workloads(names), u.full, fromSubsets(names, name)))
+	b.note(u.object.note(Invented, "No Service and no workload of namespace %s is here, so that Service %s and %s "+
+		"were made for host %s%s.", ns, name, workloads(names), u.full, fromSubsets(names, name)))
 }
 
 // sayUnresolved says where a host is no Service for Istio though it looks like one.
@@ -133,8 +133,8 @@ func (b *builder) sayUnresolved(u *hostUse) {
 	for _, s := range b.plan.Services {
 		short := s.Name + "." + s.Namespace
 		if u.full == short || u.full == short+".svc" || u.full == short+".svc.cluster" {
-			b.note(u.object.note(Missing, "Istio takes host %s for a name outside of the mesh, because it completes only "+
-				"names without a dot: write %s.", u.full, s.Host()))
+			b.note(u.object.note(Missing, "Istio takes host %s for a name outside of the mesh, because it completes "+
+				"only names without a dot: write %s.", u.full, s.Host()))
 			return
 		}
 	}

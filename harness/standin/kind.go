@@ -40,8 +40,8 @@ type kindRow struct {
 const (
 	noTraffic = "No request depends on it in the lab."
 	noSecrets = "The stand-ins mount nothing. What a Gateway's credentialName names is made anew."
-	stays     = "it is in no namespace, so that it would concern the whole cluster and stay after the run: leave it out " +
-		"of what you name"
+	stays     = "it is in no namespace, so that it would concern the whole cluster and stay after the run: leave it " +
+		"out of what you name"
 )
 
 // kindTable has the first row that fits win.
@@ -65,17 +65,18 @@ var kindTable = []kindRow{
 	{"networking.istio.io", []string{"WorkloadGroup"}, indifferent, "The lab has no virtual machines."},
 	{"security.istio.io", []string{"AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"}, routing, ""},
 	{"telemetry.istio.io", []string{"Telemetry"}, indifferent, "The lab has its own access logs."},
-	{"extensions.istio.io", nil, indifferent, "The lab's proxies fetch no Wasm. What it does to requests is not shown."},
+	{"extensions.istio.io", nil, indifferent, "The lab's proxies fetch no Wasm. What it does to requests is not " +
+		"shown."},
 	{"install.istio.io", nil, foreign, "it installs Istio, and the lab has its own: leave it out of what you name"},
-	{"gateway.networking.k8s.io", nil, foreign, "the lab's Istio has no Gateway API: write it as a VirtualService and " +
-		"a Gateway of networking.istio.io, or leave it out of what you name"},
-	{"flagger.app", []string{"Canary"}, foreign, "Flagger would make the Services and routes of it at run time, and it " +
-		"is not in the lab: name the VirtualService and DestinationRule that it has made (kubectl get -o yaml)"},
+	{"gateway.networking.k8s.io", nil, foreign, "the lab's Istio has no Gateway API: write it as a VirtualService " +
+		"and a Gateway of networking.istio.io, or leave it out of what you name"},
+	{"flagger.app", []string{"Canary"}, foreign, "Flagger would make the Services and routes of it at run time, and " +
+		"it is not in the lab: name the VirtualService and DestinationRule that it has made (kubectl get -o yaml)"},
 	{"flagger.app", nil, indifferent, noTraffic},
 	{"networking.k8s.io", []string{"IngressClass", "IPAddress", "ServiceCIDR"}, clusterWide, stays},
 	{"networking.k8s.io", []string{"Ingress"}, indifferent, "The lab's way in is Istio's ingress gateway."},
-	{"networking.k8s.io", []string{"NetworkPolicy"}, indifferent, "The lab's cluster enforces none: what it forbids is " +
-		"let through here."},
+	{"networking.k8s.io", []string{"NetworkPolicy"}, indifferent, "The lab's cluster enforces none: what it forbids " +
+		"is let through here."},
 	{"rbac.authorization.k8s.io", []string{"ClusterRole", "ClusterRoleBinding"}, clusterWide, stays},
 	{"rbac.authorization.k8s.io", nil, indifferent, noTraffic},
 	{"discovery.k8s.io", nil, indifferent, "Nothing outside of the lab is reached."},

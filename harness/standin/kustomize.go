@@ -43,8 +43,8 @@ func (l *loader) kustomization(folder string) error {
 	}
 	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
-		l.add(manifest.Problem{File: folder, Text: fmt.Sprintf("kustomize can't build it: %s. If it builds for you with "+
-			"other settings, give canarylab the output: kustomize build %s | canarylab test -",
+		l.add(manifest.Problem{File: folder, Text: fmt.Sprintf("kustomize can't build it: %s. If it builds for you "+
+			"with other settings, give canarylab the output: kustomize build %s | canarylab test -",
 			strings.TrimSuffix(strings.Join(strings.Fields(err.Error()), " "), "."), folder)})
 		return nil
 	}
@@ -88,8 +88,8 @@ func (l *loader) checkLocal(folder string, seen map[string]bool) {
 	}
 	walkPaths(content, func(field, value string) {
 		if elsewhere.MatchString(value) {
-			l.add(manifest.Problem{File: path, Line: lineOf(b, value), Text: fmt.Sprintf("%s is not on this machine, and "+
-				"the lab fetches nothing: build it yourself, and give canarylab the output: "+
+			l.add(manifest.Problem{File: path, Line: lineOf(b, value), Text: fmt.Sprintf("%s is not on this machine, "+
+				"and the lab fetches nothing: build it yourself, and give canarylab the output: "+
 				"kustomize build %s | canarylab test -", value, folder)})
 			return
 		}

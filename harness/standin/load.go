@@ -189,8 +189,8 @@ func (l *loader) folder(root string) error {
 				return filepath.SkipDir
 			}
 		case d.Name() == "Chart.yaml":
-			l.add(manifest.Problem{File: filepath.Dir(path), Text: "this is a Helm chart: render it, and give canarylab " +
-				"the output: helm template NAME " + filepath.Dir(path) + " | canarylab test -"})
+			l.add(manifest.Problem{File: filepath.Dir(path), Text: "this is a Helm chart: render it, and give " +
+				"canarylab the output: helm template NAME " + filepath.Dir(path) + " | canarylab test -"})
 			return filepath.SkipDir
 		case d.IsDir():
 			if _, ok := kustomizationIn(path); ok {
@@ -208,8 +208,8 @@ func (l *loader) folder(root string) error {
 	switch {
 	case len(built) > 1 || len(built) == 1 && len(files) > 0:
 		// One of them may be another's base: all together would be everything twice.
-		l.add(manifest.Problem{File: root, Text: fmt.Sprintf("there are kustomizations in it: name the one to be built, "+
-			"as in canarylab test %s", built[len(built)-1])})
+		l.add(manifest.Problem{File: root, Text: fmt.Sprintf("there are kustomizations in it: name the one to be "+
+			"built, as in canarylab test %s", built[len(built)-1])})
 		return nil
 	case len(built) == 1:
 		return l.kustomization(built[0])
@@ -223,8 +223,8 @@ func (l *loader) folder(root string) error {
 	if before == len(l.set.Objects)+len(l.problems) && !slices.ContainsFunc(l.set.Notes[notes:], func(n Note) bool {
 		return n.Object != ""
 	}) {
-		l.add(manifest.Problem{File: root, Text: fmt.Sprintf("there is no manifest in it: %s of *.yaml, *.yml and *.json "+
-			"were read, and %s", plural(len(files), "file"), wanted)})
+		l.add(manifest.Problem{File: root, Text: fmt.Sprintf("there is no manifest in it: %s of *.yaml, *.yml and "+
+			"*.json were read, and %s", plural(len(files), "file"), wanted)})
 	}
 	return nil
 }
@@ -280,7 +280,8 @@ func (l *loader) object(o Object, strict bool) {
 	}
 	clean(o)
 	if o.class() == routing {
-		if problems := manifest.Istio(o.Source.File, o.Unstructured, o.fields.node, o.fields.before); len(problems) > 0 {
+		if problems := manifest.Istio(o.Source.File, o.Unstructured, o.fields.node,
+			o.fields.before); len(problems) > 0 {
 			for _, p := range problems {
 				l.add(o.at(p))
 			}
@@ -297,13 +298,13 @@ func (o Object) check() (manifest.Problem, bool) {
 		headless := text(o.Object, "spec", "clusterIP") == "None"
 		external := text(o.Object, "spec", "type") == "ExternalName"
 		if ports := list(o.Object, "spec", "ports"); len(ports) == 0 && !headless && !external {
-			return o.problem("spec", "%s has no ports, so that Kubernetes would refuse it: write spec.ports, each with a "+
-				"name such as http and a port", o.title()), false
+			return o.problem("spec", "%s has no ports, so that Kubernetes would refuse it: write spec.ports, each "+
+				"with a name such as http and a port", o.title()), false
 		}
 		for i, p := range list(o.Object, "spec", "ports") {
 			if n := number(p, "port"); n < 1 || n > 65535 {
-				return o.problem(fmt.Sprintf("spec.ports[%d].port", i), "%s has a port that is no number from 1 to 65535",
-					o.title()), false
+				return o.problem(fmt.Sprintf("spec.ports[%d].port", i), "%s has a port that is no number from 1 to "+
+					"65535", o.title()), false
 			}
 		}
 	case k == workload && len(o.podMeta()) == 0:
@@ -311,8 +312,8 @@ func (o Object) check() (manifest.Problem, bool) {
 			return manifest.Problem{}, true
 		}
 		if o.GetKind() != "Pod" {
-			return o.problem("spec", "%s has no spec.template.metadata.labels, so that no Service can select its pods: "+
-				"write them", o.title()), false
+			return o.problem("spec", "%s has no spec.template.metadata.labels, so that no Service can select its "+
+				"pods: write them", o.title()), false
 		}
 	}
 	return manifest.Problem{}, true

@@ -33,8 +33,8 @@ func (b *builder) readPods() {
 	for _, o := range b.of(workload, "") {
 		if o.GetKind() == "Rollout" {
 			if ref := text(o.Object, "spec", "workloadRef", "name"); ref != "" {
-				b.note(o.note(LeftOut, "%s, which it refers to, is stood in. Its steps are not played: the routes are as "+
-					"they are written.", ref))
+				b.note(o.note(LeftOut, "%s, which it refers to, is stood in. Its steps are not played: the routes "+
+					"are as they are written.", ref))
 				continue
 			}
 			b.note(o.note(Changed, "Its steps are not played: the routes are as they are written."))
@@ -203,9 +203,9 @@ func (b *builder) choosePods() {
 		}
 	}
 	if probed > 0 {
-		b.note(Note{Kind: Changed, Text: fmt.Sprintf("The probes of %s are replaced by one that the stand-in answers on a "+
-			"port of its own, so that no probe is counted as a request: a pod is ready as soon as the app listens.",
-			plural(probed, "workload"))})
+		b.note(Note{Kind: Changed, Text: fmt.Sprintf("The probes of %s are replaced by one that the stand-in answers "+
+			"on a port of its own, so that no probe is counted as a request: a pod is ready as soon as the app "+
+			"listens.", plural(probed, "workload"))})
 	}
 	for _, p := range b.pods {
 		slices.Sort(p.Services)
@@ -236,8 +236,8 @@ func (b *builder) serve(p *pod, s Service, port ServicePort) {
 				p.port(n, port.TargetName)
 				return
 			}
-			b.note(p.object.note(Missing, "Service %s leads its port %d to a port %q, and no container here has one of "+
-				"that name: nobody answers there.", s.Name, port.Number, port.TargetName))
+			b.note(p.object.note(Missing, "Service %s leads its port %d to a port %q, and no container here has one "+
+				"of that name: nobody answers there.", s.Name, port.Number, port.TargetName))
 		}
 		return
 	}
@@ -256,7 +256,8 @@ func (b *builder) namePods() {
 		if names[key] {
 			was := p.Name
 			p.Name += "-" + cmp.Or(strings.ToLower(p.Kind), "2")
-			b.note(p.object.note(Changed, "It is called %s in the lab, because there is another workload %s.", p.Name, was))
+			b.note(p.object.note(Changed, "It is called %s in the lab, because there is another workload %s.",
+				p.Name, was))
 			key = p.Namespace + "/" + p.Name
 		}
 		names[key] = true
@@ -311,14 +312,14 @@ func (b *builder) boundPods() {
 		return
 	}
 	if least > b.o.maxPods() {
-		b.add(manifest.Problem{File: b.pods[0].Source.File, Text: fmt.Sprintf("there are %d workloads, and the lab's node "+
-			"has room for %d pods: name only the files of the service that is to be tried, and of those that it calls",
-			least, b.o.maxPods())})
+		b.add(manifest.Problem{File: b.pods[0].Source.File, Text: fmt.Sprintf("there are %d workloads, and the lab's "+
+			"node has room for %d pods: name only the files of the service that is to be tried, and of those that it "+
+			"calls", least, b.o.maxPods())})
 		return
 	}
 	for _, p := range b.pods {
 		p.Replicas = min(p.Replicas, 1)
 	}
-	b.note(Note{Kind: Changed, Text: fmt.Sprintf("Each workload has one pod in the lab: all %d would not fit on its node.",
-		all)})
+	b.note(Note{Kind: Changed, Text: fmt.Sprintf("Each workload has one pod in the lab: all %d would not fit on its "+
+		"node.", all)})
 }

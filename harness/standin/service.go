@@ -27,7 +27,8 @@ func (b *builder) readServices() {
 			s.External, s.Selector = text(o.Object, "spec", "externalName"), nil
 			b.note(o.note(Unshown, "Nothing outside of the lab is reached: requests to %s fail here.", s.External))
 		} else if len(s.Selector) == 0 {
-			b.note(o.note(Unshown, "It selects no pods, and its endpoints are not in the lab: its requests get no answer."))
+			b.note(o.note(Unshown, "It selects no pods, and its endpoints are not in the lab: its requests get no "+
+				"answer."))
 		}
 		if len(s.Selector) > 0 && slices.ContainsFunc(gateways, func(g map[string]string) bool {
 			return matches(g, s.Selector)

@@ -106,8 +106,9 @@ const (
 type Options struct {
 	// Image is the sample app's, such as canarylab/sampleapp:dev.
 	Image string
-	// Namespace is for objects that name none, and for those in the namespace "default", which nobody can delete and make
-	// anew for a run. Hosts such as reviews.default.svc.cluster.local are written with it. Empty is DefaultNamespace.
+	// Namespace is for objects that name none, and for those in the namespace "default", which nobody can delete and
+	// make anew for a run. Hosts such as reviews.default.svc.cluster.local are written with it. Empty is
+	// DefaultNamespace.
 	Namespace string
 	// MaxReplicas bounds the replicas of each workload. 0 is 3.
 	MaxReplicas int
@@ -133,8 +134,8 @@ type Plan struct {
 	// Gateways has every Gateway of networking.istio.io that is applied.
 	Gateways []Gateway
 	// GatewayNamespace is where the lab's ingress gateway has to be, because a gateway reads the Secrets of its own
-	// namespace only. GatewayLabels are what its pods need beside the label istio: ingressgateway, or in its place. Both
-	// are empty where no Gateway is applied.
+	// namespace only. GatewayLabels are what its pods need beside the label istio: ingressgateway, or in its place.
+	// Both are empty where no Gateway is applied.
 	GatewayNamespace string
 	GatewayLabels    map[string]string
 	// Notes begins with those of the Set.
@@ -235,7 +236,8 @@ type Server struct {
 }
 
 // Objects returns everything in the order in which it can be applied: namespaces, service accounts, secrets,
-// services, workloads, and then routing and policy as they are written. Secrets have a private key that was made for this plan: nobody may print them.
+// services, workloads, and then routing and policy as they are written. Secrets have a private key that was made for
+// this plan: nobody may print them.
 func (p *Plan) Objects() []*unstructured.Unstructured {
 	var all []*unstructured.Unstructured
 	for _, o := range p.inOrder() {

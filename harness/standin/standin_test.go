@@ -101,8 +101,8 @@ func printed(t *testing.T, p *standin.Plan) []byte {
 	}
 	fmt.Fprintln(&b, "workloads")
 	for _, w := range p.Workloads {
-		fmt.Fprintf(&b, "  %s/%s %s version=%s services=%v replicas=%d ports=%v admin=%d sidecar=%v from %s\n", w.Namespace,
-			w.Name, w.Kind, w.Version, w.Services, w.Replicas, w.Ports, w.AdminPort, w.Sidecar, w.Source)
+		fmt.Fprintf(&b, "  %s/%s %s version=%s services=%v replicas=%d ports=%v admin=%d sidecar=%v from %s\n",
+			w.Namespace, w.Name, w.Kind, w.Version, w.Services, w.Replicas, w.Ports, w.AdminPort, w.Sidecar, w.Source)
 	}
 	fmt.Fprintln(&b, "services")
 	for _, s := range p.Services {
@@ -113,8 +113,8 @@ func printed(t *testing.T, p *standin.Plan) []byte {
 		fmt.Fprintln(&b)
 	}
 	for _, g := range p.Gateways {
-		fmt.Fprintf(&b, "gateway %s/%s met=%v %+v in %s %v\n", g.Namespace, g.Name, g.Met, g.Servers, p.GatewayNamespace,
-			p.GatewayLabels)
+		fmt.Fprintf(&b, "gateway %s/%s met=%v %+v in %s %v\n", g.Namespace, g.Name, g.Met, g.Servers,
+			p.GatewayNamespace, p.GatewayLabels)
 	}
 	fmt.Fprintln(&b, "namespaces", p.Namespaces)
 	objects := p.Objects()
@@ -222,7 +222,8 @@ func TestSecretsStaySecret(t *testing.T) {
 	if got := string(printed(t, p)); strings.Contains(got, "hunter2") {
 		t.Error("the plan has the content of a Secret")
 	}
-	_, err := standin.Load(t.Context(), []string{"-"}, strings.NewReader("kind: Secret\nstringData: {password: hunter2}\n"))
+	half := "kind: Secret\nstringData: {password: hunter2}\n"
+	_, err := standin.Load(t.Context(), []string{"-"}, strings.NewReader(half))
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got error %v", err)
 	}

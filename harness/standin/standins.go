@@ -60,8 +60,9 @@ func (s *Set) Standins(o Options) (*Plan, error) {
 	b.makeServices()
 	b.makeDeployments()
 	if len(b.plan.Workloads) == 0 && len(b.problems) == 0 {
-		b.add(manifest.Problem{File: b.objects[0].Source.File, Text: "nobody would answer: no Service here selects any " +
-			"pods, and no route names a host to make one for. Name the Services and Deployments of the service, too"})
+		b.add(manifest.Problem{File: b.objects[0].Source.File, Text: "nobody would answer: no Service here selects " +
+			"any pods, and no route names a host to make one for. Name the Services and Deployments of the service, " +
+			"too"})
 	}
 	if len(b.problems) > 0 {
 		return nil, joined(b.problems)
@@ -107,9 +108,9 @@ func (b *builder) place(objects []Object) {
 	}
 	switch {
 	case moved:
-		b.note(Note{Kind: Changed, Text: fmt.Sprintf("What is in the namespace default, or names none, is put into %s: "+
-			"nobody can make default anew for a run. Hosts such as reviews.default%s are written reviews.%s%s.", target,
-			suffix, target, suffix)})
+		b.note(Note{Kind: Changed, Text: fmt.Sprintf("What is in the namespace default, or names none, is put into "+
+			"%s: nobody can make default anew for a run. Hosts such as reviews.default%s are written reviews.%s%s.",
+			target, suffix, target, suffix)})
 	case placed > 0 && b.o.Namespace == "":
 		b.note(Note{Kind: Changed, Text: fmt.Sprintf("What names no namespace (%s) is put into %s.",
 			plural(placed, "object"), target)})
@@ -155,12 +156,14 @@ func (b *builder) route() {
 		case "WorkloadEntry":
 			b.note(o.note(Unshown, "Nothing outside of the lab is reached, and that is where its address is."))
 		case "EnvoyFilter":
-			b.note(o.note(Unshown, "The lab's proxies are Envoy without Istio's own filters: what names one is rejected."))
+			b.note(o.note(Unshown, "The lab's proxies are Envoy without Istio's own filters: what names one is "+
+				"rejected."))
 		case "RequestAuthentication":
 			if slices.ContainsFunc(list(o.Object, "spec", "jwtRules"), func(r map[string]any) bool {
 				return text(r, "jwksUri") != ""
 			}) {
-				b.note(o.note(Unshown, "Its jwksUri is outside of the lab and not reached, so that no token is valid here."))
+				b.note(o.note(Unshown, "Its jwksUri is outside of the lab and not reached, so that no token is valid "+
+					"here."))
 			}
 		case "AuthorizationPolicy":
 			if text(o.Object, "spec", "action") == "CUSTOM" {
