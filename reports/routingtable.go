@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/canarylab/canarylab/reports/analysis"
@@ -122,6 +123,9 @@ func (s RoutingShare) Interval() string {
 	}
 	return format.Percent(s.Seen.Low) + " – " + format.Percent(s.Seen.High)
 }
+
+// SameRules tells whether two phases have the same rules, as the first and the last of a test that takes a change back.
+func (r *Routing) SameRules(other Routing) bool { return reflect.DeepEqual(r.Rules, other.Rules) }
 
 // A RoutingGap is a rule that no request met.
 type RoutingGap struct {

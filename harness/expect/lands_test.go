@@ -82,6 +82,18 @@ func TestLandsRestsOnTheLoadForWhatTheLoadCauses(t *testing.T) {
 	}
 }
 
+// A machine that is late does not void what is open, nor what passed.
+func TestLandsIsOpenWhateverTheLateness(t *testing.T) {
+	claim := Lands("c", 10, reports.Place{Host: "a", Percent: 100})
+	late := analysis.Accounting{Problems: []analysis.Problem{{Void: true, Basis: analysis.OnTime, Text: "late"}}}
+	for n, want := range map[int]reports.Outcome{5: reports.Inconclusive, 10: reports.Pass} {
+		o := landed(analysis.Landing{Host: "a", Version: "x", Code: 200, Count: n})
+		if v := Judge(claim, []analysis.Observation{o}, late); v.Outcome != want {
+			t.Errorf("%d requests: got %s (%s), want %s", n, v.Outcome, v.Why, want)
+		}
+	}
+}
+
 func TestLandsIsChecked(t *testing.T) {
 	for _, bad := range []*lands{
 		Lands("", 1, reports.Place{Host: "a", Percent: 100}), Lands("c", 0, reports.Place{Host: "a", Percent: 100}),

@@ -47,7 +47,8 @@ func (s *sender) load() loadgen.Plan {
 	names := map[string]bool{}
 	for _, side := range s.sides {
 		for _, c := range side.Table.Classes() {
-			known := slices.ContainsFunc(s.sent, func(k sent) bool { return reflect.DeepEqual(k.Request, c.Request) })
+			same := func(k sent) bool { return reflect.DeepEqual(k.Request, c.Request) }
+			known := slices.ContainsFunc(s.sent, same)
 			if c.Request.Entry == loadgen.Plain || known {
 				continue // no rule is there for a caller without a proxy
 			}
@@ -257,7 +258,8 @@ func (s *Side) places(q routes.Request, home string) []reports.Place {
 	for _, m := range s.Table.Rules[rule].Mirrors {
 		if versions := s.versions(m.Destination, ns); m.Percent > 0 && len(versions) > 0 {
 			all = append(all, reports.Place{
-				Host: m.Host, Port: m.Port, Subset: m.Subset, Copy: true, Versions: versions, Percent: m.Percent * rest / 100,
+				Host: m.Host, Port: m.Port, Subset: m.Subset, Copy: true, Versions: versions,
+				Percent: m.Percent * rest / 100,
 			})
 		}
 	}

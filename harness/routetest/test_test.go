@@ -39,7 +39,8 @@ func TestExample(t *testing.T) {
 	if len(r.Rules) != 5 {
 		t.Fatalf("got %d rules, want 5", len(r.Rules))
 	}
-	if got := r.Rules[2]; got.ShadowedBy != 2 || got.If != "uri begins with /api/v3" || !strings.HasSuffix(got.Source, ":142") {
+	if got := r.Rules[2]; got.ShadowedBy != 2 || got.If != "uri begins with /api/v3" ||
+		!strings.HasSuffix(got.Source, ":142") {
 		t.Errorf("got %+v, want that rule 2 shadows the rule of /api/v3, which is in line 142", got)
 	}
 	met := map[int]int{}

@@ -2,6 +2,7 @@ package text
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/canarylab/canarylab/reports"
@@ -26,6 +27,7 @@ func (p *page) routings(r *reports.Report, o Options) {
 	if r.Broken != "" {
 		p.Para("! broken  ", terminal.Red, r.Broken)
 	}
+	var told []*reports.Routing
 	for i, phase := range r.Phases {
 		if phase.Routing == nil {
 			continue
@@ -36,6 +38,11 @@ func (p *page) routings(r *reports.Report, o Options) {
 		p.Para("", terminal.Bold, phase.Routing.Sentence())
 		p.cost(phase)
 		p.routing(phase)
+		// What is known without a request is the same wherever the rules are.
+		if !slices.ContainsFunc(told, func(t *reports.Routing) bool { return t.SameRules(*phase.Routing) }) {
+			p.known(phase)
+		}
+		told = append(told, phase.Routing)
 	}
 	p.Line("")
 	for _, problem := range o.Problems {
@@ -71,7 +78,7 @@ func (p *page) cost(phase reports.Phase) {
 
 func number(i int) string { return string(rune('1' + i%9)) }
 
-// routing prints the table of a phase, what contradicts it, what was not met, and what is known without requests.
+// routing prints the table of a phase, and what contradicts it.
 func (p *page) routing(phase reports.Phase) {
 	r := phase.Routing
 	t := &terminal.Table{Align: "lrrrr"}
@@ -105,11 +112,15 @@ func (p *page) routing(phase reports.Phase) {
 		}
 	}
 	p.surprises(r)
-	seen := !phase.Observation.SettledAt.IsZero()
-	if seen {
+	if !phase.Observation.SettledAt.IsZero() {
 		p.open(r)
 	}
-	if gaps := r.Gaps(); seen && len(gaps) > 0 {
+}
+
+// known prints the rules that no request met, and what is known without one.
+func (p *page) known(phase reports.Phase) {
+	r := phase.Routing
+	if gaps := r.Gaps(); !phase.Observation.SettledAt.IsZero() && len(gaps) > 0 {
 		p.Section("rules that no request met")
 		for _, g := range gaps {
 			p.Para("- ", terminal.Yellow, g.Rule.Source+"  "+g.Rule.Object+" "+g.Rule.Path)

@@ -74,6 +74,7 @@ func (p *page) full(r *reports.Report, o Options) {
 		p.phase(i+1, phase, r.Setup.Load)
 		if phase.Routing != nil {
 			p.routing(phase)
+			p.known(phase)
 		}
 	}
 	if folded > 0 {
