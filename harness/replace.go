@@ -8,8 +8,8 @@ import (
 	"github.com/canarylab/canarylab/reports"
 )
 
-// Replace applies one of the scenario's files in the place of another that an earlier phase applied: what only the other
-// one has is deleted afterwards.
+// Replace applies one of the scenario's files in the place of another that an earlier phase applied. What only the
+// other one has is deleted afterwards.
 func Replace(old, by string) Step { return replace{old, by} }
 
 type replace struct{ old, by string }

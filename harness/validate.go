@@ -110,8 +110,8 @@ func (s Scenario) checkBaseline() error {
 				a.File, o.GetName(), mesh.ManagedBy, mesh.Manager)
 		}
 		if ns := o.GetName(); ns == "default" || ns == mesh.Namespace || strings.HasPrefix(ns, "kube-") {
-			return fmt.Errorf("%s: namespace %s is the cluster's own: a run makes its namespaces and deletes them", a.File,
-				ns)
+			const own = "%s: namespace %s is the cluster's own: a run makes its namespaces and deletes them"
+			return fmt.Errorf(own, a.File, ns)
 		}
 	}
 	return nil

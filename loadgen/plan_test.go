@@ -176,7 +176,10 @@ func TestPacer(t *testing.T) {
 		{"second of two", 1000, 1, 2, time.Second, 1000, time.Millisecond, time.Second},
 		// 1/3 ms is not a whole number of ns, and nothing may add up.
 		{"no drift", 3000, 0, 1, time.Hour, 10800000, 333333, time.Hour},
-		{"largest", MaxRate, MaxCohorts - 1, MaxCohorts, MaxDuration, MaxRate * 6 * 3600, 50 * time.Microsecond, MaxDuration},
+		{
+			"largest", MaxRate, MaxCohorts - 1, MaxCohorts, MaxDuration, MaxRate * 6 * 3600, 50 * time.Microsecond,
+			MaxDuration,
+		},
 	} {
 		p := &pacer{rate: float64(c.rate), cohort: c.cohort, cohorts: c.cohorts, duration: c.duration}
 		if p.offset(c.requests) <= c.duration {

@@ -33,8 +33,8 @@ type RoutingRule struct {
 	Hosts []string `json:"hosts,omitempty"`
 	If    string   `json:"if"`
 	Says  string   `json:"says"`
-	// ShadowedBy is an earlier rule that takes every request that would meet this one, counted from 1; 0 for none. Unmet
-	// says why no request was sent that meets it. Empty where some were.
+	// ShadowedBy is an earlier rule that takes every request that would meet this one, counted from 1; 0 for none.
+	// Unmet says why no request was sent that meets it. Empty where some were.
 	ShadowedBy int    `json:"shadowedBy,omitempty"`
 	Unmet      string `json:"unmet,omitempty"`
 }
@@ -154,7 +154,7 @@ type RoutingRemark struct {
 
 // A RoutingFinding is something that was seen and contradicts what the YAML says.
 type RoutingFinding struct {
-	// Classes are those that it was seen with, by their cohorts, and Rule is the one that takes them, from 1; 0 is none.
+	// Classes are those that it was seen with, by their cohorts. Rule is the one that takes them, from 1; 0 is none.
 	Classes []string `json:"classes"`
 	Rule    int      `json:"rule,omitempty"`
 	Source  string   `json:"source,omitempty"`
@@ -219,8 +219,8 @@ func (g RoutingGroup) surprise() RoutingFinding {
 	}
 	if len(seen) == 0 {
 		for _, s := range g.Shares {
-			seen = append(seen, fmt.Sprintf("%s %% %s (95 %% interval %s to %s)", format.Percent(s.Seen.Percent), s.Name,
-				format.Percent(s.Seen.Low), format.Percent(s.Seen.High)))
+			const share = "%s %% %s (95 %% interval %s to %s)"
+			seen = append(seen, fmt.Sprintf(share, format.Percent(s.Seen.Percent), s.Name, format.Percent(s.Seen.Low), format.Percent(s.Seen.High)))
 		}
 	}
 	var strays []analysis.Landing
@@ -250,20 +250,20 @@ func advice(l analysis.Landing) string {
 	subset := format.When(l.Subset != "", " subset "+l.Subset)
 	switch {
 	case l.Count == 0:
-		return "Compare the weights with those that reached the proxy: istioctl proxy-config route, and look for a second " +
-			"VirtualService of the host."
+		return "Compare the weights with those that reached the proxy: istioctl proxy-config route, and look for " +
+			"a second VirtualService of the host."
 	case has("UH"):
-		return fmt.Sprintf("No ready pod is behind %s%s: give the workload's pods the labels that the DestinationRule's "+
-			"subset asks for, or take the destination out of the route.", ShortHost(l.Host), subset)
+		return fmt.Sprintf("No ready pod is behind %s%s: give the workload's pods the labels that the "+
+			"DestinationRule's subset asks for, or take the destination out of the route.", ShortHost(l.Host), subset)
 	case has("NC"):
-		return fmt.Sprintf("The route names %s%s, which no DestinationRule that the callers see defines: add the subset "+
-			"before the route that names it.", ShortHost(l.Host), subset)
+		return fmt.Sprintf("The route names %s%s, which no DestinationRule that the callers see defines: add the "+
+			"subset before the route that names it.", ShortHost(l.Host), subset)
 	case has("NR"):
-		return "No rule takes this request: add a last route without a match, or accept the 404 and write it into the " +
-			"rule's tests."
+		return "No rule takes this request: add a last route without a match, or take out the request that is meant " +
+			"for nobody."
 	case strings.HasPrefix(l.Details, "rbac_access_denied"):
-		return "An AuthorizationPolicy of the workload denies it (Envoy says " + l.Details + "): allow the caller, or the " +
-			"path and method, there."
+		return "An AuthorizationPolicy of the workload denies it (Envoy says " + l.Details + "): allow the caller, or " +
+			"the path and method, there."
 	case strings.HasPrefix(l.Details, "jwt_authn"):
 		return "A RequestAuthentication refuses the token, or its absence (Envoy says " + l.Details + ")."
 	case has("UF") || has("UC"):
@@ -274,11 +274,11 @@ func advice(l analysis.Landing) string {
 	case has("FI"):
 		return "The route's own fault injection made it: take the fault out of the rule."
 	case l.Host != "" && l.Code != 0 && l.Code < 400:
-		return fmt.Sprintf("Another rule takes these requests: look for one before it whose match is wider, or for a second "+
-			"VirtualService of the host that sends to %s%s.", ShortHost(l.Host), subset)
+		return fmt.Sprintf("Another rule takes these requests: look for one before it whose match is wider, or for a "+
+			"second VirtualService of the host that sends to %s%s.", ShortHost(l.Host), subset)
 	case l.Cluster != "":
-		return "The proxy knows no Service of that host and sent the request to " + l.Cluster + ": name the host as the " +
-			"mesh knows it."
+		return "The proxy knows no Service of that host and sent the request to " + l.Cluster + ": name the host as " +
+			"the mesh knows it."
 	}
 	return "Look at the proxy's log entry of such a request: canarylab report --full has the flags and hops."
 }

@@ -40,7 +40,8 @@ func routed() (reports.Routing, analysis.Observation, []reports.Verdict) {
 		return analysis.Landing{Host: shopHost, Port: 80, Subset: "v1", Version: "reviews-v1", Code: 200, Count: n}
 	}
 	uh := analysis.Landing{
-		Host: shopHost, Port: 80, Subset: "v3", Code: 503, Flag: "UH", Hop: analysis.ClientHop, Cause: "no host", Count: 40,
+		Host: shopHost, Port: 80, Subset: "v3", Code: 503, Flag: "UH", Hop: analysis.ClientHop, Cause: "no host",
+		Count: 40,
 	}
 	o := analysis.Observation{Settled: analysis.Window{Cohorts: map[string]analysis.Counts{
 		"a": {Requests: 60, Landings: []analysis.Landing{v1(60)}},
@@ -128,7 +129,7 @@ func TestPlaceTakes(t *testing.T) {
 			analysis.Landing{Code: 503, Flag: "UH", Hop: analysis.ClientHop}, false,
 		},
 		{"a fault", reports.Place{Status: 503}, analysis.Landing{Code: 503, Flag: "FI", Hop: analysis.ClientHop}, true},
-		{"a policy", reports.Place{Status: 403}, analysis.Landing{Code: 403, Flag: "-", Hop: analysis.ServerHop}, false},
+		{"a policy", reports.Place{Status: 403}, analysis.Landing{Code: 403, Hop: analysis.ServerHop}, false},
 	} {
 		if got := test.p.Takes(test.l); got != test.want {
 			t.Errorf("%s: got %v, want %v", test.name, got, test.want)

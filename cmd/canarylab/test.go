@@ -64,16 +64,16 @@ played. The run's folder is like that of a scenario: canarylab report, compare, 
 			}
 			err = p.runOne(cmd, t.Scenario)
 			if p.keep && cmd.Context().Err() == nil {
-				fmt.Fprintf(os.Stderr, "What was applied stays until the next test of the same name, or until it is deleted: "+
-					"canarylab kubectl delete namespace %s\n", strings.Join(t.Scenario.Namespaces(), " "))
+				fmt.Fprintf(os.Stderr, "What was applied stays until the next test of the same name, or until it is "+
+					"deleted: canarylab kubectl delete namespace %s\n", strings.Join(t.Scenario.Namespaces(), " "))
 			}
 			return err
 		},
 	}
 	p.add(cmd)
 	outFlag(cmd, &p.out, "folder for the run's own folder")
-	cmd.Flags().StringArrayVar(&from, "from", nil, "manifests that are there first: yours replace them under load, and are "+
-		"taken back (may be repeated)")
+	cmd.Flags().StringArrayVar(&from, "from", nil, "manifests that are there first: yours replace them under load, "+
+		"and are taken back (may be repeated)")
 	cmd.Flags().StringVar(&namespace, "namespace", "", "namespace of objects that name none (default: "+
 		standin.DefaultNamespace+")")
 	cmd.Flags().BoolVar(&p.keep, "keep", false, "leave what was applied, to look around in it")

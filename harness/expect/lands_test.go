@@ -43,7 +43,7 @@ func TestLands(t *testing.T) {
 		{"too few", Lands("c", 60, all), landed(at("v1", 59)), reports.Inconclusive, "too few"},
 		{"none at all", Lands("c", 60, all), landed(), reports.Inconclusive, "too few"},
 		{"shares", Lands("c", 200, v1, v2), landed(at("v1", 181), at("v2", 19)), reports.Pass, ""},
-		{"half and half", Lands("c", 200, v1, v2), landed(at("v1", 100), at("v2", 100)), reports.Fail, "true share of 90 %"},
+		{"half and half", Lands("c", 200, v1, v2), landed(at("v1", 100), at("v2", 100)), reports.Fail, "share of 90 %"},
 		{"no canary", Lands("c", 200, v1, v2), landed(at("v1", 200)), reports.Fail, "true share"},
 		{
 			"none seen of a small share", Lands("c", 60, v1, v2), landed(at("v1", 60)), reports.Inconclusive,

@@ -41,8 +41,8 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 	}
 	env = environment.Environment{
 		Objects: objects{c}, Proxies: proxies, Apps: apps, Callers: callers{c.Kube, c.Gateway},
-		Observers: observers{c.Kube, c.Mesh, c.namespaces}, Metrics: prometheus{c.Kube}, Provide: c.Provide, Adapts: c.adapts(),
-		WatchWrite: c.Kube.WatchWrite, Processors: &processors{},
+		Observers: observers{c.Kube, c.Mesh, c.namespaces}, Metrics: prometheus{c.Kube}, Provide: c.Provide,
+		Adapts: c.adapts(), WatchWrite: c.Kube.WatchWrite, Processors: &processors{},
 	}
 	if !c.borrowed() {
 		env.Istiod = istiod{c.Kube, c.Mesh}

@@ -18,8 +18,9 @@ const (
 
 // AccessLogFilter is the manifest of an EnvoyFilter for all proxies of ns, gateways included. It
 // makes each proxy log every HTTP request to the gRPC access log service (port 9000) of the Service
-// collector, which has its namespace after a dot, and print the unusual requests, for kubectl logs. It does not change what a
-// proxy logs otherwise. headers are the response headers that are logged, in lower case.
+// collector, which has its namespace after a dot, and print the unusual requests, for kubectl logs.
+// It does not change what a proxy logs otherwise. headers are the response headers that are logged,
+// in lower case.
 //
 // It is an EnvoyFilter and not a Telemetry with an extension provider, because the latter needs a
 // change of the mesh's configuration, which belongs to everybody:

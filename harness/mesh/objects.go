@@ -105,7 +105,9 @@ func load(ctx context.Context, k *kube.Client, m Installed, all namespaces) (obj
 		list(l, "services of "+ns, core.Services(ns).List, func(found *corev1.ServiceList) {
 			o.services = append(o.services, found.Items...)
 		})
-		list(l, "pods of "+ns, core.Pods(ns).List, func(found *corev1.PodList) { o.pods = append(o.pods, found.Items...) })
+		list(l, "pods of "+ns, core.Pods(ns).List, func(found *corev1.PodList) {
+			o.pods = append(o.pods, found.Items...)
+		})
 		listConfigs(l, "virtual services of "+ns, net.VirtualServices(ns).List, gvk.VirtualService, &o.configs)
 		listConfigs(l, "destination rules of "+ns, net.DestinationRules(ns).List, gvk.DestinationRule, &o.configs)
 		listConfigs(l, "gateways of "+ns, net.Gateways(ns).List, gvk.Gateway, &o.configs)

@@ -77,8 +77,8 @@ func (w *Watcher) Close() {
 // nothing which Istio can say is overlooked. Of the listeners, Await compares what the
 // EnvoyFilters, PeerAuthentications and AuthorizationPolicies of the namespace decide (see scope).
 // When such a policy is gone, Await waits until its effect is gone too, if this Watcher saw the
-// policy. Await ignores the objects of namespaces that the Watcher was not made with, apart from the mesh configuration and such
-// policies of the root namespace. It does not compare what a PeerAuthentication means for callers,
+// policy. Await ignores the objects of namespaces that the Watcher was not made with, apart from
+// the mesh configuration and such policies of the root namespace. It does not compare what a PeerAuthentication means for callers,
 // who leave TLS out towards a workload with mode DISABLE. Where the namespace has AccessLogFilter's
 // EnvoyFilter, every proxy must have that too. Pods may come and go meanwhile: Await also waits for
 // a pod that becomes ready, and no longer waits for one that leaves.

@@ -113,8 +113,8 @@ func (s *sender) routing(side *Side) (*reports.Routing, []expect.Expectation) {
 	return r, claims
 }
 
-// cohort makes the cohort of a side's class, without its rate, and the request as the lab's callers send it. unsent says
-// why there can be none.
+// cohort makes the cohort of a side's class, without its rate, and the request as the lab's callers send it. unsent
+// says why there can be none.
 func (s *sender) cohort(side *Side, c routes.Class) (out loadgen.Cohort, here routes.Request, unsent string) {
 	q := c.Request
 	here = q
@@ -201,8 +201,8 @@ func (s *sender) dial(side *Side, out *loadgen.Cohort, c routes.Class, port int)
 			return other.Host(), here, ""
 		}
 	}
-	return "", here, fmt.Sprintf("no Service of the manifests has port %d, so that nothing has an address to ask %s at", port,
-		q.Host)
+	const none = "no Service of the manifests has port %d, so that nothing has an address to ask %s at"
+	return "", here, fmt.Sprintf(none, port, q.Host)
 }
 
 // gateway tells why a request can't come through the lab's gateway, empty where it can.

@@ -69,7 +69,7 @@ func TestExample(t *testing.T) {
 		t.Errorf("got %d claims, %d of them about shares", len(s.Phases[0].Expect), shares)
 	}
 	if standin.WorkloadLabel != environment.WorkloadLabel {
-		t.Errorf("stand-ins have the label %s, and the lab looks for %s", standin.WorkloadLabel, environment.WorkloadLabel)
+		t.Errorf("stand-ins have the label %s, and the lab looks for another one", standin.WorkloadLabel)
 	}
 	for _, c := range s.Load.Cohorts {
 		if !strings.HasPrefix(c.URL, "http://r") || c.Rate < 1 {

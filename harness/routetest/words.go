@@ -111,7 +111,8 @@ func remarksOf(s *Side) []reports.RoutingRemark {
 	}
 	for _, n := range s.Plan.Notes {
 		all = append(all, reports.RoutingRemark{
-			Kind: strings.ReplaceAll(string(n.Kind), " ", "-"), Source: n.Source.String(), Object: n.Object, Text: n.Text,
+			Kind: strings.ReplaceAll(string(n.Kind), " ", "-"), Source: n.Source.String(), Object: n.Object,
+			Text: n.Text,
 		})
 	}
 	return all

@@ -36,7 +36,8 @@ type ledger struct {
 
 func newLedger(plan loadgen.Plan, facts *trace.Trace, memory *budget) *ledger {
 	b := &ledger{
-		plan: plan, facts: facts, plain: map[string]bool{}, copies: map[string]int{}, cohorts: map[string]*pacing{}, rows: map[string]*Row{},
+		plan: plan, facts: facts, plain: map[string]bool{}, copies: map[string]int{},
+		cohorts: map[string]*pacing{}, rows: map[string]*Row{},
 		lives: map[string]*life{}, pods: map[string]*trace.Pod{}, addresses: map[string]*trace.Pod{},
 		aborted: map[string]int{}, usages: map[string]usage{}, strangers: map[string]bool{}, memory: memory,
 	}

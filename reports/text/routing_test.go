@@ -46,7 +46,7 @@ func TestRouting(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"own-shop  ✗ fail", "✗ shop.yaml:10  uri is /a", "    reviews.shop subset v1 ", "404 NR",
+		"own-shop  ✗ fail", "✗ shop.yaml:10 uri is /a", "    reviews.shop subset v1 ", "404 NR",
 		"do: No rule takes this request", "rules that no request met", "first (shop.yaml:10)", "Turn them around.",
 		"ConfigMap shop/x: It is not applied.", "GET reviews/b: it comes by TLS",
 	} {
