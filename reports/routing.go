@@ -220,7 +220,8 @@ func (g RoutingGroup) surprise() RoutingFinding {
 	if len(seen) == 0 {
 		for _, s := range g.Shares {
 			const share = "%s %% %s (95 %% interval %s to %s)"
-			seen = append(seen, fmt.Sprintf(share, format.Percent(s.Seen.Percent), s.Name, format.Percent(s.Seen.Low), format.Percent(s.Seen.High)))
+			seen = append(seen, fmt.Sprintf(share, format.Percent(s.Seen.Percent), s.Name,
+				format.Percent(s.Seen.Low), format.Percent(s.Seen.High)))
 		}
 	}
 	var strays []analysis.Landing
@@ -259,11 +260,10 @@ func advice(l analysis.Landing) string {
 		return fmt.Sprintf("The route names %s%s, which no DestinationRule that the callers see defines: add the "+
 			"subset before the route that names it.", ShortHost(l.Host), subset)
 	case has("NR"):
-		return "No rule takes this request: add a last route without a match, or take out the request that is meant " +
-			"for nobody."
+		return "No rule takes this request: add a last route without a match."
 	case strings.HasPrefix(l.Details, "rbac_access_denied"):
-		return "An AuthorizationPolicy of the workload denies it (Envoy says " + l.Details + "): allow the caller, or " +
-			"the path and method, there."
+		return "An AuthorizationPolicy of the workload denies it (Envoy says " + l.Details + "): allow there the " +
+			"caller, or the path and method."
 	case strings.HasPrefix(l.Details, "jwt_authn"):
 		return "A RequestAuthentication refuses the token, or its absence (Envoy says " + l.Details + ")."
 	case has("UF") || has("UC"):

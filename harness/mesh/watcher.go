@@ -78,10 +78,11 @@ func (w *Watcher) Close() {
 // EnvoyFilters, PeerAuthentications and AuthorizationPolicies of the namespace decide (see scope).
 // When such a policy is gone, Await waits until its effect is gone too, if this Watcher saw the
 // policy. Await ignores the objects of namespaces that the Watcher was not made with, apart from
-// the mesh configuration and such policies of the root namespace. It does not compare what a PeerAuthentication means for callers,
-// who leave TLS out towards a workload with mode DISABLE. Where the namespace has AccessLogFilter's
-// EnvoyFilter, every proxy must have that too. Pods may come and go meanwhile: Await also waits for
-// a pod that becomes ready, and no longer waits for one that leaves.
+// the mesh configuration and such policies of the root namespace. It does not compare what a
+// PeerAuthentication means for callers, who leave TLS out towards a workload with mode DISABLE.
+// Where the namespace has AccessLogFilter's EnvoyFilter, every proxy must have that too. Pods may
+// come and go meanwhile: Await also waits for a pod that becomes ready, and no longer waits for one
+// that leaves.
 //
 // Await calls synced once for each proxy, one call at a time, with the moment at which the proxy
 // applied the newest part of its configuration. Some changes leave no trace in the proxy: those
