@@ -176,6 +176,9 @@ func (s Scenario) checkClaims(p Phase) (errs []error) {
 		if need.Than != "" && !s.rollsBackBefore(need.Than, p.Name) {
 			wrong("%q: no earlier phase of that name rolls back", e)
 		}
+		if need.Routing && p.Routing == nil {
+			wrong("%q: the phase has no Routing", e)
+		}
 		if need.Decision && p.Until == nil {
 			wrong("%q: nothing decides, as there is no Until", e)
 		}

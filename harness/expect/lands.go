@@ -40,6 +40,9 @@ func (l *lands) String() string {
 	return fmt.Sprintf("%s end at %s", whose(l.cohort), strings.Join(parts, ", "))
 }
 
+// Requires tells that where requests end is counted in phases that test rules alone.
+func (l *lands) Requires() Requirement { return Requirement{Routing: true} }
+
 // Validate tells whether the claim makes sense.
 func (l *lands) Validate() error {
 	if l.cohort == "" || l.need < 1 || len(l.places) == 0 {
