@@ -40,7 +40,7 @@ func (Analysis) kind() string { return reports.KindAnalysis }
 func (Analysis) check(Scenario, map[string]bool) error { return nil }
 
 func (a Analysis) look(ctx context.Context, at moment) (saw, wrong string, err error) {
-	live, err := at.env.Proxies.Analyze(ctx, at.scenario.Name)
+	live, err := at.env.Proxies.Analyze(ctx, at.scenario.home())
 	if err != nil {
 		return "", "", err
 	}
@@ -48,7 +48,7 @@ func (a Analysis) look(ctx context.Context, at moment) (saw, wrong string, err e
 	if err != nil {
 		return "", "", err
 	}
-	files, err := at.env.Proxies.AnalyzeFiles(ctx, at.scenario.Name, state.objects)
+	files, err := at.env.Proxies.AnalyzeFiles(ctx, at.scenario.home(), state.objects)
 	if err != nil {
 		return "", "", err
 	}

@@ -69,7 +69,7 @@ func newBench(b *testing.B, recorded bool) *bench {
 	if err != nil {
 		b.Fatal(err)
 	}
-	added, err := addons.New(benchNamespace, loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "all"}}}, false)
+	added, err := addons.New(addons.In(benchNamespace), loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "all"}}}, false)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -69,9 +69,37 @@ func (r *run) keepManifests() error {
 	}
 	for _, file := range r.scenario.used() {
 		manifest, err := r.scenario.manifest(file)
+		if err == nil {
+			manifest, err = withoutSecrets(manifest)
+		}
 		if err := keep(file, manifest, err); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// withoutSecrets is a file without what its Secrets hold: a run's folder is sent to others. A file without any stays as
+// it is.
+func withoutSecrets(manifest []byte) ([]byte, error) {
+	all, err := kube.Objects(manifest)
+	if err != nil {
+		return nil, err
+	}
+	found := false
+	for _, o := range all {
+		if o.GetKind() != "Secret" {
+			continue
+		}
+		for _, field := range []string{"data", "stringData"} {
+			held, _ := o.Object[field].(map[string]any)
+			for key := range held {
+				held[key], found = "", true
+			}
+		}
+	}
+	if !found {
+		return manifest, nil
+	}
+	return kube.YAML(all)
 }

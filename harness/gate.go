@@ -127,7 +127,7 @@ func (g Gate) decide(ctx context.Context, w watched) (trace.Decision, error) {
 			return trace.Decision{}, context.Cause(ctx)
 		}
 		asked := time.Now()
-		text, verdict, seen, err := g.ask(ctx, w.scenario.Name, w.env)
+		text, verdict, seen, err := g.ask(ctx, w.scenario.home(), w.env)
 		if err != nil {
 			return trace.Decision{}, err
 		}

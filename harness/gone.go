@@ -21,7 +21,7 @@ func (g Gone) check(Scenario, map[string]bool) error {
 func (g Gone) known(names manifest.Names) error { return names.Version(g.Version) }
 
 func (g Gone) look(ctx context.Context, at moment) (saw, wrong string, err error) {
-	n, err := at.env.Apps.CountPods(ctx, at.scenario.Name, g.Version)
+	n, err := at.env.Apps.CountPods(ctx, at.scenario.home(), g.Version)
 	if n.All > 0 {
 		wrong = "Kubernetes still has " + count(n.All, "pod") + " of " + g.Version
 	}

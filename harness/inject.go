@@ -101,7 +101,7 @@ func (i Inject) leave(s *state) {
 }
 
 func (i Inject) do(ctx context.Context, at moment) error {
-	return at.env.Apps.Inject(ctx, at.scenario.Name, i.Version, i.Pods, i.Faults)
+	return at.env.Apps.Inject(ctx, at.scenario.home(), i.Version, i.Pods, i.Faults)
 }
 
 var _ = stepKind(Inject{})

@@ -36,7 +36,7 @@ func (r *run) warmUp(ctx context.Context) error {
 func (r *run) learn(ctx context.Context) (err error) {
 	r.noteRate()
 	if r.setup.Envoy == "" {
-		if r.setup.Envoy, err = r.env.Proxies.Version(ctx, r.scenario.Name); err != nil {
+		if r.setup.Envoy, err = r.env.Proxies.Version(ctx, r.scenario.home()); err != nil {
 			r.journal.note("Envoy's version is not known: %v", err)
 		}
 	}
@@ -107,7 +107,7 @@ func (r *run) startLoad(ctx context.Context) (l *load, loaded context.Context) {
 		dropLoad: func() { breakOff(nil); dropLoad() }, dropLog: dropLog,
 	}
 	go func() {
-		err := r.env.Observers.AccessLog(logCtx, r.scenario.Name, environment.LogSink{
+		err := r.env.Observers.AccessLog(logCtx, r.scenario.home(), environment.LogSink{
 			Entries: r.rec.entries, Cut: r.journal.onLogCut,
 			Trouble: func(text string) { r.journal.trouble(time.Now(), text) },
 		})
@@ -121,7 +121,7 @@ func (r *run) startLoad(ctx context.Context) (l *load, loaded context.Context) {
 	}
 	plan, orders := r.setup.Load, loadgen.Orders{Stop: l.stop, Stages: r.stages}
 	go func() {
-		ends, err := r.env.Callers.Attack(loadCtx, r.scenario.Name, plan, orders, r.rec.handler())
+		ends, err := r.env.Callers.Attack(loadCtx, r.scenario.home(), plan, orders, r.rec.handler())
 		select {
 		case <-l.stop:
 		default:
@@ -208,7 +208,7 @@ func (r *run) readIdleCounters(ctx context.Context) ([]sampleapp.Counters, error
 	giveUp := time.Now().Add(idleWithin)
 	var before []sampleapp.Counters
 	for first := true; ; first = false {
-		all, err := r.env.Apps.Counters(ctx, r.scenario.Name)
+		all, err := r.env.Apps.Counters(ctx, r.scenario.home())
 		switch {
 		case err != nil:
 			return nil, err

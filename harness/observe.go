@@ -21,7 +21,7 @@ func (r *run) observe(ctx context.Context) (stop func()) {
 			}
 		})
 	}
-	ns := r.scenario.Name
+	ns := r.scenario.home()
 	follow("The pods", func() error { return r.env.Observers.Pods(ctx, ns, r.journal.onPodEvent) })
 	follow("istiod's log", func() error { return r.env.Observers.ControlPlane(ctx, ns, r.journal.onControlPlane) })
 	all.Go(func() { r.watchClock(ctx) })

@@ -43,6 +43,8 @@ type Phase struct {
 	Expect []expect.Expectation `json:",omitzero"`
 	// Cohort is the one that the phase's rollback clock watches, in place of the scenario's CanaryCohort.
 	Cohort string `json:",omitzero"`
+	// Routing is what the phase tests of somebody's own rules, nil where it tests none.
+	Routing *reports.Routing `json:"-"`
 	// Deadline bounds the watching. Zero means DefaultDeadline.
 	Deadline time.Duration `json:",omitzero"`
 	// open are verdicts on what is claimed and can't be judged, as the load is too light for it.
@@ -92,7 +94,7 @@ func (p Phase) file() string {
 func (s Scenario) spec(p Phase) analysis.PhaseSpec {
 	return analysis.PhaseSpec{
 		Name: p.Name, Rollback: p.Rollback, Method: p.did(), Canary: s.Canary, Cohort: cmp.Or(p.Cohort, s.CanaryCohort),
-		Keeps: s.keeps(p),
+		Keeps: s.keeps(p), Landings: p.Routing != nil,
 	}
 }
 

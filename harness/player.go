@@ -144,7 +144,7 @@ func (p *phasePlayer) write(ctx context.Context) (e effects, writing time.Time, 
 		At: written, Kind: trace.Written, Text: p.phase.did(), AcceptedAfter: acceptedAfter(),
 	})
 	if e.Workloads {
-		err := p.env.Objects.Ready(within, p.scenario.Name)
+		err := p.env.Objects.Ready(within, p.scenario.home())
 		if err != nil && (ctx.Err() != nil || !p.phase.othersWrite()) {
 			return e, writing, causeOr(ctx, err)
 		}
@@ -157,7 +157,7 @@ func (p *phasePlayer) write(ctx context.Context) (e effects, writing time.Time, 
 func (p *phasePlayer) awaitProxies(ctx context.Context, writing time.Time) (settled bool, err error) {
 	settle, cancel := context.WithTimeout(ctx, settleWithin)
 	defer cancel()
-	err = p.env.Proxies.Await(settle, p.scenario.Name, func(s environment.Synced) {
+	err = p.env.Proxies.Await(settle, p.scenario.home(), func(s environment.Synced) {
 		if writing.IsZero() {
 			return
 		}
@@ -228,7 +228,7 @@ func causeOr(ctx context.Context, err error) error {
 func (r *run) received(ctx context.Context) map[string]uint64 {
 	ctx, cancel := context.WithTimeout(ctx, countWithin)
 	defer cancel()
-	all, err := r.env.Apps.Counters(ctx, r.scenario.Name)
+	all, err := r.env.Apps.Counters(ctx, r.scenario.home())
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
 			r.journal.note("The app's counters could not be read in between: %v", err)

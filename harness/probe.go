@@ -91,7 +91,7 @@ func (r *run) try(ctx context.Context, rate int, d, skips time.Duration) (t repo
 	if processors != nil {
 		_, _ = processors.Used() // what was before does not count
 	}
-	ends, err := r.env.Callers.Attack(ctx, r.scenario.Name, plan, loadgen.Orders{Stop: ctx.Done()}, m.handler())
+	ends, err := r.env.Callers.Attack(ctx, r.scenario.home(), plan, loadgen.Orders{Stop: ctx.Done()}, m.handler())
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

@@ -73,7 +73,7 @@ func checkCount(thing, name string, n int, what string) error {
 func lookAtHosts(
 	ctx context.Context, at moment, subset string, judge func(environment.Hosts) (saw string, right bool),
 ) (saw, wrong string, err error) {
-	got, err := at.env.Proxies.Endpoints(ctx, at.scenario.Name, subset)
+	got, err := at.env.Proxies.Endpoints(ctx, at.scenario.home(), subset)
 	if err != nil || len(got) == 0 {
 		return "no proxy with a cluster for the subset", "no caller's proxy knows the subset", err
 	}

@@ -28,7 +28,7 @@ func (r ReadyPods) check(Scenario, map[string]bool) error {
 func (r ReadyPods) known(names manifest.Names) error { return names.Version(r.Version) }
 
 func (r ReadyPods) look(ctx context.Context, at moment) (saw, wrong string, err error) {
-	n, err := at.env.Apps.CountPods(ctx, at.scenario.Name, r.Version)
+	n, err := at.env.Apps.CountPods(ctx, at.scenario.home(), r.Version)
 	if n.Ready != r.Want {
 		wrong = fmt.Sprintf("Kubernetes has %s of %s ready", count(n.Ready, "pod"), r.Version)
 	}

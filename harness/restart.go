@@ -37,7 +37,7 @@ func (r Restart) leave(s *state) {
 }
 
 func (r Restart) do(ctx context.Context, at moment) error {
-	return at.env.Objects.Restart(ctx, at.scenario.Name, r.Deployment)
+	return at.env.Objects.Restart(ctx, at.scenario.home(), r.Deployment)
 }
 
 var _ = stepKind(Restart{})

@@ -55,7 +55,7 @@ func (r restore) do(ctx context.Context, at moment) error {
 		return nil
 	}
 	// What proxies do not have by then they do not get.
-	if err := at.env.Proxies.Await(ctx, at.scenario.Name, func(environment.Synced) {}); err != nil {
+	if err := at.env.Proxies.Await(ctx, at.scenario.home(), func(environment.Synced) {}); err != nil {
 		return err
 	}
 	return at.env.Istiod.Stop(ctx)
@@ -82,10 +82,10 @@ func (r restore) pods(ctx context.Context, at moment) error {
 		if err := at.env.Objects.Apply(ctx, to.made); err != nil {
 			return err
 		}
-		if err := at.env.Objects.Restart(ctx, at.scenario.Name, name); err != nil {
+		if err := at.env.Objects.Restart(ctx, at.scenario.home(), name); err != nil {
 			return err
 		}
-		if err := at.env.Objects.Ready(ctx, at.scenario.Name); err != nil {
+		if err := at.env.Objects.Ready(ctx, at.scenario.home()); err != nil {
 			return err
 		}
 	}
@@ -135,7 +135,7 @@ func (r restore) faults(ctx context.Context, at moment) error {
 	if len(r.from.faults)+len(r.to.faults) == 0 {
 		return nil
 	}
-	if err := at.env.Objects.Ready(ctx, at.scenario.Name); err != nil {
+	if err := at.env.Objects.Ready(ctx, at.scenario.home()); err != nil {
 		return err
 	}
 	healed := map[string]bool{}
@@ -144,7 +144,7 @@ func (r restore) faults(ctx context.Context, at moment) error {
 			continue
 		}
 		healed[i.Version] = true
-		pods, err := at.env.Apps.CountPods(ctx, at.scenario.Name, i.Version)
+		pods, err := at.env.Apps.CountPods(ctx, at.scenario.home(), i.Version)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -42,6 +44,9 @@ type Options struct {
 	Rate int
 	// Pace decides which phase comes next and when; nil means that the phases are played in their order.
 	Pace Pace
+	// Keep leaves the scenario's namespaces as they are at the end, for who wants to look around. The next run of the
+	// scenario removes them. A run that is interrupted keeps nothing.
+	Keep bool
 	// LoadPods is how many pods share the load of each entry; 0 means one.
 	LoadPods int
 	// Reveal gives the scenario the words that nobody was to read while it was played: its texts, and the marks of its
@@ -138,7 +143,7 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 		r.setRate(o.Rate)
 	}
 	var err error
-	if r.addons, err = addons.New(s.Name, r.setup.Load, s.asksMetrics()); err != nil {
+	if r.addons, err = addons.New(s.site(), r.setup.Load, s.asksMetrics()); err != nil {
 		return nil, err
 	}
 	return r, r.makeFolder()
@@ -240,21 +245,30 @@ func (r *run) removeLeftovers(ctx context.Context) error {
 	if err := r.startIstiod(ctx, "bring istiod back, which an earlier run had taken away"); err != nil {
 		return err
 	}
-	ns := r.scenario.Name
-	owner, found, err := r.env.Objects.Owner(ctx, ns)
-	switch {
-	case err != nil:
-		return err
-	case !found:
-		return nil
-	case owner != mesh.Manager:
-		return fmt.Errorf("namespace %s exists and is not the lab's (it lacks the label %s: %s): rename or "+
-			"delete it first", ns, mesh.ManagedBy, mesh.Manager)
+	var left []string
+	for _, ns := range r.scenario.Namespaces() {
+		owner, found, err := r.env.Objects.Owner(ctx, ns)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			continue
+		case owner != mesh.Manager:
+			return fmt.Errorf("namespace %s exists and is not the lab's (it lacks the label %s: %s): rename or "+
+				"delete it first", ns, mesh.ManagedBy, mesh.Manager)
+		}
+		left = append(left, ns)
 	}
-	r.journal.note("An earlier run had left namespace %s, which was deleted first.", ns)
-	return r.doWithin(ctx, cleanWithin, "remove what an earlier run left", func(ctx context.Context) error {
-		return r.env.Objects.Remove(ctx, ns)
-	})
+	for _, ns := range left {
+		r.journal.note("An earlier run had left namespace %s, which was deleted first.", ns)
+		err := r.doWithin(ctx, cleanWithin, "remove what an earlier run left", func(ctx context.Context) error {
+			return r.env.Objects.Remove(ctx, ns)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // startIstiod brings istiod back if a run took it away.
@@ -272,12 +286,12 @@ func (r *run) startIstiod(ctx context.Context, step string) error {
 // deploy makes the namespace with the recorder in it, applies the first phase's manifests and adds who sends
 // the load. It waits for the pods and their proxies.
 func (r *run) deploy(ctx context.Context) error {
-	namespace, err := r.scenario.namespace()
+	namespaces, err := r.scenario.namespaces()
 	if err != nil {
 		return err
 	}
 	r.owned = true
-	for _, objects := range [][]object{{namespace}, r.addons.Recorder} {
+	for _, objects := range [][]object{namespaces, r.addons.Recorder} {
 		if err := r.env.Objects.Apply(ctx, objects); err != nil {
 			return err
 		}
@@ -288,10 +302,10 @@ func (r *run) deploy(ctx context.Context) error {
 	if err := r.env.Objects.Apply(ctx, r.addons.Callers); err != nil {
 		return err
 	}
-	if err := r.env.Objects.Ready(ctx, r.scenario.Name); err != nil {
+	if err := r.env.Objects.Ready(ctx, r.scenario.home()); err != nil {
 		return err
 	}
-	return r.env.Proxies.Await(ctx, r.scenario.Name, func(environment.Synced) {})
+	return r.env.Proxies.Await(ctx, r.scenario.home(), func(environment.Synced) {})
 }
 
 // clean deletes what the run made, also when ctx has ended.
@@ -299,13 +313,23 @@ func (r *run) clean(ctx context.Context) error {
 	if !r.owned {
 		return nil
 	}
+	if r.options.Keep && ctx.Err() == nil {
+		return r.startIstiod(ctx, "bring istiod back")
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
 	defer cancel()
 	started := r.startIstiod(ctx, "bring istiod back")
 	return errors.Join(started, r.do(ctx, "clean up", func(ctx context.Context) error {
-		if err := r.env.Objects.Remove(ctx, r.scenario.Name); err != nil {
-			return fmt.Errorf("namespace %s is left over: %w", r.scenario.Name, err)
+		// Side by side: to remove one takes 5 s at least.
+		var removing errgroup.Group
+		for _, ns := range r.scenario.Namespaces() {
+			removing.Go(func() error {
+				if err := r.env.Objects.Remove(ctx, ns); err != nil {
+					return fmt.Errorf("namespace %s is left over: %w", ns, err)
+				}
+				return nil
+			})
 		}
-		return nil
+		return removing.Wait()
 	}))
 }

@@ -43,7 +43,7 @@ func (s ScaleTo) leave(st *state) {
 }
 
 func (s ScaleTo) do(ctx context.Context, at moment) error {
-	return at.env.Objects.Scale(ctx, at.scenario.Name, s.Deployment, s.Replicas)
+	return at.env.Objects.Scale(ctx, at.scenario.home(), s.Deployment, s.Replicas)
 }
 
 var _ = stepKind(ScaleTo{})

@@ -5,8 +5,10 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/loadgen"
 )
@@ -14,8 +16,11 @@ import (
 // A Scenario is one canary story as data: a load that never breaks off, and phases that each change one thing. Package
 // story writes and reads it as YAML: what is omitzero may be left out there, in steps, proofs and detectors too.
 type Scenario struct {
-	// Name is in kebab case: the scenario's folder, its namespace, what the command line calls it, and its test.
+	// Name is in kebab case: the scenario's folder, what the command line calls it, its test, and its namespace where
+	// Site names none.
 	Name string
+	// Site has the namespaces that the scenario makes and its gateway, where they are others than usual.
+	Site addons.Site `json:"-"`
 	// Title is one sentence for lists.
 	Title string
 	// Story are a few sentences for readers.
@@ -77,19 +82,36 @@ func (s Scenario) parse(file string) ([]object, error) {
 	return all, nil
 }
 
-// namespace returns the scenario's namespace, which the first phase makes.
-func (s Scenario) namespace() (object, error) {
+// site is Site with its default.
+func (s Scenario) site() addons.Site {
+	if len(s.Site.Namespaces) == 0 {
+		s.Site.Namespaces = []string{s.Name}
+	}
+	return s.Site
+}
+
+// Namespaces are those that the scenario makes. Its callers are in the first.
+func (s Scenario) Namespaces() []string { return s.site().Namespaces }
+
+// home is the namespace of the callers, by which the ports of an environment know the scenario.
+func (s Scenario) home() string { return s.site().Home() }
+
+// namespaces returns the objects of the scenario's namespaces, which the first phase makes.
+func (s Scenario) namespaces() ([]object, error) {
 	file := s.Phases[0].file()
 	all, err := s.parse(file)
 	if err != nil {
 		return nil, err
 	}
-	for _, o := range all {
-		if o.GetKind() == "Namespace" {
-			return o, nil
+	var out []object
+	for _, name := range s.Namespaces() {
+		i := slices.IndexFunc(all, func(o object) bool { return o.GetKind() == "Namespace" && o.GetName() == name })
+		if i < 0 {
+			return nil, fmt.Errorf("%s makes no namespace %s", file, name)
 		}
+		out = append(out, all[i])
 	}
-	return nil, fmt.Errorf("%s makes no namespace", file)
+	return out, nil
 }
 
 // used returns the files that the phases write, each once.
@@ -147,10 +169,14 @@ func (s Scenario) objects(file string) ([]object, error) {
 		return nil, fmt.Errorf("%s is empty", file)
 	}
 	for _, o := range all {
-		inside := o.GetNamespace() == s.Name || o.GetKind() == "Namespace" && o.GetName() == s.Name
-		if !inside {
+		ns := o.GetNamespace()
+		if o.GetKind() == "Namespace" {
+			ns = o.GetName()
+		}
+		if !slices.Contains(s.Namespaces(), ns) {
 			// What lies elsewhere would outlive the run.
-			return nil, fmt.Errorf("%s: %s %s is not in namespace %s", file, o.GetKind(), o.GetName(), s.Name)
+			return nil, fmt.Errorf("%s: %s %s is not in namespace %s", file, o.GetKind(), o.GetName(),
+				strings.Join(s.Namespaces(), " or "))
 		}
 	}
 	return all, nil

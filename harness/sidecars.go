@@ -27,7 +27,7 @@ func (c Sidecars) check(Scenario, map[string]bool) error {
 func (c Sidecars) known(names manifest.Names) error { return names.Version(c.Version) }
 
 func (c Sidecars) look(ctx context.Context, at moment) (saw, wrong string, err error) {
-	n, err := at.env.Apps.CountPods(ctx, at.scenario.Name, c.Version)
+	n, err := at.env.Apps.CountPods(ctx, at.scenario.home(), c.Version)
 	if n.Sidecars != c.Want {
 		wrong = fmt.Sprintf("%s of %s with a container istio-proxy", count(n.Sidecars, "pod"), c.Version)
 	}

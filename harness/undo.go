@@ -37,7 +37,7 @@ func (u Undo) leave(s *state) {
 }
 
 func (u Undo) do(ctx context.Context, at moment) error {
-	return at.env.Objects.Undo(ctx, at.scenario.Name, u.Deployment)
+	return at.env.Objects.Undo(ctx, at.scenario.home(), u.Deployment)
 }
 
 var _ = stepKind(Undo{})

@@ -110,13 +110,22 @@ func (s Scenario) checkBaseline() error {
 	if a == nil || a.File == "" || a.Only != nil || a.Deletes || a.Skipped {
 		return errors.New("the first phase has to apply the manifests that all begins with")
 	}
-	o, err := s.namespace()
+	all, err := s.namespaces()
 	if err != nil {
 		return err
 	}
-	if labels := o.GetLabels(); labels[mesh.ManagedBy] != mesh.Manager || labels["istio-injection"] != "enabled" {
-		return fmt.Errorf("%s: namespace %s needs the labels %s: %s and istio-injection: enabled",
-			a.File, o.GetName(), mesh.ManagedBy, mesh.Manager)
+	for _, o := range all {
+		labels := o.GetLabels()
+		// Somebody's own namespace may be without injection.
+		injected := labels["istio-injection"] == "enabled" || len(s.Site.Namespaces) > 0
+		if labels[mesh.ManagedBy] != mesh.Manager || !injected {
+			return fmt.Errorf("%s: namespace %s needs the labels %s: %s and istio-injection: enabled",
+				a.File, o.GetName(), mesh.ManagedBy, mesh.Manager)
+		}
+		if ns := o.GetName(); ns == "default" || ns == mesh.Namespace || strings.HasPrefix(ns, "kube-") {
+			const own = "%s: namespace %s is the cluster's own: a run makes its namespaces and deletes them"
+			return fmt.Errorf(own, a.File, ns)
+		}
 	}
 	return nil
 }
@@ -179,6 +188,9 @@ func (s Scenario) checkClaims(p Phase) (errs []error) {
 		}
 		if need.Than != "" && !s.rollsBackBefore(need.Than, p.Name) {
 			wrong("%q: no earlier phase of that name rolls back", e)
+		}
+		if need.Routing && p.Routing == nil {
+			wrong("%q: the phase has no Routing", e)
 		}
 		if need.Decision && p.Until == nil {
 			wrong("%q: nothing decides, as there is no Until", e)

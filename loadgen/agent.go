@@ -40,7 +40,8 @@ func runPlan(ctx context.Context, p Plan, pod string, orders Orders, w io.Writer
 	}
 	halt := make(chan struct{})
 	rates := &schedule{begin: begin, shape: p.Shape}
-	cohorts, err := p.attacks(rates, transport, buf, halt)
+	late := newLags()
+	cohorts, err := p.attacks(rates, transport, buf, late, halt)
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func runPlan(ctx context.Context, p Plan, pod string, orders Orders, w io.Writer
 		return err
 	}
 	<-monitorDone
-	return buf.finish(endOf(why, cohorts))
+	return buf.finish(endOf(why, cohorts, late))
 }
 
 // follow follows orders until something ends the sending, and says what. The error is one that ends the run too.
@@ -116,7 +117,7 @@ func (p Plan) beginLine(begin time.Time, pod string) *Begin {
 
 // attacks makes the attack of each cohort. Closing halt ends them.
 func (p Plan) attacks(
-	rates *schedule, transport http.RoundTripper, buf *sampleBuffer, halt <-chan struct{},
+	rates *schedule, transport http.RoundTripper, buf *sampleBuffer, late *lags, halt <-chan struct{},
 ) ([]*attack, error) {
 	all := make([]*attack, len(p.Cohorts))
 	for i, c := range p.Cohorts {
@@ -127,7 +128,7 @@ func (p Plan) attacks(
 		all[i] = newAttack(p, c, transport, buf, &pacer{
 			begin: rates.begin, rate: p.RateOf(c.Name), schedule: rates, cohort: i, cohorts: len(p.Cohorts),
 			duration: p.Duration, share: p.share(), alarm: alarm,
-		})
+		}, late)
 	}
 	return all, nil
 }
@@ -155,15 +156,10 @@ func haltAll(halt chan struct{}, cohorts []*attack) {
 	}
 }
 
-func endOf(why Why, cohorts []*attack) End {
-	e := End{Why: why}
-	lags := newLags()
+func endOf(why Why, cohorts []*attack, late *lags) End {
+	e := End{Why: why, MaxLag: late.max, P99Lag: late.p99()}
 	for _, a := range cohorts {
 		e.Cohorts = append(e.Cohorts, a.count)
-		e.MaxLag = max(e.MaxLag, a.maxLag)
-		lags.Merge(a.lags)
 	}
-	// A quantile is the upper edge of its class, which may lie above the true maximum.
-	e.P99Lag = min(time.Duration(lags.ValueAtQuantile(99))*time.Microsecond, e.MaxLag)
 	return e
 }

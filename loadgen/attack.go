@@ -24,6 +24,7 @@ const (
 // An attack is one cohort's run. Like a vegeta.Attacker, it is used once.
 type attack struct {
 	plan     Plan
+	target   vegeta.Target
 	pacer    *pacer
 	attacker *vegeta.Attacker
 	buf      *sampleBuffer
@@ -31,12 +32,13 @@ type attack struct {
 	// unsent is the sender's.
 	unsent *sync.Map
 
-	count  Count
-	maxLag time.Duration
-	lags   *hdrhistogram.Histogram
+	count Count
+	lags  *lags
 }
 
-func newAttack(p Plan, c Cohort, transport http.RoundTripper, buf *sampleBuffer, pace *pacer) *attack {
+func newAttack(
+	p Plan, c Cohort, transport http.RoundTripper, buf *sampleBuffer, pace *pacer, all *lags,
+) *attack {
 	unsent := &sync.Map{}
 	var sends http.RoundTripper = &sender{
 		next: transport, run: p.Run, cohort: c, share: p.share(), timeout: p.timeout(), body: p.Body.bytes(p.Seed),
@@ -47,9 +49,10 @@ func newAttack(p Plan, c Cohort, transport http.RoundTripper, buf *sampleBuffer,
 	}
 	client := &http.Client{Transport: sends, CheckRedirect: noRedirects}
 	return &attack{
-		plan: p, pacer: pace, buf: buf, count: Count{Cohort: c.Name}, lags: newLags(), unsent: unsent,
+		plan: p, pacer: pace, buf: buf, count: Count{Cohort: c.Name}, lags: all, unsent: unsent,
 		// net/http begins each error with it, and a sample's reader knows it anyway.
-		trim:     fmt.Sprintf("%s %q: ", verb(p.method()), p.URL),
+		trim:     fmt.Sprintf("%s %q: ", verb(p.method(c)), p.url(c)),
+		target:   vegeta.Target{Method: p.method(c), URL: p.url(c)},
 		attacker: vegeta.NewAttacker(vegeta.Client(client), vegeta.MaxWorkers(workers(p, c)), vegeta.MaxBody(maxBody)),
 	}
 }
@@ -68,7 +71,7 @@ func workers(p Plan, c Cohort) uint64 {
 func (a *attack) run() {
 	// Vegeta closes the attack's channel after the pacer's last call.
 	defer a.pacer.alarm.close()
-	target := vegeta.NewStaticTargeter(vegeta.Target{Method: a.plan.method(), URL: a.plan.URL})
+	target := vegeta.NewStaticTargeter(a.target)
 	// The duration is 0 because the pacer ends the attack.
 	for res := range a.attacker.Attack(target, a.pacer, 0, "") {
 		s := a.sample(res)
@@ -76,10 +79,7 @@ func (a *attack) run() {
 		if s.Code != 0 {
 			a.count.Answered++
 		}
-		lag := s.Sent.Sub(s.Due)
-		a.maxLag = max(a.maxLag, lag)
-		// It fails only above the histogram's range, a plan's longest duration. maxLag has the lag then.
-		_ = a.lags.RecordValue(lag.Microseconds())
+		a.lags.add(s.Sent.Sub(s.Due))
 		a.buf.add(s)
 	}
 }
@@ -116,5 +116,27 @@ func clip(s string) string {
 	return s
 }
 
-// newLags returns a histogram of microseconds, up to a plan's longest duration, within 0.1 %.
-func newLags() *hdrhistogram.Histogram { return hdrhistogram.New(1, MaxDuration.Microseconds(), 3) }
+// lags are how much later than due the requests of all cohorts were sent. Cohorts share one: a histogram takes 200 kB.
+type lags struct {
+	mu  sync.Mutex
+	max time.Duration
+	// all is in microseconds, up to a plan's longest duration, within 0.1 %.
+	all *hdrhistogram.Histogram
+}
+
+func newLags() *lags { return &lags{all: hdrhistogram.New(1, MaxDuration.Microseconds(), 3)} }
+
+func (l *lags) add(lag time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.max = max(l.max, lag)
+	// It fails only above the histogram's range. max has the lag then.
+	_ = l.all.RecordValue(lag.Microseconds())
+}
+
+// p99 is the upper edge of a class, which may lie above the true maximum.
+func (l *lags) p99() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return min(time.Duration(l.all.ValueAtQuantile(99))*time.Microsecond, l.max)
+}

@@ -1,6 +1,9 @@
 package loadgen
 
-import "cmp"
+import (
+	"cmp"
+	"net/http"
+)
 
 // A Cohort is a group of callers that look alike to the mesh.
 type Cohort struct {
@@ -11,6 +14,9 @@ type Cohort struct {
 	// cohorts.
 	Rate   int     `json:"rate,omitempty"`
 	Weight float64 `json:"weight,omitempty"`
+	// URL is what the cohort's requests ask for, and Method how. Empty means the plan's.
+	URL    string `json:"url,omitempty"`
+	Method string `json:"method,omitempty"`
 	// Header is sent with each of the cohort's requests. Names keep their case. "Host" sets the request's host.
 	Header map[string]string `json:"header,omitempty"`
 	// Entry is the cohort's way into the mesh. Zero means Sidecar. The agent itself ignores it: it says in
@@ -20,7 +26,15 @@ type Cohort struct {
 	// sample's Code is 101 then, its Bytes are those of the messages, and Done is when the socket was closed.
 	// If the server does not grant a WebSocket, its answer counts like any other.
 	Socket bool `json:"socket,omitempty"`
+	// Copies is how many copies of each request the mesh may make by itself, as a route's mirror does. A copy has the
+	// request's id (https://istio.io/latest/docs/tasks/traffic-management/mirroring/), so that a server's log entry of
+	// one belongs to the request. The agent itself ignores it.
+	Copies int `json:"copies,omitempty"`
 }
+
+// url returns what a cohort of the plan asks for, and method how.
+func (p Plan) url(c Cohort) string    { return cmp.Or(c.URL, p.URL) }
+func (p Plan) method(c Cohort) string { return cmp.Or(c.Method, p.Method, http.MethodGet) }
 
 // Via returns Entry or its default.
 func (c Cohort) Via() Entry { return cmp.Or(c.Entry, Sidecar) }

@@ -64,7 +64,7 @@ func TestAgentKeepsNoSamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	pace := &pacer{begin: time.Now().Add(-time.Hour), rate: MaxRate, cohorts: 1, duration: p.Duration, alarm: alarm}
-	a := newAttack(p, p.Cohorts[0], answers, out, pace)
+	a := newAttack(p, p.Cohorts[0], answers, out, pace, newLags())
 	go out.write()
 	a.run()
 	out.close(End{})

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"fmt"
 	"maps"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -44,25 +45,50 @@ func (p Plan) Only(e Entry) (Plan, error) {
 	return p, nil
 }
 
-// Through returns the plan with its requests sent to a gateway's host. They ask it for the host that the URL
-// names, unless their cohort's Header names another one.
+// Through returns the plan with its requests sent to a gateway's host. They ask it for the host that their URL
+// names, unless their cohort's Header names another one. The plan's own URL goes to the gateway's usual port. A
+// cohort's keeps the port that it names, as a gateway may listen on several.
 func (p Plan) Through(gateway string) (Plan, error) {
-	u, err := url.Parse(p.URL)
+	to, host, err := through(p.URL, func(string) string { return gateway })
 	if err != nil {
 		return p, fmt.Errorf("plan: url: %w", err)
 	}
-	host := u.Host
-	u.Host = gateway
-	p.URL, p.Cohorts = u.String(), slices.Clone(p.Cohorts)
+	p.URL, p.Cohorts = to, slices.Clone(p.Cohorts)
 	for i, c := range p.Cohorts {
+		asks := host
+		if c.URL != "" {
+			p.Cohorts[i].URL, asks, err = through(c.URL, func(port string) string { return withPort(gateway, port) })
+			if err != nil {
+				return p, fmt.Errorf("plan: cohorts[%d].url: %w", i, err)
+			}
+		}
 		if c.namesHost() {
 			continue
 		}
-		header := map[string]string{"Host": host}
+		header := map[string]string{"Host": asks}
 		maps.Copy(header, c.Header)
 		p.Cohorts[i].Header = header
 	}
 	return p, nil
+}
+
+// through returns a URL with another host, which may depend on its port, and the host that it had.
+func through(from string, other func(port string) string) (to, host string, err error) {
+	u, err := url.Parse(from)
+	if err != nil {
+		return "", "", err
+	}
+	host = u.Host
+	u.Host = other(u.Port())
+	return u.String(), host, nil
+}
+
+// withPort is a host with a port, or alone where port is empty.
+func withPort(host, port string) string {
+	if port == "" {
+		return host
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // namesHost tells whether the cohort's header names a host.

@@ -34,6 +34,13 @@ func TestOnly(t *testing.T) {
 	if got := out.Cohorts[1].Header; !maps.Equal(got, plan.Cohorts[2].Header) {
 		t.Errorf("got header %v, want the cohort's own host", got)
 	}
+	// A cohort's own URL keeps its port, and asks for its own host.
+	own, err := Plan{URL: "http://a/", Cohorts: []Cohort{{Name: "own", Rate: 1, URL: "http://shop.example:8080/x"}}}.
+		Through("ingress")
+	if err != nil || own.Cohorts[0].URL != "http://ingress:8080/x" ||
+		own.Cohorts[0].Header["Host"] != "shop.example:8080" {
+		t.Errorf("got %+v, %v, want the gateway's port 8080, and the host that the cohort asks for", own, err)
+	}
 	if plan.Cohorts[1].Header != nil || plan.Cohorts[1].Rate != 0 {
 		t.Errorf("got the plan itself changed to %+v", plan.Cohorts[1])
 	}

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"math"
+	"math/bits"
 	"time"
 )
 
@@ -34,8 +35,11 @@ func (p *pacer) offset(seq uint64) time.Duration {
 func (p *pacer) offsetBy(shape *Shape, seq uint64) time.Duration {
 	n := uint64(p.cohorts)
 	if shape == nil && p.rate == math.Trunc(p.rate) {
-		// Within a Plan's bounds the numerator is below 2^63: 6 hours at the highest rate, 16 cohorts, in nanoseconds.
-		return time.Duration((seq*n + uint64(p.cohort) + 1) * uint64(time.Second) / (uint64(p.rate) * n))
+		// With many cohorts, 6 hours at the highest rate are more than 64 bits of nanoseconds before the division. The
+		// quotient is not: seq / rate is a number of seconds.
+		high, low := bits.Mul64(seq*n+uint64(p.cohort)+1, uint64(time.Second))
+		offset, _ := bits.Div64(high, low, uint64(p.rate)*n)
+		return time.Duration(offset)
 	}
 	return shape.when(float64(seq*n+uint64(p.cohort)+1) / float64(n) / p.rate)
 }

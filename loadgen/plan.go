@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	mathrand "math/rand/v2"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +15,10 @@ import (
 
 // Bounds of a Plan.
 const (
-	MaxCohorts = 16
+	// MaxCohorts bounds the cohorts. Ten routes with the requests that just miss them take about a hundred.
+	MaxCohorts = 256
+	// MaxCopies bounds a cohort's copies: a route of Istio's has one mirror or a short list of them.
+	MaxCopies = 16
 	// MaxRate is for all cohorts together, in requests a second. One agent on two cores, with sidecars beside
 	// it, can send about a tenth of it. The bound catches a slip of the finger.
 	MaxRate = 20000
@@ -39,9 +41,10 @@ type Plan struct {
 	// Run names the run, in kebab case. It is the prefix of every request's x-request-id, which joins it with a
 	// proxy's access log. RunID makes one.
 	Run string `json:"run"`
-	// URL is what every request asks for, such as http://my-service/. Redirects are not followed.
+	// URL is what every request asks for whose cohort has no other, such as http://my-service/. Redirects are not
+	// followed.
 	URL string `json:"url"`
-	// Method is every request's. Empty means GET.
+	// Method is that of every request whose cohort has no other. Empty means GET.
 	Method string `json:"method,omitempty"`
 	// Body is every request's, nil for none.
 	Body *Body `json:"body,omitempty"`
@@ -88,9 +91,6 @@ func (s share) number(n uint64) uint64 { return s.agent + n*s.agents() }
 func (s share) count(number uint64) (n uint64, ok bool) {
 	return number / s.agents(), number%s.agents() == s.agent
 }
-
-// method returns Method or its default.
-func (p Plan) method() string { return cmp.Or(p.Method, http.MethodGet) }
 
 // timeout returns Timeout or its default.
 func (p Plan) timeout() time.Duration { return cmp.Or(p.Timeout, DefaultTimeout) }

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"fmt"
 	"math"
 	"regexp"
 	"strings"
@@ -38,13 +39,22 @@ func TestValidate(t *testing.T) {
 		{"no host", func(p *Plan) { p.URL = "http://:80/" }, "has no host"},
 		{"no URL at all", func(p *Plan) { p.URL = "http://a b/" }, "plan: url: "},
 		{"user", func(p *Plan) { p.URL = "http://me@my-service/" }, "plan: url: "},
-		{"no cohort", func(p *Plan) { p.Cohorts = nil }, "plan: cohorts: got 0, want 1 to 16"},
-		{"17 cohorts", func(p *Plan) {
+		{"no cohort", func(p *Plan) { p.Cohorts = nil }, "plan: cohorts: got 0, want 1 to 256"},
+		{"257 cohorts", func(p *Plan) {
 			p.Cohorts = nil
-			for i := range 17 {
-				p.Cohorts = append(p.Cohorts, Cohort{Name: "c" + string(rune('a'+i)), Rate: 1})
+			for i := range 257 {
+				p.Cohorts = append(p.Cohorts, Cohort{Name: fmt.Sprint("c", i), Rate: 1})
 			}
-		}, "plan: cohorts: got 17"},
+		}, "plan: cohorts: got 257"},
+		{"a cohort's own URL and method", func(p *Plan) {
+			p.Cohorts[0].URL, p.Cohorts[0].Method = "http://other:8080/items?a=b", "PUT"
+		}, ""},
+		{"a cohort's own https", func(p *Plan) { p.Cohorts[1].URL = "https://x/" }, "plan: cohorts[1].url: "},
+		{"a cohort's own method", func(p *Plan) { p.Cohorts[1].Method = "GET it" }, "plan: cohorts[1].method: "},
+		{"a WebSocket by POST", func(p *Plan) {
+			p.Cohorts[1].Method, p.Cohorts[1].Socket = "POST", true
+		}, "plan: cohorts[1].socket: "},
+		{"copies", func(p *Plan) { p.Cohorts[1].Copies = 17 }, "plan: cohorts[1].copies: "},
 		{"no name", func(p *Plan) { p.Cohorts[1].Name = "" }, "plan: cohorts[1].name: "},
 		{"name that is not kebab", func(p *Plan) { p.Cohorts[1].Name = "beta_users" }, "plan: cohorts[1].name: "},
 		{"long name", func(p *Plan) { p.Cohorts[1].Name = strings.Repeat("a", 64) }, "plan: cohorts[1].name: "},
@@ -166,7 +176,10 @@ func TestPacer(t *testing.T) {
 		{"second of two", 1000, 1, 2, time.Second, 1000, time.Millisecond, time.Second},
 		// 1/3 ms is not a whole number of ns, and nothing may add up.
 		{"no drift", 3000, 0, 1, time.Hour, 10800000, 333333, time.Hour},
-		{"largest", MaxRate, 15, 16, MaxDuration, MaxRate * 6 * 3600, 50 * time.Microsecond, MaxDuration},
+		{
+			"largest", MaxRate, MaxCohorts - 1, MaxCohorts, MaxDuration, MaxRate * 6 * 3600, 50 * time.Microsecond,
+			MaxDuration,
+		},
 	} {
 		p := &pacer{rate: float64(c.rate), cohort: c.cohort, cohorts: c.cohorts, duration: c.duration}
 		if p.offset(c.requests) <= c.duration {

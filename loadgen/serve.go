@@ -9,8 +9,8 @@ import (
 )
 
 // maxPlan bounds the plan's line. It has room for headers as long as Envoy accepts by default (60 KiB) in each
-// of sixteen cohorts.
-const maxPlan = 1 << 20
+// of sixty-four cohorts.
+const maxPlan = 4 << 20
 
 // ErrPlan is wrapped by the error of a plan that can't be run.
 var ErrPlan = errors.New("bad load plan")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -525,5 +526,30 @@ func TestWorkersAreBounded(t *testing.T) {
 	}
 	if total > maxInFlight+10*MaxCohorts {
 		t.Errorf("got %d workers in total, want about %d", total, maxInFlight)
+	}
+}
+
+// A cohort may ask for something of its own, in its own way.
+func TestACohortHasItsOwnTarget(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[r.Method+" "+r.URL.String()]++
+	}))
+	defer server.Close()
+	nowhere := "http://127.0.0.1:1/gone"
+	s := play(t, plan(server.URL+"/", 500*time.Millisecond,
+		Cohort{Name: "plain", Rate: 10},
+		Cohort{Name: "own", Rate: 20, URL: server.URL + "/items?a=b", Method: "PUT"},
+		Cohort{Name: "lost", Rate: 10, URL: nowhere}))
+	if want := map[string]int{"GET /": 5, "PUT /items?a=b": 10}; !maps.Equal(asked, want) {
+		t.Errorf("got %v, want %v", asked, want)
+	}
+	for _, x := range s.samples {
+		if x.Cohort == "lost" && (!x.Unsent || x.Err == "" || strings.Contains(x.Err, nowhere)) {
+			t.Errorf("got %+v, want the error alone of a request that was not sent", x)
+		}
 	}
 }

@@ -66,20 +66,8 @@ func (v *problems) add(field, format string, args ...any) {
 }
 
 func (p Plan) validateRequest(v *problems) {
-	switch u, err := url.Parse(p.URL); {
-	case err != nil:
-		v.add("url", "%w", err)
-	case u.Scheme != "http":
-		// In a mesh the sidecar does TLS. It can't route what a caller encrypts.
-		v.add("url", "%q does not start with http://", p.URL)
-	case u.Hostname() == "":
-		v.add("url", "%q has no host", p.URL)
-	case u.User != nil || u.Fragment != "":
-		v.add("url", "%q has a user or a fragment, which would not be sent", p.URL)
-	}
-	if p.Method != "" && (!httpguts.ValidHeaderFieldName(p.Method) || p.Method == http.MethodConnect) {
-		v.add("method", "%q is not a method that a service takes", p.Method)
-	}
+	v.url("url", p.URL)
+	v.method("method", p.Method)
 	if b := p.Body; b != nil {
 		switch {
 		case (b.Text == "") == (b.Size == 0):
@@ -87,6 +75,28 @@ func (p Plan) validateRequest(v *problems) {
 		case len(b.Text) > MaxBody || b.Size < 0 || b.Size > MaxBody:
 			v.add("body", "%d bytes are not 1 to %d", max(len(b.Text), b.Size), MaxBody)
 		}
+	}
+}
+
+// url looks at a URL that requests ask for.
+func (v *problems) url(field, text string) {
+	switch u, err := url.Parse(text); {
+	case err != nil:
+		v.add(field, "%w", err)
+	case u.Scheme != "http":
+		// In a mesh the sidecar does TLS. It can't route what a caller encrypts.
+		v.add(field, "%q does not start with http://", text)
+	case u.Hostname() == "":
+		v.add(field, "%q has no host", text)
+	case u.User != nil || u.Fragment != "":
+		v.add(field, "%q has a user or a fragment, which would not be sent", text)
+	}
+}
+
+// method looks at the method of requests, empty for the default.
+func (v *problems) method(field, text string) {
+	if text != "" && (!httpguts.ValidHeaderFieldName(text) || text == http.MethodConnect) {
+		v.add(field, "%q is not a method that a service takes", text)
 	}
 }
 
@@ -119,7 +129,14 @@ func (p Plan) validateCohorts(v *problems) {
 		default:
 			v.add(field+"entry", "%q is not %s, %s or %s", c.Entry, Sidecar, Plain, Gateway)
 		}
-		if c.Socket && (p.method() != http.MethodGet || p.Body != nil) {
+		if c.URL != "" {
+			v.url(field+"url", c.URL)
+		}
+		v.method(field+"method", c.Method)
+		if c.Copies < 0 || c.Copies > MaxCopies {
+			v.add(field+"copies", "%d is not 0 to %d", c.Copies, MaxCopies)
+		}
+		if c.Socket && (p.method(c) != http.MethodGet || p.Body != nil) {
 			v.add(field+"socket", "a WebSocket is asked for by GET without a body")
 		}
 		for _, err := range c.checkHeader() {

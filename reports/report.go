@@ -77,6 +77,8 @@ type Verdict struct {
 	Kind string `json:"kind,omitempty"`
 	// Claim is the same in numbers, for an expectation about a share.
 	Claim *Claim `json:"claim,omitempty"`
+	// Cohort is whose requests a verdict of KindLands is about.
+	Cohort string `json:"cohort,omitempty"`
 }
 
 // KindAnalysis is the Kind of a verdict on what istioctl analyze finds.
@@ -210,6 +212,8 @@ type Phase struct {
 	Fixes  bool `json:"fixes,omitempty"`
 	Point  bool `json:"point,omitempty"`
 	Repeat bool `json:"repeat,omitempty"`
+	// Routing is set for a phase that tests somebody's own routing rules.
+	Routing *Routing `json:"routing,omitempty"`
 }
 
 // Outcome is the worst of the phase's verdicts. A phase that claims nothing can't fail: it passes.

@@ -225,7 +225,7 @@ func serve(t *testing.T, cfg Config) (a *App, app, admin string, stop func(), do
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	a = New(cfg)
-	go func() { ended <- a.Serve(ctx, ls[0], ls[1], slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- a.Serve(ctx, ls[:1], ls[1], slog.New(slog.DiscardHandler)) }()
 	return a, "http://" + ls[0].Addr().String(), "http://" + ls[1].Addr().String(), cancel, ended
 }
 

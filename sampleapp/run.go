@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -42,7 +43,7 @@ func Main(args []string, getenv func(string) string, stderr io.Writer) int {
 	return 0
 }
 
-// Run listens on both ports of its Config and serves until ctx ends. Then it stops gracefully: readiness turns
+// Run listens on all ports of its Config and serves until ctx ends. Then it stops gracefully: readiness turns
 // false, the app still accepts connections for DrainDelay or Faults.Drain, then it finishes the requests in
 // flight. An App runs once.
 func (a *App) Run(ctx context.Context, log *slog.Logger) error {
@@ -51,31 +52,47 @@ func (a *App) Run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("open the admin port: %w", err)
 	}
-	app, err := config.Listen(ctx, "tcp", a.cfg.Addr)
-	if err != nil {
-		return errors.Join(fmt.Errorf("open the app port: %w", err), admin.Close())
+	var app []net.Listener
+	for address := range strings.SplitSeq(a.cfg.Addr, ",") {
+		l, err := config.Listen(ctx, "tcp", address)
+		if err != nil {
+			errs := []error{fmt.Errorf("open the app port: %w", err), admin.Close()}
+			for _, l := range app {
+				errs = append(errs, l.Close())
+			}
+			return errors.Join(errs...)
+		}
+		app = append(app, l)
 	}
 	return a.Serve(ctx, app, admin, log)
 }
 
 // Serve is Run on open listeners. It closes them.
-func (a *App) Serve(ctx context.Context, app, admin net.Listener, log *slog.Logger) error {
+func (a *App) Serve(ctx context.Context, app []net.Listener, admin net.Listener, log *slog.Logger) error {
+	// A sidecar speaks HTTP/2 to a port that is named http2 or grpc, without TLS and without asking first.
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
 	// There is no idle timeout on purpose. The proxy in front keeps its pool, and a server that closes an idle
 	// connection races with the next request on it (Envoy's flag UC).
-	appServer := &http.Server{Handler: a.Handler(), ReadHeaderTimeout: readHeaderTimeout}
+	appServer := &http.Server{Handler: a.Handler(), ReadHeaderTimeout: readHeaderTimeout, Protocols: &protocols}
 	adminServer := &http.Server{Handler: a.AdminHandler(), ReadHeaderTimeout: readHeaderTimeout}
 
-	failed := make(chan error, 2)
+	failed := make(chan error, 1+len(app))
 	serve := func(what string, s *http.Server, l net.Listener) {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("serve the %s port on %s: %w", what, l.Addr(), err)
 		}
 	}
 	go serve("admin", adminServer, admin)
-	go serve("app", appServer, app)
+	var addresses []string
+	for _, l := range app {
+		go serve("app", appServer, l)
+		addresses = append(addresses, l.Addr().String())
+	}
 	a.ready.Store(true)
 	log.Info("serving", "version", a.cfg.Version, "pod", a.cfg.Pod,
-		"addr", app.Addr().String(), "admin", admin.Addr().String())
+		"addr", strings.Join(addresses, ","), "admin", admin.Addr().String())
 
 	var err error
 	select {

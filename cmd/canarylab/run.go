@@ -37,6 +37,8 @@ type player struct {
 	loadPods int
 	rate     int
 	full     bool
+	// keep leaves what a run has made.
+	keep bool
 	// live is the page that shows the runs, nil where none was asked for.
 	live *livePage
 	// pace decides what comes next, nil where the runs go on by themselves.
@@ -298,7 +300,7 @@ func (p *played) page() string {
 
 // play runs s in the lab and renders its report. It returns a run in every case once that has begun.
 func (p player) play(ctx context.Context, l *lab.Lab, d *display, s harness.Scenario) (*played, error) {
-	o := harness.Options{Progress: d, LoadPods: p.loadPods, Rate: p.rate, Pace: p.pace}
+	o := harness.Options{Progress: d, LoadPods: p.loadPods, Rate: p.rate, Pace: p.pace, Keep: p.keep}
 	if p.live != nil {
 		p.live.board.Restart()
 		o.Tap = p.live.board

@@ -4,8 +4,10 @@
 package addons
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,6 +31,8 @@ const (
 	EntriesPort = 9001
 	// Gateway is the namespace's own ingress gateway, also as a Service.
 	Gateway = "ingress"
+	// GatewayLabel is a label that the gateway's pods alone have: their label app may be another one.
+	GatewayLabel = "canarylab.io/gateway"
 	// SidecarCaller and PlainCaller send the load, with and without a sidecar, from their container CallerContainer.
 	SidecarCaller   = "load-client"
 	PlainCaller     = "load-client-plain"
@@ -63,31 +67,103 @@ type Addons struct {
 	Callers []environment.Object
 }
 
-// New returns what a load needs in namespace ns, with a Prometheus where it is asked for.
-func New(ns string, plan loadgen.Plan, prometheus bool) (a Addons, err error) {
+// A Site says where the addons go.
+type Site struct {
+	// Namespaces are those whose proxies are recorded. Who sends the load, and what records it, is in the first.
+	Namespaces []string
+	// Ingress is how the ingress gateway is made.
+	Ingress Ingress
+}
+
+// In is the site of a namespace alone.
+func In(ns string) Site { return Site{Namespaces: []string{ns}} }
+
+// Home is the namespace of who sends the load.
+func (s Site) Home() string { return s.Namespaces[0] }
+
+// An Ingress is an ingress gateway. Zero is that of a scenario.
+type Ingress struct {
+	// Namespace is where it is. Empty is Home.
+	Namespace string
+	// Labels are what its pods have beside istio: ingressgateway, for the Gateway objects that select others.
+	Labels map[string]string
+	// Ports are those that it listens on beside 80.
+	Ports []int
+}
+
+// Gateway is the namespace of the ingress gateway.
+func (s Site) Gateway() string { return cmp.Or(s.Ingress.Namespace, s.Home()) }
+
+// New returns what a load needs at a site, with a Prometheus where it is asked for.
+func New(site Site, plan loadgen.Plan, prometheus bool) (a Addons, err error) {
+	ns := site.Home()
 	if a.Recorder, err = read(ns, "accesslog.yaml"); err != nil {
 		return a, err
 	}
-	filter, err := kube.Objects(mesh.AccessLogFilter(ns, Collector, VersionHeader, SerialHeader))
-	if err != nil {
-		return a, err
+	for _, of := range site.Namespaces {
+		filter, err := kube.Objects(mesh.AccessLogFilter(of, Collector+"."+ns, VersionHeader, SerialHeader))
+		if err != nil {
+			return a, err
+		}
+		a.Recorder = append(a.Recorder, filter...)
 	}
-	a.Recorder = append(a.Recorder, filter...)
 	var files []string
 	for _, e := range plan.Entries() {
 		files = append(files, Caller(e)+".yaml")
 		if e == loadgen.Gateway {
-			files = append(files, "gateway.yaml")
+			gateway, err := site.ingress()
+			if err != nil {
+				return a, err
+			}
+			a.Callers = append(a.Callers, gateway...)
 		}
 	}
 	if prometheus {
 		files = append(files, "prometheus.yaml")
 	}
 	slices.Sort(files)
-	if a.Callers, err = read(ns, slices.Compact(files)...); err != nil || plan.Agents < 2 {
+	callers, err := read(ns, slices.Compact(files)...)
+	a.Callers = append(a.Callers, callers...)
+	if err != nil || plan.Agents < 2 {
 		return a, err
 	}
 	return a, shareLoad(a.Callers, plan.Agents)
+}
+
+// ingress returns the objects of the ingress gateway.
+func (s Site) ingress() ([]environment.Object, error) {
+	all, err := read(s.Gateway(), "gateway.yaml")
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range all {
+		switch o.GetKind() {
+		case "Service":
+			ports, _, err := unstructured.NestedSlice(o.Object, "spec", "ports")
+			if err != nil {
+				return nil, fmt.Errorf("the gateway's Service: %w", err)
+			}
+			for _, port := range s.Ingress.Ports {
+				ports = append(ports, map[string]any{
+					"name": fmt.Sprintf("http-%d", port), "port": int64(port), "targetPort": int64(port),
+				})
+			}
+			if err := unstructured.SetNestedSlice(o.Object, ports, "spec", "ports"); err != nil {
+				return nil, fmt.Errorf("the gateway's Service: %w", err)
+			}
+		case "Deployment":
+			path := []string{"spec", "template", "metadata", "labels"}
+			labels, _, err := unstructured.NestedStringMap(o.Object, path...)
+			if err != nil {
+				return nil, fmt.Errorf("the gateway's Deployment: %w", err)
+			}
+			maps.Copy(labels, s.Ingress.Labels)
+			if err := unstructured.SetNestedStringMap(o.Object, labels, path...); err != nil {
+				return nil, fmt.Errorf("the gateway's Deployment: %w", err)
+			}
+		}
+	}
+	return all, nil
 }
 
 // read returns the objects of some manifests, put into ns.

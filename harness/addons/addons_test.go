@@ -39,7 +39,7 @@ func TestNew(t *testing.T) {
 			}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p, err := New("story", tc.plan, false)
+			p, err := New(In("story"), tc.plan, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func named(t *testing.T, objects []environment.Object) (all []string) {
 func TestNewWithPrometheus(t *testing.T) {
 	plan := loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "a"}}}
 	for _, with := range []bool{false, true} {
-		p, err := New("story", plan, with)
+		p, err := New(In("story"), plan, with)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,13 +107,13 @@ func TestNewWithPrometheus(t *testing.T) {
 // replaced.
 func TestCallersOfASharedLoadAreJobs(t *testing.T) {
 	plan := loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "a"}, {Name: "b", Entry: loadgen.Gateway}}}
-	single, err := New("story", plan, false)
+	single, err := New(In("story"), plan, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, agents := range []int{1, 3} {
 		plan.Agents = agents
-		p, err := New("story", plan, false)
+		p, err := New(In("story"), plan, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +136,7 @@ func TestCallersOfASharedLoadAreJobs(t *testing.T) {
 		was[o.GetKind()+o.GetName()] = o
 	}
 	plan.Agents = 3
-	p, err := New("story", plan, false)
+	p, err := New(In("story"), plan, false)
 	if err != nil {
 		t.Fatal(err)
 	}

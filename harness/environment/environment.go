@@ -21,6 +21,9 @@ const (
 	// Port is the Service's port, and AdminPort the one of its pods that takes faults and tells counters.
 	Port      = 80
 	AdminPort = 8081
+	// WorkloadLabel is the label of pods of the app that stand in for somebody's workload. Its value is the version
+	// with which they answer.
+	WorkloadLabel = "canarylab.io/workload"
 )
 
 // An Environment is what a run works on.

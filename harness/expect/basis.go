@@ -19,6 +19,10 @@ type rester interface {
 	rests(v reports.Verdict, at circumstances) footing
 }
 
+// An openRester is a rester that also tells what a verdict rests on that is open. Of any other claim such a verdict
+// rests on all: it may be open because the agent was late.
+type openRester interface{ restsOpen() }
+
 // circumstances are what a verdict was reached in. late is how much later than due the latest request of the run was
 // sent.
 type circumstances struct {
@@ -36,7 +40,8 @@ func hold(e Expectation, o analysis.Observation, v reports.Verdict, b analysis.A
 	}
 	// What could not be decided may be open because the agent was late.
 	on := footing{true, true}
-	if r, ok := e.(rester); ok && (v.Outcome == reports.Pass || v.Outcome == reports.Fail) {
+	_, always := e.(openRester)
+	if r, ok := e.(rester); ok && (always || v.Outcome == reports.Pass || v.Outcome == reports.Fail) {
 		on = r.rests(v, circumstances{o, b.Lateness()})
 	}
 	var why []string

@@ -46,6 +46,8 @@ type Requirement struct {
 	AtOnce bool
 	// Change tells that the claim is about requests that were sent while the change was on its way too.
 	Change bool
+	// Routing tells that the phase has to have a Routing, as the claim is about where requests end.
+	Routing bool
 	// Than names an earlier phase that rolls back, as the claim compares the two. Empty where it compares none.
 	Than string
 }

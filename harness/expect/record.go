@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/canarylab/canarylab/reports"
 )
 
 // A Record is an expectation as data. A run keeps the records of all that it claims in its trace, so that its
@@ -29,6 +31,8 @@ type Record struct {
 	Count int `json:"count,omitempty"`
 	// Phase names another phase.
 	Phase string `json:"phase,omitempty"`
+	// Places are where requests end.
+	Places []reports.Place `json:"places,omitempty"`
 }
 
 // makers has what makes an expectation of a record, by the record's kind. Each expectation's file adds its own.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/canarylab/canarylab/reports"
 )
 
 // Every expectation that there is can be kept in a trace.
@@ -18,6 +20,7 @@ func TestRecords(t *testing.T) {
 		NeverFails(), NeverFails().Of("beta"), FailAtMost(3).Of("beta"),
 		ReachAtMost("v2", 0).Of("beta"), SlowerThan("route"),
 		RecoveredWithin(1500 * time.Millisecond), DrainedWithin(time.Second), LingersFor(2 * time.Second),
+		Lands("beta", 50, reports.Place{Host: "a", Subset: "v2", Percent: 90}, reports.Place{Status: 404, Percent: 10}),
 	} {
 		b, err := Encode(e)
 		if err != nil {

@@ -36,6 +36,8 @@ type Phase struct {
 	Canary   string `json:"canary,omitempty"`
 	Cohort   string `json:"cohort,omitempty"`
 	Keeps    bool   `json:"keeps,omitempty"`
+	// Routing is that of reports.Phase, without what is seen.
+	Routing *reports.Routing `json:"routing,omitempty"`
 	// Proofs are the verdicts on the phase's proofs if nobody ever looked at them.
 	Proofs []reports.Verdict `json:"proofs,omitempty"`
 	// Claims are the phase's expectations, as expect.Encode writes them.
@@ -74,7 +76,7 @@ func (d *Draft) spec() analysis.Spec {
 	for _, p := range d.Phases {
 		s.Phases = append(s.Phases, analysis.PhaseSpec{
 			Name: p.Name, Rollback: p.Rollback, Method: p.Did, Canary: p.Canary, Cohort: p.Cohort,
-			Keeps: p.Keeps,
+			Keeps: p.Keeps, Landings: p.Routing != nil,
 		})
 	}
 	return s

@@ -97,11 +97,15 @@ func (t *told) report(result *analysis.Analysis) *reports.Report {
 	r.Phases = nil
 	for i, p := range t.draft.Phases {
 		o := result.Observations[i]
-		r.Phases = append(r.Phases, reports.Phase{
+		out := reports.Phase{
 			Name: p.Name, Did: p.Did, Action: p.Action, Observation: o,
 			Verdicts: t.judge(p, result.Observations[:i+1], result.Accounting),
-			Breaks:   p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat,
-		})
+			Breaks:   p.Breaks, Fixes: p.Fixes, Point: p.Point, Repeat: p.Repeat, Routing: p.Routing,
+		}
+		if out.Routing != nil {
+			out.Routing.Judge(o, out.Verdicts)
+		}
+		r.Phases = append(r.Phases, out)
 	}
 	r.Accounting, r.Timeline, r.Curves = result.Accounting, result.Timeline, result.Curves
 	r.Notes, r.Findings = t.notes, t.findings

@@ -138,7 +138,7 @@ func TestImagesAreNamedAsTheClusterKnowsThem(t *testing.T) {
 
 // Every image that the lab's manifests name has to be found, wherever it is in them.
 func TestNoImageIsOverlooked(t *testing.T) {
-	p, err := addons.New("story", loadgen.Plan{Agents: 3, Cohorts: []loadgen.Cohort{{Name: "a"}, {
+	p, err := addons.New(addons.In("story"), loadgen.Plan{Agents: 3, Cohorts: []loadgen.Cohort{{Name: "a"}, {
 		Name: "b", Entry: loadgen.Plain,
 	},
 		{Name: "c", Entry: loadgen.Gateway}}}, false)

@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/canarylab/canarylab/harness/environment"
@@ -21,21 +22,40 @@ import (
 
 // apps implements environment.Apps.
 type apps struct {
-	k  *kube.Client
-	mu sync.Mutex
+	k *kube.Client
+	// all returns the namespaces that belong to that of the callers.
+	all func(ns string) []string
+	mu  sync.Mutex
 	// admin has a client for each pod that was ever asked, by namespace and name. Its connection is kept, because the
 	// counters are read at moments that must not take long.
 	admin map[string]*http.Client
 }
 
-func (a *apps) client(ns, pod string) *http.Client {
+func (a *apps) client(pod *corev1.Pod) *http.Client {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	key := ns + "/" + pod
+	key := pod.Namespace + "/" + pod.Name
 	if a.admin[key] == nil {
-		a.admin[key] = a.k.PodHTTP(ns, pod, environment.AdminPort)
+		a.admin[key] = a.k.PodHTTP(pod.Namespace, pod.Name, adminPort(pod))
 	}
 	return a.admin[key]
+}
+
+// isApp tells whether a pod is one of the sample app's.
+func isApp(pod *corev1.Pod) bool {
+	return pod.Labels["app"] == environment.Service || pod.Labels[environment.WorkloadLabel] != ""
+}
+
+// adminPort is the one of an app's pod: where Kubernetes asks whether it is ready, or else the usual one.
+func adminPort(pod *corev1.Pod) int {
+	for _, c := range pod.Spec.Containers {
+		if p := c.ReadinessProbe; p != nil && p.HTTPGet != nil && p.HTTPGet.Path == "/readyz" {
+			if port := p.HTTPGet.Port.IntValue(); port > 0 {
+				return port
+			}
+		}
+	}
+	return environment.AdminPort
 }
 
 func (a *apps) close() {
@@ -105,9 +125,13 @@ func (a *apps) CountPods(ctx context.Context, ns, version string) (environment.P
 // does so only for the first n of them by name. The results are in the order of the pods' names.
 func each[T any](ctx context.Context, a *apps, ns, selector string, n int,
 	do func(context.Context, *http.Client) (T, error)) ([]T, error) {
-	pods, err := a.k.Pods(ctx, ns, strings.Trim("app="+environment.Service+","+selector, ","))
-	if err != nil {
-		return nil, err
+	var pods []corev1.Pod
+	for _, one := range a.all(ns) {
+		ready, err := a.k.Pods(ctx, one, selector)
+		if err != nil {
+			return nil, err
+		}
+		pods = append(pods, slices.DeleteFunc(ready, func(p corev1.Pod) bool { return !isApp(&p) })...)
 	}
 	if n > 0 && n < len(pods) {
 		pods = pods[:n]
@@ -116,8 +140,8 @@ func each[T any](ctx context.Context, a *apps, ns, selector string, n int,
 	g, ctx := errgroup.WithContext(ctx)
 	for i, pod := range pods {
 		g.Go(func() (err error) {
-			if out[i], err = do(ctx, a.client(ns, pod.Name)); err != nil {
-				err = fmt.Errorf("admin port of pod %s/%s: %w", ns, pod.Name, err)
+			if out[i], err = do(ctx, a.client(&pod)); err != nil {
+				err = fmt.Errorf("admin port of pod %s/%s: %w", pod.Namespace, pod.Name, err)
 			}
 			return err
 		})

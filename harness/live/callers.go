@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +19,11 @@ import (
 const startLead = 2 * time.Second
 
 // callers implements environment.Callers by load agents in pods.
-type callers struct{ k *kube.Client }
+type callers struct {
+	k *kube.Client
+	// gateway is the namespace of the ingress gateway, empty where that is the callers'.
+	gateway string
+}
 
 // An agent sends its part of a load from a pod.
 type agent struct {
@@ -66,7 +71,7 @@ func (c callers) agents(ctx context.Context, ns string, plan loadgen.Plan) ([]*a
 	for _, entry := range plan.Entries() {
 		part, err := plan.Only(entry)
 		if err == nil && entry == loadgen.Gateway {
-			part, err = part.Through(addons.Gateway)
+			part, err = part.Through(strings.TrimSuffix(addons.Gateway+"."+c.gateway, "."))
 		}
 		if err != nil {
 			return nil, err

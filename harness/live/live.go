@@ -22,6 +22,10 @@ type Cluster struct {
 	// Provide brings an image of the lab's to the cluster that only some scenarios need, and is quick where it
 	// is there. Nil means that the cluster has them all.
 	Provide func(ctx context.Context, image string) error
+	// Namespaces are those of the scenario that is played, the callers' first, where it has several. Gateway is that of
+	// its ingress gateway, where it is another than the callers'. A port that is asked for the callers' looks at all.
+	Namespaces []string
+	Gateway    string
 	// Labels are put on the namespaces that are made. A cluster with any is borrowed: its istiod is left alone.
 	Labels map[string]string
 }
@@ -31,12 +35,14 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 	if c.Mesh.Namespace == "" {
 		c.Mesh = mesh.Own
 	}
-	apps := &apps{k: c.Kube, admin: map[string]*http.Client{}}
-	proxies := &proxies{k: c.Kube, mesh: c.Mesh, watchers: map[string]*mesh.Watcher{}}
+	apps := &apps{k: c.Kube, all: c.namespaces, admin: map[string]*http.Client{}}
+	proxies := &proxies{
+		k: c.Kube, mesh: c.Mesh, all: c.namespaces, gateway: c.gateway, watchers: map[string]*mesh.Watcher{},
+	}
 	env = environment.Environment{
-		Objects: objects{c}, Proxies: proxies, Apps: apps, Callers: callers{c.Kube},
-		Observers: observers{c.Kube, c.Mesh}, Metrics: prometheus{c.Kube}, Provide: c.Provide, Adapts: c.adapts(),
-		WatchWrite: c.Kube.WatchWrite, Processors: &processors{},
+		Objects: objects{c}, Proxies: proxies, Apps: apps, Callers: callers{c.Kube, c.Gateway},
+		Observers: observers{c.Kube, c.Mesh, c.namespaces}, Metrics: prometheus{c.Kube}, Provide: c.Provide,
+		Adapts: c.adapts(), WatchWrite: c.Kube.WatchWrite, Processors: &processors{},
 	}
 	if !c.borrowed() {
 		env.Istiod = istiod{c.Kube, c.Mesh}
@@ -45,6 +51,22 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 		apps.close()
 		proxies.close()
 	}
+}
+
+// namespaces returns those that belong to the callers' namespace.
+func (c Cluster) namespaces(ns string) []string {
+	if len(c.Namespaces) > 0 && c.Namespaces[0] == ns {
+		return c.Namespaces
+	}
+	return []string{ns}
+}
+
+// gateway returns the namespace of the gateway that belongs to the callers' namespace.
+func (c Cluster) gateway(ns string) string {
+	if len(c.Namespaces) > 0 && c.Namespaces[0] == ns && c.Gateway != "" {
+		return c.Gateway
+	}
+	return ns
 }
 
 // addonHTTP returns a client of a port of one of package addons' pods.

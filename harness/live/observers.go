@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/canarylab/canarylab/harness/accesslog"
@@ -23,6 +25,8 @@ import (
 type observers struct {
 	k    *kube.Client
 	mesh mesh.Installed
+	// all returns the namespaces that belong to that of the callers.
+	all func(ns string) []string
 }
 
 func (o observers) AccessLog(ctx context.Context, ns string, sink environment.LogSink) error {
@@ -61,7 +65,13 @@ func logEntry(e accesslog.Entry) trace.LogEntry {
 }
 
 func (o observers) Pods(ctx context.Context, ns string, sink func(environment.PodEvent)) error {
-	return o.k.WatchPods(ctx, ns, "", func(c kube.PodChange) { sink(podEvent(c)) })
+	g, ctx := errgroup.WithContext(ctx)
+	for _, one := range o.all(ns) {
+		g.Go(func() error {
+			return o.k.WatchPods(ctx, one, "", func(c kube.PodChange) { sink(podEvent(c)) })
+		})
+	}
+	return g.Wait()
 }
 
 // roles says, by the label app of a pod, what the pod does in a run.
@@ -70,12 +80,24 @@ var roles = map[string]trace.Role{
 	addons.SidecarCaller: trace.CallerRole, addons.PlainCaller: trace.CallerRole,
 }
 
+// role returns what a pod does in a run, and the version of an app's.
+func role(pod *corev1.Pod) (r trace.Role, version string) {
+	switch workload := pod.Labels[environment.WorkloadLabel]; {
+	case workload != "":
+		return trace.AppRole, workload
+	case pod.Labels[addons.GatewayLabel] != "":
+		return trace.GatewayRole, ""
+	}
+	return roles[pod.Labels["app"]], pod.Labels["version"]
+}
+
 // podEvent says what a change of a pod means for a run.
 func podEvent(c kube.PodChange) environment.PodEvent {
 	pod := c.Pod
+	r, version := role(pod)
 	n := environment.PodEvent{
 		Pod: trace.Pod{
-			Name: pod.Name, Role: roles[pod.Labels["app"]], IP: pod.Status.PodIP, Version: pod.Labels["version"],
+			Name: pod.Name, Role: r, IP: pod.Status.PodIP, Version: version,
 			Sidecar: mesh.HasProxy(pod), Node: pod.Spec.NodeName,
 		},
 		Leaving: pod.DeletionTimestamp != nil, Gone: c.Gone,
@@ -114,9 +136,11 @@ func (o observers) ControlPlane(ctx context.Context, ns string, sink func(trace.
 		})
 	}()
 	err := mesh.FollowControlPlane(ctx, o.k, o.mesh, time.Now(), func(n mesh.Notice) {
-		switch ours := n.Proxy.Namespace == ns; {
+		all := o.all(ns)
+		inOurs := func(one string) bool { return inNamespace(n.Config, one) }
+		switch ours := slices.Contains(all, n.Proxy.Namespace); {
 		// A notice names one of the objects that changed. Where there were more, ours may be among those.
-		case n.Kind == mesh.Debounced && (n.More || inNamespace(n.Config, ns)):
+		case n.Kind == mesh.Debounced && (n.More || slices.ContainsFunc(all, inOurs)):
 			sink(trace.Event{At: n.At, Kind: trace.Noticed, Text: n.Config})
 		case n.Kind == mesh.Pushed && ours:
 			sink(trace.Event{At: n.At, Kind: trace.Pushed, Proxy: n.Proxy.Pod, Text: n.Type})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/environment"
@@ -15,6 +16,9 @@ import (
 type proxies struct {
 	k    *kube.Client
 	mesh mesh.Installed
+	// all returns the namespaces that belong to that of the callers, and gateway the one of their gateway.
+	all     func(ns string) []string
+	gateway func(ns string) string
 	// watchers remember, by namespace, what its proxies had: some changes can only be dated by that.
 	watchers map[string]*mesh.Watcher
 }
@@ -28,21 +32,42 @@ func (p *proxies) close() {
 
 // routers returns the proxies that route the load: those of who sends it, and the gateway's.
 func (p *proxies) routers(ctx context.Context, ns string) ([]mesh.Proxy, error) {
-	selector := fmt.Sprintf("app in (%s,%s)", addons.SidecarCaller, addons.Gateway)
-	all, err := mesh.Proxies(ctx, p.k, ns, selector)
+	all, err := mesh.Proxies(ctx, p.k, ns, "app="+addons.SidecarCaller)
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
-		const none = "no ready pod with %s in namespace %s has a proxy: is Istio's injection on?"
-		return nil, fmt.Errorf(none, selector, ns)
+	gateways, err := mesh.Proxies(ctx, p.k, p.gateway(ns), addons.GatewayLabel)
+	if err != nil {
+		return nil, err
+	}
+	if all = append(all, gateways...); len(all) == 0 {
+		const none = "no pod of %s or of a gateway in namespace %s is ready and has a proxy: is Istio's injection on?"
+		return nil, fmt.Errorf(none, addons.SidecarCaller, ns)
 	}
 	return all, nil
 }
 
 func (p *proxies) Await(ctx context.Context, ns string, synced func(environment.Synced)) error {
+	all := p.all(ns)
+	for i, one := range all {
+		if i > 0 {
+			// One of somebody's own may have no proxy.
+			if proxies, err := mesh.Proxies(ctx, p.k, one, ""); err == nil && len(proxies) == 0 {
+				continue
+			}
+		}
+		if err := p.await(ctx, one, all, synced); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await waits for the proxies of one of all namespaces.
+func (p *proxies) await(ctx context.Context, ns string, all []string, synced func(environment.Synced)) error {
 	if p.watchers[ns] == nil {
-		p.watchers[ns] = mesh.NewWatcher(p.k, p.mesh, ns)
+		with := slices.DeleteFunc(slices.Clone(all), func(other string) bool { return other == ns })
+		p.watchers[ns] = mesh.NewWatcher(p.k, p.mesh, ns, with...)
 	}
 	err := p.watchers[ns].Await(ctx, func(s mesh.Synced) {
 		synced(environment.Synced{Proxy: s.Proxy.Pod, At: s.At, Exact: s.Exact})

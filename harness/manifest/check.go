@@ -36,6 +36,8 @@ func Check(name, namespace string, stream []byte) []Problem {
 type checker struct {
 	file, namespace string
 	problems        []Problem
+	// lenient leaves out what Istio only warns of.
+	lenient bool
 }
 
 func (c *checker) add(line int, format string, args ...any) {
@@ -63,28 +65,36 @@ func documents(stream []byte) []string {
 
 // document checks one document and returns how many objects it has.
 func (c *checker) document(text string) int {
+	objects, n := c.read(text)
+	for _, o := range objects {
+		c.object(o)
+	}
+	return n
+}
+
+// read returns the objects of one document, and how many there should be. It adds what is wrong with the syntax.
+func (c *checker) read(text string) (objects []object, n int) {
 	var root yamlnode.Node
 	if err := yamlnode.Unmarshal([]byte(text), &root); err != nil {
 		c.addSyntax(err)
-		return 0
+		return nil, 0
 	}
 	if len(root.Content) == 0 {
-		return 0
+		return nil, 0
 	}
 	// The parser with positions reads YAML 1.2. Kubernetes' parser reads 1.1, where yes is true, so the content
 	// comes from that one.
 	content := map[string]any{}
 	if err := yaml.UnmarshalStrict([]byte(text), &content); err != nil {
 		c.addSyntax(err)
-		return 0
+		return nil, 0
 	}
 	if len(content) == 0 {
-		return 0
+		return nil, 0
 	}
 	top := &unstructured.Unstructured{Object: content}
 	if !top.IsList() {
-		c.object(object{top, root.Content[0]})
-		return 1
+		return []object{{top, root.Content[0]}}, 1
 	}
 	items, _, _ := unstructured.NestedSlice(content, "items")
 	for i, item := range items {
@@ -94,9 +104,9 @@ func (c *checker) document(text string) int {
 			c.add(node.Line, "items[%d] is no object", i)
 			continue
 		}
-		c.object(object{&unstructured.Unstructured{Object: fields}, node})
+		objects = append(objects, object{&unstructured.Unstructured{Object: fields}, node})
 	}
-	return len(items)
+	return objects, len(items)
 }
 
 // An object is an object of a document, with its positions.

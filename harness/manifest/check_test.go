@@ -250,3 +250,27 @@ func TestCheckTakesTheCatalogue(t *testing.T) {
 		}
 	}
 }
+
+func TestObjectsHaveTheirLines(t *testing.T) {
+	stream := service + "---\n# nothing\n---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n" +
+		"  metadata:\n    name: a\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: b}\n---\na: [\n"
+	got, problems := Objects("a.yaml", []byte(stream))
+	if len(got) != 3 || got[0].GetName() != "my-service" || got[1].GetName() != "a" || got[2].GetName() != "b" {
+		t.Fatalf("got %d objects, want the Service and both pods of the list", len(got))
+	}
+	for _, c := range []struct {
+		object int
+		path   string
+		line   int
+	}{
+		{0, "", 1}, {0, "spec.ports[0].port", 11}, {0, "spec.nothing", 6},
+		{1, "", 19}, {1, "metadata.name", 22}, {2, "kind", 24},
+	} {
+		if line := got[c.object].Line(c.path); line != c.line {
+			t.Errorf("object %d, %q: got line %d, want %d", c.object, c.path, line, c.line)
+		}
+	}
+	if len(problems) != 1 || problems[0].File != "a.yaml" || problems[0].Line < 25 {
+		t.Errorf("got problems %v, want the broken document's line", problems)
+	}
+}

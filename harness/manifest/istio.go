@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	yamlnode "go.yaml.in/yaml/v3"
 	"istio.io/istio/manifests"
 	"istio.io/istio/pilot/pkg/config/kube/crd"
 	"istio.io/istio/pkg/config/schema/collections"
@@ -19,6 +20,7 @@ import (
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
@@ -56,6 +58,27 @@ func (c *checker) istio(o object) {
 	}
 }
 
+// IstioVersions returns the versions in which the Istio of go.mod serves a kind, the one that a manifest should have
+// first. It is empty for a kind that Istio does not have.
+func IstioVersions(kind schema.GroupKind) []string {
+	all, err := definitions()
+	if err != nil || len(all[kind]) == 0 {
+		return nil
+	}
+	first := newest(all[kind])
+	versions := slices.Sorted(maps.Keys(all[kind]))
+	slices.SortStableFunc(versions, func(a, b string) int {
+		switch {
+		case a == first:
+			return -1
+		case b == first:
+			return 1
+		}
+		return 0
+	})
+	return versions
+}
+
 // newest returns the version that a manifest should have: v1 if there is one.
 func newest(byVersion map[string]definition) string {
 	for _, v := range []string{"v1", "v1beta1", "v1alpha3", "v1alpha1"} {
@@ -64,6 +87,28 @@ func newest(byVersion map[string]definition) string {
 		}
 	}
 	return slices.Max(slices.Collect(maps.Keys(byVersion)))
+}
+
+// Istio returns what the API server and Istio's webhook would refuse an object of Istio's for, in any version that
+// Istio serves. node is the object's, in a document of file before which there are as many lines as before says.
+func Istio(file string, u *unstructured.Unstructured, node *yamlnode.Node, before int) []Problem {
+	all, err := definitions()
+	if err != nil {
+		return []Problem{{File: file, Text: err.Error()}}
+	}
+	d, ok := all[u.GroupVersionKind().GroupKind()][u.GroupVersionKind().Version]
+	if !ok {
+		return []Problem{{File: file, Line: before + node.Line, Text: "Istio has no " + u.GroupVersionKind().String()}}
+	}
+	c := &checker{file: file, lenient: true}
+	c.definition(object{u, node}, d)
+	if len(c.problems) == 0 {
+		c.webhook(object{u, node})
+	}
+	for i := range c.problems {
+		c.problems[i].Line += before
+	}
+	return c.problems
 }
 
 // definition checks what the API server checks: unknown fields, as kubectl asks it to, and the types and bounds
@@ -136,7 +181,9 @@ func (c *checker) webhook(o object) {
 	}
 	warning, err := s.ValidateConfig(*config)
 	wrong(err)
-	wrong(warning)
+	if !c.lenient {
+		wrong(warning)
+	}
 }
 
 // quoted finds a value in an error's text.

@@ -18,6 +18,23 @@ type place struct {
 // steps finds the parts of paths such as spec.http[0].match[1].headers[x-user-group] and metadata.labels[a.b/c].
 var steps = regexp.MustCompile(`[^.\[\]]+|\[[^\]]*\]`)
 
+// Line returns the line of a field's key below root, which is a document's or an object's node, by its path in
+// Kubernetes' notation, such as spec.ports[0].name. If the field is missing, it is the line of the nearest one above
+// it.
+func Line(root *yamlnode.Node, path string) int { return find(root, path).line }
+
+// Node returns the node at a path below root, nil if there is none.
+func Node(root *yamlnode.Node, path string) *yamlnode.Node {
+	at := resolve(root)
+	for _, step := range steps.FindAllString(path, -1) {
+		if at, _ = child(at, step); at == nil {
+			return nil
+		}
+		at = resolve(at)
+	}
+	return at
+}
+
 // find follows a field path in Kubernetes' notation.
 func find(root *yamlnode.Node, path string) place {
 	at := place{node: resolve(root), line: root.Line}

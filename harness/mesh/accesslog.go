@@ -18,8 +18,9 @@ const (
 
 // AccessLogFilter is the manifest of an EnvoyFilter for all proxies of ns, gateways included. It
 // makes each proxy log every HTTP request to the gRPC access log service (port 9000) of the Service
-// collector in ns, and print the unusual requests, for kubectl logs. It does not change what a
-// proxy logs otherwise. headers are the response headers that are logged, in lower case.
+// collector, which has its namespace after a dot, and print the unusual requests, for kubectl logs.
+// It does not change what a proxy logs otherwise. headers are the response headers that are logged,
+// in lower case.
 //
 // It is an EnvoyFilter and not a Telemetry with an extension provider, because the latter needs a
 // change of the mesh's configuration, which belongs to everybody:
@@ -31,7 +32,7 @@ func AccessLogFilter(ns, collector string, headers ...string) []byte {
 	} {
 		manager := map[string]any{
 			"@type":      connectionManagerType,
-			"access_log": []any{logger(ns, collector, p.log, headers), printer()},
+			"access_log": []any{logger(collector, p.log, headers), printer()},
 		}
 		if p.log == GatewayLog {
 			// At the edge Envoy gives each request an id of its own and would drop what the caller sent.
@@ -117,7 +118,7 @@ func printer() map[string]any {
 
 // logger is Envoy's configuration of a logger that streams
 // (https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/access_loggers/grpc/v3/als.proto).
-func logger(ns, collector, name string, headers []string) map[string]any {
+func logger(collector, name string, headers []string) map[string]any {
 	return map[string]any{
 		"name": "envoy.access_loggers.http_grpc",
 		"typed_config": map[string]any{
@@ -126,7 +127,7 @@ func logger(ns, collector, name string, headers []string) map[string]any {
 				"log_name":              name,
 				"transport_api_version": "V3",
 				"grpc_service": map[string]any{"envoy_grpc": map[string]any{
-					"cluster_name": fmt.Sprintf("outbound|9000||%s.%s.svc.%s", collector, ns, domain),
+					"cluster_name": fmt.Sprintf("outbound|9000||%s.svc.%s", collector, domain),
 				}},
 				// The interval bounds the rate to one message for each worker and tenth of a second.
 				"buffer_flush_interval": "0.1s",

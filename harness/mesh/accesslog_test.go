@@ -14,7 +14,7 @@ import (
 
 // Istio's own validation accepts the filter, and each place on a request's way has its own logger.
 func TestAccessLogFilterIsValid(t *testing.T) {
-	b := AccessLogFilter("demo", "collector", "x-app-version", "x-app-serial")
+	b := AccessLogFilter("demo", "collector.demo", "x-app-version", "x-app-serial")
 	var object struct {
 		Metadata struct{ Namespace, Name string } `json:"metadata"`
 		Spec     map[string]any                   `json:"spec"`

@@ -30,7 +30,7 @@ type adminConn struct {
 // await waits until proxy p is synced.
 func (c *adminConn) await(ctx context.Context, a *awaiting, p Proxy) (at time.Time, exact bool, err error) {
 	var (
-		ns    = a.watcher.ns
+		ns    = a.watcher.hosts
 		want  expectation
 		of    *generator
 		diffs []string
@@ -88,9 +88,9 @@ func (c *adminConn) update(got proxyConfig, now time.Time) (at time.Time, exact 
 	return got.updated, !got.observed
 }
 
-// read reads the proxy's configuration for the hosts of namespace ns.
-func (c *adminConn) read(ctx context.Context, want expectation, ns string) (proxyConfig, error) {
-	hosts := `outbound\|.*\.` + regexp.QuoteMeta(ns+".svc."+domain)
+// read reads the proxy's configuration for the hosts of some namespaces.
+func (c *adminConn) read(ctx context.Context, want expectation, ns namespaces) (proxyConfig, error) {
+	hosts := `outbound\|.*\.(?:` + ns.pattern() + `)` + regexp.QuoteMeta(".svc."+domain)
 	var dumps [3][]byte
 	for i, q := range []url.Values{
 		{"resource": {"dynamic_route_configs"}, "name_regex": {anyOf(want.routeConfigs)}},

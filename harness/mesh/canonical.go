@@ -3,6 +3,7 @@ package mesh
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -10,15 +11,32 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// isVirtualHostOf tells whether an Envoy virtual host, "host:port", belongs to a service of ns.
-func isVirtualHostOf(name, ns string) bool {
+// namespaces are those whose services' hosts are looked at.
+type namespaces []string
+
+// haveVirtualHost tells whether an Envoy virtual host, "host:port", belongs to a service of one of them.
+func (n namespaces) haveVirtualHost(name string) bool {
 	h, _, ok := strings.Cut(name, ":")
-	return ok && strings.HasSuffix(h, "."+ns+".svc."+domain)
+	return ok && n.have(h)
 }
 
-// isClusterOf tells whether an Envoy cluster, "outbound|port|subset|host", belongs to a service of ns.
-func isClusterOf(name, ns string) bool {
-	return strings.HasPrefix(name, "outbound|") && strings.HasSuffix(name, "."+ns+".svc."+domain)
+// haveCluster tells whether an Envoy cluster, "outbound|port|subset|host", belongs to a service of one of them.
+func (n namespaces) haveCluster(name string) bool {
+	return strings.HasPrefix(name, "outbound|") && n.have(name)
+}
+
+// have tells whether a text ends with the host of a service of one of them.
+func (n namespaces) have(text string) bool {
+	return slices.ContainsFunc(n, func(ns string) bool { return strings.HasSuffix(text, "."+ns+".svc."+domain) })
+}
+
+// pattern is a regular expression of their names.
+func (n namespaces) pattern() string {
+	var all []string
+	for _, ns := range n {
+		all = append(all, regexp.QuoteMeta(ns))
+	}
+	return strings.Join(all, "|")
 }
 
 // canonicalProto turns a message into the JSON that Envoy prints for it, and that JSON into its canonical form.

@@ -94,8 +94,8 @@ func newGenerator(ctx context.Context, o objects, s *scope) (*generator, error) 
 	return &generator{objects: o, push: push, config: core.NewConfigGenerator(&model.DisabledCache{}), scope: s}, nil
 }
 
-// expect says what p should have for the hosts of namespace ns.
-func (g *generator) expect(p Proxy, ns string) (expectation, error) {
+// expect says what p should have for the hosts of some namespaces.
+func (g *generator) expect(p Proxy, ns namespaces) (expectation, error) {
 	i := slices.IndexFunc(g.objects.pods, func(pod corev1.Pod) bool {
 		return pod.Namespace == p.Namespace && pod.Name == p.Pod
 	})
@@ -114,7 +114,7 @@ func (g *generator) expect(p Proxy, ns string) (expectation, error) {
 	return e, err
 }
 
-func (g *generator) expectRoutes(node *model.Proxy, ns string, e *expectation) error {
+func (g *generator) expectRoutes(node *model.Proxy, ns namespaces, e *expectation) error {
 	resources, _ := g.config.BuildHTTPRoutes(node, &model.PushRequest{Push: g.push}, e.routeConfigs)
 	for _, r := range resources {
 		var rc routev3.RouteConfiguration
@@ -123,7 +123,7 @@ func (g *generator) expectRoutes(node *model.Proxy, ns string, e *expectation) e
 		}
 		for _, vh := range rc.GetVirtualHosts() {
 			// A gateway serves hosts of any name. A sidecar also has the hosts of other namespaces.
-			if node.Type == model.SidecarProxy && !isVirtualHostOf(vh.GetName(), ns) {
+			if node.Type == model.SidecarProxy && !ns.haveVirtualHost(vh.GetName()) {
 				continue
 			}
 			routes := []string{}
@@ -140,10 +140,10 @@ func (g *generator) expectRoutes(node *model.Proxy, ns string, e *expectation) e
 	return nil
 }
 
-func (g *generator) expectClusters(node *model.Proxy, ns string, e *expectation) error {
+func (g *generator) expectClusters(node *model.Proxy, ns namespaces, e *expectation) error {
 	resources, _ := g.config.BuildClusters(node, &model.PushRequest{Push: g.push})
 	for _, r := range resources {
-		if !isClusterOf(r.GetName(), ns) {
+		if !ns.haveCluster(r.GetName()) {
 			continue
 		}
 		var c clusterv3.Cluster
@@ -238,7 +238,7 @@ func (g *generator) service(h host.Name) *model.Service {
 // routeConfigs names the route configurations that a proxy has for the services of ns. A gateway
 // has one for each server. A sidecar has one for each HTTP port, and one for each service and port
 // whose protocol Istio has to detect.
-func (g *generator) routeConfigs(node *model.Proxy, ns string) []string {
+func (g *generator) routeConfigs(node *model.Proxy, ns namespaces) []string {
 	if node.Type == model.Router {
 		if node.MergedGateway != nil {
 			return slices.Sorted(maps.Keys(node.MergedGateway.ServersByRouteName))
@@ -249,7 +249,7 @@ func (g *generator) routeConfigs(node *model.Proxy, ns string) []string {
 	for _, svc := range g.objects.services {
 		h := hostOf(&svc)
 		s := g.service(h)
-		if svc.Namespace != ns || s == nil {
+		if !slices.Contains(ns, svc.Namespace) || s == nil {
 			continue
 		}
 		for _, port := range s.Ports {

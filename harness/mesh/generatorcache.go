@@ -19,6 +19,8 @@ type generatorCache struct {
 	k    *kube.Client
 	mesh Installed
 	ns   string
+	// all are the namespaces whose objects count, ns among them.
+	all namespaces
 	// root has the policies of the mesh's root namespace, which apply to the whole mesh.
 	root []config.Config
 
@@ -35,7 +37,7 @@ func (c *generatorCache) current(ctx context.Context) (*generator, error) {
 	if c.generator != nil && time.Since(c.made) < refreshEvery {
 		return c.generator, nil
 	}
-	o, err := load(ctx, c.k, c.mesh, c.ns)
+	o, err := load(ctx, c.k, c.mesh, c.all)
 	if err != nil {
 		return nil, err
 	}

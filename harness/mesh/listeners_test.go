@@ -95,7 +95,7 @@ func listenersOf(t *testing.T, seen, configs []config.Config) ([]string, proxyCo
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := g.expect(v2, "km")
+	want, err := g.expect(v2, namespaces{"km"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,8 +91,8 @@ func loadPolicies(ctx context.Context, k *kube.Client, ns string) ([]config.Conf
 	return configs, err
 }
 
-// load reads the objects of a namespace and the mesh configuration, concurrently.
-func load(ctx context.Context, k *kube.Client, m Installed, ns string) (objects, error) {
+// load reads the objects of some namespaces and the mesh configuration, concurrently.
+func load(ctx context.Context, k *kube.Client, m Installed, all namespaces) (objects, error) {
 	silenceIstio()
 	var o objects
 	l := newLister(ctx)
@@ -101,13 +101,19 @@ func load(ctx context.Context, k *kube.Client, m Installed, ns string) (objects,
 		return loadMesh(ctx, k, m)
 	}
 	list(l, "the mesh configuration", readMesh, func(c *meshconfig.MeshConfig) { o.mesh = c })
-	list(l, "services of "+ns, core.Services(ns).List, func(found *corev1.ServiceList) { o.services = found.Items })
-	list(l, "pods of "+ns, core.Pods(ns).List, func(found *corev1.PodList) { o.pods = found.Items })
-	listConfigs(l, "virtual services of "+ns, net.VirtualServices(ns).List, gvk.VirtualService, &o.configs)
-	listConfigs(l, "destination rules of "+ns, net.DestinationRules(ns).List, gvk.DestinationRule, &o.configs)
-	listConfigs(l, "gateways of "+ns, net.Gateways(ns).List, gvk.Gateway, &o.configs)
-	listConfigs(l, "sidecars of "+ns, net.Sidecars(ns).List, gvk.Sidecar, &o.configs)
-	l.policies(k, ns, &o.configs)
+	for _, ns := range all {
+		list(l, "services of "+ns, core.Services(ns).List, func(found *corev1.ServiceList) {
+			o.services = append(o.services, found.Items...)
+		})
+		list(l, "pods of "+ns, core.Pods(ns).List, func(found *corev1.PodList) {
+			o.pods = append(o.pods, found.Items...)
+		})
+		listConfigs(l, "virtual services of "+ns, net.VirtualServices(ns).List, gvk.VirtualService, &o.configs)
+		listConfigs(l, "destination rules of "+ns, net.DestinationRules(ns).List, gvk.DestinationRule, &o.configs)
+		listConfigs(l, "gateways of "+ns, net.Gateways(ns).List, gvk.Gateway, &o.configs)
+		listConfigs(l, "sidecars of "+ns, net.Sidecars(ns).List, gvk.Sidecar, &o.configs)
+		l.policies(k, ns, &o.configs)
+	}
 	err := l.Wait()
 	return o, err
 }

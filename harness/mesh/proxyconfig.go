@@ -90,7 +90,7 @@ func parseDump(b []byte, what string) (d configDump, err error) {
 // readProxyConfig reads a proxy's dumps of its dynamic route configurations, its active dynamic
 // clusters and its dynamic endpoints. It keeps a virtual host or cluster if wanted has it, or if
 // its service is in ns.
-func readProxyConfig(routes, clusters, endpoints []byte, wanted state, ns string) (proxyConfig, error) {
+func readProxyConfig(routes, clusters, endpoints []byte, wanted state, ns namespaces) (proxyConfig, error) {
 	c := proxyConfig{state: newState(), unhealthy: map[string][]string{}}
 	err := c.readRoutes(routes, wanted, ns)
 	if err == nil {
@@ -102,7 +102,7 @@ func readProxyConfig(routes, clusters, endpoints []byte, wanted state, ns string
 	return c, err
 }
 
-func (c *proxyConfig) readRoutes(routes []byte, wanted state, ns string) error {
+func (c *proxyConfig) readRoutes(routes []byte, wanted state, ns namespaces) error {
 	dump, err := parseDump(routes, "route configurations")
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func (c *proxyConfig) readRoutes(routes []byte, wanted state, ns string) error {
 	for _, d := range dump.Configs {
 		c.noteRejection(d.ErrorState)
 		for _, vh := range d.RouteConfig.VirtualHosts {
-			if _, want := wanted.routes[vh.Name]; !want && !isVirtualHostOf(vh.Name, ns) {
+			if _, want := wanted.routes[vh.Name]; !want && !ns.haveVirtualHost(vh.Name) {
 				continue
 			}
 			if c.routes[vh.Name], err = canonicalRoutes(vh.Routes); err != nil {
@@ -122,7 +122,7 @@ func (c *proxyConfig) readRoutes(routes []byte, wanted state, ns string) error {
 	return nil
 }
 
-func (c *proxyConfig) readClusters(clusters []byte, ns string) error {
+func (c *proxyConfig) readClusters(clusters []byte, ns namespaces) error {
 	dump, err := parseDump(clusters, "clusters")
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func (c *proxyConfig) readClusters(clusters []byte, ns string) error {
 	for _, d := range dump.Configs {
 		c.noteRejection(d.ErrorState)
 		name, _ := d.Cluster["name"].(string)
-		if !isClusterOf(name, ns) {
+		if !ns.haveCluster(name) {
 			continue
 		}
 		if c.clusters[name], err = canonicalCluster(d.Cluster); err != nil {
@@ -141,14 +141,14 @@ func (c *proxyConfig) readClusters(clusters []byte, ns string) error {
 	return nil
 }
 
-func (c *proxyConfig) readEndpoints(endpoints []byte, ns string) error {
+func (c *proxyConfig) readEndpoints(endpoints []byte, ns namespaces) error {
 	dump, err := parseDump(endpoints, "endpoints")
 	if err != nil {
 		return err
 	}
 	for _, d := range dump.Configs {
 		name := d.EndpointConfig.ClusterName
-		if !isClusterOf(name, ns) {
+		if !ns.haveCluster(name) {
 			continue
 		}
 		addresses := []string{}

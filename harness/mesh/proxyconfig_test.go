@@ -115,7 +115,7 @@ func differences(t *testing.T, o objects, edit ...string) ([]string, proxyConfig
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := g.expect(client, "km")
+	want, err := g.expect(client, namespaces{"km"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func differences(t *testing.T, o objects, edit ...string) ([]string, proxyConfig
 		t.Errorf("got route configurations %v, want 80", want.routeConfigs)
 	}
 	routes, clusters, endpoints := recorded(t, edit...)
-	got, err := readProxyConfig(routes, clusters, endpoints, want.state, "km")
+	got, err := readProxyConfig(routes, clusters, endpoints, want.state, namespaces{"km"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,9 +21,11 @@ const shownDifferences = 6
 // A Watcher remembers what the proxies of one namespace had when it last looked, and keeps a
 // connection to each of them open. Close it. One goroutine at a time may call Await.
 type Watcher struct {
-	k     *kube.Client
-	mesh  Installed
-	ns    string
+	k    *kube.Client
+	mesh Installed
+	ns   string
+	// hosts are the namespaces whose hosts are compared, ns among them.
+	hosts namespaces
 	conns map[Proxy]*adminConn
 	// scope says what is compared of the proxies' listeners. It covers the policies that the
 	// namespace has, and those that an earlier Await saw.
@@ -52,9 +54,12 @@ func (r *Rejection) Error() string {
 	return fmt.Sprintf("proxy %s rejected the configuration: %s", r.Proxy, r.Reason)
 }
 
-// NewWatcher returns a Watcher for the proxies of namespace ns, sidecars and gateways.
-func NewWatcher(k *kube.Client, m Installed, ns string) *Watcher {
-	return &Watcher{k: k, mesh: m, ns: ns, conns: map[Proxy]*adminConn{}}
+// NewWatcher returns a Watcher for the proxies of namespace ns, sidecars and gateways. with are other namespaces whose
+// hosts the proxies are to have too, by the objects of all of them.
+func NewWatcher(k *kube.Client, m Installed, ns string, with ...string) *Watcher {
+	return &Watcher{
+		k: k, mesh: m, ns: ns, hosts: append(namespaces{ns}, with...), conns: map[Proxy]*adminConn{},
+	}
 }
 
 // Close closes the connections.
@@ -72,11 +77,12 @@ func (w *Watcher) Close() {
 // nothing which Istio can say is overlooked. Of the listeners, Await compares what the
 // EnvoyFilters, PeerAuthentications and AuthorizationPolicies of the namespace decide (see scope).
 // When such a policy is gone, Await waits until its effect is gone too, if this Watcher saw the
-// policy. Await ignores the objects of other namespaces, apart from the mesh configuration and such
-// policies of the root namespace. It does not compare what a PeerAuthentication means for callers,
-// who leave TLS out towards a workload with mode DISABLE. Where the namespace has AccessLogFilter's
-// EnvoyFilter, every proxy must have that too. Pods may come and go meanwhile: Await also waits for
-// a pod that becomes ready, and no longer waits for one that leaves.
+// policy. Await ignores the objects of namespaces that the Watcher was not made with, apart from
+// the mesh configuration and such policies of the root namespace. It does not compare what a
+// PeerAuthentication means for callers, who leave TLS out towards a workload with mode DISABLE.
+// Where the namespace has AccessLogFilter's EnvoyFilter, every proxy must have that too. Pods may
+// come and go meanwhile: Await also waits for a pod that becomes ready, and no longer waits for one
+// that leaves.
 //
 // Await calls synced once for each proxy, one call at a time, with the moment at which the proxy
 // applied the newest part of its configuration. Some changes leave no trace in the proxy: those
@@ -88,7 +94,7 @@ func (w *Watcher) Close() {
 // says which proxies still differ, and in what.
 func (w *Watcher) Await(ctx context.Context, synced func(Synced)) error {
 	a := &awaiting{
-		watcher: w, generators: &generatorCache{k: w.k, mesh: w.mesh, ns: w.ns, scope: w.scope},
+		watcher: w, generators: &generatorCache{k: w.k, mesh: w.mesh, ns: w.ns, all: w.hosts, scope: w.scope},
 		since:    w.rejectionsRead,
 		outcomes: make(chan outcome), returned: make(chan struct{}),
 		stops: map[Proxy]context.CancelFunc{}, done: map[Proxy]bool{},

@@ -95,7 +95,7 @@ func prepare(m Mission, ns string, at time.Time) (*prepared, error) {
 			p.change = append(p.change, o)
 		}
 	}
-	added, err := addons.New(ns, m.Story.Load, false)
+	added, err := addons.New(addons.In(ns), m.Story.Load, false)
 	if err != nil {
 		return nil, err
 	}

@@ -22,3 +22,13 @@ func TestIs(t *testing.T) {
 		}
 	}
 }
+
+func TestOf(t *testing.T) {
+	for text, want := range map[string]string{
+		"Shop": "shop", "my routes.v2": "my-routes-v2", "--a__b--": "a-b", "…": "", "": "",
+	} {
+		if got := kebab.Of(text); got != want || got != "" && !kebab.Is(got) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}

@@ -349,6 +349,17 @@ func TestAccountingAllow(t *testing.T) {
 			tr.Log = append(tr.Log, first)
 			tr.Pods[1].Instances[0].Received++
 		}},
+		{"a copy by a mirror", func(tr *trace.Trace, p *loadgen.Plan) {
+			p.Cohorts[0].Copies = 1
+			i := slices.IndexFunc(tr.Log, func(e trace.LogEntry) bool {
+				return e.Side == trace.ServerSide && e.Proxy == "v1-1" && strings.Contains(e.ID, "plain")
+			})
+			copied := tr.Log[i]
+			tr.Pods[2].Instances[0].Received++
+			copied.Proxy, copied.Version = "v2-1", "v2"
+			copied.Serial = sampleapp.Serial("lifev2", tr.Pods[2].Instances[0].Received)
+			tr.Log = append(tr.Log, copied)
+		}},
 		{"the caller gave up", func(tr *trace.Trace, _ *loadgen.Plan) {
 			i := slices.IndexFunc(tr.Samples, func(s loadgen.Sample) bool { return s.Version == "v2" })
 			s := &tr.Samples[i]

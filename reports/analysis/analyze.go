@@ -66,6 +66,7 @@ func AnalyzeFacts(src trace.Source, facts *trace.Trace, spec Spec) (*Analysis, e
 		a.obs[i], a.counted[i] = bounds(facts, p.Name)
 		o := a.obs[i]
 		a.tallies[i] = newTally(&a.obs[i], memory)
+		a.tallies[i].lands = p.Landings
 		if o.Change != nil && !o.Change.Written.IsZero() {
 			a.closeups[i] = newCloseup(o.Change, memory)
 			if p.Rollback {

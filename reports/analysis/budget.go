@@ -15,10 +15,11 @@ const (
 	// MaxPhases bounds the phases of a Spec. The longest story has 81, and calibration has 400.
 	MaxPhases = 500
 	// maxMemory bounds what counts take that grow with what is told apart, in bytes, roughly: kinds of requests by
-	// cohort and window, and their bins. A run with 16 cohorts and 24 long phases takes half of it.
+	// cohort and window, and their bins. A run with 16 cohorts and 24 long phases takes half of it; so does
+	// one with 250 and two.
 	maxMemory = 96 << 20
-	// maxCohorts bounds the cohorts that send.
-	maxCohorts = 4 * loadgen.MaxCohorts
+	// maxCohorts bounds the cohorts that send: those of a plan, and as many again that are in none.
+	maxCohorts = 2 * loadgen.MaxCohorts
 )
 
 // A budget is what is left of the memory for what is told apart. All parts of an analysis share one.

@@ -15,9 +15,11 @@ import (
 // A ledger is an Accounting in the making.
 type ledger struct {
 	Accounting
-	plan    loadgen.Plan
-	facts   *trace.Trace
-	plain   map[string]bool
+	plan  loadgen.Plan
+	facts *trace.Trace
+	plain map[string]bool
+	// copies is how many copies the mesh may make of a request, by cohort.
+	copies  map[string]int
 	cohorts map[string]*pacing
 	rows    map[string]*Row
 	lives   map[string]*life
@@ -34,13 +36,15 @@ type ledger struct {
 
 func newLedger(plan loadgen.Plan, facts *trace.Trace, memory *budget) *ledger {
 	b := &ledger{
-		plan: plan, facts: facts, plain: map[string]bool{}, cohorts: map[string]*pacing{}, rows: map[string]*Row{},
+		plan: plan, facts: facts, plain: map[string]bool{}, copies: map[string]int{},
+		cohorts: map[string]*pacing{}, rows: map[string]*Row{},
 		lives: map[string]*life{}, pods: map[string]*trace.Pod{}, addresses: map[string]*trace.Pod{},
 		aborted: map[string]int{}, usages: map[string]usage{}, strangers: map[string]bool{}, memory: memory,
 	}
 	b.Answered = map[string]int{}
 	for _, c := range plan.Cohorts {
 		b.plain[c.Name] = c.Via() == loadgen.Plain
+		b.copies[c.Name] = c.Copies
 	}
 	for i := range facts.Pods {
 		p := &facts.Pods[i]
@@ -184,7 +188,7 @@ func (b *ledger) proxied(q *trace.Request, phase string) {
 	if r != nil && s.Code != 0 && r.Code != s.Code {
 		b.unexplained(q.ID, phase, "the caller got status %d, and its proxy logged %d", s.Code, r.Code)
 	}
-	if n := len(q.Servers); r != nil && n > max(r.Attempts, 1) {
+	if n := len(q.Servers); r != nil && n > max(r.Attempts, 1)+b.copies[s.Cohort] {
 		b.unexplained(q.ID, phase, "%d log entries of pods' proxies for %d attempts: %s", n, max(r.Attempts, 1),
 			proxies(q.Servers))
 	}

@@ -21,6 +21,8 @@ type PhaseSpec struct {
 	Keeps bool
 	// Cohort limits the rollback clock to one cohort, for a canary that only this cohort was sent to. Empty means all.
 	Cohort string
+	// Landings has the phase's settled requests told apart by where they ended, for each cohort.
+	Landings bool
 }
 
 // An Observation is what was seen in one phase. Requests belong to the window in which they were sent.
@@ -166,6 +168,8 @@ type Counts struct {
 	Flags map[string]int `json:"flags,omitempty"`
 	// Failures are the requests in Flags, by all that is known of them, the most frequent first.
 	Failures []Failure `json:"failures,omitempty"`
+	// Landings are where the cohort's requests ended, the most frequent first. Nil unless the phase asks for them.
+	Landings []Landing `json:"landings,omitempty"`
 	// Latency is by version, "" for requests that no version answered.
 	Latency map[string]Latency `json:"latency,omitempty"`
 	// Dispersion tells of each share whether it kept still, by version, status ("503"), or status and flag.

@@ -20,6 +20,8 @@ type tally struct {
 	// last is when the last request was sent.
 	last   time.Time
 	memory *budget
+	// lands tells that landings are counted.
+	lands bool
 }
 
 // A span is from the first to the last of some moments, and how many there were.
@@ -57,6 +59,7 @@ type count struct {
 	versions         map[string]*latencies
 	codes            map[int]int
 	failures         map[Failure]int
+	landings         map[landingKey]*landed
 	bins             *bins
 }
 
@@ -89,7 +92,8 @@ func (t *tally) add(q *trace.Request) {
 		kinds = append(kinds, f.Key())
 	}
 	w := &t.transition
-	if t.phase.Settled.contains(s.Sent) {
+	settled := t.phase.Settled.contains(s.Sent)
+	if settled {
 		w = &t.settled
 	}
 	// Also what was due before the phase and sent in it, and what was due in the transition and sent after it.
@@ -118,6 +122,9 @@ func (t *tally) add(q *trace.Request) {
 		}
 		c.bins.add(s.Sent, kinds...)
 	}
+	if t.lands && settled {
+		w.cohorts[s.Cohort].land(q, t.memory)
+	}
 	if c := t.phase.Change; c != nil && !s.Sent.Before(c.Writing) {
 		kind := s.Version
 		if s.Failed() {
@@ -130,6 +137,26 @@ func (t *tally) add(q *trace.Request) {
 			t.moments[kind] = &span{}
 		}
 		t.moments[kind].add(s.Sent)
+	}
+}
+
+// land counts where a request ended.
+func (c *count) land(q *trace.Request, memory *budget) {
+	key, retried, copies := land(q)
+	l := c.landings[key]
+	if l == nil {
+		l = &landed{}
+		put(&c.landings, key, l)
+		memory.take(8*mapEntry + len(key.cluster) + len(key.details) + len(key.cause))
+	}
+	l.count++
+	if retried {
+		l.retried++
+	}
+	for version, n := range copies {
+		before := len(l.copies)
+		put(&l.copies, version, l.copies[version]+n)
+		memory.take((len(l.copies) - before) * (mapEntry + len(version)))
 	}
 }
 
@@ -169,7 +196,7 @@ func put[K comparable, V any](m *map[K]V, k K, v V) {
 func (c *count) counts() Counts {
 	out := Counts{
 		Requests: c.requests, Failed: NewShare(c.failed, c.requests), Codes: c.codes, Versions: map[string]int{},
-		Shares: map[string]Share{},
+		Shares: map[string]Share{}, Landings: landings(c.landings),
 	}
 	for version, l := range c.versions {
 		out.Versions[version] = l.n

@@ -39,7 +39,8 @@ func Write(w io.Writer, run *reports.Run) error {
 		name  string
 		write func(*strings.Builder, *reports.Report)
 	}{
-		{"verdicts", verdicts}, {"rollbacks", rollbacks}, {"failures", failures}, {"shares", split},
+		{"rules", routings}, {"verdicts", verdicts}, {"rollbacks", rollbacks}, {"failures", failures},
+		{"shares", split},
 		{"latency", latency}, {"changes", changes}, {"accounting", accounting}, {"why", why}, {"setup", setup},
 	} {
 		part := &strings.Builder{}

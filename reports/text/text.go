@@ -35,9 +35,12 @@ func Write(w io.Writer, r *reports.Report, o Options) error {
 	r = &clean
 	o.Problems, o.Dir, o.Page = format.PrintableCopy(o.Problems), format.Printable(o.Dir), format.Printable(o.Page)
 	p := newPage(o)
-	if o.Full {
+	switch {
+	case tests(r) && !o.Full:
+		p.routings(r, o)
+	case o.Full:
 		p.full(r, o)
-	} else {
+	default:
 		p.story(r, o)
 	}
 	if _, err := w.Write(p.Bytes()); err != nil {
@@ -69,6 +72,10 @@ func (p *page) full(r *reports.Report, o Options) {
 			continue
 		}
 		p.phase(i+1, phase, r.Setup.Load)
+		if phase.Routing != nil {
+			p.routing(phase)
+			p.known(phase)
+		}
 	}
 	if folded > 0 {
 		p.Line("")

@@ -31,13 +31,15 @@ func (q *Request) Router() *LogEntry {
 //
 // A request is complete when the caller's sample is there, the entry of the proxy that routed it, unless its
 // cohort's callers have none, and the entry of the server's proxy, if an answer came from a pod that has one.
-// Where several attempts were made, or one that got no answer, nobody knows how many entries there are to come:
-// such a request waits for the horizon.
+// Where several attempts were made, or one that got no answer, or where the mesh makes copies of the cohort's requests,
+// nobody knows how many entries there are to come: such a request waits for the horizon.
 type Joiner struct {
 	done    func(Request)
 	horizon time.Duration
 	// plain has the cohorts that no proxy routes.
 	plain map[string]bool
+	// copied has the cohorts of whose requests the mesh may make copies.
+	copied map[string]bool
 	// sidecars tells of a pod's address whether the pod has a sidecar.
 	sidecars map[string]bool
 	pending  map[string]*joining
@@ -58,10 +60,12 @@ type joining struct {
 // NewJoiner makes a Joiner that hands each request to done as soon as it is complete, or once something came that is
 // younger by horizon. Only pending requests are kept in memory.
 func NewJoiner(plan loadgen.Plan, horizon time.Duration, done func(Request)) *Joiner {
-	j := &Joiner{done: done, horizon: horizon, plain: map[string]bool{}, sidecars: map[string]bool{}}
+	j := &Joiner{done: done, horizon: horizon, plain: map[string]bool{}, copied: map[string]bool{},
+		sidecars: map[string]bool{}}
 	j.pending = map[string]*joining{}
 	for _, c := range plan.Cohorts {
 		j.plain[c.Name] = c.Via() == loadgen.Plain
+		j.copied[c.Name] = c.Copies > 0
 	}
 	return j
 }
@@ -178,6 +182,7 @@ func (j *Joiner) hand(q *joining) {
 // look hands the request on if it is complete.
 func (j *Joiner) look(q *joining) {
 	lacks, certain := j.lacks(&q.Request)
+	certain = certain && (q.Sample == nil || q.Sample.Unsent || !j.copied[q.Sample.Cohort])
 	switch {
 	case lacks && !q.missing:
 		j.missing++

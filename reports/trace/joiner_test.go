@@ -53,6 +53,7 @@ func joined(t *testing.T, plan loadgen.Plan, sample *loadgen.Sample, entries ...
 func TestJoinerKnowsWhatIsComplete(t *testing.T) {
 	plan := loadgen.Plan{Cohorts: []loadgen.Cohort{
 		{Name: "in"}, {Name: "plain", Entry: loadgen.Plain}, {Name: "gate", Entry: loadgen.Gateway},
+		{Name: "copied", Copies: 1},
 	}}
 	in, plain, gate := &loadgen.Sample{ID: "1", Cohort: "in"}, &loadgen.Sample{
 		ID: "1", Cohort: "plain",
@@ -83,6 +84,10 @@ func TestJoinerKnowsWhatIsComplete(t *testing.T) {
 		// Nobody knows whether more is to come.
 		{"no proxy and no entry", plain, nil, 0},
 		{"several attempts", in, []LogEntry{passed("10.0.0.1", 3), server, server}, 0},
+		{
+			"copied by a mirror", &loadgen.Sample{ID: "1", Cohort: "copied"},
+			[]LogEntry{passed("10.0.0.1", 1), server, server}, 0,
+		},
 		{"aborted", in, []LogEntry{{ID: "1", Upstream: "10.0.0.1:8080", Flags: []string{"UC"}, Attempts: 1}}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

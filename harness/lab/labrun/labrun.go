@@ -21,12 +21,16 @@ func Play(
 	if err != nil {
 		return nil, "", err
 	}
-	done, err := l.Playing(s.Name)
-	if err != nil {
-		return nil, "", err
+	for _, ns := range s.Namespaces() {
+		done, err := l.Playing(ns)
+		if err != nil {
+			return nil, "", err
+		}
+		defer done()
 	}
-	defer done()
-	env, disconnect := live.New(clusterOf(l))
+	cluster := clusterOf(l)
+	cluster.Namespaces, cluster.Gateway = s.Namespaces(), s.Site.Ingress.Namespace
+	env, disconnect := live.New(cluster)
 	defer disconnect()
 	o.ID, o.Setup, o.BringUp = loadgen.RunID(), setup, l.BringUp()
 	o.Dir = harness.RunDir(out, s.Name, o.ID, time.Now())
