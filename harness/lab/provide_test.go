@@ -56,7 +56,7 @@ func (c *taker) ImagesAt(_ context.Context, refs []string) error {
 
 func newBuilder(t *testing.T) *builder {
 	t.Helper()
-	b := &builder{Store: artifacts.New(t.TempDir(), t.TempDir(), nil), dir: t.TempDir()}
+	b := &builder{Store: artifacts.New(t.TempDir(), "", nil), dir: t.TempDir()}
 	if err := os.WriteFile(filepath.Join(b.dir, "prometheus"), []byte("program"), 0o755); err != nil {
 		t.Fatal(err)
 	}
