@@ -1,6 +1,6 @@
 // Package canarylab carries the sources of those programs of the lab that run inside of a cluster: so a canarylab that
-// was copied or installed, or that another module imports, can build them without a clone. Packages of interest to other
-// modules are harness (the language of scenarios), harness/expect (claims), harness/lab (opens clusters),
+// was copied or installed, or that another module imports, can build them without a clone. Packages of interest to
+// other modules are harness (the language of scenarios), harness/expect (claims), harness/lab (opens clusters),
 // harness/lab/labtest (plays in a Go test) and reports.
 package canarylab
 

@@ -103,7 +103,7 @@ func newScenarioNew() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			source, err := lab.Source()
 			if err != nil {
-				return usage("%w", err)
+				return usage("%w; a story can also live in a module of its own: docs/library.md", err)
 			}
 			written, err := authoring.New(source, args[0], title)
 			if errors.Is(err, authoring.ErrName) {

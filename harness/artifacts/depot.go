@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -55,16 +54,21 @@ func WithoutTools(ctx context.Context) context.Context {
 	return context.WithValue(ctx, limitKey{}, max(limitOf(ctx), noTools))
 }
 
+// Builds tells whether Get may build with any tool.
+func Builds(ctx context.Context) bool { return limitOf(ctx) == anyWay }
+
 // maxWhy is how many characters of a depot's error are told on the way to a build.
 const maxWhy = 300
 
-// fetch gets r from the store's depot. It tells Progress why that failed, as r is built then. The caller holds r's lock.
+// fetch gets r from the store's depot. It tells Progress why that failed, as r is built then. The caller holds r's
+// lock.
 func (s *Store) fetch(ctx context.Context, r Recipe) (string, error) {
-	if s.Depot == nil {
+	if _, missed := s.missed.Load(r.Name); missed || s.Depot == nil {
 		return "", ErrAbsent
 	}
 	dir, err := s.fetchFrom(ctx, s.Depot, r)
 	if err != nil && ctx.Err() == nil {
+		s.missed.Store(r.Name, true)
 		why := strings.Join(strings.Fields(format.Printable(err.Error())), " ")
 		if len(why) > maxWhy {
 			why = strings.ToValidUTF8(why[:maxWhy], "") + "…"
@@ -76,9 +80,6 @@ func (s *Store) fetch(ctx context.Context, r Recipe) (string, error) {
 
 // Bring gets r from a depot, which need not be the store's own, unless it is there. fetched tells which it was.
 func (s *Store) Bring(ctx context.Context, d Depot, r Recipe) (dir string, fetched bool, err error) {
-	if err := os.MkdirAll(filepath.Join(s.Dir, r.Name), 0o755); err != nil {
-		return "", false, err
-	}
 	unlock, err := s.lock(ctx, r.Name)
 	if err != nil {
 		return "", false, err

@@ -26,7 +26,7 @@ func (s *Store) Recipes() ([]Recipe, error) {
 		}
 		all = append(all, r)
 	}
-	return all, nil
+	return append(all, s.debian("")), nil
 }
 
 // IDOf is the ID of the programs of that name.

@@ -38,6 +38,8 @@ type Store struct {
 	Depot Depot
 
 	goVersion func(context.Context) (string, error)
+	// missed has the names of what the depot could not give: it is not asked twice.
+	missed sync.Map
 }
 
 // New returns a store in dir that builds from source, as Store.Source says.
@@ -80,9 +82,6 @@ func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
 	if err == nil || !errors.Is(err, ErrNotBuilt) || limitOf(ctx) == findOnly {
 		return dir, err
 	}
-	if err := os.MkdirAll(filepath.Join(s.Dir, r.Name), 0o755); err != nil {
-		return "", err
-	}
 	unlock, err := s.lock(ctx, r.Name)
 	if err != nil {
 		return "", err
@@ -109,9 +108,12 @@ func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
 	return dir, nil
 }
 
-// lock keeps others from making the same.
+// lock keeps others from making the same, and makes the folder that it is to be in.
 func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error) {
-	return filelock.Lock(ctx, filepath.Join(s.Dir, name+".lock"), "it is building "+name, s.Progress)
+	if err := os.MkdirAll(filepath.Join(s.Dir, name), 0o755); err != nil {
+		return nil, fmt.Errorf("make the cache folder: %w", err)
+	}
+	return filelock.Lock(ctx, filepath.Join(s.Dir, name+".lock"), "it is building or fetching "+name, s.Progress)
 }
 
 // prune deletes old builds. The caller holds the recipe's lock: half results are those of builds that were killed. A

@@ -19,8 +19,9 @@ import (
 	"github.com/canarylab/canarylab/harness/filelock"
 )
 
-// nestedModules are the nested modules' files: package embed leaves them out, and so does a module's archive, from which
-// go install builds. TestNestedModulesAreCarried holds that they are those of the tree, and writes them anew by -update.
+// nestedModules are the nested modules' files: package embed leaves them out, and so does a module's archive, from
+// which go install builds. TestNestedModulesAreCarried holds that they are those of the tree, and writes them anew by
+// -update.
 //
 //go:embed nested.txtar
 var nestedModules []byte

@@ -1,7 +1,6 @@
 package artifacts
 
 import (
-	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -90,72 +89,5 @@ func TestCarriedSourcesAreWrittenOnceAndBuild(t *testing.T) {
 	b := goBuild{static: true, packages: []string{"./harness/images/pause"}, out: t.TempDir() + "/"}
 	if err := s.run(t.Context(), b, func(string) {}); err != nil {
 		t.Error(err)
-	}
-}
-
-// aDepot has one file for each build.
-type aDepot struct {
-	asked []ID
-	err   error
-}
-
-func (d *aDepot) String() string { return "a depot" }
-
-func (d *aDepot) Fetch(_ context.Context, id ID, dir string, _ func(string)) error {
-	d.asked = append(d.asked, id)
-	if err := os.WriteFile(filepath.Join(dir, "fetched"), nil, 0o644); err != nil {
-		return err
-	}
-	return d.err
-}
-
-func TestGetAsksTheDepotBeforeItBuilds(t *testing.T) {
-	made := 0
-	d := &aDepot{}
-	s := newTestStore(t)
-	s.Depot = d
-	s.goVersion = func(context.Context) (string, error) { return "", os.ErrNotExist } // no compiler here
-	r := counting(&made)
-	for range 2 {
-		dir, err := s.Get(t.Context(), r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := os.Stat(filepath.Join(dir, "fetched")); err != nil || made > 0 {
-			t.Errorf("got %v and %d builds, want what the depot has", err, made)
-		}
-	}
-	if len(d.asked) != 1 {
-		t.Errorf("the depot was asked for %v, want one build, once", d.asked)
-	}
-}
-
-func TestADepotThatFailsIsNoReasonNotToBuild(t *testing.T) {
-	made := 0
-	s := newTestStore(t)
-	s.Depot = &aDepot{err: ErrAbsent}
-	dir, err := s.Get(t.Context(), counting(&made))
-	if err != nil || made != 1 {
-		t.Fatalf("got %d builds (%v), want 1", made, err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "fetched")); err == nil {
-		t.Error("what the depot failed over is in the build")
-	}
-	left, err := os.ReadDir(filepath.Join(s.Dir, "thing"))
-	if err != nil || len(left) != 1 {
-		t.Errorf("got %v (%v), want the build alone", left, err)
-	}
-}
-
-func TestWithoutTools(t *testing.T) {
-	made := 0
-	s := newTestStore(t)
-	r := counting(&made)
-	if _, err := s.Get(WithoutTools(t.Context()), r); err == nil || made > 0 {
-		t.Errorf("got %v and %d builds, want ErrNotBuilt and none", err, made)
-	}
-	r.Packs = true
-	if _, err := s.Get(WithoutTools(t.Context()), r); err != nil || made != 1 {
-		t.Errorf("got %v and %d builds of what takes no tool, want one", err, made)
 	}
 }
