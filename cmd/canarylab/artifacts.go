@@ -16,8 +16,8 @@ import (
 func newArtifacts(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "artifacts", Short: "Share what was built with other machines",
-		Long: `Artifacts are what the lab builds before its first run: Kubernetes, its own programs, and images. Building them
-takes a compiler and some 20 minutes; having them from a machine that did takes neither.
+		Long: `Artifacts are what the lab builds before its first run: Kubernetes, its own programs, and images.
+Building them takes a compiler and some 20 minutes; having them from a machine that did takes neither.
 
 Each has a key, a digest of all that it is built from: a canarylab of another version finds none of another one's.`,
 	}
@@ -61,22 +61,24 @@ func newArtifactsBuild(g *global) *cobra.Command {
 func newArtifactsPush(g *global) *cobra.Command {
 	var o output
 	cmd := &cobra.Command{
-		Use: "push REPOSITORY", Short: "Bring what is built here to a repository in a registry", Args: one("a repository"),
-		Long: `Push brings all that is built to a repository in an OCI registry, with the credentials that Docker would use, but
-for what is there. Each artifact gets a tag of its own, its name and key.
+		Use: "push REPOSITORY", Short: "Bring what is built here to a repository in a registry",
+		Args: one("a repository"),
+		Long: `Push brings all that is built to a repository in an OCI registry, with the credentials that Docker would
+use, but for what is there. Each artifact gets a tag of its own, its name and key.
 
 At the end it prints the repository with a digest. Whoever pulls by that gets these artifacts or none, whatever
 becomes of the tags.`,
 		Example: "  canarylab artifacts build && canarylab artifacts push registry.example.com/team/canarylab",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var digest string
-			err := sharing(cmd, g, o, args[0], func(ctx context.Context, o lab.Options) (all []lab.Artifact, err error) {
+			push := func(ctx context.Context, o lab.Options) (all []lab.Artifact, err error) {
 				all, digest, err = lab.Push(ctx, o)
 				return all, err
-			})
+			}
+			err := sharing(cmd, g, o, args[0], push)
 			if err == nil {
-				fmt.Fprintf(os.Stderr, "\nTo have them elsewhere: canarylab artifacts pull %s\nExactly these:          "+
-					"canarylab artifacts pull %[1]s@%s\n", args[0], digest)
+				fmt.Fprintf(os.Stderr, "\nTo have them elsewhere: canarylab artifacts pull %s\n"+
+					"Exactly these:          canarylab artifacts pull %[1]s@%s\n", args[0], digest)
 			}
 			return err
 		},
@@ -91,11 +93,11 @@ func newArtifactsPull(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "pull REPOSITORY[@DIGEST]", Short: "Get what is built from a repository in a registry",
 		Args: one("a repository"),
-		Long: `Pull gets what every run needs and is not here, and checks it by digests before it takes its place. What the
-repository lacks is built by the first run that needs it.
+		Long: `Pull gets what every run needs and is not here, and checks it by digests before it takes its place.
+What the repository lacks is built by the first run that needs it.
 
 CANARYLAB_ARTIFACTS=REPOSITORY, or --artifacts of the commands that bring a cluster up, does the same on the way.`,
-		Example: "  canarylab artifacts pull registry.example.com/team/canarylab && canarylab scenario run label-mismatch",
+		Example: "  canarylab artifacts pull registry.example.com/team/canarylab",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return getting(cmd, g, o, args[0], func(ctx context.Context, o lab.Options) ([]lab.Artifact, error) {
 				return lab.Pull(ctx, o, all)
@@ -171,8 +173,9 @@ func getting(cmd *cobra.Command, g *global, o output, repository string, do exch
 		return all, err
 	})
 	if err == nil && len(missing) > 0 {
-		return fmt.Errorf("%w: %s of this version is not there, and will be built by the first run; canarylab artifacts "+
-			"push or export, on a machine that built it, brings it there", cluster.ErrNotFound, strings.Join(missing, ", "))
+		return fmt.Errorf("%w: %s of this version is not there, and will be built by the first run; canarylab "+
+			"artifacts push or export, on a machine that built it, brings it there", cluster.ErrNotFound,
+			strings.Join(missing, ", "))
 	}
 	return err
 }

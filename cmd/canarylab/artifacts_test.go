@@ -141,7 +141,8 @@ func TestBadCallsOfArtifacts(t *testing.T) {
 		}
 	}
 	t.Setenv("CANARYLAB_ARTIFACTS", "canarylab:latest")
-	if _, code, err := run(t, "artifacts", "list"); code != 64 || !strings.Contains(err.Error(), "registry.example.com") {
+	if _, code, err := run(t, "artifacts", "list"); code != 64 ||
+		!strings.Contains(err.Error(), "registry.example.com") {
 		t.Errorf("got exit code %d (%v) for a variable that names no repository, want 64", code, err)
 	}
 	if _, err := os.Stat(none); err == nil {

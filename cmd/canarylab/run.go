@@ -317,7 +317,8 @@ func (p player) play(ctx context.Context, l *lab.Lab, d *display, s harness.Scen
 
 // outFlag adds the flag that says where runs are kept.
 func outFlag(cmd *cobra.Command, out *string, what string) {
-	cmd.Flags().StringVar(out, "out", "", what+" (default: reports/out of the clone or, outside of one, canarylab-reports)")
+	cmd.Flags().StringVar(out, "out", "", what+" (default: reports/out of the clone; outside of one, "+
+		"canarylab-reports)")
 }
 
 // outDir is where runs are kept: what was asked for, or where lab.Runs says.

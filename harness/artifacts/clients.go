@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// Kubectl returns a folder with kubectl, of the node's Kubernetes. Where the node's programs are there, or in the depot,
-// it is one of them. Elsewhere, as for somebody's own cluster, it is built by itself: the node's other programs would
-// take minutes.
+// Kubectl returns a folder with kubectl, of the node's Kubernetes. Where the node's programs are there, or in the
+// depot, it is one of them. Elsewhere, as for somebody's own cluster, it is built by itself: the node's other programs
+// would take minutes.
 func (s *Store) Kubectl(ctx context.Context) (string, error) {
 	if dir, err := s.Node(WithoutBuilding(ctx)); err == nil {
 		return dir, nil

@@ -50,8 +50,8 @@ func OpenFile(path string) (_ *File, err error) {
 		}
 	}()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(fmt.Errorf("%s is no file: its parts are read in an order of their own, so it can be no "+
-			"pipe", path), err)
+		return nil, errors.Join(fmt.Errorf("%s is no file: its parts are read in an order of their own, so it can't "+
+			"be a pipe", path), err)
 	}
 	d := &File{path: path, f: f, blobs: map[string]*io.SectionReader{}}
 	if err := d.scan(); err != nil {
@@ -130,14 +130,14 @@ func (d *File) blob(_ context.Context, digest v1.Hash, size int64) (io.ReadClose
 		return nil, fmt.Errorf("%w: %s has no blob %s", ErrWrong, d, digest)
 	}
 	if size >= 0 && part.Size() != size {
-		return nil, fmt.Errorf("%w: the blob %s in %s has %d bytes and should have %d", ErrWrong, digest, d, part.Size(),
-			size)
+		return nil, fmt.Errorf("%w: the blob %s in %s has %d bytes and should have %d", ErrWrong, digest, d,
+			part.Size(), size)
 	}
 	return io.NopCloser(io.NewSectionReader(part, 0, part.Size())), nil
 }
 
-// WriteFile writes builds to a file, which is whole or not there. It packs them beside it, and calls say with what it is
-// at.
+// WriteFile writes builds to a file, which is whole or not there. It packs them beside it, and calls say with what it
+// is at.
 func WriteFile(ctx context.Context, path string, builds []Build, say func(string)) error {
 	spool, err := os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

@@ -98,7 +98,8 @@ func pack(ctx context.Context, b Build, spool string) (v1.Image, *layer, error) 
 	return image, l, err
 }
 
-// packFolder writes the files of dir to a file. Names are sorted and times fixed, so that equal folders give equal digests.
+// packFolder writes the files of dir to a file. Names are sorted and times fixed, so that equal folders give equal
+// digests.
 func packFolder(ctx context.Context, dir, file string) (*layer, error) {
 	out, err := os.Create(file)
 	if err != nil {

@@ -47,7 +47,8 @@ var _ artifacts.Depot = (*Registry)(nil)
 // @sha256:DIGEST after it the set of builds that Push returned the digest of.
 func ParseRegistry(reference string) (*Registry, error) {
 	const want = "%q is no repository for artifacts: it wants a registry and a name, such as " +
-		"registry.example.com/team/canarylab, and after that at most @sha256:DIGEST, which canarylab artifacts push prints"
+		"registry.example.com/team/canarylab, and after that at most @sha256:DIGEST, which canarylab artifacts push " +
+		"prints"
 	repository, digest, pinned := strings.Cut(reference, "@")
 	host, path, _ := strings.Cut(repository, "/")
 	if strings.Contains(path, ":") && !strings.Contains(repository, "://") {

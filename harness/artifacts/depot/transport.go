@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// stalled is how long a registry may say nothing before it is given up. Registries that fetch from elsewhere take seconds
-// to their first byte.
+// stalled is how long a registry may say nothing before it is given up. Registries that fetch from elsewhere take
+// seconds to their first byte.
 const stalled = 30 * time.Second
 
 // errStalled is why a call of a registry was given up.
 var errStalled = errors.New("the registry stands still")
 
-// impatient is a transport that gives up where nothing has moved for a while, in either direction, and that reads no more
-// of a manifest than one may have: the library reads 100 MB.
+// impatient is a transport that gives up where nothing has moved for a while, in either direction, and that reads no
+// more of a manifest than one may have: the library reads 100 MB.
 type impatient struct {
 	next  http.RoundTripper
 	after time.Duration

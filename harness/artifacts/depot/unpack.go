@@ -23,8 +23,8 @@ const spare = 64 << 20
 // sayEvery is how often somebody is told how far it is.
 const sayEvery = 500 * time.Millisecond
 
-// unpack writes the files of a layer below dir, which is empty, and to the disk. The error wraps ErrWrong where the layer
-// is not what it should be; what was written by then is to be thrown away.
+// unpack writes the files of a layer below dir, which is empty, and to the disk. The error wraps ErrWrong where the
+// layer is not what it should be; what was written by then is to be thrown away.
 func unpack(ctx context.Context, blob io.Reader, want packed, dir string, say func(string)) error {
 	if err := disk.Require(dir, uint64(want.unpacked)+spare, "what is unpacked"); err != nil {
 		return err
@@ -53,8 +53,8 @@ func unpack(ctx context.Context, blob io.Reader, want packed, dir string, say fu
 	}
 	got := packed{outer.digest(), outer.size, inner.digest(), inner.size}
 	if got != want {
-		return fmt.Errorf("%w: the layer has %d bytes and the digest %s, unpacked %d and %s; it should have %d, %s, %d "+
-			"and %s", ErrWrong, got.size, got.digest, got.unpacked, got.diff, want.size, want.digest, want.unpacked,
+		return fmt.Errorf("%w: the layer has %d bytes and the digest %s, unpacked %d and %s; it should have %d, %s, "+
+			"%d and %s", ErrWrong, got.size, got.digest, got.unpacked, got.diff, want.size, want.digest, want.unpacked,
 			want.diff)
 	}
 	return nil
@@ -99,8 +99,8 @@ func (t *told) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// writeFiles writes what a tar has below dir: files, folders and links that stay inside. It never leaves dir, by whatever
-// name or link.
+// writeFiles writes what a tar has below dir: files, folders and links that stay inside. It never leaves dir, by
+// whatever name or link.
 func writeFiles(content io.Reader, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
