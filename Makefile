@@ -75,6 +75,9 @@ turn:
 vet: ## go vet
 	go vet ./...
 
+outside: ## the example of a module that has canarylab as a library (examples/outside): played in turn 2/3 and in all, else checked
+	cd examples/outside && go vet ./... && CLUSTER=$(CLUSTER) go test -v -count=1 -timeout=10m $(if $(filter 1/3 3/3,$(TURN)),-short) ./...
+
 unit: ## unit tests: no root, no cluster
 	go test $(UNIT)
 
@@ -145,4 +148,4 @@ live-pictures: build ## draw the pictures of docs/live.md, likewise (needs chrom
 clean: down ## remove the cluster, the reports and everything that was built
 	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"
 
-.PHONY: turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate conformance long-run page-cost slow-machine fuzz hostile readme-pictures live-pictures clean
+.PHONY: outside turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate conformance long-run page-cost slow-machine fuzz hostile readme-pictures live-pictures clean

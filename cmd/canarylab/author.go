@@ -144,7 +144,7 @@ writes a folder without Go, for which no source tree is needed: NAME may be a pa
 			}
 			source, err := lab.Source()
 			if err != nil {
-				return usage("%w", err)
+				return usage("%w; a story can also live in a module of its own: docs/library.md", err)
 			}
 			written, err := authoring.New(source, args[0], title)
 			if errors.Is(err, authoring.ErrName) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -29,8 +30,8 @@ func newDoctor(g *global) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case packages:
-				missing := artifacts.MissingPackages(lab.Tools(cmd.Context(), g.Options))
-				return printLine(cmd, strings.Join(missing, " "), nil)
+				tools, _, err := lab.Tools(cmd.Context(), g.Options)
+				return printLine(cmd, strings.Join(artifacts.MissingPackages(tools), " "), err)
 			case home:
 				dir, err := lab.Home()
 				return printLine(cmd, dir, err)
@@ -46,7 +47,11 @@ func newDoctor(g *global) *cobra.Command {
 			for _, c := range lab.Checks(cmd.Context(), g.Options) {
 				add(c.Cluster+" cluster", c.Err, c.Detail)
 			}
-			for _, t := range lab.Tools(cmd.Context(), g.Options) {
+			tools, built, err := lab.Tools(cmd.Context(), g.Options)
+			if err != nil || built {
+				add("artifacts", err, "all that every run needs is built: canarylab artifacts list")
+			}
+			for _, t := range tools {
 				err := t.Err
 				if err != nil {
 					err = fmt.Errorf("needed for %s; Debian: apt-get install %s (%w)", t.For, t.Package, t.Err)
@@ -56,11 +61,14 @@ func newDoctor(g *global) *cobra.Command {
 			home, err := lab.Home()
 			add("home folder", err, home)
 			if err == nil {
-				free, err := lab.FreeSpace(home)
+				free, err := lab.FreeSpace(home, built)
 				add("free space", err, fmt.Sprintf("%.1f GB in %s", float64(free)/1e9, home))
 			}
 			source, err := lab.Source()
-			add("source tree", err, source)
+			if errors.Is(err, lab.ErrNoClone) {
+				source, err = "those that canarylab "+lab.Version()+" carries", nil
+			}
+			add("sources", err, source)
 			err = o.print(cmd.OutOrStdout(), findings, func(w io.Writer) error { return printFindings(w, findings) })
 			if err == nil && !healthy {
 				err = fmt.Errorf("%w: see above", lab.ErrUnavailable)

@@ -322,10 +322,11 @@ func (p player) play(ctx context.Context, l *lab.Lab, d *display, s harness.Scen
 
 // outFlag adds the flag that says where runs are kept.
 func outFlag(cmd *cobra.Command, out *string, what string) {
-	cmd.Flags().StringVar(out, "out", "", what+" (default: reports/out of the source tree)")
+	cmd.Flags().StringVar(out, "out", "", what+" (default: reports/out of the clone; outside of one, "+
+		"canarylab-reports)")
 }
 
-// outDir is where runs are kept: what was asked for, or reports/out of the source tree.
+// outDir is where runs are kept: what was asked for, or where lab.Runs says.
 func outDir(asked string) (string, error) {
 	if asked != "" {
 		return filepath.Abs(asked)

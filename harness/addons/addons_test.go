@@ -59,7 +59,7 @@ func TestNew(t *testing.T) {
 // Whoever looks for what is broken sees of each object that is the lab's own that it is not.
 func TestTheLabsOwnSaySo(t *testing.T) {
 	plan := loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "a"}, {Name: "b", Entry: loadgen.Plain}}}
-	p, err := New("story", plan, false)
+	p, err := New(In("story"), plan, false)
 	if err != nil {
 		t.Fatal(err)
 	}

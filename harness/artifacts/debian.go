@@ -39,8 +39,17 @@ var ErrNoDebian = errors.New("no Debian root file system can be had here")
 // program docker, podman or nerdctl; empty where there is none) has to be able to pull. If neither works, the
 // error wraps ErrNoDebian.
 func (s *Store) Debian(ctx context.Context, engine string) (string, error) {
-	dir, err := s.Get(ctx, Recipe{
+	dir, err := s.Get(ctx, s.debian(engine))
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, debianFile), nil
+}
+
+func (s *Store) debian(engine string) Recipe {
+	return Recipe{
 		Name: "debian", How: debianSuite + " " + strings.Join(debianPackages, " "), Free: debianFree,
+		For: "kind's node image, where kind's own can't be had", Seldom: true,
 		Make: func(ctx context.Context, dir string, say func(string)) error {
 			to := filepath.Join(dir, debianFile)
 			err := s.debootstrap(ctx, to, say)
@@ -49,11 +58,7 @@ func (s *Store) Debian(ctx context.Context, engine string) (string, error) {
 			}
 			return errors.Join(err, debianContainer(ctx, engine, to, say))
 		},
-	})
-	if err != nil {
-		return "", err
 	}
-	return filepath.Join(dir, debianFile), nil
 }
 
 // debootstrap makes the root file system from Debian's packages.

@@ -17,9 +17,12 @@ const (
 var EchoCertificates = []string{"cert-chain.pem", "key.pem"}
 
 // Echo returns the folder with the programs server and client of Istio's echo workload, and EchoCertificates.
-func (s *Store) Echo(ctx context.Context) (string, error) {
-	return s.Get(ctx, Recipe{
-		Name: "echo", Inputs: []string{"go.mod", "go.sum"}, Free: needed / 6,
+func (s *Store) Echo(ctx context.Context) (string, error) { return s.get(ctx, s.echo) }
+
+func (s *Store) echo() (Recipe, error) {
+	return Recipe{
+		Name: "echo", For: "the Gateway API's suite", Seldom: true,
+		Inputs: []string{"go.mod", "go.sum"}, Free: needed / 6,
 		Make: func(ctx context.Context, dir string, say func(string)) error {
 			b := goBuild{static: true, out: dir + "/", packages: []string{echoServer, echoClient}}
 			if err := s.run(ctx, b, say); err != nil {
@@ -40,5 +43,5 @@ func (s *Store) Echo(ctx context.Context) (string, error) {
 			}
 			return nil
 		},
-	})
+	}, nil
 }

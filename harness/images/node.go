@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -82,7 +81,7 @@ func NewNode(ctx context.Context, s NodeStore, engine string) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	archive, err := kubeadmArchive(ctx, s, bin, refs)
+	archive, err := kubeadmArchive(ctx, s, refs)
 	if err != nil {
 		return nil, err
 	}
@@ -178,11 +177,50 @@ func kubeadmImages(ctx context.Context, bin, version string) (references, error)
 }
 
 // kubeadmArchive is a file with all of kubeadm's images, made of the node's own programs.
-func kubeadmArchive(ctx context.Context, s NodeStore, bin string, refs references) (string, error) {
-	programs, err := s.Programs(ctx)
+func kubeadmArchive(ctx context.Context, s NodeStore, refs references) (string, error) {
+	node, err := s.IDOf("node")
 	if err != nil {
 		return "", err
 	}
+	programs, err := s.IDOf("programs")
+	if err != nil {
+		return "", err
+	}
+	var made map[string]spec
+	dir, err := s.Get(ctx, artifacts.Recipe{
+		Name: "kubeadm-images", How: describe(kubeadmSpecs(refs, node.String(), programs.String())), Free: 1 << 30,
+		Packs: true,
+		Local: func(ctx context.Context) (string, error) {
+			bin, err := s.Node(ctx)
+			if err != nil {
+				return "", err
+			}
+			programs, err := s.Programs(ctx)
+			if err != nil {
+				return "", err
+			}
+			made = kubeadmSpecs(refs, bin, programs)
+			for what, ref := range refs {
+				if what == "pause" || what == "coredns" {
+					continue
+				}
+				// kube-proxy calls nft.
+				if err := addHost(ctx, made[ref].files); err != nil {
+					return "", err
+				}
+			}
+			return fingerprint(made)
+		},
+		Make: func(_ context.Context, dir string, say func(string)) error { return writeArchive(dir, made, say) },
+	})
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "images.tar"), nil
+}
+
+// kubeadmSpecs are kubeadm's images, without what they have of this machine.
+func kubeadmSpecs(refs references, bin, programs string) map[string]spec {
 	specs := map[string]spec{}
 	for what, ref := range refs {
 		switch what {
@@ -192,48 +230,38 @@ func kubeadmArchive(ctx context.Context, s NodeStore, bin string, refs reference
 			specs[ref] = single(bin, "coredns", "")
 		default:
 			// Kubernetes' programs and etcd are one, which its name tells what to be.
-			if specs[ref], err = kubeSpec(ctx, bin); err != nil {
-				return "", err
-			}
+			specs[ref] = kubeSpec(bin)
 		}
 	}
-	how, err := fingerprint(specs)
-	if err != nil {
-		return "", err
-	}
-	dir, err := s.Get(ctx, artifacts.Recipe{
-		Name: "kubeadm-images", How: how + runtime.GOARCH, Free: 1 << 30,
-		Make: func(_ context.Context, dir string, say func(string)) error {
-			built := map[string]v1.Image{} // by fingerprint: many references are one image
-			tags := map[name.Tag]v1.Image{}
-			for _, ref := range slices.Sorted(maps.Keys(specs)) {
-				say(ref)
-				key, err := fingerprint(map[string]spec{"": specs[ref]})
-				if err != nil {
-					return err
-				}
-				if built[key] == nil {
-					if built[key], err = specs[ref].build(); err != nil {
-						return fmt.Errorf("make the image %s: %w", ref, err)
-					}
-				}
-				tag, err := name.NewTag(ref)
-				if err != nil {
-					return err
-				}
-				tags[tag] = built[key]
-			}
-			return tarball.MultiWriteToFile(filepath.Join(dir, "images.tar"), tags)
-		},
-	})
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, "images.tar"), nil
+	return specs
 }
 
-// kubeSpec is the image of Kubernetes' programs and etcd. kube-proxy calls nft, which needs libraries of the host.
-func kubeSpec(ctx context.Context, bin string) (spec, error) {
+// writeArchive writes images as one file in the form of docker save.
+func writeArchive(dir string, specs map[string]spec, say func(string)) error {
+	built := map[string]v1.Image{} // by fingerprint: many references are one image
+	tags := map[name.Tag]v1.Image{}
+	for _, ref := range slices.Sorted(maps.Keys(specs)) {
+		say(ref)
+		key, err := fingerprint(map[string]spec{"": specs[ref]})
+		if err != nil {
+			return err
+		}
+		if built[key] == nil {
+			if built[key], err = specs[ref].build(); err != nil {
+				return fmt.Errorf("make the image %s: %w", ref, err)
+			}
+		}
+		tag, err := name.NewTag(ref)
+		if err != nil {
+			return err
+		}
+		tags[tag] = built[key]
+	}
+	return tarball.MultiWriteToFile(filepath.Join(dir, "images.tar"), tags)
+}
+
+// kubeSpec is the image of Kubernetes' programs and etcd.
+func kubeSpec(bin string) spec {
 	s := spec{
 		files:   map[string]string{"/usr/local/bin/kube": filepath.Join(bin, "kube")},
 		links:   map[string]string{},
@@ -242,21 +270,5 @@ func kubeSpec(ctx context.Context, bin string) (spec, error) {
 	for _, program := range append(slices.Clip(controlPlane), "kube-proxy") {
 		s.links["/usr/local/bin/"+program] = "kube"
 	}
-	nft, libs, err := nftables(ctx)
-	if err != nil {
-		return spec{}, err
-	}
-	maps.Copy(s.files, libs)
-	s.files["/usr/sbin/nft"] = nft
-	return s, nil
-}
-
-// nftables is where this machine has nft, and the libraries that it needs.
-func nftables(ctx context.Context) (nft string, libs map[string]string, err error) {
-	if nft, err = lookProgram("nft"); err != nil {
-		return "", nil, fmt.Errorf("find nft, which goes into the proxy's image (Debian: apt-get install nftables): %w",
-			err)
-	}
-	libs, err = libraries(ctx, nft)
-	return nft, libs, err
+	return s
 }

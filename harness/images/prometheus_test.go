@@ -29,7 +29,7 @@ func (m metered) PrometheusVersion() (string, error)         { return "v3.99.0",
 
 func newMetered(t *testing.T) metered {
 	t.Helper()
-	m := metered{artifacts.New(t.TempDir(), t.TempDir(), nil), t.TempDir()}
+	m := metered{artifacts.New(t.TempDir(), "", nil), t.TempDir()}
 	if err := os.WriteFile(filepath.Join(m.dir, "prometheus"), []byte("program"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -29,25 +29,38 @@ type spec struct {
 	user       string
 }
 
-// fingerprint changes whenever an image would: with a path inside, a file's own path (the cache's say what they were
-// built from), its size or its time, for the system's libraries are upgraded in place.
-func fingerprint(specs map[string]spec) (string, error) {
+// describe is all that decides what images have, but for what their files contain.
+func describe(specs map[string]spec) string {
 	var b strings.Builder
 	for _, ref := range slices.Sorted(maps.Keys(specs)) {
 		s := specs[ref]
 		fmt.Fprintln(&b, ref, s.folders, s.entrypoint, s.user)
 		for _, name := range slices.Sorted(maps.Keys(s.files)) {
-			info, err := os.Stat(s.files[name])
-			if err != nil {
-				return "", fmt.Errorf("look at a file of the image %s: %w", ref, err)
-			}
-			fmt.Fprintln(&b, name, s.files[name], info.Size(), info.ModTime().UnixNano())
+			fmt.Fprintln(&b, name, s.files[name])
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.contents)) {
 			fmt.Fprintf(&b, "%s %q\n", name, s.contents[name])
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.links)) {
 			fmt.Fprintln(&b, name, s.links[name])
+		}
+	}
+	return b.String()
+}
+
+// fingerprint changes whenever an image would: with a path inside, a file's own path (the cache's say what they were
+// built from), its size or its time, for the system's libraries are upgraded in place.
+func fingerprint(specs map[string]spec) (string, error) {
+	var b strings.Builder
+	b.WriteString(describe(specs))
+	for _, ref := range slices.Sorted(maps.Keys(specs)) {
+		files := specs[ref].files
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			info, err := os.Stat(files[name])
+			if err != nil {
+				return "", fmt.Errorf("look at a file of the image %s: %w", ref, err)
+			}
+			fmt.Fprintln(&b, name, info.Size(), info.ModTime().UnixNano())
 		}
 	}
 	return b.String(), nil

@@ -3,6 +3,8 @@ package images
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -24,27 +26,32 @@ type Store interface {
 	keeper
 }
 
-// A keeper keeps what was built.
+// A keeper keeps what was built, and knows programs by name.
 type keeper interface {
 	Get(ctx context.Context, r artifacts.Recipe) (string, error)
+	IDOf(name string) (artifacts.ID, error)
 }
 
-// keep makes the images, or finds them in the store under that name.
-func keep(ctx context.Context, s keeper, name string, specs map[string]spec) (map[string]v1.Image, error) {
-	how, err := fingerprint(specs)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := s.Get(ctx, artifacts.Recipe{
-		Name: name, How: how, Free: 1 << 30,
+// recipeOf is the recipe of a set of images. how describes them by the IDs of the programs in them; specs builds or
+// finds those.
+func recipeOf(name, how string, specs func(context.Context) (map[string]spec, error)) artifacts.Recipe {
+	var made map[string]spec
+	return artifacts.Recipe{
+		Name: name, How: how, Free: 1 << 30, Packs: true, For: "what pods run",
+		Local: func(ctx context.Context) (how string, err error) {
+			if made, err = specs(ctx); err != nil {
+				return "", err
+			}
+			return fingerprint(made)
+		},
 		Make: func(_ context.Context, dir string, say func(string)) error {
 			path, err := layout.Write(dir, empty.Index)
 			if err != nil {
 				return err
 			}
-			for ref, spec := range specs {
+			for _, ref := range slices.Sorted(maps.Keys(made)) {
 				say(ref)
-				image, err := spec.build()
+				image, err := made[ref].build()
 				if err == nil {
 					err = path.AppendImage(image, layout.WithAnnotations(map[string]string{refAnnotation: ref}))
 				}
@@ -54,7 +61,12 @@ func keep(ctx context.Context, s keeper, name string, specs map[string]spec) (ma
 			}
 			return nil
 		},
-	})
+	}
+}
+
+// keep makes the images, or finds them in the store.
+func keep(ctx context.Context, s keeper, r artifacts.Recipe) (map[string]v1.Image, error) {
+	dir, err := s.Get(ctx, r)
 	if err != nil {
 		return nil, err
 	}

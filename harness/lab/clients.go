@@ -91,15 +91,11 @@ func inNamespace(kubeconfig, namespace string) (string, error) {
 	return file, cluster.WriteFile(file, raw)
 }
 
-// link puts a program into dir under its name. Outside of a source tree nobody can tell whether a build is current: the
-// program that is there from an earlier call has to do.
+// link puts a program into dir under its name.
 func (o Options) link(ctx context.Context, name, dir string) error {
 	link := filepath.Join(dir, name)
 	store, err := o.store()
 	if err != nil {
-		if _, missing := os.Stat(link); missing == nil {
-			return nil
-		}
 		return err
 	}
 	program, err := build(ctx, store, name)

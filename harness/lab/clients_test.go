@@ -148,19 +148,32 @@ func TestKubeconfigInNamespace(t *testing.T) {
 	}
 }
 
-func TestClientsOutsideOfASourceTree(t *testing.T) {
+func TestClientsOutsideOfAClone(t *testing.T) {
 	t.Setenv("CANARYLAB_SOURCE", "")
 	t.Chdir(t.TempDir())
-	dir := t.TempDir()
 	o := Options{Home: t.TempDir()}
-	if err := o.link(t.Context(), Kubectl, dir); err == nil || !strings.Contains(err.Error(), "CANARYLAB_SOURCE") {
-		t.Errorf("nothing was built: got %v, want an error that says what to set", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, Kubectl), nil, 0o755); err != nil {
+	store, err := o.store()
+	if err != nil {
 		t.Fatal(err)
 	}
+	recipes, err := store.Recipes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := store.ID(recipes[0])
+	if err != nil || id.Name != "node" {
+		t.Fatalf("got %s (%v), want the node's programs", id, err)
+	}
+	node := filepath.Join(store.Dir, id.Name, id.Key)
+	if err := os.MkdirAll(node, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
 	if err := o.link(t.Context(), Kubectl, dir); err != nil {
-		t.Errorf("it is there from an earlier call: got %v", err)
+		t.Fatal(err)
+	}
+	if got, err := os.Readlink(filepath.Join(dir, Kubectl)); err != nil || got != filepath.Join(node, Kubectl) {
+		t.Errorf("got %s (%v), want the one of the node's programs", got, err)
 	}
 }
 

@@ -142,6 +142,10 @@ func NodeImage(ctx context.Context, o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ref, err := chosen.provider.(nodeImageBuilder).BuildNodeImage(ctx, o.Progress)
-	return ref, unbuilt(err)
+	var ref string
+	err = have(ctx, func(ctx context.Context) (err error) {
+		ref, err = chosen.provider.(nodeImageBuilder).BuildNodeImage(ctx, o.Progress)
+		return err
+	})
+	return ref, err
 }

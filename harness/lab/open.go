@@ -44,9 +44,13 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 		chosen.store.Progress = timer
 		l.store = chosen.store
 	}
-	set, err := l.build(ctx, chosen.store)
+	var set map[string]v1.Image
+	err = have(ctx, func(ctx context.Context) (err error) {
+		set, err = l.build(ctx, chosen.store)
+		return err
+	})
 	if err != nil {
-		return nil, unbuilt(err)
+		return nil, err
 	}
 	// Building is done once, and is no part of the bring-up.
 	timer.restart()
@@ -99,7 +103,10 @@ func (l *Lab) findsIstio() bool { return l.Borrowed() && !l.istio.Install }
 // build makes all that is missing, side by side: on a first run one part downloads while another compiles. Images come
 // from the store, but for released ones of Istio. A nil store means that no images are to be made.
 func (l *Lab) build(ctx context.Context, store *artifacts.Store) (set map[string]v1.Image, err error) {
-	g, ctx := errgroup.WithContext(ctx)
+	g, first := errgroup.WithContext(ctx)
+	if artifacts.Builds(ctx) {
+		ctx = first
+	} // else what one part lacks is no reason to break off the other's download
 	g.Go(func() error { return l.provider.Prepare(ctx) })
 	g.Go(func() (err error) {
 		if store == nil {
@@ -210,6 +217,13 @@ func E2E(ctx context.Context, o Options) (types.E2EClusterProvider, error) {
 		return nil, err
 	}
 	chosen, err := o.choose(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = have(ctx, func(ctx context.Context) error {
+		_, err := images.Build(ctx, chosen.store, true)
+		return errors.Join(err, chosen.provider.Prepare(ctx))
+	})
 	if err != nil {
 		return nil, err
 	}

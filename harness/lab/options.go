@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/canarylab/canarylab/harness/artifacts/depot"
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/existing"
 	"github.com/canarylab/canarylab/harness/progress"
@@ -24,6 +25,8 @@ type Options struct {
 	Home string
 	// Progress is told of every step; nil means nobody is.
 	Progress progress.Progress
+	// Artifacts is the repository in a registry where what is built is looked for first. Empty means nowhere.
+	Artifacts string
 
 	// NodeImage is a kind cluster's; empty means the best that can be had.
 	NodeImage string
@@ -67,6 +70,8 @@ func (o *Options) Settings() []Setting {
 		{"yes", "existing: yes, make namespaces and load on that cluster", nil, &e.Confirmed, false},
 		{"allow-exec-plugins", "existing: let the kubeconfig run programs for its credentials",
 			nil, &e.ExecPlugins, false},
+		{"artifacts", "look for what is built in this repository of a registry first, such as " +
+			"registry.example.com/team/canarylab", &o.Artifacts, nil, true},
 		{"node-image", "kind: node image (default: kind's own, or one built here)", &o.NodeImage, nil, true},
 		{"retain", "kind: keep a node that could not be brought up, for a look", nil, &o.Retain, true},
 		{"istio-hub", "use Istio's released images of this hub", &i.Hub, nil, true},
@@ -132,6 +137,11 @@ func (o Options) validate() error {
 	if borrowed && o.Istio.released() && !o.Istio.Install {
 		errs = append(errs, errors.New("--istio-hub is for an Istio that is installed: add --install-istio, or "+
 			"leave it out and the one that is there is used"))
+	}
+	if o.Artifacts != "" {
+		if _, err := depot.ParseRegistry(o.Artifacts); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("%w: %w", cluster.ErrUsage, err)

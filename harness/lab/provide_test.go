@@ -32,8 +32,15 @@ type builder struct {
 	built int
 }
 
-func (b *builder) Prometheus(context.Context) (string, error) { b.built++; return b.dir, nil }
-func (b *builder) PrometheusVersion() (string, error)         { return "v3.99.0", nil }
+func (b *builder) Prometheus(ctx context.Context) (string, error) {
+	if !artifacts.Builds(ctx) && b.built == 0 {
+		return "", artifacts.ErrNotBuilt
+	}
+	b.built++
+	return b.dir, nil
+}
+
+func (b *builder) PrometheusVersion() (string, error) { return "v3.99.0", nil }
 
 // taker is a cluster that notes what is brought to it, and what it is asked for.
 type taker struct {
@@ -56,7 +63,7 @@ func (c *taker) ImagesAt(_ context.Context, refs []string) error {
 
 func newBuilder(t *testing.T) *builder {
 	t.Helper()
-	b := &builder{Store: artifacts.New(t.TempDir(), t.TempDir(), nil), dir: t.TempDir()}
+	b := &builder{Store: artifacts.New(t.TempDir(), "", nil), dir: t.TempDir()}
 	if err := os.WriteFile(filepath.Join(b.dir, "prometheus"), []byte("program"), 0o755); err != nil {
 		t.Fatal(err)
 	}

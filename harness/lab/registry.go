@@ -106,13 +106,23 @@ func (o Options) choose(ctx context.Context) (c choice, err error) {
 		}
 	}
 	err = c.provider.Check(ctx)
-	if err == nil && builds {
-		err = artifacts.CheckTools(ctx)
-	}
 	if err != nil && !errors.Is(err, cluster.ErrUsage) {
 		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return c, err
+}
+
+// have calls build with what is there or in the depot. Only if that does not do, it looks for the tools of a build, and
+// calls it once more.
+func have(ctx context.Context, build func(context.Context) error) error {
+	err := build(artifacts.WithoutTools(ctx))
+	if !errors.Is(err, artifacts.ErrNotBuilt) {
+		return unbuilt(err)
+	}
+	if err := artifacts.CheckTools(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return unbuilt(build(ctx))
 }
 
 // prefer returns what auto takes: the cluster that runs already under that name, or a new one, which is kind's where a
@@ -163,19 +173,28 @@ func Checks(ctx context.Context, o Options) []Check {
 	return []Check{inContainers, {embedded.Name, found, o.embedded(nil).Check(ctx)}}
 }
 
-// Tools looks for what this machine has to have for a lab of the kind that o asks for to be built on it.
-func Tools(ctx context.Context, o Options) []artifacts.Tool {
+// Tools looks for what this machine has to have for a lab of the kind that o asks for to be built on it: nothing where
+// built tells that all that every run needs is there.
+func Tools(ctx context.Context, o Options) (found []artifacts.Tool, built bool, err error) {
 	meant, err := o.providers(nil)
 	if err != nil || !meant[0].Traits().NeedsImages {
-		return nil
+		return nil, false, err
 	}
+	all, err := Artifacts(ctx, o)
+	if err != nil {
+		return nil, false, err
+	}
+	built = len(Missing(all)) == 0
 	nodeImage := false
 	for _, p := range meant {
 		if b, can := p.(nodeImageBuilder); can {
 			nodeImage = b.BuildsNodeImage(ctx)
 		}
 	}
-	return artifacts.Tools(ctx, nodeImage)
+	if built && !nodeImage {
+		return nil, true, nil
+	}
+	return artifacts.Tools(ctx, nodeImage), built, nil
 }
 
 // RBAC is a manifest with the rights that a run on a borrowed cluster needs, for a user or, by

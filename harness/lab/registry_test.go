@@ -62,7 +62,7 @@ func TestHome(t *testing.T) {
 }
 
 func TestFreeSpaceOfAFolderThatIsNotThereYet(t *testing.T) {
-	if free, err := lab.FreeSpace(filepath.Join(t.TempDir(), "not", "there")); free == 0 {
+	if free, err := lab.FreeSpace(filepath.Join(t.TempDir(), "not", "there"), false); free == 0 {
 		t.Errorf("got 0 bytes (%v), want those of the disk above", err)
 	}
 }

@@ -50,9 +50,9 @@ func (l *Lab) istioVersion() string {
 }
 
 // builtIstio is the Istio that the images are built from. The program of a test carries no module list; it and
-// the images are made of what the source tree's go.mod says.
+// the images are made of what the sources' go.mod says.
 func builtIstio() string {
-	source, err := Source()
+	source, err := sources()
 	if err != nil {
 		return mesh.Version()
 	}

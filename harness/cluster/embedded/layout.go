@@ -23,6 +23,9 @@ func (l layout) path(elem ...string) string {
 
 func (l layout) kubeconfig() string { return l.path("kubeconfig") }
 
+// nft is the folder with nft where the machine has none. kube-proxy calls it.
+func (l layout) nft() string { return l.path("nft") }
+
 func (l layout) pki(file string) string { return l.path("pki", file) }
 
 // schema is the version of the state folder. A change that an older or newer canarylab would misread raises it.

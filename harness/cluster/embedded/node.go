@@ -53,7 +53,7 @@ func (n nodePlan) process(program string, after []string, args ...string) nodesp
 	return nodespec.Process{
 		Name: program, Path: filepath.Join(n.bin, program), Args: args, After: after,
 		Env: []string{
-			"PATH=" + n.bin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+			"PATH=" + n.bin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + n.nft(), "HOME=/root",
 			"TMPDIR=/tmp",
 		},
 	}

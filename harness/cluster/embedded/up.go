@@ -13,6 +13,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/disk"
+	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/progress"
 )
 
@@ -141,6 +142,11 @@ func (b *bringUp) create(ctx context.Context) (err error) {
 	}
 	if err := l.writeConfigs(b.node, b.provider.cgroup(b.name), hostname(b.name)); err != nil {
 		return err
+	}
+	if len(b.images) > 0 && !images.HasNft() {
+		if err := images.WriteNft(b.images[images.Proxy], l.nft()); err != nil {
+			return err
+		}
 	}
 	b.meta = meta{Schema: schema, Node: filepath.Base(b.node)}
 	if len(b.images) > 0 {

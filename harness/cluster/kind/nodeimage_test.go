@@ -52,7 +52,7 @@ func newStore(t *testing.T) *store {
 	if _, err := os.Stat("/usr/sbin/nft"); err != nil {
 		t.Skip("needs nft, which goes into a node image: apt-get install nftables")
 	}
-	s := &store{Store: artifacts.New(t.TempDir(), t.TempDir(), nil), dir: t.TempDir()}
+	s := &store{Store: artifacts.New(t.TempDir(), "", nil), dir: t.TempDir()}
 	write := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o755); err != nil {
 			t.Fatal(err)
