@@ -68,8 +68,7 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 				return usage("%s wants names or --all and --label, got both", cmd.CommandPath())
 			}
 			if !all && len(args) == 0 {
-				return usage("%s wants the name of a scenario, or --all; canarylab scenario list shows them",
-					cmd.CommandPath())
+				return usage("%s wants a scenario, or --all; canarylab scenario list shows them", cmd.CommandPath())
 			}
 			return nil
 		},

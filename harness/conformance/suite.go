@@ -71,8 +71,9 @@ type Suite struct {
 	Log io.Writer
 }
 
-// Run has the suite judge the cluster, and returns its report. Definitions of the Gateway API's kinds that the cluster
-// has already must be of the suite's release, and stay; else they are made, and taken away with all that the suite made.
+// Run has the suite judge the cluster, and returns its report. Definitions of the Gateway API's kinds that the
+// cluster has already must be of the suite's release, and stay; else they are made, and taken away with all that the
+// suite made.
 // Tests that fail are no error: the report has them.
 func (s Suite) Run(ctx context.Context) (rep Report, err error) {
 	definitions, err := s.definitions(ctx)
