@@ -26,7 +26,7 @@ const (
 	turnOfClass       = 4
 	turnOfMission     = 5
 	turnOfLedRate     = 6
-	turnOfConformance = 7
+	turnOfConformance = 8
 )
 
 // some returns the scenarios that are played in ways that take long: those of the core, or all with EVERY=1.
