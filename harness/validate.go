@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -86,9 +87,13 @@ func (s Scenario) checkLoad() (errs []error) {
 			}
 		}
 	}
-	if u, err := url.Parse(s.Load.URL); err == nil && !inCluster(u.Hostname()) {
-		wrong("the load goes to %s, and may go to the cluster alone: want http://%s/", u.Hostname(),
-			environment.Service)
+	for _, c := range s.Load.Cohorts {
+		u, err := url.Parse(cmp.Or(c.URL, s.Load.URL))
+		// Through a gateway, which is inside, any host may be asked for: it is no address then (Plan.Through).
+		if err == nil && c.Via() != loadgen.Gateway && !inCluster(u.Hostname()) {
+			wrong("the load goes to %s (cohort %q), and may go to the cluster alone: want http://%s/", u.Hostname(),
+				c.Name, environment.Service)
+		}
 	}
 	if s.CanaryCohort != "" && !s.hasCohort(s.CanaryCohort) {
 		wrong("the canary's cohort %q is not in the load", s.CanaryCohort)

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -27,6 +28,10 @@ func TestValidate(t *testing.T) {
 		{"no phases", func(s *Scenario) { s.Phases = nil }, "no phases"},
 		{"load", func(s *Scenario) { s.Load.Cohorts = nil }, "cohorts"},
 		{"load elsewhere", func(s *Scenario) { s.Load.URL = "http://example.com/" }, "the load goes to example.com"},
+		{"cohort elsewhere", func(s *Scenario) {
+			s.Load.Cohorts = slices.Clone(s.Load.Cohorts)
+			s.Load.Cohorts[0].URL = "http://example.com/"
+		}, "the load goes to example.com"},
 		{"load's run", func(s *Scenario) { s.Load.Run = "mine" }, "the engine sets"},
 		{"canary cohort", func(s *Scenario) { s.CanaryCohort = "nobody" }, `"nobody" is not in the load`},
 		{"first step", func(s *Scenario) { s.Phases[0].Do = nil }, "the first phase has to apply"},

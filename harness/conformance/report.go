@@ -108,7 +108,7 @@ func (r Report) Table(published Report) string {
 			fmt.Fprintf(w, "%s %s\t%s\t%s\n", p.Name, part.name, part.mine, part.other)
 		}
 	}
-	w.Flush()
+	_ = w.Flush() // a buffer takes everything
 	for _, test := range r.Failed() {
 		fmt.Fprintf(&b, "failed: %s\n", test)
 	}

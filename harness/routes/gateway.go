@@ -55,7 +55,7 @@ func (w *world) addGateway(o Object) error {
 		}
 		g.servers = append(g.servers, server{
 			port: int(s.GetPort().GetNumber()), hosts: hosts, tls: tls, redirect: s.GetTls().GetHttpsRedirect(),
-			http: slices.Contains([]string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS"}, protocol) && !(pass && tls),
+			http: slices.Contains([]string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS"}, protocol) && (!pass || !tls),
 		})
 	}
 	w.gateways[o.GetNamespace()+"/"+o.GetName()] = g

@@ -62,8 +62,9 @@ func (rule Rule) meets(r Request) bool {
 // in pilot/pkg/networking/core/route/route.go).
 func (rule Rule) catchAll() bool {
 	return !slices.ContainsFunc(rule.Conditions, func(c Condition) bool {
-		return !(c.Of == OfPath && (c.Op == Prefix && c.Value == "/" || c.Op == PathPrefix && c.Value == "/" ||
-			c.Op == Regex && c.Value == ".*"))
+		every := c.Op == Prefix && c.Value == "/" || c.Op == PathPrefix && c.Value == "/" ||
+			c.Op == Regex && c.Value == ".*"
+		return c.Of != OfPath || !every
 	})
 }
 

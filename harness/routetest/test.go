@@ -97,7 +97,7 @@ func New(name, title string, set, from *standin.Set, o standin.Options) (*Test, 
 	var phases []harness.Phase
 	for _, p := range t.phases() {
 		routing, claims := s.routing(p.side)
-		p.Phase.Routing, p.Phase.Expect, p.Phase.Deadline = routing, claims, patience*s.took
+		p.Routing, p.Expect, p.Deadline = routing, claims, patience*s.took
 		if len(claims) == 0 {
 			return nil, fmt.Errorf("%w: %s", ErrNothing, why(p.side.Table, routing))
 		}
@@ -283,7 +283,7 @@ func (m *memory) Close() error               { return nil }
 type info struct{ m *memory }
 
 func (i info) Name() string     { return i.m.name[strings.LastIndex(i.m.name, "/")+1:] }
-func (i info) Size() int64      { return i.m.Reader.Size() }
+func (i info) Size() int64      { return i.m.Size() }
 func (info) Mode() fs.FileMode  { return 0o444 }
 func (info) ModTime() time.Time { return time.Time{} }
 func (info) IsDir() bool        { return false }

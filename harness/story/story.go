@@ -78,7 +78,7 @@ func Read(dir string) (harness.Scenario, error) {
 	r := &reader{file: path}
 	s := r.scenario(text)
 	s.Folder, s.Files = dir, f
-	r.findFiles(s, f)
+	r.findFiles(f)
 	f.name, f.reader = s.Name, r
 	if len(r.problems) > 0 {
 		r.problems = append(r.problems, f.wrongManifests(s)...)
@@ -128,7 +128,7 @@ func (r *reader) scenario(text []byte) (s harness.Scenario) {
 }
 
 // findFiles finds the files that steps name and the folder does not have.
-func (r *reader) findFiles(s harness.Scenario, f *folder) {
+func (r *reader) findFiles(f *folder) {
 	for _, m := range r.marks {
 		step, ok := m.thing.(harness.Step)
 		if !ok {

@@ -376,7 +376,7 @@ func TestMistakesAreToldWithTheirPlaces(t *testing.T) {
 		},
 		{
 			name: "elsewhere", old: "http://my-service/", new: "http://example.com/", loose: true,
-			want: []string{`4:3: the load goes to example.com, and may go to the cluster alone`},
+			want: []string{`4:3: the load goes to example.com (cohort "everyone"), and may go to the cluster alone`},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

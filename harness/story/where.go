@@ -47,7 +47,8 @@ func (f *folder) place(err error) manifest.Problem {
 		return problem
 	}
 	var phase *harness.PhaseError
-	node, text := f.reader.root, ""
+	var node *yaml.Node
+	var text string
 	if errors.As(err, &phase) {
 		node, text = f.reader.inPhase(phase), phase.Text()
 	} else {

@@ -124,7 +124,7 @@ func TestPrintFollows(t *testing.T) {
 	for _, ends := range []error{io.EOF, gone} {
 		next := save(t, packed(t, pods(0, 1)))
 		_, err := trace.Printer{Idle: func() error { return ends }}.Print(io.Discard, next)
-		if !errors.Is(err, gone) && (err != nil || ends == gone) {
+		if !errors.Is(err, gone) && (err != nil || errors.Is(ends, gone)) {
 			t.Errorf("got %v, want what ended it, %v", err, ends)
 		}
 	}

@@ -65,7 +65,7 @@ func newMeter(to io.Writer) *meter { return &meter{to: to, hash: sha256.New()} }
 
 func (m *meter) Write(p []byte) (int, error) {
 	n, err := m.to.Write(p)
-	m.hash.Write(p[:n]) // a hash takes everything
+	_, _ = m.hash.Write(p[:n]) // a hash takes everything
 	m.size += int64(n)
 	return n, err
 }
