@@ -44,6 +44,8 @@ const (
 	UnusedRule FindingKind = "unused-destination-rule"
 	// NoSuchPods: no workload among the objects carries the subset's labels.
 	NoSuchPods FindingKind = "no-such-pods"
+	// SharedPods: two subsets that routes lead to have pods of one workload, so that the one's requests reach the other.
+	SharedPods FindingKind = "shared-pods"
 	// DuplicateHost: two objects have rules for one host.
 	DuplicateHost FindingKind = "duplicate-host"
 	// Delegate: a delegate, or a part of it, is left out.

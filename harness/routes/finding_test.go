@@ -49,6 +49,15 @@ func TestFindings(t *testing.T) {
 			vs("a", "  hosts: [web]\n  http: [{route: [{destination: {host: web, subset: w}}]}]"), "", ""},
 		{"unused", shop + dr("shop", "{host: nobody}"), UnusedRule, "nobody.shop.svc.cluster.local"},
 		{"no such pods", shop + deployment, NoSuchPods, "the subset v2 (version: v2)"},
+		{"shared pods", shop + dr("shop", "{host: web, subsets: [{name: all}, {name: w, labels: {version: v1}}]}") +
+			strings.ReplaceAll(deployment, "reviews", "web") +
+			vs("a", "  hosts: [web]\n  http: [{route: [{destination: {host: web, subset: w}, weight: 5},\n    "+
+				"{destination: {host: web, subset: all}, weight: 95}]}]"), SharedPods,
+			"The pods of Deployment shop/web are in both subsets all and w"},
+		{"a subset that no route leads to", shop +
+			dr("shop", "{host: web, subsets: [{name: all}, {name: w, labels: {version: v1}}]}") +
+			strings.ReplaceAll(deployment, "reviews", "web") +
+			vs("a", "  hosts: [web]\n  http: [{route: [{destination: {host: web, subset: w}}]}]"), "", ""},
 		{"not for HTTP", reviews + "  - match: [{port: 9082}]\n" + route("v1") + "  -\n" + route("v1"), NotHTTP,
 			"port 9082"},
 		{"duplicate", reviews + "  -\n" + route("v1") + vs("zzz", "  hosts: [reviews.shop.svc.cluster.local]\n"+toWeb),

@@ -251,20 +251,53 @@ func (t *Table) findDestinationRules() {
 		if svc == nil || svc.entry {
 			continue
 		}
+		behind := t.world.behind(svc)
+		t.findSharedPods(dr, svc, behind)
 		for i, s := range dr.subsets {
-			near, in := false, false
-			for _, w := range t.world.workloads {
-				if w.GetNamespace() == svc.namespace && len(svc.selector) > 0 && subset(svc.selector, w.labels) {
-					near = true
-					in = in || subset(s.Labels, w.labels)
-				}
-			}
-			if near && !in {
+			in := slices.ContainsFunc(behind, func(w workload) bool { return subset(s.Labels, w.labels) })
+			if len(behind) > 0 && !in {
 				t.find(NoSuchPods, dr.Object, dr.at(fmt.Sprintf("spec.subsets[%d]", i)), -1,
 					fmt.Sprintf("No workload of %s among the objects has the labels of the subset %s (%s): its "+
 						"requests "+
 						"get 503.", svc.host, s.Name, labelText(s.Labels)),
 					"Let the subset ask for labels that the pods carry, with their values.")
+			}
+		}
+	}
+}
+
+// behind returns the workloads that a Service selects.
+func (w *world) behind(svc *service) (all []workload) {
+	for _, one := range w.workloads {
+		if one.GetNamespace() == svc.namespace && len(svc.selector) > 0 && subset(svc.selector, one.labels) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// findSharedPods looks for workloads that are in two subsets which routes lead to.
+func (t *Table) findSharedPods(dr destinationRule, svc *service, behind []workload) {
+	routed := func(name string) bool {
+		return slices.ContainsFunc(t.Rules, func(r Rule) bool {
+			return slices.ContainsFunc(r.Action.Destinations, func(d Destination) bool {
+				return d.Subset == name && covers(dr.host, d.Host)
+			})
+		})
+	}
+	for i, s := range dr.subsets {
+		for _, other := range dr.subsets[:i] {
+			if !routed(s.Name) || !routed(other.Name) {
+				continue
+			}
+			for _, w := range behind {
+				if subset(s.Labels, w.labels) && subset(other.Labels, w.labels) {
+					t.find(SharedPods, dr.Object, dr.at(fmt.Sprintf("spec.subsets[%d]", i)), -1,
+						fmt.Sprintf("The pods of %s are in both subsets %s and %s of %s: requests for the one reach "+
+							"pods of the other, whatever the weights say.", w.ref(), other.Name, s.Name, svc.host),
+						"Let each subset ask for a label that tells its pods from all others.")
+					break
+				}
 			}
 		}
 	}
