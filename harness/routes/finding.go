@@ -46,6 +46,8 @@ const (
 	NoSuchPods FindingKind = "no-such-pods"
 	// SharedPods: two subsets that routes lead to have pods of one workload, so that the one's requests reach the other.
 	SharedPods FindingKind = "shared-pods"
+	// PolicyPort: an AuthorizationPolicy asks for a Service's port, and pods have another.
+	PolicyPort FindingKind = "policy-port"
 	// DuplicateHost: two objects have rules for one host.
 	DuplicateHost FindingKind = "duplicate-host"
 	// Delegate: a delegate, or a part of it, is left out.

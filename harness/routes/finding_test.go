@@ -164,3 +164,31 @@ func TestFindingsAboutHTTPRoutes(t *testing.T) {
 		}
 	}
 }
+
+// A policy's port is the pod's: the Service's is no port of any request.
+func TestPortsOfPolicies(t *testing.T) {
+	const web = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n" +
+		"spec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: http}]}\n" +
+		"---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\n" +
+		"spec: {template: {metadata: {labels: {app: web}}, " +
+		"spec: {containers: [{name: web, ports: [{name: http, containerPort: 8080}]}]}}}\n"
+	policy := func(app, port string) string {
+		return web + "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n" +
+			"metadata: {name: a, namespace: shop}\nspec: {action: DENY, selector: {matchLabels: {app: " + app + "}},\n" +
+			"  rules: [{to: [{operation: {ports: [\"" + port + "\"]}}]}]}\n"
+	}
+	for _, c := range []struct{ app, port, want string }{
+		{"web", "80", "asks for port 80, and web.shop.svc.cluster.local has port 80 for the pods' port 8080"},
+		{"web", "8080", ""}, {"web", "9090", ""}, {"other", "80", ""},
+	} {
+		got := ""
+		for _, f := range read(t, "a.yaml", policy(c.app, c.port)).Findings {
+			if f.Kind == PolicyPort {
+				got = f.Text
+			}
+		}
+		if !strings.Contains(got, c.want) || got != "" && c.want == "" {
+			t.Errorf("port %s of %s: got %q, want %q", c.port, c.app, got, c.want)
+		}
+	}
+}

@@ -22,6 +22,9 @@ func (t *Table) findAll(virtual map[string]*virtualService) {
 	t.findDuplicates()
 	t.findDelegates(virtual)
 	t.findDestinationRules()
+	for _, p := range t.world.policies {
+		t.findPolicyPorts(p)
+	}
 	place := map[string]int{}
 	for i, o := range t.world.order {
 		place[o] = i

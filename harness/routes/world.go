@@ -30,6 +30,7 @@ type world struct {
 	gateways   map[string]*gateway // by namespace/name
 	subsets    []destinationRule
 	workloads  []workload
+	policies   []policy
 	grants     []grant
 	namespaces map[string]bool
 	bindings   []*binding
@@ -53,6 +54,8 @@ type servicePort struct {
 	name   string
 	// http tells that Istio looks for HTTP in it: by its name or appProtocol, or because it has neither.
 	http bool
+	// target is the pods' port, by number or name; empty means the same number.
+	target string
 }
 
 // port returns a Service's port by its number.
@@ -87,6 +90,24 @@ type destinationRule struct {
 type workload struct {
 	Object
 	labels map[string]string
+	// ports are the containers' named ports.
+	ports map[string]int
+}
+
+// newWorkload reads what makes pods: spec is theirs.
+func newWorkload(o Object, labels map[string]string, spec ...string) workload {
+	w := workload{o, labels, map[string]int{}}
+	containers, _, _ := unstructured.NestedSlice(o.Object, append(spec, "containers")...)
+	for _, c := range containers {
+		var container corev1.Container
+		if convert(c, &container) != nil {
+			continue
+		}
+		for _, p := range container.Ports {
+			w.ports[p.Name] = int(p.ContainerPort)
+		}
+	}
+	return w
 }
 
 func newWorld() *world {
@@ -120,12 +141,14 @@ func (w *world) add(o Object) error {
 		return w.addKubeGateway(o)
 	case groupGateway + "/ReferenceGrant":
 		return w.addGrant(o)
+	case "security.istio.io/AuthorizationPolicy":
+		return w.addPolicy(o)
 	case "/Pod":
-		w.workloads = append(w.workloads, workload{o, o.GetLabels()})
+		w.workloads = append(w.workloads, newWorkload(o, o.GetLabels(), "spec"))
 	default:
 		labels, ok, _ := unstructured.NestedStringMap(o.Object, "spec", "template", "metadata", "labels")
 		if ok {
-			w.workloads = append(w.workloads, workload{o, labels})
+			w.workloads = append(w.workloads, newWorkload(o, labels, "spec", "template", "spec"))
 		}
 	}
 	return nil
@@ -142,7 +165,11 @@ func (w *world) addService(o Object) error {
 	for _, p := range svc.Spec.Ports {
 		// The judge is Istio's own reader of port names.
 		protocol := istiokube.ConvertProtocol(p.Port, p.Name, p.Protocol, p.AppProtocol)
-		s.ports = append(s.ports, servicePort{int(p.Port), p.Name, protocol.IsHTTPOrSniffed()})
+		target := p.TargetPort.String()
+		if target == "0" {
+			target = "" // it is not set
+		}
+		s.ports = append(s.ports, servicePort{int(p.Port), p.Name, protocol.IsHTTPOrSniffed(), target})
 	}
 	w.services[s.host] = s
 	return nil
@@ -157,7 +184,7 @@ func (w *world) addServiceEntry(o Object) error {
 		s := &service{host: strings.ToLower(h), namespace: o.GetNamespace(), entry: true}
 		for _, p := range se.Ports {
 			web := slices.Contains([]string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB", ""}, strings.ToUpper(p.Protocol))
-			s.ports = append(s.ports, servicePort{int(p.Number), p.Name, web})
+			s.ports = append(s.ports, servicePort{int(p.Number), p.Name, web, ""})
 		}
 		w.services[s.host] = s
 	}
