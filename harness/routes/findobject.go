@@ -32,7 +32,7 @@ func (t *Table) findOther(o Object) {
 	gvk := o.GroupVersionKind()
 	if what, ok := others[gvk.Group+"/"+gvk.Kind]; ok {
 		t.find(NotLookedAt, o, o.Source, -1,
-			fmt.Sprintf("A %s may change %s, and nothing in it is looked at here.", gvk.Kind, what),
+			fmt.Sprintf("%s may change %s, and little or nothing in it is looked at here.", o.ref(), what),
 			"Trust what the traffic shows more than what is foretold.")
 	}
 }
