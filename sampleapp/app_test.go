@@ -506,3 +506,12 @@ func TestMainExitCodes(t *testing.T) {
 		}
 	}
 }
+
+// The app closes no connection that waits: it would race with the next request on it.
+func TestTheAppPortHasNoTimeout(t *testing.T) {
+	s := New(Config{Version: "v1"}).server()
+	if s.ReadTimeout != 0 || s.ReadHeaderTimeout != 0 || s.IdleTimeout != 0 || s.WriteTimeout != 0 {
+		t.Errorf("got timeouts of %s, %s, %s and %s, want none", s.ReadTimeout, s.ReadHeaderTimeout, s.IdleTimeout,
+			s.WriteTimeout)
+	}
+}

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// readHeaderTimeout ends clients that connect and send nothing.
+// readHeaderTimeout ends clients of the admin port that connect and send nothing.
 const readHeaderTimeout = 10 * time.Second
 
 // Main runs the program and returns its exit code: 0, 1 if serving failed, 64 for a bad command line.
@@ -69,13 +69,7 @@ func (a *App) Run(ctx context.Context, log *slog.Logger) error {
 
 // Serve is Run on open listeners. It closes them.
 func (a *App) Serve(ctx context.Context, app []net.Listener, admin net.Listener, log *slog.Logger) error {
-	// A sidecar speaks HTTP/2 to a port that is named http2 or grpc, without TLS and without asking first.
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
-	// There is no idle timeout on purpose. The proxy in front keeps its pool, and a server that closes an idle
-	// connection races with the next request on it (Envoy's flag UC).
-	appServer := &http.Server{Handler: a.Handler(), ReadHeaderTimeout: readHeaderTimeout, Protocols: &protocols}
+	appServer := a.server()
 	adminServer := &http.Server{Handler: a.AdminHandler(), ReadHeaderTimeout: readHeaderTimeout}
 
 	failed := make(chan error, 1+len(app))
@@ -139,4 +133,16 @@ func (a *App) shutdown(ctx context.Context, app, admin *http.Server) error {
 		return nil
 	}
 	return errors.Join(stop(app), a.finishSockets(ctx), stop(admin))
+}
+
+// server is that of the app port. It has no timeout on purpose. The proxy in front keeps its pool, and a server that
+// closes an idle connection races with the next request on it (Envoy's flag UC). A timeout of headers would do so too:
+// in a burst Envoy opens connections that it sends nothing on yet, and the clock of a new connection runs from its
+// first moment.
+func (a *App) server() *http.Server {
+	// A sidecar speaks HTTP/2 to a port that is named http2 or grpc, without TLS and without asking first.
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{Handler: a.Handler(), Protocols: &protocols} //nolint:gosec // see above: callers are proxies
 }
