@@ -44,7 +44,7 @@ const (
 	UnusedRule FindingKind = "unused-destination-rule"
 	// NoSuchPods: no workload among the objects carries the subset's labels.
 	NoSuchPods FindingKind = "no-such-pods"
-	// SharedPods: two subsets that routes lead to have pods of one workload, so that the one's requests reach the other.
+	// SharedPods: two subsets that routes lead to have pods of one workload: requests for the one reach the other.
 	SharedPods FindingKind = "shared-pods"
 	// PolicyPort: an AuthorizationPolicy asks for a Service's port, and pods have another.
 	PolicyPort FindingKind = "policy-port"

@@ -174,7 +174,8 @@ func TestPortsOfPolicies(t *testing.T) {
 		"spec: {containers: [{name: web, ports: [{name: http, containerPort: 8080}]}]}}}\n"
 	policy := func(app, port string) string {
 		return web + "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n" +
-			"metadata: {name: a, namespace: shop}\nspec: {action: DENY, selector: {matchLabels: {app: " + app + "}},\n" +
+			"metadata: {name: a, namespace: shop}\n" +
+			"spec: {action: DENY, selector: {matchLabels: {app: " + app + "}},\n" +
 			"  rules: [{to: [{operation: {ports: [\"" + port + "\"]}}]}]}\n"
 	}
 	for _, c := range []struct{ app, port, want string }{

@@ -52,7 +52,8 @@ func (t *Table) findPolicyPorts(p policy) {
 			for _, target := range t.world.targets(svc, port) {
 				pods[target] = true
 				if target != port.number {
-					mapped[port.number] = fmt.Sprintf("%s has port %d for the pods' port %d", svc.host, port.number, target)
+					mapped[port.number] = fmt.Sprintf("%s has port %d for the pods' port %d", svc.host, port.number,
+						target)
 				}
 			}
 		}
