@@ -158,9 +158,10 @@ func floods(t *testing.T, head string) (all []flood) {
 	all = append(all, endless)
 	frames("beginnings of frames", bomb[:4])
 	frames("beginnings of long frames", bomb[:200])
+	one := frame(t, strings.Repeat(pad(`{"log":{"id":"r1-x","proxy":"p"}}`), 1000))
 	all = append(all, flood{
 		name: "a bundle of one frame", file: trace.File, size: hostileBundle, bundled: true,
-		part: func(int) string { return frame(t, strings.Repeat(pad(`{"log":{"id":"r1-x","proxy":"p"}}`), 1000)) },
+		part: func(int) string { return one },
 	})
 	return all
 }
