@@ -76,7 +76,7 @@ func Where(dir, scenario string, err error) []string {
 		}
 		return file + ": "
 	}
-	for _, err := range parts(err) {
+	for _, err := range manifest.Parts(err) {
 		var problem manifest.Problem
 		var phase *harness.PhaseError
 		switch {
@@ -94,16 +94,4 @@ func Where(dir, scenario string, err error) []string {
 		}
 	}
 	return all
-}
-
-// parts takes joined errors apart.
-func parts(err error) []error {
-	if err == nil {
-		return nil
-	}
-	many, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the parts are wanted, not one that it wraps
-	if !ok {
-		return []error{err}
-	}
-	return many.Unwrap()
 }

@@ -24,3 +24,15 @@ func (p Problem) Error() string {
 	}
 	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
 }
+
+// Parts takes joined errors apart. An error that is none is its own only part, and nil has none.
+func Parts(err error) []error {
+	if err == nil {
+		return nil
+	}
+	many, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the parts are wanted, not one that it wraps
+	if !ok {
+		return []error{err}
+	}
+	return many.Unwrap()
+}

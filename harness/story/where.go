@@ -21,22 +21,10 @@ func Where(s harness.Scenario, err error) (lines []string, ok bool) {
 		return nil, false
 	}
 	var all []manifest.Problem
-	for _, part := range parts(err) {
+	for _, part := range manifest.Parts(err) {
 		all = append(all, f.place(part))
 	}
 	return Problems(all).Lines(), true
-}
-
-// parts takes joined errors apart.
-func parts(err error) []error {
-	if err == nil {
-		return nil
-	}
-	many, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the parts are wanted, not one that it wraps
-	if !ok {
-		return []error{err}
-	}
-	return many.Unwrap()
 }
 
 // place says where a problem is.
