@@ -22,6 +22,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/mesh"
 )
 
 // module is the suite's nested module, below the source root.
@@ -146,7 +147,7 @@ func (s Suite) definitions(ctx context.Context) ([]*unstructured.Unstructured, e
 		}
 		for _, o := range objects {
 			if o.GetKind() == "CustomResourceDefinition" {
-				o.SetLabels(map[string]string{owner: lab})
+				o.SetLabels(map[string]string{mesh.ManagedBy: mesh.Manager})
 				all = append(all, o)
 			}
 		}
@@ -168,7 +169,7 @@ func (s Suite) awaitIstiod(ctx context.Context) error {
 	if err := s.RestartIstiod(ctx); err != nil {
 		return fmt.Errorf("restart istiod for the Gateway API's kinds: %w", err)
 	}
-	class := ref(object("gateway.networking.k8s.io/v1", "GatewayClass", "", "istio", nil))
+	class := kube.RefOf(object("gateway.networking.k8s.io/v1", "GatewayClass", "", "istio", nil))
 	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, watchedWithin, true,
 		func(ctx context.Context) (bool, error) {
 			got, err := s.Kube.Find(ctx, class)
@@ -180,9 +181,6 @@ func (s Suite) awaitIstiod(ctx context.Context) error {
 	return nil
 }
 
-// The label of definitions that the lab made, and its value.
-const owner, lab = "app.kubernetes.io/managed-by", "canarylab"
-
 // release is the annotation of a definition with the release of the Gateway API that it is of.
 const release = "gateway.networking.k8s.io/bundle-version"
 
@@ -191,11 +189,11 @@ const release = "gateway.networking.k8s.io/bundle-version"
 func (s Suite) lacking(ctx context.Context, all []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
 	there := false
 	for _, want := range all {
-		got, err := s.Kube.Find(ctx, ref(want))
+		got, err := s.Kube.Find(ctx, kube.RefOf(want))
 		if err != nil {
 			return nil, fmt.Errorf("look for the Gateway API on the cluster: %w", err)
 		}
-		if got == nil || got.GetLabels()[owner] == lab {
+		if got == nil || got.GetLabels()[mesh.ManagedBy] == mesh.Manager {
 			continue // what a killed run left is made again, and goes
 		}
 		there = true
@@ -278,13 +276,13 @@ func (s Suite) remove(ctx context.Context, definitions []*unstructured.Unstructu
 	var errs []error
 	// All are told to go before one is waited for.
 	for _, ns := range slices.Concat(made, awaited) {
-		errs = append(errs, s.Kube.Delete(ctx, ref(object("v1", "Namespace", "", ns, nil))))
+		errs = append(errs, s.Kube.Delete(ctx, kube.RefOf(object("v1", "Namespace", "", ns, nil))))
 	}
 	for _, ns := range slices.Concat(made, awaited) {
 		errs = append(errs, s.Kube.DeleteNamespace(ctx, ns))
 	}
 	for _, o := range definitions {
-		errs = append(errs, s.Kube.Delete(ctx, ref(o)))
+		errs = append(errs, s.Kube.Delete(ctx, kube.RefOf(o)))
 	}
 	if len(definitions) > 0 {
 		errs = append(errs, s.RestartIstiod(ctx)) // it goes on to ask for kinds that are gone
@@ -320,10 +318,6 @@ func placeholders() []*unstructured.Unstructured {
 		}))
 	}
 	return all
-}
-
-func ref(o *unstructured.Unstructured) kube.Ref {
-	return kube.Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
 }
 
 func object(version, kind, ns, name string, spec map[string]any) *unstructured.Unstructured {

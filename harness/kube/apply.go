@@ -46,8 +46,8 @@ func (c *Client) ApplyInOrder(ctx context.Context, objects []*unstructured.Unstr
 	resources := make([]dynamic.ResourceInterface, len(objects))
 	for i, o := range objects {
 		var err error
-		if resources[i], err = c.resource(ctx, refOf(o)); err != nil {
-			return nil, fmt.Errorf("apply %s: %w", refOf(o), err)
+		if resources[i], err = c.resource(ctx, RefOf(o)); err != nil {
+			return nil, fmt.Errorf("apply %s: %w", RefOf(o), err)
 		}
 	}
 	refs := make([]Ref, 0, len(objects))
@@ -55,7 +55,7 @@ func (c *Client) ApplyInOrder(ctx context.Context, objects []*unstructured.Unstr
 		if err := apply(ctx, resources[i], o); err != nil {
 			return refs, err
 		}
-		refs = append(refs, refOf(o))
+		refs = append(refs, RefOf(o))
 	}
 	return refs, nil
 }
@@ -75,9 +75,9 @@ func (c *Client) ApplyObjects(ctx context.Context, objects []*unstructured.Unstr
 		g.SetLimit(parallel)
 		for _, o := range wave {
 			g.Go(func() error {
-				r, err := c.resource(ctx, refOf(o))
+				r, err := c.resource(ctx, RefOf(o))
 				if err != nil {
-					return fmt.Errorf("apply %s: %w", refOf(o), err)
+					return fmt.Errorf("apply %s: %w", RefOf(o), err)
 				}
 				return apply(ctx, r, o)
 			})
@@ -140,7 +140,7 @@ func isCRD(o *unstructured.Unstructured) bool {
 func apply(ctx context.Context, r dynamic.ResourceInterface, o *unstructured.Unstructured) error {
 	_, err := r.Apply(ctx, o.GetName(), o, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
 	if err != nil {
-		return fmt.Errorf("apply %s: %w", refOf(o), err)
+		return fmt.Errorf("apply %s: %w", RefOf(o), err)
 	}
 	return nil
 }
@@ -206,7 +206,7 @@ func (c *Client) waitEstablished(ctx context.Context, wave []*unstructured.Unstr
 			}), nil
 		})
 		if err != nil {
-			return fmt.Errorf("wait for %s to be established: %w; last seen: %s", refOf(o), err, last)
+			return fmt.Errorf("wait for %s to be established: %w; last seen: %s", RefOf(o), err, last)
 		}
 	}
 	return nil

@@ -28,7 +28,8 @@ func (r Ref) String() string {
 	return r.Kind + " " + r.Namespace + "/" + r.Name
 }
 
-func refOf(o *unstructured.Unstructured) Ref {
+// RefOf names an object.
+func RefOf(o *unstructured.Unstructured) Ref {
 	return Ref{GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName()}
 }
 
@@ -38,7 +39,7 @@ func YAML(objects []*unstructured.Unstructured) ([]byte, error) {
 	for i, o := range objects {
 		b, err := yaml.Marshal(o.Object)
 		if err != nil {
-			return nil, fmt.Errorf("print %s: %w", refOf(o), err)
+			return nil, fmt.Errorf("print %s: %w", RefOf(o), err)
 		}
 		docs[i] = b
 	}

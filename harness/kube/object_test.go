@@ -47,7 +47,7 @@ func TestObjects(t *testing.T) {
 			}
 			var got []string
 			for _, o := range objects {
-				got = append(got, refOf(o).String())
+				got = append(got, RefOf(o).String())
 			}
 			if strings.Join(got, ", ") != strings.Join(c.want, ", ") {
 				t.Errorf("got %q, want %q", got, c.want)

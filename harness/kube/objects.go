@@ -117,9 +117,9 @@ func (c *Client) ListKind(ctx context.Context, k Kind, ns string) ([]unstructure
 // Replace makes an object be what o says, in each field but its status: also what others have added goes. An object
 // that is not there is made.
 func (c *Client) Replace(ctx context.Context, o *unstructured.Unstructured) error {
-	r, err := c.resource(ctx, refOf(o))
+	r, err := c.resource(ctx, RefOf(o))
 	if err != nil {
-		return fmt.Errorf("replace %s: %w", refOf(o), err)
+		return fmt.Errorf("replace %s: %w", RefOf(o), err)
 	}
 	const tries = 5 // a controller that writes at the same time is done after one
 	for range tries {
@@ -137,7 +137,7 @@ func (c *Client) Replace(ctx context.Context, o *unstructured.Unstructured) erro
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("replace %s: %w", refOf(o), err)
+		return fmt.Errorf("replace %s: %w", RefOf(o), err)
 	}
 	return nil
 }

@@ -40,9 +40,7 @@ func (o objects) Apply(ctx context.Context, all []environment.Object) error {
 func (o objects) Delete(ctx context.Context, all []environment.Object) error {
 	refs := make([]kube.Ref, len(all))
 	for i, object := range all {
-		refs[i] = kube.Ref{
-			GroupVersionKind: object.GroupVersionKind(), Namespace: object.GetNamespace(), Name: object.GetName(),
-		}
+		refs[i] = kube.RefOf(object)
 	}
 	return o.Kube.Delete(ctx, refs...)
 }
