@@ -1,6 +1,11 @@
 package trace
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
+)
 
 // The bounds of what a trace says beside requests, of which all is kept in memory. A run of hours has some thousand.
 const (
@@ -8,17 +13,24 @@ const (
 	maxPods  = 2_000
 	// maxText is for all texts and data of events together, in bytes.
 	maxText = 8 << 20
+	// maxHealth bounds what the agents say of themselves, which each does once a second, at three entries to the mesh.
+	// It is not kept, but each reader goes through it.
+	maxHealth = 3 * loadgen.MaxAgents * int(loadgen.MaxDuration/time.Second)
 )
 
 // Facts reads what a trace says beside requests, without the agents' health. It refuses more than a run can have: a
 // trace may come from anywhere.
 func Facts(src Source) (t *Trace, truncated bool, err error) {
 	t = &Trace{}
-	facts, text := 0, 0
+	facts, text, health := 0, 0, 0
 	truncated, err = src.Lines(true, func(l *Line) error {
 		switch {
 		case l.Health != nil:
-			return nil // there is one a second, and whoever sums them up takes them one by one
+			// Whoever sums them up takes them one by one.
+			if health++; health > maxHealth {
+				return fmt.Errorf("its agents tell of more than %d seconds", maxHealth)
+			}
+			return nil
 		case l.Event != nil:
 			text += len(l.Event.Text) + len(l.Event.Data) + len(l.Event.Phase) + len(l.Event.Proxy)
 			if p := l.Event.Processor; p != nil {
