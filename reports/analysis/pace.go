@@ -108,8 +108,12 @@ func (b *ledger) paces() {
 		}
 		// A few late requests at either end move the rate of a short run.
 		if off := math.Abs((sent - due).Seconds()); off > MaxRateError*due.Seconds() && off > MaxLagP99.Seconds() {
-			b.void(AtRate, "cohort %s was to send %.1f requests a second and sent %.1f: this machine can't carry that "+
-				"load", p.Cohort, p.Planned, p.Achieved)
+			why := "this machine can't carry that load"
+			if sent < due {
+				why = "its first requests were late, as on a machine that is too busy for that load"
+			}
+			b.void(AtRate, "cohort %s was to send %.1f requests a second and sent %.1f: %s", p.Cohort, p.Planned,
+				p.Achieved, why)
 		}
 		if p.LagP99 > MaxLagP99 {
 			b.void(OnTime, "cohort %s sent late by %s at p99, more than %s: this machine can't carry that load",
