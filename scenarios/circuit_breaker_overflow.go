@@ -19,7 +19,7 @@ var circuitBreakerOverflow = harness.Scenario{
 	Cause: "connectionPool of a subset becomes limits of the subset's Envoy cluster, which Envoy calls circuit " +
 		"breakers, in each caller's proxy for itself. What comes when they are reached is answered by that " +
 		"proxy: 503 with response flag UO, overflow, and the header x-envoy-overloaded. It is not retried, and " +
-		"v2 never hears of it. Without a connectionPool Istio sets them to 4,294,967,295, which is none. " +
+		"v2 never hears of it. Without a connectionPool Istio sets them to 4,294,967,295, which is no limit. " +
 		"(http2MaxRequests limits requests under way of HTTP/1.1 too.)",
 	Source: "applyConnectionPool in pilot/pkg/networking/core/cluster_traffic_policy.go; Envoy, circuit breaking",
 	See: []string{

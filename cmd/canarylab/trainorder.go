@@ -63,7 +63,10 @@ func newTrainDiagnose(g *global) *cobra.Command {
 FLAG is Envoy's response flag, as kubectl logs shows it of a proxy (docs/words.md has all), - for none.
 CAUSE is one of
 
-%s`, explained(training.Hops()), explained(training.Causes())),
+%s
+
+One that is not right costs %s, beside the clocks. Nothing is to be diagnosed once the mission is mended.`,
+			explained(training.Hops()), explained(training.Causes()), format.Short(training.GuessPrice)),
 		Example: "  canarylab train diagnose gateway UT timeout",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 3 {

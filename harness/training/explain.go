@@ -94,7 +94,11 @@ func (e Explanation) String() string {
 		}
 		line("           in the %s before:     %s", seconds(lookBack), one.Before)
 		line("           from %s later on:     %s%s", seconds(arrives), one.Then,
-			format.When(one.Verdict != "", " ("+string(one.Verdict)+")"))
+			format.When(one.Verdict != "" && one.Later == "", " ("+string(one.Verdict)+")"))
+		if one.Later != "" {
+			line("           up to %s later:     %s%s", seconds(one.Until.Round(time.Second)), one.Later,
+				format.When(one.Verdict != "", " ("+string(one.Verdict)+")"))
+		}
 	}
 	if len(e.Effects) == 0 {
 		line("           nothing")
@@ -117,7 +121,8 @@ func (e Explanation) String() string {
 		if len(s.Mends) > 0 {
 			line("mend  %s", strings.Join(s.Mends, "; or "))
 		}
-		line("\nIn the story, which has more than this mission:\nfix   %s\nback  %s", s.Fix, s.Back)
+		line("\nIn the story, which has more than this mission (a way back that leaves the canary out is safe here, "+
+			"and not mended):\nfix   %s\nback  %s", s.Fix, s.Back)
 		line("\nWho would have seen it:\n  istioctl analyze found")
 		for _, text := range e.Analyzer {
 			line("    %s", text)

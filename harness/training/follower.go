@@ -12,8 +12,13 @@ import (
 )
 
 // joinWithin is how long the follower waits for the log entries of a request of which nobody knows how many there are.
-// Entries come some tenths of a second after the request.
-const joinWithin = time.Second
+// Entries come some tenths of a second after the request. Where one is known to be missing, it waits for lateWithin: on
+// a machine whose processors were all busy entries came more than a second after their requests, and a failure without
+// its entry looks like a failure of another sort.
+const (
+	joinWithin = time.Second
+	lateWithin = 4 * time.Second
+)
 
 // A follower makes answers of what a run records. It hands on those of one cohort in the order in which they were sent,
 // and holds them back where one is missing: it may be under way yet, and fail. It is not safe for concurrent use.
@@ -31,6 +36,7 @@ type follower struct {
 func newFollower(plan loadgen.Plan, sink func(Answer)) *follower {
 	f := &follower{plan: plan, sink: sink, next: map[string]uint64{}, early: map[string]map[uint64]Answer{}}
 	f.joiner = trace.NewJoiner(plan, joinWithin, f.joined)
+	f.joiner.Await(lateWithin)
 	return f
 }
 

@@ -52,6 +52,26 @@ func TestAnswersHaveTheirFlags(t *testing.T) {
 	}
 }
 
+// On a busy machine the log comes seconds after the answer. What failed is then no failure of another sort.
+func TestALateLogIsAwaited(t *testing.T) {
+	lines := []trace.Line{sample("everyone", 0, 503, "")}
+	for seq := uint64(1); seq < 1800; seq++ { // 3.6 s
+		lines = append(lines, sample("everyone", seq, 503, ""))
+	}
+	for seq := range 1800 {
+		lines = append(lines, entry(fmt.Sprintf("run-everyone-%d", seq), "UH"))
+	}
+	all := follow(lines...)
+	if len(all) != 1800 {
+		t.Fatalf("got %d answers, want 1,800", len(all))
+	}
+	for i, a := range all {
+		if a.Kind != "503 UH" {
+			t.Fatalf("request %d: got %q, want 503 UH", i, a.Kind)
+		}
+	}
+}
+
 // A request that is under way may fail yet: those sent later wait for it. Other cohorts do not.
 func TestAnswersComeInTheOrderOfSending(t *testing.T) {
 	lines := []trace.Line{

@@ -26,8 +26,8 @@ func (l Level) Price() time.Duration {
 	return [levels]time.Duration{30 * time.Second, time.Minute, 2 * time.Minute}[l]
 }
 
-// guessPrice is what a diagnosis costs that is not right. Whoever tries all of them pays for it.
-const guessPrice = 30 * time.Second
+// GuessPrice is the time that a diagnosis costs that is not right. Whoever tries all of them pays for it.
+const GuessPrice = 30 * time.Second
 
 // Hints are a mission's, by level.
 type Hints [levels]string

@@ -14,8 +14,8 @@ const (
 	// soon and later are the windows in which failures are looked for: many show in the first, few in the second.
 	soon  = 2 * time.Second
 	later = 6 * time.Second
-	// stale is how long it may be that no request is known. The longest wait for a log entry is joinWithin.
-	stale = 4 * time.Second
+	// stale is how long it may be that no request is known. The longest wait for a log entry is lateWithin.
+	stale = lateWithin + 2*time.Second
 	// leastFew is what soon has to hold before anything is said.
 	leastFew = 100
 	// leastClean and leastCohort are how many requests, of all callers and of each cohort, none of which failed, say
@@ -152,7 +152,8 @@ func (j *Judge) Look(now time.Time) State {
 func (j *Judge) silent(at, now time.Time) State {
 	text := "no request is known yet"
 	if !at.IsZero() {
-		text = fmt.Sprintf("for %s no request has come to its end: there is no load, or it waits for answers",
+		text = fmt.Sprintf("for %s no request is known to have come to its end: there is no load, it waits for "+
+			"answers, or what is recorded of it comes late, as on a busy machine",
 			format.Short(now.Sub(at)))
 	}
 	return State{At: at, Verdict: Unsure, Text: text}
@@ -241,24 +242,23 @@ func (j *Judge) moved(w, longer *window) string {
 // unhurt is the state where no failure is certain.
 func (j *Judge) unhurt(at time.Time) State {
 	w := j.before(at, clean[0])
-	text := j.lacks(&w, at)
+	open := j.state(Unsure, at, &w, "%s", j.lacks(&w, at))
 	if w.all.failed > 0 {
-		return j.state(Unsure, at, &w, "%s", text)
+		return open
 	}
 	for _, over := range clean {
 		longer := j.before(at, over)
 		if j.lacks(&longer, at) != "" {
 			continue // too few for now, or a failure long ago
 		}
-		w = longer
-		s := j.shares(at, &w)
+		s := j.shares(at, &longer)
+		s.CleanSince = j.hurtAt()
 		if s.Verdict != Unsure {
-			s.CleanSince = j.hurtAt()
 			return s
 		}
-		text = s.Text
+		open = s
 	}
-	return j.state(Unsure, at, &w, "%s", text)
+	return open
 }
 
 // harm says what callers met in a window, and when the last of it was sent. The share is one of the whole window: just
@@ -342,7 +342,8 @@ func (j *Judge) shares(at time.Time, w *window) State {
 		}
 	case len(open) > 0:
 		verdict = Unsure
-		text = "no request fails, and " + strings.Join(open, "; ") + ": it takes more requests to be certain"
+		text = "no request fails, and " + strings.Join(open, "; ") +
+			": it takes more requests to be certain that this is near enough"
 	case j.armed.IsZero():
 		verdict = Healthy
 	}

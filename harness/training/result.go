@@ -37,7 +37,7 @@ type Result struct {
 func (s *session) result(mended bool, text string) *Result {
 	r := &Result{
 		Mission: s.mission.Name(), Mended: mended, Text: text, Burned: s.burned, Hints: s.hints, Diagnosed: s.right,
-		Guesses: s.guesses, Price: time.Duration(s.wrong) * guessPrice, Seed: s.options.Seed,
+		Guesses: s.guesses, Price: time.Duration(s.wrong) * GuessPrice, Seed: s.options.Seed,
 		Aborted: !s.aborted.IsZero(),
 	}
 	for _, h := range s.hints {
@@ -64,7 +64,7 @@ func (r Result) bill() string {
 		}
 	}
 	count(len(r.Hints), "hint", "hints")
-	count(int(left/guessPrice), "wrong diagnosis", "wrong diagnoses")
+	count(int(left/GuessPrice), "wrong diagnosis", "wrong diagnoses")
 	return format.Short(r.Price) + " for " + strings.Join(parts, " and ")
 }
 

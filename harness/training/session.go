@@ -59,9 +59,10 @@ type session struct {
 	// breakNow tells that the break is not to wait for its moment. aborted is when everything was ended, zero before.
 	breakNow bool
 	aborted  time.Time
-	// done is how the mission ended, nil where it did not. troubles are what was gone of the lab when the run broke
-	// off, and lost tells that it was the cluster.
+	// done is how the mission ended, nil where it did not, and ended is when. troubles are what was gone of the lab
+	// when the run broke off, and lost tells that it was the cluster.
 	done     *Result
+	ended    time.Time
 	troubles []string
 	lost     bool
 	// record writes an event of the current phase, nil between phases.
@@ -137,9 +138,16 @@ func (s *session) clock(state State) {
 		if state.Verdict == Safe {
 			s.lacked = state.At
 		}
-		if s.safe.IsZero() {
-			s.safe = state.CleanSince
-		}
+		s.isSafe(state.CleanSince)
+	case Unsure:
+		s.isSafe(state.CleanSince) // of the shares alone
+	}
+}
+
+// isSafe keeps since when nobody is hurt, where that is known. The session is locked.
+func (s *session) isSafe(since time.Time) {
+	if s.safe.IsZero() {
+		s.safe = since
 	}
 }
 
@@ -202,7 +210,7 @@ func (l learner) Decide(ctx context.Context, record func(trace.Event)) (trace.De
 				analyze = now.Add(l.options.bound()) // until something is written
 				watching.Go(func() { l.analyze(ctx) })
 			}
-			if d, over := l.over(state, now.Sub(began)); over {
+			if d, over := l.over(now, state, now.Sub(began)); over {
 				return d, nil
 			}
 		case <-ctx.Done():
@@ -260,7 +268,7 @@ func (s *session) analyze(ctx context.Context) {
 }
 
 // over tells whether the mission is over, and how it ended.
-func (s *session) over(state State, took time.Duration) (trace.Decision, bool) {
+func (s *session) over(now time.Time, state State, took time.Duration) (trace.Decision, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := trace.Decision{By: learner{}.String(), Text: state.Text, Seen: state.At}
@@ -280,7 +288,7 @@ func (s *session) over(state State, took time.Duration) (trace.Decision, bool) {
 	case state.Verdict != Mended || s.options.Diagnose && !s.right:
 		return d, false
 	}
-	s.done = s.result(!d.Bad, d.Text)
+	s.done, s.ended = s.result(!d.Bad, d.Text), now
 	return d, true
 }
 

@@ -41,6 +41,9 @@ func (s *session) standing(now time.Time) Standing {
 	}
 	if s.done != nil {
 		at.Result, at.Over = *s.done, true
+		if !s.broke.IsZero() {
+			at.Left = max(s.options.bound()-s.ended.Sub(s.broke), 0)
+		}
 		return at
 	}
 	at.Result = *s.result(false, s.state.Text)
@@ -88,6 +91,8 @@ func (s Standing) String() string {
 	}
 	if !s.Over {
 		line("time left %s%s", s.Left.Round(time.Second), format.When(s.Broke.IsZero(), " from the break on"))
+	} else {
+		line("after it  its namespace is taken away; canarylab train explain goes on to answer")
 	}
 	for _, trouble := range s.Troubles {
 		line("lab       %s", trouble)
@@ -106,13 +111,13 @@ func (s Standing) clocks() []string {
 	case s.Armed.IsZero():
 		return []string{"clocks    they run from the first request that goes wrong by the break"}
 	}
-	began := "clocks    from the first request that went wrong"
+	began := "clocks    they run from the first request that went wrong"
 	if d := s.Armed.Sub(s.Broke); d > 0 {
-		began += fmt.Sprintf(", %.1f s after the break", d.Seconds())
+		began += fmt.Sprintf(", which was sent %.1f s after the break", d.Seconds())
 	}
 	safe, mended := "not yet", "not yet"
 	if d := s.Result.ToSafe; d > 0 {
-		safe = fmt.Sprintf("after %.1f s: then the last request went wrong. To be sure of it takes %s more",
+		safe = fmt.Sprintf("after %.1f s, by the last request that went wrong. It takes %s without one to be sure",
 			d.Seconds(), seconds(clean[0]))
 	}
 	if d := s.Result.ToMended; d > 0 {

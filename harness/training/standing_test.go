@@ -32,10 +32,15 @@ func TestAStandingSaysWhatTheClocksDo(t *testing.T) {
 		},
 		{"not seen yet", Standing{Broke: broke}, []string{"from the first request that goes wrong", "burned"}, "safe"},
 		{
-			"broken", running, []string{"went wrong, 0.4 s after the break", "safe      not yet", "mended    not yet"},
-			"from the break on",
+			"broken", running, []string{
+				"went wrong, which was sent 0.4 s after the break", "safe      not yet", "mended    not yet",
+			}, "from the break on",
 		},
-		{"safe", safe, []string{"safe      after 22.2 s: then the last request went wrong", "mended    not yet"}, ""},
+		{
+			"safe", safe, []string{
+				"safe      after 22.2 s, by the last request that went wrong. It takes 6 s", "mended    not yet",
+			}, "",
+		},
 		{"rolled back before", rolled, []string{"mended    after 80.0 s: from then on the versions had"}, ""},
 		{"mended at once", direct, []string{"mended    after 22.2 s\n"}, "from then on"},
 		{
@@ -68,12 +73,15 @@ func TestClocks(t *testing.T) {
 	clean := at(10 * time.Second)
 	mended := State{Verdict: Mended, At: at(76 * time.Second), From: at(70 * time.Second), CleanSince: clean}
 	rolled := State{Verdict: Safe, At: at(17 * time.Second), From: at(11 * time.Second), CleanSince: clean}
+	open := State{Verdict: Unsure, At: at(17 * time.Second), CleanSince: clean}
 	for name, tc := range map[string]struct {
 		states []State
 		want   time.Time
 	}{
 		"at once":       {[]State{mended}, clean},
 		"by a rollback": {[]State{rolled, mended}, mended.From},
+		// Nobody is hurt any more before it is certain that the shares are right.
+		"with open shares": {[]State{open}, time.Time{}},
 	} {
 		s := &session{}
 		for _, state := range tc.states {
@@ -165,12 +173,41 @@ func TestTheAnalyzerIsToldAfterTheBreak(t *testing.T) {
 	tl := newTimeline()
 	tl.find(began.Add(-time.Second), nil)
 	for _, want := range []string{
-		"after the break: it was not asked any more", "asked last 10.0 s after the break: the same",
+		"after the break: it was not asked any more", "asked again at +10.0 s: the same",
 	} {
 		got := tl.analyzer(began)
 		if len(got) != 2 || got[0] != "before the break: nothing" || got[1] != want {
 			t.Errorf("got %q, want %q at its end", got, want)
 		}
 		tl.find(began.Add(10*time.Second), nil)
+	}
+	for i := range 9 {
+		tl.find(began.Add(time.Duration(20+10*i)*time.Second), nil)
+	}
+	want := "asked again at +10.0 s, +10.0 s, 9 times more up to +100.0 s: the same"
+	if got := tl.analyzer(began); got[1] != want {
+		t.Errorf("got %q, want %q", got[1], want)
+	}
+}
+
+// Where requests fare otherwise only once a pod has come, that is told too.
+func TestAnEffectThatTakesAWhile(t *testing.T) {
+	tl := newTimeline()
+	at := func(s float64) time.Time { return began.Add(time.Duration(s * float64(time.Second))) }
+	tl.writes = []environment.Write{{At: at(0), Object: "a"}, {At: at(40), Object: "b"}}
+	for i := range 6000 { // 100 a second
+		a := Answer{Sent: at(float64(i)/100 - 10), Version: "v1"}
+		if i < 2000 {
+			a.Version, a.Kind = "", "503 UH" // up to 10 s after the first write
+		}
+		tl.add(&a)
+	}
+	all := tl.effects(began, at(50))
+	if e := all[0]; e.Then != "100 % 503 UH" || e.Later != "no failure, 100 % v1" || e.Until != keep {
+		t.Errorf("got %q and %q up to %s later, want that it failed first, and did no more 20 s later", e.Then, e.Later,
+			e.Until)
+	}
+	if e := all[1]; e.Then != "no failure, 100 % v1" || e.Later != "" {
+		t.Errorf("got %q and %q, want nothing more to be told", e.Then, e.Later)
 	}
 }

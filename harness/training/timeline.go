@@ -19,8 +19,10 @@ type timeline struct {
 	states  []State
 	// found are the codes of istioctl analyze, each time that they changed.
 	found []found
-	// looked is when istioctl analyze was asked last.
+	// looked is when istioctl analyze was asked last, and same are the moments since the last of found at which it said
+	// the same.
 	looked time.Time
+	same   []time.Time
 	// orders are what the learner asked of the trainer.
 	orders []order
 }
@@ -67,9 +69,11 @@ func (t *timeline) find(at time.Time, all []environment.Finding) {
 	}
 	slices.Sort(f.Codes)
 	f.Codes = slices.Compact(f.Codes)
-	if n := len(t.found); n == 0 || !slices.Equal(t.found[n-1].Codes, f.Codes) {
-		t.found = append(t.found, f)
+	if n := len(t.found); n > 0 && slices.Equal(t.found[n-1].Codes, f.Codes) {
+		t.same = append(t.same, at)
+		return
 	}
+	t.found, t.same = append(t.found, f), nil
 }
 
 // between counts what was sent in the whole seconds from one moment to another.
@@ -125,9 +129,13 @@ type Effect struct {
 	After time.Duration     `json:"afterNs"`
 	Write environment.Write `json:"write"`
 	// Before and Then say how requests fared, Verdict is what the judge said some seconds later.
-	Before  string  `json:"before"`
-	Then    string  `json:"then"`
-	Verdict Verdict `json:"verdict,omitempty"`
+	Before string `json:"before"`
+	Then   string `json:"then"`
+	// Later says how they fared in the end, up to the next write or until Until, where requests then failed in other
+	// ways or did no more: pods take a while to come, and streams to end.
+	Later   string        `json:"later,omitempty"`
+	Until   time.Duration `json:"untilNs,omitempty"`
+	Verdict Verdict       `json:"verdict,omitempty"`
 }
 
 // effects are the writes, each with what the traffic was before and after. A write that another one follows at once is
@@ -152,7 +160,17 @@ func (t *timeline) effects(since, now time.Time) []Effect {
 			Then: "not known yet",
 		}
 		if from := w.At.Add(arrives); to.After(from) && now.After(from.Add(time.Second)) {
-			e.Then = t.between(from, to).fared()
+			then := t.between(from, to)
+			e.Then = then.fared()
+			if now.Before(next) {
+				next = now
+			}
+			// The last second may not be known as a whole.
+			end := t.between(next.Add(-lookBack-time.Second), next.Add(-time.Second))
+			others := !slices.Equal(sortedNames(then.kinds), sortedNames(end.kinds))
+			if next.Sub(to) > lookBack && end.sent > 0 && others {
+				e.Later, e.Until = end.fared(), next.Sub(w.At)
+			}
 		}
 		e.Verdict = t.verdict(w.At, to, next)
 		all = append(all, e)
@@ -175,9 +193,7 @@ func (t *timeline) verdict(at, to, next time.Time) (v Verdict) {
 
 // analyzer says what istioctl analyze found, and from when on.
 func (t *timeline) analyzer(since time.Time) []string {
-	afterwards := func(at time.Time) string {
-		return fmt.Sprintf("%s after the break", format.Short(at.Sub(since).Round(100*time.Millisecond)))
-	}
+	afterwards := func(at time.Time) string { return strings.TrimSpace(after(at.Sub(since))) }
 	var all []string
 	for _, f := range t.found {
 		what := "nothing"
@@ -190,11 +206,20 @@ func (t *timeline) analyzer(since time.Time) []string {
 		}
 		all = append(all, when+": "+what)
 	}
-	switch n := len(t.found); {
-	case !t.looked.After(since):
-		all = append(all, "after the break: it was not asked any more")
-	case n > 0 && t.found[n-1].At.Before(t.looked):
-		all = append(all, "asked last "+afterwards(t.looked)+": the same")
+	if !t.looked.After(since) {
+		return append(all, "after the break: it was not asked any more")
+	}
+	var again []string
+	for _, at := range t.same {
+		if at.After(since) {
+			again = append(again, afterwards(at))
+		}
+	}
+	if n := len(again); n > 5 {
+		again = append(again[:2:2], fmt.Sprintf("%d times more up to %s", n-2, again[n-1]))
+	}
+	if len(again) > 0 {
+		all = append(all, "asked again at "+strings.Join(again, ", ")+": the same")
 	}
 	return all
 }

@@ -302,5 +302,5 @@ func (m Marking) String() string {
 	}
 	word := map[bool]string{true: "right", false: "not right"}
 	return fmt.Sprintf("hop %s, flag %s, cause %s; it costs %s", word[m.Hop], word[m.Flag], word[m.Cause],
-		format.Short(guessPrice))
+		format.Short(GuessPrice))
 }

@@ -48,7 +48,7 @@ type State struct {
 	// Shares are those that are asked for, as they were seen in the window.
 	Shares []Seen `json:"shares,omitempty"`
 	// CleanSince is when the last request was sent that failed, where nobody is hurt any more. It is zero where none
-	// ever failed, and where the verdict is not Healthy, Safe or Mended.
+	// ever failed, and where somebody may be hurt. It is known before it is certain that the shares are right, or not.
 	CleanSince time.Time `json:"cleanSince,omitzero"`
 }
 

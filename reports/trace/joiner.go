@@ -32,10 +32,13 @@ func (q *Request) Router() *LogEntry {
 // A request is complete when the caller's sample is there, the entry of the proxy that routed it, unless its
 // cohort's callers have none, and the entry of the server's proxy, if an answer came from a pod that has one.
 // Where several attempts were made, or one that got no answer, or where the mesh makes copies of the cohort's requests,
-// nobody knows how many entries there are to come: such a request waits for the horizon.
+// nobody knows how many entries there are to come: such a request waits for the horizon. What is known to lack
+// something waits for the horizon too, or as Await says.
 type Joiner struct {
 	done    func(Request)
 	horizon time.Duration
+	// patience is how long requests wait that are known to lack something: horizon or more.
+	patience time.Duration
 	// plain has the cohorts that no proxy routes.
 	plain map[string]bool
 	// copied has the cohorts of whose requests the mesh may make copies.
@@ -45,6 +48,8 @@ type Joiner struct {
 	pending  map[string]*joining
 	// queue has the pending requests in the order in which their first part came.
 	queue []*joining
+	// lacking has those of them that are older than horizon and lack something, in the same order.
+	lacking []*joining
 	// missing counts those that are known to lack something.
 	missing int
 	latest  time.Time
@@ -60,8 +65,8 @@ type joining struct {
 // NewJoiner makes a Joiner that hands each request to done as soon as it is complete, or once something came that is
 // younger by horizon. Only pending requests are kept in memory.
 func NewJoiner(plan loadgen.Plan, horizon time.Duration, done func(Request)) *Joiner {
-	j := &Joiner{done: done, horizon: horizon, plain: map[string]bool{}, copied: map[string]bool{},
-		sidecars: map[string]bool{}}
+	j := &Joiner{done: done, horizon: horizon, patience: horizon, plain: map[string]bool{},
+		copied: map[string]bool{}, sidecars: map[string]bool{}}
 	j.pending = map[string]*joining{}
 	for _, c := range plan.Cohorts {
 		j.plain[c.Name] = c.Via() == loadgen.Plain
@@ -76,6 +81,10 @@ const (
 	maxPending = 100_000
 	maxEntries = 1_000
 )
+
+// Await has requests that are known to lack something wait for longer than the horizon: on a busy machine entries come
+// late, and a request without its entry looks as if it had gone around the mesh.
+func (j *Joiner) Await(patience time.Duration) { j.patience = max(patience, j.horizon) }
 
 // Pod says what is known of a pod. What a pod's proxy logs is awaited only once the pod is known.
 func (j *Joiner) Pod(p Pod) {
@@ -119,12 +128,14 @@ func (j *Joiner) Open() int { return len(j.pending) }
 
 // Flush hands on all that is pending.
 func (j *Joiner) Flush() {
-	for _, q := range j.queue {
-		if !q.gone {
-			j.hand(q)
+	for _, queue := range [][]*joining{j.lacking, j.queue} {
+		for _, q := range queue {
+			if !q.gone {
+				j.hand(q)
+			}
 		}
 	}
-	j.queue = nil
+	j.lacking, j.queue = nil, nil
 }
 
 func (j *Joiner) get(id string, at time.Time) *joining {
@@ -136,7 +147,11 @@ func (j *Joiner) get(id string, at time.Time) *joining {
 	if !ok {
 		q = &joining{Request: Request{ID: id}, since: j.latest}
 		for len(j.pending) >= maxPending {
-			j.drop()
+			if len(j.lacking) > 0 {
+				j.drop(&j.lacking)
+			} else {
+				j.drop(&j.queue)
+			}
 		}
 		j.pending[id] = q
 		// In a trace whose clock stands still nothing ever expires.
@@ -148,24 +163,39 @@ func (j *Joiner) get(id string, at time.Time) *joining {
 	return q
 }
 
-// expire hands on what is older than the horizon.
+// expire hands on what is older than the horizon, and of what lacks something, than the patience.
 func (j *Joiner) expire() {
-	for len(j.queue) > 0 {
-		q := j.queue[0]
-		if !q.gone && j.latest.Sub(q.since) <= j.horizon {
+	for len(j.lacking) > 0 {
+		q := j.lacking[0]
+		if !q.gone && j.latest.Sub(q.since) <= j.patience {
 			break
 		}
-		j.drop()
+		j.drop(&j.lacking)
+	}
+	for len(j.queue) > 0 {
+		q := j.queue[0]
+		age := j.latest.Sub(q.since)
+		if !q.gone && age <= j.horizon {
+			break
+		}
+		if !q.gone && q.missing && age <= j.patience {
+			j.lacking = append(j.lacking, q)
+			j.queue[0] = nil
+			j.queue = j.queue[1:]
+			continue
+		}
+		j.drop(&j.queue)
 	}
 }
 
-// drop hands the oldest request on, and forgets it.
-func (j *Joiner) drop() {
-	if q := j.queue[0]; !q.gone {
+// drop hands the oldest request of a queue on, and forgets it.
+func (j *Joiner) drop(queue *[]*joining) {
+	q := (*queue)[0]
+	if !q.gone {
 		j.hand(q)
 	}
-	j.queue[0] = nil // to be collected
-	j.queue = j.queue[1:]
+	(*queue)[0] = nil // to be collected
+	*queue = (*queue)[1:]
 }
 
 func (j *Joiner) hand(q *joining) {

@@ -119,3 +119,34 @@ func TestJoinerForgets(t *testing.T) {
 		t.Errorf("got %d handed on, %d pending, want each of 1,000 once", len(got), j.Pending())
 	}
 }
+
+// What lacks something can be awaited for longer, and what may be complete is not held back by it.
+func TestJoinerAwaitsWhatIsLate(t *testing.T) {
+	at := func(s float64) time.Time { return time.Unix(0, 0).Add(time.Duration(s * float64(time.Second))) }
+	var got []string
+	j := NewJoiner(loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "in"}, {Name: "out", Entry: loadgen.Plain}}},
+		time.Second, func(q Request) { got = append(got, fmt.Sprint(q.ID, " ", q.Router() != nil)) })
+	j.Await(4 * time.Second)
+	j.Sample(&loadgen.Sample{ID: "late", Cohort: "in", Done: at(0)})
+	j.Sample(&loadgen.Sample{ID: "never", Cohort: "in", Done: at(0.1)})
+	j.Sample(&loadgen.Sample{ID: "plain", Cohort: "out", Done: at(0.2)})
+	for _, step := range []struct {
+		at   float64
+		want []string
+	}{
+		{1.1, nil}, {1.3, []string{"plain false"}}, {3, []string{"plain false"}},
+		{4.05, []string{"plain false", "late true"}}, {4.2, []string{"plain false", "late true", "never false"}},
+	} {
+		if step.at > 4 && step.at < 4.1 {
+			j.Log(&LogEntry{ID: "late", Start: at(0)})
+		}
+		j.Log(&LogEntry{ID: "clock", Start: at(step.at)}) // of no sample: it is awaited until the end
+		if !slices.Equal(got, step.want) {
+			t.Errorf("after %g s: got %q, want %q", step.at, got, step.want)
+		}
+	}
+	j.Flush()
+	if len(got) != 4 || j.Open() != 0 {
+		t.Errorf("got %q and %d kept, want each once", got, j.Open())
+	}
+}

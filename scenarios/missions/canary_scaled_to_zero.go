@@ -11,6 +11,7 @@ var canaryScaledToZero = training.Mission{
 		"kubectl get deployments, and kubectl get pods --show-labels.",
 	},
 	Sees: []string{
+		"kubectl get deployments (0/0) and kubectl get events (Scaled down replica set).",
 		"The callers' 503 UH, and the callers' proxies: membership_healthy of the cluster of subset v2 is 0.",
 		"v2's own metrics just stop, which looks like nothing to worry about.",
 	},
