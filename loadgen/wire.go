@@ -187,8 +187,8 @@ type cohortCheck struct {
 	seen bitset.Set
 }
 
-// maxSeq is above every sequence number that a valid plan can have.
-const maxSeq = uint64(MaxRate) * uint64(MaxDuration/time.Second)
+// MaxSeq is above every sequence number that a valid plan can have.
+const MaxSeq = uint64(MaxRate) * uint64(MaxDuration/time.Second)
 
 func (c streamCheck) add(s Sample) error {
 	a := c.cohorts[s.Cohort]
@@ -199,7 +199,7 @@ func (c streamCheck) add(s Sample) error {
 		a = &cohortCheck{}
 		c.cohorts[s.Cohort] = a
 	}
-	if s.Seq >= maxSeq {
+	if s.Seq >= MaxSeq {
 		return fmt.Errorf("cohort %s: sequence number %d is out of bounds", s.Cohort, s.Seq)
 	}
 	n, own := c.share.count(s.Seq)

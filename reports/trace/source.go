@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/canarylab/canarylab/loadgen"
 )
 
 // A Source is a trace that is read line by line, as often as needed: one of a long run does not fit into memory.
@@ -74,6 +76,9 @@ func readLines(r io.Reader, facts bool, yield func(*Line) error) (truncated bool
 		}
 		if n := l.fields(); n != 1 {
 			return noLine(number, fmt.Errorf("want one of %s, got %d of them", strings.Join(kinds, ", "), n))
+		}
+		if s := l.Sample; s != nil && s.Seq >= loadgen.MaxSeq {
+			return noLine(number, fmt.Errorf("no plan has a request of number %d", s.Seq))
 		}
 		l.modernize()
 		if facts && (l.Sample != nil || l.Log != nil) {
