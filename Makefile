@@ -145,7 +145,10 @@ readme-pictures: build ## draw the pictures of the README: of a new run of label
 live-pictures: build ## draw the pictures of docs/live.md, likewise (needs chromium)
 	@$(pictured) && go run ./reports/replay/pictures -out docs "$$run"
 
+vm-test: deps ## the embedded cluster on systemd and cgroup v2, and in a container there, in a virtual machine (as root; half an hour)
+	.ci/vm/run $(VM_PARTS)
+
 clean: down ## remove the cluster, the reports and everything that was built
 	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"
 
-.PHONY: outside turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate conformance long-run page-cost slow-machine fuzz hostile readme-pictures live-pictures clean
+.PHONY: outside turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate conformance long-run page-cost slow-machine vm-test fuzz hostile readme-pictures live-pictures clean

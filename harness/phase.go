@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/patience"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 )
@@ -51,8 +52,8 @@ type Phase struct {
 	open []reports.Verdict
 }
 
-// deadline returns Deadline with its default.
-func (p Phase) deadline() time.Duration { return cmp.Or(p.Deadline, DefaultDeadline) }
+// deadline returns Deadline with its default, longer on a slow machine.
+func (p Phase) deadline() time.Duration { return patience.Of(cmp.Or(p.Deadline, DefaultDeadline)) }
 
 // span is the least that the phase is watched.
 func (p Phase) span() time.Duration {

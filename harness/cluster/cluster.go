@@ -52,6 +52,9 @@ type Traits struct {
 	Labels map[string]string
 	// NeedsImages tells that images have to be built here for pods to have them, which takes compilers and more.
 	NeedsImages bool
+	// KeepsHost tells that a cluster changes nothing of its machine that outlives it, kernel-wide settings among it.
+	// The modules that the kernel loads for it stay loaded.
+	KeepsHost bool
 }
 
 // A Cluster is a running Kubernetes API, with a way to bring images onto its nodes.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,20 +15,24 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
+
+	"github.com/canarylab/canarylab/harness/patience"
 )
 
-const (
-	// poll is how often the lab looks at a fact that can't be watched. Nothing in the lab is polled slower.
-	poll = 50 * time.Millisecond
+// poll is how often the lab looks at a fact that can't be watched. Nothing in the lab is polled slower.
+const poll = 50 * time.Millisecond
+
+var (
 	// discoveryLag bounds how long a kind may be unknown after its CRD was established. The API server's
 	// discovery document follows within a second.
-	discoveryLag = 2 * time.Second
+	discoveryLag = patience.Of(2 * time.Second)
 	// parallel bounds the concurrent requests of ApplyObjects. They are enough to hide the round trips, and few
 	// enough that a small machine's API server does not spend its time on switching between them.
-	parallel = 16
+	parallel = patience.Few(16)
 )
 
 // Apply server-side-applies every document of a YAML stream, one after the other, as `kubectl apply
@@ -139,10 +144,22 @@ func isCRD(o *unstructured.Unstructured) bool {
 
 func apply(ctx context.Context, r dynamic.ResourceInterface, o *unstructured.Unstructured) error {
 	_, err := r.Apply(ctx, o.GetName(), o, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+	for patience.Asked() && timedOut(err) && ctx.Err() == nil {
+		_, err = r.Apply(ctx, o.GetName(), o, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+	}
 	if err != nil {
 		return fmt.Errorf("apply %s: %w", RefOf(o), err)
 	}
 	return nil
+}
+
+// timedOut tells whether the API server, or a webhook that it asked, took longer than its own bound, which is 60 s or a
+// webhook's timeoutSeconds and knows nothing of slow machines; or whether a connection was given up that was silent.
+// What was applied may be there or not: applying it again is the same.
+func timedOut(err error) bool {
+	return apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || utilnet.IsHTTP2ConnectionLost(err) ||
+		utilnet.IsTimeout(err) || utilnet.IsConnectionReset(err) ||
+		apierrors.IsInternalError(err) && strings.Contains(err.Error(), "context deadline exceeded")
 }
 
 // errNoNamespace is wrapped where a namespaced object names no namespace. There is no default, because an

@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	istioclient "istio.io/client-go/pkg/clientset/versioned"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -16,6 +19,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
+
+	"github.com/canarylab/canarylab/harness/patience"
 )
 
 // FieldManager owns the fields that the lab applies, and is the lab's user agent.
@@ -31,6 +36,17 @@ type Client struct {
 	mapper *restmapper.DeferredDiscoveryRESTMapper
 }
 
+// pingTimeout is the variable by which client-go takes how many seconds a server may take to answer a ping. Without it,
+// 15 (k8s.io/apimachinery/pkg/util/net/http.go).
+const pingTimeout = "HTTP2_PING_TIMEOUT_SECONDS"
+
+// allowSilence keeps client-go from giving up the connection to an API server that is slow, and no more.
+func allowSilence() {
+	if _, set := os.LookupEnv(pingTimeout); patience.Asked() && !set {
+		_ = os.Setenv(pingTimeout, strconv.Itoa(int(patience.Of(15*time.Second).Seconds())))
+	}
+}
+
 // New returns a Client for a copy of cfg. It does not send anything yet.
 //
 // Client-side throttling is off: the lab has the cluster to itself, and API Priority and Fairness protects the others.
@@ -44,6 +60,7 @@ func New(cfg *rest.Config) (*Client, error) {
 	fail := func(what string, err error) (*Client, error) {
 		return nil, fmt.Errorf("make %s client for %s: %w", what, cfg.Host, err)
 	}
+	allowSilence()
 	client, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		return fail("an HTTP", err)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +23,7 @@ import (
 	"github.com/canarylab/canarylab/harness/artifacts"
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/embedded"
+	"github.com/canarylab/canarylab/harness/cluster/footprint"
 	"github.com/canarylab/canarylab/harness/cluster/kind"
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/kube"
@@ -144,101 +144,33 @@ func creator(t *testing.T, name, step string) *exec.Cmd {
 	return cmd
 }
 
-// A footprint is all that a cluster could leave on its host.
-type footprint map[string][]string
-
-// counted is what a rule of nft has counted, which is no part of it.
-var counted = regexp.MustCompile(`counter packets \d+ bytes \d+`)
-
-// look takes the host's footprint. Processes are those that run programs of the lab's cache.
-func look(t *testing.T, home, name string) footprint {
+// look takes the host's picture.
+func look(t *testing.T, home, name string) footprint.Picture {
 	t.Helper()
-	f := footprint{}
-	exes, err := filepath.Glob("/proc/[0-9]*/exe")
+	p, err := footprint.Take(t.Context(), footprint.Of{Home: home, Clusters: name})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, exe := range exes {
-		program, err := os.Readlink(exe)
-		if err != nil || !strings.HasPrefix(program, filepath.Join(home, "cache")) {
-			continue
-		}
-		cmdline, _ := os.ReadFile(filepath.Join(filepath.Dir(exe), "cmdline"))
-		if strings.Contains(string(cmdline), "/"+name+"/") {
-			f["process"] = append(f["process"], strings.ReplaceAll(string(cmdline), "\x00", " "))
-		}
-	}
-	mounts, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f["mount"] = strings.Split(strings.TrimSpace(string(mounts)), "\n")
-	f["interface"] = names(t, "/sys/class/net")
-	f["network namespace"] = names(t, "/run/netns")
-	f["cgroup"], err = filepath.Glob("/sys/fs/cgroup/*/canarylab-*" + name + "*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f["listening port"] = listening(t)
-	if rules, err := exec.CommandContext(t.Context(), "nft", "list", "ruleset").Output(); err == nil {
-		f["nft rule"] = strings.Split(strings.TrimSpace(counted.ReplaceAllString(string(rules), "counter")), "\n")
-	}
-	for what := range f {
-		slices.Sort(f[what])
-	}
-	return f
+	return p
 }
 
-func names(t *testing.T, dir string) []string {
+// compare waits until the host is as it was before.
+func compare(t *testing.T, before footprint.Picture, home, name string) {
 	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		t.Fatal(err)
-	}
-	var all []string
-	for _, e := range entries {
-		all = append(all, e.Name())
-	}
-	return all
-}
-
-// listening are the TCP ports on 127.0.0.1 that somebody listens on.
-func listening(t *testing.T) []string {
-	t.Helper()
-	raw, err := os.ReadFile("/proc/net/tcp")
+	of := footprint.Of{Home: home, Clusters: name}
+	changed, loaded, err := footprint.Settled(t.Context(), before, of, 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ports []string
-	for line := range strings.Lines(string(raw)) {
-		fields := strings.Fields(line)
-		// The state 0A is LISTEN; the address is little-endian hex.
-		if len(fields) > 3 && fields[3] == "0A" && strings.HasPrefix(fields[1], "0100007F:") {
-			ports = append(ports, fields[1])
-		}
+	if kindOfCluster() == kind.Name { // kubelet in a privileged container sets what it wants of the whole kernel
+		changed = slices.DeleteFunc(changed, func(c string) bool { return strings.HasPrefix(c, footprint.Settings) })
 	}
-	return ports
-}
-
-// compare waits until the host is as it was before, for the kernel takes a moment to tear namespaces down.
-func compare(t *testing.T, before footprint, home, name string) {
-	t.Helper()
-	var diff []string
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		diff = nil
-		after := look(t, home, name)
-		for what, now := range after {
-			for _, x := range now {
-				if !slices.Contains(before[what], x) {
-					diff = append(diff, what+": "+x)
-				}
-			}
-		}
-		if len(diff) == 0 {
-			return
-		}
+	if len(changed) > 0 {
+		t.Errorf("changed on the host:\n%s", strings.Join(changed, "\n"))
 	}
-	t.Errorf("left on the host:\n%s", strings.Join(diff, "\n"))
+	if len(loaded) > 0 {
+		t.Logf("modules that were loaded, and stay: %s", strings.Join(loaded, ", "))
+	}
 }
 
 // TestKilledAtAnyMomentLeavesNothing kills the creator of a cluster with SIGKILL as each step of the bring-up

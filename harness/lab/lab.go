@@ -46,6 +46,9 @@ func (l *Lab) Cluster() cluster.Cluster { return l.cluster }
 // Borrowed tells whether the cluster is somebody else's.
 func (l *Lab) Borrowed() bool { return l.provider.Traits().Borrowed }
 
+// KeepsHost tells whether nothing of this machine is changed once the lab is closed.
+func (l *Lab) KeepsHost() bool { return l.provider.Traits().KeepsHost }
+
 // Labels are for the namespaces that scenarios make: by them the lab finds its own on a borrowed cluster again.
 func (l *Lab) Labels() map[string]string { return l.provider.Traits().Labels }
 

@@ -17,13 +17,14 @@ import (
 	"github.com/canarylab/canarylab/harness/images"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
+	"github.com/canarylab/canarylab/harness/patience"
 )
 
-const (
+var (
 	// undoWithin bounds the removal of a cluster whose bring-up failed or was interrupted.
-	undoWithin = 30 * time.Second
+	undoWithin = patience.Of(30 * time.Second)
 	// readyWithin bounds the wait for the node and for Istio. On two quiet cores they take 10 s.
-	readyWithin = 4 * time.Minute
+	readyWithin = patience.Of(4 * time.Minute)
 )
 
 // Open brings a lab up, or finds it running, and returns when pods get their sidecars. The ingress gateway may still be

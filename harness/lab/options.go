@@ -9,6 +9,7 @@ import (
 	"github.com/canarylab/canarylab/harness/artifacts/depot"
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/cluster/existing"
+	"github.com/canarylab/canarylab/harness/patience"
 	"github.com/canarylab/canarylab/harness/progress"
 )
 
@@ -115,7 +116,7 @@ func (i Istio) released() bool { return i.Hub != "" }
 // validate finds wishes that exclude each other.
 func (o Options) validate() error {
 	borrowed := o.traits().Borrowed
-	var errs []error
+	errs := []error{patience.Err()}
 	for _, f := range []struct {
 		flag string
 		set  bool

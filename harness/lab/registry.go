@@ -169,7 +169,7 @@ func Checks(ctx context.Context, o Options) []Check {
 	if err != nil && o.Cluster != kind.Name {
 		inContainers = Check{kind.Name, "not possible here: no container daemon answers", nil}
 	}
-	const found = "Linux, root, cgroups and overlay are there"
+	const found = "root; cgroups, namespaces, overlays, interfaces and rules can be made"
 	return []Check{inContainers, {embedded.Name, found, o.embedded(nil).Check(ctx)}}
 }
 

@@ -11,12 +11,13 @@ import (
 
 	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/patience"
 	"github.com/canarylab/canarylab/loadgen"
 )
 
 // startLead is how long before the common start of several agents their plans are sent: the way to a pod takes
 // a fraction of it.
-const startLead = 2 * time.Second
+var startLead = patience.Of(2 * time.Second)
 
 // callers implements environment.Callers by load agents in pods.
 type callers struct {

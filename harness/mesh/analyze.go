@@ -16,10 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/patience"
 )
 
 // analyzeWithin bounds Analyze, which reads the whole cluster and is help, not proof.
-const analyzeWithin = 10 * time.Second
+var analyzeWithin = patience.Of(10 * time.Second)
 
 // A Message is one finding of Istio's configuration analysis.
 type Message struct {

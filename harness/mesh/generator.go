@@ -28,6 +28,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/patience"
 )
 
 // A generator is istiod's own configuration generator, which is part of this program, on a fixed
@@ -40,13 +41,11 @@ type generator struct {
 	scope   *scope
 }
 
-const (
-	// clusterID is Istio's default name for the only cluster.
-	clusterID cluster.ID = "Kubernetes"
-	// indexWithin bounds how long Istio's in-memory store may take to index a few dozen objects,
-	// which takes milliseconds.
-	indexWithin = 10 * time.Second
-)
+// clusterID is Istio's default name for the only cluster.
+const clusterID cluster.ID = "Kubernetes"
+
+// indexWithin bounds how long Istio's in-memory store may take to index a few dozen objects, which takes milliseconds.
+var indexWithin = patience.Of(10 * time.Second)
 
 // newGenerator makes a generator that compares listeners as far as s goes.
 func newGenerator(ctx context.Context, o objects, s *scope) (*generator, error) {

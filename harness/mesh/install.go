@@ -18,16 +18,16 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/canarylab/canarylab/harness/kube"
+	"github.com/canarylab/canarylab/harness/patience"
 	"github.com/canarylab/canarylab/harness/progress"
 )
 
-const (
-	// appliedSum is LabNamespace's annotation with the Sum of the Manifests that were applied completely.
-	appliedSum = "canarylab.io/istio-applied"
-	// dryRunWithin bounds one try of an injection. While the webhook's service address is not
-	// routed yet, a try would last until the webhook's timeout of 10 s.
-	dryRunWithin = 500 * time.Millisecond
-)
+// appliedSum is LabNamespace's annotation with the Sum of the Manifests that were applied completely.
+const appliedSum = "canarylab.io/istio-applied"
+
+// dryRunWithin bounds one try of an injection. While the webhook's service address is not
+// routed yet, a try would last until the webhook's timeout of 10 s.
+var dryRunWithin = patience.Of(500 * time.Millisecond)
 
 // InstallCore applies the control plane and waits until it works: istiod serves, both webhooks are
 // trusted, and a dry run of a pod's creation returns it with a sidecar. From then on pods can be

@@ -126,7 +126,7 @@ func TestKubeconfigVerifiesTheServer(t *testing.T) {
 
 func TestSpecNamesWhatIsThere(t *testing.T) {
 	l := newLayout(t)
-	spec := nodePlan{l, "node", "/bin-folder"}.spec("lab", "canarylab-lab", nil)
+	spec := nodePlan{l, "node", "/bin-folder"}.spec("lab", nil)
 	known := map[string]bool{}
 	for _, p := range spec.Processes {
 		known[p.Name] = true

@@ -26,6 +26,11 @@ import (
 // keptStores is how many prepared image stores stay: the newest, and one to go back to.
 const keptStores = 2
 
+// preparing is how the folder begins in which a store is made.
+const preparing = ".preparing-"
+
+func (p *Provider) stores() string { return filepath.Join(p.Home, "imagestores") }
+
 // seed gives a new cluster a containerd store that has the images already. It is prepared once per set of images, by a
 // containerd in namespaces of its own, and then handed to each cluster as hard links: unpacking takes seconds, links
 // take milliseconds. Sharing is safe, because containerd never writes to a stored blob or a committed snapshot.
@@ -34,7 +39,7 @@ func (b *bringUp) seed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stores := filepath.Join(b.provider.Home, "imagestores")
+	stores := b.provider.stores()
 	store := filepath.Join(stores, digest+"-"+filepath.Base(b.node))
 	if _, err := os.Stat(store); errors.Is(err, os.ErrNotExist) {
 		if err := b.prepareStore(ctx, stores, store); err != nil {
@@ -69,7 +74,7 @@ func (b *bringUp) prepareStore(ctx context.Context, stores, store string) (err e
 	if err := disk.KeepNewest(stores, keptStores-1); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(stores, ".preparing-")
+	tmp, err := os.MkdirTemp(stores, preparing)
 	if err != nil {
 		return err
 	}
@@ -85,13 +90,13 @@ func (b *bringUp) prepareStore(ctx context.Context, stores, store string) (err e
 	defer listener.Close()
 	cgroup := b.provider.cgroup(filepath.Base(tmp))
 	plan := nodePlan{l, "images", b.node}
-	spec := plan.spec("images", cgroup, []string{b.node, b.programs})
+	spec := plan.spec("images", []string{b.node, b.programs})
 	spec.Processes = []nodespec.Process{plan.containerd()}
-	node, err := startNode(spec, filepath.Join(b.programs, "noded"), listener)
+	defer func() { err = errors.Join(err, reapCgroups(cgroup)) }()
+	node, err := startNode(spec, cgroup, filepath.Join(b.programs, "noded"), listener)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, reapCgroups(cgroup)) }()
 	defer node.kill()
 	if err := node.await(ctx, "containerd", nil); err != nil {
 		return err

@@ -37,10 +37,10 @@ type nodePlan struct {
 }
 
 // spec is the whole node: its processes, and what each waits for. Whatever can start at once does.
-func (n nodePlan) spec(name, cgroup string, readOnly []string) nodespec.Spec {
+func (n nodePlan) spec(name string, readOnly []string) nodespec.Spec {
 	return nodespec.Spec{
 		Name: name, Hostname: n.hostname, Dir: string(n.layout), ReadOnly: readOnly,
-		NodeIP: nodeIP + "/24", APIAddress: "127.0.0.1:" + apiPort, Cgroup: cgroup, Pinned: pinned,
+		NodeIP: nodeIP + "/24", APIAddress: "127.0.0.1:" + apiPort, Pinned: pinned,
 		Processes: []nodespec.Process{
 			n.etcd(), n.apiServer(), n.containerd(), n.kubelet(), n.controllerManager(), n.scheduler(), n.kubeProxy(),
 			n.coreDNS(),

@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 
 	"github.com/canarylab/canarylab/harness/cluster"
 )
@@ -40,7 +38,7 @@ var _ cluster.Provider = (*Provider)(nil)
 func (p *Provider) Name() string { return Name }
 
 // Traits implements cluster.Provider.
-func (p *Provider) Traits() cluster.Traits { return cluster.Traits{NeedsImages: true} }
+func (p *Provider) Traits() cluster.Traits { return cluster.Traits{NeedsImages: true, KeepsHost: true} }
 
 // Prepare implements cluster.Provider.
 func (p *Provider) Prepare(ctx context.Context) error {
@@ -148,8 +146,8 @@ func (p *Provider) List(context.Context) ([]cluster.Info, error) {
 	return infos, p.reapDead()
 }
 
-// Check implements cluster.Provider.
-func (p *Provider) Check(context.Context) error {
+// Check implements cluster.Provider. It tries what a node needs of the machine, where nothing else sees it.
+func (p *Provider) Check(ctx context.Context) error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("an embedded cluster needs Linux, and this is %s: use a Linux machine or virtual machine",
 			runtime.GOOS)
@@ -157,13 +155,5 @@ func (p *Provider) Check(context.Context) error {
 	if os.Geteuid() != 0 {
 		return errors.New("an embedded cluster needs root: run again with sudo")
 	}
-	if _, err := os.Stat("/sys/fs/cgroup"); err != nil {
-		return fmt.Errorf("an embedded cluster needs cgroups below /sys/fs/cgroup: %w", err)
-	}
-	filesystems, err := os.ReadFile("/proc/filesystems")
-	if err == nil && !slices.Contains(strings.Fields(string(filesystems)), "overlay") {
-		return errors.New("an embedded cluster needs the overlay file system: run modprobe overlay, or use a kernel " +
-			"that has it")
-	}
-	return nil
+	return probe(ctx, p.Home)
 }

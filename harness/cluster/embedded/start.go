@@ -30,8 +30,29 @@ type startedNode struct {
 	control *os.File // write end; closing it before keep ends the node
 }
 
-// startNode starts noded in namespaces of its own. listener is inherited; it stays open on the caller's side.
-func startNode(spec nodespec.Spec, noded string, listener *net.TCPListener) (*startedNode, error) {
+// startNode starts noded in namespaces and cgroups of its own. listener is inherited; it stays open on the caller's
+// side. What it made of the cgroup is left to the caller, also where it fails.
+func startNode(spec nodespec.Spec, cgroup, noded string, listener *net.TCPListener) (*startedNode, error) {
+	if err := os.MkdirAll(filepath.Join(spec.Dir, "log"), 0o700); err != nil {
+		return nil, err
+	}
+	var inherited files
+	defer inherited.close()
+	null := inherited.open(os.DevNull, os.O_RDONLY)
+	log := inherited.open(filepath.Join(spec.Dir, "log", "noded.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC)
+	port := inherited.add(listener.File())
+	alive := inherited.open(filepath.Join(spec.Dir, "alive"), os.O_CREATE|os.O_RDWR)
+	if inherited.err != nil {
+		return nil, inherited.err
+	}
+	if err := unix.Flock(int(alive.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, fmt.Errorf("take the lock of a node's life, %s: %w", alive.Name(), err)
+	}
+	// From here on nobody takes the cgroup for one that a dead cluster left.
+	var err error
+	if spec.Join, err = makeCgroups(cgroup); err != nil {
+		return nil, err
+	}
 	raw, err := json.MarshalIndent(spec, "", "  ")
 	if err != nil {
 		return nil, err
@@ -40,51 +61,17 @@ func startNode(spec nodespec.Spec, noded string, listener *net.TCPListener) (*st
 	if err := os.WriteFile(specFile, raw, 0o600); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(spec.Dir, "log"), 0o700); err != nil {
-		return nil, err
-	}
-
-	var inherited []*os.File
-	defer func() {
-		for _, f := range inherited {
-			f.Close()
-		}
-	}()
-	add := func(f *os.File, err error) {
-		if err == nil {
-			inherited = append(inherited, f)
-		}
-	}
-	null, err := os.Open(os.DevNull)
-	if add(null, err); err != nil {
-		return nil, err
-	}
-	log, err := os.OpenFile(filepath.Join(spec.Dir, "log", "noded.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if add(log, err); err != nil {
-		return nil, err
-	}
-	port, err := listener.File()
-	if add(port, err); err != nil {
-		return nil, fmt.Errorf("hand over the API server's port: %w", err)
-	}
-	alive, err := os.OpenFile(filepath.Join(spec.Dir, "alive"), os.O_CREATE|os.O_RDWR, 0o600)
-	if add(alive, err); err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(alive.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, fmt.Errorf("take the lock of a node's life, %s: %w", alive.Name(), err)
-	}
 	eventsRead, eventsWrite, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	add(eventsWrite, nil)
+	inherited.list = append(inherited.list, eventsWrite)
 	controlRead, controlWrite, err := os.Pipe()
 	if err != nil {
 		eventsRead.Close()
 		return nil, err
 	}
-	add(controlRead, nil)
+	inherited.list = append(inherited.list, controlRead)
 
 	process, err := os.StartProcess(noded, []string{noded, specFile}, &os.ProcAttr{
 		Dir:   "/",
@@ -100,6 +87,29 @@ func startNode(spec nodespec.Spec, noded string, listener *net.TCPListener) (*st
 			"a container needs --privileged): %w", err)
 	}
 	return &startedNode{process: process, dir: spec.Dir, events: eventsRead, control: controlWrite}, nil
+}
+
+// files are closed together. The first error stays.
+type files struct {
+	list []*os.File
+	err  error
+}
+
+func (f *files) open(name string, flag int) *os.File { return f.add(os.OpenFile(name, flag, 0o600)) }
+
+func (f *files) add(file *os.File, err error) *os.File {
+	if err != nil {
+		f.err = errors.Join(f.err, err)
+		return nil
+	}
+	f.list = append(f.list, file)
+	return file
+}
+
+func (f *files) close() {
+	for _, file := range f.list {
+		file.Close()
+	}
 }
 
 // await returns when the named process of the node is ready. Steps are reported for as long as the creator lives.

@@ -169,8 +169,8 @@ func (b *bringUp) start(ctx context.Context) error {
 		return err
 	}
 	plan := nodePlan{b.layout, hostname(b.name), b.node}
-	spec := plan.spec(b.name, b.provider.cgroup(b.name), []string{b.node, b.programs})
-	b.started, err = startNode(spec, filepath.Join(b.programs, "noded"), listener)
+	spec := plan.spec(b.name, []string{b.node, b.programs})
+	b.started, err = startNode(spec, b.provider.cgroup(b.name), filepath.Join(b.programs, "noded"), listener)
 	if err != nil {
 		return err
 	}

@@ -1,16 +1,19 @@
 package labtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/cluster/footprint"
 	"github.com/canarylab/canarylab/harness/lab"
 	"github.com/canarylab/canarylab/harness/lab/labrun"
 	"github.com/canarylab/canarylab/reports"
@@ -22,6 +25,9 @@ import (
 // closeWithin bounds the removal of a cluster.
 const closeWithin = time.Minute
 
+// hostSettles is how long the kernel may take to end what a cluster had.
+const hostSettles = 10 * time.Second
+
 // An Opener opens a lab once, when the first test wants it, so that tests which need no cluster do not bring one up.
 type Opener struct {
 	Options func() lab.Options
@@ -29,6 +35,9 @@ type Opener struct {
 	once sync.Once
 	lab  *lab.Lab
 	err  error
+	// host is what was on this machine before.
+	host footprint.Picture
+	of   footprint.Of
 }
 
 // Open returns the lab. Where none can be had, it skips the test, or fails it if CANARYLAB_REQUIRE_CLUSTER=1.
@@ -52,6 +61,9 @@ func (o *Opener) Try(ctx context.Context) (*lab.Lab, error) {
 	o.once.Do(func() {
 		options := o.Options()
 		options.Progress = Steps{}
+		if o.err = o.look(ctx, options); o.err != nil {
+			return
+		}
 		if o.lab, o.err = lab.Open(ctx, options); o.err == nil {
 			o.err = o.lab.Settle()
 		}
@@ -107,14 +119,38 @@ func (o *Opener) Steady(ctx context.Context, t testing.TB, s harness.Scenario, o
 	return runs.steady(t, s.Name, func() (*reports.Report, error) { return o.Play(ctx, t, s, options) })
 }
 
-// Close removes the cluster, if Open made it.
+// look takes a picture of this machine. Only root sees all of it, and only root makes clusters that keep their host.
+func (o *Opener) look(ctx context.Context, options lab.Options) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	home, err := lab.Home()
+	if err != nil {
+		return err
+	}
+	o.of = footprint.Of{Home: cmp.Or(options.Home, home), Clusters: cmp.Or(options.Name, lab.DefaultName)}
+	o.host, err = footprint.Take(ctx, o.of)
+	return err
+}
+
+// Close removes the cluster, if Open made it. Then the machine has to be as it was before.
 func (o *Opener) Close() error {
 	if o.lab == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
 	defer cancel()
-	return o.lab.Close(ctx)
+	if err := o.lab.Close(ctx); err != nil || o.host == nil || !o.lab.KeepsHost() || o.lab.Cluster().Reused() {
+		return err
+	}
+	changed, loaded, err := footprint.Settled(ctx, o.host, o.of, hostSettles)
+	if len(loaded) > 0 {
+		fmt.Fprintln(os.Stderr, "modules that were loaded, and stay:", strings.Join(loaded, ", "))
+	}
+	if err == nil && len(changed) > 0 {
+		err = fmt.Errorf("changed on this machine, and left so:\n%s", strings.Join(changed, "\n"))
+	}
+	return err
 }
 
 // Steps prints progress to the standard error: a line for each step that ended.

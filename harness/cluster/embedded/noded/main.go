@@ -68,7 +68,7 @@ func prepare(spec nodespec.Spec) error {
 	if err := unix.Sethostname([]byte(spec.Hostname)); err != nil {
 		return fmt.Errorf("set the host name: %w", err)
 	}
-	if err := makeCgroups(spec.Cgroup); err != nil {
+	if err := joinCgroups(spec.Join); err != nil {
 		return err
 	}
 	if err := makeRoot(spec); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -124,10 +125,24 @@ func mount(source, target, fs string, flags uintptr) error {
 }
 
 // pin lets the node read value from a file without changing it for the host: a file in memory is mounted over it. What
-// the host does not have needs no pin.
+// the host does not have needs no pin. A link, such as the /etc/resolv.conf of systemd-resolved, may lead to a file
+// that the node does not see of the host: it is made in the node's own memory.
 func pin(root, path, value string) error {
-	target := filepath.Join(root, path)
-	if _, err := os.Stat(target); err != nil {
+	target, err := follow(root, path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(target); errors.Is(err, os.ErrNotExist) {
+		err = os.MkdirAll(filepath.Dir(target), 0o755)
+		if err == nil {
+			err = os.WriteFile(target, []byte(value+"\n"), 0o644)
+		}
+		if err != nil && !errors.Is(err, unix.EROFS) { // as on the host, it leads to nothing
+			return fmt.Errorf("pin %s, which leads to nothing: %w", path, err)
+		}
 		return nil
 	}
 	shadow := filepath.Join(root, "run", "pinned"+strings.ReplaceAll(path, "/", "-"))
@@ -138,4 +153,31 @@ func pin(root, path, value string) error {
 		return fmt.Errorf("pin %s: %w", path, err)
 	}
 	return nil
+}
+
+// follow returns where the file at path is below root once its links are followed as they are for whoever has root as
+// his root. The last one may lead to nothing; it is an error that wraps os.ErrNotExist if path itself is nothing.
+func follow(root, path string) (string, error) {
+	const most = 40 // as the kernel has it
+	info, err := os.Lstat(filepath.Join(root, path))
+	for range most {
+		if errors.Is(err, os.ErrNotExist) || err == nil && info.Mode()&os.ModeSymlink == 0 {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+		to, err := os.Readlink(filepath.Join(root, path))
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = filepath.Join("/", to) // .. ends at the root
+		if info, err = os.Lstat(filepath.Join(root, path)); errors.Is(err, os.ErrNotExist) {
+			return filepath.Join(root, path), nil
+		}
+	}
+	return filepath.Join(root, path), err
 }

@@ -34,8 +34,9 @@ type Spec struct {
 	NodeIP string `json:"nodeIP"`
 	// APIAddress is where the API server listens inside the node.
 	APIAddress string `json:"apiAddress"`
-	// Cgroup is the folder below each cgroup hierarchy's root that holds the cluster's pods.
-	Cgroup string `json:"cgroup"`
+	// Join are the folders of cgroups that PID 1 enters, and with it all that it starts. Where it names none of a
+	// hierarchy, PID 1 stays there where its creator is.
+	Join []string `json:"join,omitempty"`
 	// Pinned are files that have other content in the node than on the host, by path: settings of the kernel that the
 	// node must believe to be set, and what the host's own would mislead. They are shadowed, not changed.
 	Pinned map[string]string `json:"pinned"`
