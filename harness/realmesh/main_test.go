@@ -27,6 +27,7 @@ const (
 	turnOfMission     = 5
 	turnOfLedRate     = 6
 	turnOfConformance = 8
+	turnOfCorpus      = 9
 )
 
 // some returns the scenarios that are played in ways that take long: those of the core, or all with EVERY=1.

@@ -76,6 +76,44 @@ const (
 	NotAttached FindingKind = "not-attached"
 	// FaultForNobody: a fault has no percentage, so that it is done to no request.
 	FaultForNobody FindingKind = "fault-for-nobody"
+	// FaultFirst: a fault is injected before retries and the timeout, which do nothing about it.
+	FaultFirst FindingKind = "fault-first"
+	// Preflight: a browser's preflight does not meet the rule that has the CORS policy.
+	Preflight FindingKind = "preflight"
+	// LiteralStar: a star is meant as a wildcard where it is a star.
+	LiteralStar FindingKind = "literal-star"
+	// HeaderValue: a header's value has characters that no header can have.
+	HeaderValue FindingKind = "header-value"
+	// WildcardHidden: the rules of a host with a wildcard are not asked for a more specific host.
+	WildcardHidden FindingKind = "wildcard-hidden"
+	// HashAfterWeights: weights pick a subset before a hash picks a pod, so that no session sticks to a subset.
+	HashAfterWeights FindingKind = "hash-after-weights"
+	// PortSettings: settings of a port inherit nothing of those beside them.
+	PortSettings FindingKind = "port-settings"
+	// DuplicateRule: of two DestinationRules for one host a part is ignored.
+	DuplicateRule FindingKind = "duplicate-destination-rule"
+	// DuplicateEntry: two ServiceEntries for one host contradict each other.
+	DuplicateEntry FindingKind = "duplicate-service-entry"
+	// TLSTwice: a DestinationRule puts TLS around what callers send by TLS already.
+	TLSTwice FindingKind = "tls-twice"
+	// TLSMismatch: callers' proxies send by plain text what pods take by mutual TLS alone, or the other way round.
+	TLSMismatch FindingKind = "tls-mismatch"
+	// PassedThrough: the gateway passes TLS through, so that no rule for HTTP is asked.
+	PassedThrough FindingKind = "passthrough"
+	// TLSEnded: the gateway ends TLS, so that no rule for the name in TLS is asked.
+	TLSEnded FindingKind = "tls-ended"
+	// HTTPToTLS: a gateway sends plain HTTP to a port where pods want TLS.
+	HTTPToTLS FindingKind = "http-to-tls"
+	// NoTimeToRetry: one try may take all of the timeout, so that there is no second one.
+	NoTimeToRetry FindingKind = "no-time-to-retry"
+	// RedirectNowhere: the gateway redirects to HTTPS, and no server of it ends TLS for the host.
+	RedirectNowhere FindingKind = "redirect-to-nowhere"
+	// PolicyPrincipal: a policy's principal is written otherwise than Istio compares it.
+	PolicyPrincipal FindingKind = "policy-principal"
+	// PolicyAddress: a policy asks for an address that a pod's proxy never sees.
+	PolicyAddress FindingKind = "policy-address"
+	// PolicyNotHTTP: a policy asks for what only HTTP has, and concerns a port that is not for HTTP.
+	PolicyNotHTTP FindingKind = "policy-not-http"
 )
 
 // find adds a finding.

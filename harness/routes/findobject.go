@@ -188,7 +188,8 @@ func (t *Table) findDuplicates() {
 		slices.SortStableFunc(all, before)
 		for i, b := range all[1:] {
 			a := all[i]
-			if a.ref() == b.ref() || a.kube && b.kube || k.gateway == Mesh && !shared(a, b) {
+			if a.ref() == b.ref() || a.kube && b.kube || k.gateway == Mesh && !shared(a, b) ||
+				k.gateway != Mesh && t.apart(a, b, k.gateway) {
 				continue
 			}
 			text := fmt.Sprintf("%s has rules for %s too: in the mesh only the older one's are asked, or, where "+

@@ -41,8 +41,26 @@ func (w *world) addPolicy(o Object) error {
 // that the connection comes to, which is the pod's (security/v1beta1/authorization_policy.proto: Operation.ports;
 // destination.port in Envoy's RBAC), so that such a condition is never met.
 func (t *Table) findPolicyPorts(p policy) {
-	mapped := map[int]string{} // ports of Services, where the pods have others
-	pods := map[int]bool{}
+	mapped, pods := t.podPorts(p)
+	for i, rule := range p.rules {
+		for j, to := range rule.To {
+			for _, text := range slices.Concat(to.Operation.Ports, to.Operation.NotPorts) {
+				n, err := strconv.Atoi(text)
+				why, ok := mapped[n]
+				if err != nil || !ok || pods[n] {
+					continue
+				}
+				t.find(PolicyPort, p.Object, p.at(fmt.Sprintf("spec.rules[%d].to[%d].operation", i, j)), -1,
+					fmt.Sprintf("The policy asks for port %d, and %s: the pods' proxies see theirs, so that no "+
+						"request has port %d.", n, why, n), "Ask for the pods' port.")
+			}
+		}
+	}
+}
+
+// podPorts returns the ports of the pods that a policy is for, and those of their Services where the pods have others.
+func (t *Table) podPorts(p policy) (mapped map[int]string, pods map[int]bool) {
+	mapped, pods = map[int]string{}, map[int]bool{}
 	for _, name := range slices.Sorted(maps.Keys(t.world.services)) {
 		svc := t.world.services[name]
 		if svc.entry || svc.namespace != p.GetNamespace() || !t.world.concerns(p, svc) {
@@ -58,20 +76,7 @@ func (t *Table) findPolicyPorts(p policy) {
 			}
 		}
 	}
-	for i, rule := range p.rules {
-		for j, to := range rule.To {
-			for _, text := range slices.Concat(to.Operation.Ports, to.Operation.NotPorts) {
-				n, err := strconv.Atoi(text)
-				why, ok := mapped[n]
-				if err != nil || !ok || pods[n] {
-					continue
-				}
-				t.find(PolicyPort, p.Object, p.at(fmt.Sprintf("spec.rules[%d].to[%d].operation", i, j)), -1,
-					fmt.Sprintf("The policy asks for port %d, and %s: the pods' proxies see theirs, so that no "+
-						"request has port %d.", n, why, n), "Ask for the pods' port.")
-			}
-		}
-	}
+	return mapped, pods
 }
 
 // concerns tells whether a policy is for pods of a Service.

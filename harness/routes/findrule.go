@@ -15,6 +15,13 @@ func (t *Table) findAll(virtual map[string]*virtualService) {
 	for i := range t.Rules {
 		t.findInRule(i)
 		t.findInConditions(i)
+		t.findStars(i)
+		t.findFaultFirst(i)
+		t.findPreflight(i)
+		t.findHashAfterWeights(i)
+		t.findNoTimeToRetry(i)
+		t.findRootRewrite(i)
+		t.findHTTPToTLS(i)
 	}
 	for _, b := range t.world.bindings {
 		t.findInBinding(b)
@@ -25,6 +32,14 @@ func (t *Table) findAll(virtual map[string]*virtualService) {
 	for _, p := range t.world.policies {
 		t.findPolicyPorts(p)
 	}
+	t.findInPolicies()
+	t.findInPeerAuthentications()
+	t.findTLSMismatches()
+	t.findInTrafficPolicies()
+	t.findInServiceEntries()
+	t.findInServers()
+	t.findHiddenWildcards()
+	t.findHeaderValues()
 	place := map[string]int{}
 	for i, o := range t.world.order {
 		place[o] = i
@@ -216,6 +231,7 @@ func (t *Table) findDestination(i int, d Destination, what string) {
 			continue
 		}
 		if dr.seenBy(svc, r) {
+			t.findNearer(i, d, svc)
 			return
 		}
 		hidden = &t.world.subsets[j]

@@ -46,6 +46,8 @@ type Rule struct {
 	sum         int
 	// rank is an HTTPRoute's precedence.
 	rank precedence
+	// cors tells that it has a CORS policy.
+	cors bool
 }
 
 // An Action is what becomes of a request.

@@ -79,6 +79,7 @@ func Read(objects []Object) Table {
 		}
 		var err error
 		t.world.order = append(t.world.order, o.ref())
+		t.world.objects = append(t.world.objects, o)
 		switch gvk := o.GroupVersionKind(); gvk.Group + "/" + gvk.Kind {
 		case groupIstio + "/VirtualService":
 			var vs *virtualService

@@ -121,6 +121,7 @@ func (vs *virtualService) rule(entry *networking.HTTPRoute, match int, path stri
 	r.Source = vs.at("spec." + r.Path)
 	r.Action, r.sum = actionOf(entry)
 	r.Effects = effectsOf(entry)
+	r.cors = entry.CorsPolicy != nil
 	return r
 }
 

@@ -34,8 +34,9 @@ type world struct {
 	grants     []grant
 	namespaces map[string]bool
 	bindings   []*binding
-	// order has the objects' references in their order.
-	order []string
+	// objects has all of them, and order their references.
+	objects []Object
+	order   []string
 	// samples are requests that go to the rules, in their order.
 	samples []sample
 }
@@ -56,6 +57,8 @@ type servicePort struct {
 	http bool
 	// target is the pods' port, by number or name; empty means the same number.
 	target string
+	// tls tells that callers send TLS to it, by its name or appProtocol.
+	tls bool
 }
 
 // port returns a Service's port by its number.
@@ -169,7 +172,9 @@ func (w *world) addService(o Object) error {
 		if target == "0" {
 			target = "" // it is not set
 		}
-		s.ports = append(s.ports, servicePort{int(p.Port), p.Name, protocol.IsHTTPOrSniffed(), target})
+		s.ports = append(s.ports, servicePort{
+			int(p.Port), p.Name, protocol.IsHTTPOrSniffed(), target, protocol.IsTLS(),
+		})
 	}
 	w.services[s.host] = s
 	return nil
@@ -184,7 +189,8 @@ func (w *world) addServiceEntry(o Object) error {
 		s := &service{host: strings.ToLower(h), namespace: o.GetNamespace(), entry: true}
 		for _, p := range se.Ports {
 			web := slices.Contains([]string{"HTTP", "HTTP2", "GRPC", "GRPC-WEB", ""}, strings.ToUpper(p.Protocol))
-			s.ports = append(s.ports, servicePort{int(p.Number), p.Name, web, ""})
+			sealed := slices.Contains([]string{"HTTPS", "TLS"}, strings.ToUpper(p.Protocol))
+			s.ports = append(s.ports, servicePort{int(p.Number), p.Name, web, "", sealed})
 		}
 		w.services[s.host] = s
 	}
