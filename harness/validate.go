@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -88,6 +89,10 @@ func (s Scenario) checkLoad() (errs []error) {
 		}
 	}
 	for _, c := range s.Load.Cohorts {
+		known := func(a addons.Caller) bool { return a.Name == c.Caller }
+		if c.Caller != "" && !slices.ContainsFunc(s.Site.Callers, known) {
+			wrong("cohort %q is sent by caller %q, which is none of its: leave the caller out", c.Name, c.Caller)
+		}
 		u, err := url.Parse(cmp.Or(c.URL, s.Load.URL))
 		// Through a gateway, which is inside, any host may be asked for: it is no address then (Plan.Through).
 		if err == nil && c.Via() != loadgen.Gateway && !inCluster(u.Hostname()) {

@@ -29,6 +29,7 @@ type attack struct {
 	attacker *vegeta.Attacker
 	buf      *sampleBuffer
 	trim     string
+	cohort   Cohort
 	// unsent is the sender's.
 	unsent *sync.Map
 
@@ -49,7 +50,7 @@ func newAttack(
 	}
 	client := &http.Client{Transport: sends, CheckRedirect: noRedirects}
 	return &attack{
-		plan: p, pacer: pace, buf: buf, count: Count{Cohort: c.Name}, lags: all, unsent: unsent,
+		plan: p, cohort: c, pacer: pace, buf: buf, count: Count{Cohort: c.Name}, lags: all, unsent: unsent,
 		// net/http begins each error with it, and a sample's reader knows it anyway.
 		trim:     fmt.Sprintf("%s %q: ", verb(p.method(c)), p.url(c)),
 		target:   vegeta.Target{Method: p.method(c), URL: p.url(c)},
@@ -100,6 +101,7 @@ func (a *attack) sample(res *vegeta.Result) Sample {
 		return s
 	}
 	// For an answer of 400 or more, Vegeta's Error only repeats the status.
+	s.Notes = a.cohort.note(res)
 	s.Version = clip(res.Headers.Get(sampleapp.VersionHeader))
 	s.Pod = clip(res.Headers.Get(sampleapp.PodHeader))
 	s.Serial = clip(res.Headers.Get(sampleapp.SerialHeader))

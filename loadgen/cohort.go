@@ -22,10 +22,16 @@ type Cohort struct {
 	// Entry is the cohort's way into the mesh. Zero means Sidecar. The agent itself ignores it: it says in
 	// which pod the agent must run.
 	Entry Entry `json:"entry,omitempty"`
+	// Caller names the pod that sends the cohort's requests, in kebab case, where several with a sidecar stand side by
+	// side. Empty is the lab's own. The agent itself ignores it, as it does Entry.
+	Caller string `json:"caller,omitempty"`
 	// Socket makes each request ask for a WebSocket, and read its messages until the server closes it. The
 	// sample's Code is 101 then, its Bytes are those of the messages, and Done is when the socket was closed.
 	// If the server does not grant a WebSocket, its answer counts like any other.
 	Socket bool `json:"socket,omitempty"`
+	// Notes are what each of the cohort's samples keeps of its answer. Where they ask what the app sees, requests have
+	// one more header, sampleapp.EchoHeader.
+	Notes []Note `json:"notes,omitempty"`
 	// Copies is how many copies of each request the mesh may make by itself, as a route's mirror does. A copy has the
 	// request's id (https://istio.io/latest/docs/tasks/traffic-management/mirroring/), so that a server's log entry of
 	// one belongs to the request. The agent itself ignores it.

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -22,10 +23,40 @@ func (p Plan) Entries() []Entry {
 // Only returns the plan with the cohorts of one entry. Where that leaves cohorts out, those that share the
 // plan's Rate get rates of their own: agents at different entries cannot share one.
 func (p Plan) Only(e Entry) (Plan, error) {
+	return p.only(func(c Cohort) bool { return c.Via() == e })
+}
+
+// A Stand is where cohorts are sent from: a way into the mesh, and which of its callers, empty for the lab's own.
+type Stand struct {
+	Entry  Entry
+	Caller string
+}
+
+// Stand is where the cohort is sent from.
+func (c Cohort) Stand() Stand { return Stand{c.Via(), c.Caller} }
+
+// Stands returns where the plan's cohorts are sent from, each once, in the order of their names.
+func (p Plan) Stands() []Stand {
+	var all []Stand
+	for _, c := range p.Cohorts {
+		all = append(all, c.Stand())
+	}
+	slices.SortFunc(all, func(a, b Stand) int {
+		return cmp.Or(cmp.Compare(a.Entry, b.Entry), cmp.Compare(a.Caller, b.Caller))
+	})
+	return slices.Compact(all)
+}
+
+// From returns the plan with the cohorts that are sent from one stand, as Only does for an entry.
+func (p Plan) From(s Stand) (Plan, error) {
+	return p.only(func(c Cohort) bool { return c.Stand() == s })
+}
+
+func (p Plan) only(mine func(Cohort) bool) (Plan, error) {
 	whole := p
 	p.Cohorts = nil
 	for _, c := range whole.Cohorts {
-		if c.Via() == e {
+		if mine(c) {
 			p.Cohorts = append(p.Cohorts, c)
 		}
 	}

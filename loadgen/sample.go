@@ -26,6 +26,8 @@ type Sample struct {
 	Serial string `json:"serial,omitempty"`
 	// Bytes is the size of the answer's body, up to 64 KiB.
 	Bytes uint64 `json:"bytes"`
+	// Notes has, by their keys, what the cohort's Notes keep of the answer.
+	Notes map[string]string `json:"notes,omitempty"`
 	// Err says why no answer came; empty where one did.
 	Err string `json:"err,omitempty"`
 	// Unsent tells that dialing failed, so that nobody but the caller can know of the request.

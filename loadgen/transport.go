@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/canarylab/canarylab/sampleapp"
 )
 
 // userAgent is a request's user agent, unless its cohort has one.
@@ -121,6 +123,9 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 			// Set would change the name's case.
 			req.Header[name] = []string{value}
 		}
+	}
+	if names, ok := s.cohort.echo(); ok {
+		req.Header[sampleapp.EchoHeader] = []string{names}
 	}
 	n, err := strconv.ParseUint(in.Header.Get(seqHeader), 10, 64)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/canarylab/canarylab/internal/kebab"
+	"github.com/canarylab/canarylab/sampleapp"
 	"golang.org/x/net/http/httpguts"
 )
 
@@ -24,7 +25,7 @@ func checkName(name string) error {
 // reserved has the headers that the agent or HTTP itself sets.
 var reserved = map[string]bool{
 	"x-request-id": true, "content-length": true, "transfer-encoding": true, "connection": true, "trailer": true,
-	"upgrade": true,
+	"upgrade": true, strings.ToLower(sampleapp.EchoHeader): true,
 }
 
 // Validate returns nil, or every wrong field, each on a line of its own and by its JSON name.
@@ -129,10 +130,21 @@ func (p Plan) validateCohorts(v *problems) {
 		default:
 			v.add(field+"entry", "%q is not %s, %s or %s", c.Entry, Sidecar, Plain, Gateway)
 		}
+		if c.Caller != "" {
+			p.validateCaller(v, field, c)
+		}
 		if c.URL != "" {
 			v.url(field+"url", c.URL)
 		}
 		v.method(field+"method", c.Method)
+		if len(c.Notes) > MaxNotes {
+			v.add(field+"notes", "%d are more than %d", len(c.Notes), MaxNotes)
+		}
+		for _, n := range c.Notes {
+			if err := n.validate(); err != nil {
+				v.add(field+"notes", "%w", err)
+			}
+		}
 		if c.Copies < 0 || c.Copies > MaxCopies {
 			v.add(field+"copies", "%d is not 0 to %d", c.Copies, MaxCopies)
 		}
@@ -148,6 +160,19 @@ func (p Plan) validateCohorts(v *problems) {
 	}
 	if top := float64(total+p.Rate) * p.Shape.peak(); total <= MaxRate && p.Rate <= MaxRate && top > MaxRate {
 		v.add("shape", "%.0f requests a second at its peak, want up to %d", top, MaxRate)
+	}
+}
+
+// validateCaller looks at the caller that a cohort names.
+func (p Plan) validateCaller(v *problems, field string, c Cohort) {
+	if err := checkName(c.Caller); err != nil {
+		v.add(field+"caller", "%w", err)
+	}
+	if c.Via() != Sidecar {
+		v.add(field+"caller", "a caller is named where its entry is %s alone, and this one's is %s", Sidecar, c.Entry)
+	}
+	if p.Agents > 1 {
+		v.add(field+"caller", "a named caller is one pod, and the plan has %d agents for each entry", p.Agents)
 	}
 }
 

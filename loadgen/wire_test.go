@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -167,7 +168,7 @@ func TestSamplesSurviveTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range batch {
-		if got[i] != batch[i] {
+		if !reflect.DeepEqual(got[i], batch[i]) {
 			t.Errorf("got %+v, want %+v", got[i], batch[i])
 		}
 	}

@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,10 +15,11 @@ import (
 // A Routing is a phase's test of routing rules that somebody has written: each rule, the classes of requests that were
 // sent to see it at work, and what contradicts the YAML. What is not seen comes with the draft; Judge adds the rest.
 type Routing struct {
-	Rules   []RoutingRule    `json:"rules"`
-	Classes []RequestClass   `json:"classes"`
-	Remarks []RoutingRemark  `json:"remarks,omitempty"`
-	Found   []RoutingFinding `json:"surprises,omitempty"`
+	Rules    []RoutingRule    `json:"rules"`
+	Policies []RoutingPolicy  `json:"policies,omitempty"`
+	Classes  []RequestClass   `json:"classes"`
+	Remarks  []RoutingRemark  `json:"remarks,omitempty"`
+	Found    []RoutingFinding `json:"surprises,omitempty"`
 }
 
 // A RoutingRule is one match of one route, and what becomes of the requests that meet it.
@@ -50,8 +52,19 @@ type RequestClass struct {
 	// Rule is the rule that it was made for, and Takes the one that takes it by the YAML. Both count from 1; 0 is none.
 	Rule  int `json:"rule,omitempty"`
 	Takes int `json:"takes,omitempty"`
-	// Asked are the places where its requests are to go. Empty where the YAML does not say.
-	Asked []Place `json:"asked,omitempty"`
+	// Caller is who sends it, such as "payments/checkout" by namespace and service account. Empty for the lab's usual
+	// caller, and for what comes through the gateway. Policy is the rule of a policy that decides about it by the YAML,
+	// from 1; 0 is none.
+	Caller string `json:"caller,omitempty"`
+	Policy int    `json:"policy,omitempty"`
+	// Meant is the rule of a policy that means it and that no request can meet, from 1; 0 is none.
+	Meant int `json:"meant,omitempty"`
+	// Asked are the places where its requests are to go. Empty where the YAML does not say, and where that is not
+	// known: Unjudged says why.
+	Asked    []Place `json:"asked,omitempty"`
+	Unjudged string  `json:"unjudged,omitempty"`
+	// Answers are what is claimed of the answers, beside where they come from.
+	Answers []RoutingAnswer `json:"answers,omitempty"`
 	// Requests counts those that were sent once the change had settled, Seen says where they ended, and Outcome what is
 	// to be said of that. It is empty where nothing was asked.
 	Requests int                `json:"requests"`
@@ -68,6 +81,8 @@ type Place struct {
 	Subset string `json:"subset,omitempty"`
 	// Status is that of an answer by the proxy that routes, for a place that is no destination.
 	Status int `json:"status,omitempty"`
+	// Policy names the policy by which the pods of a destination deny the requests, for a place where they get 403.
+	Policy string `json:"policy,omitempty"`
 	// Copy tells that it gets copies of the requests, whose answers nobody gets. Versions are who may answer there.
 	Copy     bool     `json:"copy,omitempty"`
 	Versions []string `json:"versions,omitempty"`
@@ -82,6 +97,8 @@ func (p Place) Name() string {
 		return fmt.Sprintf("status %d", p.Status)
 	case p.Copy:
 		return "copies to " + ShortHost(p.Host) + format.When(p.Subset != "", " subset "+p.Subset)
+	case p.Policy != "":
+		return "403 at " + Destination(p.Host, p.Subset) + ", denied by " + p.Policy
 	}
 	return Destination(p.Host, p.Subset)
 }
@@ -104,6 +121,9 @@ func (p Place) Takes(l analysis.Landing) bool {
 	switch {
 	case p.Copy:
 		return false
+	case p.Policy != "":
+		return l.Code == http.StatusForbidden && strings.HasPrefix(l.Details, analysis.DeniedByPolicy) &&
+			l.Host == p.Host && l.Subset == p.Subset
 	case p.Status != 0:
 		return l.Code == p.Status && l.ByProxy() && (l.Flag == "" || l.Flag == analysis.NoFlag ||
 			analysis.ConfigDecides(l.Flag) && l.Flag != "UH" && l.Flag != "NC")
@@ -148,8 +168,10 @@ type RoutingRemark struct {
 	// Text says what it is, and Do what to do about it. Do is empty where there is nothing to do.
 	Text string `json:"text"`
 	Do   string `json:"do,omitempty"`
-	// Mistake tells that it looks like one of who wrote the manifests.
+	// Mistake tells that it looks like one of who wrote the manifests, and Fails that it is one for sure: no request
+	// can meet the rule, which fails the run.
 	Mistake bool `json:"mistake,omitempty"`
+	Fails   bool `json:"fails,omitempty"`
 }
 
 // A RoutingFinding is something that was seen and contradicts what the YAML says.
@@ -166,6 +188,12 @@ type RoutingFinding struct {
 // KindLands is the Kind of a verdict on where the requests of a class went. Its Cohort is the class's.
 const KindLands = "lands"
 
+// KindNoted is the Kind of a verdict on what the load agent noted of the answers of a class. Its Cohort is the class's.
+const KindNoted = "noted"
+
+// KindDead is the Kind of a verdict on a rule that no request can meet.
+const KindDead = "dead-rule"
+
 // Judge adds what was seen: o is the phase's observation, and verdicts are those on it.
 func (r *Routing) Judge(o analysis.Observation, verdicts []Verdict) {
 	r.Found = nil
@@ -181,6 +209,7 @@ func (r *Routing) Judge(o analysis.Observation, verdicts []Verdict) {
 				c.Outcome, c.Reason = v.Outcome, v.Why
 			}
 		}
+		c.judgeAnswers(counts, verdicts)
 	}
 	for _, g := range r.Groups() {
 		g.Classes = slices.DeleteFunc(g.Classes, func(c RequestClass) bool { return c.Outcome != Fail })
@@ -188,6 +217,8 @@ func (r *Routing) Judge(o analysis.Observation, verdicts []Verdict) {
 			r.Found = append(r.Found, g.surprise())
 		}
 	}
+	r.Found = append(r.Found, r.otherAnswers()...)
+	r.Found = append(r.Found, r.dead()...)
 }
 
 // rule is a rule by its number, nil for none.
@@ -235,13 +266,18 @@ func (g RoutingGroup) surprise() RoutingFinding {
 			worst = l
 		}
 	}
-	requests := g.Classes[0].Request
+	requests := g.Classes[0].Words()
 	if more := len(g.Classes) - 1; more > 0 {
 		requests += ", and " + format.Plural(more, "more class", "more classes")
 	}
 	f.Text = fmt.Sprintf("%s: %s %s. Of %s, %s.", requests, said, strings.Join(asked, ", "),
 		format.Plural(g.Shares[0].Seen.Of, "request", "requests"), strings.Join(seen, ", "))
 	f.Do = advice(worst)
+	denied := slices.ContainsFunc(g.Classes[0].Asked, func(p Place) bool { return p.Policy != "" })
+	if denied && worst.Version != "" && worst.Code < http.StatusBadRequest {
+		f.Do = "The policy was to deny it, and let it through: compare its fields with what the pods' proxy sees, " +
+			"which is the pods' port, the path after a rewrite, and the account of who calls."
+	}
 	return f
 }
 
@@ -261,7 +297,7 @@ func advice(l analysis.Landing) string {
 			"subset before the route that names it.", ShortHost(l.Host), subset)
 	case has("NR"):
 		return "No rule takes this request: add a last route without a match."
-	case strings.HasPrefix(l.Details, "rbac_access_denied"):
+	case strings.HasPrefix(l.Details, analysis.DeniedByPolicy):
 		return "An AuthorizationPolicy of the workload denies it (Envoy says " + l.Details + "): allow there the " +
 			"caller, or the path and method."
 	case strings.HasPrefix(l.Details, "jwt_authn"):

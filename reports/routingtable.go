@@ -58,7 +58,7 @@ func (r *Routing) Groups() []RoutingGroup {
 
 func samePlace(a, b Place) bool {
 	return a.Host == b.Host && a.Port == b.Port && a.Subset == b.Subset && a.Status == b.Status && a.Copy == b.Copy &&
-		a.Percent == b.Percent
+		a.Percent == b.Percent && a.Policy == b.Policy
 }
 
 // add works out the group's rows.
@@ -106,14 +106,18 @@ func (o Outcome) orWorse(other Outcome) Outcome {
 
 // Title names the group: what a rule asks for, or the requests that no rule takes.
 func (g RoutingGroup) Title() string {
+	by := ""
+	if who := callersOf(g.Classes); who != "" {
+		by = ", by " + who
+	}
 	if g.Rule != nil {
-		return g.Rule.If
+		return g.Rule.If + by
 	}
 	text := g.Classes[0].Request
 	if more := len(g.Classes) - 1; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
-	return text
+	return text + by
 }
 
 // Interval is the row's 95 % interval, in percent.
@@ -133,7 +137,7 @@ type RoutingGap struct {
 	Why  string
 }
 
-// Gaps are the rules that no request met, each with the reason.
+// Gaps are the rules that no request met, each with the reason, but for those that fail the run because none can.
 func (r *Routing) Gaps() []RoutingGap {
 	var all []RoutingGap
 	for i, rule := range r.Rules {
@@ -143,12 +147,12 @@ func (r *Routing) Gaps() []RoutingGap {
 			case c.Takes == i+1 && c.Requests > 0:
 				met = true
 			case c.Takes == i+1 && c.Unsent != "":
-				why = c.Request + " is not sent: " + c.Unsent
+				why = c.Words() + " is not sent: " + c.Unsent
 			case c.Takes == i+1:
 				why = "the run did not get that far"
 			}
 		}
-		if met {
+		if met || r.told(rule) {
 			continue
 		}
 		switch by := r.rule(rule.ShadowedBy); {
@@ -186,6 +190,8 @@ func (r *Routing) Sentence() string {
 		{counts[Pass], "rule sends its requests where the YAML says", "rules send their requests where the YAML says"},
 		{counts[Fail], "does not", "do not"},
 		{counts[Inconclusive] + counts[Invalid], "is open", "are open"},
+		{len(r.dead()), "can be met by no request", "can be met by no request"},
+		{len(r.otherAnswers()), "answer is not as the YAML says", "answers are not as the YAML says"},
 		{len(r.Gaps()), "was met by no request", "were met by no request"},
 	} {
 		if p.n > 0 {

@@ -96,6 +96,9 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request) {
 		a.socket(w, r, fate.stream)
 		return
 	}
+	if seen, ok := echo(r); ok && fate.code == http.StatusOK {
+		body = seen
+	}
 	a.answer(w, r, fate.code, body, fate.stream)
 }
 

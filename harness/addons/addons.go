@@ -33,6 +33,8 @@ const (
 	Gateway = "ingress"
 	// GatewayLabel is a label that the gateway's pods alone have: their label app may be another one.
 	GatewayLabel = "canarylab.io/gateway"
+	// CallerLabel is a label that the pods of a Site's named callers alone have: their label app may be another one.
+	CallerLabel = "canarylab.io/caller"
 	// SidecarCaller and PlainCaller send the load, with and without a sidecar, from their container CallerContainer.
 	SidecarCaller   = "load-client"
 	PlainCaller     = "load-client-plain"
@@ -50,8 +52,8 @@ var (
 	SerialHeader  = strings.ToLower(sampleapp.SerialHeader)
 )
 
-// Caller returns which caller sends the load of an entry.
-func Caller(e loadgen.Entry) string {
+// CallerOf returns which of the lab's own callers sends the load of an entry.
+func CallerOf(e loadgen.Entry) string {
 	if e == loadgen.Sidecar {
 		return SidecarCaller
 	}
@@ -73,6 +75,8 @@ type Site struct {
 	Namespaces []string
 	// Ingress is how the ingress gateway is made.
 	Ingress Ingress
+	// Callers are those that cohorts name, beside the usual ones.
+	Callers []Caller
 }
 
 // In is the site of a namespace alone.
@@ -108,9 +112,17 @@ func New(site Site, plan loadgen.Plan, prometheus bool) (a Addons, err error) {
 		a.Recorder = append(a.Recorder, filter...)
 	}
 	var files []string
-	for _, e := range plan.Entries() {
-		files = append(files, Caller(e)+".yaml")
-		if e == loadgen.Gateway {
+	for _, stand := range plan.Stands() {
+		if stand.Caller != "" {
+			named, err := site.caller(stand.Caller)
+			if err != nil {
+				return a, err
+			}
+			a.Callers = append(a.Callers, named...)
+			continue
+		}
+		files = append(files, CallerOf(stand.Entry)+".yaml")
+		if stand.Entry == loadgen.Gateway {
 			gateway, err := site.ingress()
 			if err != nil {
 				return a, err

@@ -3,6 +3,7 @@ package expect
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
@@ -33,6 +34,12 @@ type Record struct {
 	Phase string `json:"phase,omitempty"`
 	// Places are where requests end.
 	Places []reports.Place `json:"places,omitempty"`
+	// Note is what the load agent notes of answers, and Value what it is to be.
+	Note  string `json:"note,omitempty"`
+	Value string `json:"value,omitempty"`
+	// Rule names a rule that no request can meet, and Why says why.
+	Rule string `json:"rule,omitempty"`
+	Why  string `json:"why,omitempty"`
 }
 
 // makers has what makes an expectation of a record, by the record's kind. Each expectation's file adds its own.
@@ -53,11 +60,11 @@ func recorded(kind string, maker func(Record) Expectation) string {
 func RecordOf(e Expectation) Record { return e.record() }
 
 // Kinds has a record of each kind of expectation that a person writes. The fields that its kind has are set, and no
-// others. Lands is for programs: package routetest derives it from somebody's manifests.
+// others. Lands, Noted and NotDead are for programs: package routetest derives them from somebody's manifests.
 func Kinds() map[string]Record {
 	all := map[string]Record{}
 	for kind, maker := range makers {
-		if kind == reports.KindLands {
+		if slices.Contains([]string{reports.KindLands, reports.KindDead, reports.KindNoted}, kind) {
 			continue
 		}
 		// What the kind does not have is lost on the way.

@@ -21,6 +21,7 @@ func TestRecords(t *testing.T) {
 		ReachAtMost("v2", 0).Of("beta"), SlowerThan("route"),
 		RecoveredWithin(1500 * time.Millisecond), DrainedWithin(time.Second), LingersFor(2 * time.Second),
 		Lands("beta", 50, reports.Place{Host: "a", Subset: "v2", Percent: 90}, reports.Place{Status: 404, Percent: 10}),
+		Noted("beta", 30, "the path that the app sees", "/x", 50), NotDead("VirtualService a/b in c:1", "d is first."),
 	} {
 		b, err := Encode(e)
 		if err != nil {
@@ -70,7 +71,7 @@ func TestKindsHaveTheirFields(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", kind, all[kind], want)
 		}
 	}
-	if len(all) != len(makers)-1 { // Lands is none
-		t.Errorf("got %d kinds, want %d", len(all), len(makers)-1)
+	if len(all) != len(makers)-3 { // Lands, Noted and NotDead are none
+		t.Errorf("got %d kinds, want %d", len(all), len(makers)-3)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/kube"
@@ -24,6 +25,8 @@ type callers struct {
 	k *kube.Client
 	// gateway is the namespace of the ingress gateway, empty where that is the callers'.
 	gateway string
+	// all returns the namespaces that belong to that of the callers.
+	all func(ns string) []string
 }
 
 // An agent sends its part of a load from a pod.
@@ -66,28 +69,36 @@ func (c callers) Attack(ctx context.Context, ns string, plan loadgen.Plan, order
 	return ends, err
 }
 
-// agents returns the agents that share plan: as many as it says for each entry.
+// agents returns the agents that share plan: as many as it says for each entry, and one for each named caller.
 func (c callers) agents(ctx context.Context, ns string, plan loadgen.Plan) ([]*agent, error) {
 	var all []*agent
-	for _, entry := range plan.Entries() {
-		part, err := plan.Only(entry)
-		if err == nil && entry == loadgen.Gateway {
+	for _, stand := range plan.Stands() {
+		part, err := plan.From(stand)
+		if err == nil && stand.Entry == loadgen.Gateway {
 			part, err = part.Through(strings.TrimSuffix(addons.Gateway+"."+c.gateway, "."))
 		}
 		if err != nil {
 			return nil, err
 		}
-		app, want := addons.Caller(entry), max(plan.Agents, 1)
-		pods, err := c.k.Pods(ctx, ns, "app="+app)
-		if err != nil {
-			return nil, err
+		who, in := "app="+addons.CallerOf(stand.Entry), []string{ns}
+		if stand.Caller != "" {
+			who, in = addons.CallerLabel+"="+stand.Caller, c.all(ns)
 		}
-		if len(pods) != want {
-			return nil, fmt.Errorf("want %d ready pods %s in namespace %s, got %d", want, app, ns, len(pods))
+		var pods []corev1.Pod
+		for _, one := range in {
+			found, err := c.k.Pods(ctx, one, who)
+			if err != nil {
+				return nil, err
+			}
+			pods = append(pods, found...)
+		}
+		if want := max(plan.Agents, 1); len(pods) != want {
+			return nil, fmt.Errorf("want %d ready pods %s in namespace %s, got %d", want, who, strings.Join(in, " or "),
+				len(pods))
 		}
 		for i, pod := range pods {
 			part.Agent = i
-			all = append(all, &agent{k: c.k, ns: ns, pod: pod.Name, plan: part})
+			all = append(all, &agent{k: c.k, ns: pod.Namespace, pod: pod.Name, plan: part})
 		}
 	}
 	return all, nil

@@ -40,7 +40,7 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 		k: c.Kube, mesh: c.Mesh, all: c.namespaces, gateway: c.gateway, watchers: map[string]*mesh.Watcher{},
 	}
 	env = environment.Environment{
-		Objects: objects{c}, Proxies: proxies, Apps: apps, Callers: callers{c.Kube, c.Gateway},
+		Objects: objects{c}, Proxies: proxies, Apps: apps, Callers: callers{c.Kube, c.Gateway, c.namespaces},
 		Observers: observers{c.Kube, c.Mesh, c.namespaces}, Metrics: prometheus{c.Kube}, Provide: c.Provide,
 		Adapts: c.adapts(), WatchWrite: c.Kube.WatchWrite, Processors: &processors{},
 	}

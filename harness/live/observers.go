@@ -87,6 +87,8 @@ func role(pod *corev1.Pod) (r trace.Role, version string) {
 		return trace.AppRole, workload
 	case pod.Labels[addons.GatewayLabel] != "":
 		return trace.GatewayRole, ""
+	case pod.Labels[addons.CallerLabel] != "":
+		return trace.CallerRole, ""
 	}
 	return roles[pod.Labels["app"]], pod.Labels["version"]
 }

@@ -36,6 +36,13 @@ func (p *proxies) routers(ctx context.Context, ns string) ([]mesh.Proxy, error) 
 	if err != nil {
 		return nil, err
 	}
+	for _, one := range p.all(ns) {
+		named, err := mesh.Proxies(ctx, p.k, one, addons.CallerLabel)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, named...)
+	}
 	gateways, err := mesh.Proxies(ctx, p.k, p.gateway(ns), addons.GatewayLabel)
 	if err != nil {
 		return nil, err

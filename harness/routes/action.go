@@ -54,7 +54,7 @@ func destinationOf(d *networking.Destination) Destination {
 }
 
 func redirectOf(r *networking.HTTPRedirect) Action {
-	a := Action{Kind: ActionRedirect, Status: cmp.Or(int(r.RedirectCode), 301)}
+	a := Action{Kind: ActionRedirect, Status: cmp.Or(int(r.RedirectCode), 301), redirect: r}
 	var b strings.Builder
 	if r.Scheme != "" {
 		b.WriteString(r.Scheme + "://")
@@ -93,8 +93,10 @@ func effectsOf(entry *networking.HTTPRoute) Effects {
 		}
 	}
 	e.addHeaders(entry.Headers, "")
+	e.addOps(entry.Headers, false)
 	for _, d := range entry.Route {
 		e.addHeaders(d.Headers, " for "+d.GetDestination().GetHost())
+		e.addOps(d.Headers, len(entry.Route) > 1)
 	}
 	return e
 }

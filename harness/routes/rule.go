@@ -1,6 +1,10 @@
 package routes
 
-import "time"
+import (
+	"time"
+
+	networking "istio.io/api/networking/v1alpha3"
+)
 
 // Mesh is the gateway name that stands for all sidecars.
 const Mesh = "mesh"
@@ -60,6 +64,8 @@ type Action struct {
 	// Location is where a redirect leads, as far as the rule sets it: "https://host:port/path", with what stays as
 	// it was left out.
 	Location string
+
+	redirect *networking.HTTPRedirect
 }
 
 // An ActionKind is the kind of an action.
@@ -97,8 +103,10 @@ type Effects struct {
 	Fault   *Fault
 	Mirrors []Mirror
 	Rewrite *Rewrite
-	// Headers are the changes of headers, in words: "set request x-a", "remove response x-b".
+	// Headers are the changes of headers, in words: "set request x-a", "remove response x-b". Ops are those of a
+	// VirtualService as data.
 	Headers []string
+	Ops     []HeaderOp
 }
 
 // Retries says how often a request is tried again.

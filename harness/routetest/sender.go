@@ -24,6 +24,13 @@ type sender struct {
 	sides []*Side
 	// home is the namespace of the callers.
 	home string
+	// callers are those that there may be: the usual one, the workloads of the manifests, and whom a policy names.
+	// standing are those beside the usual one that send something.
+	callers, standing []addons.Caller
+	// unmet says of each side, for the rules of policies that no class meets, why.
+	unmet map[*Side]map[int]string
+	// noted counts what is noted of answers.
+	noted int
 	// through has the gateway's ports that cohorts use.
 	through []int
 	// sent are the classes, and took is how long their requests take.
@@ -37,35 +44,69 @@ type sent struct {
 	// side is the one whose rules the class was made for, and here is the request as the lab's callers send it.
 	side   *Side
 	here   routes.Request
+	from   addons.Caller
 	cohort loadgen.Cohort
 	unsent string
+	// meant is as in aimed.
+	meant int
 }
 
 // load makes the classes of all sides, and the load that sends them.
 func (s *sender) load() loadgen.Plan {
 	var plan loadgen.Plan
 	names := map[string]bool{}
+	add := func(one sent) {
+		same := func(k sent) bool {
+			if k.from.Name != one.from.Name || reflect.DeepEqual(k.Request, one.Request) {
+				return k.from.Name == one.from.Name
+			}
+			return k.unsent == "" && one.unsent == "" && reflect.DeepEqual(k.cohort.Header, one.cohort.Header) &&
+				k.cohort.URL == one.cohort.URL && k.cohort.Method == one.cohort.Method &&
+				k.here.Entry == one.here.Entry && k.here.Gateway == one.here.Gateway
+		}
+		if slices.ContainsFunc(s.sent, same) {
+			return
+		}
+		for names[one.Name] {
+			one.Name += "-2"
+		}
+		names[one.Name] = true
+		one.cohort.Name = one.Name
+		if one.unsent == "" && len(plan.Cohorts) == loadgen.MaxCohorts {
+			one.unsent = fmt.Sprintf("there are %d classes already", loadgen.MaxCohorts)
+		}
+		if one.unsent == "" {
+			s.note(&one)
+			one.cohort.Rate = s.need(one)
+			plan.Cohorts = append(plan.Cohorts, one.cohort)
+		}
+		s.sent = append(s.sent, one)
+	}
 	for _, side := range s.sides {
 		for _, c := range side.Table.Classes() {
-			same := func(k sent) bool { return reflect.DeepEqual(k.Request, c.Request) }
-			known := slices.ContainsFunc(s.sent, same)
-			if c.Request.Entry == loadgen.Plain || known {
+			if c.Request.Entry == loadgen.Plain {
 				continue // no rule is there for a caller without a proxy
 			}
-			for names[c.Name] {
-				c.Name += "-2"
-			}
-			names[c.Name] = true
 			one := sent{Class: c, side: side}
-			one.cohort, one.here, one.unsent = s.cohort(side, c)
-			if one.unsent == "" && len(plan.Cohorts) == loadgen.MaxCohorts {
-				one.unsent = fmt.Sprintf("there are %d classes already", loadgen.MaxCohorts)
+			one.cohort, one.here, one.from, one.unsent = s.cohort(side, c, nil)
+			add(one)
+		}
+	}
+	s.unmet = map[*Side]map[int]string{}
+	for _, side := range s.sides {
+		var aims []aimed
+		aims, s.unmet[side] = s.aims(side)
+		for _, a := range aims {
+			c, from := a.Class, s.as(a.from)
+			c.Request.SourceNamespace, c.Request.SourceLabels = from.Namespace, from.Labels
+			var ok bool
+			if c.Takes, ok = side.Table.Match(c.Request); !ok {
+				c.Takes = -1
 			}
-			if one.unsent == "" {
-				one.cohort.Rate = s.need(one)
-				plan.Cohorts = append(plan.Cohorts, one.cohort)
-			}
-			s.sent = append(s.sent, one)
+			c.Want = side.Table.Want(c.Request)
+			one := sent{Class: c, side: side, meant: a.meant}
+			one.cohort, one.here, one.from, one.unsent = s.cohort(side, c, &from)
+			add(one)
 		}
 	}
 	s.took = share(&plan)
@@ -79,23 +120,35 @@ func (s *sender) load() loadgen.Plan {
 func (s *sender) need(c sent) int {
 	n := 0
 	for _, side := range s.sides {
-		n = max(n, requests(side.places(c.here, s.home)))
+		asked, _, _ := s.places(side, c)
+		n = max(n, requests(asked))
+		for _, noting := range s.notings(side, c) {
+			if noting.percent < 100 {
+				n = max(n, requests([]reports.Place{{Percent: noting.percent}}))
+			}
+		}
 	}
 	return n
 }
 
 // routing is what a phase tests that has the manifests of a side, and what it claims.
 func (s *sender) routing(side *Side) (*reports.Routing, []expect.Expectation) {
-	r := &reports.Routing{Rules: rulesOf(side.Table), Remarks: remarksOf(side)}
+	dead := s.dead(side)
+	r := &reports.Routing{Rules: rulesOf(side.Table), Policies: policiesOf(side, s.unmet[side], dead)}
 	var claims []expect.Expectation
+	r.Remarks, claims = s.remarks(side, dead)
 	for _, c := range s.sent {
 		class := reports.RequestClass{
-			Request: requestInWords(c.Request), Why: c.Why, Unsent: c.unsent,
+			Request: requestInWords(c.Request), Why: c.Why, Unsent: c.unsent, Caller: callerInWords(c.from),
 		}
 		if c.side == side {
-			class.Rule, class.Takes = c.Rule+1, c.Takes+1
+			class.Rule, class.Takes, class.Meant = c.Rule+1, c.Takes+1, c.meant
 		}
 		if c.unsent != "" {
+			if c.from.Namespace != "" {
+				_, policy, _ := s.places(side, c)
+				class.Policy = policy + 1
+			}
 			r.Classes = append(r.Classes, class)
 			continue
 		}
@@ -104,91 +157,109 @@ func (s *sender) routing(side *Side) (*reports.Routing, []expect.Expectation) {
 			takes = -1
 		}
 		class.Takes = takes + 1
-		class.Cohort, class.Asked = c.cohort.Name, side.places(c.here, s.home)
+		var policy int
+		class.Cohort = c.cohort.Name
+		class.Asked, policy, class.Unjudged = s.places(side, c)
+		class.Policy = policy + 1
 		if len(class.Asked) > 0 {
 			claims = append(claims, expect.Lands(class.Cohort, s.need(c), class.Asked...))
+		}
+		class.Answers = s.answersOf(side, c)
+		for i, a := range class.Answers {
+			claim := expect.Noted(class.Cohort, certain/2, a.Note, a.Want, a.Percent)
+			class.Answers[i].Claim = claim.String()
+			claims = append(claims, claim)
 		}
 		r.Classes = append(r.Classes, class)
 	}
 	return r, claims
 }
 
-// cohort makes the cohort of a side's class, without its rate, and the request as the lab's callers send it. unsent
-// says why there can be none.
-func (s *sender) cohort(side *Side, c routes.Class) (out loadgen.Cohort, here routes.Request, unsent string) {
+// cohort makes the cohort of a side's class, without its rate, and the request as the lab's callers send it. only is
+// who has to send it, nil for whoever shows most. unsent says why there can be none.
+func (s *sender) cohort(side *Side, c routes.Class, only *addons.Caller) (
+	out loadgen.Cohort, here routes.Request, from addons.Caller, unsent string,
+) {
 	q := c.Request
 	here = q
 	out = loadgen.Cohort{Name: c.Name, Method: q.Method, Entry: q.Entry, Header: maps.Clone(q.Header)}
 	port := cmp.Or(q.Port, 80)
 	host := q.Host
 	if q.Scheme == "https" {
-		return out, here, "it comes by TLS, and the lab sends plain HTTP"
+		return out, here, from, "it comes by TLS, and the lab sends plain HTTP"
 	}
 	switch q.Entry {
 	case loadgen.Gateway:
-		if unsent = side.gateway(q); unsent != "" {
-			return out, here, unsent
+		unsent = side.gateway(q)
+		if unsent == "" {
+			unsent = s.atGateway(side, q)
+		}
+		if unsent != "" {
+			return out, here, from, unsent
 		}
 		s.through = append(s.through, port)
 	default:
-		if host, here, unsent = s.dial(side, &out, c, port); unsent != "" {
-			return out, here, unsent
+		if host, unsent = s.address(side, &out, c, port); unsent != "" {
+			return out, here, from, unsent
 		}
+		if only == nil {
+			from, here, unsent = s.pick(side, c)
+		} else if unsent = s.unfit(side, *only); unsent == "" {
+			from, here, unsent = s.stand(*only, q)
+		} else {
+			from = *only
+		}
+		if unsent != "" {
+			return out, here, from, unsent
+		}
+		if out.Header["Host"] == "" {
+			host = here.Host
+		}
+		out.Caller = from.Name
 	}
 	if port != 80 {
 		host += ":" + strconv.Itoa(port)
 	}
 	out.URL = "http://" + host + cmp.Or(q.Path, "/")
-	for _, side := range s.sides {
+	for _, one := range s.sides {
 		copies := 0
-		for _, p := range side.places(here, s.home) {
+		asked, _, _ := s.places(one, sent{Class: c, here: here, from: from})
+		for _, p := range asked {
 			if p.Copy {
 				copies++
 			}
 		}
 		out.Copies = min(max(out.Copies, copies), loadgen.MaxCopies)
 	}
-	probe := loadgen.Plan{Run: "check", URL: "http://check/", Duration: 1, Cohorts: []loadgen.Cohort{out}}
-	probe.Cohorts[0].Rate = 1
-	if err := probe.Validate(); err != nil {
-		return out, here, strings.ReplaceAll(err.Error(), "plan: cohorts[0].", "")
+	if err := valid(out); err != nil {
+		return out, here, from, strings.ReplaceAll(err.Error(), "plan: cohorts[0].", "")
 	}
-	return out, here, ""
+	return out, here, from, ""
 }
 
-// dial finds the host that a caller with a sidecar asks for.
-func (s *sender) dial(side *Side, out *loadgen.Cohort, c routes.Class, port int) (
-	host string, here routes.Request, unsent string,
-) {
+// valid tells whether the load agent can send a cohort.
+func valid(c loadgen.Cohort) error {
+	c.Rate = 1
+	return loadgen.Plan{
+		Run: "check", URL: "http://check/", Duration: 1, Cohorts: []loadgen.Cohort{c},
+	}.Validate()
+}
+
+// address finds the host that a caller with a sidecar asks for. Where only the mesh knows a name, it is that of another
+// Service, and the name is in the Host header.
+func (s *sender) address(side *Side, out *loadgen.Cohort, c routes.Class, port int) (host, unsent string) {
 	q := c.Request
-	from := cmp.Or(q.SourceNamespace, s.home)
-	to, known := side.Plan.Resolve(q.Host, from)
-	here = q
-	here.SourceNamespace, here.SourceLabels = s.home, map[string]string{"app": addons.SidecarCaller}
-	if known && from != s.home {
-		here.Host = to.Host()
-	}
-	rule, ok := side.Table.Match(here)
-	if !ok {
-		rule = -1
-	}
-	if rule != c.Takes || !reflect.DeepEqual(side.Table.Want(here), c.Want) {
-		if len(q.SourceLabels) > 0 {
-			return "", here, "its caller has labels of its own, and the lab's has app: " + addons.SidecarCaller
-		}
-		return "", here, fmt.Sprintf("its caller is in namespace %s, and the lab's is in %s", from, s.home)
-	}
+	to, known := side.Plan.Resolve(q.Host, cmp.Or(q.SourceNamespace, s.home))
 	if known && to.External == "" {
 		if to.Headless {
-			return "", here, "the Service is headless: callers ask its pods by their addresses, and not the Service"
+			return "", "the Service is headless: callers ask its pods by their addresses, and not the Service"
 		}
 		if !slices.ContainsFunc(to.Ports, func(p standin.ServicePort) bool { return p.Number == port }) {
-			return "", here, fmt.Sprintf("Service %s/%s has no port %d", to.Namespace, to.Name, port)
+			return "", fmt.Sprintf("Service %s/%s has no port %d", to.Namespace, to.Name, port)
 		}
-		return here.Host, here, ""
+		return q.Host, ""
 	}
-	// A name that only the mesh knows: the proxy routes by the Host header, whichever Service's address is asked at
-	// that port.
+	// The proxy routes by the Host header, whichever Service's address is asked at that port.
 	for _, other := range side.Plan.Services {
 		if other.Headless || other.External != "" || len(other.Selector) == 0 {
 			continue
@@ -198,11 +269,11 @@ func (s *sender) dial(side *Side, out *loadgen.Cohort, c routes.Class, port int)
 				out.Header = map[string]string{}
 			}
 			out.Header["Host"] = q.Host
-			return other.Host(), here, ""
+			return other.Host(), ""
 		}
 	}
 	const none = "no Service of the manifests has port %d, so that nothing has an address to ask %s at"
-	return "", here, fmt.Sprintf(none, port, q.Host)
+	return "", fmt.Sprintf(none, port, q.Host)
 }
 
 // gateway tells why a request can't come through the lab's gateway, empty where it can.
@@ -228,42 +299,57 @@ func (s *sender) ports() []int {
 	return slices.DeleteFunc(slices.Compact(s.through), func(p int) bool { return p == 80 })
 }
 
-// places are where requests are to go, none where the YAML does not say. home is the namespace of who sends them.
-func (s *Side) places(q routes.Request, home string) []reports.Place {
-	w := s.Table.Want(q)
+// places are where a class's requests are to go by a side's manifests, and the rule of a policy that decides, as index
+// in Policies.Rules, -1 for none. There are no places where that is not known: unjudged says why, or is empty where the
+// YAML does not say.
+func (s *sender) places(side *Side, c sent) (all []reports.Place, policy int, unjudged string) {
+	q := c.here
+	w := side.Table.Want(q)
 	if w.Unknown {
-		return nil
+		return nil, -1, ""
 	}
-	ns := home
-	rule, ok := s.Table.Match(q)
-	if ok {
-		_, name, _ := strings.Cut(s.Table.Rules[rule].Object, " ")
-		ns, _, _ = strings.Cut(name, "/")
-	}
-	var all []reports.Place
+	from := s.by(c)
+	policy = -1
+	ns := side.asks(q, s.home)
 	rest := 100 - w.StatusPercent
+	open := 0.0
 	for _, d := range w.Destinations {
-		if percent := d.Percent * rest / 100; percent > 0 {
-			all = append(all, reports.Place{
-				Host: d.Host, Port: d.Port, Subset: d.Subset, Percent: percent, Versions: s.versions(d, ns),
-			})
+		percent := d.Percent * rest / 100
+		if percent <= 0 {
+			continue
 		}
+		f := side.fate(q, from, d, ns)
+		if f.unknown != "" {
+			return nil, -1, f.unknown
+		}
+		if policy < 0 {
+			policy = f.rule
+		}
+		place := reports.Place{Host: d.Host, Port: d.Port, Subset: d.Subset, Percent: percent}
+		if f.denied {
+			place.Policy = strings.Join(f.by, " and ")
+		} else {
+			place.Versions = side.versions(d, ns)
+			open += percent
+		}
+		all = append(all, place)
 	}
 	if w.StatusPercent > 0 {
 		all = append(all, reports.Place{Status: w.Status, Percent: w.StatusPercent})
 	}
-	if !ok || rest <= 0 {
-		return all
+	rule, ok := side.Table.Match(q)
+	if !ok || rest <= 0 || open < rest {
+		return all, policy, "" // whether a copy is denied is asked of others
 	}
-	for _, m := range s.Table.Rules[rule].Mirrors {
-		if versions := s.versions(m.Destination, ns); m.Percent > 0 && len(versions) > 0 {
+	for _, m := range side.Table.Rules[rule].Mirrors {
+		if versions := side.versions(m.Destination, ns); m.Percent > 0 && len(versions) > 0 {
 			all = append(all, reports.Place{
 				Host: m.Host, Port: m.Port, Subset: m.Subset, Copy: true, Versions: versions,
 				Percent: m.Percent * rest / 100,
 			})
 		}
 	}
-	return all
+	return all, policy, ""
 }
 
 // versions are who may answer at a destination that somebody in a namespace names.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/addons"
+	"github.com/canarylab/canarylab/harness/authz"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/routes"
 	"github.com/canarylab/canarylab/harness/standin"
@@ -61,12 +62,16 @@ type Test struct {
 	Scenario harness.Scenario
 	// From is nil where the test begins with the manifests themselves.
 	From, Own *Side
+
+	home    string
+	callers []addons.Caller
 }
 
 // A Side is a set of manifests, with what is known of it.
 type Side struct {
-	Plan  *standin.Plan
-	Table routes.Table
+	Plan     *standin.Plan
+	Table    routes.Table
+	Policies authz.Policies
 }
 
 func newSide(set *standin.Set, o standin.Options) (*Side, error) {
@@ -74,7 +79,8 @@ func newSide(set *standin.Set, o standin.Options) (*Side, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Side{plan, routes.Read(objectsOf(plan))}, nil
+	objects := objectsOf(plan)
+	return &Side{plan, routes.Read(objects), authz.Read(objects)}, nil
 }
 
 // New makes the test of a set of manifests. name is the scenario's. title says in a sentence what is tested. If from is
@@ -92,24 +98,25 @@ func New(name, title string, set, from *standin.Set, o standin.Options) (*Test, 
 		}
 		sides = append(sides, t.From)
 	}
-	s := &sender{sides: sides, home: home(t.Own)}
+	s := newSender(sides, home(t.Own))
 	load := s.load()
+	t.home, t.callers = s.home, s.standing
 	var phases []harness.Phase
 	for _, p := range t.phases() {
 		routing, claims := s.routing(p.side)
 		p.Routing, p.Expect, p.Deadline = routing, claims, patience*s.took
-		if len(claims) == 0 {
+		if !slices.ContainsFunc(routing.Classes, func(c reports.RequestClass) bool { return len(c.Asked) > 0 }) {
 			return nil, fmt.Errorf("%w: %s", ErrNothing, why(p.side.Table, routing))
 		}
 		phases = append(phases, p.Phase)
 	}
-	own, err := manifestOf(t.Own, nil)
+	own, err := t.manifestOf(t.Own, nil)
 	if err != nil {
 		return nil, err
 	}
 	all := files{name + "/" + file: own}
 	if t.From != nil {
-		if all[name+"/"+before], err = manifestOf(t.From, t.Own); err != nil {
+		if all[name+"/"+before], err = t.manifestOf(t.From, t.Own); err != nil {
 			return nil, err
 		}
 	}
@@ -123,7 +130,7 @@ func New(name, title string, set, from *standin.Set, o standin.Options) (*Test, 
 		// Where a request goes does not depend on when it is sent: a machine that sends them late is no reason to send
 		// fewer.
 		LowestRate: int(load.TotalRate()),
-		Site:       addons.Site{Namespaces: t.namespaces(s.home), Ingress: ingress},
+		Site:       addons.Site{Namespaces: t.namespaces(), Ingress: ingress, Callers: s.standing},
 	}
 	return t, nil
 }
@@ -145,9 +152,12 @@ func (t *Test) phases() []sided {
 	}
 }
 
-// namespaces are those of all sides, the callers' first.
-func (t *Test) namespaces(home string) []string {
-	all := []string{home}
+// namespaces are those of all sides, and of callers. That of the usual caller is first.
+func (t *Test) namespaces() []string { return append(t.known(), t.away()...) }
+
+// known are the namespaces of all sides.
+func (t *Test) known() []string {
+	all := []string{t.home}
 	for _, side := range []*Side{t.Own, t.From} {
 		if side == nil {
 			continue
@@ -200,8 +210,8 @@ func share(load *loadgen.Plan) time.Duration {
 	return took
 }
 
-// manifestOf is what is applied of a side, as one file, with the namespaces of another one.
-func manifestOf(side, and *Side) ([]byte, error) {
+// manifestOf is what is applied of a side, as one file, with the namespaces of another one, and of callers.
+func (t *Test) manifestOf(side, and *Side) ([]byte, error) {
 	all := side.Plan.Objects()
 	if and != nil {
 		for _, o := range and.Plan.Objects() {
@@ -209,6 +219,9 @@ func manifestOf(side, and *Side) ([]byte, error) {
 				all = slices.Insert(all, 0, o)
 			}
 		}
+	}
+	for _, ns := range t.away() {
+		all = slices.Insert(all, 0, namespaceOf(ns))
 	}
 	b, err := kube.YAML(all)
 	if err != nil {

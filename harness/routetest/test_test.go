@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/routetest"
 	"github.com/canarylab/canarylab/harness/standin"
 	"github.com/canarylab/canarylab/reports"
@@ -117,10 +118,25 @@ func TestGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := made.Scenario.Phases[0].Routing
-	gaps := r.Gaps()
-	if len(gaps) == 0 || !slices.ContainsFunc(gaps, func(g reports.RoutingGap) bool {
-		return strings.Contains(g.Why, "http[1].match[0] first")
-	}) {
-		t.Errorf("got %+v, want a gap for the shadowed rule", gaps)
+	shadowed := 0
+	for _, m := range r.Remarks {
+		if m.Fails && strings.Contains(m.Text, "http[1].match[0]") {
+			shadowed++
+		}
+	}
+	if shadowed != 1 {
+		t.Errorf("got %+v, want once that the shadowed rule fails, and by which", r.Remarks)
+	}
+	if slices.ContainsFunc(r.Gaps(), func(g reports.RoutingGap) bool { return g.Rule.ShadowedBy > 0 }) {
+		t.Error("the shadowed rule is told twice")
+	}
+	fails := 0
+	for _, e := range made.Scenario.Phases[0].Expect {
+		if expect.RecordOf(e).Kind == reports.KindDead {
+			fails++
+		}
+	}
+	if fails != 1 {
+		t.Errorf("got %d claims that a rule is not dead, want one", fails)
 	}
 }

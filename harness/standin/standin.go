@@ -129,6 +129,8 @@ type Plan struct {
 	Namespaces []string
 	// Workloads are the stand-ins, in the order of the manifests.
 	Workloads []Workload
+	// Callers has every workload of the manifests, whether a Service selects it or not: each may call others.
+	Callers []Caller
 	// Services has every Service that is applied.
 	Services []Service
 	// Gateways has every Gateway of networking.istio.io that is applied.

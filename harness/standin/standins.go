@@ -50,6 +50,7 @@ func (s *Set) Standins(o Options) (*Plan, error) {
 	b.readEntries()
 	b.inventPods()
 	b.inventServices()
+	b.readCallers()
 	b.choosePods()
 	b.refuseOurs()
 	b.namePods()

@@ -26,7 +26,8 @@ type key struct {
 
 // engines are the fields that the engine sets, and no story.
 var engines = map[reflect.Type][]string{
-	reflect.TypeFor[loadgen.Plan](): {"Run", "Duration", "Agents", "Agent", "Start"},
+	reflect.TypeFor[loadgen.Plan]():   {"Run", "Duration", "Agents", "Agent", "Start"},
+	reflect.TypeFor[loadgen.Cohort](): {"Caller", "Notes"}, // a test of somebody's own manifests has them
 }
 
 // faults have a JSON of their own, with the name of each field in camel case, and all may be left out.

@@ -46,6 +46,9 @@ func (l Landing) Destination() string {
 	return l.Host + " subset " + l.Subset
 }
 
+// DeniedByPolicy begins the Details of what an AuthorizationPolicy denies (Envoy's RBAC filter, response code details).
+const DeniedByPolicy = "rbac_access_denied"
+
 // ByProxy tells that a proxy answered by itself, and sent the request to nobody.
 func (l Landing) ByProxy() bool {
 	return l.Version == "" && l.Code != 0 && l.Hop != ServerHop && l.Hop != AppHop

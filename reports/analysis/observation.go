@@ -170,6 +170,9 @@ type Counts struct {
 	Failures []Failure `json:"failures,omitempty"`
 	// Landings are where the cohort's requests ended, the most frequent first. Nil unless the phase asks for them.
 	Landings []Landing `json:"landings,omitempty"`
+	// Noted counts what the load agent noted of answers, by note (loadgen.Note's Key) and value. Nil unless the cohort
+	// has notes and the phase asks for landings.
+	Noted map[string]map[string]int `json:"noted,omitempty"`
 	// Latency is by version, "" for requests that no version answered.
 	Latency map[string]Latency `json:"latency,omitempty"`
 	// Dispersion tells of each share whether it kept still, by version, status ("503"), or status and flag.

@@ -60,6 +60,7 @@ type count struct {
 	codes            map[int]int
 	failures         map[Failure]int
 	landings         map[landingKey]*landed
+	noted            map[string]map[string]int
 	bins             *bins
 }
 
@@ -124,6 +125,7 @@ func (t *tally) add(q *trace.Request) {
 	}
 	if t.lands && settled {
 		w.cohorts[s.Cohort].land(q, t.memory)
+		w.cohorts[s.Cohort].note(s.Notes, t.memory)
 	}
 	if c := t.phase.Change; c != nil && !s.Sent.Before(c.Writing) {
 		kind := s.Version
@@ -157,6 +159,27 @@ func (c *count) land(q *trace.Request, memory *budget) {
 		before := len(l.copies)
 		put(&l.copies, version, l.copies[version]+n)
 		memory.take((len(l.copies) - before) * (mapEntry + len(version)))
+	}
+}
+
+// maxValues bounds the values of a note that are told apart: those of a route's are one or two.
+const maxValues = 32
+
+// note counts what the agent noted.
+func (c *count) note(notes map[string]string, memory *budget) {
+	for key, v := range notes {
+		if c.noted[key] == nil {
+			put(&c.noted, key, map[string]int{})
+			memory.take(mapEntry + len(key))
+		}
+		values := c.noted[key]
+		if _, ok := values[v]; !ok {
+			if len(values) == maxValues {
+				v = "…"
+			}
+			memory.take(mapEntry + len(v))
+		}
+		values[v]++
 	}
 }
 
@@ -197,6 +220,7 @@ func (c *count) counts() Counts {
 	out := Counts{
 		Requests: c.requests, Failed: NewShare(c.failed, c.requests), Codes: c.codes, Versions: map[string]int{},
 		Shares: map[string]Share{}, Landings: landings(c.landings),
+		Noted: c.noted,
 	}
 	for version, l := range c.versions {
 		out.Versions[version] = l.n

@@ -45,7 +45,46 @@ func routings(b *strings.Builder, r *reports.Report) {
 		if len(p.Routing.Found) > 0 {
 			b.WriteString("\n")
 		}
+		answers(b, p.Routing)
+		policies(b, p.Routing)
 		gaps(b, p.Routing)
+	}
+}
+
+// answers are what is claimed of answers, and what of it was seen.
+func answers(b *strings.Builder, r *reports.Routing) {
+	var rows [][]string
+	for _, row := range r.AnswerRows() {
+		rule := "no rule"
+		if row.Rule != nil {
+			rule = row.Rule.Source
+		}
+		rows = append(rows, []string{
+			mark(row.Outcome), cell(rule), cell(row.Class.Words()), cell(row.String()), row.Asked(),
+			format.Percent(row.Seen.Percent) + " %",
+			format.Percent(row.Seen.Low) + " – " + format.Percent(row.Seen.High),
+		})
+	}
+	if len(rows) > 0 {
+		b.WriteString("\n")
+		table(b, []string{"", "rule", "requests", "is to be so", "YAML", "seen", "95 % interval"}, rows)
+	}
+}
+
+// policies are the rules of AuthorizationPolicies, and what of them was seen.
+func policies(b *strings.Builder, r *reports.Routing) {
+	var rows [][]string
+	for _, p := range r.PolicyRows() {
+		row := []string{"", cell(p.Source), cell(p.Object + " " + p.Path), cell(p.Says + ": " + p.If), cell(p.Why)}
+		if p.Requests > 0 {
+			row[0] = mark(p.Outcome)
+			row[4] = cell(format.Join(" by ", format.Plural(p.Requests, "request", "requests"), p.Callers()))
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) > 0 {
+		b.WriteString("\n")
+		table(b, []string{"", "policy", "", "says", "seen"}, rows)
 	}
 }
 
@@ -59,11 +98,14 @@ func gaps(b *strings.Builder, r *reports.Routing) {
 	}
 	fold(b, "Seen in the files, and notes", func(b *strings.Builder) {
 		for _, m := range r.Remarks {
+			if m.Fails {
+				continue // it is among the surprises
+			}
 			fmt.Fprintf(b, "\n- %s", para(format.Join(" ", m.Source, format.Join(": ", m.Object, m.Text), m.Do)))
 		}
 		for _, c := range r.Classes {
 			if c.Unsent != "" {
-				fmt.Fprintf(b, "\n- %s is not sent: %s", cell(c.Request), cell(c.Unsent))
+				fmt.Fprintf(b, "\n- %s is not sent: %s", cell(c.Words()), cell(c.Unsent))
 			}
 		}
 	})

@@ -111,6 +111,8 @@ func (p *page) routing(phase reports.Phase) {
 			lines = lines[1:]
 		}
 	}
+	p.answers(r)
+	p.policies(r)
 	p.surprises(r)
 	if !phase.Observation.SettledAt.IsZero() {
 		p.open(r)
@@ -156,7 +158,7 @@ func (p *page) open(r *reports.Routing) {
 		if n > shownOpen {
 			continue
 		}
-		p.Para(cmp.Or(signs[c.Outcome].mark, "!")+" ", terminal.Yellow, c.Request+": "+c.Reason)
+		p.Para(cmp.Or(signs[c.Outcome].mark, "!")+" ", terminal.Yellow, c.Words()+": "+c.Reason)
 	}
 	if n > shownOpen {
 		p.Line("  and %d more", n-shownOpen)
@@ -170,7 +172,7 @@ func (p *page) remarks(r *reports.Routing) {
 	}{{"seen in the files, without a request", true}, {"notes", false}} {
 		first := true
 		for _, m := range r.Remarks {
-			if m.Mistake != part.mistake {
+			if m.Mistake != part.mistake || m.Fails {
 				continue
 			}
 			if first {
@@ -190,7 +192,7 @@ func (p *page) remarks(r *reports.Routing) {
 			p.Section("requests that were not sent")
 			first = false
 		}
-		p.Para("- ", "", c.Request+": "+c.Unsent)
+		p.Para("- ", "", c.Words()+": "+c.Unsent)
 	}
 }
 
