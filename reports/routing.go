@@ -20,6 +20,10 @@ type Routing struct {
 	Classes  []RequestClass   `json:"classes"`
 	Remarks  []RoutingRemark  `json:"remarks,omitempty"`
 	Found    []RoutingFinding `json:"surprises,omitempty"`
+	// Loss is what the change to these rules cost. Nil where there was none, or where it is not looked at.
+	Loss *RoutingLoss `json:"loss,omitempty"`
+	// Order says how to make the change without a loss, a step each.
+	Order []string `json:"order,omitempty"`
 }
 
 // A RoutingRule is one match of one route, and what becomes of the requests that meet it.
@@ -63,6 +67,8 @@ type RequestClass struct {
 	// known: Unjudged says why.
 	Asked    []Place `json:"asked,omitempty"`
 	Unjudged string  `json:"unjudged,omitempty"`
+	// Was are the places where its requests went before the phase's change. Empty where there was none.
+	Was []Place `json:"was,omitempty"`
 	// Answers are what is claimed of the answers, beside where they come from.
 	Answers []RoutingAnswer `json:"answers,omitempty"`
 	// Requests counts those that were sent once the change had settled, Seen says where they ended, and Outcome what is
@@ -194,9 +200,12 @@ const KindNoted = "noted"
 // KindDead is the Kind of a verdict on a rule that no request can meet.
 const KindDead = "dead-rule"
 
+// KindStays is the Kind of a verdict on whether a class lost requests on the way of a change.
+const KindStays = "stays"
+
 // Judge adds what was seen: o is the phase's observation, and verdicts are those on it.
 func (r *Routing) Judge(o analysis.Observation, verdicts []Verdict) {
-	r.Found = nil
+	r.Found, r.Loss = nil, r.lost(o)
 	for i := range r.Classes {
 		c := &r.Classes[i]
 		if c.Cohort == "" {

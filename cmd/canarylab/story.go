@@ -63,13 +63,20 @@ manifests, and the JSON Schema of story.yaml, by which editors complete it. The 
 }
 
 func newScenarioSchema() *cobra.Command {
-	return &cobra.Command{
+	var canary bool
+	cmd := &cobra.Command{
 		Use: "schema", Short: "Print the JSON Schema of a story.yaml, for editors", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := cmd.OutOrStdout().Write(story.JSON)
+			schema := story.JSON
+			if canary {
+				schema = story.CanarySchema
+			}
+			_, err := cmd.OutOrStdout().Write(schema)
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&canary, "canary", false, "that of a canary.yaml, which is for canarylab test")
+	return cmd
 }
 
 // newStory writes a story without Go.

@@ -27,6 +27,11 @@ func TestTestRefuses(t *testing.T) {
 		{"no manifest", "", []string{"test", write("a.yaml", "a: [")}},
 		{"nothing to send", "nothing to test", []string{"test", write("b.yaml", service)}},
 		{"a bad first set", "--from: ", []string{"test", "../../docs/your-canary/shop.yaml", "--from", "nowhere"}},
+		{"no file of what is expected", "there is no file nowhere.yaml", []string{"test",
+			"../../docs/your-canary/shop.yaml", "--expect", "nowhere.yaml"}},
+		{"a mistake in what is expected", `canary.yaml:1:1: a canary.yaml has no key "expct": did you mean expect?`,
+			[]string{"test", "../../docs/your-canary/shop.yaml", "--expect", write("canary.yaml", "expct: []\n")}},
+		{"stdin can't be watched", "--watch looks at files", []string{"test", "-", "--watch"}},
 	} {
 		out, code, err := run(t, test.args...)
 		if code != exitUsage || err == nil || !strings.Contains(err.Error(), test.want) {

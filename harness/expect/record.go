@@ -60,11 +60,13 @@ func recorded(kind string, maker func(Record) Expectation) string {
 func RecordOf(e Expectation) Record { return e.record() }
 
 // Kinds has a record of each kind of expectation that a person writes. The fields that its kind has are set, and no
-// others. Lands, Noted and NotDead are for programs: package routetest derives them from somebody's manifests.
+// others. Lands, Noted, NotDead, Case and Stays are for programs: package routetest derives them from somebody's
+// manifests and test cases.
 func Kinds() map[string]Record {
 	all := map[string]Record{}
+	programs := []string{reports.KindLands, reports.KindDead, reports.KindNoted, kindCase, reports.KindStays}
 	for kind, maker := range makers {
-		if slices.Contains([]string{reports.KindLands, reports.KindDead, reports.KindNoted}, kind) {
+		if slices.Contains(programs, kind) {
 			continue
 		}
 		// What the kind does not have is lost on the way.

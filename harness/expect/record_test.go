@@ -22,6 +22,8 @@ func TestRecords(t *testing.T) {
 		RecoveredWithin(1500 * time.Millisecond), DrainedWithin(time.Second), LingersFor(2 * time.Second),
 		Lands("beta", 50, reports.Place{Host: "a", Subset: "v2", Percent: 90}, reports.Place{Status: 404, Percent: 10}),
 		Noted("beta", 30, "the path that the app sees", "/x", 50), NotDead("VirtualService a/b in c:1", "d is first."),
+		Case("beta", true, 50, reports.Place{Host: "a", Percent: 100}), AnsweredWithin(99, time.Second).Of("beta"),
+		Stays("beta", reports.Place{Host: "a", Percent: 100}),
 	} {
 		b, err := Encode(e)
 		if err != nil {
@@ -58,11 +60,12 @@ func TestDecodeRefuses(t *testing.T) {
 func TestKindsHaveTheirFields(t *testing.T) {
 	all := Kinds()
 	for kind, want := range map[string]Record{
-		"no-errors":    {Kind: "no-errors", Cohort: "beta"},
-		"promoted":     {Kind: "promoted"},
-		"slower-than":  {Kind: "slower-than", Phase: "rollback"},
-		"lingers-for":  {Kind: "lingers-for", Time: time.Second},
-		"fail-at-most": {Kind: "fail-at-most", Count: 1, Cohort: "beta"},
+		"no-errors":       {Kind: "no-errors", Cohort: "beta"},
+		"promoted":        {Kind: "promoted"},
+		"answered-within": {Kind: "answered-within", Percent: 10, Time: time.Second, Cohort: "beta"},
+		"slower-than":     {Kind: "slower-than", Phase: "rollback"},
+		"lingers-for":     {Kind: "lingers-for", Time: time.Second},
+		"fail-at-most":    {Kind: "fail-at-most", Count: 1, Cohort: "beta"},
 		"share": {
 			Kind: "share", Version: "v2", Percent: 10, Bound: 1, Foreseen: 20, Singly: true, Cohort: "beta",
 		},
@@ -71,7 +74,7 @@ func TestKindsHaveTheirFields(t *testing.T) {
 			t.Errorf("%s: got %+v, want %+v", kind, all[kind], want)
 		}
 	}
-	if len(all) != len(makers)-3 { // Lands, Noted and NotDead are none
-		t.Errorf("got %d kinds, want %d", len(all), len(makers)-3)
+	if len(all) != len(makers)-5 { // Lands, Noted, NotDead, Case and Stays are none
+		t.Errorf("got %d kinds, want %d", len(all), len(makers)-5)
 	}
 }

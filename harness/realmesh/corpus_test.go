@@ -54,7 +54,7 @@ func testOf(t *testing.T, name string, files ...string) (*routetest.Test, error)
 	if err != nil {
 		return nil, err
 	}
-	return routetest.New(name, "The routing rules of "+name, set, nil, standin.Options{Image: images.SampleApp})
+	return routetest.New(name, "The routing rules of "+name, set, nil, standin.Options{Image: images.SampleApp}, nil)
 }
 
 // surprises are what a report says of classes whose requests went elsewhere, a line each.

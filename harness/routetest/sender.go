@@ -51,7 +51,7 @@ type sent struct {
 	meant int
 }
 
-// load makes the classes of all sides, and the load that sends them.
+// load makes the classes of all sides, and the load that sends them, with those that are there already.
 func (s *sender) load() loadgen.Plan {
 	var plan loadgen.Plan
 	names := map[string]bool{}
@@ -70,17 +70,17 @@ func (s *sender) load() loadgen.Plan {
 		for names[one.Name] {
 			one.Name += "-2"
 		}
-		names[one.Name] = true
 		one.cohort.Name = one.Name
-		if one.unsent == "" && len(plan.Cohorts) == loadgen.MaxCohorts {
-			one.unsent = fmt.Sprintf("there are %d classes already", loadgen.MaxCohorts)
-		}
+		s.join(&plan, &one)
 		if one.unsent == "" {
-			s.note(&one)
-			one.cohort.Rate = s.need(one)
-			plan.Cohorts = append(plan.Cohorts, one.cohort)
+			plan.Cohorts[len(plan.Cohorts)-1].Rate = s.need(one)
 		}
+		names[one.Name] = true
 		s.sent = append(s.sent, one)
+	}
+	for i := range s.sent {
+		names[s.sent[i].Name] = true
+		s.join(&plan, &s.sent[i])
 	}
 	for _, side := range s.sides {
 		for _, c := range side.Table.Classes() {
@@ -114,6 +114,17 @@ func (s *sender) load() loadgen.Plan {
 		plan.URL = plan.Cohorts[0].URL
 	}
 	return plan
+}
+
+// join adds the cohort of a class to a load, unless there are too many already.
+func (s *sender) join(plan *loadgen.Plan, one *sent) {
+	if one.unsent == "" && len(plan.Cohorts) == loadgen.MaxCohorts {
+		one.unsent = fmt.Sprintf("there are %d classes already", loadgen.MaxCohorts)
+	}
+	if one.unsent == "" {
+		s.note(one)
+		plan.Cohorts = append(plan.Cohorts, one.cohort)
+	}
 }
 
 // need is how many requests a class takes, of the side that takes most.

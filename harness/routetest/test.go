@@ -15,9 +15,12 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/authz"
+	"github.com/canarylab/canarylab/harness/expect"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/routes"
 	"github.com/canarylab/canarylab/harness/standin"
@@ -62,7 +65,11 @@ type Test struct {
 	Scenario harness.Scenario
 	// From is nil where the test begins with the manifests themselves.
 	From, Own *Side
+	// Order is a safe order in which Own replaces From. It is empty where From is nil.
+	Order []OrderStep
 
+	// sides are all that are played, home is the namespace of the usual caller, and callers are the others.
+	sides   []*Side
 	home    string
 	callers []addons.Caller
 }
@@ -84,8 +91,9 @@ func newSide(set *standin.Set, o standin.Options) (*Side, error) {
 }
 
 // New makes the test of a set of manifests. name is the scenario's. title says in a sentence what is tested. If from is
-// not nil, it is what there is first: the manifests replace it under load, and are then taken back.
-func New(name, title string, set, from *standin.Set, o standin.Options) (*Test, error) {
+// not nil, it is what there is first: the manifests replace it under load in the order of kubectl apply, are taken
+// back, and replace it again in a safe order. e is what is expected besides, nil for nothing.
+func New(name, title string, set, from *standin.Set, o standin.Options, e *Expectations) (*Test, error) {
 	t := &Test{}
 	var err error
 	if t.Own, err = newSide(set, o); err != nil {
@@ -97,28 +105,34 @@ func New(name, title string, set, from *standin.Set, o standin.Options) (*Test, 
 			return nil, err
 		}
 		sides = append(sides, t.From)
+		t.Order = safeOrder(t.From, t.Own)
 	}
-	s := newSender(sides, home(t.Own))
-	load := s.load()
-	t.home, t.callers = s.home, s.standing
-	var phases []harness.Phase
-	for _, p := range t.phases() {
-		routing, claims := s.routing(p.side)
-		p.Routing, p.Expect, p.Deadline = routing, claims, patience*s.took
-		if !slices.ContainsFunc(routing.Classes, func(c reports.RequestClass) bool { return len(c.Asked) > 0 }) {
-			return nil, fmt.Errorf("%w: %s", ErrNothing, why(p.side.Table, routing))
-		}
-		phases = append(phases, p.Phase)
-	}
-	own, err := t.manifestOf(t.Own, nil)
+	all := files{}
+	stages, err := e.stages(t.Own, set, name, all, o)
 	if err != nil {
 		return nil, err
 	}
-	all := files{name + "/" + file: own}
-	if t.From != nil {
-		if all[name+"/"+before], err = t.manifestOf(t.From, t.Own); err != nil {
-			return nil, err
+	if len(stages) > 0 && from != nil {
+		return nil, fmt.Errorf("%w: its phases say what there is one after the other, and so does --from: take one of "+
+			"them out", ErrExpectations)
+	}
+	for _, side := range sidesOf(stages) {
+		if side != t.Own {
+			sides = append(sides, side)
 		}
+	}
+	s := newSender(sides, home(t.Own))
+	load, cases, remarks, err := s.plan(e)
+	if err != nil {
+		return nil, err
+	}
+	t.sides, t.home, t.callers = sides, s.home, s.standing
+	phases, err := t.claimed(s, stages, e, cases, remarks)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.write(name, set, all, sidesOf(stages)); err != nil {
+		return nil, err
 	}
 	ingress := addons.Ingress{Namespace: t.Own.Plan.GatewayNamespace, Labels: map[string]string{}, Ports: s.ports()}
 	for _, side := range slices.Backward(sides) {
@@ -132,24 +146,78 @@ func New(name, title string, set, from *standin.Set, o standin.Options) (*Test, 
 		LowestRate: int(load.TotalRate()),
 		Site:       addons.Site{Namespaces: t.namespaces(), Ingress: ingress, Callers: s.standing},
 	}
-	return t, nil
+	if e != nil && e.canary != nil {
+		t.Scenario.Title = cmp.Or(e.canary.Title, title)
+		t.Scenario.Canary, t.Scenario.CanaryCohort = e.canary.Canary, e.canary.CanaryCohort
+	}
+	return t, e.check(t, stages)
 }
 
-// A sided is a phase with the side that it tests.
-type sided struct {
-	harness.Phase
-	side *Side
+// plan makes the load: cohorts of the team's own first, then its test cases, then what the rules call for.
+func (s *sender) plan(e *Expectations) (
+	load loadgen.Plan, cases []expect.Expectation, remarks []reports.RoutingRemark, err error,
+) {
+	fixed := map[string]int{}
+	if err := s.addOwn(e, fixed); err != nil {
+		return load, nil, nil, err
+	}
+	if cases, remarks, err = s.addCases(e); err != nil {
+		return load, nil, nil, err
+	}
+	load = s.load()
+	s.took = max(s.took, fix(&load, fixed, e))
+	return load, cases, remarks, nil
 }
 
-func (t *Test) phases() []sided {
-	if t.From == nil {
-		return []sided{{harness.Phase{Name: PhaseOwn, Do: harness.Apply(file), Point: true}, t.Own}}
+// claim completes a phase with what it tests, and what is claimed of that.
+func (s *sender) claim(p sided) harness.Phase {
+	routing, claims := s.routing(p.side)
+	p.Routing, p.Deadline = routing, max(p.Deadline, patience*s.took)
+	if p.was != nil {
+		s.was(routing, p.was)
 	}
-	return []sided{
-		{harness.Phase{Name: PhaseBefore, Do: harness.Apply(before)}, t.From},
-		{harness.Phase{Name: PhaseOwn, Do: harness.Replace{Old: before, By: file}, Point: true}, t.Own},
-		{harness.Phase{Name: PhaseBack, Do: harness.Replace{Old: file, By: before}, Rollback: true}, t.From},
+	switch {
+	case p.disturbed:
+		for i := range routing.Classes {
+			routing.Classes[i].Asked, routing.Classes[i].Answers = nil, nil
+		}
+	case p.passing:
+		for i := range routing.Classes {
+			routing.Classes[i].Answers = nil // they are claimed once all is as it is written
+		}
+		p.Expect = append(p.Expect, s.stay(routing)...)
+	default:
+		p.Expect = append(p.Expect, claims...)
 	}
+	return p.Phase
+}
+
+// write adds the manifests that the phases apply. Those that all begins with make the namespaces of all sides.
+func (t *Test) write(name string, set *standin.Set, all files, more []*Side) error {
+	first, and := t.Own, more
+	if t.From != nil {
+		own, err := kube.YAML(t.withAway(writtenOrder(t.Own.Plan, set)))
+		if err != nil {
+			return fmt.Errorf("write the manifests that are applied: %w", err)
+		}
+		all[name+"/"+file] = own
+		first, and = t.From, append(more, t.Own)
+		for _, step := range t.Order {
+			if all[name+"/"+step.file], err = kube.YAML(step.objects); err != nil {
+				return fmt.Errorf("write the manifests of a safe order: %w", err)
+			}
+		}
+	}
+	b, err := t.manifestOf(first, and)
+	if err != nil {
+		return err
+	}
+	if t.From != nil {
+		all[name+"/"+before] = b
+	} else {
+		all[name+"/"+file] = b
+	}
+	return nil
 }
 
 // namespaces are those of all sides, and of callers. That of the usual caller is first.
@@ -158,10 +226,7 @@ func (t *Test) namespaces() []string { return append(t.known(), t.away()...) }
 // known are the namespaces of all sides.
 func (t *Test) known() []string {
 	all := []string{t.home}
-	for _, side := range []*Side{t.Own, t.From} {
-		if side == nil {
-			continue
-		}
+	for _, side := range t.sides {
 		for _, ns := range side.Plan.Namespaces {
 			if !slices.Contains(all, ns) {
 				all = append(all, ns)
@@ -210,24 +275,30 @@ func share(load *loadgen.Plan) time.Duration {
 	return took
 }
 
-// manifestOf is what is applied of a side, as one file, with the namespaces of another one, and of callers.
-func (t *Test) manifestOf(side, and *Side) ([]byte, error) {
+// manifestOf is what is applied of a side, as one file, with the namespaces of others, and of callers.
+func (t *Test) manifestOf(side *Side, and []*Side) ([]byte, error) {
 	all := side.Plan.Objects()
-	if and != nil {
-		for _, o := range and.Plan.Objects() {
-			if o.GetKind() == namespaceKind && !slices.Contains(side.Plan.Namespaces, o.GetName()) {
-				all = slices.Insert(all, 0, o)
+	made := slices.Clone(side.Plan.Namespaces)
+	for _, other := range and {
+		for _, o := range other.Plan.Objects() {
+			if o.GetKind() == namespaceKind && !slices.Contains(made, o.GetName()) {
+				all, made = slices.Insert(all, 0, o), append(made, o.GetName())
 			}
 		}
 	}
-	for _, ns := range t.away() {
-		all = slices.Insert(all, 0, namespaceOf(ns))
-	}
-	b, err := kube.YAML(all)
+	b, err := kube.YAML(t.withAway(all))
 	if err != nil {
 		return nil, fmt.Errorf("write the manifests that are applied: %w", err)
 	}
 	return b, nil
+}
+
+// withAway are objects with the namespaces of callers before them.
+func (t *Test) withAway(all []*unstructured.Unstructured) []*unstructured.Unstructured {
+	for _, ns := range t.away() {
+		all = slices.Insert(all, 0, namespaceOf(ns))
+	}
+	return all
 }
 
 const namespaceKind = "Namespace"

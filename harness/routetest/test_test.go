@@ -20,7 +20,8 @@ func of(t *testing.T, path, stdin string) (*routetest.Test, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return routetest.New("own-shop", "The rules of a shop", set, nil, standin.Options{Image: "canarylab/sampleapp:dev"})
+	o := standin.Options{Image: "canarylab/sampleapp:dev"}
+	return routetest.New("own-shop", "The rules of a shop", set, nil, o, nil)
 }
 
 // The example of the documentation can be played, and each of its rules has what the documentation says.

@@ -38,6 +38,8 @@ type loader struct {
 	made bool
 	// bytes counts what was read.
 	bytes int
+	// except are files that are not read though they are in a folder that is.
+	except []string
 }
 
 func (l *loader) add(p manifest.Problem) { l.problems = append(l.problems, p) }
@@ -73,9 +75,12 @@ func joined(problems []manifest.Problem) error {
 // from elsewhere. In a folder, what is not a manifest at all is left out; in a file that is named, it is a mistake.
 //
 // The error has everything that is wrong with them, and wraps ErrInput: what is no manifest, what is there twice, and
-// kinds that would leave the lab or that its Istio does not have.
-func Load(ctx context.Context, paths []string, stdin io.Reader) (*Set, error) {
+// kinds that would leave the lab or that its Istio does not have. except are files that are left out of the folders.
+func Load(ctx context.Context, paths []string, stdin io.Reader, except ...string) (*Set, error) {
 	l := &loader{seen: map[string]Source{}}
+	for _, path := range except {
+		l.except = append(l.except, absolute(path))
+	}
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("%w: no file is named: name files, folders, or - for stdin", ErrInput)
 	}
@@ -197,6 +202,7 @@ func (l *loader) folder(root string) error {
 				built = append(built, path)
 				return filepath.SkipDir
 			}
+		case slices.Contains(l.except, absolute(path)):
 		case slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(path))):
 			files = append(files, path)
 		}
@@ -227,6 +233,14 @@ func (l *loader) folder(root string) error {
 			"*.json were read, and %s", plural(len(files), "file"), wanted)})
 	}
 	return nil
+}
+
+// absolute is a path from the root, however it is named; as it is named where nobody knows.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return filepath.Clean(path)
 }
 
 // plural is "1 file" or "3 files".

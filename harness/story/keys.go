@@ -67,6 +67,7 @@ func camel(name string) string {
 
 // nouns are what messages call some structs.
 var nouns = map[reflect.Type]string{
+	reflect.TypeFor[Canary](): "a canary.yaml", reflect.TypeFor[CanaryPhase](): "a phase",
 	reflect.TypeFor[harness.Scenario](): "a story", reflect.TypeFor[harness.Phase](): "a phase",
 	reflect.TypeFor[loadgen.Plan](): "load", reflect.TypeFor[loadgen.Cohort](): "a cohort",
 	reflect.TypeFor[loadgen.Body](): "body", reflect.TypeFor[loadgen.Shape](): "shape",

@@ -56,7 +56,7 @@ func (r *reader) value(n *yaml.Node, into reflect.Value, what string) {
 	n = resolve(n)
 	t := into.Type()
 	u, isUnion := unions()[t]
-	if t == reflect.TypeFor[harness.Phase]() {
+	if t == reflect.TypeFor[harness.Phase]() || t == reflect.TypeFor[CanaryPhase]() {
 		r.phases = append(r.phases, n)
 	}
 	switch {

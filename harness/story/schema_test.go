@@ -206,7 +206,24 @@ func functionComments(t *testing.T, dir string, into map[string]string) {
 	}
 }
 
-func makeSchema(t *testing.T) []byte {
+// A published is a schema that lies in this folder, and the type that it is of.
+type published struct {
+	file, id, title string
+	of              reflect.Type
+	text            []byte
+}
+
+func schemas() []published {
+	return []published{
+		{SchemaFile, "story", "canarylab story", reflect.TypeFor[harness.Scenario](), JSON},
+		{
+			"canary.schema.json", "canary", "what a team expects of its manifests", reflect.TypeFor[Canary](),
+			CanarySchema,
+		},
+	}
+}
+
+func makeSchema(t *testing.T, p published) []byte {
 	t.Helper()
 	s := &schemer{functions: map[string]string{}, definitions: object{}}
 	functionComments(t, "..", s.functions)
@@ -224,10 +241,9 @@ func makeSchema(t *testing.T) []byte {
 	for at, text := range s.comments {
 		s.comments[at] = strings.Join(strings.Fields(text), " ")
 	}
-	root := reflect.TypeFor[harness.Scenario]()
-	top := s.object(root, keysOf(root))
-	top["$schema"], top["$id"] = "http://json-schema.org/draft-07/schema#", "https://"+module+"/schemas/story"
-	top["title"], top["definitions"] = "canarylab story", s.definitions
+	top := s.object(p.of, keysOf(p.of))
+	top["$schema"], top["$id"] = "http://json-schema.org/draft-07/schema#", "https://"+module+"/schemas/"+p.id
+	top["title"], top["definitions"] = p.title, s.definitions
 	b, err := json.MarshalIndent(top, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -235,23 +251,30 @@ func makeSchema(t *testing.T) []byte {
 	return append(b, '\n')
 }
 
-func TestTheSchemaIsCurrent(t *testing.T) {
-	got := makeSchema(t)
-	if *update {
-		if err := os.WriteFile(SchemaFile, got, 0o644); err != nil {
-			t.Fatal(err)
+func TestTheSchemasAreCurrent(t *testing.T) {
+	for _, p := range schemas() {
+		got := makeSchema(t, p)
+		if *update {
+			if err := os.WriteFile(p.file, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
 		}
-		return
-	}
-	if !bytes.Equal(got, JSON) {
-		t.Errorf("%s is not that of the kinds and keys: go test ./harness/story -update writes it anew", SchemaFile)
+		if !bytes.Equal(got, p.text) {
+			t.Errorf("%s is not that of the kinds and keys: go test ./harness/story -update writes it anew", p.file)
+		}
 	}
 }
 
 // fits holds a story.yaml against the schema.
 func fits(t *testing.T, text string) error {
 	t.Helper()
-	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(JSON))
+	return fitsIn(t, JSON, text)
+}
+
+func fitsIn(t *testing.T, of []byte, text string) error {
+	t.Helper()
+	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(of))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +326,7 @@ func TestTheSchemaDescribesEveryKind(t *testing.T) {
 // Every key of a claim is a field of the records that package expect has, and has its type.
 func TestClaimsHaveTheFieldsOfRecords(t *testing.T) {
 	record := reflect.TypeFor[expect.Record]()
-	// Lands, Noted and NotDead are for programs.
+	// Lands, Noted, NotDead, Case and Stays are for programs.
 	has := map[string]bool{
 		"Kind": true, "Percent": true, "Places": true, "Note": true, "Value": true, "Rule": true, "Why": true,
 	}

@@ -7,7 +7,6 @@
 package story
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +16,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-
-	yaml "go.yaml.in/yaml/v3"
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/manifest"
@@ -103,26 +100,12 @@ func readFile(path string) ([]byte, error) {
 
 // scenario reads the one document of a story.yaml.
 func (r *reader) scenario(text []byte) (s harness.Scenario) {
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	var root, more yaml.Node
-	err := decoder.Decode(&root)
-	if errors.Is(err, io.EOF) || err == nil && len(root.Content) == 0 {
-		r.problems = append(r.problems, manifest.Problem{File: r.file, Text: "there is nothing in it"})
+	root := r.document(text, "a story")
+	if root == nil {
 		return s
 	}
-	if err == nil {
-		if err = decoder.Decode(&more); err == nil {
-			r.add(&more, "a story is one document: take out what follows ---")
-		} else if errors.Is(err, io.EOF) {
-			err = nil
-		}
-	}
-	if err != nil {
-		r.problems = append(r.problems, manifest.Syntax(r.file, err)...)
-		return s
-	}
-	r.value(root.Content[0], reflect.ValueOf(&s).Elem(), File)
-	r.root = root.Content[0]
+	r.value(root, reflect.ValueOf(&s).Elem(), File)
+	r.root = root
 	sortByPlace(r.problems)
 	return s
 }

@@ -21,7 +21,7 @@ type PhaseSpec struct {
 	Keeps bool
 	// Cohort limits the rollback clock to one cohort, for a canary that only this cohort was sent to. Empty means all.
 	Cohort string
-	// Landings has the phase's settled requests told apart by where they ended, for each cohort.
+	// Landings has the phase's requests told apart by where they ended, for each cohort.
 	Landings bool
 }
 

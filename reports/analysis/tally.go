@@ -123,7 +123,7 @@ func (t *tally) add(q *trace.Request) {
 		}
 		c.bins.add(s.Sent, kinds...)
 	}
-	if t.lands && settled {
+	if t.lands {
 		w.cohorts[s.Cohort].land(q, t.memory)
 		w.cohorts[s.Cohort].note(s.Notes, t.memory)
 	}

@@ -156,7 +156,9 @@ func newRun(side string, r *reports.Run) Run {
 func newPair(base, other Side) Pair {
 	claimed, failed := shares(base, other)
 	rollbacks, decided := rollbackFigures(base, other), decisions(base, other)
-	p := Pair{Figures: slices.Concat(claimed, failed, rollbacks, decided, latencies(base, other))}
+	p := Pair{Figures: slices.Concat(
+		claimed, landings(base, other), failed, rollbacks, decided, latencies(base, other),
+	)}
 	unshaken(p.Figures, base, other)
 	otherLoad(p.Figures, base, other)
 	ours, theirs := base.phases(), other.phases()

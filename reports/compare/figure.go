@@ -30,6 +30,9 @@ const (
 	// and that no claim is about. Both are in percent, and their difference is in percentage points.
 	ShareKind   Kind = "share"
 	FailureKind Kind = "failure"
+	// LandingKind is the share of a class's requests that ended in some way, in a test of somebody's own rules. It and
+	// its difference are as for ShareKind.
+	LandingKind Kind = "landing"
 	// RollbackKind is a rollback's time, until the last affected request was sent. It and its difference are in
 	// milliseconds.
 	RollbackKind Kind = "rollback"
@@ -98,7 +101,9 @@ type Value struct {
 }
 
 // isShare tells that the figure's values are shares.
-func (f *Figure) isShare() bool { return f.Kind == ShareKind || f.Kind == FailureKind }
+func (f *Figure) isShare() bool {
+	return f.Kind == ShareKind || f.Kind == FailureKind || f.Kind == LandingKind
+}
 
 // judged tells that the figure is one of those among which the risk of a false difference is shared.
 func (f *Figure) judged() bool { return f.estimate != nil && f.Judgement == "" }

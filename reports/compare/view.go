@@ -74,6 +74,7 @@ var titles = []struct {
 	title string
 }{
 	{ShareKind, "claimed shares"},
+	{LandingKind, "where requests ended, by class"},
 	{FailureKind, "other failures by flag"},
 	{RollbackKind, "rollbacks, until the last affected request"},
 	{DecisionKind, "decisions about the canary, from its first bad answer"},

@@ -36,7 +36,7 @@ var document = template.Must(template.New("page").Funcs(template.FuncMap{
 	"number":  format.Number,
 	"short":   format.Short,
 	"mark":    func(o reports.Outcome) string { return marks[o] },
-}).Parse(pageTemplate))
+}).Parse(pageTemplate + strings.TrimSpace(routingTemplate)))
 
 // Write draws run.
 func Write(w io.Writer, run *reports.Run) error {

@@ -102,6 +102,8 @@ type phaseView struct {
 	Small []string
 	// Many tells that the rows are of several groups of callers, Claims that any has a Plot.
 	Many, Claims bool
+	// Routing is set for a phase that tests somebody's own rules, in the place of Rows.
+	Routing *routingView
 	// Reach is how far the edges of the rows' plots are from what was asked, in percentage points.
 	Reach string
 }
@@ -147,6 +149,9 @@ func (p *page) phase(i int, phase reports.Phase, reach float64) phaseView {
 		if verdict.Claim == nil || verdict.Outcome != reports.Pass || len(v.Rows) == 0 {
 			v.Verdicts = append(v.Verdicts, verdict)
 		}
+	}
+	if phase.Routing != nil {
+		v.testRules(phase.Routing, p.Report.Phases[:i])
 	}
 	return v
 }

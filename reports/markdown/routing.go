@@ -47,6 +47,15 @@ func routings(b *strings.Builder, r *reports.Report) {
 		}
 		answers(b, p.Routing)
 		policies(b, p.Routing)
+		if p.Routing.Loss != nil {
+			fmt.Fprintf(b, "\n%s\n", para(p.Routing.Loss.Sentence()))
+		}
+		for i, step := range p.Routing.Order {
+			if i == 0 {
+				b.WriteString("\nA safe order:\n\n")
+			}
+			fmt.Fprintf(b, "%d. %s\n", i+1, para(step))
+		}
 		gaps(b, p.Routing)
 	}
 }

@@ -38,6 +38,7 @@ func (p *page) routings(r *reports.Report, o Options) {
 		p.Para("", terminal.Bold, phase.Routing.Sentence())
 		p.cost(phase)
 		p.routing(phase)
+		p.claimed(phase)
 		// What is known without a request is the same wherever the rules are.
 		if !slices.ContainsFunc(told, func(t *reports.Routing) bool { return t.SameRules(*phase.Routing) }) {
 			p.known(phase)
@@ -74,6 +75,7 @@ func (p *page) cost(phase reports.Phase) {
 	if o.Rollback != nil {
 		p.rollback(*o.Rollback)
 	}
+	p.lost(phase.Routing.Loss)
 }
 
 func number(i int) string { return string(rune('1' + i%9)) }
@@ -129,6 +131,7 @@ func (p *page) known(phase reports.Phase) {
 			p.Para("  ", "", g.Why)
 		}
 	}
+	p.order(r.Order)
 	p.remarks(r)
 }
 
