@@ -2,6 +2,7 @@ package harness
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/canarylab/canarylab/harness/expect"
@@ -96,6 +97,7 @@ func (s Scenario) spec(p Phase) analysis.PhaseSpec {
 	return analysis.PhaseSpec{
 		Name: p.Name, Rollback: p.Rollback, Method: p.did(), Canary: s.Canary, Cohort: cmp.Or(p.Cohort, s.CanaryCohort),
 		Keeps: s.keeps(p), Landings: p.Routing != nil,
+		Attempts: slices.ContainsFunc(p.Expect, func(e expect.Expectation) bool { return expect.Requires(e).Attempts }),
 	}
 }
 

@@ -41,7 +41,7 @@ func (r *run) drafted(p Phase) (judge.Phase, error) {
 	out := judge.Phase{
 		Name: p.Name, Did: p.did(), Action: p.Action(), Breaks: p.Breaks, Fixes: p.Fixes, Point: p.Point,
 		Repeat: p.Repeat, Rollback: spec.Rollback, Canary: spec.Canary, Cohort: spec.Cohort, Keeps: spec.Keeps,
-		Routing: p.Routing,
+		Routing: p.Routing, Attempts: spec.Attempts,
 	}
 	for _, proof := range p.Prove {
 		out.Proofs = append(out.Proofs, unseen(proof, "the phase did not get that far"))

@@ -199,6 +199,9 @@ func (s Scenario) checkClaims(p Phase) (errs []error) {
 		if need.Than != "" && !s.rollsBackBefore(need.Than, p.Name) {
 			wrong("%q: no earlier phase of that name rolls back", e)
 		}
+		if c := s.cohort(e.Cohort()); c.Users < need.Users {
+			wrong("%q: cohort %s has %d users", e, c.Name, c.Users)
+		}
 		if need.Routing && p.Routing == nil {
 			wrong("%q: the phase has no Routing", e)
 		}
@@ -238,6 +241,16 @@ func (s Scenario) rollsBackBefore(name, other string) bool {
 		}
 	}
 	return false
+}
+
+// cohort is the load's one of that name, zero where there is none.
+func (s Scenario) cohort(name string) loadgen.Cohort {
+	for _, c := range s.Load.Cohorts {
+		if c.Name == name {
+			return c
+		}
+	}
+	return loadgen.Cohort{}
 }
 
 func (s Scenario) hasCohort(name string) bool {

@@ -3,6 +3,8 @@ package loadgen
 import (
 	"cmp"
 	"net/http"
+	"strconv"
+	"strings"
 )
 
 // A Cohort is a group of callers that look alike to the mesh.
@@ -19,6 +21,10 @@ type Cohort struct {
 	Method string `json:"method,omitempty"`
 	// Header is sent with each of the cohort's requests. Names keep their case. "Host" sets the request's host.
 	Header map[string]string `json:"header,omitempty"`
+	// Users is how many virtual users send the cohort's requests, one after the other and again from the first: see
+	// User. What is UserMark in a header's value is the user's number, so that the mesh can tell them apart. Zero is
+	// callers whom nobody tells apart.
+	Users int `json:"users,omitempty"`
 	// Entry is the cohort's way into the mesh. Zero means Sidecar. The agent itself ignores it: it says in
 	// which pod the agent must run.
 	Entry Entry `json:"entry,omitempty"`
@@ -36,6 +42,25 @@ type Cohort struct {
 	// request's id (https://istio.io/latest/docs/tasks/traffic-management/mirroring/), so that a server's log entry of
 	// one belongs to the request. The agent itself ignores it.
 	Copies int `json:"copies,omitempty"`
+}
+
+// UserMark stands for a user's number in a header's value, such as "user={user}" in a cookie.
+const UserMark = "{user}"
+
+// User is the number of the virtual user who sends the cohort's request of that sequence number, counted from 0, and
+// turn how many the user has sent before it. A cohort without Users has one user.
+func (c Cohort) User(seq uint64) (user int, turn uint64) {
+	users := uint64(max(c.Users, 1))
+	return int(seq % users), seq / users
+}
+
+// header is a header's value in the request of a sequence number.
+func (c Cohort) header(value string, seq uint64) string {
+	if c.Users == 0 || !strings.Contains(value, UserMark) {
+		return value
+	}
+	user, _ := c.User(seq)
+	return strings.ReplaceAll(value, UserMark, strconv.Itoa(user))
 }
 
 // url returns what a cohort of the plan asks for, and method how.

@@ -19,6 +19,8 @@ const (
 	MaxCohorts = 256
 	// MaxCopies bounds a cohort's copies: a route of Istio's has one mirror or a short list of them.
 	MaxCopies = 16
+	// MaxUsers bounds a cohort's virtual users. Half an hour at 500 requests a second has two requests of each.
+	MaxUsers = 500_000
 	// MaxRate is for all cohorts together, in requests a second. One agent on two cores, with sidecars beside
 	// it, can send about a tenth of it. The bound catches a slip of the finger.
 	MaxRate = 20000

@@ -55,6 +55,15 @@ func TestValidate(t *testing.T) {
 			p.Cohorts[1].Method, p.Cohorts[1].Socket = "POST", true
 		}, "plan: cohorts[1].socket: "},
 		{"copies", func(p *Plan) { p.Cohorts[1].Copies = 17 }, "plan: cohorts[1].copies: "},
+		{"users", func(p *Plan) {
+			p.Cohorts[1].Users, p.Cohorts[1].Header = 1000, map[string]string{"cookie": "a=b; user={user}"}
+		}, ""},
+		{"users whom nobody tells apart", func(p *Plan) { p.Cohorts[1].Users = 9 }, "tells its 9 users apart"},
+		{
+			"no users", func(p *Plan) { p.Cohorts[1].Header = map[string]string{"x-user": "{user}"} },
+			"say how many users",
+		},
+		{"fewer than no users", func(p *Plan) { p.Cohorts[1].Users = -1 }, "plan: cohorts[1].users: -1 is not"},
 		{"no name", func(p *Plan) { p.Cohorts[1].Name = "" }, "plan: cohorts[1].name: "},
 		{"name that is not kebab", func(p *Plan) { p.Cohorts[1].Name = "beta_users" }, "plan: cohorts[1].name: "},
 		{"long name", func(p *Plan) { p.Cohorts[1].Name = strings.Repeat("a", 64) }, "plan: cohorts[1].name: "},

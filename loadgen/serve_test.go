@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -530,6 +531,37 @@ func TestWorkersAreBounded(t *testing.T) {
 }
 
 // A cohort may ask for something of its own, in its own way.
+// Virtual users send in turns, each with its number in the header, and the samples' numbers say which.
+func TestUsersSendInTurns(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string][]string{}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[r.Header.Get("Cookie")] = append(asked[r.Header.Get("Cookie")], r.Header.Get("X-Request-Id"))
+	}))
+	defer server.Close()
+	shoppers := Cohort{
+		Name: "shoppers", Rate: 70, Users: 3, Header: map[string]string{"cookie": "a=b; user={user}", "x-kind": "shop"},
+	}
+	s := play(t, plan(server.URL+"/", 100*time.Millisecond, shoppers))
+	if len(s.samples) != 7 || len(asked) != 3 {
+		t.Fatalf("got %d samples and %v, want 7 of 3 users", len(s.samples), asked)
+	}
+	for _, x := range s.samples {
+		user, turn := shoppers.User(x.Seq)
+		if uint64(user)+3*turn != x.Seq {
+			t.Errorf("request %d: got turn %d of user %d", x.Seq, turn, user)
+		}
+		if cookie := fmt.Sprintf("a=b; user=%d", user); !slices.Contains(asked[cookie], x.ID) {
+			t.Errorf("request %s is of user %d, and with that cookie came %q", x.ID, user, asked[cookie])
+		}
+	}
+	if user, turn := (Cohort{}).User(7); user != 0 || turn != 7 {
+		t.Errorf("without users: got user %d, turn %d, want one user", user, turn)
+	}
+}
+
 func TestACohortHasItsOwnTarget(t *testing.T) {
 	var mu sync.Mutex
 	asked := map[string]int{}

@@ -111,7 +111,14 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 		}
 	}
 	req.Header["User-Agent"] = []string{userAgent}
+	n, err := strconv.ParseUint(in.Header.Get(seqHeader), 10, 64)
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("the number of a request: %w", err)
+	}
+	seq := s.share.number(n)
 	for name, value := range s.cohort.Header {
+		value = s.cohort.header(value, seq)
 		switch {
 		case strings.EqualFold(name, "Host"):
 			req.Host = value
@@ -127,12 +134,7 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 	if names, ok := s.cohort.echo(); ok {
 		req.Header[sampleapp.EchoHeader] = []string{names}
 	}
-	n, err := strconv.ParseUint(in.Header.Get(seqHeader), 10, 64)
-	if err != nil {
-		cancel()
-		return nil, fmt.Errorf("the number of a request: %w", err)
-	}
-	req.Header[requestIDHeader] = []string{requestID(s.run, s.cohort.Name, s.share.number(n))}
+	req.Header[requestIDHeader] = []string{requestID(s.run, s.cohort.Name, seq)}
 
 	// net/http asks for the body again before it sends again, and an empty body of a GET leaves no trace on the
 	// wire. This is the only place where it can be stopped.

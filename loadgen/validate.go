@@ -148,6 +148,7 @@ func (p Plan) validateCohorts(v *problems) {
 		if c.Copies < 0 || c.Copies > MaxCopies {
 			v.add(field+"copies", "%d is not 0 to %d", c.Copies, MaxCopies)
 		}
+		v.users(field+"users", c)
 		if c.Socket && (p.method(c) != http.MethodGet || p.Body != nil) {
 			v.add(field+"socket", "a WebSocket is asked for by GET without a body")
 		}
@@ -174,6 +175,29 @@ func (p Plan) validateCaller(v *problems, field string, c Cohort) {
 	if p.Agents > 1 {
 		v.add(field+"caller", "a named caller is one pod, and the plan has %d agents for each entry", p.Agents)
 	}
+}
+
+// users looks at a cohort's virtual users.
+func (v *problems) users(field string, c Cohort) {
+	switch marks := c.marksUsers(); {
+	case c.Users < 0 || c.Users > MaxUsers:
+		v.add(field, "%d is not 0 to %d", c.Users, MaxUsers)
+	case c.Users > 0 && !marks:
+		const apart = "no header tells its %d users apart: write %s into a value, for the user's number"
+		v.add(field, apart, c.Users, UserMark)
+	case c.Users == 0 && marks:
+		v.add(field, "a header has %s in its value: say how many users there are", UserMark)
+	}
+}
+
+// marksUsers tells whether a header's value has the number of a user.
+func (c Cohort) marksUsers() bool {
+	for _, value := range c.Header {
+		if strings.Contains(value, UserMark) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c Cohort) checkHeader() (errs []error) {

@@ -31,6 +31,12 @@ func LoadInWords(plan loadgen.Plan) string {
 		case loadgen.Gateway:
 			s += " through the gateway"
 		}
+		if c.URL != "" {
+			s += " to " + c.URL
+		}
+		if c.Users > 0 {
+			s += " by " + format.Number(c.Users) + " users"
+		}
 		if c.Socket {
 			s += " by WebSocket"
 		}

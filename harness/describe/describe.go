@@ -11,6 +11,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // A Description is a scenario in words.
@@ -101,6 +102,12 @@ func cohorts(plan loadgen.Plan) []string {
 			text += " from a pod without a sidecar"
 		case loadgen.Gateway:
 			text += " through the ingress gateway"
+		}
+		if c.URL != "" {
+			text += " to " + c.URL
+		}
+		if c.Users > 0 {
+			text += " by " + format.Number(c.Users) + " users"
 		}
 		if c.Socket {
 			text += ", each a WebSocket"

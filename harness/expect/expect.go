@@ -48,6 +48,10 @@ type Requirement struct {
 	Change bool
 	// Routing tells that the phase has to have a Routing, as the claim is about where requests end.
 	Routing bool
+	// Attempts tells that what the pods of each version were asked has to be counted, as the claim is about that.
+	Attempts bool
+	// Users is how many virtual users the claim's cohort has to have, 0 for none.
+	Users int
 	// Than names an earlier phase that rolls back, as the claim compares the two. Empty where it compares none.
 	Than string
 }
@@ -152,6 +156,11 @@ const notSettled = "the change was not seen to arrive at every proxy"
 
 // tooFew judges what rests on fewer requests than it needs. ok is false where there are enough.
 func tooFew(o analysis.Observation, n, need int) (why string, ok bool) {
+	return tooFewOf(o, "requests are too few", n, need)
+}
+
+// tooFewOf is tooFew for what is counted in something else: what says that there are too few attempts, for example.
+func tooFewOf(o analysis.Observation, what string, n, need int) (why string, ok bool) {
 	switch {
 	case n >= need:
 		return "", false
@@ -160,7 +169,7 @@ func tooFew(o analysis.Observation, n, need int) (why string, ok bool) {
 	case o.SettledAt.IsZero():
 		return notSettled, true
 	default:
-		return fmt.Sprintf("%s requests are too few: this takes %s", format.Number(n), format.Number(need)), true
+		return fmt.Sprintf("%s %s: this takes %s", format.Number(n), what, format.Number(need)), true
 	}
 }
 

@@ -26,10 +26,16 @@ type Record struct {
 	Foreseen float64 `json:"foreseen,omitempty"`
 	Singly   bool    `json:"singly,omitempty"`
 	// Rate is in requests a second.
-	Rate float64       `json:"rate,omitempty"`
-	Time time.Duration `json:"timeNs,omitempty"`
+	Rate float64 `json:"rate,omitempty"`
+	// Times is how often something is done.
+	Times float64       `json:"times,omitempty"`
+	Time  time.Duration `json:"timeNs,omitempty"`
 	// Count is a number of requests.
 	Count int `json:"count,omitempty"`
+	// Users is a number of virtual users, From and To are versions that they leave and come to.
+	Users int    `json:"users,omitempty"`
+	From  string `json:"from,omitempty"`
+	To    string `json:"to,omitempty"`
 	// Phase names another phase.
 	Phase string `json:"phase,omitempty"`
 	// Places are where requests end.
@@ -72,7 +78,8 @@ func Kinds() map[string]Record {
 		// What the kind does not have is lost on the way.
 		all[kind] = maker(Record{
 			Kind: kind, Version: "v2", Code: 503, Flag: "UH", Cohort: "beta", Percent: 10, Bound: 1, Foreseen: 20,
-			Singly: true, Rate: 1, Time: time.Second, Count: 1, Phase: "rollback",
+			Singly: true, Rate: 1, Times: 2, Time: time.Second, Count: 1, Users: 1, From: "v1", To: "v2",
+			Phase: "rollback",
 		}).record()
 	}
 	return all

@@ -93,7 +93,7 @@ func readingOf(t *testing.T, file string) reading {
 		return reading{refused: err}
 	}
 	o := standin.Options{Image: "canarylab/sampleapp:dev"}
-	test, err := routetest.New(routetest.Name(file), "A test.", set, nil, o)
+	test, err := routetest.New(routetest.Name(file), "A test.", set, nil, o, nil)
 	if err != nil {
 		return reading{refused: err}
 	}

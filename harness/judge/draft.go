@@ -36,6 +36,8 @@ type Phase struct {
 	Canary   string `json:"canary,omitempty"`
 	Cohort   string `json:"cohort,omitempty"`
 	Keeps    bool   `json:"keeps,omitempty"`
+	// Attempts is that of analysis.PhaseSpec too.
+	Attempts bool `json:"attempts,omitempty"`
 	// Routing is that of reports.Phase, without what is seen.
 	Routing *reports.Routing `json:"routing,omitempty"`
 	// Proofs are the verdicts on the phase's proofs if nobody ever looked at them.
@@ -76,7 +78,7 @@ func (d *Draft) spec() analysis.Spec {
 	for _, p := range d.Phases {
 		s.Phases = append(s.Phases, analysis.PhaseSpec{
 			Name: p.Name, Rollback: p.Rollback, Method: p.Did, Canary: p.Canary, Cohort: p.Cohort,
-			Keeps: p.Keeps, Landings: p.Routing != nil,
+			Keeps: p.Keeps, Landings: p.Routing != nil, Attempts: p.Attempts,
 		})
 	}
 	return s

@@ -138,8 +138,12 @@ type claim struct {
 	Foreseen    float64       `json:",omitzero" record:"Foreseen"`
 	DrawnSingly bool          `json:",omitzero" record:"Singly"`
 	Rate        float64       `record:"Rate"`
+	Times       float64       `record:"Times"`
 	Requests    int           `record:"Count"`
 	Time        time.Duration `record:"Time"`
+	Users       int           `record:"Users"`
+	From        string        `record:"From"`
+	To          string        `record:"To"`
 	Phase       string        `record:"Phase"`
 	Of          string        `json:",omitzero" record:"Cohort"`
 }
@@ -172,7 +176,8 @@ func claims() (kinds of[expect.Expectation]) {
 func (c claim) record(name string) expect.Record {
 	r := expect.Record{
 		Kind: name, Version: c.Version, Code: c.Status, Flag: c.Flag, Foreseen: c.Foreseen, Singly: c.DrawnSingly,
-		Rate: c.Rate, Count: c.Requests, Time: c.Time, Phase: c.Phase, Cohort: c.Of,
+		Rate: c.Rate, Times: c.Times, Count: c.Requests, Time: c.Time, Phase: c.Phase, Cohort: c.Of,
+		Users: c.Users, From: c.From, To: c.To,
 	}
 	switch {
 	case c.Percent != nil:
@@ -189,7 +194,8 @@ func (c claim) record(name string) expect.Record {
 func claimOf(r expect.Record, share bool) claim {
 	c := claim{
 		Version: r.Version, Status: r.Code, Flag: r.Flag, Foreseen: r.Foreseen, DrawnSingly: r.Singly, Rate: r.Rate,
-		Requests: r.Count, Time: r.Time, Phase: r.Phase, Of: r.Cohort,
+		Times: r.Times, Requests: r.Count, Time: r.Time, Phase: r.Phase, Of: r.Cohort,
+		Users: r.Users, From: r.From, To: r.To,
 	}
 	switch {
 	case !share:

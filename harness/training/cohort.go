@@ -1,6 +1,7 @@
 package training
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,8 +11,8 @@ import (
 	"github.com/canarylab/canarylab/loadgen"
 )
 
-// whoIs says what makes a request one of a cohort of a load, in what it differs from the others: its entry, and its
-// headers. It is empty where the cohort is the only one.
+// whoIs says what makes a request one of a cohort of a load, in what it differs from the others: its entry, its URL,
+// and its headers. It is empty where the cohort is the only one.
 func whoIs(c loadgen.Cohort, load loadgen.Plan) string {
 	if len(load.Cohorts) < 2 {
 		return ""
@@ -19,6 +20,9 @@ func whoIs(c loadgen.Cohort, load loadgen.Plan) string {
 	text := "requests"
 	if len(load.Entries()) > 1 || c.Via() != loadgen.Sidecar {
 		text += " " + entries[c.Via()]
+	}
+	if slices.ContainsFunc(load.Cohorts, func(o loadgen.Cohort) bool { return o.URL != c.URL }) {
+		text += " for " + cmp.Or(c.URL, load.URL)
 	}
 	var with, without []string
 	for _, name := range headers(load) {

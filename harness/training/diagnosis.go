@@ -21,6 +21,7 @@ const (
 	NoPods           Cause = "no-pods"
 	NoSidecar        Cause = "no-sidecar"
 	SmallPool        Cause = "small-pool"
+	TLSMismatch      Cause = "tls-mismatch"
 	Overload         Cause = "overload"
 	AppBug           Cause = "app"
 	Ejected          Cause = "ejected"
@@ -39,6 +40,7 @@ var causes = map[Cause]string{
 	NoDefaultRule:    "no rule of the route matches some of the requests",
 	NoPods:           "the pods that a route sends to were taken away",
 	NoSidecar:        "pods lack the sidecar that TLS to them needs",
+	TLSMismatch:      "callers are told to speak otherwise than the called pods take: plain HTTP, or TLS",
 	SmallPool:        "a connection pool is smaller than the share that goes through it",
 	Overload:         "a version gets more than its pods can carry",
 	AppBug:           "a version answers with errors, whatever its load",

@@ -65,8 +65,8 @@ func AnalyzeFacts(src trace.Source, facts *trace.Trace, spec Spec) (*Analysis, e
 	for i, p := range spec.Phases {
 		a.obs[i], a.counted[i] = bounds(facts, p.Name)
 		o := a.obs[i]
-		a.tallies[i] = newTally(&a.obs[i], memory)
-		a.tallies[i].lands = p.Landings
+		a.tallies[i] = newTally(&a.obs[i], p, memory)
+		a.tallies[i].of(spec.Plan, facts)
 		if o.Change != nil && !o.Change.Written.IsZero() {
 			a.closeups[i] = newCloseup(o.Change, memory)
 			if p.Rollback {
@@ -95,7 +95,7 @@ func AnalyzeFacts(src trace.Source, facts *trace.Trace, spec Spec) (*Analysis, e
 		if o.End.Equal(never) {
 			a.cut(facts, o, a.tallies[i].last)
 		}
-		a.tallies[i].close()
+		a.tallies[i].close(a.tallies[:i])
 		if c, ok := a.closeups[i]; ok {
 			o.Closeup = c.close()
 		}

@@ -23,6 +23,8 @@ type PhaseSpec struct {
 	Cohort string
 	// Landings has the phase's requests told apart by where they ended, for each cohort.
 	Landings bool
+	// Attempts has what the pods of each version were asked counted in the phase's settled part.
+	Attempts bool
 }
 
 // An Observation is what was seen in one phase. Requests belong to the window in which they were sent.
@@ -173,6 +175,11 @@ type Counts struct {
 	// Noted counts what the load agent noted of answers, by note (loadgen.Note's Key) and value. Nil unless the cohort
 	// has notes and the phase asks for landings.
 	Noted map[string]map[string]int `json:"noted,omitempty"`
+	// Attempts are what the pods of each version were asked. Nil unless the phase asks for them.
+	Attempts map[string]Attempts `json:"attempts,omitempty"`
+	// Users is who of the cohort's virtual users was answered by which version. Nil where the cohort has none, and for
+	// all cohorts together.
+	Users *Users `json:"users,omitempty"`
 	// Latency is by version, "" for requests that no version answered.
 	Latency map[string]Latency `json:"latency,omitempty"`
 	// Dispersion tells of each share whether it kept still, by version, status ("503"), or status and flag.

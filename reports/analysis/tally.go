@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/trace"
 )
 
@@ -22,6 +23,12 @@ type tally struct {
 	memory *budget
 	// lands tells that landings are counted.
 	lands bool
+	// callers are the plan's cohorts by their names.
+	callers map[string]loadgen.Cohort
+	// attempts tells that attempts are counted. pods are the versions of the pods that they are made at, by their
+	// names.
+	attempts bool
+	pods     map[string]string
 }
 
 // A span is from the first to the last of some moments, and how many there were.
@@ -61,6 +68,8 @@ type count struct {
 	failures         map[Failure]int
 	landings         map[landingKey]*landed
 	noted            map[string]map[string]int
+	attempts         map[string]*Attempts
+	users            *users
 	bins             *bins
 }
 
@@ -71,11 +80,20 @@ func newCount(start time.Time, memory *budget) *count {
 	}
 }
 
-func newTally(o *Observation, memory *budget) *tally {
+func newTally(o *Observation, p PhaseSpec, memory *budget) *tally {
 	return &tally{
-		phase: o, settled: newWindow(o.Settled.Start, memory), transition: newWindow(o.Transition.Start, memory),
-		moments: map[string]*span{}, memory: memory,
+		phase: o, lands: p.Landings, attempts: p.Attempts, settled: newWindow(o.Settled.Start, memory),
+		transition: newWindow(o.Transition.Start, memory), moments: map[string]*span{}, memory: memory,
 	}
+}
+
+// of says whose requests the tally counts.
+func (t *tally) of(plan loadgen.Plan, facts *trace.Trace) {
+	t.callers = map[string]loadgen.Cohort{}
+	for _, c := range plan.Cohorts {
+		t.callers[c.Name] = c
+	}
+	t.pods = versions(facts.Pods)
 }
 
 // add counts a request of the phase, which has a sample.
@@ -103,6 +121,9 @@ func (t *tally) add(q *trace.Request) {
 	}
 	if w.cohorts[s.Cohort] == nil {
 		w.cohorts[s.Cohort] = newCount(w.start, t.memory)
+		if settled {
+			w.cohorts[s.Cohort].users = newUsers(t.callers[s.Cohort], t.memory)
+		}
 		t.memory.take(len(s.Cohort) + 10*mapEntry)
 	}
 	for _, c := range []*count{w.total, w.cohorts[s.Cohort]} {
@@ -122,6 +143,12 @@ func (t *tally) add(q *trace.Request) {
 			t.memory.take((len(c.failures) - before) * (8*mapEntry + len(f.Cause) + len(f.Details)))
 		}
 		c.bins.add(s.Sent, kinds...)
+		if settled && t.attempts {
+			c.attempt(q, t.pods, t.memory)
+		}
+	}
+	if u := w.cohorts[s.Cohort].users; u != nil {
+		u.add(s, t.memory)
 	}
 	if t.lands {
 		w.cohorts[s.Cohort].land(q, t.memory)
@@ -183,8 +210,11 @@ func (c *count) note(notes map[string]string, memory *budget) {
 	}
 }
 
-// close writes what was counted into the phase.
-func (t *tally) close() {
+// close writes what was counted into the phase. before are the phases before it.
+func (t *tally) close(before []*tally) {
+	if n := len(before); n > 0 {
+		t.moved(before[n-1])
+	}
 	o := t.phase
 	t.settled.into(&o.Settled)
 	t.transition.into(&o.Transition)
@@ -219,8 +249,11 @@ func put[K comparable, V any](m *map[K]V, k K, v V) {
 func (c *count) counts() Counts {
 	out := Counts{
 		Requests: c.requests, Failed: NewShare(c.failed, c.requests), Codes: c.codes, Versions: map[string]int{},
-		Shares: map[string]Share{}, Landings: landings(c.landings),
+		Shares: map[string]Share{}, Landings: landings(c.landings), Attempts: attempted(c.attempts),
 		Noted: c.noted,
+	}
+	if c.users != nil {
+		out.Users = &c.users.Users
 	}
 	for version, l := range c.versions {
 		out.Versions[version] = l.n

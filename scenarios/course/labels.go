@@ -22,6 +22,7 @@ var labels = Path{
 		Kind: Mend, Story: "apply-order",
 		Learned: "Make before break: on the way in the subset, wait, the route. On the way out the route, wait, " +
 			"the subset.",
-		Question: "Route and subset come in one apply. Where may that cost requests: on the way in, or on the way out?",
+		Question: "Route and subset come in one apply. Where may that cost requests: on the way in, or on the " +
+			"way out?",
 	}},
 }

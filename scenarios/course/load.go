@@ -19,9 +19,14 @@ var load = Path{
 			"comes with load. A 503 that the other side sent and no proxy flagged is the app's own.",
 		Question: "At 5 % no request fails. What does that say of 100 %?",
 	}, {
+		Kind: See, Story: "retries-mask-canary",
+		Learned: "Retries show callers the last attempt, and the canary's pods all of them. Judge a canary by " +
+			"what its own pods answer.",
+		Question: "A canary fails 30 % of what it is asked, and is asked up to four times. What do its callers see?",
+	}, {
 		Kind: Mend, Story: "outlier-single-pod",
-		Learned: "Outlier detection takes pods out of one subset, and moves no request to another one. It takes two " +
-			"pods to help a canary.",
+		Learned: "Outlier detection takes pods out of one subset, and moves no request to another one. It " +
+			"takes two pods to help a canary.",
 		Question: "v2 has one pod, which fails every request. Why is nothing ejected?",
 	}},
 }

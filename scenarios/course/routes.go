@@ -19,6 +19,11 @@ var routes = Path{
 			"wrong order fails no request, so that only the split of each group shows it.",
 		Question: "Half of the beta callers are in the wrong group, and nothing fails. Where would you see it?",
 	}, {
+		Kind: Mend, Story: "match-order-shadowed",
+		Learned: "The first rule that matches decides, and not the most exact one. A rule that is never met is " +
+			"no error, and what it was for goes elsewhere.",
+		Question: "Each rule is right by itself. What does a request for /shop/checkout get?",
+	}, {
 		Kind: Mend, Story: "source-ip-routing",
 		Learned: "A route matches headers, and no addresses. Of x-forwarded-for trust only what your own hops " +
 			"appended, and count from the right.",

@@ -14,6 +14,11 @@ var sidecars = Path{
 			"only when a pod is made.",
 		Question: "The namespace has its label back. Why has v2 no sidecar yet?",
 	}, {
+		Kind: Mend, Story: "mtls-strict-canary",
+		Learned: "What a pod takes is said by a PeerAuthentication, and what its callers send by a " +
+			"DestinationRule. Without a tls mode there they fit each other by themselves.",
+		Question: "v2 takes nothing but mutual TLS, and has a sidecar. Who speaks plain HTTP to it?",
+	}, {
 		Kind: Mend, Story: "service-instead-of-virtualservice",
 		Learned: "A subset is a part of the Service's endpoints. Let the Service select the app, and let the route " +
 			"choose the version.",

@@ -26,6 +26,8 @@ var byStory = map[string]training.Mission{
 	"canary-without-sidecar":            canaryWithoutSidecar,
 	"service-instead-of-virtualservice": serviceInsteadOfVirtualService,
 	"ab-client-id":                      abClientID,
+	"mtls-strict-canary":                mtlsStrictCanary,
+	"match-order-shadowed":              matchOrderShadowed,
 	"source-ip-routing":                 sourceIPRouting,
 	"apply-order":                       applyOrder,
 	"canary-5xx-rollback":               canary5xxRollback,
