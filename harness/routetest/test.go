@@ -243,6 +243,11 @@ func why(table routes.Table, r *reports.Routing) string {
 			return fmt.Sprintf("%s is not sent: %s", c.Request, c.Unsent)
 		}
 	}
+	for _, c := range r.Classes {
+		if c.Unjudged != "" {
+			return fmt.Sprintf("it is not known where %s is to go: %s", c.Request, c.Unjudged)
+		}
+	}
 	if len(table.Rules) == 0 {
 		return "no VirtualService and no HTTPRoute has a rule for HTTP"
 	}
