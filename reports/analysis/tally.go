@@ -127,16 +127,7 @@ func (t *tally) add(q *trace.Request) {
 		t.memory.take(len(s.Cohort) + 10*mapEntry)
 	}
 	for _, c := range []*count{w.total, w.cohorts[s.Cohort]} {
-		c.requests++
-		c.codes[s.Code]++
-		if c.versions[s.Version] == nil {
-			c.versions[s.Version] = &latencies{}
-			t.memory.take(len(s.Version) + 8*mapEntry) // and what becomes of it in the report
-		}
-		c.versions[s.Version].add(s.Latency())
-		if s.Failed() {
-			c.failed++
-		}
+		t.memory.take(c.answer(s))
 		if failed {
 			before := len(c.failures)
 			c.failures[f]++
@@ -167,6 +158,21 @@ func (t *tally) add(q *trace.Request) {
 		}
 		t.moments[kind].add(s.Sent)
 	}
+}
+
+// answer counts what a caller got. It returns how much memory that takes, with what becomes of it in the report.
+func (c *count) answer(s *loadgen.Sample) (memory int) {
+	c.requests++
+	c.codes[s.Code]++
+	if c.versions[s.Version] == nil {
+		c.versions[s.Version] = &latencies{}
+		memory = len(s.Version) + 8*mapEntry
+	}
+	c.versions[s.Version].add(s.Latency())
+	if s.Failed() {
+		c.failed++
+	}
+	return memory
 }
 
 // land counts where a request ended.
