@@ -64,8 +64,10 @@ var mtlsStrictCanary = harness.Scenario{
 		Name:     "rollback",
 		Do:       harness.Revert("1-baseline.yaml"),
 		Rollback: true,
+		// How fast it is effective is not claimed: of 600 requests one is answered by v2 before it, over an old
+		// connection, and it takes thousands to see that the last of so rare ones was the last.
 		Expect: claims{
-			expect.RecoveredWithin(routeWithin), expect.FailAtMost(50), // as in a second
+			expect.FailAtMost(50), // as in a second
 			expect.Share("v1", 100), expect.NoErrors(),
 		},
 	}, {

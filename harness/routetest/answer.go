@@ -77,7 +77,10 @@ func (s *sender) notings(side *Side, c sent) []noting {
 		}
 	}
 	if f := rule.Fault; f != nil && f.DelayPercent > 0 && unjudgedDelay(f.Delay) == "" {
-		all = append(all, noting{loadgen.Note{Of: loadgen.SlowerThan, Over: f.Delay}, "yes", f.DelayPercent})
+		// Envoy's timers go off by a clock that it reads once for each turn of its loop: of 100 delays of 300 ms on a
+		// busy machine a third were up to 3 ms shorter. What is not delayed takes a few milliseconds.
+		over := f.Delay - f.Delay/10
+		all = append(all, noting{loadgen.Note{Of: loadgen.SlowerThan, Over: over}, "yes", f.DelayPercent})
 	}
 	return all[:min(len(all), loadgen.MaxNotes)]
 }

@@ -32,7 +32,7 @@ func TestAnswers(t *testing.T) {
 		"header x-debug that the app sees is absent":                                       100,
 		"header x-served-by of the answer is orders-canary":                                100,
 		"header location of the answer is http://orders.shop.svc.cluster.local/api/orders": 100,
-		"an answer after 300ms or more":                                                    50,
+		"an answer after 270ms or more":                                                    50,
 	} {
 		if got[want] != percent {
 			t.Errorf("got %v, want %q with %g %%", got, want, percent)

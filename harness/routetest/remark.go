@@ -22,7 +22,7 @@ func (s *sender) remarks(side *Side, dead map[int]bool) (all []reports.RoutingRe
 		return r.Kind == string(routes.NotLookedAt) && strings.HasPrefix(r.Object, "AuthorizationPolicy ")
 	})
 	for _, f := range side.Table.Findings {
-		if f.Kind != routes.Shadowed && !(f.Kind == routes.PolicyPort && side.asksInVain(f, dead)) {
+		if f.Kind != routes.Shadowed && (f.Kind != routes.PolicyPort || !side.asksInVain(f, dead)) {
 			continue
 		}
 		i := slices.IndexFunc(all, func(r reports.RoutingRemark) bool {

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -79,6 +80,7 @@ func (b *ledger) paces() {
 			stop = e.At
 		}
 	}
+	var late []Pace
 	for _, cohort := range b.plan.Cohorts {
 		p := Pace{Cohort: cohort.Name, Planned: b.plan.RateOf(cohort.Name)}
 		c, ok := b.cohorts[cohort.Name]
@@ -116,8 +118,7 @@ func (b *ledger) paces() {
 				p.Achieved, why)
 		}
 		if p.LagP99 > MaxLagP99 {
-			b.void(OnTime, "cohort %s sent late by %s at p99, more than %s: this machine can't carry that load",
-				p.Cohort, format.Short(p.LagP99), format.Short(MaxLagP99))
+			late = append(late, p)
 		}
 		if stop.IsZero() || start.IsZero() {
 			continue
@@ -127,7 +128,22 @@ func (b *ledger) paces() {
 				format.Short(stop.Sub(c.sent.last)))
 		}
 	}
+	b.voidLate(late)
 	for _, name := range slices.Sorted(maps.Keys(b.cohorts)) {
 		b.problem("cohort %s is not in the plan and sent %s requests", name, format.Number(b.cohorts[name].sent.count))
 	}
+}
+
+// voidLate says of cohorts that were sent late how late the worst of them was.
+func (b *ledger) voidLate(late []Pace) {
+	if len(late) == 0 {
+		return
+	}
+	worst := slices.MaxFunc(late, func(a, b Pace) int { return cmp.Compare(a.LagP99, b.LagP99) })
+	others := ""
+	if n := len(late) - 1; n > 0 {
+		others = ", as did " + format.Plural(n, "other", "others")
+	}
+	b.void(OnTime, "cohort %s sent late by %s at p99, more than %s%s: this machine can't carry that load", worst.Cohort,
+		format.Short(worst.LagP99), format.Short(MaxLagP99), others)
 }

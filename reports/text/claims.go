@@ -17,7 +17,7 @@ func (p *page) claimed(phase reports.Phase) {
 	kept := 0
 	for _, v := range phase.Verdicts {
 		switch {
-		case v.Kind == reports.KindLands:
+		case v.Kind == reports.KindLands, v.Kind == reports.KindNoted, v.Kind == reports.KindDead: // they have tables
 		case v.Kind == reports.KindStays && v.Outcome == reports.Pass:
 			kept++
 		default:
