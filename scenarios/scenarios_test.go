@@ -63,7 +63,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScenarios plays the catalogue on a real mesh, all on one cluster. One scenario: go test ./scenarios -run
-// TestScenarios/label-mismatch; those with a label: LABEL=core; the core and a third of the others: TURN=1/3;
+// TestScenarios/label-mismatch; those with a label: LABEL=core; the core and a fourth of the others: TURN=1/4;
 // in an order by chance: -shuffle=on.
 func TestScenarios(t *testing.T) {
 	list, err := scenarios.Labeled(os.Getenv("LABEL"))
@@ -114,13 +114,13 @@ func names(list []harness.Scenario) string {
 	return strings.Join(all, ", ")
 }
 
-// The core is played in each turn, each other scenario in one of three, and no turn has more than one scenario
+// The core is played in each turn, each other scenario in one of four, and no turn has more than one scenario
 // more than another.
 func TestTurnsPlayTheWholeCatalogue(t *testing.T) {
 	all := scenarios.All()
 	played := map[string]int{}
 	var counts []int
-	for _, text := range []string{"1/3", "2/3", "3/3"} {
+	for _, text := range []string{"1/4", "2/4", "3/4", "4/4"} {
 		turn, err := labtest.ParseTurn(text)
 		if err != nil {
 			t.Fatal(err)

@@ -22,12 +22,12 @@ const (
 	turnOfRevision    = 0
 	turnOfLoadPods    = 1
 	turnOfRollbacks   = 2
-	turnOfGameDay     = 3
-	turnOfClass       = 4
-	turnOfMission     = 5
-	turnOfLedRate     = 6
-	turnOfConformance = 8
-	turnOfCorpus      = 9
+	turnOfMission     = 3
+	turnOfGameDay     = 4
+	turnOfClass       = 5
+	turnOfConformance = 6
+	turnOfLedRate     = 7
+	turnOfCorpus      = 8
 )
 
 // some returns the scenarios that are played in ways that take long: those of the core, or all with EVERY=1.
