@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -156,15 +157,29 @@ func probeCgroups() error {
 		}
 	}
 	for _, parent := range parents {
-		dir := filepath.Join(parent, fmt.Sprintf("canarylab.probe.%d", os.Getpid()))
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			return fmt.Errorf("none can be made here (in a container: start it with --privileged): %w", err)
-		}
-		if err := os.Remove(dir); err != nil {
+		if err := probeCgroup(parent); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// probeCgroup makes a group and takes it away. So does somebody else at the same moment, and what one left that was
+// killed in between is taken away too.
+func probeCgroup(parent string) error {
+	const pattern = "canarylab.probe.*"
+	dir, err := os.MkdirTemp(parent, pattern)
+	if err != nil {
+		return fmt.Errorf("none can be made here (in a container: start it with --privileged): %w", err)
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	left, err := filepath.Glob(filepath.Join(parent, pattern))
+	for _, dir := range left {
+		_ = os.Remove(dir) // no group that is in use can be removed
+	}
+	return err
 }
 
 // mayVacate tells what vacate would fail for.

@@ -2,7 +2,9 @@ package embedded
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -75,5 +77,27 @@ func TestAnOverlayOnAnOverlayIsRefused(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// Two bring-ups may begin at once, also of one program, and one may have been killed in the middle of its try.
+func TestProbesDoNotMeet(t *testing.T) {
+	parent := t.TempDir()
+	if err := os.Mkdir(filepath.Join(parent, "canarylab.probe.1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			for range 50 {
+				if err := probeCgroup(parent); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
+		t.Errorf("got %v and %v left, want nothing", err, left)
 	}
 }
