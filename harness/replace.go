@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -44,7 +45,7 @@ func (r Replace) writes(s Scenario) (applied, deleted []object, err error) {
 		return nil, nil, err
 	}
 	for _, o := range old {
-		kept := slices.ContainsFunc(applied, func(a object) bool { return same(a, o) })
+		kept := slices.ContainsFunc(applied, func(a object) bool { return kube.Same(a, o) })
 		if !kept && o.GetKind() != "Namespace" { // namespaces are the engine's to delete
 			deleted = append(deleted, o)
 		}

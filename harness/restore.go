@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/reports"
 )
 
@@ -107,7 +108,7 @@ func (r restore) objects(ctx context.Context, at moment) error {
 // gone returns the objects that are to go.
 func (r restore) gone() []object {
 	return slices.DeleteFunc(slices.Clone(r.from.objects), func(o object) bool {
-		return slices.ContainsFunc(r.to.objects, func(kept object) bool { return same(o, kept) })
+		return slices.ContainsFunc(r.to.objects, func(kept object) bool { return kube.Same(o, kept) })
 	})
 }
 

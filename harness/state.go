@@ -3,6 +3,8 @@ package harness
 import (
 	"reflect"
 	"slices"
+
+	"github.com/canarylab/canarylab/harness/kube"
 )
 
 // A state is what the steps of a scenario have left on the cluster. Pods, and all else that only a cluster knows, are
@@ -66,7 +68,7 @@ func (s Scenario) state(phase int) (*state, error) {
 				st.apply(o)
 			}
 			for _, o := range deleted {
-				st.objects = slices.DeleteFunc(st.objects, func(have object) bool { return same(have, o) })
+				st.objects = slices.DeleteFunc(st.objects, func(have object) bool { return kube.Same(have, o) })
 			}
 		case leaver:
 			step.leave(st)
@@ -82,7 +84,7 @@ func (s Scenario) state(phase int) (*state, error) {
 
 // apply takes an object that is applied.
 func (st *state) apply(o object) {
-	i := slices.IndexFunc(st.objects, func(have object) bool { return same(have, o) })
+	i := slices.IndexFunc(st.objects, func(have object) bool { return kube.Same(have, o) })
 	if o.GetKind() == deploymentKind {
 		d := st.deployed(o.GetName())
 		if i < 0 || !reflect.DeepEqual(template(st.objects[i]), template(o)) {
@@ -192,10 +194,4 @@ func dig(in any, path ...string) any {
 		in = fields[key]
 	}
 	return in
-}
-
-// same tells whether two objects have one name in the Kubernetes API.
-func same(a, b object) bool {
-	return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() &&
-		a.GetNamespace() == b.GetNamespace() && a.GetName() == b.GetName()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/harness/expect"
+	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/standin"
 	"github.com/canarylab/canarylab/reports"
 )
@@ -95,10 +96,7 @@ func safeOrder(from, own *Side) []OrderStep {
 }
 
 func find(all []*unstructured.Unstructured, o *unstructured.Unstructured) *unstructured.Unstructured {
-	i := slices.IndexFunc(all, func(k *unstructured.Unstructured) bool {
-		return k.GroupVersionKind().GroupKind() == o.GroupVersionKind().GroupKind() &&
-			k.GetNamespace() == o.GetNamespace() && k.GetName() == o.GetName()
-	})
+	i := slices.IndexFunc(all, func(k *unstructured.Unstructured) bool { return kube.Same(k, o) })
 	if i < 0 {
 		return nil
 	}

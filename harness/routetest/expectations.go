@@ -194,15 +194,11 @@ func changed(before, after *Side, but []*unstructured.Unstructured) []*unstructu
 	var all []*unstructured.Unstructured
 	old := before.Plan.Objects()
 	for _, o := range after.Plan.Objects() {
-		same := func(k *unstructured.Unstructured) bool {
-			return k.GroupVersionKind().GroupKind() == o.GroupVersionKind().GroupKind() &&
-				k.GetNamespace() == o.GetNamespace() && k.GetName() == o.GetName()
-		}
-		if slices.ContainsFunc(but, same) {
+		if find(but, o) != nil {
 			continue
 		}
-		i := slices.IndexFunc(old, same)
-		if i < 0 || o.GetKind() != "Secret" && !reflect.DeepEqual(old[i].Object, o.Object) {
+		was := find(old, o)
+		if was == nil || o.GetKind() != "Secret" && !reflect.DeepEqual(was.Object, o.Object) {
 			all = append(all, o)
 		}
 	}

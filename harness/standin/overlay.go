@@ -4,13 +4,12 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/canarylab/canarylab/harness/kube"
 )
 
 // same tells whether two objects have one kind, namespace and name.
-func (o Object) same(other Object) bool {
-	return o.GroupVersionKind().GroupKind() == other.GroupVersionKind().GroupKind() &&
-		o.GetNamespace() == other.GetNamespace() && o.GetName() == other.GetName()
-}
+func (o Object) same(other Object) bool { return kube.Same(o.Unstructured, other.Unstructured) }
 
 // Overlay returns the set with the objects of another one in the place of its own of the same names, and with those
 // that it lacks. kinds limits it to objects of some kinds; none means all.

@@ -85,7 +85,7 @@ func prepare(m Mission, ns string, at time.Time) (*prepared, error) {
 		return nil, err
 	}
 	for _, o := range p.twin {
-		if !slices.ContainsFunc(p.broken, func(b object) bool { return same(o, b) }) {
+		if !slices.ContainsFunc(p.broken, func(b object) bool { return kube.Same(o, b) }) {
 			return nil, fmt.Errorf("mission %s: the break takes %s %s away, and a change can't", m.Name(), o.GetKind(),
 				o.GetName())
 		}
@@ -203,12 +203,6 @@ func set(all []object, deployment string, value any, field ...string) error {
 		}
 	}
 	return fmt.Errorf("no deployment %s", deployment)
-}
-
-// same tells whether two objects have one name in the Kubernetes API.
-func same(a, b object) bool {
-	return a.GroupVersionKind().GroupKind() == b.GroupVersionKind().GroupKind() && a.GetName() == b.GetName() &&
-		a.GetNamespace() == b.GetNamespace()
 }
 
 // tellsNothing returns an error if what is written to the cluster has the mission's name in it.
