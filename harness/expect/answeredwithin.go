@@ -3,7 +3,6 @@ package expect
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/canarylab/canarylab/reports"
@@ -67,7 +66,7 @@ func (a answeredWithin) Need() int {
 
 // String implements Expectation.
 func (a answeredWithin) String() string {
-	return fmt.Sprintf("%s %% of %s are answered within %s", strconv.FormatFloat(a.percent, 'f', -1, 64),
+	return fmt.Sprintf("%s %% of %s are answered within %s", exactly(a.percent),
 		whose(a.cohort), a.within)
 }
 

@@ -3,7 +3,6 @@ package expect
 import (
 	"fmt"
 	"math"
-	"strconv"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -44,7 +43,7 @@ func asked(n int) int { return int(math.Ceil(float64(n) / leastCanary)) }
 // String implements Expectation.
 func (a attempts) String() string {
 	return fmt.Sprintf("a request for %s reaches its pods %s times on average", a.version,
-		strconv.FormatFloat(a.mean, 'f', -1, 64))
+		exactly(a.mean))
 }
 
 // Requires tells that attempts have to be counted.

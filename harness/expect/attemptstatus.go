@@ -2,12 +2,10 @@ package expect
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
-	"github.com/canarylab/canarylab/reports/format"
 )
 
 // AttemptStatus claims that percent of the attempts at the pods of version end with the HTTP status code there,
@@ -30,18 +28,15 @@ func (attemptStatus) Cohort() string { return "" }
 // caught with probability Power. A claim of none or of all catches a tenth with probability 1-FalseAlarm.
 func (a attemptStatus) least() int {
 	if a.percent <= 0 || a.percent >= 100 {
-		return int(math.Ceil(math.Log(FalseAlarm) / math.Log(1-0.1)))
+		return showing(0.1)
 	}
 	p := a.percent / 100
 	margin := min(p, 1-p) / 2
 	n := 10
-	for {
-		low, high := Region(n, p)
-		if caught(n, low, high, p-margin) >= Power && caught(n, low, high, p+margin) >= Power {
-			return n
-		}
+	for !tells(n, p, margin) {
 		n += max(n/100, 1)
 	}
+	return n
 }
 
 // Need implements Expectation: enough that a version with a tenth of them has the attempts that it takes.
@@ -49,15 +44,11 @@ func (a attemptStatus) Need() int { return asked(a.least()) }
 
 // String implements Expectation.
 func (a attemptStatus) String() string {
-	amount := "none"
-	if a.percent > 0 {
-		amount = strconv.FormatFloat(a.percent, 'f', -1, 64) + " %"
-	}
 	end := "end with status " + strconv.Itoa(a.code)
 	if a.code == 0 {
 		end = "are given up without an answer"
 	}
-	return fmt.Sprintf("%s of the attempts at pods of %s %s", amount, a.version, end)
+	return fmt.Sprintf("%s of the attempts at pods of %s %s", amountOf(a.percent), a.version, end)
 }
 
 // Requires tells that attempts have to be counted.
@@ -81,8 +72,7 @@ func (a attemptStatus) Check(o analysis.Observation) reports.Verdict {
 	why, few := tooFewOf(o, "attempts are too few", n, a.least())
 	switch {
 	case n > 0 && (count < low || count > high):
-		return fails(v, fmt.Sprintf("a true share of %g %% gives %s to %s of %s attempts in 19,999 of 20,000 runs",
-			a.percent, format.Number(low), format.Number(high), format.Number(n)))
+		return fails(v, allowed(exactly(a.percent), low, high, n, "attempts"))
 	case few:
 		return unsure(v, why)
 	}

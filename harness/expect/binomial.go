@@ -51,6 +51,16 @@ func caught(n, low, high int, p float64) float64 {
 	return 1 - inside
 }
 
+// showing is how many show a stray share with probability 1-FalseAlarm.
+func showing(stray float64) int { return int(math.Ceil(math.Log(FalseAlarm) / math.Log(1-stray))) }
+
+// tells tells whether Region with n trials of probability p catches shares that are off by margin, with probability
+// Power each.
+func tells(n int, p, margin float64) bool {
+	low, high := Region(n, p)
+	return caught(n, low, high, p-margin) >= Power && caught(n, low, high, p+margin) >= Power
+}
+
 // requests is how many a claim of percent needs.
 //
 // For 0 and 100 that is as many as show a stray share of Stray with probability 1-FalseAlarm:
@@ -59,13 +69,10 @@ func caught(n, low, high int, p float64) float64 {
 // many, the region never holds 0 or all.
 func requests(percent float64) int {
 	if percent <= 0 || percent >= 100 {
-		return int(math.Ceil(math.Log(FalseAlarm) / math.Log(1-Stray)))
+		return showing(Stray)
 	}
 	p, margin := percent/100, Margin(percent)/100
-	enough := func(n int) bool {
-		low, high := Region(n, p)
-		return caught(n, low, high, p-margin) >= Power && caught(n, low, high, p+margin) >= Power
-	}
+	enough := func(n int) bool { return tells(n, p, margin) }
 	// The normal approximation with both quantiles (Fleiss, "Statistical Methods for Rates and Proportions", on sample
 	// sizes) is near; the exact distribution has the last word.
 	a, b := distuv.UnitNormal.Quantile(1-regionAlarm/2), distuv.UnitNormal.Quantile(Power)

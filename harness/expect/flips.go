@@ -2,7 +2,6 @@ package expect
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
@@ -32,12 +31,8 @@ func (f flips) pairs() int { return attemptStatus{percent: f.percent}.least() }
 
 // String implements Expectation.
 func (f flips) String() string {
-	amount := strconv.FormatFloat(f.percent, 'f', -1, 64) + " %"
-	if f.percent == 0 {
-		amount = "none"
-	}
 	return fmt.Sprintf("%s of the pairs of requests in a row of one user of %s are answered by two versions, among %s "+
-		"users or more", amount, f.cohort, format.Number(f.users))
+		"users or more", amountOf(f.percent), f.cohort, format.Number(f.users))
 }
 
 // Validate tells whether the claim makes sense.
@@ -60,8 +55,7 @@ func (f flips) Check(o analysis.Observation) reports.Verdict {
 	why, few := tooFewOf(o, "pairs are too few", u.Pairs, f.pairs())
 	switch {
 	case u.Pairs > 0 && (u.Flips < low || u.Flips > high):
-		return fails(v, fmt.Sprintf("a true share of %g %% gives %s to %s of %s pairs in 19,999 of 20,000 runs",
-			f.percent, format.Number(low), format.Number(high), format.Number(u.Pairs)))
+		return fails(v, allowed(exactly(f.percent), low, high, u.Pairs, "pairs"))
 	case f.percent == 0 && u.Mixed > 0:
 		return fails(v, format.Plural(u.Mixed, "user", "users")+" got several versions")
 	case few:

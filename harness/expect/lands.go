@@ -88,9 +88,7 @@ func (l *lands) Check(o analysis.Observation) reports.Verdict {
 		low, high := Region(n, p.Percent/100)
 		switch maybe := count + unknown; {
 		case count > high || maybe < low:
-			const region = "%s: a true share of %s %% gives %s to %s of %s requests in 19,999 of 20,000 runs"
-			off = append(off, fmt.Sprintf(region,
-				p.Name(), p.Amount(), format.Number(low), format.Number(high), format.Number(n)))
+			off = append(off, p.Name()+": "+allowed(p.Amount(), low, high, n, "requests"))
 		case count == 0:
 			missing = append(missing, p.Name())
 		}

@@ -2,7 +2,6 @@ package expect
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
@@ -32,12 +31,8 @@ func (m moves) Need() int { return m.users + m.users/10 }
 
 // String implements Expectation.
 func (m moves) String() string {
-	amount := strconv.FormatFloat(m.percent, 'f', -1, 64) + " %"
-	if m.percent == 0 {
-		amount = "none"
-	}
-	return fmt.Sprintf("%s of %s users or more of %s move from %s to %s", amount, format.Number(m.users), m.cohort,
-		m.from, m.to)
+	return fmt.Sprintf("%s of %s users or more of %s move from %s to %s", amountOf(m.percent), format.Number(m.users),
+		m.cohort, m.from, m.to)
 }
 
 // Validate tells whether the claim makes sense.
@@ -60,8 +55,7 @@ func (m moves) Check(o analysis.Observation) reports.Verdict {
 	why, few := tooFewOf(o, "users are too few", n, m.users)
 	switch {
 	case n > 0 && (count < low || count > high):
-		return fails(v, fmt.Sprintf("a true share of %g %% gives %s to %s of %s users in 19,999 of 20,000 runs",
-			m.percent, format.Number(low), format.Number(high), format.Number(n)))
+		return fails(v, allowed(exactly(m.percent), low, high, n, "users"))
 	case few:
 		return unsure(v, why)
 	}

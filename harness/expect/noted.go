@@ -79,9 +79,7 @@ func (n *noted) Check(o analysis.Observation) reports.Verdict {
 		return fails(v, strings.Join(others, ", "))
 	}
 	if low, high := Region(all, n.percent/100); n.percent < 100 && all > 0 && (count < low || count > high) {
-		const region = "a true share of %s %% gives %s to %s of %s answers in 19,999 of 20,000 runs"
-		return fails(v, fmt.Sprintf(region, reports.Place{Percent: n.percent}.Amount(), format.Number(low),
-			format.Number(high), format.Number(all)))
+		return fails(v, allowed(reports.Place{Percent: n.percent}.Amount(), low, high, all, "answers"))
 	}
 	if why, few := tooFew(o, all, n.need); few {
 		return unsure(v, why)

@@ -2,7 +2,6 @@ package expect
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
@@ -111,10 +110,9 @@ func (p proportion) expected() float64 {
 
 // String implements Expectation.
 func (p proportion) String() string {
-	amount := p.amount() + " %"
+	amount := amountOf(p.percent)
 	switch {
 	case p.percent == 0:
-		amount = "none"
 	case p.bound > 0:
 		amount = "at least " + amount
 	case p.bound < 0:
@@ -124,7 +122,7 @@ func (p proportion) String() string {
 }
 
 // amount is the percentage as a number.
-func (p proportion) amount() string { return strconv.FormatFloat(p.percent, 'f', -1, 64) }
+func (p proportion) amount() string { return exactly(p.percent) }
 
 // Check implements Expectation.
 func (p proportion) Check(o analysis.Observation) reports.Verdict {
@@ -241,8 +239,7 @@ func (p proportion) contradiction(n, low, high int) string {
 
 // region says which counts the claim allows.
 func (p proportion) region(n, low, high int) string {
-	return fmt.Sprintf("a true share of %s %% gives %s to %s of %s requests in 19,999 of 20,000 runs",
-		p.amount(), format.Number(low), format.Number(high), format.Number(n))
+	return allowed(p.amount(), low, high, n, "requests")
 }
 
 func (p proportion) about() string { return p.property.request().version }
