@@ -135,28 +135,28 @@ func (s *sender) carry(side *Side, c *sent) {
 			strings.HasPrefix(op.Name, ":") {
 			continue
 		}
-		with := c.here
-		with.Header = maps.Clone(with.Header)
-		if with.Header == nil {
-			with.Header = map[string]string{}
-		}
-		if _, has := with.Header[op.Name]; has {
+		if _, has := c.here.Header[op.Name]; has {
 			continue
 		}
-		with.Header[op.Name] = "canarylab"
+		with := c.here
+		with.Header = withHeader(with.Header, op.Name)
 		if j, ok := side.Table.Match(with); !ok || j != i {
 			continue
 		}
 		probe := c.cohort
-		probe.Header = maps.Clone(probe.Header)
-		if probe.Header == nil {
-			probe.Header = map[string]string{}
-		}
-		probe.Header[op.Name] = "canarylab"
+		probe.Header = withHeader(probe.Header, op.Name)
 		if valid(probe) == nil {
 			c.here, c.cohort = with, probe
 		}
 	}
+}
+
+// withHeader returns headers with one more, of whatever value.
+func withHeader(header map[string]string, name string) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, header)
+	all[name] = "canarylab"
+	return all
 }
 
 // answersOf are the claims about a class's answers for the report.

@@ -131,8 +131,9 @@ func TestExpectationsThatAreWrong(t *testing.T) {
 	}
 }
 
-// A change is made in the order of the files, taken back, and made in an order that loses nothing.
-func TestChange(t *testing.T) {
+// changeTo is the test of a change of the example's manifests.
+func changeTo(t *testing.T, dir, from string) *routetest.Test {
+	t.Helper()
 	load := func(dir string) *standin.Set {
 		set, err := standin.Load(t.Context(), []string{"../../docs/your-canary/change/" + dir}, nil)
 		if err != nil {
@@ -140,11 +141,17 @@ func TestChange(t *testing.T) {
 		}
 		return set
 	}
-	made, err := routetest.New("own-change", "A change", load("new"), load("old"),
+	made, err := routetest.New("own-change", "A change", load(dir), load(from),
 		standin.Options{Image: "canarylab/sampleapp:dev"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return made
+}
+
+// A change is made in the order of the files, taken back, and made in an order that loses nothing.
+func TestChange(t *testing.T) {
+	made := changeTo(t, "new", "old")
 	s := made.Scenario
 	if err := s.Validate(); err != nil {
 		t.Fatal(err)
@@ -185,18 +192,7 @@ func TestChange(t *testing.T) {
 
 // What is gone is deleted last, and until then a DestinationRule keeps the subsets of before.
 func TestSafeOrderOfARemoval(t *testing.T) {
-	load := func(dir string) *standin.Set {
-		set, err := standin.Load(t.Context(), []string{"../../docs/your-canary/change/" + dir}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return set
-	}
-	made, err := routetest.New("own-change", "A change", load("old"), load("new"),
-		standin.Options{Image: "canarylab/sampleapp:dev"}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	made := changeTo(t, "old", "new")
 	order := strings.Join(made.Scenario.Phases[1].Routing.Order, "\n")
 	for _, want := range []string{
 		"DestinationRule shop/reviews with the subsets of both", "delete Deployment shop/reviews-v2",
