@@ -137,6 +137,11 @@ type RoutingGap struct {
 	Why  string
 }
 
+// Known are the remarks, but for those that fail the run: these are among the surprises.
+func (r *Routing) Known() []RoutingRemark {
+	return slices.DeleteFunc(slices.Clone(r.Remarks), func(m RoutingRemark) bool { return m.Fails })
+}
+
 // Gaps are the rules that no request met, each with the reason, but for those that fail the run because none can.
 func (r *Routing) Gaps() []RoutingGap {
 	var all []RoutingGap

@@ -59,7 +59,7 @@ func newRouting(r *reports.Routing, told bool) *routingView {
 		return v
 	}
 	v.Gaps = r.Gaps()
-	for _, m := range r.Remarks {
+	for _, m := range r.Known() {
 		text := format.Join(" ", m.Source, format.Join(": ", m.Object, m.Text), m.Do)
 		if m.Mistake {
 			v.Seen = append(v.Seen, text)
@@ -69,7 +69,7 @@ func newRouting(r *reports.Routing, told bool) *routingView {
 	}
 	for _, c := range r.Classes {
 		if c.Unsent != "" {
-			v.Notes = append(v.Notes, c.Request+" is not sent: "+c.Unsent)
+			v.Notes = append(v.Notes, c.Words()+" is not sent: "+c.Unsent)
 		}
 	}
 	return v

@@ -106,10 +106,7 @@ func gaps(b *strings.Builder, r *reports.Routing) {
 		fmt.Fprintf(b, "- %s %s: %s\n", cell(g.Rule.Source), cell(g.Rule.Object+" "+g.Rule.Path), cell(g.Why))
 	}
 	fold(b, "Seen in the files, and notes", func(b *strings.Builder) {
-		for _, m := range r.Remarks {
-			if m.Fails {
-				continue // it is among the surprises
-			}
+		for _, m := range r.Known() {
 			fmt.Fprintf(b, "\n- %s", para(format.Join(" ", m.Source, format.Join(": ", m.Object, m.Text), m.Do)))
 		}
 		for _, c := range r.Classes {

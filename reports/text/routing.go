@@ -174,8 +174,8 @@ func (p *page) remarks(r *reports.Routing) {
 		mistake bool
 	}{{"seen in the files, without a request", true}, {"notes", false}} {
 		first := true
-		for _, m := range r.Remarks {
-			if m.Mistake != part.mistake || m.Fails {
+		for _, m := range r.Known() {
+			if m.Mistake != part.mistake {
 				continue
 			}
 			if first {
