@@ -49,7 +49,7 @@ func newBench(b *testing.B, recorded bool) *bench {
 	if err != nil {
 		b.Fatal(err)
 	}
-	env, disconnect := live.New(live.Cluster{Kube: l.Kube(), Mesh: l.Mesh()})
+	env, disconnect := live.New(live.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), AllowRealTime: l.AllowRealTime})
 	x := &bench{env: env, k: l.Kube(), recorded: recorded}
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), cleanWithin)

@@ -39,8 +39,9 @@ type lateness struct {
 type look struct {
 	start time.Time
 	used  trace.Processor
-	// sent counts the requests that were sent in it, late those that were later than due by more than the limit.
-	sent, late int
+	// sent counts the requests that were sent in it, late those that were later than due by more than the limit. woken
+	// and waited are those of the agents' health.
+	sent, late, woken, waited int
 }
 
 // watchLateness begins to look, if anybody can. stop ends it, and returns who used the processors while requests were
@@ -90,9 +91,9 @@ func (l *lateness) look(now time.Time) {
 	l.looks = append(l.looks, look{start: now})
 }
 
-// judge adds a look in which too many requests were late.
+// judge adds a look in which too many requests were late, or too many programs waited.
 func (l *lateness) judge(k look) {
-	if 100*k.late > k.sent {
+	if 100*k.late > k.sent || float64(k.waited) > analysis.MaxWaits*float64(k.woken) {
 		l.sum.Add(k.used)
 	}
 }
@@ -106,16 +107,35 @@ func (l *lateness) samples(all []loadgen.Sample) {
 	defer l.mu.Unlock()
 	for i := range all {
 		s := &all[i]
-		for j := len(l.looks) - 1; j >= 0; j-- {
-			if k := &l.looks[j]; !s.Sent.Before(k.start) {
-				k.sent++
-				if s.Sent.Sub(s.Due) > analysis.MaxLagP99 {
-					k.late++
-				}
-				break
+		if k := l.at(s.Sent); k != nil {
+			k.sent++
+			if s.Sent.Sub(s.Due) > analysis.MaxLagP99 {
+				k.late++
 			}
 		}
 	}
+}
+
+// health takes what an agent says of itself.
+func (l *lateness) health(h loadgen.Health) {
+	if l == nil || l.off {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if k := l.at(h.At); k != nil {
+		k.woken, k.waited = k.woken+h.Woken, k.waited+h.WokenLate
+	}
+}
+
+// at is the look of a moment, nil where that is forgotten.
+func (l *lateness) at(moment time.Time) *look {
+	for i := len(l.looks) - 1; i >= 0; i-- {
+		if k := &l.looks[i]; !moment.Before(k.start) {
+			return k
+		}
+	}
+	return nil
 }
 
 // end judges what is left.

@@ -52,6 +52,24 @@ func TestLatenessIsTheProcessorsOfLateRequests(t *testing.T) {
 	})
 }
 
+// Requests of an agent that runs before all others are on time while the mesh waits for a processor.
+func TestLatenessIsThatOfOthersToo(t *testing.T) {
+	for _, test := range []struct {
+		waited int
+		told   bool
+	}{{2, false}, {3, true}} {
+		synctest.Test(t, func(t *testing.T) {
+			l, stop := watchLateness(t.Context(), &fakeProcessors{})
+			time.Sleep(time.Second)
+			send(l, 0)
+			l.health(loadgen.Health{At: time.Now(), Woken: 200, WokenLate: test.waited})
+			if used := stop(); (used != nil) != test.told {
+				t.Errorf("%d of 200 waits: got %+v", test.waited, used)
+			}
+		})
+	}
+}
+
 // Samples come when their answers do. What nobody could be late in is forgotten, and so is a look that failed.
 func TestLatenessForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -16,6 +16,8 @@ const (
 	// mostLag is how late requests may be, at p99, for a rate to be carried while it is tried: half of what a run may
 	// have. Nothing changes while it is tried, and nobody reads the proxies' logs along.
 	mostLag = analysis.MaxLagP99 / 2
+	// mostWaits is in which fraction of cases ordinary programs may wait, likewise half of what a run may have.
+	mostWaits = analysis.MaxWaits / 2
 	// steps is into how many parts a story's rate is divided: those tried are whole numbers of them, for the eye.
 	steps = 20
 	// lower is what part of a rate that was not carried is tried next.
@@ -107,8 +109,8 @@ func (r *run) try(ctx context.Context, rate int, d, skips time.Duration) (t repo
 	if answered == 0 {
 		return t, sent, fmt.Errorf("none of %d requests was answered; the last one: %s", sent, m.last.Err)
 	}
-	t = reports.Trial{Rate: rate, LagP99: m.p99()}
-	t.Carried = t.LagP99 <= mostLag
+	t = reports.Trial{Rate: rate, LagP99: m.p99(), Waiting: m.waited()}
+	t.Carried = t.LagP99 <= mostLag && t.Waiting <= mostWaits
 	if processors != nil && !t.Carried {
 		if used, err := processors.Used(); err == nil {
 			used.Top(keptPrograms)
@@ -126,10 +128,12 @@ type meter struct {
 	begin time.Time
 	lags  map[string]*analysis.Lag
 	last  loadgen.Sample
+	// woken and late are those of the agents' health.
+	woken, late int
 }
 
 func (m *meter) handler() loadgen.Handler {
-	return loadgen.Handler{Begin: m.begins, Samples: m.samples}
+	return loadgen.Handler{Begin: m.begins, Samples: m.samples, Health: m.health}
 }
 
 func (m *meter) begins(b loadgen.Begin) {
@@ -154,6 +158,19 @@ func (m *meter) samples(all []loadgen.Sample) {
 		}
 		m.lags[s.Cohort].Add(s)
 	}
+}
+
+func (m *meter) health(h loadgen.Health) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.woken, m.late = m.woken+h.Woken, m.late+h.WokenLate
+}
+
+// waited is in which fraction of cases an ordinary program waited for a processor, 0 where nobody looked.
+func (m *meter) waited() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return float64(m.late) / float64(max(m.woken, 1))
 }
 
 // p99 is the lag of the cohort that was latest.

@@ -179,7 +179,7 @@ func (r *recorder) samples(all []loadgen.Sample) {
 	r.wake()
 }
 
-// lateness shows all further samples to l.
+// lateness shows all further samples, and what agents say of themselves, to l.
 func (r *recorder) lateness(l *lateness) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -193,7 +193,13 @@ func (r *recorder) feedTo(f *sampleFeed) {
 	r.feed = f
 }
 
-func (r *recorder) health(h loadgen.Health) { r.write(trace.Line{Health: &h}) }
+func (r *recorder) health(h loadgen.Health) {
+	r.mu.Lock()
+	late := r.late
+	r.mu.Unlock()
+	late.health(h)
+	r.write(trace.Line{Health: &h})
+}
 
 // entries records what proxies logged. It records also what is not the load's: somebody else's requests are in
 // the app's counts. It leaves out only the warm-up's, and what was before the load.

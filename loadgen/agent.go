@@ -5,6 +5,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,16 +57,13 @@ func runPlan(ctx context.Context, p Plan, pod string, orders Orders, w io.Writer
 		close(finished)
 	}()
 
-	monitor := newMonitor(begin, func(h Health) {
+	stopMonitor, err := monitorAgent(begin, func(h Health) {
 		h.Pod = pod
 		buf.addHealth(h)
 	})
-	stopMonitor, monitorDone := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(monitorDone)
-		monitor.run(stopMonitor)
-	}()
-
+	if err != nil {
+		return err
+	}
 	why, err := follow(ctx, orders, rates, buf, finished)
 	haltAll(halt, cohorts)
 	if err == nil {
@@ -74,11 +72,9 @@ func runPlan(ctx context.Context, p Plan, pod string, orders Orders, w io.Writer
 		case err = <-buf.done:
 		}
 	}
-	close(stopMonitor)
-	if err != nil {
+	if err := errors.Join(err, stopMonitor()); err != nil {
 		return err
 	}
-	<-monitorDone
 	return buf.finish(endOf(why, cohorts, late))
 }
 
@@ -111,7 +107,7 @@ func follow(ctx context.Context, orders Orders, rates *schedule, buf *sampleBuff
 func (p Plan) beginLine(begin time.Time, pod string) *Begin {
 	return &Begin{
 		Run: p.Run, Pod: pod, Start: begin, Agents: p.Agents, Agent: p.Agent,
-		Go: runtime.Version(), MaxProcs: runtime.GOMAXPROCS(0),
+		Go: runtime.Version(), MaxProcs: runtime.GOMAXPROCS(0), RealTime: isRealTime(),
 	}
 }
 

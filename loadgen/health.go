@@ -22,6 +22,10 @@ type Health struct {
 	// due.
 	Stall   time.Duration `json:"stallNs,omitempty"`
 	StallAt time.Time     `json:"stallAt,omitzero"`
+	// Woken counts how often an ordinary program beside an agent in the real-time class slept for a few milliseconds,
+	// WokenLate how often it then waited for a processor for more than MaxWait. Both are 0 of any other agent.
+	Woken     int `json:"woken,omitempty"`
+	WokenLate int `json:"wokenLate,omitempty"`
 	// ClockStep is how far the wall clock has moved against the monotonic clock since the run began. Samples
 	// are not affected: all their times are the begin's wall time plus monotonic time.
 	ClockStep time.Duration `json:"clockStepNs,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +19,16 @@ import (
 const agentEnv = "LOADGEN_TEST_AGENT"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(agentEnv) != "" {
+	switch os.Getenv(agentEnv) {
+	case "real-time":
+		fmt.Println(realTimeThreads())
+		return
+	case "bystand":
+		if err := Bystand(os.Stdin, os.Stdout); err != nil {
+			panic(err)
+		}
+		return
+	case "1":
 		if err := Serve(context.Background(), "pod-a", os.Stdin, os.Stdout); err != nil {
 			panic(err)
 		}
@@ -93,13 +103,10 @@ func TestStandstillShows(t *testing.T) {
 func TestHealthAddsUp(t *testing.T) {
 	var all []Health
 	begin := time.Now()
-	p := newMonitor(begin, func(h Health) { all = append(all, h) })
-	stop := make(chan struct{})
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		p.run(stop)
-	}()
+	stop, err := monitorAgent(begin, func(h Health) { all = append(all, h) })
+	if err != nil {
+		t.Fatal(err)
+	}
 	// Work until the kernel has counted some time, because rusage moves in ticks.
 	var sum byte
 	for used := cpuTime(); cpuTime()-used < 50*time.Millisecond; {
@@ -107,8 +114,9 @@ func TestHealthAddsUp(t *testing.T) {
 			sum += b
 		}
 	}
-	close(stop)
-	<-done
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
 	var took, cpu time.Duration
 	for _, h := range all {
 		took, cpu = took+h.Took, cpu+h.CPU

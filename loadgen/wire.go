@@ -38,6 +38,8 @@ type Begin struct {
 	// Go is the agent's Go version, MaxProcs how many cores it may use.
 	Go       string `json:"go"`
 	MaxProcs int    `json:"maxProcs"`
+	// RealTime tells that the agent runs before every ordinary program of its machine: see BeRealTime.
+	RealTime bool `json:"realTime,omitempty"`
 	// Clock compares the agent's clock with the client's. The agent leaves it out, and the client that measured
 	// it adds it.
 	Clock Clock `json:"clock,omitzero"`

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/trace"
@@ -85,6 +86,11 @@ func GeneratorInWords(g analysis.Generator) (all []string) {
 	all = append(all, fmt.Sprintf("%s: %.0f %% of its processors (limit %.0f %%), its threads waited %.1f %% of the "+
 		"time for one; longest standstill %s; clock moved %s (limit %s)", agent, 100*g.CPU, 100*analysis.MaxCPU,
 		100*g.RunDelay, format.Short(g.Stall), format.Short(g.ClockStep), format.Short(analysis.MaxClockStep)))
+	if g.RealTime && g.Woken > 0 {
+		all = append(all, fmt.Sprintf("it ran before all ordinary programs; one beside it waited for a processor for "+
+			"more than %s in %.2f %% of %s cases (limit %g %%)", format.Short(loadgen.MaxWait), 100*g.Waited(),
+			format.Number(g.Woken), 100*analysis.MaxWaits))
+	}
 	if g.ClockError > 0 {
 		all = append(all, fmt.Sprintf("they ran on other machines than the lab: their clocks were measured to within "+
 			"%s, by which brackets are wider", format.Short(g.ClockError)))

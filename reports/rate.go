@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/trace"
@@ -30,6 +31,9 @@ type Trial struct {
 	Rate int `json:"rate"`
 	// LagP99 is how much later than due all but one request of 100 were sent at most, of the cohort that was latest.
 	LagP99 time.Duration `json:"lagP99Ns"`
+	// Waiting is in which fraction of cases an ordinary program waited for a processor for more than loadgen.MaxWait, 0
+	// where nobody looked: see analysis.MaxWaits.
+	Waiting float64 `json:"othersLate,omitempty"`
 	// Carried tells that the machine carried it.
 	Carried bool `json:"carried"`
 	// Processor is who used the processors meanwhile, nil where that is not known.
@@ -90,6 +94,10 @@ func RateInWords(r *Report) string {
 // trialInWords says why the machine did not carry a rate.
 func trialInWords(t Trial) string {
 	s := fmt.Sprintf("at %s a second requests were sent %s late at p99", format.Number(t.Rate), format.Short(t.LagP99))
+	if t.Waiting > 0 {
+		s += fmt.Sprintf(", and other programs waited for a processor for more than %s in %.1f %% of cases",
+			format.Short(loadgen.MaxWait), 100*t.Waiting)
+	}
 	if t.Processor != nil {
 		s += ", while " + analysis.ProcessorInWords(*t.Processor)
 	}

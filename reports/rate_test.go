@@ -13,8 +13,8 @@ func TestRateInWords(t *testing.T) {
 		Took: 2 * s, Cores: 2, Programs: []trace.Program{{Name: "envoy", CPU: 2 * s}, {Name: "cc1plus", CPU: s}},
 		Other: s / 2, Stolen: s / 2,
 	}
-	slow, slower := Trial{500, 31 * time.Millisecond, false, nil}, Trial{375, 12 * time.Millisecond, false, used}
-	well := Trial{275, time.Millisecond, true, nil}
+	slow, slower := Trial{500, 31 * time.Millisecond, 0, false, nil}, Trial{375, 12 * time.Millisecond, 0, false, used}
+	well := Trial{275, time.Millisecond, 0, true, nil}
 	const took = "at 375 a second requests were sent 12.0 ms late at p99, while the machine's 2 processors were " +
 		"100 % busy (the hypervisor, for other machines, 12 %, envoy 50 %, cc1plus 25 %, others 12 %)"
 	for _, test := range []struct {
@@ -23,7 +23,7 @@ func TestRateInWords(t *testing.T) {
 		want string
 	}{
 		{"an older report", nil, ""},
-		{"as the story has it", &Rate{Own: 500, Played: 500, Trials: []Trial{{500, s / 1000, true, nil}}}, ""},
+		{"as the story has it", &Rate{Own: 500, Played: 500, Trials: []Trial{{500, s / 1000, 0, true, nil}}}, ""},
 		{"as the story has it, and asked for", &Rate{Own: 500, Played: 500, Asked: true}, ""},
 		{
 			"asked for", &Rate{Own: 500, Played: 250, Asked: true, Longer: 48 * s},
@@ -43,6 +43,13 @@ func TestRateInWords(t *testing.T) {
 			&Rate{Own: 500, Played: 375, LowestFor: `phase rollback, "x"`, Trials: []Trial{slow, slower}},
 			"played at 375 of the story's 500 requests a second, the lowest rate that its claims allow (phase " +
 				`rollback, "x"), although the machine did not carry it when it was tried: ` + took,
+		},
+		{
+			"late for others alone",
+			&Rate{Own: 500, Played: 275, Trials: []Trial{{500, 90 * time.Microsecond, 0.031, false, nil}, well}},
+			"played at 275 of the story's 500 requests a second, as the machine carried no more: at 500 a second " +
+				"requests were sent 0.09 ms late at p99, and other programs waited for a processor for more than " +
+				"5.00 ms in 3.1 % of cases",
 		},
 		{
 			"its only one",

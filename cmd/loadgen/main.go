@@ -18,6 +18,7 @@ const usage = `usage: loadgen attack   read a plan (one line of JSON) from stdin
                         stdout as lines of JSON; ends with the plan's duration, a line "stop", the end of stdin,
                         or SIGTERM
        loadgen wait     do nothing until SIGTERM
+       loadgen bystand  count how often an ordinary program waits for a processor, until stdin ends
        loadgen clock    answer each line of stdin with the time, until stdin ends
        loadgen measure [--out FILE] [--] PROGRAM ARGUMENT...
                         run another program, on the same stdin, stdout and stderr, and say in one line of JSON,
@@ -25,7 +26,12 @@ const usage = `usage: loadgen attack   read a plan (one line of JSON) from stdin
                         ends with the program's exit code
 `
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == "attack" {
+		_ = loadgen.BeRealTime() // where it may not it is an ordinary program, as its first word says
+	}
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run returns the exit code: 0, 1 if something failed, 64 for a bad command line or plan. That of measure is
 // the measured program's.
@@ -48,6 +54,8 @@ func run(args []string, in io.Reader, out, stderr io.Writer) int {
 	switch args[0] {
 	case "wait":
 		<-ctx.Done()
+	case "bystand":
+		err = loadgen.Bystand(in, out)
 	case "clock":
 		err = loadgen.ServeClock(in, out)
 	case "attack":

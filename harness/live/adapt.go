@@ -13,9 +13,11 @@ func (c Cluster) borrowed() bool { return len(c.Labels) > 0 }
 
 // adapts tells whether adapt changes anything.
 func (c Cluster) adapts() bool {
-	const ours = "canarylab/loadgen:dev" // as the manifests in harness/addons name it
-	return c.borrowed() || c.Mesh.Injection != "" || c.Reference != nil && c.Reference(ours) != ours
+	return c.borrowed() || c.Mesh.Injection != "" || c.Reference != nil && c.Reference(agentImage) != agentImage
 }
+
+// agentImage is the load agent's, as the manifests in harness/addons name it.
+const agentImage = "canarylab/loadgen:dev"
 
 // adapt makes an object of a scenario fit the cluster: it names images as the cluster knows them, and has a
 // namespace ask for injection in the way that this Istio listens to. On a cluster of the lab's own it changes
@@ -30,7 +32,7 @@ func (c Cluster) adapt(o environment.Object) {
 			o.SetLabels(labels)
 		}
 	}
-	if c.Reference == nil {
+	if c.Reference == nil && !c.borrowed() {
 		return
 	}
 	for _, path := range [][]string{
@@ -43,12 +45,22 @@ func (c Cluster) adapt(o environment.Object) {
 		}
 		for _, item := range containers {
 			if container, ok := item.(map[string]any); ok {
-				if image, ok := container["image"].(string); ok {
-					container["image"] = c.Reference(image)
-				}
+				c.adaptContainer(container)
 			}
 		}
 		// The path was just read, so that it can be written.
 		_ = unstructured.SetNestedSlice(o.Object, containers, path...)
+	}
+}
+
+// adaptContainer names the image as the cluster knows it. On somebody else's cluster the load agent does without what
+// its policies may forbid: CAP_SYS_NICE is not among what Pod Security's baseline takes.
+func (c Cluster) adaptContainer(container map[string]any) {
+	image, _ := container["image"].(string)
+	if image == agentImage && c.borrowed() {
+		delete(container, "securityContext")
+	}
+	if image != "" && c.Reference != nil {
+		container["image"] = c.Reference(image)
 	}
 }

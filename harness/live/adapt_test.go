@@ -166,3 +166,25 @@ func TestNoImageIsOverlooked(t *testing.T) {
 		t.Errorf("got %d images, want %d", asked, want)
 	}
 }
+
+// The load agent asks for what Pod Security's baseline forbids, where the cluster is the lab's own alone.
+func TestTheAgentAsksForNothingOnABorrowedCluster(t *testing.T) {
+	added, err := addons.New(addons.In("demo"), loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "all"}}}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks := func(c Cluster) (asks bool) {
+		for _, o := range added.Callers {
+			o = o.DeepCopy()
+			c.adapt(o)
+			containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+			for _, each := range containers {
+				asks = asks || each.(map[string]any)["securityContext"] != nil
+			}
+		}
+		return asks
+	}
+	if !asks(Cluster{}) || asks(Cluster{Labels: map[string]string{"a": "b"}}) {
+		t.Error("want it asked for on the lab's own cluster, and not on a borrowed one")
+	}
+}

@@ -25,6 +25,8 @@ type callers struct {
 	k *kube.Client
 	// gateway is the namespace of the ingress gateway, empty where that is the callers'.
 	gateway string
+	// allowRealTime is that of Cluster.
+	allowRealTime func(pod *corev1.Pod, container string, share time.Duration) (takeBack func(), err error)
 	// all returns the namespaces that belong to that of the callers.
 	all func(ns string) []string
 }
@@ -34,6 +36,8 @@ type agent struct {
 	k       *kube.Client
 	ns, pod string
 	plan    loadgen.Plan
+	// is the pod as it was found.
+	is *corev1.Pod
 	// clock is how the pod's clock stands to this process's.
 	clock loadgen.Clock
 }
@@ -45,6 +49,7 @@ func (c callers) Attack(ctx context.Context, ns string, plan loadgen.Plan, order
 	if err != nil {
 		return nil, err
 	}
+	defer c.realTime(agents)()
 	measuring, measured := errgroup.WithContext(ctx)
 	for _, a := range agents {
 		measuring.Go(func() (err error) {
@@ -98,10 +103,39 @@ func (c callers) agents(ctx context.Context, ns string, plan loadgen.Plan) ([]*a
 		}
 		for i, pod := range pods {
 			part.Agent = i
-			all = append(all, &agent{k: c.k, ns: pod.Namespace, pod: pod.Name, plan: part})
+			all = append(all, &agent{k: c.k, ns: pod.Namespace, pod: pod.Name, plan: part, is: &pod})
 		}
 	}
 	return all, nil
+}
+
+// realTimeFor is how much real time an agent gets for each request: some four times what it took of a processor on the
+// slower of two machines. One that has used its time up stands still for the rest of the second.
+const realTimeFor = 1600 * time.Microsecond
+
+// leastRealTime is for what an agent does beside sending.
+const leastRealTime = 50 * time.Millisecond
+
+// realTime lets the agents run before all other programs, as far as the cluster can. Those that may not say so, and
+// send all the same.
+func (c callers) realTime(agents []*agent) (takeBack func()) {
+	if c.allowRealTime == nil {
+		return func() {}
+	}
+	var all []func()
+	for _, a := range agents {
+		own := a.plan.TotalRate() / float64(max(a.plan.Agents, 1))
+		back, err := c.allowRealTime(a.is, addons.CallerContainer,
+			max(leastRealTime, time.Duration(own*float64(realTimeFor))))
+		if err == nil {
+			all = append(all, back)
+		}
+	}
+	return func() {
+		for _, back := range all {
+			back()
+		}
+	}
 }
 
 // sideBySide calls send for 0 to n-1, and returns the first error when all have ended. They are one load: when

@@ -5,6 +5,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
@@ -26,6 +29,9 @@ type Cluster struct {
 	// its ingress gateway, where it is another than the callers'. A port that is asked for the callers' looks at all.
 	Namespaces []string
 	Gateway    string
+	// AllowRealTime lets programs of a container have the real-time class for a share of each processor's second, until
+	// takeBack is called. Nil means that it takes no permission of the cluster's.
+	AllowRealTime func(pod *corev1.Pod, container string, share time.Duration) (takeBack func(), err error)
 	// Labels are put on the namespaces that are made. A cluster with any is borrowed: its istiod is left alone.
 	Labels map[string]string
 }
@@ -40,7 +46,8 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 		k: c.Kube, mesh: c.Mesh, all: c.namespaces, gateway: c.gateway, watchers: map[string]*mesh.Watcher{},
 	}
 	env = environment.Environment{
-		Objects: objects{c}, Proxies: proxies, Apps: apps, Callers: callers{c.Kube, c.Gateway, c.namespaces},
+		Objects: objects{c}, Proxies: proxies, Apps: apps,
+		Callers:   callers{c.Kube, c.Gateway, c.AllowRealTime, c.namespaces},
 		Observers: observers{c.Kube, c.Mesh, c.namespaces}, Metrics: prometheus{c.Kube}, Provide: c.Provide,
 		Adapts: c.adapts(), WatchWrite: c.Kube.WatchWrite, Processors: &processors{},
 	}

@@ -178,6 +178,11 @@ func TestAccountingFind(t *testing.T) {
 				tr.Health[i].CPU = 1700 * time.Millisecond
 			}
 		}, "", 0, "used 85 % of its processors"},
+		{"the mesh out of breath: on-time", func(tr *trace.Trace, _ *loadgen.Plan) {
+			for i := range tr.Health {
+				tr.Health[i].Woken, tr.Health[i].WokenLate = 100, 2
+			}
+		}, "", 0, "waited for a processor for more than 5.00 ms in 2 % of"},
 		{
 			"agent's clock set: one-clock",
 			func(tr *trace.Trace, _ *loadgen.Plan) { tr.Health[9].ClockStep = -2 * time.Millisecond }, "", 0,

@@ -8,10 +8,10 @@ type Basis string
 
 // The bases.
 const (
-	// OnTime: each request was sent when it was due. A load agent that waits for a processor sends some late, and
-	// those that waited together. That changes how long answers take, when what happens is seen, which requests are
-	// sent while a change is under way, and what depends on how many are under way at once. It does not change what a
-	// proxy draws for each request by itself.
+	// OnTime: each request was sent when it was due, and those who answered got a processor when they asked for one. A
+	// load agent that waits for a processor sends some late, and those that waited together. That changes how long
+	// answers take, when what happens is seen, which requests are sent while a change is under way, and what depends on
+	// how many are under way at once. It does not change what a proxy draws for each request by itself.
 	OnTime Basis = "on-time"
 	// AtRate: as many requests a second were sent as planned. A lighter load may spare a service errors.
 	AtRate Basis = "at-rate"

@@ -1,6 +1,10 @@
 package analysis
 
-import "time"
+import (
+	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
+)
 
 // These are all limits of an honest run. A run that breaks one has a problem that shakes a Basis: verdicts that rest on
 // it are void, whatever was seen. MaxStall alone has no such consequence: a stall is reported, the lag tells which
@@ -11,7 +15,11 @@ const (
 	// the load that the report names.
 	MaxRateError = 0.001
 	// MaxLagP99 is how much later than due all but one request of 100 may be sent.
-	MaxLagP99 = 5 * time.Millisecond
+	MaxLagP99 = loadgen.MaxWait
+	// MaxWaits is in which fraction of cases an ordinary program beside a load agent that runs before all others may
+	// wait for a processor for more than loadgen.MaxWait. An agent that is an ordinary program itself waits as long,
+	// which MaxLagP99 limits.
+	MaxWaits = 0.01
 	// MaxCPU is how much of its processors the load agent may use, as a fraction: above it, it waits for itself
 	// (the rule of thumb of k6's documentation, "Running large tests").
 	MaxCPU = 0.8
