@@ -98,6 +98,9 @@ bench-up: deps ## how long a cluster takes to come up, by step
 bench-capacity: deps ## the highest rate that this machine carries honestly, with the recorder on and off
 	go test ./harness -run='^$$' -bench=BenchmarkCapacity -benchtime=1x -timeout=60m
 
+bench-cost: deps ## what a request costs, by program, and what the idle node takes; COST_RATE=500 COST_SECONDS=20
+	go test ./harness -run='^$$' -bench='BenchmarkCost$$' -benchtime=2x -timeout=30m
+
 bench-recorder: deps ## what recording costs: the load agent against plain vegeta, and a million requests
 	go test ./harness -run='^$$' -bench=BenchmarkAgentCost -benchtime=3x -timeout=30m
 	go test ./harness -run='^$$' -bench=BenchmarkLongRun -benchtime=1x -timeout=60m
@@ -151,4 +154,4 @@ vm-test: deps ## the embedded cluster on systemd and cgroup v2, and in a contain
 clean: down ## remove the cluster, the reports and everything that was built
 	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"
 
-.PHONY: outside turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-recorder calibrate conformance long-run page-cost slow-machine vm-test fuzz hostile readme-pictures live-pictures clean
+.PHONY: outside turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-cost bench-recorder calibrate conformance long-run page-cost slow-machine vm-test fuzz hostile readme-pictures live-pictures clean

@@ -32,6 +32,10 @@ type bench struct {
 	env      environment.Environment
 	k        *kube.Client
 	recorded bool
+	// recordedAll is called by load once all is recorded, before it is analyzed; nil for nobody.
+	recordedAll func()
+	// agentCPU is what the agent has taken of the processor, by its own word.
+	agentCPU time.Duration
 }
 
 // newBench brings the lab up and deploys. What it made goes with the benchmark; the cluster stays.
@@ -49,7 +53,9 @@ func newBench(b *testing.B, recorded bool) *bench {
 	if err != nil {
 		b.Fatal(err)
 	}
-	env, disconnect := live.New(live.Cluster{Kube: l.Kube(), Mesh: l.Mesh(), AllowRealTime: l.AllowRealTime})
+	env, disconnect := live.New(live.Cluster{
+		Kube: l.Kube(), Mesh: l.Mesh(), AllowRealTime: l.AllowRealTime, Volume: l.Volume(),
+	})
 	x := &bench{env: env, k: l.Kube(), recorded: recorded}
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), cleanWithin)
@@ -127,7 +133,12 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounti
 	begun := time.Now()
 	rec.event(trace.Event{At: begun, Kind: trace.PhaseStart, Phase: "load"})
 	rec.event(trace.Event{At: begun, Kind: trace.Settled, Phase: "load"})
-	if _, err := x.env.Callers.Attack(ctx, benchNamespace, plan, loadgen.Orders{}, rec.handler()); err != nil {
+	handler := rec.handler()
+	handler.Health = func(h loadgen.Health) {
+		x.agentCPU += h.CPU
+		rec.health(h)
+	}
+	if _, err := x.env.Callers.Attack(ctx, benchNamespace, plan, loadgen.Orders{}, handler); err != nil {
 		b.Fatal(err)
 	}
 	rec.event(trace.Event{At: time.Now(), Kind: trace.PhaseEnd, Phase: "load"})
@@ -151,6 +162,9 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounti
 	rec.pods(tracker.all())
 	if err := record.Close(); err != nil {
 		b.Fatal(err)
+	}
+	if x.recordedAll != nil {
+		x.recordedAll()
 	}
 	if !x.recorded {
 		// Nobody but the caller and the app has anything to say.
@@ -309,16 +323,29 @@ func BenchmarkAgentCost(b *testing.B) {
 	cpu := func(stdin string, hold bool, command ...string) (perRequest time.Duration) {
 		var stderr bytes.Buffer
 		var in io.Reader = strings.NewReader(stdin)
+		var out io.Writer = io.Discard
+		decoded := make(chan error, 1)
 		if hold {
-			// The agent ends with its stdin.
+			// The agent ends with its stdin, and waits for that at its end.
 			r, w := io.Pipe()
-			defer func() { _ = w.Close() }()
+			from, to := io.Pipe()
 			go func() { _, _ = io.WriteString(w, stdin) }()
-			in = r
+			go func() {
+				_, err := loadgen.Decode(from, loadgen.Handler{End: func(loadgen.End) { _ = w.Close() }})
+				_ = w.Close()
+				_ = from.CloseWithError(err)
+				decoded <- err
+			}()
+			in, out = r, to
+			defer func() {
+				_ = to.Close()
+				if err := <-decoded; err != nil {
+					b.Fatal(err)
+				}
+			}()
 		}
 		command = append([]string{"/loadgen", "measure"}, command...)
-		err := x.k.Exec(b.Context(), benchNamespace, pods[0].Name, addons.CallerContainer, command, in, io.Discard,
-			&stderr)
+		err := x.k.Exec(b.Context(), benchNamespace, pods[0].Name, addons.CallerContainer, command, in, out, &stderr)
 		if err != nil {
 			b.Fatalf("%q: %v: %s", command, err, stderr.String())
 		}

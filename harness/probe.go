@@ -16,8 +16,6 @@ const (
 	// mostLag is how late requests may be, at p99, for a rate to be carried while it is tried: half of what a run may
 	// have. Nothing changes while it is tried, and nobody reads the proxies' logs along.
 	mostLag = analysis.MaxLagP99 / 2
-	// mostWaits is in which fraction of cases ordinary programs may wait, likewise half of what a run may have.
-	mostWaits = analysis.MaxWaits / 2
 	// steps is into how many parts a story's rate is divided: those tried are whole numbers of them, for the eye.
 	steps = 20
 	// lower is what part of a rate that was not carried is tried next.
@@ -110,7 +108,7 @@ func (r *run) try(ctx context.Context, rate int, d, skips time.Duration) (t repo
 		return t, sent, fmt.Errorf("none of %d requests was answered; the last one: %s", sent, m.last.Err)
 	}
 	t = reports.Trial{Rate: rate, LagP99: m.p99(), Waiting: m.waited()}
-	t.Carried = t.LagP99 <= mostLag && t.Waiting <= mostWaits
+	t.Carried = t.LagP99 <= mostLag && t.Waiting <= analysis.MaxWaits
 	if processors != nil && !t.Carried {
 		if used, err := processors.Used(); err == nil {
 			used.Top(keptPrograms)

@@ -35,8 +35,8 @@ func runPlan(ctx context.Context, p Plan, pod string, orders Orders, w io.Writer
 	if err != nil {
 		return err
 	}
-	// The begin line comes before any load, because the agent does not send what nobody reads.
-	if err := buf.writeLine(line{Begin: p.beginLine(begin, pod)}); err != nil {
+	// The begin comes before any load, because the agent does not send what nobody reads.
+	if err := buf.enc.write(message{Begin: p.beginning(begin, pod)}); err != nil {
 		return err
 	}
 	halt := make(chan struct{})
@@ -104,7 +104,7 @@ func follow(ctx context.Context, orders Orders, rates *schedule, buf *sampleBuff
 	}
 }
 
-func (p Plan) beginLine(begin time.Time, pod string) *Begin {
+func (p Plan) beginning(begin time.Time, pod string) *Begin {
 	return &Begin{
 		Run: p.Run, Pod: pod, Start: begin, Agents: p.Agents, Agent: p.Agent,
 		Go: runtime.Version(), MaxProcs: runtime.GOMAXPROCS(0), RealTime: isRealTime(),

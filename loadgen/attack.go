@@ -91,7 +91,8 @@ func (a *attack) sample(res *vegeta.Result) Sample {
 	sent := onRunClock(a.pacer.begin, res.Timestamp)
 	seq := a.pacer.share.number(res.Seq)
 	s := Sample{
-		Cohort: a.count.Cohort, Seq: seq, ID: requestID(a.plan.Run, a.count.Cohort, seq),
+		// The reader of the stream gives it its id.
+		Cohort: a.count.Cohort, Seq: seq,
 		Due: a.pacer.due(seq), Sent: sent, Done: sent.Add(res.Latency),
 		Code: int(res.Code), Bytes: res.BytesIn,
 	}

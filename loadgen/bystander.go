@@ -17,7 +17,7 @@ import (
 const MaxWait = 5 * time.Millisecond
 
 // wakeEvery is how often a bystander wakes.
-const wakeEvery = 10 * time.Millisecond
+const wakeEvery = 5 * time.Millisecond
 
 // Waits is what a bystander counted in about a second: how often it woke, and how often it had waited for a processor
 // for more than MaxWait by then.

@@ -35,11 +35,10 @@ func BenchmarkAgentCost(b *testing.B) {
 	defer app.Close()
 
 	// cpu runs a program to its end, and drains what it writes.
-	cpu := func(stdin io.Reader, program string, args ...string) time.Duration {
+	cpu := func(stdin io.Reader, stdout io.Writer, program string, args ...string) time.Duration {
 		cmd := exec.CommandContext(b.Context(), program, args...)
 		var stderr bytes.Buffer
-		// Nil would be a file that discards everything, and not a pipe.
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, struct{ io.Writer }{io.Discard}, &stderr
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, &stderr
 		if err := cmd.Run(); err != nil {
 			b.Fatalf("%s: %v: %s", program, err, &stderr)
 		}
@@ -52,13 +51,25 @@ func BenchmarkAgentCost(b *testing.B) {
 		if err := WritePlan(&stdin, p); err != nil {
 			b.Fatal(err)
 		}
-		// The end of stdin would end the run.
+		// The end of stdin would end the run, and the agent waits for it at its end.
 		open, end := io.Pipe()
-		defer end.Close()
-		return cpu(io.MultiReader(&stdin, open), agent, "attack")
+		out, to := io.Pipe()
+		decoded := make(chan error, 1)
+		go func() {
+			_, err := Decode(out, Handler{End: func(End) { _ = end.Close() }})
+			decoded <- err
+		}()
+		took := cpu(io.MultiReader(&stdin, open), to, agent, "attack")
+		_ = to.Close()
+		if err := <-decoded; err != nil {
+			b.Fatal(err)
+		}
+		return took
 	}
 	theirs := func() time.Duration {
-		return cpu(strings.NewReader("GET "+app.URL+"/\n"), vegeta, "attack", fmt.Sprintf("-rate=%d", rate),
+		// Nil would be a file that discards everything, and not a pipe.
+		return cpu(strings.NewReader("GET "+app.URL+"/\n"), struct{ io.Writer }{io.Discard},
+			vegeta, "attack", fmt.Sprintf("-rate=%d", rate),
 			"-duration="+each.String(), "-timeout="+DefaultTimeout.String())
 	}
 	var ratios, mine, plain []float64

@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"net/http"
 	"runtime"
@@ -54,8 +53,9 @@ func TestAgentKeepsNoSamples(t *testing.T) {
 		}
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}, nil
 	})
-	out := newSampleBuffer(writer(func(line []byte) {
-		for range bytes.Count(line, []byte(`"seq":`)) {
+	out := newSampleBuffer(writer(func(frame []byte) {
+		frame = bytes.TrimPrefix(frame, []byte(streamLine+streamVersion+"\n"))
+		for range count(frame[4:]) {
 			<-unwritten
 		}
 	}), many)
@@ -112,30 +112,34 @@ func TestDecodeKeepsNoSamples(t *testing.T) {
 type longStream struct {
 	requests, sent int
 	begun, ended   bool
-	line           bytes.Buffer
+	frames         bytes.Buffer
+	enc            *encoder
 }
 
 func (s *longStream) Read(p []byte) (int, error) {
-	if s.line.Len() == 0 {
-		var l line
+	if s.enc == nil {
+		s.enc = newEncoder(&s.frames)
+	}
+	if s.frames.Len() == 0 {
+		var m message
 		switch {
 		case !s.begun:
-			l.Begin, s.begun = &Begin{}, true
+			m.Begin, s.begun = &Begin{}, true
 		case s.sent < s.requests:
 			batch := aBatch()[:min(batchSize, s.requests-s.sent)]
 			for i := range batch {
 				batch[i].Seq = uint64(s.sent + i)
 			}
-			l.Samples = batch
+			m.Samples = batch
 			s.sent += len(batch)
 		case !s.ended:
-			l.End, s.ended = &End{Cohorts: []Count{{"everyone", uint64(s.sent), uint64(s.sent)}}}, true
+			m.End, s.ended = &End{Cohorts: []Count{{"everyone", uint64(s.sent), uint64(s.sent)}}}, true
 		default:
 			return 0, io.EOF
 		}
-		if err := json.NewEncoder(&s.line).Encode(l); err != nil {
+		if err := s.enc.write(m); err != nil {
 			return 0, err
 		}
 	}
-	return s.line.Read(p)
+	return s.frames.Read(p)
 }

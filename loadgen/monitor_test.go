@@ -132,7 +132,7 @@ func TestHealthAddsUp(t *testing.T) {
 func TestHealthCrossesTheWire(t *testing.T) {
 	var buf bytes.Buffer
 	out := newSampleBuffer(&buf, 10)
-	if err := out.writeLine(line{Begin: &Begin{Run: "r"}}); err != nil {
+	if err := out.enc.write(message{Begin: &Begin{Run: "r"}}); err != nil {
 		t.Fatal(err)
 	}
 	want := Health{

@@ -53,6 +53,7 @@ func start(t *testing.T, ctx context.Context, p Plan) *session {
 		defer close(s.ended)
 		s.end, s.err = Decode(outReader, Handler{
 			Begin: func(b Begin) { s.begin = b },
+			End:   func(End) { inWriter.Close() },
 			Samples: func(batch []Sample) {
 				s.samples = append(s.samples, batch...)
 				for _, x := range batch {

@@ -99,27 +99,13 @@ func TestAgentsAreChecked(t *testing.T) {
 
 // Decode checks each agent's stream for itself: for a missing request, and for one that is another agent's.
 func TestDecodeChecksAnAgentsPart(t *testing.T) {
-	stream := func(seqs ...int) string {
-		var b strings.Builder
-		b.WriteString(
-			`{"begin":{"run":"r","pod":"p","start":"2026-01-01T00:00:00Z","agents":3,"agent":1,"go":"","maxProcs":1}}` +
-				"\n",
-		)
-		for _, n := range seqs {
-			fmt.Fprintf(
-				&b,
-				`{"samples":[{"cohort":"a","seq":%d,"id":"r-a-%d","due":"2026-01-01T00:00:00Z",`+
-					`"sent":"2026-01-01T00:00:00Z","done":"2026-01-01T00:00:00Z","code":200,"bytes":0}]}`+"\n",
-				n, n,
-			)
+	stream := func(seqs ...uint64) string {
+		n := uint64(len(seqs))
+		all := []message{{Begin: &Begin{Run: "r", Pod: "p", Agents: 3, Agent: 1}}}
+		for _, seq := range seqs {
+			all = append(all, message{Samples: []Sample{{Cohort: "a", Seq: seq, Code: 200}}})
 		}
-		fmt.Fprintf(
-			&b,
-			`{"end":{"why":"duration","cohorts":[{"cohort":"a","sent":%d,"answered":%d}],"maxLagNs":0,`+
-				`"p99LagNs":0}}`+"\n",
-			len(seqs), len(seqs),
-		)
-		return b.String()
+		return streamOf(t, append(all, message{End: &End{Why: Duration, Cohorts: []Count{{"a", n, n}}}})...)
 	}
 	if _, err := Decode(strings.NewReader(stream(1, 4, 7)), Handler{}); err != nil {
 		t.Errorf("a whole part: %v", err)

@@ -29,8 +29,12 @@ const requestIDHeader = "X-Request-Id"
 
 // requestID is unique in a run and follows from the request. It is not a UUID on purpose: Envoy writes its
 // trace decision into those, so that the id would come out changed.
-func requestID(run, cohort string, seq uint64) string {
-	return run + "-" + cohort + "-" + strconv.FormatUint(seq, 10)
+func requestID(run, cohort string, seq uint64) string { return string(appendID(nil, run, cohort, seq)) }
+
+// appendID appends a requestID.
+func appendID(to []byte, run, cohort string, seq uint64) []byte {
+	to = append(append(append(append(to, run...), '-'), cohort...), '-')
+	return strconv.AppendUint(to, seq, 10)
 }
 
 // newTransport makes the connection pool that all cohorts share. It speaks plain HTTP/1.1 and knows no proxy

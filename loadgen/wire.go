@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -12,14 +11,11 @@ import (
 	"github.com/canarylab/canarylab/internal/bitset"
 )
 
-// The agent's stream is lines of JSON: one Begin, any number of batches of samples, health reports and stages, one End.
-// encoding/json is fast enough: BenchmarkEncode and BenchmarkDecode measure about 1 µs and 3 µs for a sample,
-// so 1000 requests a second take a thousandth of a core in the agent and three in the client.
-
-// A line is one line of the stream. Exactly one of its fields is set.
-type line struct {
+// A message is one of the stream: one Begin, any number of batches of samples, health reports and stages, one End.
+// Exactly one of its fields is set.
+type message struct {
 	Begin   *Begin   `json:"begin,omitempty"`
-	Samples []Sample `json:"samples,omitempty"`
+	Samples []Sample `json:"-"`
 	Health  *Health  `json:"health,omitempty"`
 	Stage   *Stage   `json:"stage,omitempty"`
 	End     *End     `json:"end,omitempty"`
@@ -81,10 +77,6 @@ type Count struct {
 	Answered uint64 `json:"answered"`
 }
 
-// maxLine bounds what Decode accepts as one line: more than a full batch whose every sample has the longest
-// error and headers, all of it escaped.
-const maxLine = 4 << 20
-
 // A Handler gets what Decode reads, in the order of the stream. Nil functions are not called.
 type Handler struct {
 	Begin func(Begin)
@@ -94,6 +86,8 @@ type Handler struct {
 	Health func(Health)
 	// Stage is called when the agent has taken an order for another rate, with the moment from which that holds.
 	Stage func(Stage)
+	// End is called when the end has come. The agent waits until its input ends: whoever holds that closes it then.
+	End func(End)
 }
 
 // Decode reads an agent's stream to its end and checks that it is whole: it has a begin and an end, each
@@ -102,28 +96,26 @@ type Handler struct {
 // the End if there was one.
 func Decode(r io.Reader, h Handler) (*End, error) {
 	d := decoder{handler: h, seen: streamCheck{cohorts: map[string]*cohortCheck{}}}
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
-	for n := 1; lines.Scan(); n++ {
-		var l line
-		if err := unmarshalStrict(lines.Bytes(), &l); err != nil {
-			// The last line of a truncated stream looks like this too.
-			return d.end, fmt.Errorf("load agent's stream, line %d, after %s: %w: %.80q", n, d.seen, err, lines.Bytes())
-		}
-		if err := d.take(l); err != nil {
-			return d.end, fmt.Errorf("load agent's stream, line %d: %w: %.80q", n, err, lines.Bytes())
-		}
-	}
+	frames := newFrameReader(r)
 	const cut = "load agent's stream was cut"
-	switch err := lines.Err(); {
-	case err != nil:
-		return d.end, fmt.Errorf("read the load agent's stream after %s: %w", d.seen, err)
-	case !d.begun:
-		return nil, fmt.Errorf(cut+" before its begin line: %w; the agent's stderr says why", io.ErrUnexpectedEOF)
-	case d.end == nil:
-		return nil, fmt.Errorf(cut+" before its end line, after %s: %w", d.seen, io.ErrUnexpectedEOF)
+	for n := 1; ; n++ {
+		m, err := frames.next()
+		switch {
+		case errors.Is(err, io.EOF) && !d.begun:
+			return nil, fmt.Errorf(cut+" before its begin: %w; the agent's stderr says why", io.ErrUnexpectedEOF)
+		case errors.Is(err, io.EOF) && d.end == nil:
+			return nil, fmt.Errorf(cut+" before its end, after %s: %w", d.seen, io.ErrUnexpectedEOF)
+		case errors.Is(err, io.EOF):
+			return d.end, d.seen.check(*d.end)
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return d.end, fmt.Errorf(cut+" in frame %d, after %s: %w", n, d.seen, err)
+		case err != nil:
+			return d.end, fmt.Errorf("load agent's stream, frame %d, after %s: %w", n, d.seen, err)
+		}
+		if err := d.take(m); err != nil {
+			return d.end, fmt.Errorf("load agent's stream, frame %d: %w", n, err)
+		}
 	}
-	return d.end, d.seen.check(*d.end)
 }
 
 // A decoder decodes one stream.
@@ -141,11 +133,11 @@ func unmarshalStrict(b []byte, v any) error {
 	return dec.Decode(v)
 }
 
-func (d *decoder) take(l line) error {
+func (d *decoder) take(l message) error {
 	h := d.handler
 	switch {
 	case d.end != nil:
-		return errors.New("there is more after the end line")
+		return errors.New("there is more after the end")
 	case l.Begin != nil && !d.begun:
 		d.begun = true
 		d.seen.share = Plan{Agents: l.Begin.Agents, Agent: l.Begin.Agent}.share()
@@ -171,8 +163,11 @@ func (d *decoder) take(l line) error {
 		}
 	case l.End != nil && d.begun:
 		d.end = l.End
+		if h.End != nil {
+			h.End(*l.End)
+		}
 	default:
-		return errors.New("want one begin line, then samples, then an end line")
+		return errors.New("want one begin, then samples, then an end")
 	}
 	return nil
 }
@@ -250,7 +245,7 @@ func (c streamCheck) check(end End) error {
 	}
 	for name := range c.cohorts {
 		if !known[name] {
-			errs = append(errs, fmt.Errorf("cohort %s: has samples, but is not in the end line", name))
+			errs = append(errs, fmt.Errorf("cohort %s: has samples, but is not in the end", name))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -15,9 +15,11 @@ import (
 )
 
 const usage = `usage: loadgen attack   read a plan (one line of JSON) from stdin, run it, and write what was seen to
-                        stdout as lines of JSON; ends with the plan's duration, a line "stop", the end of stdin,
-                        or SIGTERM
-       loadgen wait     do nothing until SIGTERM
+                        stdout as frames; ends with the plan's duration, a line "stop", the end of stdin, or
+                        SIGTERM, and then waits for the end of stdin
+       loadgen wait [SOCKET]
+                        do nothing until SIGTERM, but run attack or clock for whoever connects to the unix socket
+                        and sends one of these words as a line
        loadgen bystand  count how often an ordinary program waits for a processor, until stdin ends
        loadgen clock    answer each line of stdin with the time, until stdin ends
        loadgen measure [--out FILE] [--] PROGRAM ARGUMENT...
@@ -46,6 +48,9 @@ func run(args []string, in io.Reader, out, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "measure" {
 		return measure(ctx, args[1:], in, out, stderr)
 	}
+	if len(args) == 2 && args[0] == "wait" {
+		return exit(attend(ctx, args[1], stderr), stderr)
+	}
 	if len(args) != 1 {
 		fmt.Fprint(stderr, usage)
 		return 64
@@ -59,13 +64,18 @@ func run(args []string, in io.Reader, out, stderr io.Writer) int {
 	case "clock":
 		err = loadgen.ServeClock(in, out)
 	case "attack":
-		err = loadgen.Serve(ctx, podName(), in, out)
+		err = loadgen.ServeAlone(ctx, podName(), in, out)
 	case "help", "-h", "--help":
 		fmt.Fprint(stderr, usage)
 	default:
 		fmt.Fprintf(stderr, "loadgen: unknown command %q\n%s", args[0], usage)
 		return 64
 	}
+	return exit(err, stderr)
+}
+
+// exit is the exit code of an error, which it says.
+func exit(err error, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
@@ -92,6 +93,89 @@ func TestFlagsAreAllNamed(t *testing.T) {
 	}
 }
 
+// A field that is added to Entry has to be added to the wire.
+func TestEveryFieldCrossesTheWire(t *testing.T) {
+	var want Entry
+	v := reflect.ValueOf(&want).Elem()
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString(fmt.Sprint("text ", i))
+		case reflect.Int, reflect.Int64:
+			f.SetInt(int64(i) + 1<<40)
+		case reflect.Slice:
+			f.Set(reflect.ValueOf([]string{"UF", "URX"}))
+		case reflect.Map:
+			f.Set(reflect.ValueOf(map[string]string{"x-app-version": "v1", "x-app-serial": "k3x9qa-17", "empty": ""}))
+		default:
+			t.Fatalf("field %s is a %s: have this test fill it", v.Type().Field(i).Name, f.Type())
+		}
+	}
+	stream := Stream{Proxy: "a", Log: "b", At: time.Unix(1, 2).UTC(), Open: true, Why: "c"}
+	for _, it := range []item{{Entry: &want}, {Entry: &Entry{}}, {Stream: &stream}} {
+		b, err := it.encode(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // with names that are new, and with names that are known
+			if got, err := decode(b, names{}); err != nil || !reflect.DeepEqual(got, it) {
+				t.Errorf("got %+v, %v, want %+v", got, err, it)
+			}
+		}
+	}
+}
+
+// What is cut or made up is an error, and no panic.
+func TestDecodeRefuses(t *testing.T) {
+	b, err := item{Entry: &Entry{ID: "id", Start: 1 << 40, Header: map[string]string{"a": "b"}}}.encode(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := message{Instance: "abc", From: 7, Items: [][]byte{b}}.encode(nil)[4:]
+	for n := range frame {
+		var m message
+		if err := decodeMessage(frame[:n], &m); err == nil && n > 0 && len(m.Items) > 0 {
+			t.Errorf("got %+v of %d bytes", m, n)
+		}
+	}
+	for n := range b {
+		_, _ = decode(b[:n], names{})
+	}
+	for _, bad := range []string{"\x7a\x00", "\x7a\x02{]", "\xfa\x01\x00", "\x0d", "\x72\x01\x05"} {
+		if got, err := decode([]byte(bad), names{}); !errors.Is(err, errItem) {
+			t.Errorf("%q: got %+v, %v, want an error", bad, got, err)
+		}
+	}
+}
+
+func TestNamesAreBounded(t *testing.T) {
+	n := names{}
+	for i := range 3 * maxNames {
+		if want := fmt.Sprint("name ", i); n.of([]byte(want)) != want || len(n) > maxNames {
+			t.Fatalf("got %q among %d, want %q", n.of([]byte(want)), len(n), want)
+		}
+	}
+}
+
+// A Collector of another build is told apart from a broken connection.
+func TestFollowKnowsOtherBuilds(t *testing.T) {
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-ndjson")
+	}))
+	defer old.Close()
+	f := follower{names: names{}}
+	err := f.read(t.Context(), func(context.Context) (*http.Client, error) {
+		return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (
+			net.Conn, error,
+		) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", old.Listener.Addr().String())
+		}}}, nil
+	}, func() {})
+	if err == nil || !strings.Contains(err.Error(), "of two builds") {
+		t.Errorf("got %v, want that the builds differ", err)
+	}
+}
+
 func TestPodOf(t *testing.T) {
 	for id, want := range map[string]string{
 		"sidecar~10.0.0.7~load-client-1.demo~demo.svc.cluster.local": "load-client-1",
@@ -106,22 +190,22 @@ func TestPodOf(t *testing.T) {
 
 func TestRing(t *testing.T) {
 	one := func(i int) []item { return []item{{Entry: &Entry{ID: fmt.Sprintf("%03d", i)}}} }
-	r := newRing(1000)
+	r := newRing(300)
 	for i := range 100 {
 		if err := r.add(one(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	items, first, _ := r.from(1, 1000)
-	if first < 2 || int(first)+len(items) != 101 || r.bytes > 1000 {
-		t.Errorf("got items %d to %d in %d bytes, want the newest up to 100, in 1,000 at most", first,
+	if first < 2 || int(first)+len(items) != 101 || r.bytes > 300 {
+		t.Errorf("got items %d to %d in %d bytes, want the newest up to 100, in 300 at most", first,
 			int(first)+len(items)-1, r.bytes)
 	}
-	if !strings.Contains(string(items[len(items)-1]), `"099"`) {
+	if !strings.Contains(string(items[len(items)-1]), "099") {
 		t.Errorf("got %s as the last one, want 099", items[len(items)-1])
 	}
 	if items, first, _ := r.from(99, 1); first != 99 || len(items) != 1 || !strings.Contains(
-		string(items[0]), `"098"`,
+		string(items[0]), "098",
 	) {
 		t.Errorf("got %d from %d: %s, want number 99 alone", len(items), first, items)
 	}
@@ -479,5 +563,20 @@ func BenchmarkEntry(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+	})
+	b.Run("follow", func(b *testing.B) {
+		e := newEntry("load-client-678cf599b6-68t6k", "canarylab.client", in)
+		one, err := item{Entry: &e}.encode(nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		known := names{}
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := decode(one, known); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(len(one)), "bytes/entry")
 	})
 }

@@ -13,33 +13,33 @@ import (
 	datav3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
 )
 
-// An Entry is one line of a proxy's access log. Its JSON names are short because it is sent for every request.
+// An Entry is one line of a proxy's access log.
 type Entry struct {
 	// ID is the request's x-request-id.
-	ID string `json:"id"`
+	ID string
 	// Proxy is the pod whose proxy wrote the entry. Log is the name that the proxy's logger was configured with.
-	Proxy string `json:"p"`
-	Log   string `json:"l"`
+	Proxy string
+	Log   string
 	// Start is when the proxy had the request's first byte, by its wall clock, in ns since 1970. Took lasts
 	// until the last byte of the response was sent, or the request ended otherwise.
-	Start int64         `json:"s"`
-	Took  time.Duration `json:"t"`
+	Start int64
+	Took  time.Duration
 	// Reached lasts from Start until the proxy sent the request's first byte on. It is 0 if it never did.
-	Reached time.Duration `json:"r,omitempty"`
+	Reached time.Duration
 	// Code is the HTTP status, 0 if none was sent.
-	Code int `json:"c,omitempty"`
+	Code int
 	// Flags are Envoy's response flags by their short names.
-	Flags []string `json:"f,omitempty"`
+	Flags []string
 	// Details is Envoy's response_code_details, Failure its upstream_transport_failure_reason.
-	Details string `json:"d,omitempty"`
-	Failure string `json:"x,omitempty"`
+	Details string
+	Failure string
 	// Cluster is the Envoy cluster that the route chose. Upstream is the address that the request was sent to last.
-	Cluster  string `json:"k,omitempty"`
-	Upstream string `json:"u,omitempty"`
+	Cluster  string
+	Upstream string
 	// Attempts is how often the proxy sent the request, the first time included.
-	Attempts int `json:"n,omitempty"`
+	Attempts int
 	// Header has the response headers that the logger was configured to log, in lower case.
-	Header map[string]string `json:"h,omitempty"`
+	Header map[string]string
 }
 
 // ClusterTag is the custom tag that a logger must be configured with. Envoy's own field for the cluster is

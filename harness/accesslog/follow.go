@@ -3,9 +3,10 @@ package accesslog
 import (
 	"bufio"
 	"context"
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 )
@@ -15,8 +16,8 @@ const (
 	retry = 100 * time.Millisecond
 	// readTimeout is how long a Collector may send nothing before its connection counts as broken: several heartbeats.
 	readTimeout = 5 * heartbeat
-	// maxLine bounds what is read as one line: a full batch with room to spare.
-	maxLine = 16 << 20
+	// maxFrame bounds what is read as one frame: a full batch with room to spare.
+	maxFrame = 16 << 20
 )
 
 // A Sink gets what Follow reads, in the Collector's order and one call at a time.
@@ -32,7 +33,7 @@ type Sink struct {
 // Follow calls it again when a connection broke, and it may find the Collector in another place. Follow gives
 // sink nothing twice.
 func Follow(ctx context.Context, connect func(context.Context) (*http.Client, error), sink Sink) error {
-	f := follower{sink: sink, next: 1}
+	f := follower{sink: sink, next: 1, names: names{}}
 	broken := false
 	for {
 		err := f.read(ctx, connect, func() {
@@ -64,7 +65,8 @@ type follower struct {
 	sink     Sink
 	instance string
 	// next is the number of the next item.
-	next uint64
+	next  uint64
+	names names
 }
 
 var errSilent = errors.New("it said nothing for too long")
@@ -95,17 +97,32 @@ func (f *follower) read(
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("it answered %s", resp.Status)
 	}
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(make([]byte, 0, 256<<10), maxLine)
-	for lines.Scan() {
-		watchdog.Reset(readTimeout)
-		var l struct {
-			Instance string `json:"instance"`
-			From     uint64 `json:"from"`
-			Items    []item `json:"items"`
+	if got := resp.Header.Get("Content-Type"); got != wireVersion {
+		return fmt.Errorf("it answers as %q, want %q: the collector's image and this canarylab are of two builds; "+
+			"run canarylab up again, which brings the image that belongs to this one", got, wireVersion)
+	}
+	from := bufio.NewReaderSize(resp.Body, 64<<10)
+	var head [4]byte
+	var frame []byte
+	var l message
+	for {
+		if _, err := io.ReadFull(from, head[:]); err != nil {
+			return cause(ctx, fmt.Errorf("the connection ended: %w", err))
 		}
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return fmt.Errorf("it sent what is no line: %w", err)
+		watchdog.Reset(readTimeout)
+		size := binary.BigEndian.Uint32(head[:])
+		if size > maxFrame {
+			return fmt.Errorf("it sent what is no frame: %d bytes", size)
+		}
+		if cap(frame) < int(size) {
+			frame = make([]byte, size)
+		}
+		frame = frame[:size]
+		if _, err := io.ReadFull(from, frame); err != nil {
+			return cause(ctx, fmt.Errorf("the connection ended: %w", err))
+		}
+		if err := decodeMessage(frame, &l); err != nil {
+			return fmt.Errorf("it sent what is no message: %w", err)
 		}
 		if l.Instance != "" {
 			restarted := f.instance != "" && l.Instance != f.instance
@@ -120,28 +137,33 @@ func (f *follower) read(
 			}
 			connected()
 		}
-		f.take(l.From, l.Items)
+		if err := f.take(l.From, l.Items); err != nil {
+			return err
+		}
 	}
-	return cause(ctx, errors.Join(lines.Err(), errors.New("the connection ended")))
 }
 
 // take gives sink a batch.
-func (f *follower) take(from uint64, all []item) {
+func (f *follower) take(from uint64, all [][]byte) error {
 	if len(all) == 0 {
-		return
+		return nil
 	}
 	if from > f.next {
 		f.sink.Trouble(fmt.Sprintf("%d access log entries were gone before they were read", from-f.next))
 	}
 	f.next = from + uint64(len(all))
-	var entries []Entry
+	entries := make([]Entry, 0, len(all))
 	flush := func() {
 		if len(entries) > 0 {
 			f.sink.Entries(entries)
-			entries = nil
+			entries = make([]Entry, 0, len(all))
 		}
 	}
-	for _, it := range all {
+	for _, b := range all {
+		it, err := decode(b, f.names)
+		if err != nil {
+			return fmt.Errorf("it sent what is no entry: %w", err)
+		}
 		switch {
 		case it.Entry != nil:
 			entries = append(entries, *it.Entry)
@@ -151,6 +173,7 @@ func (f *follower) take(from uint64, all []item) {
 		}
 	}
 	flush()
+	return nil
 }
 
 // cause returns what ended ctx, or err if ctx has not ended.

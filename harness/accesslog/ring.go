@@ -1,8 +1,6 @@
 package accesslog
 
 import (
-	"encoding/json"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -41,20 +39,24 @@ func newRing(bytes int) *ring { return &ring{max: bytes, first: 1, more: make(ch
 
 // add appends items and drops the oldest ones over max.
 func (r *ring) add(all []item) error {
-	encoded := make([][]byte, len(all))
+	// All share one piece of memory, which is free once the last of them is dropped.
+	var text []byte
+	ends := make([]int, len(all))
 	for i, it := range all {
-		b, err := json.Marshal(it)
-		if err != nil {
-			return fmt.Errorf("encode an access log entry: %w", err)
+		var err error
+		if text, err = it.encode(text); err != nil {
+			return err
 		}
-		encoded[i] = b
+		ends[i] = len(text)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, b := range encoded {
-		r.items = append(r.items, b)
-		r.bytes += len(b)
+	from := 0
+	for _, end := range ends {
+		r.items = append(r.items, text[from:end:end])
+		from = end
 	}
+	r.bytes += len(text)
 	drop := 0
 	for r.bytes > r.max && drop < len(r.items) {
 		r.bytes -= len(r.items[drop])

@@ -29,6 +29,11 @@ const (
 	// Collector takes the access logs, also as a Service. EntriesPort is where it hands them out.
 	Collector   = "canarylab-accesslog"
 	EntriesPort = 9001
+	// Volume is the folder that a pod shares with its node, and what is in it: the socket at which a caller waits, and
+	// the one at which the collector hands entries out.
+	Volume       = "canarylab"
+	AgentSocket  = "agent"
+	ReaderSocket = "readers"
 	// Gateway is the namespace's own ingress gateway, also as a Service.
 	Gateway = "ingress"
 	// GatewayLabel is a label that the gateway's pods alone have: their label app may be another one.

@@ -144,6 +144,7 @@ func record(t testing.TB, w *truth, cells ...cell) *recording {
 				r.mu.Unlock()
 				r.append(trace.Line{Health: &h})
 			},
+			End: func(loadgen.End) { _ = r.stdin.Close() },
 		})
 		r.ended <- err
 	}()

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/filelock"
 	"github.com/canarylab/canarylab/harness/images"
@@ -51,6 +53,21 @@ func (l *Lab) KeepsHost() bool { return l.provider.Traits().KeepsHost }
 
 // Labels are for the namespaces that scenarios make: by them the lab finds its own on a borrowed cluster again.
 func (l *Lab) Labels() map[string]string { return l.provider.Traits().Labels }
+
+// A sharer is a Cluster whose nodes are on this machine.
+type sharer interface {
+	// Volume is the folder that is an emptyDir volume of a pod.
+	Volume(uid types.UID, volume string) string
+}
+
+// Volume returns what tells the folder on this machine that is an emptyDir volume of a pod, nil where nodes are
+// elsewhere.
+func (l *Lab) Volume() func(uid types.UID, volume string) string {
+	if c, ok := l.cluster.(sharer); ok {
+		return c.Volume
+	}
+	return nil
+}
 
 // Why says why this kind of cluster was chosen.
 func (l *Lab) Why() string { return l.why }

@@ -19,6 +19,7 @@ var ErrUnavailable = errors.New("no cluster can be had here")
 // What some clusters and providers can do besides, each by the interface of the code that uses it.
 var (
 	_ guarded          = (*existing.Cluster)(nil)
+	_ sharer           = (*embedded.Cluster)(nil)
 	_ removable        = (*existing.Cluster)(nil)
 	_ retainer         = (*kind.Provider)(nil)
 	_ nodeImageBuilder = (*kind.Provider)(nil)

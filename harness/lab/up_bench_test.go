@@ -78,26 +78,39 @@ func tryRequest(ctx context.Context, k *kube.Client) error {
 	if len(pods) == 0 {
 		return errors.New("no caller is ready")
 	}
-	var plan, answer, stderr bytes.Buffer
+	var plan, stderr bytes.Buffer
 	if err := loadgen.WritePlan(&plan, loadgen.Plan{
 		Run: "first", URL: "http://my-service/", Duration: 50 * time.Millisecond, Timeout: time.Second,
 		Cohorts: []loadgen.Cohort{{Name: "first", Rate: 100}},
 	}); err != nil {
 		return err
 	}
-	in, end := io.Pipe() // stdin has to stay open for as long as the load is to go on
-	defer end.Close()
+	// stdin has to stay open for as long as the load is to go on, and the agent waits for its end then.
+	in, end := io.Pipe()
+	from, out := io.Pipe()
+	executed := make(chan error, 1)
+	go func() {
+		attack := []string{"/loadgen", "attack"}
+		err := k.Exec(ctx, "first", pods[0].Name, "loadgen", attack, in, out, &stderr)
+		_ = out.Close()
+		_ = in.Close()
+		executed <- err
+	}()
 	go func() { _, _ = end.Write(plan.Bytes()) }()
-	attack := []string{"/loadgen", "attack"}
-	if err := k.Exec(ctx, "first", pods[0].Name, "loadgen", attack, in, &answer, &stderr); err != nil {
-		return fmt.Errorf("%w: %s", err, stderr.String())
-	}
 	answered := false
-	_, err = loadgen.Decode(&answer, loadgen.Handler{Samples: func(samples []loadgen.Sample) {
-		for _, s := range samples {
-			answered = answered || s.Code == 200 && s.Version == "v1"
-		}
-	}})
+	_, err = loadgen.Decode(from, loadgen.Handler{
+		Samples: func(samples []loadgen.Sample) {
+			for _, s := range samples {
+				answered = answered || s.Code == 200 && s.Version == "v1"
+			}
+		},
+		End: func(loadgen.End) { _ = end.Close() },
+	})
+	_ = end.Close()
+	_ = from.Close()
+	if failed := <-executed; failed != nil {
+		return fmt.Errorf("%w: %s", failed, stderr.String())
+	}
 	if err == nil && !answered {
 		err = errors.New("the app has not answered")
 	}

@@ -42,7 +42,10 @@ func (a *agent) attack(ctx context.Context, orders loadgen.Orders, h loadgen.Han
 			// An agent that is gone has ended by itself, and said why.
 			_ = orders.Write(to, ended)
 		})
-		end, err = loadgen.Decode(from, a.onOurClock(h))
+		out := a.onOurClock(h)
+		// The agent waits for it.
+		out.End = func(loadgen.End) { _ = to.Close() }
+		end, err = loadgen.Decode(from, out)
 		close(ended)
 		_ = to.Close()
 		writing.Wait()
@@ -86,6 +89,16 @@ func (a *agent) onOurClock(h loadgen.Handler) loadgen.Handler {
 // when the command has ended, which it does once its input is closed. The error is that of converse, with the
 // command's where that does not follow from it.
 func (a *agent) talk(
+	ctx context.Context, command string, converse func(from io.Reader, to io.WriteCloser) error,
+) error {
+	if a.folder != "" {
+		return a.talkDirectly(ctx, command, converse)
+	}
+	return a.talkByExec(ctx, command, converse)
+}
+
+// talkByExec talks by the API server, the kubelet and the container runtime.
+func (a *agent) talkByExec(
 	ctx context.Context, command string, converse func(from io.Reader, to io.WriteCloser) error,
 ) error {
 	ctx, cancel := context.WithCancel(ctx)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/kube"
@@ -29,6 +30,8 @@ type callers struct {
 	allowRealTime func(pod *corev1.Pod, container string, share time.Duration) (takeBack func(), err error)
 	// all returns the namespaces that belong to that of the callers.
 	all func(ns string) []string
+	// volume is the Cluster's.
+	volume func(uid types.UID, volume string) string
 }
 
 // An agent sends its part of a load from a pod.
@@ -38,6 +41,8 @@ type agent struct {
 	plan    loadgen.Plan
 	// is the pod as it was found.
 	is *corev1.Pod
+	// folder is the one with the pod's socket on this machine, empty where the pod is elsewhere.
+	folder string
 	// clock is how the pod's clock stands to this process's.
 	clock loadgen.Clock
 }
@@ -103,7 +108,11 @@ func (c callers) agents(ctx context.Context, ns string, plan loadgen.Plan) ([]*a
 		}
 		for i, pod := range pods {
 			part.Agent = i
-			all = append(all, &agent{k: c.k, ns: pod.Namespace, pod: pod.Name, plan: part, is: &pod})
+			a := &agent{k: c.k, ns: pod.Namespace, pod: pod.Name, plan: part, is: &pod}
+			if c.volume != nil {
+				a.folder = c.volume(pod.UID, addons.Volume)
+			}
+			all = append(all, a)
 		}
 	}
 	return all, nil

@@ -4,11 +4,14 @@ package live
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -32,6 +35,9 @@ type Cluster struct {
 	// AllowRealTime lets programs of a container have the real-time class for a share of each processor's second, until
 	// takeBack is called. Nil means that it takes no permission of the cluster's.
 	AllowRealTime func(pod *corev1.Pod, container string, share time.Duration) (takeBack func(), err error)
+	// Volume returns the folder on this machine that is an emptyDir volume of a pod. Nil means that nodes are
+	// elsewhere, and that all goes by the API server.
+	Volume func(uid types.UID, volume string) string
 	// Labels are put on the namespaces that are made. A cluster with any is borrowed: its istiod is left alone.
 	Labels map[string]string
 }
@@ -47,8 +53,8 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 	}
 	env = environment.Environment{
 		Objects: objects{c}, Proxies: proxies, Apps: apps,
-		Callers:   callers{c.Kube, c.Gateway, c.AllowRealTime, c.namespaces},
-		Observers: observers{c.Kube, c.Mesh, c.namespaces}, Metrics: prometheus{c.Kube}, Provide: c.Provide,
+		Callers:   callers{c.Kube, c.Gateway, c.AllowRealTime, c.namespaces, c.Volume},
+		Observers: observers{c.Kube, c.Mesh, c.namespaces, c.Volume}, Metrics: prometheus{c.Kube}, Provide: c.Provide,
 		Adapts: c.adapts(), WatchWrite: c.Kube.WatchWrite, Processors: &processors{},
 	}
 	if !c.borrowed() {
@@ -76,8 +82,11 @@ func (c Cluster) gateway(ns string) string {
 	return ns
 }
 
-// addonHTTP returns a client of a port of one of package addons' pods.
-func addonHTTP(ctx context.Context, k *kube.Client, ns, app string, port int) (*http.Client, error) {
+// addonHTTP returns a client of one of package addons' pods: at its socket, where the pod has one on this machine, and
+// else of a port.
+func addonHTTP(
+	ctx context.Context, k *kube.Client, volume func(types.UID, string) string, ns, app string, port int,
+) (*http.Client, error) {
 	pods, err := k.Pods(ctx, ns, "app="+app)
 	if err != nil {
 		return nil, err
@@ -85,5 +94,14 @@ func addonHTTP(ctx context.Context, k *kube.Client, ns, app string, port int) (*
 	if len(pods) == 0 {
 		return nil, fmt.Errorf("no pod %s in namespace %s is ready", app, ns)
 	}
-	return k.PodHTTP(ns, pods[0].Name, port), nil
+	if volume == nil {
+		return k.PodHTTP(ns, pods[0].Name, port), nil
+	}
+	folder := volume(pods[0].UID, addons.Volume)
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialSocket(ctx, folder, addons.ReaderSocket)
+		},
+		DisableCompression: true,
+	}}, nil
 }

@@ -14,7 +14,7 @@ type prometheus struct{ k *kube.Client }
 
 // client returns a client of the Prometheus of a namespace. done ends its connection.
 func (p prometheus) client(ctx context.Context, ns string) (c *metrics.Client, done func(), err error) {
-	h, err := addonHTTP(ctx, p.k, ns, addons.Prometheus, addons.PrometheusPort)
+	h, err := addonHTTP(ctx, p.k, nil, ns, addons.Prometheus, addons.PrometheusPort)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/canarylab/canarylab/harness/accesslog"
 	"github.com/canarylab/canarylab/harness/addons"
@@ -27,11 +28,13 @@ type observers struct {
 	mesh mesh.Installed
 	// all returns the namespaces that belong to that of the callers.
 	all func(ns string) []string
+	// volume is the Cluster's.
+	volume func(uid types.UID, volume string) string
 }
 
 func (o observers) AccessLog(ctx context.Context, ns string, sink environment.LogSink) error {
 	connect := func(ctx context.Context) (*http.Client, error) {
-		return addonHTTP(ctx, o.k, ns, addons.Collector, addons.EntriesPort)
+		return addonHTTP(ctx, o.k, o.volume, ns, addons.Collector, addons.EntriesPort)
 	}
 	return accesslog.Follow(ctx, connect, accesslog.Sink{
 		Entries: func(all []accesslog.Entry) {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/kube"
 )
@@ -29,6 +31,12 @@ func (c *Cluster) Logs(_ context.Context, dir string) error {
 		return fmt.Errorf("copy the logs of cluster %q: %w", c.Name(), err)
 	}
 	return nil
+}
+
+// Volume is the folder on this machine that is an emptyDir volume of a pod, where kubelet has it
+// (k8s.io/kubernetes/pkg/volume/emptydir): the node's state folder is this machine's.
+func (c *Cluster) Volume(uid types.UID, volume string) string {
+	return c.layout.path("kubelet", "pods", string(uid), "volumes", "kubernetes.io~empty-dir", volume)
 }
 
 // A Cluster is a running embedded cluster.

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"path/filepath"
+	"slices"
 
 	"github.com/canarylab/canarylab/harness/cluster/embedded/nodespec"
 	"github.com/canarylab/canarylab/harness/cluster/nodeconf"
@@ -54,10 +55,15 @@ func (n nodePlan) process(program string, after []string, args ...string) nodesp
 		Name: program, Path: filepath.Join(n.bin, program), Args: args, After: after,
 		Env: []string{
 			"PATH=" + n.bin + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + n.nft(), "HOME=/root",
-			"TMPDIR=/tmp",
+			"TMPDIR=/tmp", oneProcessor,
 		},
 	}
 }
+
+// oneProcessor has a program of the node, but for the API server, run on one processor at a time. They idle, and with
+// more of them Go wakes a second thread each time that there is a little to do, to see whether there is more: half of
+// all switches between threads on an idle node were that (docs/cost.md).
+const oneProcessor = "GOMAXPROCS=1"
 
 // afterAPI is what processes wait for that are clients of the API server.
 var afterAPI = []string{"kube-apiserver"}
@@ -82,8 +88,10 @@ func (n nodePlan) etcd() nodespec.Process {
 		"--listen-peer-urls="+peers, "--initial-advertise-peer-urls="+peers, "--initial-cluster=node="+peers,
 		"--client-cert-auth", "--trusted-ca-file="+n.pki("ca.crt"), "--cert-file="+n.pki("etcd.crt"),
 		"--key-file="+n.pki("etcd.key"),
-		"--unsafe-no-fsync",                                // a lab that loses power starts anew
-		"--heartbeat-interval=10", "--election-timeout=50", // ms; one member elects itself, sooner
+		"--unsafe-no-fsync", // a lab that loses power starts anew
+		// In ms. The one member elects itself within an election timeout, in which the API server initializes. It
+		// counts time by heartbeats, to nobody: at 10 ms etcd woke a hundred times a second to do so.
+		"--heartbeat-interval=50", "--election-timeout=250",
 	)
 	p.Ready = &nodespec.Probe{
 		URL: clients + "/health", CA: n.pki("ca.crt"), Cert: n.pki("etcd-client.crt"), Key: n.pki("etcd-client.key"),
@@ -114,6 +122,8 @@ func (n nodePlan) apiServer() nodespec.Process {
 		"--enable-priority-and-fairness=false", // one user, who wants an answer now
 		"--profiling=false",
 	)
+	// It has seconds of work to do until it serves, which the whole cluster waits for.
+	p.Env = slices.DeleteFunc(p.Env, func(s string) bool { return s == oneProcessor })
 	// The two checks left out belong to hooks that sleep for a second before their first try. Nobody who starts
 	// now needs what they make: RBAC roles (admins go without) and priority classes.
 	p.Ready = n.api("/readyz?exclude=poststarthook/rbac/bootstrap-roles" +

@@ -42,6 +42,6 @@ func Play(
 func clusterOf(l *lab.Lab) live.Cluster {
 	return live.Cluster{
 		Kube: l.Kube(), Mesh: l.Mesh(), Reference: l.Cluster().Reference, Labels: l.Labels(), Provide: l.Provide,
-		AllowRealTime: l.AllowRealTime,
+		AllowRealTime: l.AllowRealTime, Volume: l.Volume(),
 	}
 }
