@@ -64,10 +64,14 @@ func FailedShare(subset string, limit float64) Check {
 	failed := `envoy_cluster_upstream_rq{response_code_class="5xx",` + subsetSeries(subset) + "}"
 	return Check{
 		Name: "% failed requests of " + subset, Series: all, Limit: limit,
-		spot: spot{subset: subset, what: "failed", limit: limit / 100},
-		Query: fmt.Sprintf("100 * ((sum(%[2]s) or sum(%[1]s) * 0) - (sum(%[2]s offset %[3]s) or sum(%[1]s) * 0)) / "+
-			"(sum(%[1]s) - (sum(%[1]s offset %[3]s) or sum(%[1]s) * 0))", all, failed, gateWindow),
+		spot: spot{subset: subset, what: "failed", limit: limit / 100}, Query: shareOf(failed, all),
 	}
+}
+
+// shareOf is the query for what part of some counters others grew by in the window, in percent.
+func shareOf(part, all string) string {
+	return fmt.Sprintf("100 * ((sum(%[2]s) or sum(%[1]s) * 0) - (sum(%[2]s offset %[3]s) or sum(%[1]s) * 0)) / "+
+		"(sum(%[1]s) - (sum(%[1]s offset %[3]s) or sum(%[1]s) * 0))", all, part, gateWindow)
 }
 
 // LatencyP99 asks for the 99th percentile, in milliseconds, of the answers of a subset in the last 5 s, by

@@ -59,7 +59,7 @@ func (s *liveStats) add(q trace.Request) {
 		if r := q.Router(); r != nil {
 			flag = analysis.FlagSet(r.Flags)
 		}
-		s.failures[fmt.Sprintf("%d %s", sample.Code, flag)]++
+		s.failures[sample.Outcome()+" "+flag]++
 	}
 }
 

@@ -121,10 +121,13 @@ func (p Plan) attacks(
 		if err != nil {
 			return nil, err
 		}
-		all[i] = newAttack(p, c, transport, buf, &pacer{
+		all[i], err = newAttack(p, c, transport, buf, &pacer{
 			begin: rates.begin, rate: p.RateOf(c.Name), schedule: rates, cohort: i, cohorts: len(p.Cohorts),
 			duration: p.Duration, share: p.share(), alarm: alarm,
 		}, late)
+		if err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
 }

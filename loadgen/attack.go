@@ -32,6 +32,8 @@ type attack struct {
 	cohort   Cohort
 	// unsent is the sender's.
 	unsent *sync.Map
+	// grpc makes the calls of a cohort with GRPC, nil for others.
+	grpc *grpcCaller
 
 	count Count
 	lags  *lags
@@ -39,23 +41,32 @@ type attack struct {
 
 func newAttack(
 	p Plan, c Cohort, transport http.RoundTripper, buf *sampleBuffer, pace *pacer, all *lags,
-) *attack {
+) (*attack, error) {
 	unsent := &sync.Map{}
 	var sends http.RoundTripper = &sender{
 		next: transport, run: p.Run, cohort: c, share: p.share(), timeout: p.timeout(), body: p.Body.bytes(p.Seed),
 		unsent: unsent,
 	}
-	if c.Socket {
+	var calls *grpcCaller
+	switch {
+	case c.GRPC != nil:
+		var err error
+		if calls, err = newGRPCCaller(p, c, unsent); err != nil {
+			return nil, fmt.Errorf("cohort %s: %w", c.Name, err)
+		}
+		sends = calls
+	case c.Socket:
 		sends = &socket{next: sends, timeout: p.timeout()}
 	}
 	client := &http.Client{Transport: sends, CheckRedirect: noRedirects}
 	return &attack{
 		plan: p, cohort: c, pacer: pace, buf: buf, count: Count{Cohort: c.Name}, lags: all, unsent: unsent,
+		grpc: calls,
 		// net/http begins each error with it, and a sample's reader knows it anyway.
 		trim:     fmt.Sprintf("%s %q: ", verb(p.method(c)), p.url(c)),
 		target:   vegeta.Target{Method: p.method(c), URL: p.url(c)},
 		attacker: vegeta.NewAttacker(vegeta.Client(client), vegeta.MaxWorkers(workers(p, c)), vegeta.MaxBody(maxBody)),
-	}
+	}, nil
 }
 
 // workers returns the cohort's part of maxInFlight: as many workers as it can need, and no more than its share
@@ -72,6 +83,10 @@ func workers(p Plan, c Cohort) uint64 {
 func (a *attack) run() {
 	// Vegeta closes the attack's channel after the pacer's last call.
 	defer a.pacer.alarm.close()
+	if a.grpc != nil {
+		// There is nobody to tell of a connection that broke before it was closed.
+		defer func() { _ = a.grpc.close() }()
+	}
 	target := vegeta.NewStaticTargeter(a.target)
 	// The duration is 0 because the pacer ends the attack.
 	for res := range a.attacker.Attack(target, a.pacer, 0, "") {
@@ -95,6 +110,11 @@ func (a *attack) sample(res *vegeta.Result) Sample {
 		Cohort: a.count.Cohort, Seq: seq,
 		Due: a.pacer.due(seq), Sent: sent, Done: sent.Add(res.Latency),
 		Code: int(res.Code), Bytes: res.BytesIn,
+	}
+	if a.grpc != nil {
+		if status, ok := a.grpc.ended.LoadAndDelete(res.Seq); ok {
+			s.GRPC, _ = status.(string)
+		}
 	}
 	if s.Code == 0 {
 		s.Err = clip(strings.TrimPrefix(res.Error, a.trim))

@@ -35,6 +35,9 @@ type Cohort struct {
 	// sample's Code is 101 then, its Bytes are those of the messages, and Done is when the socket was closed.
 	// If the server does not grant a WebSocket, its answer counts like any other.
 	Socket bool `json:"socket,omitempty"`
+	// GRPC makes each request a unary call by gRPC, nil one by HTTP/1.1. The URL then names only the host and the port.
+	// Header is sent as metadata. The sample's Code is 200 for every call that got an answer, whatever its grpc-status.
+	GRPC *GRPC `json:"grpc,omitempty"`
 	// Notes are what each of the cohort's samples keeps of its answer. Where they ask what the app sees, requests have
 	// one more header, sampleapp.EchoHeader.
 	Notes []Note `json:"notes,omitempty"`

@@ -62,6 +62,8 @@ const (
 	noteField
 	errField
 	unsentField
+	// grpcField is a name.
+	grpcField
 )
 
 // An encoder writes a stream. It keeps its memory from one frame to the next.
@@ -137,6 +139,7 @@ func (e *encoder) sample(s *Sample, before time.Time) {
 	if s.Unsent {
 		e.number(unsentField, 1)
 	}
+	e.text(grpcField, s.GRPC)
 	e.frame = protowire.AppendTag(e.frame, sampleField, protowire.BytesType)
 	e.frame = protowire.AppendBytes(e.frame, e.one)
 }

@@ -64,7 +64,10 @@ func TestAgentKeepsNoSamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	pace := &pacer{begin: time.Now().Add(-time.Hour), rate: MaxRate, cohorts: 1, duration: p.Duration, alarm: alarm}
-	a := newAttack(p, p.Cohorts[0], answers, out, pace, newLags())
+	a, err := newAttack(p, p.Cohorts[0], answers, out, pace, newLags())
+	if err != nil {
+		t.Fatal(err)
+	}
 	go out.write()
 	a.run()
 	out.close(End{})

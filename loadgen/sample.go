@@ -18,6 +18,9 @@ type Sample struct {
 	Done time.Time `json:"done"`
 	// Code is the HTTP status, 0 where no answer came.
 	Code int `json:"code"`
+	// GRPC is the grpc-status of a call by gRPC, by its name such as OK or UNAVAILABLE. Where no answer came, the
+	// caller's own library made it up. Empty for a request that is no such call.
+	GRPC string `json:"grpc,omitempty"`
 	// Version and Pod name who answered, from the sample app's response headers. Both are empty where a proxy
 	// answered by itself, or nobody did.
 	Version string `json:"version,omitempty"`
@@ -46,5 +49,6 @@ const FailedFrom = 400
 // counts failed requests asks this function, and no scenario may call another status failed or well.
 func Failed(code int) bool { return code == 0 || code >= FailedFrom }
 
-// Failed tells whether the request failed, as the function Failed has it.
-func (s Sample) Failed() bool { return Failed(s.Code) }
+// Failed tells whether the request failed, as the function Failed has it. A call by gRPC also failed that has another
+// grpc-status than OK: its HTTP status is 200 all the same.
+func (s Sample) Failed() bool { return Failed(s.Code) || s.GRPC != "" && s.GRPC != GRPCOK }

@@ -210,6 +210,8 @@ func (r *frameReader) sample(s *Sample, b []byte, before time.Time) error {
 			s.Err = text
 		case unsentField:
 			s.Unsent = number != 0
+		case grpcField:
+			s.GRPC = text
 		default:
 			return fmt.Errorf("%w: a sample has a field %d", errFrame, field)
 		}

@@ -45,6 +45,7 @@ func (p Plan) Validate() error {
 		v.add("rate", "%d is not 1 to %d requests a second", p.Rate, MaxRate)
 	}
 	p.validateCohorts(&v)
+	v.protocols(p)
 	if p.Agents < 0 || p.Agents > MaxAgents {
 		v.add("agents", "%d is not 0 to %d", p.Agents, MaxAgents)
 	} else if p.Agent < 0 || p.Agent >= max(p.Agents, 1) {
@@ -149,6 +150,7 @@ func (p Plan) validateCohorts(v *problems) {
 			v.add(field+"copies", "%d is not 0 to %d", c.Copies, MaxCopies)
 		}
 		v.users(field+"users", c)
+		v.grpc(field+"grpc", p, c)
 		if c.Socket && (p.method(c) != http.MethodGet || p.Body != nil) {
 			v.add(field+"socket", "a WebSocket is asked for by GET without a body")
 		}

@@ -143,8 +143,8 @@ func TestDecode(t *testing.T) {
 		{"no frame", streamOf(t, begin) + "panic: oh\n", "is too long", false},
 		{"unknown field", streamOf(t, begin) + "\x00\x00\x00\x02\x7a\x00", "it has a field 15", false},
 		{
-			"unknown field of a sample", streamOf(t, begin) + "\x00\x00\x00\x04\x12\x02\x78\x01",
-			"a sample has a field 15", false,
+			"unknown field of a sample", streamOf(t, begin) + "\x00\x00\x00\x05\x12\x03\xf8\x01\x01",
+			"a sample has a field 31", false,
 		},
 		{"half a field", streamOf(t, begin) + "\x00\x00\x00\x02\x12\x7f", errFrame.Error(), false},
 		{"unknown message", streamOf(t, begin) + "\x00\x00\x00\x0d\x1a\x0b{\"hello\":1}", "unknown field", false},

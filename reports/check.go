@@ -93,6 +93,7 @@ func checkKnown(value any) error {
 		return cmp.Or(
 			within(v.Versions, v.Requests, "versions: %d answers of %.40q"),
 			within(v.Codes, v.Requests, "codes: %d answers with status %d"),
+			within(v.GRPC, v.Requests, "grpc: %d calls with status %.40q"),
 			within(v.Flags, v.Requests, "flags: %d requests of %.40q"),
 		)
 	case analysis.Timeline:

@@ -3,7 +3,6 @@ package reports
 import (
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
@@ -49,12 +48,7 @@ func SplitRows(w analysis.Window, verdicts []Verdict, plan loadgen.Plan) []Split
 		slices.SortFunc(subjects, analysis.CompareVersions)
 		slices.Sort(statuses)
 		for _, subject := range append(subjects, statuses...) {
-			n := counts.Versions[subject]
-			if code, err := strconv.Atoi(subject); err == nil {
-				n = counts.Codes[code]
-			} else if analysis.IsStatus(subject) {
-				n = counts.Flags[subject]
-			}
+			n := counts.Of(subject)
 			v := claimed[subject]
 			all = append(all, SplitRow{
 				Cohort: cohort, Subject: subject, Status: analysis.IsStatus(subject),

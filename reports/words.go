@@ -40,6 +40,9 @@ func LoadInWords(plan loadgen.Plan) string {
 		if c.Socket {
 			s += " by WebSocket"
 		}
+		if c.GRPC != nil {
+			s += " by " + CallsInWords(plan, c)
+		}
 		for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 			s += fmt.Sprintf(" with %s: %s", name, c.Header[name])
 		}
@@ -50,6 +53,13 @@ func LoadInWords(plan loadgen.Plan) string {
 		fmt.Sprintf("%s requests a second to %s, open loop (%s)", rate, plan.URL, strings.Join(cohorts, ", ")),
 		plan.Method, format.When(plan.Shape != nil, plan.Shape.String()),
 		format.When(plan.FreshConnections, "a new connection for each"))
+}
+
+// CallsInWords says how a cohort calls by gRPC: "gRPC on 1 connection".
+func CallsInWords(plan loadgen.Plan, c loadgen.Cohort) string {
+	on := " on " + format.Plural(max(c.GRPC.Connections, 1), "connection", "connections")
+	return "gRPC" + format.When(c.GRPC.Method != "", " ("+c.GRPC.Method+")") + format.When(!plan.FreshConnections, on) +
+		format.When(c.GRPC.Deadline > 0, " within "+c.GRPC.Deadline.String())
 }
 
 // slowWrite is many times what a write takes, which is 5 to 20 ms.

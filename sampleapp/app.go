@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"google.golang.org/grpc"
 )
 
 // An App is one pod of the service. It has one handler for each of its two ports, so that an admin request is
@@ -20,6 +22,8 @@ type App struct {
 	counters counters
 	// body is every answer's body.
 	body string
+	// grpc answers calls by gRPC.
+	grpc *grpc.Server
 	// next is nil if the app calls nobody.
 	next  *nextHop
 	ready atomic.Bool
@@ -32,6 +36,7 @@ type App struct {
 // New makes an App. Run makes it ready.
 func New(cfg Config) *App {
 	a := &App{cfg: cfg, injector: newInjector(cfg.Faults, cfg.Seed)}
+	a.grpc = newGRPC(a)
 	a.body = fmt.Sprintf("%s %s (%s)\n", service, cfg.Version, cfg.Pod)
 	if cfg.Next != "" {
 		a.next = newNextHop(cfg.Next, cfg.Propagate)
@@ -45,8 +50,8 @@ func New(cfg Config) *App {
 // Counters returns what GET /counters shows.
 func (a *App) Counters() Counters { return a.counters.snapshot(a.cfg.Version, a.cfg.Pod) }
 
-// Handler serves the app port. Every path and method gets the same answer, and a request to upgrade to a
-// WebSocket gets one.
+// Handler serves the app port. Every path and method gets the same answer, a request to upgrade to a WebSocket
+// gets one, and a call by gRPC is answered as one.
 func (a *App) Handler() http.Handler { return http.HandlerFunc(a.serve) }
 
 func (a *App) serve(w http.ResponseWriter, r *http.Request) {
@@ -115,6 +120,10 @@ func (a *App) identify(h http.Header, r *http.Request, serial uint64) {
 
 // answer counts an answer and sends it. Its body takes the time of stream.
 func (a *App) answer(w http.ResponseWriter, r *http.Request, code int, body string, stream time.Duration) {
+	if asksForGRPC(r) {
+		a.call(w, r, code, body)
+		return
+	}
 	if a.draining.Load() {
 		// A proxy that reads this takes the connection out of its pool. To close the connection under the proxy
 		// instead would cost the request that it is just sending.

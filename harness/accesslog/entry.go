@@ -4,6 +4,7 @@
 package accesslog
 
 import (
+	"cmp"
 	"net"
 	"strconv"
 	"strings"
@@ -38,6 +39,8 @@ type Entry struct {
 	Upstream string
 	// Attempts is how often the proxy sent the request, the first time included.
 	Attempts int
+	// GRPC is the number of the grpc-status, from the answer's trailer or from its header where it has nothing else.
+	GRPC string
 	// Header has the response headers that the logger was configured to log, in lower case.
 	Header map[string]string
 }
@@ -45,6 +48,9 @@ type Entry struct {
 // ClusterTag is the custom tag that a logger must be configured with. Envoy's own field for the cluster is
 // empty if the cluster had no host, which is when its name is needed.
 const ClusterTag = "cluster"
+
+// GRPCHeader is the header and the trailer that a logger must be configured with for Entry.GRPC.
+const GRPCHeader = "grpc-status"
 
 // newEntry makes an Entry of what a proxy logged.
 func newEntry(pod, log string, in *datav3.HTTPAccessLogEntry) Entry {
@@ -63,6 +69,7 @@ func newEntry(pod, log string, in *datav3.HTTPAccessLogEntry) Entry {
 		Attempts: int(common.GetUpstreamRequestAttemptCount()),
 		Header:   response.GetResponseHeaders(),
 	}
+	e.GRPC = cmp.Or(response.GetResponseTrailers()[GRPCHeader], e.Header[GRPCHeader])
 	if last := common.GetTimeToLastDownstreamTxByte().AsDuration(); last > 0 {
 		e.Took = last
 	}

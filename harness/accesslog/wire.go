@@ -29,6 +29,7 @@ const (
 	// headerField is a name and a value, in this order, each as bytes, in a field of its own.
 	headerField
 	otherField
+	grpcField
 )
 
 // encode appends an item.
@@ -67,6 +68,7 @@ func (it item) encode(b []byte) ([]byte, error) {
 	text(clusterField, e.Cluster)
 	text(upstreamField, e.Upstream)
 	number(attemptsField, int64(e.Attempts))
+	text(grpcField, e.GRPC)
 	for name, value := range e.Header {
 		b = protowire.AppendTag(b, headerField, protowire.BytesType)
 		b = protowire.AppendVarint(b, uint64(protowire.SizeBytes(len(name))+protowire.SizeBytes(len(value))))
@@ -147,6 +149,8 @@ func decode(b []byte, n names) (it item, err error) {
 			e.Upstream = n.of(raw)
 		case attemptsField:
 			e.Attempts = int(number)
+		case grpcField:
+			e.GRPC = n.of(raw)
 		case headerField:
 			if err := e.header(raw, n); err != nil {
 				return it, err

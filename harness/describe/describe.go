@@ -11,6 +11,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness"
 	"github.com/canarylab/canarylab/loadgen"
+	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/format"
 )
 
@@ -111,6 +112,9 @@ func cohorts(plan loadgen.Plan) []string {
 		}
 		if c.Socket {
 			text += ", each a WebSocket"
+		}
+		if c.GRPC != nil {
+			text += ", by " + reports.CallsInWords(plan, c)
 		}
 		lead := " with "
 		for _, name := range slices.Sorted(maps.Keys(c.Header)) {

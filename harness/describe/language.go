@@ -92,13 +92,13 @@ func written(text string, also []string, ok bool) string {
 	return text
 }
 
-// kindOf is recovered-within for RecoveredWithin.
+// kindOf is recovered-within for RecoveredWithin, and grpc-status for GRPCStatus.
 func kindOf(function string) string {
-	return strings.ToLower(inWords.ReplaceAllString(function, "$1-$2"))
+	return strings.ToLower(inWords.ReplaceAllString(function, "$1$3-$2$4"))
 }
 
 // inWords finds where a word of a name ends and another begins.
-var inWords = regexp.MustCompile("([a-z])([A-Z])")
+var inWords = regexp.MustCompile("([a-z])([A-Z])|([A-Z])([A-Z][a-z])")
 
 // sources returns the documentation of a package, by its folder. It has what is not exported too.
 func sources(root, folder string) (*doc.Package, error) {

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 )
@@ -66,7 +65,7 @@ func hold(e Expectation, o analysis.Observation, v reports.Verdict, b analysis.A
 
 // byLoad tells that requests which came at once may have caused the failure, or a lighter load have spared it.
 func byLoad(f analysis.Failure) bool {
-	return loadgen.Failed(f.Code) && !analysis.ConfigDecides(f.Flag)
+	return f.Failed() && !analysis.ConfigDecides(f.Flag)
 }
 
 // keptFrom counts the requests that failed by the load, that no version answered, and that may have been on their way

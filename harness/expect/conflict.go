@@ -29,8 +29,12 @@ type (
 type request struct {
 	version string
 	failed  bool
-	code    int
+	// code is the HTTP status, anyCode where it may be any.
+	code int
 }
+
+// anyCode is no HTTP status.
+const anyCode = -1
 
 // A whole is what parts of one kind are added up to, by cohort.
 type whole struct{ kind, cohort string }

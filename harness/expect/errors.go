@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 )
@@ -27,7 +26,7 @@ func failures(c analysis.Counts, of func(analysis.Failure) bool) int {
 func listErrors(c analysis.Counts, but func(analysis.Failure) bool) string {
 	var all []string
 	for _, f := range c.Failures {
-		if loadgen.Failed(f.Code) && (but == nil || !but(f)) {
+		if f.Failed() && (but == nil || !but(f)) {
 			all = append(all, fmt.Sprintf("%s × %s", f.Key(), format.Number(f.Count)))
 		}
 	}

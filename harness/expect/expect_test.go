@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 )
@@ -26,8 +25,11 @@ func counts(versions map[string]int, failures ...analysis.Failure) analysis.Coun
 		c.Codes[f.Code] += f.Count
 		c.Flags[f.Key()] += f.Count
 		c.Versions[f.Version] += f.Count
-		if loadgen.Failed(f.Code) {
+		if f.Failed() {
 			failed += f.Count
+		}
+		if f.GRPC != "" {
+			c.GRPC = map[string]int{f.GRPC: c.GRPC[f.GRPC] + f.Count}
 		}
 		c.Failures = append(c.Failures, f)
 	}

@@ -55,7 +55,7 @@ func (e onlyErrors) Check(o analysis.Observation) reports.Verdict {
 	failed, wanted, unknown := failed(counts), 0, 0
 	for _, f := range counts.Failures {
 		switch {
-		case !loadgen.Failed(f.Code) || !maybe(f):
+		case !f.Failed() || !maybe(f):
 		case hasFlags(f.Flag, e.flag):
 			wanted += f.Count
 		default:
@@ -89,7 +89,7 @@ func (e onlyErrors) present() (request, bool) {
 
 func (e onlyErrors) excludes(other Expectation) bool {
 	r, ok := requestOf(other)
-	return ok && r.failed && r.code != e.code && overlap(e.cohort, other.Cohort())
+	return ok && r.failed && r.code != e.code && r.code != anyCode && overlap(e.cohort, other.Cohort())
 }
 
 // That all errors are those which the configuration makes is as with no errors.
@@ -99,7 +99,7 @@ func (e onlyErrors) rests(v reports.Verdict, at circumstances) footing {
 		return footing{onTime: failures(c, byLoad) > 0, atRate: true}
 	}
 	others := failures(c, func(f analysis.Failure) bool {
-		return loadgen.Failed(f.Code) && !byLoad(f) && (f.Code != e.code || !hasFlags(f.Flag, e.flag))
+		return f.Failed() && !byLoad(f) && (f.Code != e.code || !hasFlags(f.Flag, e.flag))
 	})
 	return footing{onTime: others == 0}
 }

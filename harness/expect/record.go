@@ -18,7 +18,9 @@ type Record struct {
 	Version string `json:"version,omitempty"`
 	Code    int    `json:"code,omitempty"`
 	Flag    string `json:"flag,omitempty"`
-	Cohort  string `json:"cohort,omitempty"`
+	// GRPC is a grpc-status by its name.
+	GRPC   string `json:"grpc,omitempty"`
+	Cohort string `json:"cohort,omitempty"`
 	// Percent is a share, and Bound 1 for that share or more, -1 for that share or less. Foreseen is the share that a
 	// bound expects, and Singly tells of one that each request is drawn by itself.
 	Percent  float64 `json:"percent,omitempty"`
@@ -77,9 +79,9 @@ func Kinds() map[string]Record {
 		}
 		// What the kind does not have is lost on the way.
 		all[kind] = maker(Record{
-			Kind: kind, Version: "v2", Code: 503, Flag: "UH", Cohort: "beta", Percent: 10, Bound: 1, Foreseen: 20,
-			Singly: true, Rate: 1, Times: 2, Time: time.Second, Count: 1, Users: 1, From: "v1", To: "v2",
-			Phase: "rollback",
+			Kind: kind, Version: "v2", Code: 503, Flag: "UH", GRPC: "UNAVAILABLE", Cohort: "beta", Percent: 10,
+			Bound: 1, Foreseen: 20, Singly: true, Rate: 1, Times: 2, Time: time.Second, Count: 1, Users: 1,
+			From: "v1", To: "v2", Phase: "rollback",
 		}).record()
 	}
 	return all

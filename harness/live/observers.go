@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/canarylab/canarylab/harness/environment"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
 )
@@ -63,8 +65,16 @@ func logEntry(e accesslog.Entry) trace.LogEntry {
 		ID: e.ID, Proxy: e.Proxy, Side: sides[e.Log], Start: time.Unix(0, e.Start).UTC(), Took: e.Took,
 		Reached: e.Reached, Code: e.Code, Flags: e.Flags, Details: e.Details, Failure: e.Failure, Cluster: e.Cluster,
 		Upstream: e.Upstream, Attempts: e.Attempts,
-		Version: e.Header[addons.VersionHeader], Serial: e.Header[addons.SerialHeader],
+		GRPC: grpcStatus(e.GRPC), Version: e.Header[addons.VersionHeader], Serial: e.Header[addons.SerialHeader],
 	}
+}
+
+// grpcStatus is the name of a grpc-status, empty for none. What is no number stays as it is.
+func grpcStatus(number string) string {
+	if n, err := strconv.Atoi(number); err == nil {
+		return loadgen.GRPCStatus(n)
+	}
+	return number
 }
 
 func (o observers) Pods(ctx context.Context, ns string, sink func(environment.PodEvent)) error {

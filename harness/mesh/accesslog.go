@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"fmt"
+	"slices"
 
 	"istio.io/istio/pilot/pkg/model"
 	"sigs.k8s.io/yaml"
@@ -138,7 +139,9 @@ func logger(collector, name string, headers []string) map[string]any {
 					"tag": accesslog.ClusterTag, "value": "%UPSTREAM_CLUSTER_RAW%",
 				}},
 			},
-			"additional_response_headers_to_log": headers,
+			"additional_response_headers_to_log": append(slices.Clone(headers), accesslog.GRPCHeader),
+			// A call's outcome is in its trailer.
+			"additional_response_trailers_to_log": []string{accesslog.GRPCHeader},
 		},
 	}
 }

@@ -195,6 +195,10 @@ func (c *Canary) check() {
 		if one.Weight != 0 {
 			r.add(at("weight"), "a cohort here has a rate of its own, or none, and sends as many as its claims take")
 		}
+		if one.GRPC != nil {
+			r.add(at("grpc"), "a test of your own manifests sends no gRPC yet: leave it out, or write a story, which "+
+				"can (canarylab scenario new --yaml)")
+		}
 		cohorts = append(cohorts, one.Name)
 	}
 	named := func(n *yaml.Node, name string) {

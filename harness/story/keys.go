@@ -71,6 +71,7 @@ var nouns = map[reflect.Type]string{
 	reflect.TypeFor[harness.Scenario](): "a story", reflect.TypeFor[harness.Phase](): "a phase",
 	reflect.TypeFor[loadgen.Plan](): "load", reflect.TypeFor[loadgen.Cohort](): "a cohort",
 	reflect.TypeFor[loadgen.Body](): "body", reflect.TypeFor[loadgen.Shape](): "shape",
+	reflect.TypeFor[loadgen.GRPC]():  "grpc",
 	reflect.TypeFor[loadgen.Stage](): "a step of a shape", reflect.TypeFor[loadgen.Ramp](): "ramp",
 	reflect.TypeFor[loadgen.Sine](): "sine", faults: "faults",
 }

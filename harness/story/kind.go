@@ -131,6 +131,7 @@ type claim struct {
 	Version string `record:"Version"`
 	Status  int    `record:"Code"`
 	Flag    string `record:"Flag"`
+	GRPC    string `json:"grpc" record:"GRPC"`
 	// Of the three there is one: a share, or a bound of it.
 	Percent     *float64      `json:",omitzero" choice:"share" record:"Percent"`
 	AtLeast     *float64      `json:",omitzero" choice:"share" record:"Bound"`
@@ -175,8 +176,9 @@ func claims() (kinds of[expect.Expectation]) {
 // record is the claim of a kind, as package expect has it.
 func (c claim) record(name string) expect.Record {
 	r := expect.Record{
-		Kind: name, Version: c.Version, Code: c.Status, Flag: c.Flag, Foreseen: c.Foreseen, Singly: c.DrawnSingly,
-		Rate: c.Rate, Times: c.Times, Count: c.Requests, Time: c.Time, Phase: c.Phase, Cohort: c.Of,
+		Kind: name, Version: c.Version, Code: c.Status, Flag: c.Flag, GRPC: c.GRPC, Foreseen: c.Foreseen,
+		Singly: c.DrawnSingly,
+		Rate:   c.Rate, Times: c.Times, Count: c.Requests, Time: c.Time, Phase: c.Phase, Cohort: c.Of,
 		Users: c.Users, From: c.From, To: c.To,
 	}
 	switch {
@@ -193,8 +195,8 @@ func (c claim) record(name string) expect.Record {
 // claimOf is the inverse of record. share tells that the kind is about a share.
 func claimOf(r expect.Record, share bool) claim {
 	c := claim{
-		Version: r.Version, Status: r.Code, Flag: r.Flag, Foreseen: r.Foreseen, DrawnSingly: r.Singly, Rate: r.Rate,
-		Times: r.Times, Requests: r.Count, Time: r.Time, Phase: r.Phase, Of: r.Cohort,
+		Version: r.Version, Status: r.Code, Flag: r.Flag, GRPC: r.GRPC, Foreseen: r.Foreseen, DrawnSingly: r.Singly,
+		Rate: r.Rate, Times: r.Times, Requests: r.Count, Time: r.Time, Phase: r.Phase, Of: r.Cohort,
 		Users: r.Users, From: r.From, To: r.To,
 	}
 	switch {

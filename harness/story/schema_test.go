@@ -168,10 +168,13 @@ func (s *schemer) about(k kind) string {
 	return sentence(s.functions[goName(k.name)])
 }
 
-// goName is RecoveredWithin for recovered-within.
+// goName is RecoveredWithin for recovered-within, and GRPCStatus for grpc-status.
 func goName(kind string) string {
 	var b strings.Builder
 	for word := range strings.SplitSeq(kind, "-") {
+		if word == "grpc" {
+			word = "GRPC"
+		}
 		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
 	return b.String()

@@ -1,7 +1,6 @@
 package training
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -94,6 +93,6 @@ func answerOf(q *trace.Request) Answer {
 		last := slices.MaxFunc(q.Servers, func(a, b trace.LogEntry) int { return a.Start.Compare(b.Start) })
 		flag = analysis.FlagSet(last.Flags)
 	}
-	a.Kind = fmt.Sprintf("%d %s", s.Code, flag)
+	a.Kind = s.Outcome() + " " + flag
 	return a
 }

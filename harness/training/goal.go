@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -120,12 +121,12 @@ func goal(s harness.Scenario, well, broken []expect.Expectation) (Goal, error) {
 	if err != nil {
 		return g, err
 	}
-	at := slices.IndexFunc(claims, func(r expect.Record) bool { return r.Kind == "flag" && r.Bound >= 0 })
+	at := slices.IndexFunc(claims, func(r expect.Record) bool {
+		return (r.Kind == "flag" || r.Kind == "grpc-status") && r.Bound >= 0
+	})
 	if at >= 0 {
 		r := claims[at]
-		g.Break = Hurt{
-			Kind: kindOf(r.Code, strings.Split(r.Flag, ",")), Percent: cmp.Or(r.Foreseen, r.Percent), Cohort: r.Cohort,
-		}
+		g.Break = Hurt{Kind: failureOf(r), Percent: cmp.Or(r.Foreseen, r.Percent), Cohort: r.Cohort}
 	} else {
 		g.Asked = g.each()
 		var ok bool
@@ -153,6 +154,15 @@ func recordsOf(all []expect.Expectation) ([]expect.Record, error) {
 		}
 	}
 	return records, nil
+}
+
+// failureOf names the failure that a claim is about. A call that ends with a grpc-status was answered with a 200, by
+// the app.
+func failureOf(r expect.Record) string {
+	if r.GRPC != "" {
+		return loadgen.Outcome(http.StatusOK, r.GRPC) + " " + analysis.NoFlag
+	}
+	return kindOf(r.Code, strings.Split(r.Flag, ","))
 }
 
 // kindOf names a failure by its status and its flags, such as "503 UF,URX".

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/reports/trace"
 )
@@ -21,7 +22,7 @@ const (
 	AppHop    Hop = "app"
 )
 
-// FailureOf finds the hop where a request's error arose, an error being no answer or a status of 400 or above, and says
+// FailureOf finds the hop where a request's error arose, an error being what loadgen.Sample calls Failed, and says
 // in words why it did. It asks the hops from the caller's side on: the proxy that routed the request, unless it only
 // passed an answer on; then the pod's proxy; then the app. It returns false for a request without an error that no
 // proxy flagged. It also returns false for a WebSocket that was read to its end: a client that has the server's closing
@@ -35,6 +36,9 @@ func FailureOf(q *trace.Request) (Failure, bool) {
 		return Failure{}, false
 	}
 	f := Failure{Code: s.Code, Version: s.Version, Flag: NotLogged, Origin: NotLogged, Hop: CallerHop}
+	if s.GRPC != loadgen.GRPCOK {
+		f.GRPC = s.GRPC
+	}
 	var server *trace.LogEntry
 	for i := range q.Servers {
 		// The caller got the outcome of the last attempt.
@@ -79,7 +83,19 @@ func FailureOf(q *trace.Request) (Failure, bool) {
 	default:
 		f.Cause = "nobody on the way logged the request"
 	}
+	if f.GRPC != "" && s.Code != 0 {
+		f.Cause += grpcMeaning(f)
+	}
 	return f, true
+}
+
+// grpcMeaning says of a failed call with an answer where its failure is to be seen.
+func grpcMeaning(f Failure) string {
+	text := ", with grpc-status " + f.GRPC + " in a 200"
+	if f.Hop == AppHop && f.GRPC == "UNIMPLEMENTED" {
+		text += ": it has no such method"
+	}
+	return text
 }
 
 func routerHop(r *trace.LogEntry) Hop {

@@ -15,27 +15,56 @@ import (
 // that its caller ended.
 func IsFailure(key string) bool {
 	status, _, _ := strings.Cut(key, " ")
+	// Behind a slash is the grpc-status of a call that failed by it.
 	code, err := strconv.Atoi(status)
 	return err != nil || loadgen.Failed(code)
 }
 
+// grpcSubject is what GRPCSubject begins with.
+const grpcSubject = "grpc/"
+
+// GRPCSubject is the subject of claims about a grpc-status, and its key in Counts.Dispersion.
+func GRPCSubject(status string) string { return grpcSubject + status }
+
 // KindInWords is a key of Counts for readers who don't know what 0 and - stand for.
 func KindInWords(key string) string {
+	if status, ok := strings.CutPrefix(key, grpcSubject); ok {
+		return "grpc-status " + status
+	}
 	code, flag, ok := strings.Cut(key, " ")
+	code, grpcStatus, _ := strings.Cut(code, "/")
 	if !ok || !IsStatus(key) {
 		return Answerer(key)
 	}
 	if code == "0" {
 		code = "no answer"
 	}
-	return format.Join(" ", code, format.When(flag != NoFlag, flag))
+	return format.Join(" ", code, grpcStatus, format.When(flag != NoFlag, flag))
 }
 
-// IsStatus tells whether a claim's subject is a status, with or without a flag.
+// IsStatus tells whether a claim's subject is a status, with or without a flag, or a grpc-status.
 func IsStatus(subject string) bool {
 	code, _, _ := strings.Cut(subject, " ")
+	code, _, grpc := strings.Cut(code, "/")
+	if grpc && code+"/" == grpcSubject {
+		return true
+	}
 	_, err := strconv.Atoi(code)
 	return err == nil
+}
+
+// Of counts the requests of a claim's subject: a version, a status with or without a flag, or a grpc-status.
+func (c Counts) Of(subject string) int {
+	if n, ok := c.Versions[subject]; ok {
+		return n
+	}
+	if status, ok := strings.CutPrefix(subject, grpcSubject); ok {
+		return c.GRPC[status]
+	}
+	if code, err := strconv.Atoi(subject); err == nil {
+		return c.Codes[code]
+	}
+	return c.Flags[subject]
 }
 
 // CohortOrder is the plan's order of cohorts, then that of the alphabet for others.

@@ -188,6 +188,9 @@ func (b *ledger) proxied(q *trace.Request, phase string) {
 	if r != nil && s.Code != 0 && r.Code != s.Code {
 		b.unexplained(q.ID, phase, "the caller got status %d, and its proxy logged %d", s.Code, r.Code)
 	}
+	if r != nil && s.Code != 0 && s.GRPC != "" && r.GRPC != "" && r.GRPC != s.GRPC {
+		b.unexplained(q.ID, phase, "the caller got grpc-status %s, and its proxy logged %s", s.GRPC, r.GRPC)
+	}
 	if n := len(q.Servers); r != nil && n > max(r.Attempts, 1)+b.copies[s.Cohort] {
 		b.unexplained(q.ID, phase, "%d log entries of pods' proxies for %d attempts: %s", n, max(r.Attempts, 1),
 			proxies(q.Servers))

@@ -1,8 +1,9 @@
 package analysis
 
 import (
-	"fmt"
 	"time"
+
+	"github.com/canarylab/canarylab/loadgen"
 )
 
 // A PhaseSpec is what Analyze needs to know of a phase beside its events.
@@ -162,6 +163,8 @@ type Counts struct {
 	Shares map[string]Share `json:"shares"`
 	// Codes counts answers by HTTP status, 0 for those that never came.
 	Codes map[int]int `json:"codes"`
+	// GRPC counts calls by their grpc-status, OK among them. Nil where there were none.
+	GRPC map[string]int `json:"grpc,omitempty"`
 	// Failed counts requests that failed, by loadgen.Failed: without an answer, or with a status of 400 or above.
 	Failed Share `json:"failed"`
 	// Flags counts requests by status and Envoy response flag as the client proxy logged them, such as "503 UH"
@@ -199,6 +202,8 @@ type Failure struct {
 	// that the proxy which routed the request logged.
 	Code int    `json:"code"`
 	Flag string `json:"flag"`
+	// GRPC is the grpc-status of a call that failed by it, with the HTTP status 200 if it was answered.
+	GRPC string `json:"grpc,omitempty"`
 	// Hop is where the failure arose, Origin the flag there, which is another than Flag where the failure came
 	// from behind the pod's own proxy. Cause says in words what happened.
 	Hop    Hop    `json:"hop"`
@@ -214,4 +219,7 @@ type Failure struct {
 }
 
 // Key is the failure's key in Counts.Flags.
-func (f Failure) Key() string { return fmt.Sprintf("%d %s", f.Code, f.Flag) }
+func (f Failure) Key() string { return loadgen.Outcome(f.Code, f.GRPC) + " " + f.Flag }
+
+// Failed tells that it is an error. Envoy flags others too.
+func (f Failure) Failed() bool { return f.GRPC != "" || loadgen.Failed(f.Code) }

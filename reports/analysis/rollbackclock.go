@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/canarylab/canarylab/loadgen"
@@ -71,7 +70,7 @@ func (c *rollbackClock) add(s *loadgen.Sample) {
 		c.out.Kinds["no answer"]++
 	default:
 		c.out.Failed++
-		c.out.Kinds[strconv.Itoa(s.Code)]++
+		c.out.Kinds[s.Outcome()]++
 	}
 	if c.phase.Settled.contains(s.Sent) {
 		c.out.Strays++

@@ -65,6 +65,7 @@ type count struct {
 	requests, failed int
 	versions         map[string]*latencies
 	codes            map[int]int
+	grpc             map[string]int
 	failures         map[Failure]int
 	landings         map[landingKey]*landed
 	noted            map[string]map[string]int
@@ -104,6 +105,9 @@ func (t *tally) add(q *trace.Request) {
 	}
 	f, failed := FailureOf(q)
 	kinds := []string{strconv.Itoa(s.Code)}
+	if s.GRPC != "" {
+		kinds = append(kinds, GRPCSubject(s.GRPC))
+	}
 	if s.Version != "" {
 		kinds = append(kinds, s.Version)
 	}
@@ -164,9 +168,14 @@ func (t *tally) add(q *trace.Request) {
 func (c *count) answer(s *loadgen.Sample) (memory int) {
 	c.requests++
 	c.codes[s.Code]++
+	if s.GRPC != "" {
+		if put(&c.grpc, s.GRPC, c.grpc[s.GRPC]+1); c.grpc[s.GRPC] == 1 {
+			memory += len(s.GRPC) + mapEntry
+		}
+	}
 	if c.versions[s.Version] == nil {
 		c.versions[s.Version] = &latencies{}
-		memory = len(s.Version) + 8*mapEntry
+		memory += len(s.Version) + 8*mapEntry
 	}
 	c.versions[s.Version].add(s.Latency())
 	if s.Failed() {
@@ -256,7 +265,7 @@ func (c *count) counts() Counts {
 	out := Counts{
 		Requests: c.requests, Failed: NewShare(c.failed, c.requests), Codes: c.codes, Versions: map[string]int{},
 		Shares: map[string]Share{}, Landings: landings(c.landings), Attempts: attempted(c.attempts),
-		Noted: c.noted,
+		Noted: c.noted, GRPC: c.grpc,
 	}
 	if c.users != nil {
 		out.Users = &c.users.Users
@@ -272,7 +281,7 @@ func (c *count) counts() Counts {
 		put(&out.Flags, f.Key(), out.Flags[f.Key()]+n)
 	}
 	slices.SortFunc(out.Failures, func(a, b Failure) int {
-		return cmp.Or(b.Count-a.Count, a.Code-b.Code, strings.Compare(a.Flag, b.Flag),
+		return cmp.Or(b.Count-a.Count, a.Code-b.Code, strings.Compare(a.GRPC, b.GRPC), strings.Compare(a.Flag, b.Flag),
 			strings.Compare(a.Subset, b.Subset), strings.Compare(a.Version, b.Version),
 			strings.Compare(a.Origin, b.Origin), strings.Compare(a.Details, b.Details),
 			strings.Compare(a.Cause, b.Cause))

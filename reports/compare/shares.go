@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
-	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
 )
@@ -100,24 +98,11 @@ func (s subject) tally(c analysis.Counts) tally {
 	return tally{min(max(s.count(c), 0), c.Requests), c.Requests}
 }
 
-func (s subject) count(c analysis.Counts) int {
-	if n, ok := c.Versions[s.of]; ok {
-		return n
-	}
-	if n, ok := c.Flags[s.of]; ok {
-		return n
-	}
-	if code, err := strconv.Atoi(s.of); err == nil {
-		return c.Codes[code]
-	}
-	return 0
-}
+func (s subject) count(c analysis.Counts) int { return c.Of(s.of) }
 
 // failure tells that the subject is a status of 400 or above, with or without a flag, and no version.
 func (s subject) failure() bool {
-	status, _, _ := strings.Cut(s.of, " ")
-	code, err := strconv.Atoi(status)
-	return err == nil && loadgen.Failed(code)
+	return analysis.IsStatus(s.of) && analysis.IsFailure(s.of)
 }
 
 // stopped tells that a phase of the side ended by a decision about the canary.

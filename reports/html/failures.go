@@ -89,7 +89,7 @@ func (p *page) failures() failuresView {
 func what(f analysis.Failure) string {
 	if f.Code == 0 {
 		flagged := f.Flag != analysis.NoFlag && f.Flag != analysis.NotLogged
-		return format.Join(" ", "no answer", format.When(flagged, f.Flag))
+		return format.Join(" ", "no answer", f.GRPC, format.When(flagged, f.Flag))
 	}
 	return f.Key()
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 	"github.com/canarylab/canarylab/reports/format"
@@ -164,7 +163,7 @@ func (p *page) counts(s *stack) countsView {
 			good := map[string]int{}
 			maps.Copy(good, w.Total.Versions)
 			for _, f := range w.Total.Failures {
-				if !loadgen.Failed(f.Code) {
+				if !f.Failed() {
 					continue // answered well, and flagged
 				}
 				good[f.Version] -= f.Count

@@ -17,6 +17,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports"
 	"github.com/canarylab/canarylab/reports/analysis"
 
@@ -257,11 +258,16 @@ func (m *metrics) window(phase, window string, w analysis.Window) {
 			count("canarylab_statuses_total", "The same requests by HTTP status; 0 is no answer.", c.Codes[code],
 				"code", strconv.Itoa(code))
 		}
+		for _, status := range slices.Sorted(maps.Keys(c.GRPC)) {
+			count("canarylab_grpc_statuses_total", "Those of the same requests that are calls by gRPC, by their "+
+				"grpc-status.",
+				c.GRPC[status], "status", status)
+		}
 		// A kind is a failure's code, flag, hop, origin and version.
 		type kind [5]string
 		kinds := map[kind]int{}
 		for _, f := range c.Failures {
-			kinds[kind{strconv.Itoa(f.Code), f.Flag, string(f.Hop), f.Origin, f.Version}] += f.Count
+			kinds[kind{loadgen.Outcome(f.Code, f.GRPC), f.Flag, string(f.Hop), f.Origin, f.Version}] += f.Count
 		}
 		inOrder := func(a, b kind) int { return slices.Compare(a[:], b[:]) }
 		for _, k := range slices.SortedFunc(maps.Keys(kinds), inOrder) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/analysis"
 )
 
@@ -56,12 +55,15 @@ const (
 var otherSort = Sort{Failed: true, Text: "other"}
 
 func newSort(r record) Sort {
-	if !loadgen.Failed(r.code) {
+	if !r.failed() {
 		return Sort{Version: text(analysis.Answerer(r.version))}
 	}
 	code := fmt.Sprint(r.code)
 	if r.code == 0 {
 		code = "no answer"
+	}
+	if r.grpc != "" {
+		code += " " + text(r.grpc)
 	}
 	if r.version != "" {
 		code += " " + text(r.version)

@@ -35,11 +35,16 @@ type record struct {
 	sent            time.Time
 	cohort, version string
 	code            int
+	// grpc is the grpc-status of a call that failed by it.
+	grpc string
 	// flag is a key of analysis.Counts.Flags, for a failure, and empty for a request.
 	flag string
 	// in is where it was counted.
 	in *window
 }
+
+// failed tells of a request that it is an error.
+func (r *record) failed() bool { return r.grpc != "" || loadgen.Failed(r.code) }
 
 // add counts a record n times: 1, or -1 to take it back.
 func (w *window) add(r *record, n int) {
@@ -58,7 +63,7 @@ func (c *counts) add(r *record, n int) {
 		return
 	}
 	c.requests += n
-	if loadgen.Failed(r.code) {
+	if r.failed() {
 		c.failed += n
 	}
 	bump(c.versions, r.version, n)
@@ -121,6 +126,9 @@ func (b *Board) sample(q *loadgen.Sample) {
 	}
 	r := record{
 		sent: q.Sent, cohort: b.names.of(q.Cohort), version: b.names.of(q.Version), code: q.Code,
+	}
+	if q.GRPC != loadgen.GRPCOK {
+		r.grpc = b.names.of(q.GRPC)
 	}
 	b.requests++
 	if q.Failed() {

@@ -119,6 +119,15 @@ func (p *page) codes(w analysis.Window, verdicts []reports.Verdict) {
 			format.When(percent != "", " (asked "+percent+")")))
 	}
 	p.Para("   status   ", "", strings.Join(codes, ", "))
+	var calls []string
+	for _, status := range slices.Sorted(maps.Keys(c.GRPC)) {
+		percent := asked[analysis.GRPCSubject(status)]
+		calls = append(calls, fmt.Sprintf("%s × %s%s", status, format.Number(c.GRPC[status]),
+			format.When(percent != "", " (asked "+percent+")")))
+	}
+	if len(calls) > 0 {
+		p.Para("   grpc     ", "", strings.Join(calls, ", "))
+	}
 	for _, f := range c.Failures {
 		s := analysis.NewShare(f.Count, c.Requests)
 		p.Para("            ", terminal.Red, fmt.Sprintf("%s × %s (%s)", f.Key(), format.Number(f.Count),

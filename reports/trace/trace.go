@@ -132,6 +132,9 @@ type LogEntry struct {
 	// chosen the route and the host by then.
 	Reached time.Duration `json:"reachedNs,omitempty"`
 	Code    int           `json:"code"`
+	// GRPC is the grpc-status that the proxy saw in a call's answer, or put there, by its name. Empty where it saw
+	// none.
+	GRPC string `json:"grpc,omitempty"`
 	// Flags are Envoy's response flags, such as UH or URX and UF; empty where Envoy had nothing to add.
 	Flags []string `json:"flags,omitempty"`
 	// Details is Envoy's response_code_details, such as via_upstream or no_healthy_upstream; Failure its reason why the

@@ -27,5 +27,10 @@ var sidecars = Path{
 		Kind: Mend, Story: "canary-scaled-to-zero",
 		Learned:  "Weights know nothing of pods. Take the weight away before the pods.",
 		Question: "v1 is well and has room. Why does it not step in?",
+	}, {
+		Kind: See, Story: "grpc-connection-sticks",
+		Learned: "A sidecar deals out calls, kube-proxy connections. A gRPC client without a sidecar keeps its pod " +
+			"through the canary, the promotion and the rollback, until that pod goes.",
+		Question: "The route is back on v1, and one caller is not. It has one connection: who could move it?",
 	}},
 }

@@ -28,6 +28,7 @@ var byStory = map[string]training.Mission{
 	"ab-client-id":                      abClientID,
 	"mtls-strict-canary":                mtlsStrictCanary,
 	"match-order-shadowed":              matchOrderShadowed,
+	"grpc-canary":                       grpcCanary,
 	"source-ip-routing":                 sourceIPRouting,
 	"apply-order":                       applyOrder,
 	"canary-5xx-rollback":               canary5xxRollback,
