@@ -32,6 +32,13 @@ func everyone(rate int) loadgen.Plan {
 	return loadgen.Plan{URL: "http://my-service/", Cohorts: []loadgen.Cohort{{Name: "everyone", Rate: rate}}}
 }
 
+// shoppers is a load of virtual users, each with a number in a cookie, at a rate a second of all of them.
+func shoppers(rate, users int) loadgen.Plan {
+	return loadgen.Plan{URL: "http://my-service/", Cohorts: []loadgen.Cohort{{
+		Name: "shoppers", Rate: rate, Users: users, Header: map[string]string{"cookie": "theme=dark; user={user}"},
+	}}}
+}
+
 // routeWithin is how soon a rollback by the route is to be effective. Some hundred of them took 0.06 to 0.16 s, most of
 // it istiod's wait for more changes (PILOT_DEBOUNCE_AFTER, 0.1 s); one that takes ten times as long fails.
 const routeWithin = time.Second
@@ -56,25 +63,33 @@ func All() []harness.Scenario {
 		missingDefaultRoute,
 		abClientID,
 		matchOrderShadowed,
+		duplicateVirtualservices,
+		gatewayMeshMismatch,
 		sourceIPRouting,
 		labelMismatch,
 		subsetUndefined,
 		applyOrder,
+		subsetRemovedInUse,
 		decommissionTooEarly,
 		loadDependent503,
+		timeoutSlowCanary,
 		canary5xxRollback,
 		retriesMaskCanary,
+		faultInjectionBypassesPolicy,
 		metricGatedRollout,
 		grpcCanary,
 		canaryScaledToZero,
 		canaryRateLimit,
 		circuitBreakerOverflow,
+		mirrorHurts,
 		outlierSinglePod,
 		clientWithoutSidecar,
 		grpcConnectionSticks,
 		canaryWithoutSidecar,
 		mtlsStrictCanary,
 		serviceInsteadOfVirtualService,
+		stickyVsWeights,
+		cookieCanary,
 		rollbackMethods,
 		istiodDownRollback,
 		streamsSurviveRollback,

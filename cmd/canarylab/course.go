@@ -20,7 +20,7 @@ import (
 func newCourse() *cobra.Command {
 	var o output
 	cmd := &cobra.Command{
-		Use: "course [PATH]", Short: "Five paths through the scenarios and missions, with what was done of them",
+		Use: "course [PATH]", Short: "Paths through the scenarios and missions, with what was done of them",
 		Long: `Course lists the paths, and of one path its stops: a story to see or a mission to mend, what is learned
 there, and what to type. A stop is done once canarylab scenario run passed, canarylab demo came to its end, or
 canarylab train was mended. That is kept on this machine alone.`,

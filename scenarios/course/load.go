@@ -19,6 +19,11 @@ var load = Path{
 			"comes with load. A 503 that the other side sent and no proxy flagged is the app's own.",
 		Question: "At 5 % no request fails. What does that say of 100 %?",
 	}, {
+		Kind: Mend, Story: "timeout-slow-canary",
+		Learned: "A route's timeout cuts off the slow end of a version's answers, and a mean does not show how " +
+			"much that is. The version itself counts no error.",
+		Question: "v2 takes 150 ms on average, and the timeout is 300 ms. How many of its answers come too late?",
+	}, {
 		Kind: See, Story: "retries-mask-canary",
 		Learned: "Retries show callers the last attempt, and the canary's pods all of them. Judge a canary by " +
 			"what its own pods answer.",

@@ -1,4 +1,4 @@
-// Package course is a way through the catalogue: five paths of stories to see and missions to mend, from the healthy
+// Package course is a way through the catalogue: paths of stories to see and missions to mend, from the healthy
 // canary to game day. It keeps what was done of them on this machine, and certifies a path by the runs that it was done
 // in.
 package course
@@ -19,7 +19,7 @@ type Path struct {
 }
 
 // All returns the paths, in the order in which they are best gone.
-func All() []Path { return []Path{labels, routes, sidecars, load, gameDay} }
+func All() []Path { return []Path{labels, routes, objects, sidecars, load, users, gameDay} }
 
 // Names are the paths', in their order.
 func Names() []string {

@@ -28,10 +28,5 @@ var routes = Path{
 		Learned: "A route matches headers, and no addresses. Of x-forwarded-for trust only what your own hops " +
 			"appended, and count from the right.",
 		Question: "Which of the addresses in x-forwarded-for can the caller write?",
-	}, {
-		Kind: Mend, Story: "decommission-too-early",
-		Learned: "An overlooked rule goes on to name the old version. A rollback works only as long as there is " +
-			"something to go back to.",
-		Question: "How do you know that nobody uses v1 any more?",
 	}},
 }

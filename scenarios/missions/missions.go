@@ -26,6 +26,7 @@ var byStory = map[string]training.Mission{
 	"canary-without-sidecar":            canaryWithoutSidecar,
 	"service-instead-of-virtualservice": serviceInsteadOfVirtualService,
 	"ab-client-id":                      abClientID,
+	"timeout-slow-canary":               timeoutSlowCanary,
 	"mtls-strict-canary":                mtlsStrictCanary,
 	"match-order-shadowed":              matchOrderShadowed,
 	"grpc-canary":                       grpcCanary,

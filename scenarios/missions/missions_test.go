@@ -78,6 +78,7 @@ func TestGoals(t *testing.T) {
 		{"apply-order", "10 % of all requests answered by v2", "503 NC", 10},
 		{"source-ip-routing", "100 % of the requests of forger answered by v1", "v2 in place of v1", 33},
 		{"ab-client-id", "100 % of the requests of beta-id answered by v2", "v1 in place of v2", 20},
+		{"timeout-slow-canary", "50 % of all requests answered by v2", "504 UT", 6},
 		{"mtls-strict-canary", "10 % of all requests answered by v2", "503 UC", 10},
 		{"match-order-shadowed", "100 % of the requests of checkout answered by v1", "v2 in place of v1", 10},
 		{"client-without-sidecar", "100 % of the requests of without-sidecar answered by v1", "v2 in place of v1", 14},

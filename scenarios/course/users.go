@@ -1,0 +1,27 @@
+package course
+
+var users = Path{
+	Name: "users", Title: "Users, copies and tests",
+	About: "What a share does not say: who has the canary, what its copies cost, and what a test by faults reaches.",
+	Stops: []Stop{{
+		Kind: See, Story: "sticky-vs-weights",
+		Learned: "Weights deal out requests and not users, and consistentHash chooses a pod inside of the " +
+			"version that the weights have chosen. Users stay on their version by a rule on what they send.",
+		Question: "The canary has 20 %, and load is balanced by a user's cookie. What does one user get?",
+	}, {
+		Kind: See, Story: "cookie-canary",
+		Learned: "A share says how many users have the canary, and not who. A promotion keeps those who have " +
+			"it only if its rule matches them too.",
+		Question: "The canary goes from 10 to 30 % of the users. Who loses it?",
+	}, {
+		Kind: See, Story: "mirror-hurts",
+		Learned: "A mirror leaves out the canary's answers and nothing else: what is behind it gets each request " +
+			"twice. Mirror a share that all of it can carry.",
+		Question: "Nobody ever gets an answer of v2's. How can v2 fail a caller?",
+	}, {
+		Kind: See, Story: "fault-injection-bypasses-policy",
+		Learned: "A fault of a route is made by the caller's proxy, before a version is chosen and before its " +
+			"retries. A test of a policy puts its fault on the other side of the policy.",
+		Question: "The rule has retries and a fault of 30 %. How many requests fail?",
+	}},
+}
