@@ -259,6 +259,9 @@ func (g RoutingGroup) surprise() RoutingFinding {
 	}
 	if len(seen) == 0 {
 		for _, s := range g.Shares {
+			if s.Part {
+				continue
+			}
 			const share = "%s %% %s (95 %% interval %s to %s)"
 			seen = append(seen, fmt.Sprintf(share, format.Percent(s.Seen.Percent), s.Name,
 				format.Percent(s.Seen.Low), format.Percent(s.Seen.High)))
@@ -301,6 +304,9 @@ func advice(l analysis.Landing) string {
 	case has("UH"):
 		return fmt.Sprintf("No ready pod is behind %s%s: give the workload's pods the labels that the "+
 			"DestinationRule's subset asks for, or take the destination out of the route.", ShortHost(l.Host), subset)
+	case has("NC") && l.Host == "":
+		return "The route names a cluster that the proxy does not have: define its subset. Where the rule is asked " +
+			"at a port that the destination's Service lacks, write destination.port: Istio takes the port asked."
 	case has("NC"):
 		return fmt.Sprintf("The route names %s%s, which no DestinationRule that the callers see defines: add the "+
 			"subset before the route that names it.", ShortHost(l.Host), subset)

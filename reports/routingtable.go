@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -28,6 +29,8 @@ type RoutingShare struct {
 	Seen        analysis.Share
 	// Stray tells that requests were not to end there.
 	Stray bool
+	// Part tells that it is a part of the place before it: one of several versions that answer there.
+	Part bool
 }
 
 // Groups are the table: rules in their order, and at the end what no rule takes.
@@ -88,10 +91,32 @@ func (g *RoutingGroup) add() {
 		g.Shares = append(g.Shares, RoutingShare{
 			Name: p.Name(), Asked: p.Amount() + " %", Seen: analysis.NewShare(counts[i], n),
 		})
+		g.parts(p, n)
 	}
 	for _, name := range names {
 		g.Shares = append(g.Shares, RoutingShare{
 			Name: name, Seen: analysis.NewShare(strays[name], n), Stray: len(asked) > 0,
+		})
+	}
+}
+
+// parts adds, of a place where several versions may answer, who did. The YAML says nothing of their shares: Istio takes
+// any of the pods.
+func (g *RoutingGroup) parts(p Place, n int) {
+	if len(p.Versions) < 2 || p.Copy || p.Policy != "" {
+		return
+	}
+	counts := map[string]int{}
+	for _, c := range g.Classes {
+		for _, l := range c.Seen {
+			if p.Takes(l) {
+				counts[l.Version] += l.Count
+			}
+		}
+	}
+	for _, version := range slices.Sorted(maps.Keys(counts)) {
+		g.Shares = append(g.Shares, RoutingShare{
+			Name: "of these by " + version, Seen: analysis.NewShare(counts[version], n), Part: true,
 		})
 	}
 }

@@ -19,6 +19,7 @@ func (s *Store) Recipes() ([]Recipe, error) {
 	var all []Recipe
 	for _, recipe := range []func() (Recipe, error){
 		s.node, s.programs, s.istio, s.envoy, s.prometheus, s.kubectl, s.istioctl, s.echo,
+		s.gatewayAPI,
 	} {
 		r, err := recipe()
 		if err != nil {

@@ -258,8 +258,11 @@ func (c *Client) DeleteNamespace(ctx context.Context, ns string) error {
 	}
 	// The namespace controller looks at the namespace's content 5 s later (namespaceDeletionGracePeriod in its
 	// source), and again after 5 s if something is still terminating. Pods that are deleted now are gone at its
-	// first look. If this fails, the controller deletes them.
-	_ = c.kube.CoreV1().Pods(ns).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
+	// first look, if they don't take their grace period: a proxy drains for 5 s, and nobody sends it anything any
+	// more. If this fails, the controller deletes them.
+	soon := int64(1)
+	_ = c.kube.CoreV1().Pods(ns).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &soon},
+		metav1.ListOptions{})
 	left := ""
 	for {
 		got, err := namespaces.Get(ctx, ns, metav1.GetOptions{})

@@ -27,6 +27,8 @@ type objects struct {
 	pods     []corev1.Pod
 	// configs are VirtualServices, DestinationRules, Gateways, Sidecars and policies.
 	configs []config.Config
+	// kube are those of the Gateway API.
+	kube []kubeObject
 }
 
 // A lister reads lists concurrently, and adds them one at a time.
@@ -91,8 +93,9 @@ func loadPolicies(ctx context.Context, k *kube.Client, ns string) ([]config.Conf
 	return configs, err
 }
 
-// load reads the objects of some namespaces and the mesh configuration, concurrently.
-func load(ctx context.Context, k *kube.Client, m Installed, all namespaces) (objects, error) {
+// load reads the objects of some namespaces and the mesh configuration, concurrently. gatewayAPI tells that the cluster
+// has that API's kinds.
+func load(ctx context.Context, k *kube.Client, m Installed, all namespaces, gatewayAPI bool) (objects, error) {
 	silenceIstio()
 	var o objects
 	l := newLister(ctx)
@@ -113,6 +116,9 @@ func load(ctx context.Context, k *kube.Client, m Installed, all namespaces) (obj
 		listConfigs(l, "gateways of "+ns, net.Gateways(ns).List, gvk.Gateway, &o.configs)
 		listConfigs(l, "sidecars of "+ns, net.Sidecars(ns).List, gvk.Sidecar, &o.configs)
 		l.policies(k, ns, &o.configs)
+		if gatewayAPI {
+			l.gatewayAPI(k, ns, &o.kube)
+		}
 	}
 	err := l.Wait()
 	return o, err

@@ -71,8 +71,8 @@ func (w *Watcher) Close() {
 }
 
 // Await waits until every proxy of the namespace's ready pods is synced: until it has what the
-// objects of the namespace call for. These are the routes of each service by its VirtualServices,
-// the clusters and traffic policies by its DestinationRules, and the endpoints by its Services,
+// objects of the namespace call for. These are the routes of each service by its VirtualServices
+// and HTTPRoutes, the clusters and traffic policies by its DestinationRules, and the endpoints by its Services,
 // subsets and ready pods. Istio's own generator works out what that means for Envoy, so that
 // nothing which Istio can say is overlooked. Of the listeners, Await compares what the
 // EnvoyFilters, PeerAuthentications and AuthorizationPolicies of the namespace decide (see scope).
@@ -101,6 +101,9 @@ func (w *Watcher) Await(ctx context.Context, synced func(Synced)) error {
 	}
 	var err error
 	a.logs, err = w.wantsLogs(ctx)
+	if err == nil {
+		a.generators.gatewayAPI, err = knowsGatewayAPI(w.k)
+	}
 	if err == nil && w.ns != w.mesh.Namespace {
 		a.generators.root, err = loadPolicies(ctx, w.k, w.mesh.Namespace)
 	}

@@ -63,6 +63,13 @@ func TestFindingsFromTheField(t *testing.T) {
 		has, not string
 	}{
 		{
+			"one request at a time", OneAtATime, "another one gets 503 UO",
+			reviews + "  - " + strings.TrimPrefix(route("v1"), "    ") + object("DestinationRule", "one",
+				"host: reviews\nsubsets: [{name: v1, trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1}}}}]"),
+			reviews + "  - " + strings.TrimPrefix(route("v1"), "    ") + object("DestinationRule", "one",
+				"host: reviews\nsubsets: [{name: v1, trafficPolicy: {connectionPool: {http: {http2MaxRequests: 2}}}}]"),
+		},
+		{
 			"retries beside an abort", FaultFirst, "aborts 50 % of the requests",
 			reviews + "  - fault: {abort: {httpStatus: 503, percentage: {value: 50}}}\n    retries: {attempts: " +
 				"2}\n" + route("v1"),

@@ -92,6 +92,8 @@ const (
 	PortSettings FindingKind = "port-settings"
 	// DuplicateRule: of two DestinationRules for one host a part is ignored.
 	DuplicateRule FindingKind = "duplicate-destination-rule"
+	// OneAtATime: a connection pool has room for one request at a time.
+	OneAtATime FindingKind = "one-at-a-time"
 	// DuplicateEntry: two ServiceEntries for one host contradict each other.
 	DuplicateEntry FindingKind = "duplicate-service-entry"
 	// TLSTwice: a DestinationRule puts TLS around what callers send by TLS already.

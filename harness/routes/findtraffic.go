@@ -129,6 +129,7 @@ func (w *world) trafficPolicies() []trafficPolicy {
 // findInTrafficPolicies looks for settings that are not there.
 func (t *Table) findInTrafficPolicies() {
 	all := t.world.trafficPolicies()
+	t.findPools()
 	for i, dr := range all {
 		t.findPortSettings(dr)
 		for _, other := range slices.Concat(all[:i], all[i+1:]) {
@@ -143,6 +144,33 @@ func (t *Table) findInTrafficPolicies() {
 			}
 		}
 	}
+}
+
+// findPools looks for connection pools in which one request fills the Service: the bound is for all that a caller's
+// proxy has under way to all of its pods, by HTTP/1.1 too (http2MaxRequests in networking/v1alpha3/
+// destination_rule.proto, which is max_requests of Envoy's circuit breakers).
+func (t *Table) findPools() {
+	each(t.world, groupIstio+"/DestinationRule", func(o Object, spec *networking.DestinationRule) {
+		look := func(pool *networking.ConnectionPoolSettings, at string) {
+			if pool.GetHttp().GetHttp2MaxRequests() == 1 {
+				t.find(OneAtATime, o, o.at(at+".connectionPool"), -1,
+					fmt.Sprintf("http2MaxRequests is 1 for %s: while one request of a caller's proxy is under way, to "+
+						"whichever pod, another one gets 503 UO.", spec.Host),
+					"Have room for as many requests as a caller has under way at once. To have each pod get one at a "+
+						"time, bound it in the app.")
+			}
+		}
+		policy := func(p *networking.TrafficPolicy, at string) {
+			look(p.GetConnectionPool(), at)
+			for i, port := range p.GetPortLevelSettings() {
+				look(port.GetConnectionPool(), fmt.Sprintf("%s.portLevelSettings[%d]", at, i))
+			}
+		}
+		policy(spec.TrafficPolicy, "spec.trafficPolicy")
+		for i, s := range spec.Subsets {
+			policy(s.TrafficPolicy, fmt.Sprintf("spec.subsets[%d].trafficPolicy", i))
+		}
+	})
 }
 
 // older orders objects as Istio does.

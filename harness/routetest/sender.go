@@ -233,14 +233,10 @@ func (s *sender) cohort(side *Side, c routes.Class, only *addons.Caller) (
 	}
 	out.URL = "http://" + host + cmp.Or(q.Path, "/")
 	for _, one := range s.sides {
-		copies := 0
-		asked, _, _ := s.places(one, sent{Class: c, here: here, from: from})
-		for _, p := range asked {
-			if p.Copy {
-				copies++
-			}
+		// Also what a policy denies at the pods is copied before.
+		if i, ok := one.Table.Match(here); ok {
+			out.Copies = min(max(out.Copies, len(one.Table.Rules[i].Mirrors)), loadgen.MaxCopies)
 		}
-		out.Copies = min(max(out.Copies, copies), loadgen.MaxCopies)
 	}
 	if err := valid(out); err != nil {
 		return out, here, from, strings.ReplaceAll(err.Error(), "plan: cohorts[0].", "")
@@ -301,7 +297,7 @@ func (s *Side) gateway(q routes.Request) (unsent string) {
 		}
 		return ""
 	}
-	return fmt.Sprintf("Gateway %s is not among the manifests, or no gateway of Istio's own kind", q.Gateway)
+	return fmt.Sprintf("Gateway %s is not among the manifests", q.Gateway)
 }
 
 // ports are those of the gateway beside 80.

@@ -44,10 +44,10 @@ const (
 	few, most = 5, 1000
 	// lasts is how long a class takes to send its requests, and total how many are sent a second at most: then it takes
 	// longer. A machine with two cores carries that.
-	lasts = 20 * time.Second
+	lasts = 8 * time.Second
 	total = 400
 	// patience is how many times as long the classes may take on a machine that carries less.
-	patience = 6
+	patience = 15
 )
 
 // file has the manifests, and before those of the set that they replace. Neither is the name of one of the engine's.

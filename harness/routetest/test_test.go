@@ -141,3 +141,23 @@ func TestGroups(t *testing.T) {
 		t.Errorf("got %d claims that a rule is not dead, want one", fails)
 	}
 }
+
+// What a policy denies at the pods has been copied before: its copies are accounted for too.
+func TestDeniedRequestsAreCopied(t *testing.T) {
+	made, err := of(t, "../../docs/your-canary/httpbin.yaml", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := 0
+	for _, c := range made.Scenario.Load.Cohorts {
+		if c.Method == "POST" {
+			post++
+		}
+		if c.Copies != 1 {
+			t.Errorf("%s: got %d copies, want 1", c.Name, c.Copies)
+		}
+	}
+	if post == 0 {
+		t.Error("got no request that the policy denies, want one")
+	}
+}

@@ -130,6 +130,9 @@ func objectsOf(plan *standin.Plan) []routes.Object {
 		}
 		all = append(all, one)
 	}
+	for _, o := range plan.Unused() {
+		all = append(all, routes.Object{Unstructured: o.Unstructured})
+	}
 	for _, o := range plan.Objects() {
 		known := slices.ContainsFunc(all, func(r routes.Object) bool { return r.Unstructured == o })
 		if !known {

@@ -30,7 +30,7 @@ func fromDefault(o map[string]any, target string) bool {
 			out := names.Replace(in)
 			switch {
 			case in == "default" && slices.Contains([]string{"exportTo", "namespace", "namespaces", "notNamespaces",
-				"sourceNamespace"}, field):
+				"sourceNamespace", "kubernetes.io/metadata.name"}, field):
 				out = target
 			case slices.Contains([]string{"gateways", "hosts"}, field) && strings.HasPrefix(in, "default/"):
 				out = target + names.Replace(in[len("default"):])

@@ -132,6 +132,7 @@ func (b *builder) makeNamespaces() {
 	for _, o := range b.of(namespace, "") {
 		if _, ok := needed[o.GetName()]; !ok {
 			b.note(o.note(LeftOut, "Nothing is put into it."))
+			b.plan.unused = append(b.plan.unused, o)
 		}
 	}
 	for _, ns := range b.plan.Namespaces {

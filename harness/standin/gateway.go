@@ -29,7 +29,8 @@ const istioLabel = "istio"
 // gateways reads the Gateways, finds out which the lab's own can be, and makes the certificates that they name.
 func (b *builder) gateways() {
 	// Those that select the gateway as it is come first. It can be another one where there are none.
-	all := b.of(routing, "Gateway")
+	all := slices.DeleteFunc(b.of(routing, "Gateway"), Object.kube)
+	b.plan.GatewayNamespace = b.gatewayNamespace()
 	claimed := false
 	for _, usual := range []bool{true, false} {
 		for _, o := range all {
@@ -76,15 +77,35 @@ func (b *builder) gateways() {
 					"not in the lab: write a credentialName to have one made.", i+1))
 			}
 		}
-		if b.plan.GatewayNamespace == "" {
-			b.plan.GatewayNamespace = o.GetNamespace()
-		}
 		b.plan.Gateways = append(b.plan.Gateways, g)
+	}
+	ofKube, sourcesOfKube := b.kubeGateways()
+	for name, of := range ofKube {
+		hosts[name] = append(hosts[name], of...)
+		if _, ok := sources[name]; !ok {
+			sources[name] = sourcesOfKube[name]
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(hosts)) {
 		b.credential(name, hosts[name], sources[name])
 	}
 	b.sayMissingGateways()
+	b.sayMissingParents()
+}
+
+// gatewayNamespace is where the lab's gateway is: with the first Gateway of the Gateway API, which looks for one in its
+// own namespace, or else with the first one of Istio, which takes one anywhere.
+func (b *builder) gatewayNamespace() string {
+	ns := ""
+	for _, o := range b.of(routing, "Gateway") {
+		if o.kube() && text(o.Object, "spec", "gatewayClassName") == istioClass {
+			return o.GetNamespace()
+		}
+		if ns == "" {
+			ns = o.GetNamespace()
+		}
+	}
+	return ns
 }
 
 // meet gives the lab's gateway the labels of a selector that it lacks, and tells whether it has them all. claimed tells

@@ -16,7 +16,7 @@ type hostUse struct {
 	ports map[int]string
 }
 
-// hostsOf returns the hosts that VirtualServices and DestinationRules name, in their order, each once.
+// hostsOf returns the hosts that routes and DestinationRules name, in their order, each once.
 func (b *builder) hostsOf() []*hostUse {
 	var all []*hostUse
 	add := func(o Object, host, field string, port int, protocol string) {
@@ -45,6 +45,8 @@ func (b *builder) hostsOf() []*hostUse {
 					}
 				}
 			}
+		case "HTTPRoute":
+			o.routeHosts(add)
 		case "DestinationRule":
 			add(o, text(o.Object, "spec", "host"), "spec.host", 0, "")
 		}

@@ -68,8 +68,10 @@ var kindTable = []kindRow{
 	{"extensions.istio.io", nil, indifferent, "The lab's proxies fetch no Wasm. What it does to requests is not " +
 		"shown."},
 	{"install.istio.io", nil, foreign, "it installs Istio, and the lab has its own: leave it out of what you name"},
-	{"gateway.networking.k8s.io", nil, foreign, "the lab's Istio has no Gateway API: write it as a VirtualService " +
-		"and a Gateway of networking.istio.io, or leave it out of what you name"},
+	{gatewayGroup, []string{"HTTPRoute", "Gateway", "ReferenceGrant"}, routing, ""},
+	{gatewayGroup, []string{"GatewayClass"}, clusterWide, stays},
+	{gatewayGroup, nil, foreign, "of the Gateway API the lab plays Gateway, HTTPRoute and ReferenceGrant: leave it " +
+		"out of what you name"},
 	{"flagger.app", []string{"Canary"}, foreign, "Flagger would make the Services and routes of it at run time, and " +
 		"it is not in the lab: name the VirtualService and DestinationRule that it has made (kubectl get -o yaml)"},
 	{"flagger.app", nil, indifferent, noTraffic},
@@ -146,11 +148,14 @@ func (l *loader) judge(o Object) (verdict, string) {
 			o.GetKind(), o.GetAPIVersion())
 	case !ok:
 		return refused, fmt.Sprintf("the lab's cluster has no kind %s of %s: it has Kubernetes' own kinds and Istio's "+
-			"(%s). Leave it out of what you name", o.GetKind(), o.GetAPIVersion(), strings.Join(istioKinds(), ", "))
+			"(%s), and Gateway, HTTPRoute and ReferenceGrant. Leave it out of what you name", o.GetKind(),
+			o.GetAPIVersion(), strings.Join(istioKinds(), ", "))
 	case r.class == clusterWide, r.class == foreign:
 		return refused, r.why
 	case r.class == indifferent:
 		return leaveOut, r.why
+	case o.kube():
+		return o.judgeGatewayAPI()
 	case r.class == routing:
 		if versions := manifest.IstioVersions(gk); !slices.Contains(versions,
 			o.GroupVersionKind().Version) {
@@ -165,7 +170,7 @@ func (l *loader) judge(o Object) (verdict, string) {
 func istioKinds() []string {
 	var all []string
 	for _, r := range kindTable {
-		if r.class == routing {
+		if r.class == routing && r.group != gatewayGroup {
 			all = append(all, r.kinds...)
 		}
 	}

@@ -293,7 +293,7 @@ func (l *loader) object(o Object, strict bool) {
 		return
 	}
 	clean(o)
-	if o.class() == routing {
+	if o.class() == routing && !o.kube() {
 		if problems := manifest.Istio(o.Source.File, o.Unstructured, o.fields.node,
 			o.fields.before); len(problems) > 0 {
 			for _, p := range problems {

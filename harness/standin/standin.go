@@ -133,7 +133,7 @@ type Plan struct {
 	Callers []Caller
 	// Services has every Service that is applied.
 	Services []Service
-	// Gateways has every Gateway of networking.istio.io that is applied.
+	// Gateways has every Gateway that is applied, of networking.istio.io and of the Gateway API.
 	Gateways []Gateway
 	// GatewayNamespace is where the lab's ingress gateway has to be, because a gateway reads the Secrets of its own
 	// namespace only. GatewayLabels are what its pods need beside the label istio: ingressgateway, or in its place.
@@ -142,6 +142,9 @@ type Plan struct {
 	GatewayLabels    map[string]string
 	// Notes begins with those of the Set.
 	Notes []Note
+
+	// unused are the team's Namespaces into which nothing is put.
+	unused []Object
 
 	namespaces, accounts, secrets, services, deployments []Object
 	routing                                              []Object
@@ -215,11 +218,12 @@ type ServicePort struct {
 	Protocol string
 }
 
-// A Gateway is a Gateway of networking.istio.io.
+// A Gateway is a Gateway of networking.istio.io, or of the Gateway API, which has no Selector.
 type Gateway struct {
 	Namespace, Name string
 	Selector        map[string]string
-	// Met tells that the lab's ingress gateway, with GatewayLabels, has the labels of Selector.
+	// Met tells that the lab's ingress gateway serves it: with GatewayLabels it has the labels of Selector, or it is
+	// the Gateway's address.
 	Met     bool
 	Servers []Server
 	Source  Source
@@ -232,7 +236,8 @@ type Server struct {
 	Protocol string
 	// Hosts are without the part before a slash, which names a namespace.
 	Hosts []string
-	// TLSMode is SIMPLE, MUTUAL, PASSTHROUGH... and empty without TLS. Redirect tells that plain HTTP is redirected.
+	// TLSMode is, in the words of networking.istio.io, SIMPLE, MUTUAL, PASSTHROUGH... and empty without TLS. Redirect
+	// tells that plain HTTP is redirected.
 	TLSMode  string
 	Redirect bool
 }
@@ -251,6 +256,10 @@ func (p *Plan) Objects() []*unstructured.Unstructured {
 // Routing returns the objects of Istio, with their namespaces and sources, in the order of the manifests. Objects has
 // them too.
 func (p *Plan) Routing() []Object { return p.routing }
+
+// Unused returns the team's Namespaces that are not applied because nothing is put into them. What they say of their
+// callers counts all the same.
+func (p *Plan) Unused() []Object { return p.unused }
 
 // Pods returns how many pods the workloads have.
 func (p *Plan) Pods() int {

@@ -15,6 +15,8 @@ var routingTemplate string
 type routingView struct {
 	Sentence, Loss string
 	Groups         []ruleView
+	Answers        []answerView
+	Policies       []policyView
 	Found          []reports.RoutingFinding
 	Gaps           []reports.RoutingGap
 	Order          []string
@@ -32,7 +34,19 @@ type ruleView struct {
 // A placeView is one of the ways in which requests ended.
 type placeView struct {
 	Name, Asked, Seen, Interval, Count string
-	Stray                              bool
+	Stray, Part                        bool
+}
+
+// An answerView is a claim about answers, and what of it was seen.
+type answerView struct {
+	Outcome                                    reports.Outcome
+	Source, Title, Name, Asked, Seen, Interval string
+}
+
+// A policyView is a rule of an AuthorizationPolicy, and what of it was seen. By says why, where no request was.
+type policyView struct {
+	Outcome                       reports.Outcome
+	Source, Name, Says, By, Count string
 }
 
 // newRouting is the view of a phase's Routing. told tells that an earlier phase had the same rules, so that what is
@@ -50,11 +64,13 @@ func newRouting(r *reports.Routing, told bool) *routingView {
 		for _, s := range g.Shares {
 			rule.Rows = append(rule.Rows, placeView{
 				Name: s.Name, Asked: s.Asked, Seen: format.Percent(s.Seen.Percent) + " %", Interval: s.Interval(),
-				Count: format.Number(s.Seen.Count), Stray: s.Stray,
+				Count: format.Number(s.Seen.Count), Stray: s.Stray, Part: s.Part,
 			})
 		}
 		v.Groups = append(v.Groups, rule)
 	}
+	v.addAnswers(r)
+	v.addPolicies(r)
 	if told {
 		return v
 	}
@@ -75,6 +91,32 @@ func newRouting(r *reports.Routing, told bool) *routingView {
 	return v
 }
 
+// addAnswers adds what is claimed of answers.
+func (v *routingView) addAnswers(r *reports.Routing) {
+	for _, row := range r.AnswerRows() {
+		one := answerView{
+			Outcome: row.Outcome, Source: "no rule", Title: row.Class.Words(), Name: row.String(), Asked: row.Asked(),
+			Seen:     format.Percent(row.Seen.Percent) + " %",
+			Interval: format.Percent(row.Seen.Low) + " – " + format.Percent(row.Seen.High),
+		}
+		if row.Rule != nil {
+			one.Source = row.Rule.Source
+		}
+		v.Answers = append(v.Answers, one)
+	}
+}
+
+// addPolicies adds the rules of AuthorizationPolicies.
+func (v *routingView) addPolicies(r *reports.Routing) {
+	for _, p := range r.PolicyRows() {
+		one := policyView{Source: p.Source, Name: p.Object + " " + p.Path, Says: p.Says + ": " + p.If, By: p.Why}
+		if p.Requests > 0 {
+			one.Outcome, one.By, one.Count = p.Outcome, p.Callers(), format.Number(p.Requests)
+		}
+		v.Policies = append(v.Policies, one)
+	}
+}
+
 // testRules has a phase that tests somebody's rules show their table in the place of a row for each class.
 func (v *phaseView) testRules(r *reports.Routing, before []reports.Phase) {
 	v.Routing = newRouting(r, slices.ContainsFunc(before, func(p reports.Phase) bool {
@@ -82,6 +124,7 @@ func (v *phaseView) testRules(r *reports.Routing, before []reports.Phase) {
 	}))
 	v.Rows = nil
 	v.Verdicts = slices.DeleteFunc(v.Verdicts, func(one reports.Verdict) bool {
-		return one.Kind == reports.KindLands || one.Kind == reports.KindStays && one.Outcome == reports.Pass
+		return one.Kind == reports.KindLands || one.Kind == reports.KindNoted ||
+			one.Kind == reports.KindStays && one.Outcome == reports.Pass
 	})
 }

@@ -92,6 +92,8 @@ func (p *page) routing(phase reports.Phase) {
 			if s.Stray {
 				t.Paint(len(t.Rows)-1, 0, terminal.Red)
 				t.Paint(len(t.Rows)-1, 2, terminal.Red)
+			} else if s.Part {
+				t.Paint(len(t.Rows)-1, 0, terminal.Dim)
 			}
 		}
 	}

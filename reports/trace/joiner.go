@@ -45,7 +45,9 @@ type Joiner struct {
 	copied map[string]bool
 	// sidecars tells of a pod's address whether the pod has a sidecar.
 	sidecars map[string]bool
-	pending  map[string]*joining
+	// named tells the same of a pod's name.
+	named   map[string]bool
+	pending map[string]*joining
 	// queue has the pending requests in the order in which their first part came.
 	queue []*joining
 	// lacking has those of them that are older than horizon and lack something, in the same order.
@@ -66,7 +68,7 @@ type joining struct {
 // younger by horizon. Only pending requests are kept in memory.
 func NewJoiner(plan loadgen.Plan, horizon time.Duration, done func(Request)) *Joiner {
 	j := &Joiner{done: done, horizon: horizon, patience: horizon, plain: map[string]bool{},
-		copied: map[string]bool{}, sidecars: map[string]bool{}}
+		copied: map[string]bool{}, sidecars: map[string]bool{}, named: map[string]bool{}}
 	j.pending = map[string]*joining{}
 	for _, c := range plan.Cohorts {
 		j.plain[c.Name] = c.Via() == loadgen.Plain
@@ -91,6 +93,7 @@ func (j *Joiner) Pod(p Pod) {
 	if p.IP != "" {
 		j.sidecars[p.IP] = p.Sidecar
 	}
+	j.named[p.Name] = p.Sidecar
 }
 
 // Sample takes the caller's word. It keeps s.
@@ -246,7 +249,12 @@ func (j *Joiner) lacks(q *Request) (lacks, certain bool) {
 		return false, r.Attempts <= 1
 	}
 	host, _, err := net.SplitHostPort(r.Upstream)
-	if err != nil || !j.sidecars[host] {
+	sidecar, known := j.sidecars[host]
+	if err == nil && !known && r.Cluster == passthrough {
+		// It is a Service's address: the node picks a pod, and the answer alone says which.
+		return j.named[s.Pod] && len(q.Servers) == 0, s.Pod != ""
+	}
+	if err != nil || !sidecar {
 		return false, true
 	}
 	if r.Details != ViaUpstream {
@@ -254,6 +262,10 @@ func (j *Joiner) lacks(q *Request) (lacks, certain bool) {
 	}
 	return len(q.Servers) == 0, r.Attempts <= 1
 }
+
+// passthrough is the cluster by which Istio has a proxy pass through what it knows nothing of, to the address that the
+// caller asked (PassthroughCluster in istio.io/istio/pilot/pkg/networking/util).
+const passthrough = "PassthroughCluster"
 
 // ViaUpstream is Envoy's response_code_details for an answer that came from upstream and was passed on.
 const ViaUpstream = "via_upstream"

@@ -69,6 +69,12 @@ func TestJoinerKnowsWhatIsComplete(t *testing.T) {
 		want    int
 	}{
 		{"answered by a pod with a sidecar", in, []LogEntry{passed("10.0.0.1", 1), server}, 3},
+		{
+			"answered by a pod behind a Service's address", &loadgen.Sample{ID: "1", Cohort: "in", Pod: "a"},
+			[]LogEntry{{
+				ID: "1", Upstream: "10.96.0.9:80", Cluster: passthrough, Details: ViaUpstream, Attempts: 1,
+			}, server}, 3,
+		},
 		{"answered by a pod without one", in, []LogEntry{passed("10.0.0.2", 1)}, 2},
 		{"answered by a pod nobody knows", in, []LogEntry{passed("10.0.0.9", 1)}, 2},
 		{

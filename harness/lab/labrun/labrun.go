@@ -28,6 +28,11 @@ func Play(
 		}
 		defer done()
 	}
+	if s.AsksGatewayAPI() {
+		if err := l.ProvideGatewayAPI(ctx); err != nil {
+			return nil, "", err
+		}
+	}
 	cluster := clusterOf(l)
 	cluster.Namespaces, cluster.Gateway = s.Namespaces(), s.Site.Ingress.Namespace
 	env, disconnect := live.New(cluster)
