@@ -10,16 +10,16 @@ import (
 )
 
 func TestParseTurn(t *testing.T) {
-	for text, want := range map[string]Turn{"": {}, "all": {}, "1/4": {1}, "2/4": {2}, "4/4": {4}} {
+	for text, want := range map[string]Turn{"": {}, "all": {}, "1/6": {1}, "2/6": {2}, "6/6": {6}} {
 		if got, err := ParseTurn(text); err != nil || got != want {
 			t.Errorf("%q: got %v (%v), want %v", text, got, err, want)
 		}
 	}
 	for _, text := range []string{
-		"0/4", "5/4", "1/3", "1", "/4", "1/4 ", "01/4", "+1/4", "-1/4", "ALL", "none", "1/44",
+		"0/6", "7/6", "1/4", "1", "/6", "1/6 ", "01/6", "+1/6", "-1/6", "ALL", "none", "1/66",
 	} {
 		if got, err := ParseTurn(text); err == nil || !strings.Contains(err.Error(), `"`+text+`"`) ||
-			!strings.Contains(err.Error(), "1/4 to 4/4, or all") {
+			!strings.Contains(err.Error(), "1/6 to 6/6, or all") {
 			t.Errorf("%q: got %v (%v), want an error that names it and what there is", text, got, err)
 		}
 	}
@@ -31,7 +31,7 @@ func TestTurnsShareEverythingOnce(t *testing.T) {
 	for n := 1; n <= Turns; n++ {
 		share := Share(Turn{n}, list)
 		if len(share) < len(list)/Turns {
-			t.Errorf("turn %d: got %q, want a fourth", n, share)
+			t.Errorf("turn %d: got %q, want a sixth", n, share)
 		}
 		all = append(all, share...)
 	}
@@ -78,16 +78,16 @@ func TestTurnFollowsFromTheCommit(t *testing.T) {
 		t.Errorf("without a commit: got %s, want all", got)
 	}
 	var turns []string
-	for range 6 {
+	for range 8 {
 		git("-C", dir, "commit", "--quiet", "--allow-empty", "--message=one more")
 		turns = append(turns, turnOf(t, dir))
 	}
-	if want := []string{"2/4", "3/4", "4/4", "1/4", "2/4", "3/4"}; !slices.Equal(turns, want) {
+	if want := []string{"2/6", "3/6", "4/6", "5/6", "6/6", "1/6", "2/6", "3/6"}; !slices.Equal(turns, want) {
 		t.Errorf("got turns %q, want %q", turns, want)
 	}
 	git("clone", "--quiet", "--depth=1", "file://"+dir, shallow)
 	first := turnOf(t, shallow)
 	if turn, err := ParseTurn(first); err != nil || turn == (Turn{}) || turnOf(t, shallow) != first {
-		t.Errorf("a shallow clone: got %s (%v), want one of four, and the same again", first, err)
+		t.Errorf("a shallow clone: got %s (%v), want one of six, and the same again", first, err)
 	}
 }
