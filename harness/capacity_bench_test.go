@@ -323,7 +323,7 @@ func BenchmarkAgentCost(b *testing.B) {
 	cpu := func(stdin string, hold bool, command ...string) (perRequest time.Duration) {
 		var stderr bytes.Buffer
 		var in io.Reader = strings.NewReader(stdin)
-		var out io.Writer = io.Discard
+		out := io.Discard
 		decoded := make(chan error, 1)
 		if hold {
 			// The agent ends with its stdin, and waits for that at its end.

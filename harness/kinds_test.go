@@ -92,8 +92,12 @@ func typeNames[T any](kinds map[string]T) (names []string) {
 // kebabOf is failed-share for FailedShare.
 func kebabOf(name string) string {
 	var b strings.Builder
-	for i, r := range name {
-		if i > 0 && unicode.IsUpper(r) {
+	letters := []rune(name)
+	for i, r := range letters {
+		// A word begins with a capital, or is capitals up to the next word's, as in GRPCStatus.
+		begins := i > 0 && unicode.IsUpper(r) && (unicode.IsLower(letters[i-1]) ||
+			i+1 < len(letters) && unicode.IsLower(letters[i+1]))
+		if begins {
 			b.WriteByte('-')
 		}
 		b.WriteRune(unicode.ToLower(r))

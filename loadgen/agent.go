@@ -57,7 +57,7 @@ func runPlan(ctx context.Context, p Plan, pod string, orders Orders, w io.Writer
 		close(finished)
 	}()
 
-	stopMonitor, err := monitorAgent(begin, func(h Health) {
+	stopMonitor, err := monitorAgent(ctx, begin, func(h Health) {
 		h.Pod = pod
 		buf.addHealth(h)
 	})

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -72,12 +73,12 @@ type bystander struct {
 // underBystander is set for the process, so that whatever it is does not start another.
 const underBystander = "LOADGEN_BYSTANDER"
 
-// start begins one by a command, and returns what ends it.
-func (b *bystander) start(command ...string) (stop func() error, err error) {
+// start begins one by a command, and returns what ends it. The end of ctx does not: it is to be read to its end.
+func (b *bystander) start(ctx context.Context, command ...string) (stop func() error, err error) {
 	if os.Getenv(underBystander) != "" {
 		return nil, errors.New("start a bystander: this is one")
 	}
-	cmd := exec.Command(command[0], command[1:]...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), underBystander+"=1")
 	in, err := cmd.StdinPipe()
 	if err != nil {

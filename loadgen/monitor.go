@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"time"
@@ -30,7 +31,7 @@ type monitor struct {
 
 // monitorAgent reports on the agent until stop is called, and on what an ordinary program sees where the agent itself
 // is none. begin is the run's.
-func monitorAgent(begin time.Time, send func(Health)) (stop func() error, err error) {
+func monitorAgent(ctx context.Context, begin time.Time, send func(Health)) (stop func() error, err error) {
 	halt := make(chan struct{})
 	beats, err := newAlarm(halt)
 	if err != nil {
@@ -39,7 +40,7 @@ func monitorAgent(begin time.Time, send func(Health)) (stop func() error, err er
 	m := newMonitor(begin, send)
 	leave := func() error { return nil }
 	if isRealTime() {
-		if leave, err = m.beside.start("/proc/self/exe", "bystand"); err != nil {
+		if leave, err = m.beside.start(ctx, "/proc/self/exe", "bystand"); err != nil {
 			return nil, errors.Join(err, beats.close())
 		}
 	}

@@ -103,7 +103,7 @@ func TestStandstillShows(t *testing.T) {
 func TestHealthAddsUp(t *testing.T) {
 	var all []Health
 	begin := time.Now()
-	stop, err := monitorAgent(begin, func(h Health) { all = append(all, h) })
+	stop, err := monitorAgent(t.Context(), begin, func(h Health) { all = append(all, h) })
 	if err != nil {
 		t.Fatal(err)
 	}

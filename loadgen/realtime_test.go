@@ -16,7 +16,7 @@ import (
 func TestBystander(t *testing.T) {
 	t.Setenv(agentEnv, "bystand")
 	var b bystander
-	stop, err := b.start(os.Args[0])
+	stop, err := b.start(t.Context(), os.Args[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestBystander(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if _, err := b.start("/no/such/program"); err == nil {
+	if _, err := b.start(t.Context(), "/no/such/program"); err == nil {
 		t.Error("what is not there was started")
 	}
 }

@@ -29,11 +29,6 @@ var load = Path{
 			"what its own pods answer.",
 		Question: "A canary fails 30 % of what it is asked, and is asked up to four times. What do its callers see?",
 	}, {
-		Kind: Mend, Story: "grpc-canary",
-		Learned: "A gRPC call that failed is a 200 with its status in the trailer. A gate or an alarm that counts " +
-			"5xx sees nothing of it; ask for grpc_response_status.",
-		Question: "Every answer is a 200, and a third of v2's callers complain. What does the dashboard leave out?",
-	}, {
 		Kind: Mend, Story: "outlier-single-pod",
 		Learned: "Outlier detection takes pods out of one subset, and moves no request to another one. It " +
 			"takes two pods to help a canary.",

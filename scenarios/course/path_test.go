@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/canarylab/canarylab/harness/describe"
 	"github.com/canarylab/canarylab/internal/kebab"
 	"github.com/canarylab/canarylab/scenarios"
 	"github.com/canarylab/canarylab/scenarios/missions"
@@ -87,7 +88,7 @@ func TestThePathsAreDocumented(t *testing.T) {
 	var b strings.Builder
 	for _, p := range All() {
 		fmt.Fprintf(&b, "\n### %s: %s\n\n%s\n\n| stop | takes | what is learned |\n|---|---|---|\n", p.Name, p.Title,
-			p.About)
+			describe.Wrap("", p.About))
 		for _, s := range p.Stops {
 			name := "`" + s.Story + "`"
 			if _, ok := s.Scenario(); ok {

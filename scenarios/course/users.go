@@ -1,8 +1,9 @@
 package course
 
 var users = Path{
-	Name: "users", Title: "Users, copies and tests",
-	About: "What a share does not say: who has the canary, what its copies cost, and what a test by faults reaches.",
+	Name: "users", Title: "Users, copies, tests and calls",
+	About: "What a share does not say: who has the canary, what its copies cost, what a test by faults reaches, and " +
+		"which failures no status shows.",
 	Stops: []Stop{{
 		Kind: See, Story: "sticky-vs-weights",
 		Learned: "Weights deal out requests and not users, and consistentHash chooses a pod inside of the " +
@@ -23,5 +24,10 @@ var users = Path{
 		Learned: "A fault of a route is made by the caller's proxy, before a version is chosen and before its " +
 			"retries. A test of a policy puts its fault on the other side of the policy.",
 		Question: "The rule has retries and a fault of 30 %. How many requests fail?",
+	}, {
+		Kind: Mend, Story: "grpc-canary",
+		Learned: "A gRPC call that failed is a 200 with its status in the trailer. A gate or an alarm that counts " +
+			"5xx sees nothing of it; ask for the status of the call itself.",
+		Question: "Every answer is a 200, and a third of v2's callers complain. What does the dashboard leave out?",
 	}},
 }

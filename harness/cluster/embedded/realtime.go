@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -16,10 +17,10 @@ import (
 // ms for others (sched_rt_runtime_us), and other groups may want some.
 const realTime = 900 * time.Millisecond
 
-// AllowRealTime lets programs of a pod's container have the real-time class for so much of each processor's second. A
-// kernel that divides real time among groups (CONFIG_RT_GROUP_SCHED; those of most distributions do not) gives a new
-// group none, and fails where its neighbours have the rest. On any other kernel nothing has to be done. takeBack is
-// called when the programs have ended.
+// AllowRealTime lets programs of a pod's container have the real-time class for so much of each processor's second, or
+// for what other pods leave. A kernel that divides real time among groups (CONFIG_RT_GROUP_SCHED; those of most
+// distributions do not) gives a new group none. On any other kernel nothing has to be done. takeBack is called when the
+// programs have ended.
 func (c *Cluster) AllowRealTime(pod *corev1.Pod, container string, share time.Duration) (takeBack func(), err error) {
 	top := filepath.Join(cgroupRoot, "cpu", c.provider.cgroup(c.Name()))
 	if _, err := os.Stat(filepath.Join(top, realTimeFile)); errors.Is(err, os.ErrNotExist) {
@@ -47,6 +48,10 @@ func groupsOf(pod *corev1.Pod, container string) ([]string, error) {
 	return nil, fmt.Errorf("pod %s/%s has no running container %s", pod.Namespace, pod.Name, container)
 }
 
+// leastRealTime is the least that is given: a program that has used up its real time stands still for the rest of the
+// second.
+const leastRealTime = 50 * time.Millisecond
+
 const realTimeFile = "cpu.rt_runtime_us"
 
 // allowRealTime gives the last two groups, which are a pod's and its container's, a share, and those above what all may
@@ -64,12 +69,17 @@ func allowRealTime(top string, groups []string, share time.Duration) (takeBack f
 		dirs = append(dirs, filepath.Join(dirs[len(dirs)-1], g))
 	}
 	pods := len(dirs) - 2
-	for i, dir := range dirs {
-		most := realTime
-		if i >= pods {
-			most = share
+	for _, dir := range dirs[:pods] {
+		if err := give(dir, realTime); err != nil {
+			return nil, err
 		}
-		if err := give(dir, most); err != nil {
+	}
+	left, err := leftOf(dirs[pods-1], dirs[pods])
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range dirs[pods:] {
+		if err := give(dir, min(share, left)); err != nil {
 			return nil, err
 		}
 	}
@@ -78,4 +88,35 @@ func allowRealTime(top string, groups []string, share time.Duration) (takeBack f
 			_ = give(dirs[i], 0) // the pod may be gone, and its share with it
 		}
 	}, nil
+}
+
+// leftOf is how much of the real time of all pods is not another's than this one's.
+func leftOf(all, own string) (time.Duration, error) {
+	files, err := filepath.Glob(filepath.Join(all, "*", realTimeFile))
+	if err != nil {
+		return 0, err
+	}
+	left := realTime
+	for _, file := range files {
+		if filepath.Dir(file) == own {
+			continue
+		}
+		raw, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENODEV) {
+			continue // that pod is gone by now
+		}
+		if err != nil {
+			return 0, err
+		}
+		us, err := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("read %s: %w", file, err)
+		}
+		left -= time.Duration(us) * time.Microsecond
+	}
+	if left < leastRealTime {
+		return 0, fmt.Errorf("allow real-time programs: other pods leave %s of a processor's second, and less than %s "+
+			"would stop them again and again", max(left, 0), leastRealTime)
+	}
+	return left, nil
 }

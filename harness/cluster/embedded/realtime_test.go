@@ -64,6 +64,27 @@ func TestAllowRealTime(t *testing.T) {
 	if got, want := has(), strings.Fields("900000 900000 900000 0 0"); !reflect.DeepEqual(got, want) {
 		t.Errorf("taken back: got %q, want %q", got, want)
 	}
+	// Another pod has most of it.
+	other := []string{"kubepods", "burstable", "pod2", "33"}
+	if err := os.MkdirAll(filepath.Join(append([]string{top}, other...)...), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := allowRealTime(top, other, 480*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := allowRealTime(top, groups, 480*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := has(), strings.Fields("900000 900000 900000 420000 420000"); !reflect.DeepEqual(got, want) {
+		t.Errorf("beside another: got %q, want %q", got, want)
+	}
+	third := []string{"kubepods", "burstable", "pod3", "44"}
+	if err := os.MkdirAll(filepath.Join(append([]string{top}, third...)...), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := allowRealTime(top, third, 480*time.Millisecond); err == nil {
+		t.Error("what others have was given once more")
+	}
 	if _, err := allowRealTime(top, []string{"kubepods", "gone"}, time.Second); err == nil {
 		t.Error("a pod that is gone was given real time")
 	}
