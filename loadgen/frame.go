@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/canarylab/canarylab/internal/wire"
 )
 
 // The agent's stream begins with a line that says what it is, and then has frames: a length of four bytes, the
@@ -130,10 +132,7 @@ func (e *encoder) sample(s *Sample, before time.Time) {
 	}
 	e.number(bytesField, s.Bytes)
 	for key, value := range s.Notes {
-		e.one = protowire.AppendTag(e.one, noteField, protowire.BytesType)
-		size := protowire.SizeBytes(len(key)) + protowire.SizeBytes(len(value))
-		e.one = protowire.AppendVarint(e.one, uint64(size))
-		e.one = protowire.AppendString(protowire.AppendString(e.one, key), value)
+		e.one = wire.AppendPair(e.one, noteField, key, value)
 	}
 	e.bytes(errField, s.Err)
 	if s.Unsent {

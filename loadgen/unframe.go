@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/canarylab/canarylab/internal/wire"
 )
 
 // A frameReader reads a stream's frames. It keeps its memory from one to the next, but for the samples that it hands
@@ -110,17 +112,13 @@ func (r *frameReader) decode(b []byte) (m message, err error) {
 	}
 	due := r.begin.Start
 	for len(b) > 0 {
-		field, of, n := protowire.ConsumeTag(b)
-		if n < 0 || of != protowire.BytesType {
+		f, rest, ok := wire.Next(b)
+		if !ok || f.Type != protowire.BytesType {
 			return m, errFrame
 		}
-		b = b[n:]
-		value, n := protowire.ConsumeBytes(b)
-		if n < 0 {
-			return m, errFrame
-		}
-		b = b[n:]
-		switch field {
+		b = rest
+		value := f.Raw
+		switch f.ID {
 		case textField:
 			if len(r.texts) > maxTexts {
 				return m, fmt.Errorf("%w: it has more than %d names", errFrame, maxTexts)
@@ -138,7 +136,7 @@ func (r *frameReader) decode(b []byte) (m message, err error) {
 				return m, fmt.Errorf("%w: %w: %.80q", errFrame, err, value)
 			}
 		default:
-			return m, fmt.Errorf("%w: it has a field %d", errFrame, field)
+			return m, fmt.Errorf("%w: it has a field %d", errFrame, f.ID)
 		}
 	}
 	if m.Begin != nil {
@@ -169,17 +167,13 @@ func (r *frameReader) sample(s *Sample, b []byte, before time.Time) error {
 	var due, sent, done int64
 	var serial uint64
 	for len(b) > 0 {
-		field, of, n := protowire.ConsumeTag(b)
-		if n < 0 {
+		f, rest, ok := wire.Next(b)
+		if !ok {
 			return errFrame
 		}
-		b = b[n:]
-		number, text, raw, n := r.value(field, of, b)
-		if n < 0 {
-			return errFrame
-		}
-		b = b[n:]
-		switch field {
+		b = rest
+		number, text := f.Number, r.text(f)
+		switch f.ID {
 		case cohortField:
 			s.Cohort = text
 		case seqField:
@@ -203,7 +197,7 @@ func (r *frameReader) sample(s *Sample, b []byte, before time.Time) error {
 		case bytesField:
 			s.Bytes = number
 		case noteField:
-			if err := s.note(raw); err != nil {
+			if err := s.note(f.Raw); err != nil {
 				return err
 			}
 		case errField:
@@ -213,7 +207,7 @@ func (r *frameReader) sample(s *Sample, b []byte, before time.Time) error {
 		case grpcField:
 			s.GRPC = text
 		default:
-			return fmt.Errorf("%w: a sample has a field %d", errFrame, field)
+			return fmt.Errorf("%w: a sample has a field %d", errFrame, f.ID)
 		}
 	}
 	s.Due = before.Add(time.Duration(due))
@@ -229,33 +223,21 @@ func (r *frameReader) sample(s *Sample, b []byte, before time.Time) error {
 	return nil
 }
 
-// value consumes a sample's value: a number and the name that it stands for, or bytes and, but for a note, their text.
-func (r *frameReader) value(field protowire.Number, of protowire.Type, b []byte) (
-	number uint64, text string, raw []byte, n int,
-) {
-	switch of {
-	case protowire.VarintType:
-		if number, n = protowire.ConsumeVarint(b); number < uint64(len(r.texts)) {
-			text = r.texts[number]
-		}
-	case protowire.BytesType:
-		if raw, n = protowire.ConsumeBytes(b); n >= 0 && field != noteField {
-			text = string(raw)
-		}
-	default:
-		n = -1
+// text is what a sample's field says in words: the name that its number stands for, or its bytes but for a note's.
+func (r *frameReader) text(f wire.Field) string {
+	switch {
+	case f.Type == protowire.VarintType && f.Number < uint64(len(r.texts)):
+		return r.texts[f.Number]
+	case f.Type == protowire.BytesType && f.ID != noteField:
+		return string(f.Raw)
 	}
-	return number, text, raw, n
+	return ""
 }
 
 // note decodes one note.
 func (s *Sample) note(b []byte) error {
-	key, n := protowire.ConsumeBytes(b)
-	if n < 0 {
-		return errFrame
-	}
-	value, last := protowire.ConsumeBytes(b[n:])
-	if last < 0 || n+last != len(b) {
+	key, value, ok := wire.Pair(b)
+	if !ok {
 		return errFrame
 	}
 	if s.Notes == nil {

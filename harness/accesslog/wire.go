@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/canarylab/canarylab/internal/wire"
 )
 
 // The fields of an item, which is one of a frame. An entry has its own, and what else there is, is an item as JSON.
@@ -70,9 +72,7 @@ func (it item) encode(b []byte) ([]byte, error) {
 	number(attemptsField, int64(e.Attempts))
 	text(grpcField, e.GRPC)
 	for name, value := range e.Header {
-		b = protowire.AppendTag(b, headerField, protowire.BytesType)
-		b = protowire.AppendVarint(b, uint64(protowire.SizeBytes(len(name))+protowire.SizeBytes(len(value))))
-		b = protowire.AppendString(protowire.AppendString(b, name), value)
+		b = wire.AppendPair(b, headerField, name, value)
 	}
 	return b, nil
 }
@@ -102,26 +102,13 @@ func (n names) of(b []byte) string {
 func decode(b []byte, n names) (it item, err error) {
 	e := &Entry{}
 	for len(b) > 0 {
-		field, of, size := protowire.ConsumeTag(b)
-		if size < 0 {
+		f, rest, ok := wire.Next(b)
+		if !ok {
 			return it, errItem
 		}
-		b = b[size:]
-		var number uint64
-		var raw []byte
-		switch of {
-		case protowire.VarintType:
-			number, size = protowire.ConsumeVarint(b)
-		case protowire.BytesType:
-			raw, size = protowire.ConsumeBytes(b)
-		default:
-			size = -1
-		}
-		if size < 0 {
-			return it, errItem
-		}
-		b = b[size:]
-		switch field {
+		b = rest
+		number, raw := f.Number, f.Raw
+		switch f.ID {
 		case idField:
 			e.ID = string(raw)
 			it.Entry = e
@@ -160,7 +147,7 @@ func decode(b []byte, n names) (it item, err error) {
 				return it, fmt.Errorf("%w: %w", errItem, err)
 			}
 		default:
-			return it, fmt.Errorf("%w: it has a field %d", errItem, field)
+			return it, fmt.Errorf("%w: it has a field %d", errItem, f.ID)
 		}
 	}
 	return it, nil
@@ -168,12 +155,8 @@ func decode(b []byte, n names) (it item, err error) {
 
 // header decodes one header.
 func (e *Entry) header(b []byte, n names) error {
-	name, size := protowire.ConsumeBytes(b)
-	if size < 0 {
-		return errItem
-	}
-	value, last := protowire.ConsumeBytes(b[size:])
-	if last < 0 || size+last != len(b) {
+	name, value, ok := wire.Pair(b)
+	if !ok {
 		return errItem
 	}
 	if e.Header == nil {
@@ -222,30 +205,21 @@ func (m message) encode(b []byte) []byte {
 func decodeMessage(b []byte, m *message) error {
 	m.Instance, m.From, m.Items = "", 0, slices.Delete(m.Items, 0, len(m.Items))
 	for len(b) > 0 {
-		field, of, n := protowire.ConsumeTag(b)
-		if n < 0 {
+		f, rest, ok := wire.Next(b)
+		if !ok {
 			return errItem
 		}
-		b = b[n:]
+		b = rest
 		switch {
-		case field == instanceField && of == protowire.BytesType:
-			var raw []byte
-			if raw, n = protowire.ConsumeBytes(b); n >= 0 {
-				m.Instance = string(raw)
-			}
-		case field == fromField && of == protowire.VarintType:
-			m.From, n = protowire.ConsumeVarint(b)
-		case field == itemField && of == protowire.BytesType:
-			var raw []byte
-			raw, n = protowire.ConsumeBytes(b)
-			m.Items = append(m.Items, raw)
+		case f.ID == instanceField && f.Type == protowire.BytesType:
+			m.Instance = string(f.Raw)
+		case f.ID == fromField && f.Type == protowire.VarintType:
+			m.From = f.Number
+		case f.ID == itemField && f.Type == protowire.BytesType:
+			m.Items = append(m.Items, f.Raw)
 		default:
-			return fmt.Errorf("%w: a message has a field %d", errItem, field)
+			return fmt.Errorf("%w: a message has a field %d", errItem, f.ID)
 		}
-		if n < 0 {
-			return errItem
-		}
-		b = b[n:]
 	}
 	return nil
 }
