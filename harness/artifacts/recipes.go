@@ -163,7 +163,7 @@ var programs = []string{
 // programInputs are all files that the programs are made of.
 var programInputs = append([]string{
 	"go.mod", "go.sum", "sampleapp", "loadgen", "harness/accesslog", "harness/cluster/embedded/nodespec",
-	"internal/bitset", "internal/kebab",
+	"internal/bitset", "internal/kebab", "internal/wire",
 }, programs...)
 
 // Programs returns the folder with the lab's own programs: sampleapp, loadgen, accesslog, pause and noded, and vegeta.
