@@ -16,9 +16,9 @@ import (
 
 // maxInFlight bounds the requests without an answer, over all cohorts. Open loop means that a mesh that hangs
 // does not slow the sending down, so they grow to rate x timeout: 10,000 at 1000 a second and the default
-// timeout. Each needs some 30 kB, and one of the 28,000 ports that Linux has for one destination, so there must
-// be a bound, and this one is below both limits. When it is reached, requests are late, which End's lags and
-// each Latency show.
+// timeout. Each needs some 30 kB, and one of the 49,000 ports that the agent's pod has for one destination, where a
+// closed connection keeps its own for a minute. So there must be a bound, and this one is below both limits. When it is
+// reached, requests are late, which End's lags and each Latency show.
 const maxInFlight = 10000
 
 // runPlan runs p and writes the stream that Decode reads to w. It ends as Serve says, and follows the client's orders.

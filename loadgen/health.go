@@ -26,6 +26,8 @@ type Health struct {
 	// WokenLate how often it then waited for a processor for more than MaxWait. Both are 0 of any other agent.
 	Woken     int `json:"woken,omitempty"`
 	WokenLate int `json:"wokenLate,omitempty"`
+	// Yielded tells that the agent gave the real-time class up in this interval or before: see mostOfTheMachine.
+	Yielded bool `json:"yielded,omitempty"`
 	// ClockStep is how far the wall clock has moved against the monotonic clock since the run began. Samples
 	// are not affected: all their times are the begin's wall time plus monotonic time.
 	ClockStep time.Duration `json:"clockStepNs,omitempty"`

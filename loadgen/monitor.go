@@ -27,7 +27,14 @@ type monitor struct {
 	at    time.Time
 	// beside is what an ordinary program would see.
 	beside bystander
+	// realTime tells that the agent has the real-time class, yielded that it had it.
+	realTime, yielded bool
 }
+
+// mostOfTheMachine is the part of the machine's processors up to which an agent keeps the real-time class. One that
+// takes more leaves the proxies that it waits for too little: on two processors, at 2,062 requests a second where
+// ordinary agents sent 2,000, requests waited for 18 s, as the agent took four fifths of both for those that waited.
+const mostOfTheMachine = 0.5
 
 // monitorAgent reports on the agent until stop is called, and on what an ordinary program sees where the agent itself
 // is none. begin is the run's.
@@ -39,7 +46,7 @@ func monitorAgent(ctx context.Context, begin time.Time, send func(Health)) (stop
 	}
 	m := newMonitor(begin, send)
 	leave := func() error { return nil }
-	if isRealTime() {
+	if m.realTime = isRealTime(); m.realTime {
 		if leave, err = m.beside.start(ctx, "/proc/self/exe", "bystand"); err != nil {
 			return nil, errors.Join(err, beats.close())
 		}
@@ -92,6 +99,12 @@ func (p *monitor) report(now time.Time) {
 		// Round(0) removes the monotonic reading, so that the wall clock is left.
 		ClockStep: now.Round(0).Sub(p.begin.Round(0)) - now.Sub(p.begin),
 	}
+	if p.realTime && h.CPU.Seconds() > mostOfTheMachine*float64(runtime.NumCPU())*h.Took.Seconds() {
+		// What can't give it up keeps it, as the next report tries again.
+		p.yielded = beOrdinary() == nil
+		p.realTime = !p.yielded
+	}
+	h.Yielded = p.yielded
 	waits := p.beside.take()
 	h.Woken, h.WokenLate = waits.Woken, waits.Late
 	if p.stall > 0 {

@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	case "real-time":
 		fmt.Println(realTimeThreads())
 		return
+	case "greedy":
+		fmt.Println(yields())
+		return
 	case "bystand":
 		if err := Bystand(os.Stdin, os.Stdout); err != nil {
 			panic(err)

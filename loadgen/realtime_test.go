@@ -82,3 +82,42 @@ func realTimeThreads() string {
 	}
 	return fmt.Sprintf("%d of %d threads, and none of a bystander", first, threads)
 }
+
+// An agent that takes most of the machine's processors gives the class up, and says so; one that does not keeps it.
+func TestAGreedyAgentYields(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), agentEnv+"=greedy")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatal(err, string(out))
+	}
+	t.Logf("%s", out)
+	if got := strings.TrimSpace(string(out)); got != "idle: first true, yielded false; busy: first false, yielded true" &&
+		!strings.HasPrefix(got, "may not: ") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// yields is what TestAGreedyAgentYields asks of a process of its own.
+func yields() string {
+	if err := BeRealTime(); err != nil {
+		return fmt.Sprint("may not: ", err)
+	}
+	var h Health
+	m := newMonitor(time.Now(), func(said Health) { h = said })
+	m.realTime = isRealTime()
+	time.Sleep(50 * time.Millisecond) // so much is idle
+	m.report(time.Now())
+	idle := fmt.Sprintf("idle: first %t, yielded %t", isRealTime(), h.Yielded)
+	var done sync.WaitGroup
+	end := time.Now().Add(100 * time.Millisecond)
+	for range runtime.NumCPU() {
+		done.Go(func() {
+			for time.Now().Before(end) {
+			}
+		})
+	}
+	done.Wait()
+	m.report(time.Now())
+	return fmt.Sprintf("%s; busy: first %t, yielded %t", idle, isRealTime(), h.Yielded)
+}

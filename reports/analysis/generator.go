@@ -51,6 +51,7 @@ func (b *ledger) health(h *loadgen.Health) {
 	b.usages[h.Pod] = usage{
 		u.took + h.Took.Seconds()*cores, u.cpu + h.CPU.Seconds(), u.wait + h.RunDelay.Seconds()*cores,
 	}
+	b.yielded = b.yielded || h.Yielded
 	g.Woken += h.Woken
 	g.WokenLate += h.WokenLate
 	if h.Stall > MaxStall {
@@ -68,7 +69,7 @@ func (b *ledger) health(h *loadgen.Health) {
 func (b *ledger) generator() {
 	g := &b.Generator
 	g.Agents, g.ClockError = len(b.facts.Agents), clockError(b.facts.Agents)
-	g.RealTime = len(b.facts.Agents) > 0
+	g.RealTime = len(b.facts.Agents) > 0 && !b.yielded
 	for _, a := range b.facts.Agents {
 		g.RealTime = g.RealTime && a.RealTime
 	}

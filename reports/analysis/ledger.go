@@ -29,6 +29,8 @@ type ledger struct {
 	aborted map[string]int
 	// usages are the agents', by pod.
 	usages map[string]usage
+	// yielded tells that an agent gave the real-time class up.
+	yielded bool
 	// strangers are the ids of other people's requests, so that each is listed once.
 	strangers map[string]bool
 	memory    *budget
