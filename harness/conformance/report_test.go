@@ -92,3 +92,15 @@ func TestReportsThatAreNone(t *testing.T) {
 		t.Error("a folder without reports has one")
 	}
 }
+
+// The report is found in what the suite's pod prints, and a pod that was stopped before has none.
+func TestReportInLog(t *testing.T) {
+	log := "=== RUN TestConformance\n--- report\na: 1\nb: 2\n\n--- end of the report\nFAIL\n"
+	got, err := reportIn(strings.NewReader(log))
+	if err != nil || string(got) != "a: 1\nb: 2\n\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if _, err := reportIn(strings.NewReader(log[:60])); err == nil || !strings.Contains(err.Error(), "without a report") {
+		t.Errorf("got %v, want that there is none", err)
+	}
+}

@@ -69,3 +69,16 @@ func (l *Lab) ProvideEcho(ctx context.Context, refs ...string) error {
 	}
 	return l.images(ctx, set)
 }
+
+// ProvideProgram brings an image that has nothing but a program, which must be linked statically, to where pods find it
+// by these references. The error wraps ErrUnavailable on a cluster that no image is built for.
+func (l *Lab) ProvideProgram(ctx context.Context, file string, refs ...string) error {
+	if l.store == nil {
+		return fmt.Errorf("%w: cluster %q takes no images from here", ErrUnavailable, l.cluster.Name())
+	}
+	set, err := images.OfProgram(file, refs...)
+	if err != nil {
+		return fmt.Errorf("make an image of %s: %w", file, err)
+	}
+	return l.images(ctx, set)
+}

@@ -54,7 +54,7 @@ func TestConformance(t *testing.T) {
 		t.Fatal(err)
 	}
 	suite := conformance.Suite{
-		Source: source, Kube: l.Kube(), Kubeconfig: l.Cluster().Kubeconfig(), Provide: l.ProvideEcho,
+		Source: source, Kube: l.Kube(), ProvideEcho: l.ProvideEcho, ProvideProgram: l.ProvideProgram,
 		RestartIstiod: func(ctx context.Context) error {
 			if err := l.Kube().Restart(ctx, mesh.Namespace, "istiod"); err != nil {
 				return err
