@@ -28,6 +28,8 @@ const (
 	lastRestart  = 10 * time.Second
 	// steady is how long a process must have run for its next end to count as the first again.
 	steady = time.Minute
+	// brokenWithin is the time in which a process ends that can't be started: for a wrong flag, or a port that is taken.
+	brokenWithin = 20 * time.Second
 	// tailBytes of a process's log go into the error about it.
 	tailBytes = 2000
 )
@@ -38,6 +40,8 @@ type supervisor struct {
 	spec   nodespec.Spec
 	events *eventWriter
 	ready  map[string]chan struct{}
+	// broken is brokenWithin.
+	broken time.Duration
 
 	mu    sync.Mutex
 	exits map[int]chan unix.WaitStatus // by PID, of the supervisor's own processes
@@ -45,7 +49,8 @@ type supervisor struct {
 
 func newSupervisor(spec nodespec.Spec, events *eventWriter) *supervisor {
 	s := &supervisor{
-		spec: spec, events: events, ready: map[string]chan struct{}{}, exits: map[int]chan unix.WaitStatus{},
+		spec: spec, events: events, ready: map[string]chan struct{}{}, broken: brokenWithin,
+		exits: map[int]chan unix.WaitStatus{},
 	}
 	for _, p := range spec.Processes {
 		s.ready[p.Name] = make(chan struct{})
@@ -71,8 +76,10 @@ func (s *supervisor) start(ctx context.Context) error {
 	return nil
 }
 
-// keep starts p and returns when it is ready; if it ends before, it returns why. A process that ends later is started
-// again in the background.
+// keep starts p and returns when it is ready; if it can't be started, it returns why. One that ends later is started again
+// until the node's creator has no more patience: on a machine that is very slow the API server gives up what it begins
+// with, for which it allows a minute (start-service-ip-repair-controllers), and finds it done the next time. A process
+// that was ready is started again in the background.
 func (s *supervisor) keep(ctx context.Context, p nodespec.Process) error {
 	for _, name := range p.After {
 		select {
@@ -95,8 +102,19 @@ func (s *supervisor) keep(ctx context.Context, p nodespec.Process) error {
 	if err != nil {
 		return err
 	}
-	if err := s.awaitReady(ctx, p, exit); err != nil {
-		return err
+	for began := time.Now(); ; began = time.Now() {
+		err := s.awaitReady(ctx, p, exit)
+		if err == nil {
+			break
+		}
+		var ended endedError
+		if !errors.As(err, &ended) || time.Since(began) < s.broken {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "noded: %s %v before it was ready; starting it again\n", p.Name, ended)
+		if exit, err = s.launch(p, os.O_APPEND); err != nil {
+			return err
+		}
 	}
 	done()
 	close(s.ready[p.Name])
