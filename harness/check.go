@@ -81,7 +81,7 @@ func (s Scenario) read() (names *manifest.Names, bad []string, errs []error) {
 			return nil, bad, append(errs, fmt.Errorf("scenario %s: %w", s.Name, err))
 		}
 		if slices.Contains(used, path.Base(file)) {
-			problems := manifest.Check(file, s.Name, b)
+			problems := manifest.Check(file, s.Namespaces(), b)
 			for _, p := range problems {
 				errs = append(errs, p)
 			}

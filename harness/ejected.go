@@ -30,7 +30,7 @@ func (e Ejected) known(names manifest.Names) error {
 }
 
 func (e Ejected) look(ctx context.Context, at moment) (saw, wrong string, err error) {
-	return lookAtHosts(ctx, at, e.Subset, func(h environment.Hosts) (string, bool) {
+	return lookAtHosts(ctx, at, environment.Service, e.Subset, func(h environment.Hosts) (string, bool) {
 		return fmt.Sprintf("%d of %s", h.Ejected, count(h.All, "host")), h.Ejected == e.Want
 	})
 }

@@ -275,8 +275,8 @@ func (f *fakeMesh) ControlPlane(ctx context.Context, _ string, sink func(trace.E
 	}
 }
 
-func (f *fakeMesh) Endpoints(ctx context.Context, _, subset string) (map[string]environment.Hosts, error) {
-	return f.endpoints, f.call(ctx, "endpoints %s", subset)
+func (f *fakeMesh) Endpoints(ctx context.Context, _, service, subset string) (map[string]environment.Hosts, error) {
+	return f.endpoints, f.call(ctx, "endpoints %s", strings.TrimPrefix(service+" "+subset, environment.Service+" "))
 }
 
 func (f *fakeMesh) Version(ctx context.Context, _ string) (string, error) {

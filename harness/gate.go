@@ -45,9 +45,12 @@ type Check struct {
 }
 
 // subsetSeries selects the series of one of the Service's subsets.
-func subsetSeries(subset string) string {
+func subsetSeries(subset string) string { return clusterSeries(environment.Service, subset) }
+
+// clusterSeries selects the series of a subset of a Service, or, without one, of the whole Service.
+func clusterSeries(service, subset string) string {
 	const selector = `cluster_name=~"outbound\\|%d\\|%s\\|%s\\..*"`
-	return fmt.Sprintf(selector, environment.Port, subset, environment.Service)
+	return fmt.Sprintf(selector, environment.Port, subset, service)
 }
 
 // gateWindow is how far a check looks back. It is so short that what was before a fault does not water it down

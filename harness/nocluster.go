@@ -27,7 +27,7 @@ func (n NoCluster) known(names manifest.Names) error {
 }
 
 func (n NoCluster) look(ctx context.Context, at moment) (saw, wrong string, err error) {
-	got, err := at.env.Proxies.Endpoints(ctx, at.scenario.home(), n.Subset)
+	got, err := at.env.Proxies.Endpoints(ctx, at.scenario.home(), environment.Service, n.Subset)
 	if err != nil || len(got) == 0 {
 		return "no proxy with one", "", err
 	}

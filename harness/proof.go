@@ -68,14 +68,18 @@ func checkCount(thing, name string, n int, what string) error {
 	return nil
 }
 
-// lookAtHosts judges the hosts of a subset that every caller's proxy has. judge describes the hosts of one proxy, and
-// tells whether they are as wanted.
+// lookAtHosts judges the hosts that every caller's proxy has of a subset of a Service, or of all of it. judge describes
+// the hosts of one proxy, and tells whether they are as wanted.
 func lookAtHosts(
-	ctx context.Context, at moment, subset string, judge func(environment.Hosts) (saw string, right bool),
+	ctx context.Context, at moment, service, subset string, judge func(environment.Hosts) (saw string, right bool),
 ) (saw, wrong string, err error) {
-	got, err := at.env.Proxies.Endpoints(ctx, at.scenario.home(), subset)
+	got, err := at.env.Proxies.Endpoints(ctx, at.scenario.home(), service, subset)
 	if err != nil || len(got) == 0 {
-		return "no proxy with a cluster for the subset", "no caller's proxy knows the subset", err
+		what := "the subset"
+		if subset == "" {
+			what = "the Service"
+		}
+		return "no proxy with a cluster for " + what, "no caller's proxy knows " + what, err
 	}
 	var all []string
 	for _, proxy := range slices.Sorted(maps.Keys(got)) {

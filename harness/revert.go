@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/canarylab/canarylab/reports"
@@ -35,15 +36,21 @@ func (r Revert) check(s Scenario, applied map[string]bool) error {
 func (r Revert) effects(s Scenario) effects { return writing(s, r) }
 
 func (r Revert) writes(s Scenario) (applied, deleted []object, err error) {
-	objects, err := s.objects(string(r))
+	routes, err := s.only(string(r), routeKind)
+	return routes, nil, err
+}
+
+// only returns the objects of one kind of one of the scenario's files, one at least.
+func (s Scenario) only(file, kind string) ([]object, error) {
+	objects, err := s.objects(file)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	routes := slices.DeleteFunc(objects, func(o object) bool { return o.GetKind() != routeKind })
-	if len(routes) == 0 {
-		return nil, nil, errors.New("it has no VirtualService")
+	found := slices.DeleteFunc(objects, func(o object) bool { return o.GetKind() != kind })
+	if len(found) == 0 {
+		return nil, fmt.Errorf("it has no %s", kind)
 	}
-	return routes, nil, nil
+	return found, nil
 }
 
 func (r Revert) do(ctx context.Context, at moment) error { return write(ctx, at, r) }

@@ -137,6 +137,7 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 	}
 	r.step.Store("")
 	r.setup.Load, r.setup.FromFolder = r.plan(), s.Folder != ""
+	r.setup.API = s.API
 	if o.Rate > 0 {
 		floor := s.Lowest(o.LoadPods)
 		r.rate = reports.Rate{Own: s.Rate(), Lowest: min(floor.Rate, s.Rate()), LowestFor: floor.For, Asked: true}

@@ -20,7 +20,11 @@ type Scenario struct {
 	// Site names none.
 	Name string
 	// Site has the namespaces that the scenario makes and its gateway, where they are others than usual.
-	Site addons.Site `json:"-"`
+	Site addons.Site `json:",omitzero"`
+	// API is GatewayAPI where the routes are a twin's, empty where they are the scenario's own. OnlyIstio says why
+	// there can't be a twin.
+	API       string `json:"-"`
+	OnlyIstio string `json:"-"`
 	// Title is one sentence for lists.
 	Title string
 	// Story are a few sentences for readers.

@@ -59,6 +59,17 @@ func (t SequentialTest) Answers(after int) int {
 	return int(math.Ceil((math.Log(1/t.alarm()) - math.Log(reserve(after)-reserve(after+1))) / growth))
 }
 
+// AnswersWith is after how many answers a canary is found, in the middle, a fraction bad of whose answers is bad from
+// the first one on: what Answers is for Bad. It is not found where the capital does not grow at that share.
+func (t SequentialTest) AnswersWith(bad float64) (answers int, found bool) {
+	p0, p1 := t.shares()
+	growth := bad*math.Log(p1/p0) + (1-bad)*math.Log((1-p1)/(1-p0))
+	if growth <= 0 {
+		return 0, false
+	}
+	return int(math.Ceil((math.Log(1/t.alarm()) - math.Log(reserve(0)-reserve(1))) / growth)), true
+}
+
 func (SequentialTest) asksMetrics() bool { return false }
 
 func (SequentialTest) readsSamples() bool { return true }

@@ -186,6 +186,8 @@ type Setup struct {
 	About []string `json:"about,omitempty"`
 	// FromFolder tells that the scenario is none of the catalogue: it was read from a folder without Go.
 	FromFolder bool `json:"fromFolder,omitempty"`
+	// API is that of the routes where the scenario was played by its twin's: gateway, for the Gateway API.
+	API string `json:"api,omitempty"`
 	// Load is the plan that the requests were sent by.
 	Load loadgen.Plan `json:"load"`
 }

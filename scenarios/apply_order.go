@@ -30,6 +30,8 @@ var applyOrder = harness.Scenario{
 		"take it from the route, wait, then delete the subset. Two applies, not one.",
 	Back: "The route first, and alone. A rollback that removes route and subset in one apply costs the requests " +
 		"between the two pushes.",
+	OnlyIstio: "There are no subsets. Where an HTTPRoute names a Service that is not there, callers get " +
+		"500 and not 503.",
 	Files:  files,
 	Load:   everyone(500),
 	Canary: "v2",

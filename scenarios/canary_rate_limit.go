@@ -35,9 +35,10 @@ var canaryRateLimit = harness.Scenario{
 		"canary is judged: you set the limit, v2 is not bad. istioctl analyze warns of every EnvoyFilter " +
 		"(IST0133), as it changes inner parts of Envoy that the next version may have otherwise: that is " +
 		"expected here.",
-	Back:  "Deleting the filter lifts the limit; taking the weight away takes the requests away.",
-	Files: files,
-	Load:  everyone(500),
+	Back:      "Deleting the filter lifts the limit; taking the weight away takes the requests away.",
+	OnlyIstio: "The Gateway API has no connection pools, and the first half of the story is about one.",
+	Files:     files,
+	Load:      everyone(500),
 	// What is over the limit is what it is about.
 	LowestRate: 500,
 	Canary:     "v2",

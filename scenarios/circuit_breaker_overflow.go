@@ -33,8 +33,9 @@ var circuitBreakerOverflow = harness.Scenario{
 		"callers have ten pools.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. Or apply a DestinationRule " +
 		"with room.",
-	Files: files,
-	Load:  everyone(500),
+	OnlyIstio: "The Gateway API has no connection pools.",
+	Files:     files,
+	Load:      everyone(500),
 	// How many requests are in v2 at once is what it is about.
 	LowestRate: 500,
 	Canary:     "v2",

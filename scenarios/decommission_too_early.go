@@ -36,6 +36,8 @@ var decommissionTooEarly = harness.Scenario{
 		"longer rises; 3. remove its subset from the DestinationRule; 4. stop its pods.",
 	Back: "No route brings v1 back: its pods and its subset have to be deployed again, and that is how long a " +
 		"rollback takes. What ends the 503 is a route that names v2 alone.",
+	OnlyIstio: "There are no subsets. Where an HTTPRoute names a Service that is not there, callers get " +
+		"500 and not 503.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL: "http://my-service/",

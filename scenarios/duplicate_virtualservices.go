@@ -37,7 +37,8 @@ var duplicateVirtualservices = harness.Scenario{
 		"If teams need a file each, delegate: rules of one root object can name others.",
 	Back: "Delete the object that should not be there. That works at once, as the other one is there already; " +
 		"deleting the wrong one of the two takes everybody's route.",
-	Files: files,
+	OnlyIstio: "HTTPRoutes of one Service are merged, so that it does not matter which is the older.",
+	Files:     files,
 	Load: loadgen.Plan{
 		URL: "http://my-service/",
 		Cohorts: []loadgen.Cohort{

@@ -37,10 +37,11 @@ var faultInjectionBypassesPolicy = harness.Scenario{
 	Fix: "Put the fault on the other side of the policy: into the app, into a stand-in for v2, or by an " +
 		"EnvoyFilter into the proxy of v2's pods, as here. Test one policy at a time, and look at the attempts " +
 		"that arrive and not at the callers alone.",
-	Back:   "Apply the VirtualService without the fault: one kubectl apply.",
-	Files:  files,
-	Load:   everyone(500),
-	Canary: "v2",
+	Back:      "Apply the VirtualService without the fault: one kubectl apply.",
+	OnlyIstio: "The Gateway API can't inject faults.",
+	Files:     files,
+	Load:      everyone(500),
+	Canary:    "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),

@@ -34,6 +34,8 @@ var istiodDownRollback = harness.Scenario{
 		"canary is promoted. In the outage: bring istiod back first; everything else waits for it.",
 	Back: "None until istiod is back. Then by the route as ever, up to half a minute later at first: a " +
 		"proxy tries again at growing intervals.",
+	OnlyIstio: "Nobody asks istiod about an HTTPRoute before it is stored: without istiod the rollback " +
+		"is accepted, and no proxy gets it.",
 	Files:  files,
 	Load:   everyone(500),
 	Canary: "v2",

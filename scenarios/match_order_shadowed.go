@@ -38,6 +38,8 @@ var matchOrderShadowed = harness.Scenario{
 		"canarylab test does that for every rule of a file.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. It takes the canary from " +
 		"both paths.",
+	OnlyIstio: "In the Gateway API an exact path comes before a prefix, wherever in the list it stands: " +
+		"this can't happen.",
 	Files: files,
 	Load: loadgen.Plan{
 		URL: "http://my-service/",

@@ -35,6 +35,8 @@ var mtlsStrictCanary = harness.Scenario{
 		"a workload becomes strict, and make it strict while it has no weight.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. Or take the " +
 		"PeerAuthentication back.",
+	OnlyIstio: "The story breaks by a DestinationRule's TLS mode, which the Gateway API lacks in the " +
+		"mesh.",
 	Files:  files,
 	Load:   everyone(500),
 	Canary: "v2",

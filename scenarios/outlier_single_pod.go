@@ -39,10 +39,11 @@ var outlierSinglePod = harness.Scenario{
 	Fix: "A canary with outlier detection needs at least two pods, and a maxEjectionPercent that allows one of " +
 		"them to be ejected. If the whole version is bad, change the route: outlier detection can't move its " +
 		"traffic to v1.",
-	Back:   "Apply a VirtualService that sends everything to v1: one kubectl apply.",
-	Files:  files,
-	Load:   everyone(500),
-	Canary: "v2",
+	Back:      "Apply a VirtualService that sends everything to v1: one kubectl apply.",
+	OnlyIstio: "The Gateway API has no outlier detection.",
+	Files:     files,
+	Load:      everyone(500),
+	Canary:    "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),

@@ -37,9 +37,10 @@ var retriesMaskCanary = harness.Scenario{
 		"attempts, and on the flag URX. Try a new version without retries, or with one.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. A request that is being " +
 		"retried ends at v2.",
-	Files:  files,
-	Load:   everyone(500),
-	Canary: "v2",
+	OnlyIstio: "Retries are in the Gateway API's experimental channel alone, which most clusters lack.",
+	Files:     files,
+	Load:      everyone(500),
+	Canary:    "v2",
 	Phases: []harness.Phase{{
 		Name:   "baseline",
 		Do:     harness.Apply("1-baseline.yaml"),

@@ -18,7 +18,7 @@ import (
 
 // files holds every scenario's manifests.
 //
-//go:embed */*.yaml
+//go:embed */*.yaml */gateway-api/*.yaml
 var files embed.FS
 
 // The lists of a phase, as scenarios write them.
@@ -65,6 +65,8 @@ func All() []harness.Scenario {
 		matchOrderShadowed,
 		duplicateVirtualservices,
 		gatewayMeshMismatch,
+		consumerRouteWins,
+		httprouteAndVirtualService,
 		sourceIPRouting,
 		labelMismatch,
 		subsetUndefined,

@@ -64,7 +64,7 @@ func TestMain(m *testing.M) {
 
 // TestScenarios plays the catalogue on a real mesh, all on one cluster. One scenario: go test ./scenarios -run
 // TestScenarios/label-mismatch; those with a label: LABEL=core; the core and a sixth of the others: TURN=1/6;
-// in an order by chance: -shuffle=on.
+// by HTTPRoutes: CANARYLAB_API=gateway; in an order by chance: -shuffle=on.
 func TestScenarios(t *testing.T) {
 	list, err := scenarios.Labeled(os.Getenv("LABEL"))
 	if err != nil {
@@ -72,6 +72,13 @@ func TestScenarios(t *testing.T) {
 	}
 	turn := labtest.TheTurn(t)
 	list, left := takeTurn(turn, list)
+	list, without, err := scenarios.Play(list, os.Getenv(scenarios.APIVariable))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(without) > 0 {
+		t.Logf("by HTTPRoutes can't be played %s", names(without))
+	}
 	t.Logf("turn %s plays %s", turn, names(list))
 	if len(left) > 0 {
 		t.Logf("turn %s leaves out %s", turn, names(left))

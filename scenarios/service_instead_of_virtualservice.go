@@ -40,6 +40,8 @@ var serviceInsteadOfVirtualService = harness.Scenario{
 		"proxies have its pods. Callers without one get, from their next connection on, what it selects. Once it " +
 		"selects both, a release goes forward and back by its route, one kubectl apply, for callers with a " +
 		"sidecar.",
+	OnlyIstio: "An HTTPRoute sends to the versions' own Services. What the Service selects that callers " +
+		"ask for does not matter to it: this can't happen.",
 	Files:        files,
 	Load:         withAndWithoutSidecar,
 	CanaryCohort: "with-sidecar",

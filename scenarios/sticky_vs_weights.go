@@ -36,6 +36,8 @@ var stickyVsWeights = harness.Scenario{
 		"consistentHash then goes on to choose the pod in the version.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. It moves the canary's " +
 		"users once more.",
+	OnlyIstio: "The Gateway API's session persistence is in its experimental channel alone, and is no " +
+		"consistent hash.",
 	Files:  files,
 	Load:   shoppers(500, 1000),
 	Canary: "v2",

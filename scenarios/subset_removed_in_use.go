@@ -36,6 +36,8 @@ var subsetRemovedInUse = harness.Scenario{
 		"name the subset before its object goes: istioctl analyze with the routes and without the release tells.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply, and no pod has to come back. " +
 		"To install the release again works too, once its pods are ready.",
+	OnlyIstio: "There are no subsets. Where an HTTPRoute names a Service that is not there, callers get " +
+		"500 and not 503.",
 	Files:  files,
 	Load:   everyone(500),
 	Canary: "v2",

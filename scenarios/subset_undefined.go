@@ -31,6 +31,8 @@ var subsetUndefined = harness.Scenario{
 		"proxies have its cluster, and only then give it weight.",
 	Back: "Apply a VirtualService that sends everything to v1: one kubectl apply. It works as long as the subset " +
 		"that it goes back to is defined: a rollback to a subset that is not fails everything.",
+	OnlyIstio: "There are no subsets. Where an HTTPRoute names a Service that is not there, callers get " +
+		"500 and not 503.",
 	Files:  files,
 	Load:   everyone(500),
 	Canary: "v2",

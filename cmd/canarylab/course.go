@@ -136,10 +136,11 @@ func advanceGameDay(seats []training.Seat) {
 }
 
 // advance keeps that a story was seen: that it passed, or, where somebody led the run, that it came to its end. A story
-// from a folder is none of the course's, whatever its name.
+// from a folder is none of the course's, whatever its name, and neither is one by another API, which the course's
+// questions are not about.
 func (p player) advance(run *reports.Run) {
 	switch r := run.Report; {
-	case r.Setup.FromFolder:
+	case r.Setup.FromFolder, r.Setup.API != "":
 	case p.pace != nil && r.Broken == "":
 		advance(course.See, r.Scenario, course.Presented, course.Run{ID: r.Run, Dir: run.Dir})
 	case p.pace == nil && r.Outcome == reports.Pass:

@@ -37,6 +37,8 @@ type player struct {
 	loadPods int
 	rate     int
 	full     bool
+	// api is by which API's routes the scenarios are played, empty for their own.
+	api string
 	// keep leaves what a run has made.
 	keep bool
 	// live is the page that shows the runs, nil where none was asked for.
@@ -91,11 +93,7 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 				defer p.live.Close()
 				fmt.Fprintf(os.Stderr, "The live page: %s\n", p.live.URL())
 			}
-			play := p.runAll
-			if len(list) == 1 {
-				play = func(cmd *cobra.Command, list []harness.Scenario) error { return p.runOne(cmd, list[0]) }
-			}
-			err = play(cmd, list)
+			err = p.run(cmd, list)
 			if live && cmd.Context().Err() == nil {
 				stay(cmd.Context(), os.Stderr, "The live page stays: "+p.live.URL(), false)
 			}
@@ -103,6 +101,7 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 		},
 	}
 	p.add(cmd)
+	apiFlag(cmd, &p.api)
 	outFlag(cmd, &p.out, "folder for the run's own folder")
 	cmd.Flags().IntVar(&p.loadPods, "load-pods", 1, "pods that share the load")
 	cmd.Flags().IntVar(&p.rate, rateFlag, 0, "requests a second of all cohorts together (default: the scenario's own, "+
@@ -118,7 +117,7 @@ In a job of GitHub Actions each run is shown in the step's summary, and what did
 
 // choose returns the scenarios that were asked for, all of which can be played as the flags say.
 func (p player) choose(cmd *cobra.Command, args []string, label string) ([]harness.Scenario, error) {
-	list, err := chosen(args, label)
+	list, err := playedBy(args, label, p.api)
 	if err != nil {
 		return nil, err
 	}
@@ -148,6 +147,14 @@ func (p player) checkRate(cmd *cobra.Command, s harness.Scenario) error {
 		return usage("--%s: %w", rateFlag, err)
 	}
 	return nil
+}
+
+// run plays scenarios, and prints a report of one, or a table of several.
+func (p player) run(cmd *cobra.Command, list []harness.Scenario) error {
+	if len(list) == 1 {
+		return p.runOne(cmd, list[0])
+	}
+	return p.runAll(cmd, list)
 }
 
 // runOne plays a scenario and prints its report.

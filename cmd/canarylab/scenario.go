@@ -31,6 +31,9 @@ type summary struct {
 	Name   string   `json:"name"`
 	Title  string   `json:"title"`
 	Labels []string `json:"labels,omitempty"`
+	// API is by which API's routes it is played, OnlyIstio why not by HTTPRoutes.
+	API       string `json:"api"`
+	OnlyIstio string `json:"onlyIstio,omitempty"`
 }
 
 func newScenarioList() *cobra.Command {
@@ -46,12 +49,16 @@ func newScenarioList() *cobra.Command {
 			}
 			var all []summary
 			for _, s := range list {
-				all = append(all, summary{s.Name, s.Title, s.Labels})
+				one := summary{Name: s.Name, Title: s.Title, Labels: s.Labels, API: describe.API(s)}
+				if !s.HasTwin() {
+					one.OnlyIstio = s.OnlyIstio
+				}
+				all = append(all, one)
 			}
 			return o.print(cmd.OutOrStdout(), all, func(w io.Writer) error {
 				var rows [][]string
 				for _, s := range all {
-					row := []string{s.Name, s.Title}
+					row := []string{s.Name, s.API, s.Title}
 					if names {
 						row = row[:1]
 					}
@@ -84,14 +91,16 @@ func labeled(label string) ([]harness.Scenario, error) {
 
 func newScenarioDescribe() *cobra.Command {
 	var o output
+	var api string
 	cmd := &cobra.Command{
 		Use: "describe NAME|FOLDER", Short: "Tell what a scenario does and claims", Args: oneScenario,
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := find(args[0])
+			list, err := playedBy([]string{args[0]}, "", api)
 			if err != nil {
 				return err
 			}
+			s := list[0]
 			if o == "md" {
 				return describe.Page(cmd.OutOrStdout(), s)
 			}
@@ -102,6 +111,7 @@ func newScenarioDescribe() *cobra.Command {
 		},
 	}
 	o.add(cmd)
+	apiFlag(cmd, &api)
 	cmd.Flags().Lookup("output").Usage = "output format: text, json, or md for the page of the documentation"
 	return cmd
 }
@@ -138,6 +148,33 @@ func chosen(names []string, label string) ([]harness.Scenario, error) {
 			return nil, err
 		}
 		list = append(list, s)
+	}
+	return list, nil
+}
+
+// apiFlag adds the flag that has scenarios played by another API's routes.
+func apiFlag(cmd *cobra.Command, api *string) {
+	cmd.Flags().StringVar(api, "api", os.Getenv(scenarios.APIVariable), "play by the routes of another API than the "+
+		"scenario's own: gateway, for HTTPRoutes of the Gateway API")
+}
+
+// playedBy are the scenarios that were named, or those with a label where none was, as an API plays them. One that was
+// named and can't be played by it is a usage error that says why; of a label such ones are left out, which is said.
+func playedBy(names []string, label, api string) ([]harness.Scenario, error) {
+	all, err := chosen(names, label)
+	if err != nil {
+		return nil, err
+	}
+	list, left, err := scenarios.Play(all, api)
+	switch {
+	case err != nil:
+		return nil, usage("--api: %w", err)
+	case len(left) > 0 && len(names) > 0:
+		_, err := scenarios.Twin(left[0])
+		return nil, usage("--api %s: %w", api, err)
+	}
+	for _, s := range left {
+		fmt.Fprintf(os.Stderr, "%s is left out: %s\n", s.Name, s.OnlyIstio)
 	}
 	return list, nil
 }

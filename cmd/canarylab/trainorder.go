@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/canarylab/canarylab/harness/describe"
 	"github.com/canarylab/canarylab/harness/training"
 	"github.com/canarylab/canarylab/reports/format"
 	"github.com/canarylab/canarylab/scenarios/missions"
@@ -23,7 +24,8 @@ func newTrainList() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var all []summary
 			for _, m := range missions.All() {
-				all = append(all, summary{m.Name(), m.Story.Title, m.Story.Labels})
+				s := m.Story
+				all = append(all, summary{Name: m.Name(), Title: s.Title, Labels: s.Labels, API: describe.OwnAPI})
 			}
 			return o.print(cmd.OutOrStdout(), all, func(w io.Writer) error {
 				var rows [][]string

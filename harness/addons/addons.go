@@ -79,9 +79,9 @@ type Site struct {
 	// Namespaces are those whose proxies are recorded. Who sends the load, and what records it, is in the first.
 	Namespaces []string
 	// Ingress is how the ingress gateway is made.
-	Ingress Ingress
+	Ingress Ingress `json:",omitzero"`
 	// Callers are those that cohorts name, beside the usual ones.
-	Callers []Caller
+	Callers []Caller `json:",omitzero"`
 }
 
 // In is the site of a namespace alone.
@@ -93,11 +93,11 @@ func (s Site) Home() string { return s.Namespaces[0] }
 // An Ingress is an ingress gateway. Zero is that of a scenario.
 type Ingress struct {
 	// Namespace is where it is. Empty is Home.
-	Namespace string
+	Namespace string `json:",omitzero"`
 	// Labels are what its pods have beside istio: ingressgateway, for the Gateway objects that select others.
-	Labels map[string]string
+	Labels map[string]string `json:",omitzero"`
 	// Ports are those that it listens on beside 80.
-	Ports []int
+	Ports []int `json:",omitzero"`
 }
 
 // Gateway is the namespace of the ingress gateway.

@@ -20,8 +20,8 @@ type Caller struct {
 	// Namespace is one of the site's. Labels are those of the pod, and Account is its service account, empty for the
 	// namespace's default one.
 	Namespace string
-	Labels    map[string]string
-	Account   string
+	Labels    map[string]string `json:",omitzero"`
+	Account   string            `json:",omitzero"`
 }
 
 // callerCPU is what a named caller asks for, in Kubernetes' notation. Six of them have to fit on a node of two cores,

@@ -79,7 +79,7 @@ func New(root, name, title string) (written []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	row := describe.Row(name, title)
+	row := describe.Row(name, title, describe.OwnAPI)
 	table, err := edit(root, tableFile, func(old []byte) ([]byte, error) { return tabled(old, row) })
 	if err != nil {
 		return nil, err

@@ -110,7 +110,7 @@ func TestNewWritesWhatTheCatalogueTakes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if problems := manifest.Check(file, "my-5xx-story", b); len(problems) > 0 {
+		if problems := manifest.Check(file, []string{"my-5xx-story"}, b); len(problems) > 0 {
 			t.Errorf("got %q, want no problem", problems)
 		}
 	}

@@ -149,7 +149,8 @@ func put(t *testing.T, root, path, text string) {
 	}
 }
 
-const bare = "# Lab\n<!-- scenarios: made -->\nold\n<!-- /scenarios -->\nbetween\n<!-- results: made -->\nold " +
+const bare = "# Lab\n<!-- scenarios: made -->\nold\n<!-- /scenarios -->\nbetween\n" +
+	"<!-- twins: made -->\nold\n<!-- /twins -->\n<!-- results: made -->\nold " +
 	"results\n<!-- /results -->\nafter\n"
 
 func TestWrite(t *testing.T) {
@@ -166,9 +167,10 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "# Lab\n<!-- scenarios: made -->\n| name | story |\n|---|---|\n" +
-		"| [`my-story`](scenarios/my-story.md) | A canary \\| of a kind |\n<!-- /scenarios -->\n" +
-		"between\n<!-- results: made -->\nold results\n<!-- /results -->\nafter\n"
+	want := "# Lab\n<!-- scenarios: made -->\n| name | story | routes |\n|---|---|---|\n" +
+		"| [`my-story`](scenarios/my-story.md) | A canary \\| of a kind | VirtualService |\n<!-- /scenarios -->\n" +
+		"between\n<!-- twins: made -->\n| name | why not |\n|---|---|\n<!-- /twins -->\n" +
+		"<!-- results: made -->\nold results\n<!-- /results -->\nafter\n"
 	if string(page) != want {
 		t.Errorf("got\n%s\nwant\n%s", page, want)
 	}

@@ -29,6 +29,7 @@ const (
 // The parts of the catalogue that are made lie between <!-- NAME: ... --> and <!-- /NAME -->.
 const (
 	catalogueMark = "scenarios"
+	twinsMark     = "twins"
 	resultsMark   = "results"
 )
 
@@ -42,6 +43,9 @@ func Docs(root string, all []harness.Scenario) (map[string][]byte, error) {
 		return nil, fmt.Errorf("make the tables of the scenarios: %w", err)
 	}
 	if text, err = between(Catalogue, text, catalogueMark, []byte(Table(all))); err != nil {
+		return nil, err
+	}
+	if text, err = between(Catalogue, text, twinsMark, []byte(withoutTwin(all))); err != nil {
 		return nil, err
 	}
 	results, err := newestResults(root, all)
@@ -59,6 +63,12 @@ func Docs(root string, all []harness.Scenario) (map[string][]byte, error) {
 	}
 	if text != nil {
 		docs[Writing] = text
+	}
+	if text, err = detectorsPage(root, all); err != nil {
+		return nil, err
+	}
+	if text != nil {
+		docs[Detectors] = text
 	}
 	for _, s := range all {
 		var b bytes.Buffer
@@ -125,20 +135,20 @@ func Stale(root string, docs map[string][]byte) ([]string, error) {
 }
 
 // TableHead begins the table of scenarios.
-const TableHead = "| name | story |\n|---|---|\n"
+const TableHead = "| name | story | routes |\n|---|---|---|\n"
 
 // Table is the catalogue's table of scenarios.
 func Table(all []harness.Scenario) string {
 	table := TableHead
 	for _, s := range all {
-		table += Row(s.Name, s.Title)
+		table += Row(s.Name, s.Title, API(s))
 	}
 	return table
 }
 
 // Row is a scenario's row there.
-func Row(name, title string) string {
-	return fmt.Sprintf("| [`%s`](%s/%s.md) | %s |\n", name, path.Base(pages), name, cell(Prose(title)))
+func Row(name, title, api string) string {
+	return fmt.Sprintf("| [`%s`](%s/%s.md) | %s | %s |\n", name, path.Base(pages), name, cell(Prose(title)), api)
 }
 
 // between puts text between the marks of a name on the page of a path.

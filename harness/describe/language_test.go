@@ -28,8 +28,7 @@ func TestTheLanguageIsCurrent(t *testing.T) {
 		"| `Apply(\"…\")` | `apply: …` | applies one of the scenario's files",
 		"| `Inject{Version, Faults, Pods}` | `inject: {version: …, faults: …}`, `pods` | sets the faults",
 		"| `StopIstiod{}` | `stop-istiod` | takes istiod away",
-		"| `Endpoints{Subset, Want}` | `endpoints: {subset: …, want: …}` | " +
-			"claims that every caller's proxy has Want endpoints",
+		"| `Endpoints{Subset, Service, Want}` | `endpoints: {subset: …, want: …}`, `service` | claims that every",
 		"| `Share(version, percent)[.AtLeast()][.AtMost()][.DrawnSingly()][.Foreseen(percent)][.Of(cohort)]` | " +
 			"`share: {version: …, percent: …}`, `atLeast`, `atMost`, `foreseen`, `drawnSingly`, `of` | " +
 			"claims that version answers percent",

@@ -30,6 +30,9 @@ func Page(w io.Writer, s harness.Scenario) error {
 	fmt.Fprintf(b, "<!-- Made by %s: change it there. -->\n", made)
 	fmt.Fprintf(b, "# %s\n\n%s\n\n", d.Name, Wrap("", Prose(d.Title)+"."))
 	fmt.Fprintf(b, "```\n%s\n```\n", play)
+	if also := twin(s); also != "" {
+		fmt.Fprintf(b, "\n%s\n", Wrap("", also))
+	}
 	section(b, "Story", Wrap("", Prose(d.Story)))
 	why := Wrap("", Prose(d.Cause))
 	if d.Source != "" {

@@ -75,9 +75,9 @@ type Proxies interface {
 	// Await waits until each proxy of ns has what the objects of ns call for. It tells synced when each applied that.
 	// The error is a Rejection where a proxy rejected the configuration.
 	Await(ctx context.Context, ns string, synced func(Synced)) error
-	// Endpoints returns, by proxy, the hosts that each caller's proxy has in its cluster for a subset of the Service. A
-	// proxy without such a cluster is left out.
-	Endpoints(ctx context.Context, ns, subset string) (map[string]Hosts, error)
+	// Endpoints returns, by proxy, the hosts that each caller's proxy has in its cluster for a subset of a Service of
+	// ns, or for the whole Service where the subset is empty. A proxy without such a cluster is left out.
+	Endpoints(ctx context.Context, ns, service, subset string) (map[string]Hosts, error)
 	// Version returns Envoy's version.
 	Version(ctx context.Context, ns string) (string, error)
 	// Analyze returns what istioctl analyze finds in ns. AnalyzeFiles returns what it finds in objects without

@@ -85,13 +85,15 @@ func (p *proxies) await(ctx context.Context, ns string, all []string, synced fun
 	return err
 }
 
-func (p *proxies) Endpoints(ctx context.Context, ns, subset string) (map[string]environment.Hosts, error) {
+func (p *proxies) Endpoints(
+	ctx context.Context, ns, service, subset string,
+) (map[string]environment.Hosts, error) {
 	all, err := p.routers(ctx, ns)
 	if err != nil {
 		return nil, err
 	}
 	// Source of the form: BuildSubsetKey in istio.io/istio/pilot/pkg/model.
-	cluster := fmt.Sprintf("outbound|%d|%s|%s.%s.svc.cluster.local", environment.Port, subset, environment.Service, ns)
+	cluster := fmt.Sprintf("outbound|%d|%s|%s.%s.svc.cluster.local", environment.Port, subset, service, ns)
 	found := map[string]environment.Hosts{}
 	for _, proxy := range all {
 		list, known, err := mesh.Hosts(ctx, p.k, proxy, cluster)

@@ -18,10 +18,10 @@ import (
 
 // Check returns everything that is wrong with a YAML stream of Kubernetes and Istio objects, in the order of
 // its lines: wrong syntax, unknown fields, wrong types, what Istio's validation rejects or warns of, API
-// versions that Istio no longer has, and objects that are not in namespace. A Namespace must be the one of that
-// name. name is the name of the file in the problems.
-func Check(name, namespace string, stream []byte) []Problem {
-	c := &checker{file: name, namespace: namespace}
+// versions that Istio no longer has, and objects that are in none of the namespaces. A Namespace must be one of those
+// names. name is the name of the file in the problems.
+func Check(name string, namespaces []string, stream []byte) []Problem {
+	c := &checker{file: name, namespaces: namespaces}
 	objects := 0
 	for _, text := range documents(stream) {
 		objects += c.document(text)
@@ -34,8 +34,9 @@ func Check(name, namespace string, stream []byte) []Problem {
 }
 
 type checker struct {
-	file, namespace string
-	problems        []Problem
+	file       string
+	namespaces []string
+	problems   []Problem
 	// lenient leaves out what Istio only warns of.
 	lenient bool
 }
@@ -147,19 +148,20 @@ func (c *checker) addUnknown(o object, path string, namesAt func(parent string) 
 	c.add(o.line(path), "unknown field %s%s", path, Hint(name, namesAt(parent)))
 }
 
-// checkNamespace checks that the object is in the namespace. An object elsewhere would outlive a run.
+// checkNamespace checks that the object is in one of the namespaces. An object elsewhere would outlive a run.
 func (c *checker) checkNamespace(o object) {
+	ours := strings.Join(c.namespaces, " or ")
 	switch got := o.GetNamespace(); {
 	case o.GetKind() == "Namespace":
-		if o.GetName() != c.namespace {
-			c.add(o.line("metadata.name"), "namespace %s is not %s", o.GetName(), c.namespace)
+		if !slices.Contains(c.namespaces, o.GetName()) {
+			c.add(o.line("metadata.name"), "namespace %s is not %s", o.GetName(), ours)
 		}
 	case got == "":
 		c.add(o.line("metadata"), "%s %s has no namespace: write metadata.namespace: %s", o.GetKind(), o.GetName(),
-			c.namespace)
-	case got != c.namespace:
+			ours)
+	case !slices.Contains(c.namespaces, got):
 		c.add(o.line("metadata.namespace"), "%s %s is in namespace %s, not in %s", o.GetKind(), o.GetName(), got,
-			c.namespace)
+			ours)
 	}
 }
 

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -186,7 +187,7 @@ func TestCheckFindsTheMistakeAndItsLine(t *testing.T) {
 			if !strings.Contains(tc.yaml, tc.old) {
 				t.Fatalf("the test's %q is not in its manifest", tc.old)
 			}
-			got := Check("f.yaml", "demo", []byte(strings.Replace(tc.yaml, tc.old, tc.new, 1)))
+			got := Check("f.yaml", []string{"demo"}, []byte(strings.Replace(tc.yaml, tc.old, tc.new, 1)))
 			if len(got) != 1 || !strings.HasPrefix(got[0].Error(), tc.want) {
 				t.Errorf("got %q, want one problem that begins with %q", got, tc.want)
 			}
@@ -207,7 +208,7 @@ func TestCheckTakesWhatIsRight(t *testing.T) {
 		"demo}, data: {a: b}}\n"
 	stream := strings.Join([]string{"# A comment.\n", namespace, service, deployment, rule, route, filter, list},
 		"---\n")
-	if got := Check("f.yaml", "demo", []byte(stream)); len(got) > 0 {
+	if got := Check("f.yaml", []string{"demo"}, []byte(stream)); len(got) > 0 {
 		t.Errorf("got %q, want no problem", got)
 	}
 }
@@ -220,7 +221,7 @@ func TestCheckFindsAll(t *testing.T) {
 		strings.Replace(strings.Replace(route, "    match", "    mach", 1), "timeout", "timeuot",
 			1) + "---\n" + list + "---\na: b: c\n"
 	var got []string
-	for _, p := range Check("f.yaml", "demo", []byte(strings.Replace(stream, "  - match", "  - mach", 1))) {
+	for _, p := range Check("f.yaml", []string{"demo"}, []byte(strings.Replace(stream, "  - match", "  - mach", 1))) {
 		got = append(got, p.Error())
 	}
 	want := []string{
@@ -237,15 +238,19 @@ func TestCheckFindsAll(t *testing.T) {
 
 func TestCheckTakesTheCatalogue(t *testing.T) {
 	files, err := filepath.Glob("../../scenarios/*/*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("got %d files, %v", len(files), err)
+	twins, errTwins := filepath.Glob("../../scenarios/*/gateway-api/*.yaml")
+	if err = errors.Join(err, errTwins); err != nil || len(files) == 0 || len(twins) == 0 {
+		t.Fatalf("got %d files and %d of twins, %v", len(files), len(twins), err)
 	}
+	files = append(files, twins...)
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range Check(file, filepath.Base(filepath.Dir(file)), b) {
+		story := strings.Split(filepath.ToSlash(file), "/")[3]
+		// Two stories have callers in a second namespace.
+		for _, p := range Check(file, []string{story, story + "-shop", story + "-elsewhere"}, b) {
 			t.Error(p)
 		}
 	}

@@ -9,20 +9,35 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	yamlnode "go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/scheme"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	"sigs.k8s.io/gateway-api/apis/v1beta1"
 )
+
+// scheme returns Kubernetes' own kinds, and those of the Gateway API, whose Go types say what its definitions say but
+// for rules about values: those are left to the API server.
+var scheme = sync.OnceValue(func() *runtime.Scheme {
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientscheme.AddToScheme, gatewayv1.Install, v1beta1.Install} {
+		if err := add(s); err != nil {
+			panic(err) // two kinds of one name: the modules do not go together
+		}
+	}
+	return s
+})
 
 // unknownField finds the name in the strict converter's error.
 var unknownField = regexp.MustCompile(`^unknown field "(.*)"$`)
 
-// kubernetes checks an object of one of Kubernetes' own kinds.
+// kubernetes checks an object of one of Kubernetes' own kinds, or of the Gateway API's.
 func (c *checker) kubernetes(o object) {
-	if !scheme.Scheme.Recognizes(o.GroupVersionKind()) {
+	if !scheme().Recognizes(o.GroupVersionKind()) {
 		var kinds []string
-		for gvk := range scheme.Scheme.AllKnownTypes() {
+		for gvk := range scheme().AllKnownTypes() {
 			if gvk.GroupVersion() == o.GroupVersionKind().GroupVersion() {
 				kinds = append(kinds, gvk.Kind)
 			}
@@ -32,7 +47,7 @@ func (c *checker) kubernetes(o object) {
 			o.GetKind(), o.GetAPIVersion(), Hint(o.GetKind(), kinds))
 		return
 	}
-	typed, err := scheme.Scheme.New(o.GroupVersionKind())
+	typed, err := scheme().New(o.GroupVersionKind())
 	if err != nil {
 		c.add(o.line("kind"), "%s", err)
 		return

@@ -11,8 +11,8 @@ import (
 // Names are the names that a scenario's manifests define, over all of its files. The scenario's phases can
 // refer to them.
 type Names struct {
-	// Deployments are the names of the Deployments.
-	Deployments []string
+	// Deployments are the names of the Deployments, and Services those of the Services.
+	Deployments, Services []string
 	// Versions are the versions that pods can answer as: the label version of pod templates, and the sample
 	// app's flag --version.
 	Versions []string
@@ -40,10 +40,13 @@ func NamesIn(objects []*unstructured.Unstructured) Names {
 			}
 		case "Deployment":
 			n.Deployments = append(n.Deployments, o.GetName())
+		case "Service":
+			n.Services = append(n.Services, o.GetName())
 		}
 		n.Versions = append(n.Versions, versions(o)...)
 	}
 	sortUnique(&n.Deployments)
+	sortUnique(&n.Services)
 	sortUnique(&n.Versions)
 	for _, byHost := range []map[string][]string{n.Defined, n.Routed} {
 		for host, names := range byHost {
@@ -56,6 +59,9 @@ func NamesIn(objects []*unstructured.Unstructured) Names {
 
 // Deployment returns an error if no file has a Deployment of that name.
 func (n Names) Deployment(name string) error { return known("a deployment", name, n.Deployments) }
+
+// Service returns an error if no file has a Service of that name.
+func (n Names) Service(name string) error { return known("a Service", name, n.Services) }
 
 // Version returns an error if no file has pods of that version, nor a subset of that name.
 func (n Names) Version(name string) error {

@@ -84,7 +84,7 @@ func taken(t *testing.T, o *unstructured.Unstructured) {
 	if o.GetKind() == "Namespace" {
 		ns = o.GetName()
 	}
-	for _, p := range manifest.Check("plan", ns, b) {
+	for _, p := range manifest.Check("plan", []string{ns}, b) {
 		if !strings.Contains(p.Text, "in this Istio, not") { // an older version that is served
 			t.Errorf("%s %s: %s", o.GetKind(), o.GetName(), p)
 		}

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/canarylab/canarylab/harness"
+	"github.com/canarylab/canarylab/harness/addons"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/sampleapp"
 )
@@ -27,7 +28,7 @@ type key struct {
 // engines are the fields that the engine sets, and no story.
 var engines = map[reflect.Type][]string{
 	reflect.TypeFor[loadgen.Plan]():   {"Run", "Duration", "Agents", "Agent", "Start"},
-	reflect.TypeFor[loadgen.Cohort](): {"Caller", "Notes"}, // a test of somebody's own manifests has them
+	reflect.TypeFor[loadgen.Cohort](): {"Notes"}, // a test of somebody's own manifests has them
 }
 
 // faults have a JSON of their own, with the name of each field in camel case, and all may be left out.
@@ -71,7 +72,9 @@ var nouns = map[reflect.Type]string{
 	reflect.TypeFor[harness.Scenario](): "a story", reflect.TypeFor[harness.Phase](): "a phase",
 	reflect.TypeFor[loadgen.Plan](): "load", reflect.TypeFor[loadgen.Cohort](): "a cohort",
 	reflect.TypeFor[loadgen.Body](): "body", reflect.TypeFor[loadgen.Shape](): "shape",
-	reflect.TypeFor[loadgen.GRPC]():  "grpc",
+	reflect.TypeFor[loadgen.GRPC](): "grpc",
+	reflect.TypeFor[addons.Site]():  "site", reflect.TypeFor[addons.Ingress](): "ingress",
+	reflect.TypeFor[addons.Caller](): "a caller",
 	reflect.TypeFor[loadgen.Stage](): "a step of a shape", reflect.TypeFor[loadgen.Ramp](): "ramp",
 	reflect.TypeFor[loadgen.Sine](): "sine", faults: "faults",
 }

@@ -151,7 +151,7 @@ func (f *folder) wrongManifests(s harness.Scenario) (all []manifest.Problem) {
 		}
 		told[a.File] = true
 		if text, ok := f.files[a.File]; ok {
-			all = append(all, manifest.Check(filepath.Join(f.dir, a.File), s.Name, text)...)
+			all = append(all, manifest.Check(filepath.Join(f.dir, a.File), s.Namespaces(), text)...)
 		}
 	}
 	return all

@@ -68,7 +68,7 @@ func TestTheCatalogueComesBack(t *testing.T) {
 					t.Errorf("line %d has %d columns: %s", n+1, width, line)
 				}
 			}
-			got.Folder, got.Files = s.Folder, s.Files
+			got.Folder, got.Files, got.OnlyIstio = s.Folder, s.Files, s.OnlyIstio
 			if !reflect.DeepEqual(got, s) {
 				for i := range s.Phases {
 					if i < len(got.Phases) && !reflect.DeepEqual(got.Phases[i], s.Phases[i]) {
@@ -260,7 +260,7 @@ func TestMistakesAreToldWithTheirPlaces(t *testing.T) {
 		},
 		{
 			name: "unknown key of the story", old: "canary: v2", new: "cannary: v2",
-			want: []string{`7:1: a story has no key "cannary": did you mean canary? (there are: name, title, story,`},
+			want: []string{`7:1: a story has no key "cannary": did you mean canary? (there are: name, site, title,`},
 		},
 		{
 			name: "unknown kind", old: "apply: 2", new: "aply: 2",

@@ -51,8 +51,8 @@ func commands(r *reports.Report) []string {
 	known, agents := kebab.Is(r.Setup.Provider), r.Setup.Load.Agents
 	all := []string{"canarylab scenario run " + reports.StoryArg(r) +
 		format.When(known, " --cluster "+r.Setup.Provider) +
-		format.When(agents > 1, fmt.Sprintf(" --load-pods %d", agents)) + reports.RateFlag(r)}
-	if known && agents <= 1 && reports.RateFlag(r) == "" && !r.Setup.FromFolder {
+		format.When(agents > 1, fmt.Sprintf(" --load-pods %d", agents)) + reports.RateFlag(r) + reports.APIFlag(r)}
+	if known && agents <= 1 && reports.RateFlag(r)+reports.APIFlag(r) == "" && !r.Setup.FromFolder {
 		all = append(all, "make scenario NAME="+r.Scenario+" CLUSTER="+r.Setup.Provider)
 	}
 	return all

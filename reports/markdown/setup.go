@@ -39,7 +39,7 @@ func setup(b *strings.Builder, r *reports.Report) {
 		}
 		// It is to be copied into a shell: nothing but a name may be in it.
 		if kebab.Is(r.Scenario) {
-			again := "canarylab scenario run " + reports.StoryArg(r) + reports.RateFlag(r)
+			again := "canarylab scenario run " + reports.StoryArg(r) + reports.RateFlag(r) + reports.APIFlag(r)
 			b.WriteString("\nAgain: " + code(again, false) + "\n")
 		}
 	})

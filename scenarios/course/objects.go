@@ -15,6 +15,16 @@ var objects = Path{
 			"A rollback reaches those that its route is bound to.",
 		Question: "The canary has 10 % by the gateway. What do callers in the mesh get?",
 	}, {
+		Kind: See, Story: "httproute-and-virtualservice",
+		Learned: "Of an HTTPRoute and a VirtualService for one host a caller's proxy has one: the HTTPRoute in the " +
+			"route's own namespace, and elsewhere the older of the two.",
+		Question: "An HTTPRoute stands beside a VirtualService. Which of the two do you change to roll back?",
+	}, {
+		Kind: See, Story: "consumer-route-wins",
+		Learned: "An HTTPRoute in the caller's namespace takes the place of the one that the Service's owner wrote, " +
+			"for the callers of that namespace.",
+		Question: "The owner rolls back, and one namespace goes on failing. Where do you look?",
+	}, {
 		Kind: See, Story: "subset-removed-in-use",
 		Learned: "DestinationRules for one host are merged, and none asks which routes use its subsets before it " +
 			"goes. The weight leaves first, then the release.",

@@ -32,7 +32,7 @@ func TestMissionsAreValid(t *testing.T) {
 					}
 					text := strings.ReplaceAll(try.Apply,
 						"metadata: {name: my-", "metadata: {namespace: shop, name: my-")
-					for _, p := range manifest.Check(try.Name, training.Namespace, []byte(text)) {
+					for _, p := range manifest.Check(try.Name, []string{training.Namespace}, []byte(text)) {
 						t.Error(p)
 					}
 				}
