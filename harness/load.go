@@ -119,7 +119,7 @@ func (r *run) startLoad(ctx context.Context) (l *load, loaded context.Context) {
 	if r.options.Pace != nil {
 		r.stages = make(chan loadgen.Stage)
 	}
-	plan, orders := r.setup.Load, loadgen.Orders{Stop: l.stop, Stages: r.stages}
+	plan, orders := r.sent(), loadgen.Orders{Stop: l.stop, Stages: r.stages}
 	go func() {
 		ends, err := r.env.Callers.Attack(loadCtx, r.scenario.home(), plan, orders, r.rec.handler())
 		select {

@@ -22,6 +22,16 @@ const (
 	lower = 0.75
 )
 
+// lower has the run take a rate that the machine carries. A scenario that is played at its own alone is not tried
+// again: nothing would follow from it.
+func (r *run) lower(ctx context.Context) error {
+	if r.scenario.fixed() {
+		r.rate.Lowest, r.rate.LowestFor = r.scenario.Rate(), r.scenario.Lowest(r.options.LoadPods).For
+		return nil
+	}
+	return r.do(ctx, "find the rate that the machine carries", r.findRate)
+}
+
 // findRate tries which rate the machine carries, from the story's own downwards, and takes the first, or the lowest
 // that the claims allow. The story's own is tried a second time: one standstill of 30 ms in the warm-up makes enough
 // requests late.
@@ -63,7 +73,7 @@ func (r *run) setRate(rate int) {
 		before := newForecast(own, r.options.LoadPods).lasts(own.Load)
 		r.rate.Longer = (newForecast(r.scenario, r.options.LoadPods).lasts(r.scenario.Load) - before).Round(time.Second)
 	}
-	r.setup.Load = r.plan()
+	r.setup.Load = r.plan().WithoutSecrets()
 }
 
 // plan is the load of the run, at the scenario's rate.
@@ -78,10 +88,13 @@ func (r *run) plan() loadgen.Plan {
 	return p
 }
 
+// sent is the plan as it is sent. The setup has it as it is recorded.
+func (r *run) sent() loadgen.Plan { return r.setup.Load.WithSecretsOf(r.scenario.Load) }
+
 // try sends the load at a rate, unrecorded, and says how late it was after the first skips. It is an error if nothing
 // is answered.
 func (r *run) try(ctx context.Context, rate int, d, skips time.Duration) (t reports.Trial, sent uint64, err error) {
-	plan := r.setup.Load.At(rate)
+	plan := r.sent().At(rate)
 	plan.Run, plan.Duration = warmRun(plan.Run), d
 	bound := d + r.timeout() + stopWithin
 	ctx, cancel := context.WithTimeoutCause(ctx, bound, fmt.Errorf("the load agent did not end in %s", bound))

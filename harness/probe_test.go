@@ -106,6 +106,24 @@ func TestRunFindsTheRate(t *testing.T) {
 	}
 }
 
+// A story that is played at its own rate alone is not tried at it twice, whatever the machine carries.
+func TestRunAtItsOwnRateAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeMesh()
+		f.hiccups = 1
+		s := rated()
+		s.LowestRate = s.Rate()
+		rep, _, err := playFake(t, t.Context(), f, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tried(rep); !slices.Equal(got, []int{-500}) || rep.Rate.Played != 500 ||
+			rep.Rate.LowestFor != "the story is about its load" {
+			t.Errorf("got trials %d and %+v, want the one of the warm-up", got, rep.Rate)
+		}
+	})
+}
+
 // A rate that is asked for is played, and none is tried.
 func TestRunAtAFixedRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -136,7 +136,7 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 		env: env, scenario: s, options: o, setup: o.Setup, started: time.Now(), pods: newPodTracker(),
 	}
 	r.step.Store("")
-	r.setup.Load, r.setup.FromFolder = r.plan(), s.Folder != ""
+	r.setup.Load, r.setup.FromFolder = r.plan().WithoutSecrets(), s.Folder != ""
 	r.setup.API = s.API
 	if o.Rate > 0 {
 		floor := s.Lowest(o.LoadPods)
@@ -215,7 +215,7 @@ func (r *run) live(ctx context.Context) error {
 		err = r.do(ctx, "warm up", r.warmUp)
 	}
 	if err == nil && !r.rate.Asked && !r.rate.Carried() {
-		err = r.do(ctx, "find the rate that the machine carries", r.findRate)
+		err = r.lower(ctx)
 	}
 	if err == nil {
 		err = r.learn(ctx)

@@ -34,6 +34,8 @@ type attack struct {
 	unsent *sync.Map
 	// grpc makes the calls of a cohort with GRPC, nil for others.
 	grpc *grpcCaller
+	// drop closes the connections that are the cohort's own.
+	drop func()
 
 	count Count
 	lags  *lags
@@ -43,6 +45,14 @@ func newAttack(
 	p Plan, c Cohort, transport http.RoundTripper, buf *sampleBuffer, pace *pacer, all *lags,
 ) (*attack, error) {
 	unsent := &sync.Map{}
+	drop := func() {}
+	if strings.HasPrefix(p.url(c), "https:") {
+		secure, err := overTLS(p, c)
+		if err != nil {
+			return nil, fmt.Errorf("cohort %s: %w", c.Name, err)
+		}
+		transport, drop = secure, secure.CloseIdleConnections
+	}
 	var sends http.RoundTripper = &sender{
 		next: transport, run: p.Run, cohort: c, share: p.share(), timeout: p.timeout(), body: p.Body.bytes(p.Seed),
 		unsent: unsent,
@@ -61,7 +71,7 @@ func newAttack(
 	client := &http.Client{Transport: sends, CheckRedirect: noRedirects}
 	return &attack{
 		plan: p, cohort: c, pacer: pace, buf: buf, count: Count{Cohort: c.Name}, lags: all, unsent: unsent,
-		grpc: calls,
+		grpc: calls, drop: drop,
 		// net/http begins each error with it, and a sample's reader knows it anyway.
 		trim:     fmt.Sprintf("%s %q: ", verb(p.method(c)), p.url(c)),
 		target:   vegeta.Target{Method: p.method(c), URL: p.url(c)},
@@ -83,6 +93,7 @@ func workers(p Plan, c Cohort) uint64 {
 func (a *attack) run() {
 	// Vegeta closes the attack's channel after the pacer's last call.
 	defer a.pacer.alarm.close()
+	defer a.drop()
 	if a.grpc != nil {
 		// There is nobody to tell of a connection that broke before it was closed.
 		defer func() { _ = a.grpc.close() }()

@@ -16,7 +16,8 @@ type Cohort struct {
 	// cohorts.
 	Rate   int     `json:"rate,omitempty"`
 	Weight float64 `json:"weight,omitempty"`
-	// URL is what the cohort's requests ask for, and Method how. Empty means the plan's.
+	// URL is what the cohort's requests ask for, and Method how. Empty means the plan's. At a gateway it may begin with
+	// https, for a server that ends TLS.
 	URL    string `json:"url,omitempty"`
 	Method string `json:"method,omitempty"`
 	// Header is sent with each of the cohort's requests. Names keep their case. "Host" sets the request's host.

@@ -3,12 +3,14 @@ package loadgen
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,8 +39,8 @@ func appendID(to []byte, run, cohort string, seq uint64) []byte {
 	return strconv.AppendUint(to, seq, 10)
 }
 
-// newTransport makes the connection pool that all cohorts share. It speaks plain HTTP/1.1 and knows no proxy
-// but the sidecar, which intercepts the traffic.
+// newTransport makes the connection pool that all cohorts share but those of overTLS. It speaks plain HTTP/1.1 and
+// knows no proxy but the sidecar, which intercepts the traffic.
 func newTransport(p Plan) *http.Transport {
 	dialer := &net.Dialer{Timeout: p.timeout(), KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -56,6 +58,40 @@ func newTransport(p Plan) *http.Transport {
 		// The size of the body must be that on the wire.
 		DisableCompression: true,
 	}
+}
+
+// overTLS is the connection pool of a cohort that asks by HTTPS: each names a host of its own in the handshake (SNI,
+// RFC 6066). It takes any certificate: the lab's gateways have such that were made for the run, and what is told of a
+// request is where it went.
+func overTLS(p Plan, c Cohort) (*http.Transport, error) {
+	u, err := url.Parse(p.url(c))
+	if err != nil {
+		return nil, err
+	}
+	host := u.Host
+	for name, v := range c.Header {
+		if strings.EqualFold(name, "Host") {
+			host = v
+		}
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	t := newTransport(p)
+	t.TLSClientConfig = &tls.Config{
+		ServerName: host, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12,
+		InsecureSkipVerify: true, // #nosec G402 -- see above
+	}
+	return t, nil
+}
+
+// counted is the conn below a connection, nil where there is none.
+func counted(c net.Conn) *conn {
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	plain, _ := c.(*conn)
+	return plain
 }
 
 // noRedirects treats a redirect as an answer like any other. To follow it could send load anywhere.
@@ -103,7 +139,7 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 	var before int64
 	ctx, cancel := context.WithTimeoutCause(in.Context(), s.timeout, fmt.Errorf("no whole answer within %s", s.timeout))
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-		if c, ok := info.Conn.(*conn); ok {
+		if c := counted(info.Conn); c != nil {
 			used, before = c, c.written.Load()
 		}
 	}})
@@ -155,10 +191,7 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 	res, err := s.next.RoundTrip(req)
 	if err != nil {
 		cancel()
-		if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
-			s.unsent.Store(n, true)
-		}
-		return nil, err
+		return nil, s.failed(n, in.URL.Scheme == "https" && used == nil, err)
 	}
 	ends := body{ReadCloser: res.Body, cancel: cancel}
 	if upgradedTo, ok := res.Body.(io.Writer); ok {
@@ -167,6 +200,23 @@ func (s *sender) RoundTrip(in *http.Request) (*http.Response, error) {
 		res.Body = &ends
 	}
 	return res, nil
+}
+
+// failed takes note of a request that got no answer, and returns the error for its sample. early tells that it got no
+// connection by TLS.
+func (s *sender) failed(n uint64, early bool, err error) error {
+	failed, ok := errors.AsType[*net.OpError](err)
+	dial := ok && failed.Op == "dial"
+	if dial || early {
+		s.unsent.Store(n, true)
+	}
+	switch {
+	case early && ok && !dial:
+		return fmt.Errorf("no TLS handshake: %w", failed.Err) // without addresses, which are others each time
+	case early && !dial:
+		return fmt.Errorf("no TLS handshake: %w", err)
+	}
+	return err
 }
 
 // content returns a new reader of the cohort's body.

@@ -68,7 +68,7 @@ func (v *problems) add(field, format string, args ...any) {
 }
 
 func (p Plan) validateRequest(v *problems) {
-	v.url("url", p.URL)
+	v.url("url", p.URL, false)
 	v.method("method", p.Method)
 	if b := p.Body; b != nil {
 		switch {
@@ -80,18 +80,18 @@ func (p Plan) validateRequest(v *problems) {
 	}
 }
 
-// url looks at a URL that requests ask for.
-func (v *problems) url(field, text string) {
+// url looks at a URL that requests ask for, which may be one for TLS where a gateway ends that.
+func (v *problems) url(field, text string, tls bool) {
 	switch u, err := url.Parse(text); {
 	case err != nil:
 		v.add(field, "%w", err)
-	case u.Scheme != "http":
+	case u.Scheme != "http" && (u.Scheme != "https" || !tls):
 		// In a mesh the sidecar does TLS. It can't route what a caller encrypts.
 		v.add(field, "%q does not start with http://", text)
 	case u.Hostname() == "":
 		v.add(field, "%q has no host", text)
 	case u.User != nil || u.Fragment != "":
-		v.add(field, "%q has a user or a fragment, which would not be sent", text)
+		v.add(field, "%q has a user or a fragment, which would not be sent", u.Redacted())
 	}
 }
 
@@ -135,7 +135,7 @@ func (p Plan) validateCohorts(v *problems) {
 			p.validateCaller(v, field, c)
 		}
 		if c.URL != "" {
-			v.url(field+"url", c.URL)
+			v.url(field+"url", c.URL, c.Via() == Gateway && c.GRPC == nil && !c.Socket)
 		}
 		v.method(field+"method", c.Method)
 		if len(c.Notes) > MaxNotes {
@@ -216,7 +216,7 @@ func (c Cohort) checkHeader() (errs []error) {
 		}
 		seen[lower] = true
 		if !httpguts.ValidHeaderFieldValue(value) {
-			errs = append(errs, fmt.Errorf("%q has a value that can't be sent: %q", name, value))
+			errs = append(errs, fmt.Errorf("%q has a value that can't be sent: %q", name, Shown(name, value)))
 		}
 	}
 	return errs

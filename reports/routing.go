@@ -88,7 +88,9 @@ type Place struct {
 	// Status is that of an answer by the proxy that routes, for a place that is no destination.
 	Status int `json:"status,omitempty"`
 	// Policy names the policy by which the pods of a destination deny the requests, for a place where they get 403.
-	Policy string `json:"policy,omitempty"`
+	// With Refused it is the RequestAuthentication that does not take their token, and they get 401.
+	Policy  string `json:"policy,omitempty"`
+	Refused bool   `json:"refused,omitempty"`
 	// Copy tells that it gets copies of the requests, whose answers nobody gets. Versions are who may answer there.
 	Copy     bool     `json:"copy,omitempty"`
 	Versions []string `json:"versions,omitempty"`
@@ -103,6 +105,8 @@ func (p Place) Name() string {
 		return fmt.Sprintf("status %d", p.Status)
 	case p.Copy:
 		return "copies to " + ShortHost(p.Host) + format.When(p.Subset != "", " subset "+p.Subset)
+	case p.Refused:
+		return "401 at " + Destination(p.Host, p.Subset) + ", token refused by " + p.Policy
 	case p.Policy != "":
 		return "403 at " + Destination(p.Host, p.Subset) + ", denied by " + p.Policy
 	}
@@ -127,6 +131,9 @@ func (p Place) Takes(l analysis.Landing) bool {
 	switch {
 	case p.Copy:
 		return false
+	case p.Refused:
+		return l.Code == http.StatusUnauthorized && strings.HasPrefix(l.Details, analysis.RefusedToken) &&
+			l.Host == p.Host && l.Subset == p.Subset
 	case p.Policy != "":
 		return l.Code == http.StatusForbidden && strings.HasPrefix(l.Details, analysis.DeniedByPolicy) &&
 			l.Host == p.Host && l.Subset == p.Subset
@@ -315,7 +322,7 @@ func advice(l analysis.Landing) string {
 	case strings.HasPrefix(l.Details, analysis.DeniedByPolicy):
 		return "An AuthorizationPolicy of the workload denies it (Envoy says " + l.Details + "): allow there the " +
 			"caller, or the path and method."
-	case strings.HasPrefix(l.Details, "jwt_authn"):
+	case strings.HasPrefix(l.Details, analysis.RefusedToken):
 		return "A RequestAuthentication refuses the token, or its absence (Envoy says " + l.Details + ")."
 	case has("UF") || has("UC"):
 		return "The connection to the pod failed: compare the DestinationRule's tls mode with the workload's " +
@@ -329,7 +336,7 @@ func advice(l analysis.Landing) string {
 			"second VirtualService of the host that sends to %s%s.", ShortHost(l.Host), subset)
 	case l.Cluster != "":
 		return "The proxy knows no Service of that host and sent the request to " + l.Cluster + ": name the host as " +
-			"the mesh knows it."
+			"the mesh knows it, or have the Sidecar of the callers' namespace list it under egress."
 	}
 	return "Look at the proxy's log entry of such a request: canarylab report --full has the flags and hops."
 }

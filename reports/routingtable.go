@@ -61,7 +61,7 @@ func (r *Routing) Groups() []RoutingGroup {
 
 func samePlace(a, b Place) bool {
 	return a.Host == b.Host && a.Port == b.Port && a.Subset == b.Subset && a.Status == b.Status && a.Copy == b.Copy &&
-		a.Percent == b.Percent && a.Policy == b.Policy
+		a.Percent == b.Percent && a.Policy == b.Policy && a.Refused == b.Refused
 }
 
 // add works out the group's rows.

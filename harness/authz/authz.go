@@ -52,14 +52,18 @@ type Request struct {
 	// Authority, Method and Path are without defaults. Path may have a query, which policies don't look at.
 	Authority, Method, Path string
 	Header                  map[string]string
+
+	// token is what the pods make of its token.
+	token token
 }
 
-// Policies are the AuthorizationPolicies of somebody's manifests.
+// Policies are the AuthorizationPolicies and RequestAuthentications of somebody's manifests.
 type Policies struct {
-	// Rules has the rules of all of them, in their order.
+	// Rules has the rules of all AuthorizationPolicies, in their order.
 	Rules []Rule
 
-	all []policy
+	all    []policy
+	tokens []authentication
 }
 
 // A Rule is one of a policy.
@@ -92,8 +96,13 @@ type policy struct {
 func Read(objects []routes.Object) Policies {
 	var p Policies
 	for _, o := range objects {
-		if o.Unstructured == nil || o.GetKind() != "AuthorizationPolicy" ||
-			o.GroupVersionKind().Group != "security.istio.io" {
+		if o.Unstructured == nil || o.GroupVersionKind().Group != "security.istio.io" {
+			continue
+		}
+		if o.GetKind() == "RequestAuthentication" {
+			p.readTokens(o)
+		}
+		if o.GetKind() != "AuthorizationPolicy" {
 			continue
 		}
 		spec := &security.AuthorizationPolicy{}
@@ -129,8 +138,8 @@ func at(o routes.Object, path string) routes.Source {
 	return routes.Source{File: o.Source.File, Line: o.Line(path)}
 }
 
-// Any tells whether there is a policy, which may have no rules.
-func (p Policies) Any() bool { return len(p.all) > 0 }
+// Any tells whether there is a policy, which may have no rules, or a RequestAuthentication.
+func (p Policies) Any() bool { return len(p.all)+len(p.tokens) > 0 }
 
 // Concerns tells whether a rule is for pods.
 func (p Policies) Concerns(rule int, t Target) bool { return p.all[p.Rules[rule].policy].concerns(t) }
@@ -162,16 +171,27 @@ func (p policy) attached() bool { return len(p.spec.TargetRefs) > 0 || p.spec.Ta
 type Verdict struct {
 	// Denied tells that it gets 403, and By names the policies that it does so by: one that denies it, or all of those
 	// that would have to let it through. By is empty where there is no policy for the pods.
-	Denied bool
-	By     []string
+	//
+	// Refused tells in the place of Denied that it gets 401, because of a token that the RequestAuthentication in By
+	// does not take: Why says what is wrong with it.
+	Denied, Refused bool
+	By              []string
+	Why             string
 	// Rule is the one that the request meets, and which decides, as index in Policies.Rules; -1 for none.
 	Rule int
 	// Unknown says what the verdict rests on and nobody knows here. It is empty where the verdict is sure.
 	Unknown string
 }
 
-// Decide says what becomes of a request at pods, in Istio's order: CUSTOM, then DENY, then ALLOW.
+// Decide says what becomes of a request at pods, in Istio's order: its token, then CUSTOM, DENY and ALLOW.
 func (p Policies) Decide(t Target, q Request) Verdict {
+	q.token = p.tokenOf(t, q)
+	if q.token.unknown != "" {
+		return Verdict{Rule: -1, Unknown: q.token.unknown}
+	}
+	if q.token.refused != "" {
+		return Verdict{Refused: true, By: []string{q.token.refused}, Why: q.token.why, Rule: -1}
+	}
 	for _, one := range p.all {
 		if one.spec.Action == security.AuthorizationPolicy_CUSTOM && one.concerns(t) {
 			return Verdict{Rule: -1, Unknown: nameOf(one.Object) + " asks a provider"}

@@ -107,7 +107,7 @@ func fromSource(s *security.Source, namespace string, q Request) answer {
 		return of(q.From == Identity{ns, name})
 	}
 	ns := func(v string) answer { return of(q.From != Identity{} && matches(v, q.From.Namespace)) }
-	token := func(string) answer { return answer{} } // no request has a token
+	token := func(v string) answer { return of(q.token.principal() != "" && matches(v, q.token.principal())) }
 	address := func(string) answer { return unknown(byAddress) }
 	return every(
 		field(s.GetPrincipals(), false, principal), field(s.GetNotPrincipals(), true, principal),
@@ -152,7 +152,9 @@ func condition(c *security.Condition, namespace string, t Target, q Request) ans
 	case key == "destination.port":
 		return toOperation(&security.Operation{Ports: c.Values, NotPorts: c.NotValues}, t, q)
 	case strings.HasPrefix(key, "request.auth."):
-		holds = func(string) answer { return answer{} } // no request has a token
+		holds = func(v string) answer {
+			return of(slices.ContainsFunc(q.token.of(key), func(text string) bool { return matches(v, text) }))
+		}
 	case strings.HasPrefix(key, "request.headers["):
 		name := strings.TrimSuffix(strings.TrimPrefix(key, "request.headers["), "]")
 		holds = func(v string) answer {

@@ -49,7 +49,10 @@ func (p Policies) Probes(rule int, t Target, who []Identity) (all []Probe, why s
 	named := r.named(s.namespace, false)
 	who = append(slices.Clone(named), who...)
 	if !s.meeting(named, who) {
-		return nil, p.unmet(rule, t, who)
+		if r.asksForToken() {
+			s.without(who)
+		}
+		return s.all, p.unmet(rule, t, who)
 	}
 	// Whom the rule excepts is whom it does not mean.
 	s.missing(append(r.named(s.namespace, true), who...))
@@ -146,6 +149,30 @@ func (s *prober) missing(others []Identity) {
 	}
 }
 
+// without adds what a rule asks for, but for the token.
+func (s *prober) without(who []Identity) {
+	for _, from := range who {
+		for _, o := range s.rule.operations() {
+			o.From, o.Name, o.Why = from, "no-token", "it has no token, and "+s.rule.Path+" asks for one"
+			if s.add(o, false) {
+				return
+			}
+		}
+	}
+}
+
+// asksForToken tells whether what meets a rule has a token.
+func (r Rule) asksForToken() bool {
+	for _, f := range r.rule.From {
+		if len(f.GetSource().GetRequestPrincipals()) > 0 {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.rule.When, func(c *security.Condition) bool {
+		return strings.HasPrefix(c.Key, "request.auth.") && len(c.Values) > 0
+	})
+}
+
 // Meant returns the requests that meet a rule but for the port that it asks for, as its author may have meant it: none
 // where the port is not what keeps them from it.
 func (p Policies) Meant(rule int, t Target, who []Identity) []Probe {
@@ -197,10 +224,9 @@ func (p Policies) unmet(rule int, t Target, who []Identity) string {
 	if p.Dead(rule, t) {
 		return fmt.Sprintf("it asks for a port that the pods don't have: theirs is %d", t.Port)
 	}
-	token, address, source := false, false, len(r.rule.From) == 0
+	address, source := false, len(r.rule.From) == 0
 	for _, f := range r.rule.From {
 		s := f.GetSource()
-		token = token || len(s.GetRequestPrincipals()) > 0
 		address = address || len(s.GetIpBlocks())+len(s.GetRemoteIpBlocks())+len(s.GetNotIpBlocks())+
 			len(s.GetNotRemoteIpBlocks()) > 0
 		source = source || slices.ContainsFunc(who, func(from Identity) bool {
@@ -208,13 +234,12 @@ func (p Policies) unmet(rule int, t Target, who []Identity) string {
 		})
 	}
 	for _, c := range r.rule.When {
-		token = token || strings.HasPrefix(c.Key, "request.auth.") && len(c.Values) > 0
 		address = address || c.Key == "source.ip" || c.Key == "remote.ip"
 	}
 	switch {
-	case token:
-		return "it asks for a token, and no request of the lab has one: the key that signs yours is not here. With " +
-			"--keep, send one by hand from a pod of canarylab kubectl"
+	case r.asksForToken():
+		return "it asks for a token, and the key that signs one is not in the manifests: give a cohort of a " +
+			"canary.yaml the header with a token of yours"
 	case address:
 		return "it asks for the caller's address, and " + byAddress
 	case !source:

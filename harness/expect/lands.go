@@ -56,7 +56,7 @@ func (l *lands) Validate() error {
 		if (p.Host == "") == (p.Status == 0) {
 			return fmt.Errorf("%q: a place is a host or a status", l)
 		}
-		if p.Policy != "" && (p.Host == "" || p.Copy) {
+		if (p.Policy != "" || p.Refused) && (p.Host == "" || p.Copy) {
 			return fmt.Errorf("%q: a policy denies at a host", l)
 		}
 		if !p.Copy {

@@ -63,6 +63,26 @@ func TestFindingsFromTheField(t *testing.T) {
 		has, not string
 	}{
 		{
+			"a destination without a port", UnknownPort, "requests to port 9080 or 9081 of reviews.shop",
+			reviews + "  - route: [{destination: {host: web}}]\n",
+			reviews + "  - route: [{destination: {host: web, port: {number: 80}}}]\n",
+		},
+		{
+			"a destination without a port at one of several", UnknownPort, "requests to port 9080 of reviews.shop",
+			reviews + "  - match: [{port: 9081}]\n    route: [{destination: {host: reviews}}]\n" +
+				"  - route: [{destination: {host: web}}]\n",
+			reviews + "  - route: [{destination: {host: reviews}}]\n  - route: [{destination: {host: web}}]\n",
+		},
+		{
+			"a destination without a port behind a gateway", UnknownPort, "requests to port 80 of shop/edge get 503",
+			shop + object("Gateway", "edge", webGateway) +
+				vs("a", "  hosts: [a.test]\n  gateways: [edge]\n  http: [{route: [{destination: {host: reviews}}]}]"),
+			httpd + object("Gateway", "edge", strings.ReplaceAll(webGateway, "80", "8080")) +
+				vs("a", "  hosts: [a.test]\n  gateways: [edge]\n  http: [{route: [{destination: {host: one}}]}]") +
+				"---\napiVersion: v1\nkind: Service\nmetadata: {name: one, namespace: shop}\nspec: {selector: {app: " +
+				"one}, ports: [{name: http, port: 80}]}\n",
+		},
+		{
 			"one request at a time", OneAtATime, "another one gets 503 UO",
 			reviews + "  - " + strings.TrimPrefix(route("v1"), "    ") + object("DestinationRule", "one",
 				"host: reviews\nsubsets: [{name: v1, trafficPolicy: {connectionPool: {http: {http2MaxRequests: 1}}}}]"),

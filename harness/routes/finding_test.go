@@ -33,7 +33,8 @@ func TestFindings(t *testing.T) {
 		{"weights", reviews + "  - route: [{destination: {host: web}, weight: 3}, {destination: {host: reviews}, " +
 			"weight: 1}]\n",
 			WeightSum, "sum to 4 and not to 100: the shares are 75 %, 25 %"},
-		{"one weight does not matter", reviews + "  - route: [{destination: {host: web}, weight: 3}]\n", "", ""},
+		{"one weight does not matter",
+			reviews + "  - route: [{destination: {host: web, port: {number: 80}}, weight: 3}]\n", "", ""},
 		{"no destination", reviews + "  - timeout: 3s\n", NoDestination, "http[0] has nothing to do"},
 		{"unknown host", reviews + "  - route: [{destination: {host: nobody}}]\n", UnknownHost,
 			"nobody.shop.svc.cluster.local"},

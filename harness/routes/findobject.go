@@ -3,7 +3,9 @@ package routes
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -95,7 +97,10 @@ func (t *Table) findAtGateway(b *binding, name string, g *gateway, at Source) {
 			continue
 		}
 		attached = true
-		common = common || len(t.domains(s, b)) > 0
+		if len(t.domains(s, b)) > 0 {
+			common = true
+			t.findPortless(b, name, name, s.port)
+		}
 	}
 	switch {
 	case !attached:
@@ -169,6 +174,56 @@ func (t *Table) findPorts(b *binding, svc *service, at Source) {
 				kind = NotHTTP
 			}
 			t.findRule(kind, i, text, "Ask for a port of the Service that is for HTTP by its name.")
+		}
+	}
+	var web []int
+	for _, p := range svc.ports {
+		if p.http {
+			web = append(web, p.number)
+		}
+	}
+	t.findPortless(b, svc.host, Mesh, web...)
+}
+
+// findPortless looks for destinations without a port behind rules that are asked at some. A sidecar looks them up among
+// the Services that have the port which is asked for, and a gateway among all: of a Service that has another port alone
+// it takes that one (BuildSidecarOutboundVirtualHosts in Istio's pilot/pkg/networking/core/httproute.go, and
+// GetDestinationCluster in .../core/route/route.go).
+func (t *Table) findPortless(b *binding, asked, gateway string, ports ...int) {
+	for _, i := range b.rules {
+		r := t.Rules[i]
+		if b.kube || !slices.Contains(r.Gateways, gateway) {
+			continue
+		}
+		at := slices.DeleteFunc(slices.Clone(ports), func(port int) bool { return r.Port != 0 && r.Port != port })
+		to := slices.Clone(r.Action.Destinations)
+		for _, m := range r.Mirrors {
+			to = append(to, m.Destination)
+		}
+		for _, d := range to {
+			svc := t.world.services[d.Host]
+			if d.Port != 0 || svc == nil || len(svc.ports) == 0 || gateway != Mesh && len(svc.ports) == 1 {
+				continue
+			}
+			var lacks []string
+			for _, port := range at {
+				if _, ok := svc.port(port); !ok {
+					lacks = append(lacks, strconv.Itoa(port))
+				}
+			}
+			if len(lacks) == 0 {
+				continue
+			}
+			const text = "%s names no port of %s, which has %s: Istio takes the port that is asked for, so that " +
+				"requests to port %s of %s get %d."
+			t.findRule(UnknownPort, i,
+				fmt.Sprintf(text, r.Path, svc.host, svc.portList(), strings.Join(lacks, " or "), asked,
+					http.StatusServiceUnavailable),
+				fmt.Sprintf("Add destination.port.number, such as %d.", svc.ports[0].number))
+		}
+		if r.catchAll() && len(r.SourceLabels) == 0 && r.SourceNamespace == "" {
+			// No later rule is asked there.
+			ports = slices.DeleteFunc(slices.Clone(ports), func(port int) bool { return slices.Contains(at, port) })
 		}
 	}
 }

@@ -92,6 +92,8 @@ func unjudgedOp(op routes.HeaderOp) string {
 		return "it is made for one of several destinations"
 	case op.Verb == routes.HeaderRemove && op.Response:
 		return "the stand-in's answers don't have it"
+	case loadgen.IsSecret(op.Name, op.Value):
+		return "its value is nobody's to read"
 	case strings.Contains(op.Value, "%"):
 		return "Envoy makes its value of what it knows of the request"
 	}

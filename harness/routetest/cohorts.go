@@ -2,6 +2,7 @@ package routetest
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -68,14 +69,18 @@ func (s *sender) class(side *Side, name, why string, q routes.Request) sent {
 
 // requestOf is what a cohort sends.
 func (s *sender) requestOf(c loadgen.Cohort) (routes.Request, error) {
+	if loadgen.HasToken(c.URL) {
+		return routes.Request{}, errors.New("the url has a token, and URLs are in logs and reports: send it in a " +
+			"header")
+	}
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return routes.Request{}, fmt.Errorf("the url %q is none: write what is asked for, such as http://reviews.shop/",
 			c.URL)
 	}
 	q := routes.Request{
-		Host: u.Hostname(), Port: 80, Method: c.Method, Path: cmp.Or(u.RequestURI(), "/"), Scheme: u.Scheme,
-		Entry: c.Via(), SourceNamespace: s.home,
+		Host: u.Hostname(), Port: usualPorts[u.Scheme], Method: c.Method, Path: cmp.Or(u.RequestURI(), "/"),
+		Scheme: u.Scheme, Entry: c.Via(), SourceNamespace: s.home,
 	}
 	if port := u.Port(); port != "" {
 		if q.Port, err = strconv.Atoi(port); err != nil {

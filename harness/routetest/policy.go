@@ -19,8 +19,9 @@ import (
 
 // A fate is what policies make of a request at the pods of one destination.
 type fate struct {
-	denied bool
-	by     []string
+	// denied tells that they answer 403, or 401 where refused is set: a RequestAuthentication does not take its token.
+	denied, refused bool
+	by              []string
 	// rule is the one that decides, as index in Policies.Rules; -1 for none. unknown says why the fate is not known.
 	rule    int
 	unknown string
@@ -52,6 +53,7 @@ func (s *Side) fate(q routes.Request, from authz.Identity, d routes.Destination,
 		return out
 	}
 	sent, ok := s.Table.Sent(q)
+	sent.Header = s.headersOf(q)
 	svc, known := s.Plan.Resolve(d.Host, ns)
 	if !known {
 		return out
@@ -70,13 +72,42 @@ func (s *Side) fate(q routes.Request, from authz.Identity, d routes.Destination,
 			out.unknown = v.Unknown
 		case !ok:
 			out.unknown = "what its path is at the pods is not worked out"
-		case !first && out.denied != v.Denied:
+		case !first && (out.denied != (v.Denied || v.Refused) || out.refused != v.Refused):
 			out.unknown = fmt.Sprintf("policies deny it at some of the pods of %s, and not at all of them",
 				reports.Destination(d.Host, d.Subset))
 		}
 		if first {
 			first = false
-			out.denied, out.by, out.rule = v.Denied, v.By, v.Rule
+			out.denied, out.refused, out.by, out.rule = v.Denied || v.Refused, v.Refused, v.By, v.Rule
+		}
+	}
+	return out
+}
+
+// headersOf are a request's headers as the workload gets them: as the rule that takes it changes them.
+func (s *Side) headersOf(q routes.Request) map[string]string {
+	i, ok := s.Table.Match(q)
+	if !ok || len(s.Table.Rules[i].Ops) == 0 {
+		return q.Header
+	}
+	out := maps.Clone(q.Header)
+	for _, op := range s.Table.Rules[i].Ops {
+		if op.Response || op.Some {
+			continue
+		}
+		name := op.Name
+		for have := range out {
+			if strings.EqualFold(have, name) {
+				name = have
+			}
+		}
+		if op.Verb == routes.HeaderRemove {
+			delete(out, name)
+		} else if out[name] == "" || op.Verb == routes.HeaderSet {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[name] = op.Value
 		}
 	}
 	return out
@@ -102,16 +133,21 @@ func (s *sender) by(c sent) authz.Identity {
 	return identity(c.from)
 }
 
+// gatewayTarget is the lab's gateway as policies see it.
+func (s *sender) gatewayTarget(side *Side, port int) authz.Target {
+	labels := map[string]string{"app": addons.Gateway, "istio": "ingressgateway"}
+	maps.Copy(labels, side.Plan.GatewayLabels)
+	return authz.Target{Namespace: s.gatewayIdentity().Namespace, Labels: labels, Port: port}
+}
+
 // atGateway says why policies keep a request at the lab's gateway, or from coming through it, where they might let it
 // through at the team's own. Empty where they don't.
 func (s *sender) atGateway(side *Side, q routes.Request) (unsent string) {
 	own := s.gatewayIdentity()
-	labels := map[string]string{"app": addons.Gateway, "istio": "ingressgateway"}
-	maps.Copy(labels, side.Plan.GatewayLabels)
-	v := side.Policies.Decide(authz.Target{Namespace: own.Namespace, Labels: labels, Port: q.Port}, authz.Request{
+	v := side.Policies.Decide(s.gatewayTarget(side, q.Port), authz.Request{
 		Authority: q.Authority(), Method: cmp.Or(q.Method, "GET"), Path: cmp.Or(q.Path, "/"), Header: q.Header,
 	})
-	if v.Denied || v.Unknown != "" {
+	if v.Denied || v.Refused || v.Unknown != "" {
 		return fmt.Sprintf("the lab's gateway is in namespace %s, so that %s is for it too, and decides there: put "+
 			"the Gateway into a namespace of its own", own.Namespace, cmp.Or(strings.Join(v.By, ", "), v.Unknown))
 	}
@@ -192,7 +228,7 @@ func (s *sender) aims(side *Side) (all []aimed, unmet map[int]string) {
 			}
 		}
 	}
-	return all, unmet
+	return append(all, s.tokenAims(side)...), unmet
 }
 
 // concerned are the Services, with a port, that lead to pods which a policy's rule is for.
@@ -242,14 +278,19 @@ func (s *sender) who(side *Side, svc standin.Service) []authz.Identity {
 	return append(append(first, identity(s.callers[0])), then...)
 }
 
-// aim makes the class of a probe.
+// aim makes the class of a probe of a policy's rule.
 func (s *sender) aim(r authz.Rule, svc standin.Service, port int, probe authz.Probe) aimed {
+	return s.aimAt(r.Object, r.Path, svc, port, probe)
+}
+
+// aimAt makes the class of a probe of an object. path is where in it is what the probe shows.
+func (s *sender) aimAt(object, path string, svc standin.Service, port int, probe authz.Probe) aimed {
 	q := routes.Request{
 		Host: svc.Host(), Port: port, Method: probe.Method, Path: probe.Path, Header: probe.Header,
 		Entry: loadgen.Sidecar, SourceNamespace: probe.From.Namespace,
 	}
-	_, policy, _ := strings.Cut(r.Object, "/")
-	name := kebab.Of(strings.Join([]string{policy, r.Path, probe.Name, svc.Name}, "-"))
+	_, policy, _ := strings.Cut(object, "/")
+	name := kebab.Of(strings.Join([]string{policy, path, probe.Name, svc.Name}, "-"))
 	kind := routes.NearMiss
 	if probe.Meets {
 		kind = routes.Meets

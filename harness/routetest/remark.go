@@ -19,7 +19,9 @@ func (s *sender) remarks(side *Side, dead map[int]bool) (all []reports.RoutingRe
 	own := side == s.sides[0]
 	// Package authz looks at what package routes does not.
 	all = slices.DeleteFunc(all, func(r reports.RoutingRemark) bool {
-		return r.Kind == string(routes.NotLookedAt) && strings.HasPrefix(r.Object, "AuthorizationPolicy ")
+		kind, _, _ := strings.Cut(r.Object, " ")
+		return r.Kind == string(routes.NotLookedAt) &&
+			(kind == "AuthorizationPolicy" || kind == "RequestAuthentication")
 	})
 	for _, f := range side.Table.Findings {
 		if f.Kind != routes.Shadowed && (f.Kind != routes.PolicyPort || !side.asksInVain(f, dead)) {
@@ -44,7 +46,7 @@ func (s *sender) remarks(side *Side, dead map[int]bool) (all []reports.RoutingRe
 			})
 		}
 	}
-	all = append(all, tokens(side)...)
+	all = append(all, s.tokens(side)...)
 	var who []authz.Identity
 	for _, c := range side.Plan.Callers {
 		who = append(who, authz.Identity{Namespace: c.Namespace, Account: c.Account})

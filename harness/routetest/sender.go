@@ -111,7 +111,7 @@ func (s *sender) load() loadgen.Plan {
 	}
 	s.took = share(&plan)
 	if len(plan.Cohorts) > 0 {
-		plan.URL = plan.Cohorts[0].URL
+		plan.URL = strings.Replace(plan.Cohorts[0].URL, "https://", "http://", 1)
 	}
 	return plan
 }
@@ -194,10 +194,11 @@ func (s *sender) cohort(side *Side, c routes.Class, only *addons.Caller) (
 	q := c.Request
 	here = q
 	out = loadgen.Cohort{Name: c.Name, Method: q.Method, Entry: q.Entry, Header: maps.Clone(q.Header)}
-	port := cmp.Or(q.Port, 80)
+	scheme := cmp.Or(q.Scheme, "http")
+	port := cmp.Or(q.Port, usualPorts[scheme])
 	host := q.Host
-	if q.Scheme == "https" {
-		return out, here, from, "it comes by TLS, and the lab sends plain HTTP"
+	if scheme == "https" && q.Entry != loadgen.Gateway {
+		return out, here, from, "it comes by TLS, and a sidecar can't route what a caller encrypts"
 	}
 	switch q.Entry {
 	case loadgen.Gateway:
@@ -228,10 +229,17 @@ func (s *sender) cohort(side *Side, c routes.Class, only *addons.Caller) (
 		}
 		out.Caller = from.Name
 	}
-	if port != 80 {
+	if port != usualPorts[scheme] {
 		host += ":" + strconv.Itoa(port)
+	} else if scheme == "https" {
+		// The gateway's usual port is 80, and no caller names 443 in the header.
+		if out.Header == nil {
+			out.Header = map[string]string{}
+		}
+		out.Header["Host"] = host
+		host += ":443"
 	}
-	out.URL = "http://" + host + cmp.Or(q.Path, "/")
+	out.URL = scheme + "://" + host + cmp.Or(q.Path, "/")
 	for _, one := range s.sides {
 		// Also what a policy denies at the pods is copied before.
 		if i, ok := one.Table.Match(here); ok {
@@ -243,6 +251,9 @@ func (s *sender) cohort(side *Side, c routes.Class, only *addons.Caller) (
 	}
 	return out, here, from, ""
 }
+
+// usualPorts are those that a URL need not name.
+var usualPorts = map[string]int{"http": 80, "https": 443}
 
 // valid tells whether the load agent can send a cohort.
 func valid(c loadgen.Cohort) error {
@@ -295,9 +306,26 @@ func (s *Side) gateway(q routes.Request) (unsent string) {
 		if !g.Met {
 			return fmt.Sprintf("Gateway %s selects pods that the lab's gateway is not among", q.Gateway)
 		}
+		if q.Scheme == "https" {
+			return overTLS(g, q)
+		}
 		return ""
 	}
 	return fmt.Sprintf("Gateway %s is not among the manifests", q.Gateway)
+}
+
+// overTLS tells why a request by TLS can't come through a gateway, empty where it can.
+func overTLS(g standin.Gateway, q routes.Request) (unsent string) {
+	for _, server := range g.Servers {
+		switch {
+		case server.Port != q.Port:
+		case server.File:
+			return "its certificate is in a file of your gateway's pod: write a credentialName to have one made"
+		case strings.HasSuffix(server.TLSMode, "MUTUAL") && server.TLSMode != "OPTIONAL_MUTUAL":
+			return "the gateway asks for the caller's certificate (" + server.TLSMode + "), and the lab's has none"
+		}
+	}
+	return ""
 }
 
 // ports are those of the gateway beside 80.
@@ -317,6 +345,9 @@ func (s *sender) places(side *Side, c sent) (all []reports.Place, policy int, un
 	}
 	from := s.by(c)
 	policy = -1
+	if text := s.tokenAtGateway(side, c); text != "" {
+		return nil, -1, text
+	}
 	ns := side.asks(q, s.home)
 	rest := 100 - w.StatusPercent
 	open := 0.0
@@ -334,7 +365,7 @@ func (s *sender) places(side *Side, c sent) (all []reports.Place, policy int, un
 		}
 		place := reports.Place{Host: d.Host, Port: d.Port, Subset: d.Subset, Percent: percent}
 		if f.denied {
-			place.Policy = strings.Join(f.by, " and ")
+			place.Policy, place.Refused = strings.Join(f.by, " and "), f.refused
 		} else {
 			place.Versions = side.versions(d, ns)
 			open += percent

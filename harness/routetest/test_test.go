@@ -14,14 +14,18 @@ import (
 )
 
 // of makes the test of a file.
-func of(t *testing.T, path, stdin string) (*routetest.Test, error) {
+func of(t *testing.T, path, stdin string, expected ...string) (*routetest.Test, error) {
 	t.Helper()
-	set, err := standin.Load(t.Context(), []string{path}, strings.NewReader(stdin))
+	e, err := routetest.ReadExpectations(t.Context(), expected...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := standin.Load(t.Context(), []string{path}, strings.NewReader(stdin), expected...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := standin.Options{Image: "canarylab/sampleapp:dev"}
-	return routetest.New("own-shop", "The rules of a shop", set, nil, o, nil)
+	return routetest.New("own-shop", "The rules of a shop", set, nil, o, e)
 }
 
 // The example of the documentation can be played, and each of its rules has what the documentation says.

@@ -83,13 +83,14 @@ func amount(percent float64) string { return reports.Place{Percent: percent}.Amo
 // requestInWords is such as "GET reviews:9080/api with end-user: jason".
 func requestInWords(q routes.Request) string {
 	host := q.Host
-	if q.Port != 0 && q.Port != 80 {
+	if q.Port != 0 && q.Port != usualPorts[cmp.Or(q.Scheme, "http")] {
 		host += ":" + strconv.Itoa(q.Port)
 	}
-	text := cmp.Or(q.Method, "GET") + " " + reports.ShortHost(host) + cmp.Or(q.Path, "/")
+	text := cmp.Or(q.Method, "GET") + " " + format.When(q.Scheme == "https", "https://") + reports.ShortHost(host) +
+		loadgen.WithoutToken(cmp.Or(q.Path, "/"))
 	var headers []string
 	for _, k := range slices.Sorted(maps.Keys(q.Header)) {
-		headers = append(headers, k+": "+q.Header[k])
+		headers = append(headers, k+": "+loadgen.Shown(k, q.Header[k]))
 	}
 	if len(headers) > 0 {
 		text += " with " + strings.Join(headers, ", ")

@@ -59,6 +59,7 @@ func (b *builder) gateways() {
 			}
 			tls, _ := s["tls"].(map[string]any)
 			server.Redirect, _ = tls["httpsRedirect"].(bool)
+			server.File = text(tls, "serverCertificate") != ""
 			for _, h := range listOfTexts(s, "hosts") {
 				server.Hosts = append(server.Hosts, h[strings.LastIndex(h, "/")+1:])
 			}
@@ -72,7 +73,7 @@ func (b *builder) gateways() {
 					}
 				}
 			}
-			if text(tls, "serverCertificate") != "" {
+			if server.File {
 				b.note(o.note(Missing, "Its server %d reads a certificate from a file of the gateway's pod, which is "+
 					"not in the lab: write a credentialName to have one made.", i+1))
 			}
@@ -176,10 +177,32 @@ func (b *builder) credential(name string, hosts []string, s Source) {
 	o.Object["data"] = map[string]any{
 		"tls.crt": encode(certificate), "tls.key": encode(key), "ca.crt": encode(certificate),
 	}
+	if len(b.plan.secrets) == 0 {
+		b.plan.secrets = append(b.plan.secrets, secretReader(ns, s)...)
+	}
 	b.plan.secrets = append(b.plan.secrets, o)
 	b.note(Note{Source: s, Object: "Secret " + ns + "/" + secret, Kind: Invented,
 		Text: "A certificate of the lab's own stands in for what the credentialName names: no caller that checks it " +
 			"trusts it."})
+}
+
+// secretReader lets the lab's gateway have Secrets of its namespace: istiod gives a certificate to no proxy whose
+// service account may not list them (CredentialsController.Authorize in Istio's pilot/pkg/credentials/kube/secrets.go).
+func secretReader(ns string, s Source) []Object {
+	const group, name = "rbac.authorization.k8s.io", "canarylab-gateway"
+	role := made(group+"/v1", "Role", ns, name, s)
+	role.Object["rules"] = []any{map[string]any{
+		"apiGroups": []any{""}, "resources": []any{"secrets"}, "verbs": []any{"get", "list", "watch"},
+	}}
+	binding := made(group+"/v1", "RoleBinding", ns, name, s)
+	binding.Object["roleRef"] = map[string]any{"apiGroup": group, "kind": "Role", "name": name}
+	binding.Object["subjects"] = []any{
+		map[string]any{"kind": "ServiceAccount", "name": DefaultAccount, "namespace": ns},
+	}
+	for _, o := range []Object{role, binding} {
+		o.SetLabels(map[string]string{mesh.ManagedBy: mesh.Manager})
+	}
+	return []Object{role, binding}
 }
 
 // selfSigned makes a certificate for hosts and its key, both as PEM.

@@ -240,6 +240,8 @@ type Server struct {
 	// tells that plain HTTP is redirected.
 	TLSMode  string
 	Redirect bool
+	// File tells that its certificate is in a file of the gateway's pod, where the lab has none.
+	File bool
 }
 
 // Objects returns everything in the order in which it can be applied: namespaces, service accounts, secrets,

@@ -49,6 +49,9 @@ func (l Landing) Destination() string {
 // DeniedByPolicy begins the Details of what an AuthorizationPolicy denies (Envoy's RBAC filter, response code details).
 const DeniedByPolicy = "rbac_access_denied"
 
+// RefusedToken begins the Details of what a RequestAuthentication refuses (Envoy's JWT authentication filter).
+const RefusedToken = "jwt_authn_access_denied"
+
 // ByProxy tells that a proxy answered by itself, and sent the request to nobody.
 func (l Landing) ByProxy() bool {
 	return l.Version == "" && l.Code != 0 && l.Hop != ServerHop && l.Hop != AppHop

@@ -264,7 +264,7 @@ func (p *Packed) named(report *reports.Report) {
 		what += fmt.Sprintf(", the cluster by its name %q", s.Cluster)
 	}
 	p.Named = append(p.Named, fmt.Sprintf("It names %s, the versions on it, its pods and nodes with their addresses "+
-		"inside the cluster, and the headers that were sent.", what))
+		"inside the cluster, and the headers that were sent, but for secrets.", what))
 	if s.Provider == "existing" {
 		p.Named = append(p.Named,
 			"The cluster is somebody's own: its API server's address and its image registry are in it too.")

@@ -165,14 +165,21 @@ func phases(r *reports.Report) iter.Seq2[int, reports.Phase] {
 func verdicts(b *strings.Builder, r *reports.Report) {
 	var rows, bad [][]string
 	told := 0
+	void := map[string]bool{}
 	for i, p := range phases(r) {
 		told++
 		for _, v := range p.Verdicts {
 			saw := cell(v.Saw)
 			if v.Outcome != reports.Pass {
 				saw += " — **" + cell(string(cmp.Or(v.Outcome, "not judged"))) + "**"
-				if v.Why != "" {
+				switch {
+				case v.Outcome == reports.Invalid && void[v.Why]:
+					saw += ", as said above"
+				case v.Why != "":
 					saw += ": " + cell(v.Why)
+				}
+				if v.Outcome == reports.Invalid && v.Why != "" {
+					void[v.Why] = true
 				}
 			}
 			row := []string{mark(v.Outcome), fmt.Sprintf("%d. %s", i+1, cell(p.Name)), cell(v.Want), saw}

@@ -30,11 +30,26 @@ func (p *page) claimed(phase reports.Phase) {
 	}
 	// What did not pass is read first.
 	slices.SortStableFunc(all, func(a, b reports.Verdict) int {
-		return boolToInt(a.Outcome == reports.Pass) - boolToInt(b.Outcome == reports.Pass)
+		return cmp.Or(boolToInt(a.Outcome == reports.Pass)-boolToInt(b.Outcome == reports.Pass),
+			boolToInt(a.Outcome == reports.Invalid)-boolToInt(b.Outcome == reports.Invalid),
+			cmp.Compare(voidWhy(a), voidWhy(b)))
 	})
+	void := map[string]int{}
+	for _, v := range all {
+		void[voidWhy(v)]++
+	}
+	told := ""
 	for i, v := range all {
 		if i == 0 {
 			p.Section("expected")
+		}
+		if why := voidWhy(v); why != "" && void[why] > 1 {
+			if told != why {
+				p.Para("! ", terminal.Yellow, fmt.Sprintf("%d claims: %s", void[why], why))
+				told = why
+			}
+			p.Para("  - ", "", v.Want+"; seen: "+v.Saw)
+			continue
 		}
 		p.Para(cmp.Or(signs[v.Outcome].mark, "!")+" ", colorOf(v.Outcome), v.Want)
 		p.Para("  ", terminal.Dim, "seen: "+v.Saw)
@@ -42,6 +57,14 @@ func (p *page) claimed(phase reports.Phase) {
 			p.Para("  ", "", v.Why)
 		}
 	}
+}
+
+// voidWhy is why a verdict is void, empty for others.
+func voidWhy(v reports.Verdict) string {
+	if v.Outcome != reports.Invalid {
+		return ""
+	}
+	return v.Why
 }
 
 func boolToInt(b bool) int {

@@ -147,26 +147,43 @@ func (p *page) surprises(r *reports.Routing) {
 	}
 }
 
-// shownOpen is how many classes are shown of which nothing can be said.
+// shownOpen is how many classes are shown of which nothing can be said, for each of as many reasons.
 const shownOpen = 10
 
-// open prints the classes of which nothing can be said.
+// open prints the classes of which nothing can be said, those of one reason together.
 func (p *page) open(r *reports.Routing) {
-	n := 0
+	var reasons []string
+	by := map[string][]reports.RequestClass{}
 	for _, c := range r.Classes {
 		if c.Outcome == "" || c.Outcome == reports.Pass || c.Outcome == reports.Fail {
 			continue
 		}
-		if n++; n == 1 {
-			p.Section("open")
+		if len(by[c.Reason]) == 0 {
+			reasons = append(reasons, c.Reason)
 		}
-		if n > shownOpen {
+		by[c.Reason] = append(by[c.Reason], c)
+	}
+	if len(reasons) > 0 {
+		p.Section("open")
+	}
+	for i, reason := range reasons {
+		if i == shownOpen {
+			p.Line("  and for %d more reasons", len(reasons)-i)
+			break
+		}
+		classes := by[reason]
+		mark := cmp.Or(signs[classes[0].Outcome].mark, "!") + " "
+		if len(classes) == 1 {
+			p.Para(mark, terminal.Yellow, classes[0].Words()+": "+reason)
 			continue
 		}
-		p.Para(cmp.Or(signs[c.Outcome].mark, "!")+" ", terminal.Yellow, c.Words()+": "+c.Reason)
-	}
-	if n > shownOpen {
-		p.Line("  and %d more", n-shownOpen)
+		p.Para(mark, terminal.Yellow, format.Plural(len(classes), "class", "classes")+" of requests: "+reason)
+		for _, c := range classes[:min(len(classes), shownOpen)] {
+			p.Para("  - ", "", c.Words())
+		}
+		if n := len(classes) - shownOpen; n > 0 {
+			p.Line("  - and %d more", n)
+		}
 	}
 }
 

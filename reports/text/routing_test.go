@@ -60,3 +60,39 @@ func TestRouting(t *testing.T) {
 		}
 	}
 }
+
+// Why claims are void is said once, with the claims, and so it is of classes of which nothing can be said.
+func TestVoidIsSaidOnce(t *testing.T) {
+	at := time.Date(2026, 11, 23, 6, 0, 0, 0, time.UTC)
+	const why = "a tenth of the requests were sent late"
+	var verdicts []reports.Verdict
+	r := &reports.Routing{}
+	for _, name := range []string{"a", "b", "c"} {
+		verdicts = append(verdicts, reports.Verdict{
+			Kind: reports.KindStays, Cohort: name, Outcome: reports.Invalid, Why: why, Want: "no request of " + name +
+				" is lost", Saw: "nothing",
+		})
+		r.Classes = append(r.Classes, reports.RequestClass{
+			Cohort: name, Request: "GET reviews/" + name, Outcome: reports.Invalid, Reason: why,
+		})
+	}
+	rep := &reports.Report{Scenario: "own-shop", Outcome: reports.Invalid, Phases: []reports.Phase{{
+		Name: "as it is written", Observation: analysis.Observation{Start: at, SettledAt: at}, Verdicts: verdicts,
+		Routing: r,
+	}}}
+	var b bytes.Buffer
+	if err := text.Write(&b, rep, text.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), why); n != 2 {
+		t.Errorf("got the reason %d times, want it once for claims and once for classes:\n%s", n, b.String())
+	}
+	for _, want := range []string{
+		"! 3 claims: ", "  - no request of b is lost; seen: nothing", "! 3 classes of requests",
+		"  - GET reviews/c",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("it lacks %q:\n%s", want, b.String())
+		}
+	}
+}
