@@ -102,7 +102,7 @@ func (i Inject) typed(s Scenario, t *Typed) error {
 	// The API server passes it on to the admin port of each pod.
 	t.line("for pod in $(kubectl get pods -l app=%s,version=%s -o name%s); do echo '%s' | kubectl replace --raw "+
 		"/api/v1/namespaces/%s/pods/${pod#pod/}:%d/proxy/faults -f -; done",
-		environment.Service, i.Version, some, b, s.Name, environment.AdminPort)
+		environment.Service, i.Version, some, b, s.home(), environment.AdminPort)
 	return nil
 }
 

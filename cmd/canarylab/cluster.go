@@ -11,6 +11,7 @@ import (
 
 	"github.com/canarylab/canarylab/harness/cluster"
 	"github.com/canarylab/canarylab/harness/lab"
+	"github.com/canarylab/canarylab/reports/format"
 )
 
 // openLab brings the lab up, or finds it running, and waits until it is at rest.
@@ -54,15 +55,30 @@ func newDown(g *global) *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use: "down", Short: "Remove a cluster and everything that was made for it", Args: noArgs,
+		Long: `Down removes a cluster that the lab made. On an existing cluster, which others use too, it removes
+what is yours: the namespaces whose label canarylab.io/owner says so. It lists what is left of others. With --all it
+removes theirs too, but for what they are playing.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p := newDisplay(os.Stderr)
-			defer p.Close()
 			done := p.Step("down")
 			err := lab.Down(cmd.Context(), g.Options, keep)
 			done(err)
+			p.Close()
+			if err != nil || g.Existing.All {
+				return err
+			}
+			left, err := lab.Tenants(cmd.Context(), g.Options)
+			if len(left) > 0 {
+				fmt.Fprintln(os.Stderr, "This is left, and not yours; canarylab down --all would remove what is not "+
+					"played:")
+			}
+			for _, t := range left {
+				fmt.Fprintln(os.Stderr, "  "+format.Printable(t.String()))
+			}
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&g.Existing.All, "all", false, "existing: remove what others have left there too")
 	cmd.Flags().BoolVar(&keep, "keep-state", false, "stop the cluster, and keep what the next up can continue from")
 	return cmd
 }
@@ -141,13 +157,18 @@ func newNodeImage(g *global) *cobra.Command {
 	}
 }
 
-func newRBAC() *cobra.Command {
-	var user string
+func newRBAC(g *global) *cobra.Command {
+	var grant lab.Grant
 	cmd := &cobra.Command{
 		Use: "rbac", Short: "Print the rights that a run on an existing cluster needs, as a manifest", Args: noArgs,
-		Example: "  canarylab rbac --user jane | kubectl apply -f -",
+		Long: `Rbac prints roles with the rights that a run needs, and a binding for each user. They are cluster-wide,
+as a run makes its namespaces itself. With --namespaces they are for namespaces that an administrator has made, and
+nothing is cluster-wide; runs then name the same namespaces.`,
+		Example: `  canarylab rbac --user jane --user joe | kubectl apply -f -
+  canarylab rbac --user jane --namespaces canary-1,canary-2 | kubectl apply -f -`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			manifest, err := lab.RBAC(user)
+			grant.Namespaces, grant.IstioNamespace = g.Existing.MadeNamespaces(), g.Existing.IstioNamespace
+			manifest, err := lab.RBAC(grant)
 			if err != nil {
 				return err
 			}
@@ -155,7 +176,7 @@ func newRBAC() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&user, "user", "canarylab",
-		"who gets the rights: a user's name, or system:serviceaccount:NAMESPACE:NAME")
+	cmd.Flags().StringArrayVar(&grant.Users, "user", []string{"canarylab"},
+		"who gets the rights: a user's name, or system:serviceaccount:NAMESPACE:NAME; may be given several times")
 	return cmd
 }

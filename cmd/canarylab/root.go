@@ -41,10 +41,9 @@ had, 75 inconclusive or invalid, 99 an expectation failed, 130 interrupted.`,
 	})
 	root.AddCommand(
 		newUp(&g), newDown(&g), newStatus(&g), newDoctor(&g), newKubeconfig(&g), newTool(&g, lab.Kubectl),
-		newTool(&g, lab.Istioctl), newShell(&g), newLogs(&g), newNodeImage(&g), newRBAC(), newScenario(&g), newDemo(&g),
-		newTest(&g), newTrain(&g), newCourse(), newArtifacts(&g), newReport(), newCompare(), newBundle(), newVerify(),
-		newReplay(), newTrace(),
-		newVersion(),
+		newTool(&g, lab.Istioctl), newShell(&g), newLogs(&g), newNodeImage(&g), newRBAC(&g), newScenario(&g),
+		newDemo(&g), newTest(&g), newTrain(&g), newCourse(), newArtifacts(&g), newReport(), newCompare(),
+		newBundle(), newVerify(), newReplay(), newTrace(), newVersion(),
 	)
 	return root
 }

@@ -50,6 +50,12 @@ type Traits struct {
 	Borrowed bool
 	// Labels mark the lab's namespaces and the lab's Istio. Nil means that everything in the cluster is the lab's.
 	Labels map[string]string
+	// Own are further labels of the namespaces that scenarios make: of all that Labels mark, those are this user's. Nil
+	// where Labels is.
+	Own map[string]string
+	// Namespaces are those that somebody else made for scenarios to be played in: the lab makes and deletes none, and
+	// has rights in those alone. Nil means that it makes its own.
+	Namespaces []string
 	// NeedsImages tells that images have to be built here for pods to have them, which takes compilers and more.
 	NeedsImages bool
 	// KeepsHost tells that a cluster changes nothing of its machine that outlives it, kernel-wide settings among it.

@@ -3,13 +3,17 @@ package images
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"runtime"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/canarylab/canarylab/internal/dockercerts"
 )
 
 // Released returns Istio's released images. They are read from the registry when they are needed.
@@ -25,10 +29,20 @@ func Released(ctx context.Context, hub, tag string) (map[string]v1.Image, error)
 	return set, nil
 }
 
-// Remote are the options of every call of a registry: it has the credentials that Docker would use.
+// Remote are the options of every call of a registry: it has the credentials and the authorities that Docker would use.
 func Remote(ctx context.Context) []remote.Option {
-	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
+	return []remote.Option{
+		remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithTransport(transport()),
+	}
 }
+
+// transport is the same for all calls, as its connections are.
+var transport = sync.OnceValue(func() http.RoundTripper {
+	if base, ok := remote.DefaultTransport.(*http.Transport); ok {
+		return dockercerts.Transport(base)
+	}
+	return remote.DefaultTransport
+})
 
 // fetch finds an image for this machine in its registry. It returns the reference in full.
 func fetch(ctx context.Context, reference string) (string, v1.Image, error) {

@@ -99,10 +99,15 @@ func (c *Client) Answers(ctx context.Context) error {
 
 // Allowed asks whether this client's user may do verb to a resource, such as "pods/exec", in every namespace.
 func (c *Client) Allowed(ctx context.Context, verb, group, resource string) (bool, error) {
+	return c.AllowedIn(ctx, metav1.NamespaceAll, verb, group, resource)
+}
+
+// AllowedIn is Allowed for one namespace. That of the resource namespaces is the namespace itself.
+func (c *Client) AllowedIn(ctx context.Context, ns, verb, group, resource string) (bool, error) {
 	name, sub, _ := strings.Cut(resource, "/")
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Group: group, Resource: name, Subresource: sub, Verb: verb,
+			Namespace: ns, Group: group, Resource: name, Subresource: sub, Verb: verb,
 		},
 	}}
 	got, err := c.kube.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})

@@ -28,14 +28,19 @@ const (
 	explainEvents, explainLines = 5, 10
 )
 
+// refusedPatience is how long the API server may refuse a Deployment's pods. A namespace's service account, without
+// which it does, is made within a second. Tests have less.
+var refusedPatience = 10 * time.Second
+
 // WaitWorkloads waits until all replicas of every Deployment of ns are updated and available, and all pods of
 // every Job are ready. It fails when ctx ends, and as soon as a pod is stuck because its image can't be pulled
-// or it keeps crashing. The error has each unready pod's state, last events and last log lines. A namespace
-// without Deployments is an error.
+// or it keeps crashing, or because a policy of the cluster forbids it. The error has each unready pod's state, last
+// events and last log lines. A namespace without Deployments is an error.
 func (c *Client) WaitWorkloads(ctx context.Context, ns string) error {
 	var missing []string
 	var stuck string
 	looked := time.Time{}
+	refused := map[string]time.Time{} // since when, by the Deployment's name
 	err := wait.PollUntilContextCancel(ctx, poll, true, func(ctx context.Context) (bool, error) {
 		list, err := c.kube.AppsV1().Deployments(ns).List(ctx, metav1.ListOptions{})
 		if err != nil {
@@ -58,8 +63,20 @@ func (c *Client) WaitWorkloads(ctx context.Context, ns string) error {
 			}
 		}
 		for _, d := range list.Items {
-			if m := notRolledOut(&d); m != "" {
+			m := notRolledOut(&d)
+			if m != "" {
 				missing = append(missing, m)
+			}
+			why := refusal(&d)
+			if why == "" || m == "" {
+				delete(refused, d.Name)
+				continue
+			}
+			if _, known := refused[d.Name]; !known {
+				refused[d.Name] = time.Now()
+			}
+			if time.Since(refused[d.Name]) > refusedPatience {
+				return false, fmt.Errorf("the cluster refuses the pods of deployment %s: %s", d.Name, why)
 			}
 		}
 		if len(missing) == 0 {
@@ -141,6 +158,18 @@ func notRolledOut(d *appsv1.Deployment) string {
 		return fmt.Sprintf("%s (%d old pods left)", d.Name, s.Replicas-want)
 	case s.AvailableReplicas < want:
 		return fmt.Sprintf("%s (%d of %d available)", d.Name, s.AvailableReplicas, want)
+	}
+	return ""
+}
+
+// refusal is what the API server says where its policies forbid a Deployment's pods, such as a ResourceQuota that is
+// used up or Pod Security; "" where it does not.
+func refusal(d *appsv1.Deployment) string {
+	for _, cond := range d.Status.Conditions {
+		if cond.Type == appsv1.DeploymentReplicaFailure && cond.Status == corev1.ConditionTrue &&
+			strings.Contains(cond.Message, "is forbidden: ") {
+			return cond.Message
+		}
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -162,5 +163,33 @@ func TestPods(t *testing.T) {
 	}
 	if got := strings.Join(names, " "); got != "a b" {
 		t.Errorf("got pods %q, want %q", got, "a b")
+	}
+}
+
+// A policy that forbids a Deployment's pods does not change by waiting, and is named.
+func TestPodsThatThePolicyForbids(t *testing.T) {
+	before := refusedPatience
+	refusedPatience = 100 * time.Millisecond
+	defer func() { refusedPatience = before }()
+	of := func(message string) *Client {
+		return &Client{kube: fake.NewClientset(&appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Name: "app", Namespace: "demo"},
+			Status: appsv1.DeploymentStatus{Conditions: []appsv1.DeploymentCondition{{
+				Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: message,
+			}}},
+		})}
+	}
+	const quota = `pods "app-1" is forbidden: exceeded quota: all, requested: limits.cpu=2, used: limits.cpu=39, ` +
+		`limited: limits.cpu=40`
+	err := of(quota).WaitWorkloads(t.Context(), "demo")
+	if err == nil || !strings.Contains(err.Error(), "the cluster refuses the pods of deployment app: "+quota) {
+		t.Errorf("got %v, want the quota named", err)
+	}
+	// What may pass is waited for.
+	ctx, cancel := context.WithTimeout(t.Context(), 5*refusedPatience)
+	defer cancel()
+	err = of("Internal error occurred: failed calling webhook").WaitWorkloads(ctx, "demo")
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want it waited for", err)
 	}
 }

@@ -244,7 +244,7 @@ func existingContract(t *testing.T, host *lab.Lab) {
 	contract(t, l)
 	before := labtest.Namespaces(t, host.Kube())
 	// What a run that was killed leaves behind is found by its label alone.
-	left := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "left-over", Labels: l.Labels()}}
+	left := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "left-over", Labels: l.NamespaceLabels()}}
 	_, err := l.Kube().Kubernetes().CoreV1().Namespaces().Create(t.Context(), left, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"sync"
 
@@ -29,6 +30,7 @@ type Lab struct {
 	store    images.PrometheusStore // nil where images are not built
 	timer    *timer
 	steps    []progress.Step
+	istiodIn string     // where istiod is, for a user who may not look everywhere
 	gateway  chan error // gets one value when the ingress gateway is ready
 
 	playing sync.Mutex
@@ -53,6 +55,19 @@ func (l *Lab) KeepsHost() bool { return l.provider.Traits().KeepsHost }
 
 // Labels are for the namespaces that scenarios make: by them the lab finds its own on a borrowed cluster again.
 func (l *Lab) Labels() map[string]string { return l.provider.Traits().Labels }
+
+// NamespaceLabels are those of a scenario's namespaces: Labels, and whose it is. Nil where Labels is.
+func (l *Lab) NamespaceLabels() map[string]string {
+	if l.Labels() == nil {
+		return nil
+	}
+	all := maps.Clone(l.Labels())
+	maps.Copy(all, l.provider.Traits().Own)
+	return all
+}
+
+// Namespaces are those that were made for scenarios to be played in. Nil means that they make their own.
+func (l *Lab) Namespaces() []string { return l.provider.Traits().Namespaces }
 
 // A sharer is a Cluster whose nodes are on this machine.
 type sharer interface {

@@ -25,8 +25,35 @@ func (o Options) managed() ([]cluster.Provider, Options, error) {
 	return providers, o, err
 }
 
+// A shared provider's clusters are used by several people's labs.
+type shared interface {
+	// Tenants are all that anybody plays there, or has left.
+	Tenants(ctx context.Context) ([]cluster.Tenant, error)
+	// Vacate removes what is the user's own, and returns what is left of others.
+	Vacate(ctx context.Context) (left []cluster.Tenant, err error)
+}
+
+// Tenants returns what anybody plays on the clusters that o means, or has left there, where others use them too.
+func Tenants(ctx context.Context, o Options) (all []cluster.Tenant, err error) {
+	providers, _, err := o.managed()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range providers {
+		if s, ok := p.(shared); ok {
+			found, err := s.Tenants(ctx)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, found...)
+		}
+	}
+	return all, nil
+}
+
 // Down removes a cluster; with keepState what the next Open can continue from stays. One that does not exist is no
-// error. Down removes only what the lab made in a borrowed cluster.
+// error. In a borrowed cluster Down removes only what this user's labs made, or with Existing.All anybody's, and an
+// Istio of the lab's once nobody has anything there.
 func Down(ctx context.Context, o Options, keepState bool) error {
 	providers, o, err := o.managed()
 	if err != nil {
@@ -41,7 +68,7 @@ func Down(ctx context.Context, o Options, keepState bool) error {
 			}
 		}
 		if p.Traits().Borrowed {
-			if err := uninstall(ctx, p); err != nil {
+			if err := leave(ctx, p, keepState); err != nil {
 				return err
 			}
 		}
@@ -50,6 +77,19 @@ func Down(ctx context.Context, o Options, keepState bool) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// leave removes what is the user's own in a borrowed cluster, and the lab's Istio if that leaves nobody who uses it.
+func leave(ctx context.Context, p cluster.Provider, keepState bool) error {
+	s, ok := p.(shared)
+	if !ok || keepState { // Down refuses it
+		return nil
+	}
+	left, err := s.Vacate(ctx)
+	if err != nil || len(left) > 0 || p.Traits().Namespaces != nil {
+		return err
+	}
+	return uninstall(ctx, p)
 }
 
 // uninstall removes an Istio that the lab installed into a borrowed cluster, as far as it is not in namespaces.
@@ -63,10 +103,10 @@ func uninstall(ctx context.Context, p cluster.Provider) error {
 		return err
 	}
 	all := p.Traits().Labels
-	namespace := kube.Ref{GroupVersionKind: corev1.SchemeGroupVersion.WithKind("Namespace"), Name: mesh.LabNamespace}
+	namespace := kube.Ref{GroupVersionKind: corev1.SchemeGroupVersion.WithKind("Namespace"), Name: mesh.Namespace}
 	labels, found, err := k.Labels(ctx, namespace)
 	if err != nil || !found || !apilabels.SelectorFromSet(all).Matches(apilabels.Set(labels)) {
-		return err // every Istio of the lab's comes with that namespace
+		return err // every Istio of the lab's comes with that namespace, labelled
 	}
 	return mesh.Uninstall(ctx, k, all)
 }

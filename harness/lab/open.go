@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
 	"github.com/canarylab/canarylab/harness/patience"
+	"github.com/canarylab/canarylab/harness/progress"
 )
 
 var (
@@ -40,7 +42,10 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 		return nil, err
 	}
 	timer := newTimer(o.Progress)
-	l := &Lab{provider: chosen.provider, why: chosen.why, istio: o.Istio, timer: timer, gateway: make(chan error, 1)}
+	l := &Lab{
+		provider: chosen.provider, why: chosen.why, istio: o.Istio, timer: timer, gateway: make(chan error, 1),
+		istiodIn: cmp.Or(o.Existing.IstioNamespace, mesh.Namespace),
+	}
 	if chosen.store != nil {
 		chosen.store.Progress = timer
 		l.store = chosen.store
@@ -76,6 +81,9 @@ func Open(ctx context.Context, o Options) (_ *Lab, err error) {
 		}
 	}
 	if l.findsIstio() {
+		if foreign := l.foreignIstio(); foreign != "" {
+			progress.Detail(timer, "preflight", foreign)
+		}
 		l.gateway <- nil // what is there, is there
 		return l, l.images(ctx, set)
 	}

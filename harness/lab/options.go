@@ -69,6 +69,11 @@ func (o *Options) Settings() []Setting {
 		{"kubeconfig", "existing: file to read (default: where kubectl looks)", &e.Kubeconfig, nil, false},
 		{"context", "existing: context of the kubeconfig; there is no default", &e.Context, nil, false},
 		{"yes", "existing: yes, make namespaces and load on that cluster", nil, &e.Confirmed, false},
+		{"owner", "existing: whose the lab's namespaces there are (default: user and machine)", &e.Owner, nil, false},
+		{"namespaces", "existing: play in these namespaces, separated by commas, that an administrator made: it " +
+			"takes rights in them alone", &e.Namespaces, nil, false},
+		{"istio-namespace", "existing, with --namespaces: where istiod is (default: istio-system)",
+			&e.IstioNamespace, nil, false},
 		{"allow-exec-plugins", "existing: let the kubeconfig run programs for its credentials",
 			nil, &e.ExecPlugins, false},
 		{"artifacts", "look for what is built in this repository of a registry first, such as " +
@@ -123,11 +128,19 @@ func (o Options) validate() error {
 	}{
 		{"install-istio", o.Istio.Install}, {"istio-revision", o.Istio.Revision != ""},
 		{"context", o.Existing.Context != ""}, {"image-repository", o.Existing.Repository != ""},
+		{"namespaces", o.Existing.Namespaces != ""},
 	} {
 		if f.set && !borrowed {
 			variable := Setting{Flag: f.flag}.Variable()
 			errs = append(errs, fmt.Errorf("--%s (or %s) is for CLUSTER=%s", f.flag, variable, o.borrowing()))
 		}
+	}
+	if o.Existing.Namespaces != "" && o.Istio.Install {
+		errs = append(errs, errors.New("--namespaces is for somebody with rights in these alone, and --install-istio "+
+			"takes an administrator: leave one of them out"))
+	}
+	if o.Existing.IstioNamespace != "" && o.Existing.Namespaces == "" {
+		errs = append(errs, errors.New("--istio-namespace goes with --namespaces: else Istio is found where it is"))
 	}
 	if o.Existing.Tag != "" && o.Existing.Repository == "" {
 		errs = append(errs, errors.New("--image-tag is a tag in --image-repository, which is missing"))

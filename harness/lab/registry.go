@@ -21,6 +21,8 @@ var (
 	_ guarded          = (*existing.Cluster)(nil)
 	_ sharer           = (*embedded.Cluster)(nil)
 	_ removable        = (*existing.Cluster)(nil)
+	_ claimer          = (*existing.Cluster)(nil)
+	_ shared           = (*existing.Provider)(nil)
 	_ retainer         = (*kind.Provider)(nil)
 	_ nodeImageBuilder = (*kind.Provider)(nil)
 )
@@ -198,6 +200,8 @@ func Tools(ctx context.Context, o Options) (found []artifacts.Tool, built bool, 
 	return artifacts.Tools(ctx, nodeImage), built, nil
 }
 
-// RBAC is a manifest with the rights that a run on a borrowed cluster needs, for a user or, by
-// "system:serviceaccount:NAMESPACE:NAME", for a service account.
-func RBAC(user string) ([]byte, error) { return existing.RBAC(user) }
+// A Grant says who gets the rights that a run on a borrowed cluster needs, and where.
+type Grant = existing.Grant
+
+// RBAC is a manifest with those rights.
+func RBAC(g Grant) ([]byte, error) { return existing.RBAC(g) }

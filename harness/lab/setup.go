@@ -18,15 +18,12 @@ import (
 )
 
 // Setup is what a report says of where it was made.
-func (l *Lab) Setup(ctx context.Context) (reports.Setup, error) {
+func (l *Lab) Setup(context.Context) (reports.Setup, error) {
 	server, err := l.kube.Kubernetes().Discovery().ServerVersion()
 	if err != nil {
 		return reports.Setup{}, fmt.Errorf("ask the cluster for its version: %w", err)
 	}
-	about, err := l.about(ctx)
-	if err != nil {
-		return reports.Setup{}, err
-	}
+	about := l.about()
 	return reports.Setup{
 		Provider: l.provider.Name(), Why: l.why, Cluster: l.cluster.Name(), Reused: l.cluster.Reused(),
 		Kubernetes: strings.TrimPrefix(server.GitVersion, "v"), Istio: l.istioVersion(), Canarylab: Version(),
@@ -69,21 +66,21 @@ func (l *Lab) ownIstio() bool {
 }
 
 // about says what is particular about the lab, as far as it can matter to what is measured.
-func (l *Lab) about(ctx context.Context) ([]string, error) {
+func (l *Lab) about() []string {
 	all := l.cluster.About()
-	whole, err := mesh.AnalyzesAll(ctx, l.kube)
-	if err != nil {
-		return nil, err
-	}
-	if !whole {
-		const narrow = "Istio's analysis sees the scenario's namespace alone: this user may not read the whole cluster."
+	if l.Borrowed() {
+		const narrow = "Istio's analysis sees the scenario's namespace alone: what others have in the cluster is not " +
+			"the scenario's."
 		all = append(all, narrow)
+	}
+	if foreign := l.foreignIstio(); foreign != "" {
+		all = append(all, foreign)
 	}
 	if l.ownIstio() {
 		all = append(all, "Envoy is the upstream release, without Istio's own filters: istio_requests_total is "+
 			"missing; response flags, access logs and Envoy's statistics are there.")
 	}
-	return all, nil
+	return all
 }
 
 // BringUp is Steps in the report's own words.

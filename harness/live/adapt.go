@@ -35,30 +35,38 @@ func (c Cluster) adapt(o environment.Object) {
 	if c.Reference == nil && !c.borrowed() {
 		return
 	}
-	for _, path := range [][]string{
-		{"spec", "containers"}, {"spec", "initContainers"},
-		{"spec", "template", "spec", "containers"}, {"spec", "template", "spec", "initContainers"},
-	} {
-		containers, found, err := unstructured.NestedSlice(o.Object, path...)
-		if err != nil || !found {
+	for _, path := range [][]string{{"spec"}, {"spec", "template", "spec"}} {
+		pod, found, err := unstructured.NestedMap(o.Object, path...)
+		if err != nil || !found || pod["containers"] == nil {
 			continue
 		}
-		for _, item := range containers {
-			if container, ok := item.(map[string]any); ok {
-				c.adaptContainer(container)
+		for _, of := range []string{"containers", "initContainers"} {
+			list, _ := pod[of].([]any)
+			for _, item := range list {
+				if container, ok := item.(map[string]any); ok {
+					c.adaptContainer(container)
+				}
 			}
 		}
+		if c.borrowed() {
+			restrictPod(pod)
+		}
 		// The path was just read, so that it can be written.
-		_ = unstructured.SetNestedSlice(o.Object, containers, path...)
+		_ = unstructured.SetNestedMap(o.Object, pod, path...)
 	}
 }
 
-// adaptContainer names the image as the cluster knows it. On somebody else's cluster the load agent does without what
-// its policies may forbid: CAP_SYS_NICE is not among what Pod Security's baseline takes.
+// adaptContainer names the image as the cluster knows it. On somebody else's cluster it does without what policies may
+// forbid, and within bounds.
 func (c Cluster) adaptContainer(container map[string]any) {
 	image, _ := container["image"].(string)
-	if image == agentImage && c.borrowed() {
-		delete(container, "securityContext")
+	if c.borrowed() {
+		if image == agentImage {
+			// The agent does without the real-time class, which takes root and CAP_SYS_NICE.
+			delete(container, "securityContext")
+		}
+		restrictContainer(container)
+		bound(container)
 	}
 	if image != "" && c.Reference != nil {
 		container["image"] = c.Reference(image)

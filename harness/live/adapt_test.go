@@ -1,8 +1,10 @@
 package live
 
 import (
+	"errors"
 	"maps"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -86,8 +88,13 @@ func TestNamespacesFitAnExistingCluster(t *testing.T) {
 	for _, y := range []string{aPod, aDeployment, aService} {
 		got, want := parsed(t, y), parsed(t, y)
 		c := Cluster{Labels: borrowed, Mesh: mesh.Installed{Injection: "prod"}}
-		if c.adapt(got); !reflect.DeepEqual(got, want) {
-			t.Errorf("got %v, want %v", got, want)
+		c.adapt(got)
+		of := func(o environment.Object) []any {
+			template, _, _ := unstructured.NestedMap(o.Object, "spec", "template", "metadata")
+			return []any{o.Object["metadata"], template}
+		}
+		if !reflect.DeepEqual(of(got), of(want)) {
+			t.Errorf("got %v, want %v", of(got), of(want))
 		}
 	}
 }
@@ -167,24 +174,87 @@ func TestNoImageIsOverlooked(t *testing.T) {
 	}
 }
 
-// The load agent asks for what Pod Security's baseline forbids, where the cluster is the lab's own alone.
-func TestTheAgentAsksForNothingOnABorrowedCluster(t *testing.T) {
-	added, err := addons.New(addons.In("demo"), loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "all"}}}, false)
+// Pods on a borrowed cluster are what Pod Security's profile restricted takes, name what a quota counts, and go where
+// their images can run. On the lab's own cluster the load agent asks for the real-time class.
+func TestPodsOnABorrowedClusterAreRestricted(t *testing.T) {
+	added, err := addons.New(addons.In("demo"), loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "all"}, {
+		Name: "plain", Entry: loadgen.Plain,
+	}, {Name: "outside", Entry: loadgen.Gateway}}}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	asks := func(c Cluster) (asks bool) {
-		for _, o := range added.Callers {
-			o = o.DeepCopy()
-			c.adapt(o)
-			containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
-			for _, each := range containers {
-				asks = asks || each.(map[string]any)["securityContext"] != nil
+	all := slices.Concat(added.Recorder, added.Callers, []environment.Object{
+		parsed(t, aPod), parsed(t, aDeployment), parsed(t, aJob),
+	})
+	pods := 0
+	for _, o := range all {
+		o = o.DeepCopy()
+		Cluster{Labels: map[string]string{"a": "b"}}.adapt(o)
+		for _, path := range [][]string{{"spec"}, {"spec", "template", "spec"}} {
+			pod, _, _ := unstructured.NestedMap(o.Object, path...)
+			containers, _ := pod["containers"].([]any)
+			if containers == nil {
+				continue
+			}
+			pods++
+			context, _ := pod["securityContext"].(map[string]any)
+			if context["runAsNonRoot"] != true || !reflect.DeepEqual(context["seccompProfile"], map[string]any{
+				"type": "RuntimeDefault",
+			}) || pod["nodeSelector"].(map[string]any)["kubernetes.io/arch"] != runtime.GOARCH {
+				t.Errorf("%s %s: got %v on %v, want it restricted", o.GetKind(), o.GetName(), context,
+					pod["nodeSelector"])
+			}
+			first, _ := pod["initContainers"].([]any)
+			for _, each := range slices.Concat(containers, first) {
+				c := each.(map[string]any)
+				want := map[string]any{
+					"allowPrivilegeEscalation": false, "capabilities": map[string]any{"drop": []any{"ALL"}},
+				}
+				if !reflect.DeepEqual(c["securityContext"], want) {
+					t.Errorf("%s %s: got %v, want %v", o.GetName(), c["name"], c["securityContext"], want)
+				}
+				for _, of := range []string{"requests", "limits"} {
+					for _, what := range []string{"cpu", "memory"} {
+						if v, _, _ := unstructured.NestedString(c, "resources", of, what); v == "" {
+							t.Errorf("%s %s: got no %s of %s", o.GetName(), c["name"], of, what)
+						}
+					}
+				}
 			}
 		}
-		return asks
 	}
-	if !asks(Cluster{}) || asks(Cluster{Labels: map[string]string{"a": "b"}}) {
-		t.Error("want it asked for on the lab's own cluster, and not on a borrowed one")
+	if pods < 7 {
+		t.Errorf("got %d pods, want those of the recorder, the callers, the gateway, Prometheus and three more", pods)
+	}
+	for _, o := range added.Callers {
+		own := o.DeepCopy()
+		if (Cluster{}).adapt(own); !reflect.DeepEqual(own, o) {
+			t.Errorf("%s: got it changed on the lab's own cluster", o.GetName())
+		}
+	}
+}
+
+// What a manifest says itself is left as it is.
+func TestLimitsThatAreThereStay(t *testing.T) {
+	o := parsed(t, `{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: demo}, spec: {containers: [
+		{name: a, image: "nginx:1", resources: {requests: {cpu: "1"}, limits: {memory: 1Gi}}}]}}`)
+	Cluster{Labels: map[string]string{"a": "b"}}.adapt(o)
+	containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "containers")
+	want := map[string]any{
+		"requests": map[string]any{"cpu": "1", "memory": "16Mi"}, "limits": map[string]any{"cpu": "2", "memory": "1Gi"},
+	}
+	if got := containers[0].(map[string]any)["resources"]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// Whoever has lost the namespace to somebody else removes nothing there.
+func TestNothingIsRemovedOfANamespaceThatIsLost(t *testing.T) {
+	lost := errors.New("somebody else has it")
+	for _, made := range []bool{false, true} {
+		o := objects{Cluster{Made: made, Lost: func() error { return lost }}} // any call of the API would panic
+		if err := o.Remove(t.Context(), "demo"); !errors.Is(err, lost) {
+			t.Errorf("got %v, want %v", err, lost)
+		}
 	}
 }

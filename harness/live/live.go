@@ -40,6 +40,12 @@ type Cluster struct {
 	Volume func(uid types.UID, volume string) string
 	// Labels are put on the namespaces that are made. A cluster with any is borrowed: its istiod is left alone.
 	Labels map[string]string
+	// Made tells that the namespaces were made by somebody else, for scenarios: they are left as they are, and what was
+	// applied in them is taken away one by one.
+	Made bool
+	// Lost is an error once the namespaces are somebody else's: nothing is removed there any more. Nil means that they
+	// can't be.
+	Lost func() error
 }
 
 // New returns the ports of c. disconnect ends the connections that they keep.
@@ -50,6 +56,7 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 	apps := &apps{k: c.Kube, all: c.namespaces, admin: map[string]*http.Client{}}
 	proxies := &proxies{
 		k: c.Kube, mesh: c.Mesh, all: c.namespaces, gateway: c.gateway, watchers: map[string]*mesh.Watcher{},
+		analyze: c.analyze,
 	}
 	env = environment.Environment{
 		Objects: objects{c}, Proxies: proxies, Apps: apps,
@@ -64,6 +71,16 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 		apps.close()
 		proxies.close()
 	}
+}
+
+// analyze is `istioctl analyze` of a namespace: with the whole cluster in view where that is the lab's own.
+func (c Cluster) analyze(ctx context.Context, ns string) ([]environment.Finding, error) {
+	of := mesh.Analyze
+	if c.borrowed() {
+		of = mesh.AnalyzeNamespace
+	}
+	messages, err := of(ctx, c.Kube, c.Mesh, ns)
+	return findings(messages), err
 }
 
 // namespaces returns those that belong to the callers' namespace.

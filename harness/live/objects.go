@@ -17,6 +17,10 @@ import (
 type objects struct{ Cluster }
 
 func (o objects) Owner(ctx context.Context, ns string) (string, bool, error) {
+	if o.Made {
+		left, err := o.Kube.Applied(ctx, ns)
+		return mesh.Manager, len(left) > 0, err
+	}
 	got, err := o.Kube.Kubernetes().CoreV1().Namespaces().Get(ctx, ns, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return "", false, nil
@@ -28,10 +32,14 @@ func (o objects) Owner(ctx context.Context, ns string) (string, bool, error) {
 }
 
 func (o objects) Apply(ctx context.Context, all []environment.Object) error {
-	adapted := make([]environment.Object, len(all))
-	for i := range all {
-		adapted[i] = all[i].DeepCopy()
-		o.adapt(adapted[i])
+	adapted := make([]environment.Object, 0, len(all))
+	for _, object := range all {
+		if o.Made && object.GetKind() == "Namespace" {
+			continue
+		}
+		object = object.DeepCopy()
+		o.adapt(object)
+		adapted = append(adapted, object)
 	}
 	_, err := o.Kube.ApplyInOrder(ctx, adapted)
 	return err
@@ -83,4 +91,14 @@ func (o objects) Ready(ctx context.Context, ns string) error {
 // Remove takes 5 s at least: the namespace controller looks at a deleted namespace only after that long, so
 // that other API servers learn of it (namespaceDeletionGracePeriod in
 // k8s.io/kubernetes/pkg/controller/namespace).
-func (o objects) Remove(ctx context.Context, ns string) error { return o.Kube.DeleteNamespace(ctx, ns) }
+func (o objects) Remove(ctx context.Context, ns string) error {
+	if o.Lost != nil {
+		if err := o.Lost(); err != nil {
+			return err
+		}
+	}
+	if o.Made {
+		return o.Kube.Clear(ctx, ns)
+	}
+	return o.Kube.DeleteNamespace(ctx, ns)
+}

@@ -21,6 +21,8 @@ type proxies struct {
 	gateway func(ns string) string
 	// watchers remember, by namespace, what its proxies had: some changes can only be dated by that.
 	watchers map[string]*mesh.Watcher
+	// analyze is the Cluster's.
+	analyze func(ctx context.Context, ns string) ([]environment.Finding, error)
 }
 
 // close ends the connections to the proxies.
@@ -123,8 +125,7 @@ func (p *proxies) Version(ctx context.Context, ns string) (string, error) {
 }
 
 func (p *proxies) Analyze(ctx context.Context, ns string) ([]environment.Finding, error) {
-	messages, err := mesh.Analyze(ctx, p.k, p.mesh, ns)
-	return findings(messages), err
+	return p.analyze(ctx, ns)
 }
 
 func (p *proxies) AnalyzeFiles(

@@ -206,8 +206,7 @@ func (s *Space) remove(ctx context.Context, o *unstructured.Unstructured, want, 
 
 // Analyze implements training.Space.
 func (s *Space) Analyze(ctx context.Context, ns string) ([]environment.Finding, error) {
-	messages, err := mesh.Analyze(ctx, s.c.Kube, s.c.Mesh, ns)
-	return findings(messages), err
+	return s.c.analyze(ctx, ns)
 }
 
 // Troubles implements training.Space.

@@ -65,6 +65,19 @@ func Analyze(ctx context.Context, k *kube.Client, m Installed, ns string) (found
 	return runAnalyzer(ctx, a)
 }
 
+// AnalyzeNamespace is Analyze of what is in ns alone, whatever the user may read: on a cluster that others use, their
+// objects would be taken for the scenario's, such as their pods for those of a subset that has none.
+func AnalyzeNamespace(ctx context.Context, k *kube.Client, m Installed, ns string) ([]Message, error) {
+	silenceIstio()
+	ctx, cancel := context.WithTimeout(ctx, analyzeWithin)
+	defer cancel()
+	found, err := analyzeNamespace(ctx, k, m, ns)
+	if err != nil {
+		return nil, fmt.Errorf("analyze namespace %s: %w", ns, err)
+	}
+	return found, nil
+}
+
 // AnalyzesAll tells whether Analyze may look at the whole cluster, as Istio's analyzers do. Users
 // often may not read secrets and custom resource definitions.
 func AnalyzesAll(ctx context.Context, k *kube.Client) (bool, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -186,6 +187,47 @@ func injectors(ctx context.Context, k *kube.Client) ([]injector, error) {
 	}
 	return all, nil
 }
+
+// FindIn returns the Istio whose sidecars a namespace asks for by its labels, as far as somebody can tell who may look
+// at istiod's namespace and at no webhook. revision names one where that leaves a choice. The error wraps ErrNoIstio if
+// there is none in that namespace.
+func FindIn(
+	ctx context.Context, k *kube.Client, istiod, revision string, namespace map[string]string,
+) (Installed, error) {
+	list, err := k.Kubernetes().AppsV1().Deployments(istiod).List(ctx, anyIstiod)
+	if err != nil {
+		return Installed{}, fmt.Errorf("look for istiod in %s: %w", istiod, err)
+	}
+	if len(list.Items) == 0 {
+		return Installed{}, fmt.Errorf("%w, as far as namespace %s tells", ErrNoIstio, istiod)
+	}
+	asked := namespace[revisionLabel]
+	if asked == "" && namespace[injectionLabel] != "enabled" {
+		return Installed{}, fmt.Errorf("the namespace asks for no sidecars: its administrator labels it %s=enabled, "+
+			"or %s=REVISION", injectionLabel, revisionLabel)
+	}
+	want := cmp.Or(revision, asked, "default")
+	var there []string
+	for _, d := range list.Items {
+		found := installed(d)
+		// A revision that is alone is meant, whatever its tag.
+		if found.Revision == want || len(list.Items) == 1 && revision == "" {
+			return found, nil
+		}
+		there = append(there, fmt.Sprintf("%s (%s)", found.Revision, found.Version))
+	}
+	slices.Sort(there)
+	return Installed{}, fmt.Errorf("which Istio revision %q is can't be told: in %s there are %s: name one of these "+
+		"(--istio-revision)", want, istiod, strings.Join(there, ", "))
+}
+
+// Minor is the release line of an Istio, such as "1.31" of "1.31.0", "1.31-alpha.1" or Version's form, and empty of
+// what is no version, such as a tag "latest".
+func Minor(version string) string {
+	return minorVersion.FindString(version)
+}
+
+var minorVersion = regexp.MustCompile(`^[0-9]+\.[0-9]+\b`)
 
 // Serves returns an error unless an istiod of m is ready.
 func Serves(ctx context.Context, k *kube.Client, m Installed) error {

@@ -577,3 +577,48 @@ func TestGuestsIstioIsNotInstalledOverAnother(t *testing.T) {
 		}
 	}
 }
+
+// Who may look at istiod's namespace alone goes by what the namespace asks for.
+func TestFindInOneNamespace(t *testing.T) {
+	plain, old := istio(t, "docker.io/istio/pilot:1.31.0"), istio(t, "docker.io/istio/pilot:1.29.0", "revision=1-29")
+	injected := map[string]string{"istio-injection": "enabled"}
+	for _, tc := range []struct {
+		name           string
+		objects        []*unstructured.Unstructured
+		in, revision   string
+		labels         map[string]string
+		want, complain string
+	}{
+		{"the only one", plain, "istio-system", "", injected, "default", ""},
+		{"the default of two", join(old, plain), "istio-system", "", injected, "default", ""},
+		{"by its label", join(plain, old), "istio-system", "", map[string]string{"istio.io/rev": "1-29"}, "1-29", ""},
+		{"by a tag, and alone", old, "istio-system", "", map[string]string{"istio.io/rev": "prod"}, "1-29", ""},
+		{"by a tag, of two", join(plain, old), "istio-system", "", map[string]string{"istio.io/rev": "prod"}, "",
+			"1-29 (1.29.0), default (1.31.0)"},
+		{"by a tag, and told", join(plain, old), "istio-system", "1-29", map[string]string{"istio.io/rev": "prod"},
+			"1-29", ""},
+		{"one that is not there", plain, "istio-system", "1-29", injected, "", "--istio-revision"},
+		{"nothing asked for", plain, "istio-system", "", nil, "", "istio-injection=enabled"},
+		{"elsewhere", plain, "mesh", "", injected, "", "namespace mesh"},
+	} {
+		got, err := FindIn(t.Context(), (&api{objects: tc.objects}).client(t), tc.in, tc.revision, tc.labels)
+		if got.Revision != tc.want || (err == nil) != (tc.complain == "") ||
+			err != nil && !strings.Contains(err.Error(), tc.complain) {
+			t.Errorf("%s: got %+v (%v), want revision %q and %q", tc.name, got, err, tc.want, tc.complain)
+		}
+	}
+	if _, err := FindIn(t.Context(), (&api{}).client(t), "mesh", "", injected); !errors.Is(err, ErrNoIstio) {
+		t.Errorf("got %v, want ErrNoIstio", err)
+	}
+}
+
+func TestMinor(t *testing.T) {
+	for version, want := range map[string]string{
+		"1.31.0": "1.31", "1.31-alpha.1": "1.31", "1.31 (eed52ebb66ad)": "1.31", "1.29.0-distroless": "1.29", "dev": "",
+		"": "", "latest": "", "131": "", "unknown": "",
+	} {
+		if got := Minor(version); got != want {
+			t.Errorf("%q: got %q, want %q", version, got, want)
+		}
+	}
+}

@@ -56,29 +56,7 @@ func TestRevisionOfABorrowedCluster(t *testing.T) {
 		t.Skip("the cluster under test is not ours to put another Istio into")
 	}
 	const revision = "second"
-	options := lab.MeshOptions()
-	options.Gateway = false
-	// Objects that all revisions share, such as CRDs, are the first one's.
-	options.Values = []string{"revision=" + revision, "values.defaultRevision=", "components.base.enabled=false"}
-	m, err := mesh.Render(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		var refs []kube.Ref
-		for _, o := range m.Core {
-			refs = append(refs, kube.Ref{
-				GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName(),
-			})
-		}
-		if err := host.Kube().Delete(context.WithoutCancel(ctx), refs...); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := host.Kube().ApplyObjects(ctx, m.Core); err != nil {
-		t.Fatal(err)
-	}
-	settleAfter(ctx, t, host.Kube())
+	secondIstio(t, host, revision)
 
 	second := labtest.Borrow(t, host)
 	second.Istio.Revision = revision
@@ -120,4 +98,34 @@ func (o onStep) Step(name string) func(error) {
 		o.do()
 	}
 	return o.Steps.Step(name)
+}
+
+// secondIstio puts another revision of Istio into a cluster of the lab's own, until the test ends.
+func secondIstio(t *testing.T, host *lab.Lab, revision string, values ...string) {
+	t.Helper()
+	ctx := t.Context()
+	options := lab.MeshOptions()
+	options.Gateway = false
+	// Objects that all revisions share, such as CRDs, are the first one's.
+	options.Values = []string{"revision=" + revision, "values.defaultRevision=", "components.base.enabled=false"}
+	options.Values = append(options.Values, values...)
+	m, err := mesh.Render(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		var refs []kube.Ref
+		for _, o := range m.Core {
+			refs = append(refs, kube.Ref{
+				GroupVersionKind: o.GroupVersionKind(), Namespace: o.GetNamespace(), Name: o.GetName(),
+			})
+		}
+		if err := host.Kube().Delete(context.WithoutCancel(ctx), refs...); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := host.Kube().ApplyObjects(ctx, m.Core); err != nil {
+		t.Fatal(err)
+	}
+	settleAfter(ctx, t, host.Kube())
 }

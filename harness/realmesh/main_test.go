@@ -28,6 +28,8 @@ const (
 	turnOfConformance = 6
 	turnOfLedRate     = 7
 	turnOfCorpus      = 8
+	turnOfGuest       = 9
+	turnOfTenants     = 10
 )
 
 // some returns the scenarios that are played in ways that take long: those of the core, or all with EVERY=1.

@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +28,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
 
 	"github.com/canarylab/canarylab/harness/artifacts"
 )
@@ -495,5 +498,104 @@ func TestReferences(t *testing.T) {
 		if r, err := ParseRegistry(bad); err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%q: got %v, %v, want an error with %q", bad, r, err, word)
 		}
+	}
+}
+
+// A registry over TLS, whose authority is its own, and which takes nobody but those who are logged in: both are where
+// Docker has them.
+func TestARegistryWithItsOwnAuthorityAndLogins(t *testing.T) {
+	config := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", config)
+	t.Setenv("DOCKER_CONFIG", config)
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "jane" || password != "secret" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="team"`)
+			http.Error(w, `{"errors":[{"code":"UNAUTHORIZED","message":"log in first"}]}`, http.StatusUnauthorized)
+			return
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(s.Close)
+	host := strings.TrimPrefix(s.URL, "https://")
+	at := func() *Registry {
+		r, err := ParseRegistry(host + "/team/canarylab")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	node := newBuild(t, "node")
+	pushed := func() error {
+		_, err := at().Push(t.Context(), []Build{node}, t.TempDir(), quiet)
+		return err
+	}
+	if err := pushed(); err == nil || !strings.Contains(err.Error(), "certs.d/"+host+"/ca.crt") {
+		t.Errorf("got %v of an authority that nobody knows, want where to put it", err)
+	}
+	authority := filepath.Join(config, "docker/certs.d", host, "ca.crt")
+	if err := os.MkdirAll(filepath.Dir(authority), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	encoded := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	if err := os.WriteFile(authority, encoded, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := pushed(); err == nil || !strings.Contains(err.Error(), "log in first") {
+		t.Errorf("got %v without a login, want what the registry says", err)
+	}
+	login := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("jane:secret")))
+	if err := os.WriteFile(filepath.Join(config, "config.json"), []byte(login), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := pushed(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := at().Fetch(t.Context(), node.ID, dir, quiet); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := listing(t, dir), listing(t, node.Dir); !slices.Equal(got, want) {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+	if err := os.WriteFile(authority, []byte("no certificate"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := pushed(); err == nil || !strings.Contains(err.Error(), authority) {
+		t.Errorf("got %v of a file that is no certificate, want it named", err)
+	}
+}
+
+// A disk that fills while a layer is unpacked is not the layer's fault, and the error says what to do.
+func TestADiskThatFillsDuringAFetch(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("it takes root to make a small disk")
+	}
+	h := newHall(t)
+	node := newBuild(t, "node")
+	push(t, h.registry(t), node)
+	small := t.TempDir()
+	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=68m"); err != nil {
+		t.Skipf("make a small disk: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(small, unix.MNT_DETACH) })
+	dir := filepath.Join(small, "build")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fill := sync.OnceFunc(func() {
+		f, err := os.Create(filepath.Join(small, "others"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err == nil {
+			_, err = f.Write(make([]byte, 1<<20))
+		}
+		_ = f.Close()
+	})
+	err := h.registry(t).Fetch(t.Context(), node.ID, dir, func(string) { fill() })
+	if !errors.Is(err, unix.ENOSPC) || errors.Is(err, ErrWrong) || !strings.Contains(err.Error(), "CANARYLAB_HOME") {
+		t.Errorf("got %v, want the disk blamed, and what to do", err)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/canarylab/canarylab/harness/artifacts"
+	"github.com/canarylab/canarylab/internal/dockercerts"
 )
 
 // tries is how often a build is asked for whose layer broke off.
@@ -33,6 +34,9 @@ type Registry struct {
 	// set is the index that all builds have to be in, nil where tags are believed.
 	set  *v1.Hash
 	text string
+
+	connects sync.Once
+	next     http.RoundTripper
 
 	mu sync.Mutex
 	// members are the manifests of the set, by the builds' IDs. Nil until they are known.
@@ -76,12 +80,23 @@ func ParseRegistry(reference string) (*Registry, error) {
 // String implements artifacts.Depot.
 func (r *Registry) String() string { return r.text }
 
-// options are those of every call. Credentials are those that Docker would use.
+// options are those of every call. Credentials and authorities are those that Docker would use.
 func (r *Registry) options(ctx context.Context) []remote.Option {
 	return []remote.Option{
 		remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain),
-		remote.WithTransport(impatient{remote.DefaultTransport, stalled}),
+		remote.WithTransport(impatient{r.transport(), stalled}),
 	}
+}
+
+// transport is the same for all calls, as its connections are.
+func (r *Registry) transport() http.RoundTripper {
+	r.connects.Do(func() {
+		r.next = remote.DefaultTransport
+		if base, ok := r.next.(*http.Transport); ok {
+			r.next = dockercerts.Transport(base)
+		}
+	})
+	return r.next
 }
 
 // Fetch implements artifacts.Depot. A registry that can't be reached is not asked again.

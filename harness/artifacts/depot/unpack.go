@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
 
 	"github.com/canarylab/canarylab/harness/disk"
 )
@@ -66,6 +67,8 @@ func blame(reading, err error) error {
 	switch {
 	case reading != nil:
 		return fmt.Errorf("read the layer: %w", reading)
+	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
+		return fmt.Errorf("unpack the layer: %w: make room, or set CANARYLAB_HOME to a folder on a larger disk", err)
 	case errors.As(err, &disk):
 		return fmt.Errorf("unpack the layer: %w", err)
 	}

@@ -1,6 +1,7 @@
 package existing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -34,6 +35,9 @@ func (c *Cluster) ImagesAt(ctx context.Context, refs []string) error {
 			}
 		}
 		return nil
+	}
+	if len(c.provider.Access.MadeNamespaces()) > 0 {
+		return nil // nodes are not this user's to look at: pods that lack their image say so
 	}
 	nodes, err := c.kube.Kubernetes().CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -78,4 +82,34 @@ func has(node *corev1.Node, ref string) bool {
 		}
 	}
 	return len(node.Status.Images) >= reported
+}
+
+// RunsOn is nil if a node that takes the lab's pods has the architecture, such as "amd64", that their images are for.
+// It does not know of a user who may not look at nodes: pods ask for the architecture, and say it if they find none.
+func (c *Cluster) RunsOn(ctx context.Context, architecture string) error {
+	if len(c.provider.Access.MadeNamespaces()) > 0 {
+		return nil
+	}
+	nodes, err := c.kube.Kubernetes().CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("look at the nodes' architecture: %w", err)
+	}
+	others := map[string]bool{}
+	for _, node := range nodes.Items {
+		if closed(&node) {
+			continue
+		}
+		// A node that says nothing is asked by its pods.
+		is := cmp.Or(node.Labels[corev1.LabelArchStable], node.Status.NodeInfo.Architecture, architecture)
+		if is == architecture {
+			return nil
+		}
+		others[is] = true
+	}
+	if len(others) == 0 {
+		return nil // a node may come, and the pods tell what they miss
+	}
+	return fmt.Errorf("no node that takes pods is of %s (kubernetes.io/arch), which the lab's images are for: they "+
+		"are of %s; play from a machine of that architecture, or on a cluster that has such a node", architecture,
+		strings.Join(slices.Sorted(maps.Keys(others)), ", "))
 }

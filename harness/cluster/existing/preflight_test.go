@@ -103,3 +103,28 @@ func TestImagesOfARepository(t *testing.T) {
 		t.Errorf("got %v and %d requests, want none", err, r.asked-asked)
 	}
 }
+
+func TestNodesOfAnotherArchitecture(t *testing.T) {
+	of := func(arch string) corev1.Node {
+		n := node(arch, "x:1")
+		n.Labels = map[string]string{"kubernetes.io/arch": arch}
+		return n
+	}
+	closed := of("amd64")
+	closed.Spec.Unschedulable = true
+	silent := node("silent", "x:1")
+	for _, tc := range []struct {
+		name  string
+		nodes []corev1.Node
+		ok    bool
+	}{
+		{"the same", []corev1.Node{of("amd64")}, true}, {"one of two", []corev1.Node{of("arm64"), of("amd64")}, true},
+		{"another", []corev1.Node{of("arm64")}, false}, {"closed", []corev1.Node{of("s390x"), closed}, false},
+		{"one that says nothing", []corev1.Node{silent}, true}, {"none", nil, true},
+	} {
+		err := opened(t, use(t, &api{nodes: tc.nodes}, Access{})).RunsOn(t.Context(), "amd64")
+		if (err == nil) != tc.ok || err != nil && !strings.Contains(err.Error(), "kubernetes.io/arch") {
+			t.Errorf("%s: got %v, want it taken: %t", tc.name, err, tc.ok)
+		}
+	}
+}

@@ -21,7 +21,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/errgroup"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -60,7 +59,33 @@ type Access struct {
 	Repository string
 	// Tag says that the images are in Repository already, under this tag. Empty means that they are built and pushed.
 	Tag string
+	// Owner is whose the lab's namespaces there are, told from those of others who use the cluster. Empty means the
+	// user and the machine.
+	Owner string
+	// Namespaces are those that an administrator made for scenarios, separated by commas. Empty means that a run makes
+	// its own, which takes cluster-wide rights.
+	Namespaces string
+	// IstioNamespace is istiod's, where somebody without cluster-wide rights looks for it. Empty means istio-system.
+	IstioNamespace string
+	// All has Down remove what is not this owner's too, but for what is being played.
+	All bool
 }
+
+// MadeNamespaces are those of Namespaces, each once.
+func (a Access) MadeNamespaces() []string {
+	var all []string
+	for _, ns := range strings.FieldsFunc(a.Namespaces, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if !slices.Contains(all, ns) {
+			all = append(all, ns)
+		}
+	}
+	return all
+}
+
+func (a Access) istioNamespace() string { return istioNamespace(a.IstioNamespace) }
+
+// istioNamespace is where Istio is installed unless something else is said.
+func istioNamespace(given string) string { return cmp.Or(given, "istio-system") }
 
 // pushes tells whether the lab builds the images and pushes them to Repository.
 func (a Access) pushes() bool { return a.Repository != "" && a.Tag == "" }
@@ -82,6 +107,7 @@ func (p *Provider) Name() string { return Name }
 func (p *Provider) Traits() cluster.Traits {
 	return cluster.Traits{
 		Borrowed: true, Labels: map[string]string{label: labelValue}, NeedsImages: p.Access.pushes(),
+		Own: map[string]string{ownerLabel: p.Access.owner()}, Namespaces: p.Access.MadeNamespaces(),
 	}
 }
 
@@ -131,6 +157,12 @@ func (p *Provider) load() (*clientcmdapi.Config, error) {
 		const unconfirmed = "%w: an existing cluster has to be confirmed: on %s (context %s, user %s) canarylab " +
 			"would make namespaces with the label %s, play scenarios in them with load of its own, and delete them " +
 			"again; --yes confirms"
+		if in := a.MadeNamespaces(); len(in) > 0 {
+			const made = "%w: an existing cluster has to be confirmed: on %s (context %s, user %s) canarylab would " +
+				"play scenarios in %s with load of its own, and delete there what it applied; --yes confirms"
+			return nil, fmt.Errorf(made, cluster.ErrUsage, server.Server, a.Context, chosen.AuthInfo,
+				strings.Join(in, " or "))
+		}
 		return nil, fmt.Errorf(unconfirmed, cluster.ErrUsage, server.Server, a.Context, chosen.AuthInfo, ownedBy)
 	}
 	one := all.DeepCopy()
@@ -174,56 +206,63 @@ func (p *Provider) Up(ctx context.Context, _ string, _ cluster.Options) (cluster
 func (p *Provider) Open(ctx context.Context, _ string) (cluster.Cluster, error) { return p.open(ctx) }
 
 func (p *Provider) open(ctx context.Context) (*Cluster, error) {
-	one, err := p.load()
+	c, raw, err := p.connect(ctx)
 	if err != nil {
 		return nil, err
+	}
+	err = errors.Join(cluster.WriteFile(filepath.Join(c.dir, kubeconfigFile), raw),
+		cluster.WriteState(filepath.Join(c.dir, metaFile), meta{p.Access.Context, c.config.Host}))
+	if err != nil {
+		return nil, fmt.Errorf("remember the cluster: %w", err)
+	}
+	return c, nil
+}
+
+// connect finds the cluster, and remembers nothing. With it comes the kubeconfig.
+func (p *Provider) connect(ctx context.Context) (_ *Cluster, kubeconfig []byte, err error) {
+	one, err := p.load()
+	if err != nil {
+		return nil, nil, err
 	}
 	config, err := clientcmd.NewDefaultClientConfig(*one, &clientcmd.ConfigOverrides{}).ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("context %s: %w", p.Access.Context, err)
+		return nil, nil, fmt.Errorf("context %s: %w", p.Access.Context, err)
 	}
 	k, err := kube.New(config)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	asking, cancel := context.WithTimeout(ctx, answersWithin)
 	defer cancel()
 	if err := k.Answers(asking); err != nil {
-		return nil, fmt.Errorf("the API server of context %s: %w", p.Access.Context, err)
+		return nil, nil, fmt.Errorf("the API server of context %s: %w", p.Access.Context, err)
 	}
 	dir := p.dir(config.Host)
 	raw, err := clientcmd.Write(*one)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	err = errors.Join(cluster.WriteFile(filepath.Join(dir, kubeconfigFile), raw),
-		cluster.WriteState(filepath.Join(dir, metaFile), meta{p.Access.Context, config.Host}))
-	if err != nil {
-		return nil, fmt.Errorf("remember the cluster: %w", err)
-	}
-	return &Cluster{provider: p, dir: dir, config: config, kube: k, tag: p.Access.Tag}, nil
+	return &Cluster{provider: p, dir: dir, config: config, kube: k, tag: p.Access.Tag}, raw, nil
 }
 
-// Down implements cluster.Provider: it deletes the namespaces that carry the lab's label, whoever of the lab
-// made them, and what is remembered of the cluster. It touches nothing else in the cluster.
+// Down implements cluster.Provider: Vacate, and it forgets the cluster. Once nobody's namespaces are left, it also
+// removes those that all share, by the lab's label.
 func (p *Provider) Down(ctx context.Context, _ string, keepState bool) error {
 	if keepState {
 		return fmt.Errorf("%w: --keep-state is for clusters that the lab made", cluster.ErrUsage)
 	}
-	c, err := p.open(ctx)
+	c, _, err := p.connect(ctx)
 	if err != nil {
 		return err
 	}
-	list, err := c.kube.Kubernetes().CoreV1().Namespaces().List(ctx, metav1.ListOptions{LabelSelector: ownedBy})
+	left, err := c.vacate(ctx)
 	if err != nil {
-		return fmt.Errorf("look for the lab's namespaces: %w", err)
-	}
-	var g errgroup.Group
-	for _, ns := range list.Items {
-		g.Go(func() error { return c.kube.DeleteNamespace(ctx, ns.Name) })
-	}
-	if err := g.Wait(); err != nil {
 		return err
+	}
+	if len(left) == 0 && len(p.Access.MadeNamespaces()) == 0 {
+		if err := c.removeShared(ctx); err != nil {
+			return err
+		}
 	}
 	return os.RemoveAll(c.dir)
 }
@@ -297,6 +336,10 @@ func (c *Cluster) About() []string {
 	const others = "The cluster is somebody's own (%s): what else runs on it, and how its Istio is configured, is " +
 		"not the lab's doing."
 	about := []string{fmt.Sprintf(others, c.config.Host)}
+	if made := c.provider.Access.MadeNamespaces(); len(made) > 0 {
+		about = append(about, "This user may look at nothing but the namespaces that were made for it, and at "+
+			"Istio's: what the nodes are, and which objects other namespaces have for the mesh, is not known.")
+	}
 	if c.provider.Access.Repository != "" {
 		tags := slices.AppendSeq([]string{c.tag}, maps.Values(c.pushed))
 		slices.Sort(tags)

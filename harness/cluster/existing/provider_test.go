@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -21,9 +22,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -44,6 +48,78 @@ type api struct {
 	// reviewed are the rights that were asked for, in that form.
 	reviewed []string
 	broken   bool
+	// leases are by namespace and name, and version counts their writes.
+	leases  map[string]*coordinationv1.Lease
+	version int
+}
+
+const leasesPath = "/apis/coordination.k8s.io/v1/namespaces/"
+
+// lease answers what is asked of Leases.
+func (a *api) lease(r *http.Request) (int, any) {
+	if a.leases == nil {
+		a.leases = map[string]*coordinationv1.Lease{}
+	}
+	parts := strings.Split(strings.TrimPrefix(r.URL.Path, leasesPath), "/") // NAMESPACE/leases/NAME
+	key := parts[0]
+	if len(parts) == 3 {
+		key += "/" + parts[2]
+	}
+	there := a.leases[key]
+	write := func() (int, any) {
+		var lease coordinationv1.Lease
+		if err := decode(r, &lease); err != nil {
+			return 400, err.Error()
+		}
+		lease.TypeMeta = metav1.TypeMeta{Kind: "Lease", APIVersion: "coordination.k8s.io/v1"}
+		if there != nil && there.ResourceVersion != lease.ResourceVersion {
+			return 409, status(409, metav1.StatusReasonConflict)
+		}
+		a.version++
+		lease.ResourceVersion = strconv.Itoa(a.version)
+		if lease.UID == "" {
+			lease.UID = types.UID(lease.ResourceVersion)
+		}
+		a.leases[parts[0]+"/"+lease.Name] = &lease
+		return 200, &lease
+	}
+	switch {
+	case r.Method == http.MethodPost:
+		return write()
+	case len(parts) == 2:
+		list := &coordinationv1.LeaseList{TypeMeta: metav1.TypeMeta{
+			Kind: "LeaseList", APIVersion: "coordination.k8s.io/v1",
+		}}
+		for at, lease := range a.leases {
+			if strings.HasPrefix(at, parts[0]+"/") {
+				list.Items = append(list.Items, *lease)
+			}
+		}
+		return 200, list
+	case there == nil:
+		return 404, status(404, metav1.StatusReasonNotFound)
+	case r.Method == http.MethodPut:
+		return write()
+	case r.Method == http.MethodDelete:
+		delete(a.leases, key)
+	}
+	return 200, there
+}
+
+func status(code int, reason metav1.StatusReason) map[string]any {
+	return map[string]any{
+		"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": string(reason),
+	}
+}
+
+// decode reads an object, whichever form the client prefers.
+func decode(r *http.Request, into runtime.Object) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	_, _, err = scheme.Codecs.UniversalDeserializer().Decode(body, nil, into)
+	return err
 }
 
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +146,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(200, map[string]any{"gitVersion": "v1.37.2"})
 	case r.URL.Path == "/api/v1/nodes":
 		reply(200, &corev1.NodeList{TypeMeta: metav1.TypeMeta{Kind: "NodeList", APIVersion: "v1"}, Items: a.nodes})
-	case r.URL.Path == "/api/v1/namespaces":
+	case r.Method == http.MethodGet && r.URL.Path == "/api/v1/namespaces":
 		selector, err := labels.Parse(r.URL.Query().Get("labelSelector"))
 		if err != nil {
 			reply(400, err.Error())
@@ -84,14 +160,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		reply(200, list)
 	case r.Method == http.MethodPost && r.URL.Path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			reply(400, err.Error())
-			return
-		}
-		// Whichever form the client prefers.
 		var review authorizationv1.SelfSubjectAccessReview
-		if _, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, &review); err != nil {
+		if err := decode(r, &review); err != nil {
 			reply(400, err.Error())
 			return
 		}
@@ -101,6 +171,25 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(201, map[string]any{
 			"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1",
 			"status": map[string]any{"allowed": !a.denied[right]},
+		})
+	case strings.HasPrefix(r.URL.Path, leasesPath):
+		code, answer := a.lease(r)
+		reply(code, answer)
+	case r.Method == http.MethodPost && r.URL.Path == "/api/v1/namespaces":
+		var made corev1.Namespace
+		if err := decode(r, &made); err != nil || a.namespaces[made.Name] != nil {
+			reply(409, status(409, metav1.StatusReasonAlreadyExists))
+			return
+		}
+		if a.namespaces == nil {
+			a.namespaces = map[string]map[string]string{}
+		}
+		a.namespaces[made.Name] = made.Labels
+		reply(201, &made)
+	case isNamespace && r.Method == http.MethodGet && a.namespaces[ns] != nil:
+		reply(200, &corev1.Namespace{
+			TypeMeta:   metav1.TypeMeta{Kind: "Namespace", APIVersion: "v1"},
+			ObjectMeta: metav1.ObjectMeta{Name: ns, Labels: a.namespaces[ns]},
 		})
 	case isNamespace && r.Method == http.MethodDelete && strings.HasSuffix(ns, "/pods"):
 		reply(200, map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Success"})
@@ -378,14 +467,17 @@ func TestOpenSaysThatNobodyAnswers(t *testing.T) {
 
 func TestDownDeletesNothingButTheLabs(t *testing.T) {
 	a := &api{namespaces: map[string]map[string]string{
-		"label-mismatch":  {label: labelValue, "app.kubernetes.io/managed-by": "canarylab"},
-		"weighted":        {label: labelValue},
-		"somebody-elses":  {"app.kubernetes.io/managed-by": "canarylab"},
-		"almost":          {label: "embedded"},
-		"kube-system":     nil,
-		"without-a-label": {},
+		"label-mismatch":   {label: labelValue, "app.kubernetes.io/managed-by": "canarylab", ownerLabel: "jane"},
+		"weighted":         {label: labelValue, ownerLabel: "jane"},
+		"joes":             {label: labelValue, ownerLabel: "joe"},
+		"nobodys":          {label: labelValue},
+		"canarylab-system": {label: labelValue},
+		"somebody-elses":   {"app.kubernetes.io/managed-by": "canarylab"},
+		"almost":           {label: "embedded"},
+		"kube-system":      nil,
+		"without-a-label":  {},
 	}}
-	p := use(t, a, Access{})
+	p := use(t, a, Access{Owner: "jane"})
 	c := opened(t, p)
 	if err := p.Down(t.Context(), "a name", false); err != nil {
 		t.Fatal(err)
@@ -395,7 +487,9 @@ func TestDownDeletesNothingButTheLabs(t *testing.T) {
 		left = append(left, ns)
 	}
 	slices.Sort(left)
-	if want := "almost kube-system somebody-elses without-a-label"; strings.Join(left, " ") != want {
+	// What all share stays as long as others have something there.
+	const others = "almost canarylab-system joes kube-system nobodys somebody-elses without-a-label"
+	if want := others; strings.Join(left, " ") != want {
 		t.Errorf("got %q left, want %q", left, want)
 	}
 	for _, call := range a.asked {
@@ -412,6 +506,15 @@ func TestDownDeletesNothingButTheLabs(t *testing.T) {
 	}
 	if err := p.Down(t.Context(), "", false); err != nil {
 		t.Errorf("once more: got %v, want nothing to do", err)
+	}
+	found, err := p.Tenants(t.Context())
+	if err != nil || len(found) != 2 || found[0].Owner != "joe" || found[1].Owner != "" {
+		t.Errorf("got %v (%v), want joe's namespace and the one that is nobody's", found, err)
+	}
+	p.Access.All = true
+	if err := p.Down(t.Context(), "", false); err != nil || a.namespaces["joes"] != nil ||
+		a.namespaces["nobodys"] != nil || a.namespaces["canarylab-system"] != nil || a.namespaces["almost"] == nil {
+		t.Errorf("with all: got %v (%v) left, want nothing of the lab's", a.namespaces, err)
 	}
 }
 

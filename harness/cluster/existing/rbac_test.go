@@ -30,7 +30,7 @@ func TestRBACGrantsWhatTheRulesSay(t *testing.T) {
 		// A service account is of the core group.
 		{"system:serviceaccount:ci:runner", rbacv1.Subject{Kind: "ServiceAccount", Namespace: "ci", Name: "runner"}},
 	} {
-		manifest, err := RBAC(tc.user)
+		manifest, err := RBAC(Grant{Users: []string{tc.user}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,8 @@ func TestRBACGrantsWhatTheRulesSay(t *testing.T) {
 	}
 	for _, bad := range []string{"system:serviceaccount:", "system:serviceaccount:ci", "system:serviceaccount::runner",
 		"system:serviceaccount:ci:"} {
-		if _, err := RBAC(bad); !errors.Is(err, cluster.ErrUsage) || !strings.Contains(err.Error(), bad) {
+		_, err := RBAC(Grant{Users: []string{bad}})
+		if !errors.Is(err, cluster.ErrUsage) || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%s: got %v, want an error that says how a service account is written", bad, err)
 		}
 	}
@@ -152,7 +153,7 @@ func client(t *testing.T, a *api) *kube.Client {
 
 func TestRightsAreAskedForBeforeAnythingIsMade(t *testing.T) {
 	a := &api{}
-	if err := permitted(t.Context(), client(t, a), rules()); err != nil {
+	if err := permitted(t.Context(), client(t, a), "", rules()); err != nil {
 		t.Errorf("got %v, want none", err)
 	}
 	var want []string
@@ -181,7 +182,7 @@ func TestRightsThatAreMissingAreNamed(t *testing.T) {
 		"patch /namespaces": true, "create /namespaces": true, "get /pods/exec": true,
 		"watch networking.istio.io/sidecars": true,
 	}}
-	err := permitted(t.Context(), client(t, a), rules())
+	err := permitted(t.Context(), client(t, a), "", rules())
 	if !errors.Is(err, errForbidden) {
 		t.Fatalf("got %v, want errForbidden", err)
 	}
@@ -189,7 +190,7 @@ func TestRightsThatAreMissingAreNamed(t *testing.T) {
 	if !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %q, want %q", err, want)
 	}
-	err = permitted(t.Context(), client(t, &api{denied: map[string]bool{"* */*": true}}), everything())
+	err = permitted(t.Context(), client(t, &api{denied: map[string]bool{"* */*": true}}), "", everything())
 	if !errors.Is(err, errForbidden) || !strings.Contains(err.Error(), "anything") {
 		t.Errorf("got %v, want it found out who may not do everything", err)
 	}
@@ -197,8 +198,114 @@ func TestRightsThatAreMissingAreNamed(t *testing.T) {
 
 // Not to know is not to be allowed.
 func TestRightsThatCantBeAskedFor(t *testing.T) {
-	err := permitted(t.Context(), client(t, &api{broken: true}), rules())
+	err := permitted(t.Context(), client(t, &api{broken: true}), "", rules())
 	if err == nil || errors.Is(err, errForbidden) || !strings.Contains(err.Error(), "is allowed") {
 		t.Errorf("got %v, want an error that says what was asked", err)
+	}
+}
+
+// Two users have two bindings, and each way to write a name has its own.
+func TestEachUserHasABinding(t *testing.T) {
+	users := []string{"jane", "jane@example.com", "jane-example.com", "system:serviceaccount:ci:runner", "Jane"}
+	manifest, err := RBAC(Grant{Users: users})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := kube.Objects(manifest)
+	if err != nil || len(objects) != 1+len(users) {
+		t.Fatalf("got %d objects (%v), want a role and %d bindings", len(objects), err, len(users))
+	}
+	seen := map[string]bool{}
+	for _, o := range objects[1:] {
+		if seen[o.GetName()] || !strings.HasPrefix(o.GetName(), "canarylab-") {
+			t.Errorf("got a binding %s, want one that nobody else has", o.GetName())
+		}
+		seen[o.GetName()] = true
+	}
+	if _, err := RBAC(Grant{}); !errors.Is(err, cluster.ErrUsage) {
+		t.Errorf("got %v for nobody, want it refused", err)
+	}
+}
+
+// In namespaces that were made, nothing is granted beyond them but to read in Istio's.
+func TestFewRights(t *testing.T) {
+	manifest, err := RBAC(Grant{Users: []string{"jane", "joe"}, Namespaces: []string{"one", "two"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := kube.Objects(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, o := range objects {
+		got = append(got, o.GetKind()+" "+o.GetNamespace()+"/"+o.GetName())
+		if o.GetKind() != "Role" || o.GetNamespace() != "istio-system" {
+			continue
+		}
+		var r rbacv1.Role
+		raw, err := yaml.Marshal(o.Object)
+		if err := errors.Join(err, yaml.UnmarshalStrict(raw, &r)); err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range r.Rules {
+			for _, verb := range rule.Verbs {
+				if verb != "get" && verb != "list" && verb != "watch" {
+					t.Errorf("got %s of %q in Istio's namespace, want nothing but to read", verb, rule.Resources)
+				}
+			}
+		}
+	}
+	const want = "Role one/canarylab RoleBinding one/canarylab-jane RoleBinding one/canarylab-joe " +
+		"Role two/canarylab RoleBinding two/canarylab-jane RoleBinding two/canarylab-joe " +
+		"Role istio-system/canarylab RoleBinding istio-system/canarylab-jane RoleBinding istio-system/canarylab-joe"
+	if strings.Join(got, " ") != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if _, err := RBAC(Grant{Users: []string{"jane"}, Namespaces: []string{"No!"}}); !errors.Is(err, cluster.ErrUsage) {
+		t.Errorf("got %v, want a name refused that no namespace can have", err)
+	}
+}
+
+// What a run clears away is what it may delete.
+func TestTheKindsThatAreClearedAreThoseThatAreMade(t *testing.T) {
+	var may []string
+	for _, r := range inside() {
+		if slices.Contains(r.Verbs, "patch") && slices.Contains(r.Verbs, "delete") {
+			for _, resource := range r.Resources {
+				may = append(may, strings.TrimSuffix(resource+"."+r.APIGroups[0], "."))
+			}
+		}
+	}
+	var made []string
+	for _, m := range kube.Made {
+		made = append(made, m.String())
+	}
+	slices.Sort(may)
+	slices.Sort(made)
+	if !slices.Equal(may, made) {
+		t.Errorf("got %q, want %q", made, may)
+	}
+}
+
+func TestOwnersAreLabels(t *testing.T) {
+	long := strings.Repeat("a-long-name", 9)
+	seen := map[string]string{}
+	for _, name := range []string{
+		"jane@laptop", "jane@LAPTOP", "jane.doe@laptop", "jane-doe@laptop", "ci", "", "@", "--", "Jörg@büro", long,
+		long + "x",
+	} {
+		got := labelOf(name)
+		if len(got) > ownerLength || got == "" || strings.Trim(got, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" ||
+			strings.HasPrefix(got, "-") || strings.HasSuffix(got, "-") {
+			t.Errorf("%q: got %q, want part of a namespace's name", name, got)
+		}
+		if other, taken := seen[got]; taken {
+			t.Errorf("got %s for %q and %q, want two", got, name, other)
+		}
+		seen[got] = name
+	}
+	if got := labelOf("jane@laptop"); got != "jane-at-laptop" {
+		t.Errorf("got %s, want jane-at-laptop", got)
 	}
 }

@@ -45,7 +45,7 @@ func seat(l *lab.Lab, t *training.Trainer, out string, p progress.Progress, dir 
 	t.Space = live.NewSpace(clusterOf(l))
 	t.Play = func(ctx context.Context, s harness.Scenario, given harness.Options) (rep *reports.Report, err error) {
 		given.Progress = p
-		rep, *dir, err = Play(ctx, l, s, out, given)
+		rep, *dir, err = play(ctx, l, s, out, given, asItIs)
 		return rep, err
 	}
 }

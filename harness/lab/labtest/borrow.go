@@ -48,6 +48,24 @@ func Borrow(t testing.TB, owner *lab.Lab) lab.Options {
 // is no such user.
 func Lend(t testing.TB, owner *lab.Lab) (o lab.Options, end func()) {
 	t.Helper()
+	return LendTo(t, owner, Loan{User: borrower})
+}
+
+// A Loan says who borrows a cluster, and how.
+type Loan struct {
+	// User is the borrower, and the name of a namespace with the borrower's service account.
+	User string
+	// Namespaces are those that were made for scenarios: the borrower has rights in them alone. Nil means that the
+	// borrower makes namespaces.
+	Namespaces []string
+	// Through notes what the borrower does. It may be nil.
+	Through *Audit
+}
+
+// LendTo is Lend for several borrowers at once. The roles are the same for all: they go with the first end.
+func LendTo(t testing.TB, owner *lab.Lab, loan Loan) (o lab.Options, end func()) {
+	t.Helper()
+	borrower := loan.User
 	ctx, k := t.Context(), owner.Kube()
 	must := func(err error) {
 		t.Helper()
@@ -55,7 +73,9 @@ func Lend(t testing.TB, owner *lab.Lab) (o lab.Options, end func()) {
 			t.Fatal(err)
 		}
 	}
-	manifest, err := lab.RBAC("system:serviceaccount:" + borrower + ":" + borrower)
+	manifest, err := lab.RBAC(lab.Grant{
+		Users: []string{"system:serviceaccount:" + borrower + ":" + borrower}, Namespaces: loan.Namespaces,
+	})
 	must(err)
 	end = func() {
 		t.Helper()
@@ -63,7 +83,7 @@ func Lend(t testing.TB, owner *lab.Lab) (o lab.Options, end func()) {
 		defer cancel()
 		objects, err := kube.Objects(manifest)
 		for _, o := range objects {
-			err = errors.Join(err, k.Delete(ctx, kube.Ref{GroupVersionKind: o.GroupVersionKind(), Name: o.GetName()}))
+			err = errors.Join(err, k.Delete(ctx, kube.RefOf(o)))
 		}
 		if err := errors.Join(err, k.DeleteNamespace(ctx, borrower)); err != nil {
 			t.Error(err)
@@ -88,12 +108,16 @@ func Lend(t testing.TB, owner *lab.Lab) (o lab.Options, end func()) {
 	server := owner.Cluster().Config()
 	config := clientcmdapi.NewConfig()
 	config.Clusters["theirs"] = &clientcmdapi.Cluster{Server: server.Host, CertificateAuthorityData: server.CAData}
+	if a := loan.Through; a != nil {
+		config.Clusters["theirs"] = &clientcmdapi.Cluster{Server: a.url, CertificateAuthorityData: a.ca}
+	}
 	config.AuthInfos[borrower] = &clientcmdapi.AuthInfo{Token: token.Status.Token}
 	config.Contexts[borrower] = &clientcmdapi.Context{Cluster: "theirs", AuthInfo: borrower}
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	must(clientcmd.WriteToFile(*config, file))
 	o = lab.Options{Cluster: "existing"}
 	o.Existing.Kubeconfig, o.Existing.Context, o.Existing.Confirmed = file, borrower, true
+	o.Existing.Owner, o.Existing.Namespaces = borrower, strings.Join(loan.Namespaces, ",")
 	return o, end
 }
 
