@@ -15,7 +15,7 @@ UNIT     = $$(go list ./... | grep -v -e /harness/lab$$ -e /harness/realmesh$$ -
 # EVERY=1 takes the break and the fix out of every scenario, and plays every scenario on a borrowed cluster; otherwise that is
 # done to those of the core.
 
-# TURN=1/6 to 6/6 plays the core, and a sixth of what takes long: of the other scenarios, of the scenarios without
+# TURN=1/8 to 8/8 plays the core, and an eighth of what takes long: of the other scenarios, of the scenarios without
 # their break or fix, of those on a borrowed cluster, and of tests that take a minute each. TURN=all plays all of it. make
 # test takes the turn that follows from the commit (.ci/turn), make mesh plays all, unless they are told.
 
@@ -28,7 +28,7 @@ export GOFLAGS     = -trimpath
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  settings: NAME=$(NAME) CLUSTER=$(CLUSTER) RUN=$(RUN) (a pattern of tests, for mesh) LABEL=$(LABEL) (core, slow, -slow for the others) TURN=$(TURN) (1/6 to 6/6, all)'
+	@echo '  settings: NAME=$(NAME) CLUSTER=$(CLUSTER) RUN=$(RUN) (a pattern of tests, for mesh) LABEL=$(LABEL) (core, slow, -slow for the others) TURN=$(TURN) (1/8 to 8/8, all)'
 
 build: ## build bin/canarylab
 	@command -v go >/dev/null || { echo 'make: Go is missing: install Go 1.26 or newer (Debian: apt-get install golang)' >&2; exit 69; }
@@ -62,26 +62,26 @@ down: build ## remove the cluster
 	@bin/canarylab down --cluster=$(CLUSTER)
 
 test: TURN ?= $(shell .ci/turn)
-test: turn vet unit mesh ## vet, unit tests, and the core and a sixth of the others on a real mesh: make test LABEL=-slow is CI's
+test: turn vet unit mesh ## vet, unit tests, and the core and an eighth of the others on a real mesh: make test LABEL=-slow is CI's
 
 test-all: TURN = all
 test-all: turn vet unit mesh ## the same with every scenario
 
 # A turn that does not exist is found before anything takes time.
 turn:
-	@case '$(TURN)' in all|1/6|2/6|3/6|4/6|5/6|6/6) echo 'turn $(TURN)' ;; \
-	*) echo "make: no turn '$(TURN)': TURN is 1/6 to 6/6, or all" >&2; exit 64 ;; esac
+	@case '$(TURN)' in all|[1-8]/8) echo 'turn $(TURN)' ;; \
+	*) echo "make: no turn '$(TURN)': TURN is 1/8 to 8/8, or all" >&2; exit 64 ;; esac
 
 vet: ## go vet
 	go vet ./...
 
-outside: ## the example of a module that has canarylab as a library (examples/outside): played in turn 2/6 and in all, else checked
-	cd examples/outside && go vet ./... && CLUSTER=$(CLUSTER) go test -v -count=1 -timeout=10m $(if $(filter 1/6 3/6 4/6 5/6 6/6,$(TURN)),-short) ./...
+outside: ## the example of a module that has canarylab as a library (examples/outside): played in turn 2/8 and in all, else checked
+	cd examples/outside && go vet ./... && CLUSTER=$(CLUSTER) go test -v -count=1 -timeout=10m $(if $(filter 1/8 3/8 4/8 5/8 6/8 7/8 8/8,$(TURN)),-short) ./...
 
 unit: ## unit tests: no root, no cluster
 	go test $(UNIT)
 
-mesh: deps ## every scenario on a real mesh, as go test does it: make mesh MESH=./scenarios TURN=1/6
+mesh: deps ## every scenario on a real mesh, as go test does it: make mesh MESH=./scenarios TURN=1/8
 	CLUSTER=$(CLUSTER) LABEL=$(LABEL) EVERY=$(EVERY) TURN=$(TURN) \
 	go test -v -count=1 -p=1 -timeout=60m -run='$(RUN)' -skip='$(SKIP)' $(MESH)
 
@@ -125,13 +125,13 @@ slow-machine: deps ## the core with a busy loop on each processor, then two stor
 	CLUSTER=embedded CANARYLAB_NAME=one-processor taskset -c 0 \
 	go test ./harness/realmesh -run=TestSlowMachine -v -count=1 -timeout=60m -slow=one
 
-# Each target of each package, one after the other: go test takes one at a time. A turn has every sixth.
+# Each target of each package, one after the other: go test takes one at a time. A turn has every eighth.
 fuzz: TURN = all
-fuzz: ## fuzz what reads a run's folder, and a story's: each target for FUZZTIME (1m), with TURN=1/6 a sixth of them
-	@number='$(TURN:/6=)'; n=0; grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
+fuzz: ## fuzz what reads a run's folder, and a story's: each target for FUZZTIME (1m), with TURN=1/8 an eighth of them
+	@number='$(TURN:/8=)'; n=0; grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' "$$file"); do \
-			n=$$((n % 6 + 1)); \
-			if [ "$$number" != all ] && [ "$$number" != "$$n" ]; then echo "$$target in turn $$n/6"; continue; fi; \
+			n=$$((n % 8 + 1)); \
+			if [ "$$number" != all ] && [ "$$number" != "$$n" ]; then echo "$$target in turn $$n/8"; continue; fi; \
 			echo "$$target for $(FUZZTIME)"; \
 			go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s ./$$(dirname "$$file") || exit 1; \
 		done || exit 1; done

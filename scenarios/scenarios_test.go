@@ -63,7 +63,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScenarios plays the catalogue on a real mesh, all on one cluster. One scenario: go test ./scenarios -run
-// TestScenarios/label-mismatch; those with a label: LABEL=core; the core and a sixth of the others: TURN=1/6;
+// TestScenarios/label-mismatch; those with a label: LABEL=core; the core and an eighth of the others: TURN=1/8;
 // by HTTPRoutes: CANARYLAB_API=gateway; in an order by chance: -shuffle=on.
 func TestScenarios(t *testing.T) {
 	list, err := scenarios.Labeled(os.Getenv("LABEL"))
@@ -121,13 +121,13 @@ func names(list []harness.Scenario) string {
 	return strings.Join(all, ", ")
 }
 
-// The core is played in each turn, each other scenario in one of four, and no turn has more than one scenario
+// The core is played in each turn, each other scenario in one of all, and no turn has more than one scenario
 // more than another.
 func TestTurnsPlayTheWholeCatalogue(t *testing.T) {
 	all := scenarios.All()
 	played := map[string]int{}
 	var counts []int
-	for _, text := range []string{"1/6", "2/6", "3/6", "4/6", "5/6", "6/6"} {
+	for _, text := range []string{"1/8", "2/8", "3/8", "4/8", "5/8", "6/8", "7/8", "8/8"} {
 		turn, err := labtest.ParseTurn(text)
 		if err != nil {
 			t.Fatal(err)

@@ -65,7 +65,7 @@ func sameEngine(t *testing.T, before []string) {
 	t.Errorf("left in the container engine: got %q, want %q", after, before)
 }
 
-// TestInterruptedKindLeavesNothing interrupts a bring-up as a step begins, as Ctrl-C does. Each turn has a sixth of
+// TestInterruptedKindLeavesNothing interrupts a bring-up as a step begins, as Ctrl-C does. Each turn has an eighth of
 // the steps.
 func TestInterruptedKindLeavesNothing(t *testing.T) {
 	needKind(t)

@@ -14,7 +14,7 @@ import (
 )
 
 // TestScenariosOnABorrowedCluster plays the catalogue on a cluster that is somebody else's: the same one, through a
-// kubeconfig whose user has just the rights that `canarylab rbac` prints. Each turn plays a sixth of the scenarios.
+// kubeconfig whose user has just the rights that `canarylab rbac` prints. Each turn plays an eighth of the scenarios.
 func TestScenariosOnABorrowedCluster(t *testing.T) {
 	ctx := t.Context()
 	host := theLab.Open(ctx, t)

@@ -38,7 +38,7 @@ func mutants(t *testing.T) []mutant {
 // TestScenariosCanFail takes the change out of every scenario that breaks things, and in another run the change
 // that mends them. All that is claimed stays. A scenario that passes without its break shows nothing, and one
 // that passes without its fix proves no fix. The claim that has to fail is named in mutantsFail: a run that has
-// too little data, or that does not settle, does not pass either, and shows nothing. Each turn plays a sixth of
+// too little data, or that does not settle, does not pass either, and shows nothing. Each turn plays an eighth of
 // the mutants.
 func TestScenariosCanFail(t *testing.T) {
 	for _, m := range labtest.Share(labtest.TheTurn(t), mutants(t)) {

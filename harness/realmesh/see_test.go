@@ -303,7 +303,7 @@ func TestEveryCommandOfSeeHasItsMoment(t *testing.T) {
 }
 
 // TestSeeItYourself types the commands of each story's See while it is played, in a shell with the lab's own kubectl
-// and istioctl, each at its moment. Each turn plays a sixth of the stories.
+// and istioctl, each at its moment. Each turn plays an eighth of the stories.
 func TestSeeItYourself(t *testing.T) {
 	ctx := t.Context()
 	l := theLab.Open(ctx, t)

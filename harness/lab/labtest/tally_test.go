@@ -130,14 +130,14 @@ func TestClosingTable(t *testing.T) {
 		voids []int
 		want  string
 	}{
-		{nil, "\nclosing: turn 2/6; played no run\n"},
-		{[]int{0, 0}, "\nclosing: turn 2/6; played 2 runs, 0 void and played again (1 may be)\n"},
+		{nil, "\nclosing: turn 2/8; played no run\n"},
+		{[]int{0, 0}, "\nclosing: turn 2/8; played 2 runs, 0 void and played again (1 may be)\n"},
 		{
 			[]int{0, 1},
-			"\nclosing: turn 2/6; played 3 runs, 1 void and played again (1 may be)\n  void: a-story " +
+			"\nclosing: turn 2/8; played 3 runs, 1 void and played again (1 may be)\n  void: a-story " +
 				"(TestClosingTable): " + late + "\n",
 		},
-		{[]int{4}, "\nclosing: turn 2/6; played 3 runs, 3 void, 2 of them played again (1 may be)\n" +
+		{[]int{4}, "\nclosing: turn 2/8; played 3 runs, 3 void, 2 of them played again (1 may be)\n" +
 			strings.Repeat("  void: a-story (TestClosingTable): "+late+"\n", 3)},
 	} {
 		var out bytes.Buffer
@@ -148,7 +148,7 @@ func TestClosingTable(t *testing.T) {
 }
 
 func TestMainRefusesAnUnknownTurn(t *testing.T) {
-	t.Setenv("TURN", "7/6")
+	t.Setenv("TURN", "9/8")
 	if code := Main(func() int { t.Error("the tests ran"); return 0 }); code == 0 {
 		t.Error("got exit code 0, want a failure")
 	}

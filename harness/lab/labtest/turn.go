@@ -9,7 +9,7 @@ import (
 )
 
 // Turns is the number of turns that together play everything.
-const Turns = 6
+const Turns = 8
 
 // A Turn tells which part of what takes long a test binary plays. The zero Turn plays all of it.
 type Turn struct {
@@ -17,7 +17,7 @@ type Turn struct {
 	number int
 }
 
-// ParseTurn reads a Turn as the variable TURN has it: 1/6 to 6/6, or all. An empty text is all.
+// ParseTurn reads a Turn as the variable TURN has it: 1/8 to 8/8, or all. An empty text is all.
 func ParseTurn(s string) (Turn, error) {
 	if s == "" || s == "all" {
 		return Turn{}, nil
@@ -44,7 +44,7 @@ func (t Turn) String() string {
 // Has tells whether the turn plays the part with that index, which counts from 0.
 func (t Turn) Has(index int) bool { return t.number == 0 || index%Turns == t.number-1 }
 
-// Share returns the items of list that the turn plays: every sixth, so that neighbours, which are often of one
+// Share returns the items of list that the turn plays: every eighth, so that neighbours, which are often of one
 // kind, are played in different turns.
 func Share[T any](t Turn, list []T) []T {
 	var share []T

@@ -10,16 +10,16 @@ import (
 )
 
 func TestParseTurn(t *testing.T) {
-	for text, want := range map[string]Turn{"": {}, "all": {}, "1/6": {1}, "2/6": {2}, "6/6": {6}} {
+	for text, want := range map[string]Turn{"": {}, "all": {}, "1/8": {1}, "2/8": {2}, "8/8": {8}} {
 		if got, err := ParseTurn(text); err != nil || got != want {
 			t.Errorf("%q: got %v (%v), want %v", text, got, err, want)
 		}
 	}
 	for _, text := range []string{
-		"0/6", "7/6", "1/4", "1", "/6", "1/6 ", "01/6", "+1/6", "-1/6", "ALL", "none", "1/66",
+		"0/8", "9/8", "1/4", "1/6", "1", "/8", "1/8 ", "01/6", "+1/8", "-1/8", "ALL", "none", "1/88",
 	} {
 		if got, err := ParseTurn(text); err == nil || !strings.Contains(err.Error(), `"`+text+`"`) ||
-			!strings.Contains(err.Error(), "1/6 to 6/6, or all") {
+			!strings.Contains(err.Error(), "1/8 to 8/8, or all") {
 			t.Errorf("%q: got %v (%v), want an error that names it and what there is", text, got, err)
 		}
 	}
@@ -31,7 +31,7 @@ func TestTurnsShareEverythingOnce(t *testing.T) {
 	for n := 1; n <= Turns; n++ {
 		share := Share(Turn{n}, list)
 		if len(share) < len(list)/Turns {
-			t.Errorf("turn %d: got %q, want a sixth", n, share)
+			t.Errorf("turn %d: got %q, want an eighth", n, share)
 		}
 		all = append(all, share...)
 	}
@@ -78,11 +78,11 @@ func TestTurnFollowsFromTheCommit(t *testing.T) {
 		t.Errorf("without a commit: got %s, want all", got)
 	}
 	var turns []string
-	for range 8 {
+	for range 10 {
 		git("-C", dir, "commit", "--quiet", "--allow-empty", "--message=one more")
 		turns = append(turns, turnOf(t, dir))
 	}
-	if want := []string{"2/6", "3/6", "4/6", "5/6", "6/6", "1/6", "2/6", "3/6"}; !slices.Equal(turns, want) {
+	if want := []string{"2/8", "3/8", "4/8", "5/8", "6/8", "7/8", "8/8", "1/8", "2/8", "3/8"}; !slices.Equal(turns, want) {
 		t.Errorf("got turns %q, want %q", turns, want)
 	}
 	git("clone", "--quiet", "--depth=1", "file://"+dir, shallow)
