@@ -32,6 +32,8 @@ type bench struct {
 	env      environment.Environment
 	k        *kube.Client
 	recorded bool
+	// cohort is who sends, at the rate that load is asked for.
+	cohort loadgen.Cohort
 	// recordedAll is called by load once all is recorded, before it is analyzed; nil for nobody.
 	recordedAll func()
 	// agentCPU is what the agent has taken of the processor, by its own word.
@@ -40,6 +42,12 @@ type bench struct {
 
 // newBench brings the lab up and deploys. What it made goes with the benchmark; the cluster stays.
 func newBench(b *testing.B, recorded bool) *bench {
+	b.Helper()
+	return newBenchOf(b, recorded, "weighted-rollout", loadgen.Cohort{Name: "all"})
+}
+
+// newBenchOf is newBench with the app of a scenario's first file, and callers of its own.
+func newBenchOf(b *testing.B, recorded bool, scenario string, cohort loadgen.Cohort) *bench {
 	b.Helper()
 	ctx := b.Context()
 	l, err := lablib.Open(ctx, lablib.Options{Cluster: os.Getenv("CLUSTER"), Name: os.Getenv("CANARYLAB_NAME")})
@@ -56,7 +64,7 @@ func newBench(b *testing.B, recorded bool) *bench {
 	env, disconnect := live.New(live.Cluster{
 		Kube: l.Kube(), Mesh: l.Mesh(), AllowRealTime: l.AllowRealTime, Volume: l.Volume(),
 	})
-	x := &bench{env: env, k: l.Kube(), recorded: recorded}
+	x := &bench{env: env, k: l.Kube(), recorded: recorded, cohort: cohort}
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), cleanWithin)
 		defer cancel()
@@ -66,16 +74,16 @@ func newBench(b *testing.B, recorded bool) *bench {
 		disconnect()
 		release()
 	})
-	app, err := os.ReadFile("../scenarios/weighted-rollout/1-baseline.yaml")
+	app, err := os.ReadFile("../scenarios/" + scenario + "/1-baseline.yaml")
 	if err != nil {
 		b.Fatal(err)
 	}
-	app = bytes.ReplaceAll(app, []byte("weighted-rollout"), []byte(benchNamespace))
+	app = bytes.ReplaceAll(app, []byte(scenario), []byte(benchNamespace))
 	objects, err := kube.Objects(app)
 	if err != nil {
 		b.Fatal(err)
 	}
-	added, err := addons.New(addons.In(benchNamespace), loadgen.Plan{Cohorts: []loadgen.Cohort{{Name: "all"}}}, false)
+	added, err := addons.New(addons.In(benchNamespace), loadgen.Plan{Cohorts: []loadgen.Cohort{cohort}}, false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -102,9 +110,10 @@ func newBench(b *testing.B, recorded bool) *bench {
 func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounting, analysis.Observation) {
 	b.Helper()
 	ctx := b.Context()
+	sends := x.cohort
+	sends.Rate = rate
 	plan := loadgen.Plan{
-		Run: loadgen.RunID(), URL: "http://my-service/", Duration: d,
-		Cohorts: []loadgen.Cohort{{Name: "all", Rate: rate}},
+		Run: loadgen.RunID(), URL: "http://my-service/", Duration: d, Cohorts: []loadgen.Cohort{sends},
 	}
 	file := filepath.Join(b.TempDir(), trace.File)
 	record, err := trace.Create(file)
@@ -153,6 +162,7 @@ func (x *bench) load(b *testing.B, rate int, d time.Duration) (analysis.Accounti
 		if err := <-logged; err != nil {
 			b.Fatal(err)
 		}
+		rec.lastEntries()
 	}
 	counted, err = x.env.Apps.Counters(ctx, benchNamespace)
 	if err != nil {
@@ -275,6 +285,27 @@ func BenchmarkCapacity(b *testing.B) {
 	if found[false] > 0 {
 		b.Logf("recorded %d, unrecorded %d requests a second: %.0f %%", found[true], found[false],
 			100*float64(found[true])/float64(found[false]))
+	}
+}
+
+// BenchmarkConnections is 10,000 TCP connections, each with an entry of both proxies and the app's own number: what
+// stays unexplained. -benchtime=1x.
+func BenchmarkConnections(b *testing.B) {
+	const all, rate = 10_000, 150
+	x := newBenchOf(b, true, "tcp-weights", loadgen.Cohort{Name: "all", TCP: &loadgen.TCP{}})
+	x.load(b, rate, 3*time.Second)
+	for b.Loop() {
+		books, o := x.load(b, rate, all*time.Second/rate)
+		p, row := books.Pace[0], books.Sum()
+		b.Logf("%d connections, %d in the callers' proxies, %d in the pods', %d in the app: %d unexplained; %.2f of "+
+			"%.2f a second; lag p99 %s, most %s; problems %q", books.Requests, row.Routed, row.Served, row.App,
+			books.UnexplainedTotal, p.Achieved, p.Planned, p.LagP99, p.LagMax, books.Problems)
+		if books.UnexplainedTotal > 0 || books.Requests != all || row.Routed != all || row.Served != all ||
+			row.App != all || o.Settled.Total.Failed.Count > 0 {
+			b.Errorf("not all of %d are accounted for: the first of what is not explained is %+v", all,
+				slices.Concat(books.Unexplained, []analysis.Unexplained{{}})[0])
+		}
+		b.ReportMetric(float64(books.UnexplainedTotal), "unexplained")
 	}
 }
 

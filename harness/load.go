@@ -155,6 +155,7 @@ func (r *run) collect(ctx context.Context, l *load, whole bool) error {
 	if err := <-l.logged; err != nil {
 		r.journal.note("The access log: %v", err)
 	}
+	r.rec.lastEntries()
 	if whole {
 		if err := r.rec.waitWithin(ctx, leaveWithin, func() bool { return len(r.pods.leaving()) == 0 }); err != nil {
 			r.journal.note("%s had not ended %s after the load, so that what it received is not known to the last "+

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,7 +41,9 @@ type recorder struct {
 	clocks map[string]loadgen.Clock
 	// joiner puts together what comes of one request.
 	joiner *trace.Joiner
-	live   liveStats
+	// connections gives the entries of TCP connections their ids.
+	connections *trace.Connections
+	live        liveStats
 	// known are the pods as they were recorded last.
 	known map[string]trace.Pod
 	// sent counts, by cohort and for all of them under "", the samples that were sent from the moment from on.
@@ -57,7 +60,7 @@ type recorder struct {
 func newRecorder(record *trace.Writer, plan loadgen.Plan, tap Tap) *recorder {
 	r := &recorder{
 		trace: record, tap: tap, run: plan.Run, agents: len(plan.Entries()) * max(plan.Agents, 1),
-		news: make(chan struct{}, 1),
+		news: make(chan struct{}, 1), connections: trace.NewConnections(plan),
 		sent: map[string]int{}, known: map[string]trace.Pod{}, clocks: map[string]loadgen.Clock{},
 	}
 	r.joiner = trace.NewJoiner(plan, joinWithin, r.live.add)
@@ -161,9 +164,11 @@ func (r *recorder) samples(all []loadgen.Sample) {
 		r.write(trace.Line{Sample: &all[i]})
 	}
 	r.mu.Lock()
+	var named []trace.LogEntry
 	for i := range all {
 		s := &all[i]
 		r.joiner.Sample(s)
+		named = append(named, r.connections.Sample(s)...)
 		if !r.from.IsZero() && !s.Sent.Before(r.from) {
 			r.sent[s.Cohort]++
 			r.sent[""]++
@@ -172,6 +177,7 @@ func (r *recorder) samples(all []loadgen.Sample) {
 	r.live.all += len(all)
 	feed, late := r.feed, r.late
 	r.mu.Unlock()
+	r.keep(named)
 	late.samples(all)
 	if feed != nil {
 		feed.add(all)
@@ -204,6 +210,33 @@ func (r *recorder) health(h loadgen.Health) {
 // entries records what proxies logged. It records also what is not the load's: somebody else's requests are in
 // the app's counts. It leaves out only the warm-up's, and what was before the load.
 func (r *recorder) entries(all []trace.LogEntry) {
+	named := all
+	if slices.ContainsFunc(all, func(e trace.LogEntry) bool { return e.Connection() }) {
+		named = nil
+		r.mu.Lock()
+		for _, e := range all {
+			if e.Connection() {
+				named = append(named, r.connections.Log(e)...)
+			} else {
+				named = append(named, e)
+			}
+		}
+		r.mu.Unlock()
+	}
+	r.keep(named)
+	r.wake()
+}
+
+// lastEntries records the entries of TCP connections that nobody knows of, once no more samples are to come.
+func (r *recorder) lastEntries() {
+	r.mu.Lock()
+	left := r.connections.Flush()
+	r.mu.Unlock()
+	r.keep(left)
+}
+
+// keep records entries that have their ids, if they are of a request that has one.
+func (r *recorder) keep(all []trace.LogEntry) {
 	r.mu.Lock()
 	began := r.began
 	r.mu.Unlock()
@@ -220,7 +253,6 @@ func (r *recorder) entries(all []trace.LogEntry) {
 			r.mu.Unlock()
 		}
 	}
-	r.wake()
 }
 
 // warmRun returns the name of the load that comes before that of a run.

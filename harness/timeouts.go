@@ -18,8 +18,8 @@ var (
 	// (PILOT_DEBOUNCE_MAX), and up to 30 s until a proxy connects again to an istiod that was away: 18 s were seen.
 	settleWithin = patience.Of(time.Minute)
 	// awaitWithin covers the facts that become true some time after a change: outlier detection looks once in
-	// its interval.
-	awaitWithin = patience.Of(30 * time.Second)
+	// its interval, and a listener that was replaced ends its connections after 45 s (Istio's drainDuration).
+	awaitWithin = patience.Of(time.Minute)
 	// istiodWithin covers istiod's start: 2 to 3 s were seen on two busy cores.
 	istiodWithin = patience.Of(time.Minute)
 	// proveWithin covers one look at proxies, pods or Istio's analysis.

@@ -202,6 +202,9 @@ func (s Scenario) checkClaims(p Phase) (errs []error) {
 		if c := s.cohort(e.Cohort()); c.Users < need.Users {
 			wrong("%q: cohort %s has %d users", e, c.Name, c.Users)
 		}
+		if c := s.cohort(e.Cohort()); need.Held && (c.TCP == nil || c.TCP.Hold == 0) {
+			wrong("%q: cohort %s holds no TCP connections open", e, c.Name)
+		}
 		if need.Routing && p.Routing == nil {
 			wrong("%q: the phase has no Routing", e)
 		}

@@ -36,6 +36,8 @@ type attack struct {
 	grpc *grpcCaller
 	// drop closes the connections that are the cohort's own.
 	drop func()
+	// tcp makes the connections of a cohort with TCP, nil for others.
+	tcp *tcpCaller
 
 	count Count
 	lags  *lags
@@ -58,6 +60,7 @@ func newAttack(
 		unsent: unsent,
 	}
 	var calls *grpcCaller
+	var connections *tcpCaller
 	switch {
 	case c.GRPC != nil:
 		var err error
@@ -65,13 +68,19 @@ func newAttack(
 			return nil, fmt.Errorf("cohort %s: %w", c.Name, err)
 		}
 		sends = calls
+	case c.TCP != nil:
+		var err error
+		if connections, err = newTCPCaller(p, c, unsent, pace); err != nil {
+			return nil, fmt.Errorf("cohort %s: %w", c.Name, err)
+		}
+		sends = connections
 	case c.Socket:
 		sends = &socket{next: sends, timeout: p.timeout()}
 	}
 	client := &http.Client{Transport: sends, CheckRedirect: noRedirects}
 	return &attack{
 		plan: p, cohort: c, pacer: pace, buf: buf, count: Count{Cohort: c.Name}, lags: all, unsent: unsent,
-		grpc: calls, drop: drop,
+		grpc: calls, tcp: connections, drop: drop,
 		// net/http begins each error with it, and a sample's reader knows it anyway.
 		trim:     fmt.Sprintf("%s %q: ", verb(p.method(c)), p.url(c)),
 		target:   vegeta.Target{Method: p.method(c), URL: p.url(c)},
@@ -85,8 +94,13 @@ func workers(p Plan, c Cohort) uint64 {
 	rate := p.RateOf(c.Name) * p.Shape.peak() / float64(p.share().agents())
 	need := rate * p.timeout().Seconds()
 	share := float64(maxInFlight) * rate / p.peak()
+	held := 0.0
+	if c.TCP != nil {
+		// They are few, by maxHeld, and wait for nothing.
+		held = rate * min(c.TCP.Hold, p.Duration).Seconds()
+	}
 	// Vegeta starts with 10.
-	return max(10, uint64(min(need, share)))
+	return max(10, uint64(min(need, share)+held))
 }
 
 // run sends all of the cohort's requests and returns after the last answer.
@@ -123,13 +137,21 @@ func (a *attack) sample(res *vegeta.Result) Sample {
 		Code: int(res.Code), Bytes: res.BytesIn,
 	}
 	if a.grpc != nil {
-		if status, ok := a.grpc.ended.LoadAndDelete(res.Seq); ok {
-			s.GRPC, _ = status.(string)
+		if end, ok := a.grpc.ended.LoadAndDelete(res.Seq); ok {
+			s.GRPC, s.Messages = end.(grpcEnd).status, end.(grpcEnd).messages
+		}
+	}
+	if a.tcp != nil {
+		if call, ok := a.tcp.ended.LoadAndDelete(res.Seq); ok {
+			call.(*tcpCall).into(&s)
 		}
 	}
 	if s.Code == 0 {
 		s.Err = clip(strings.TrimPrefix(res.Error, a.trim))
 		_, s.Unsent = a.unsent.LoadAndDelete(res.Seq)
+		return s
+	}
+	if a.tcp != nil {
 		return s
 	}
 	// For an answer of 400 or more, Vegeta's Error only repeats the status.

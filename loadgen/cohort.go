@@ -39,6 +39,9 @@ type Cohort struct {
 	// GRPC makes each request a unary call by gRPC, nil one by HTTP/1.1. The URL then names only the host and the port.
 	// Header is sent as metadata. The sample's Code is 200 for every call that got an answer, whatever its grpc-status.
 	GRPC *GRPC `json:"grpc,omitempty"`
+	// TCP makes each request a TCP connection, nil one by HTTP. The URL then names only the host and the port. The
+	// sample's Code is what the app's line says, and Done is when the connection was closed.
+	TCP *TCP `json:"tcp,omitempty"`
 	// Notes are what each of the cohort's samples keeps of its answer. Where they ask what the app sees, requests have
 	// one more header, sampleapp.EchoHeader.
 	Notes []Note `json:"notes,omitempty"`

@@ -66,6 +66,9 @@ const (
 	unsentField
 	// grpcField is a name.
 	grpcField
+	localField
+	messagesField
+	cutField
 )
 
 // An encoder writes a stream. It keeps its memory from one frame to the next.
@@ -139,6 +142,11 @@ func (e *encoder) sample(s *Sample, before time.Time) {
 		e.number(unsentField, 1)
 	}
 	e.text(grpcField, s.GRPC)
+	e.bytes(localField, s.Local)
+	e.number(messagesField, s.Messages)
+	if s.Cut {
+		e.number(cutField, 1)
+	}
 	e.frame = protowire.AppendTag(e.frame, sampleField, protowire.BytesType)
 	e.frame = protowire.AppendBytes(e.frame, e.one)
 }

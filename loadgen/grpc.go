@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -36,6 +35,9 @@ import (
 type GRPC struct {
 	// Method is what is called, such as my.package.Service/Method. Empty is EchoMethod, which the sample app has.
 	Method string `json:"method,omitempty"`
+	// Stream makes each request a call that is answered by a stream of messages, of StreamMethod if Method names no
+	// other. It is in the results when the stream ends, which Plan.Timeout and Deadline bound.
+	Stream bool `json:"stream,omitempty"`
 	// Connections is how many HTTP/2 connections the calls take in turns. They are kept as long as the other side
 	// keeps them. Zero is one. Where the plan has FreshConnections, each call has one of its own.
 	Connections int `json:"connections,omitempty"`
@@ -45,6 +47,9 @@ type GRPC struct {
 
 // EchoMethod is the method that the sample app has, and Istio's echo.
 const EchoMethod = sampleapp.GRPCService + "/" + sampleapp.GRPCMethod
+
+// StreamMethod is the method of the sample app that is answered by a stream.
+const StreamMethod = sampleapp.StreamService + "/" + sampleapp.StreamMethod
 
 // MaxConnections bounds a cohort's GRPC.Connections. A client library has one for each address, or a few.
 const MaxConnections = 100
@@ -122,22 +127,30 @@ func (v *problems) protocols(p Plan) {
 		if err != nil || u.Host == "" {
 			continue
 		}
-		port := grpcAddress(u)
+		port := hostPort(u)
 		before, ok := first[port]
 		if !ok {
 			first[port] = c
 			continue
 		}
-		if (before.GRPC == nil) != (c.GRPC == nil) {
-			const mixed = "%s and %s ask for %s, one by gRPC and one not: a Service's port has one protocol; give " +
+		if one, other := before.protocol(), c.protocol(); one != other {
+			const mixed = "%s and %s ask for %s, one by %s and one by %s: a Service's port has one protocol; give " +
 				"one of them a url with another port"
-			v.add(fmt.Sprintf("cohorts[%d].grpc", i), mixed, before.Name, c.Name, port)
+			v.add(fmt.Sprintf("cohorts[%d].url", i), mixed, before.Name, c.Name, port, one, other)
 		}
 	}
 }
 
-// grpcAddress is a URL's host with its port.
-func grpcAddress(u *url.URL) string { return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "80")) }
+// protocol is what the cohort speaks with a Service's port.
+func (c Cohort) protocol() string {
+	switch {
+	case c.GRPC != nil:
+		return "gRPC"
+	case c.TCP != nil:
+		return "TCP"
+	}
+	return "HTTP"
+}
 
 // A grpcCaller makes a cohort's calls of Vegeta's requests, so that they are paced and recorded as all are. The
 // response that it returns has the metadata of the answer as its header. A call is sent once. The library sends it
@@ -154,7 +167,9 @@ type grpcCaller struct {
 	open func() (*grpc.ClientConn, error)
 	// kept are the connections that calls take in turns, nil where each has its own.
 	kept []*grpc.ClientConn
-	// ended has the grpc-status of calls by Vegeta's numbers, unsent those that never were on the wire. Both pass by
+	// stream tells that calls are answered by a stream.
+	stream bool
+	// ended has how calls ended by Vegeta's numbers, unsent those that never were on the wire. Both pass by
 	// Vegeta, which knows neither.
 	ended, unsent *sync.Map
 }
@@ -166,7 +181,10 @@ func newGRPCCaller(p Plan, c Cohort, unsent *sync.Map) (*grpcCaller, error) {
 	}
 	g := &grpcCaller{
 		run: p.Run, cohort: c, share: p.share(), deadline: cmp.Or(c.GRPC.Deadline, p.timeout()),
-		method: "/" + cmp.Or(c.GRPC.Method, EchoMethod), ended: &sync.Map{}, unsent: unsent,
+		method: "/" + cmp.Or(c.GRPC.Method, EchoMethod), ended: &sync.Map{}, unsent: unsent, stream: c.GRPC.Stream,
+	}
+	if c.GRPC.Stream && c.GRPC.Method == "" {
+		g.method = "/" + StreamMethod
 	}
 	authority := u.Host
 	for name, value := range c.Header {
@@ -175,7 +193,7 @@ func newGRPCCaller(p Plan, c Cohort, unsent *sync.Map) (*grpcCaller, error) {
 		}
 	}
 	// The name is resolved by whoever dials, as with HTTP: gRPC's own resolver would spread the calls over addresses.
-	target := "passthrough:///" + grpcAddress(u)
+	target := "passthrough:///" + hostPort(u)
 	options := []grpc.DialOption{
 		// In a mesh the sidecar does TLS.
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority(authority),
@@ -239,14 +257,23 @@ func (g *grpcCaller) RoundTrip(in *http.Request) (*http.Response, error) {
 
 	var header, trailer metadata.MD
 	answer := &emptypb.Empty{} // it keeps the fields that it does not know
-	err = conn.Invoke(ctx, g.method, &emptypb.Empty{}, answer, grpc.Header(&header), grpc.Trailer(&trailer))
+	end := grpcEnd{}
+	if g.stream {
+		end.messages, err = watch(ctx, conn, g.method, answer, grpc.Header(&header), grpc.Trailer(&trailer))
+	} else {
+		err = conn.Invoke(ctx, g.method, &emptypb.Empty{}, answer, grpc.Header(&header), grpc.Trailer(&trailer))
+	}
 	got := status.Convert(err)
-	g.ended.Store(n, GRPCStatus(int(got.Code())))
+	end.status = GRPCStatus(int(got.Code()))
+	g.ended.Store(n, end)
 	if !call.whole.Load() && got.Code() != codes.OK {
 		if !call.sent.Load() {
 			g.unsent.Store(n, true)
 		}
 		return nil, fmt.Errorf("%s: %s", GRPCStatus(int(got.Code())), got.Message())
+	}
+	if sent := trailer.Get(sampleapp.MessagesHeader); len(sent) > 0 && sent[0] != strconv.FormatUint(end.messages, 10) {
+		return nil, fmt.Errorf("%d messages of a stream came, and the app sent %s", end.messages, sent[0])
 	}
 	res := &http.Response{
 		StatusCode: http.StatusOK, ProtoMajor: 2, Request: in, Header: http.Header{},
@@ -259,6 +286,35 @@ func (g *grpcCaller) RoundTrip(in *http.Request) (*http.Response, error) {
 		}
 	}
 	return res, nil
+}
+
+// A grpcEnd is how a call ended: its grpc-status, and how many messages a stream had.
+type grpcEnd struct {
+	status   string
+	messages uint64
+}
+
+// watch calls a method that is answered by a stream, and reads that to its end. answer has the last message.
+func watch(ctx context.Context, conn *grpc.ClientConn, method string, answer *emptypb.Empty, o ...grpc.CallOption) (
+	messages uint64, err error,
+) {
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, method, o...)
+	if err != nil {
+		return 0, err
+	}
+	// An error of the sending is io.EOF, and the reading has the true one.
+	if err := stream.SendMsg(&emptypb.Empty{}); err == nil {
+		_ = stream.CloseSend()
+	}
+	for {
+		switch err := stream.RecvMsg(answer); {
+		case errors.Is(err, io.EOF):
+			return messages, nil
+		case err != nil:
+			return messages, err
+		}
+		messages++
+	}
 }
 
 // conn is the connection of the call of a number, and what to do with it after the call.

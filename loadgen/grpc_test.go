@@ -74,6 +74,60 @@ func TestCallsAreAccountedFor(t *testing.T) {
 	}
 }
 
+// Streams stay open beside each other, each message is counted on both sides, and their status is in the trailer.
+func TestStreamsAreAccountedFor(t *testing.T) {
+	for _, c := range []struct {
+		name, status string
+		stream       time.Duration
+		fails        float64
+		code         int
+		messages     uint64
+	}{
+		{"whole", GRPCOK, 500 * time.Millisecond, 0, 200, 6},
+		{"failed", "UNAVAILABLE", 500 * time.Millisecond, 1, 200, 0},
+		{"beyond their deadline", "DEADLINE_EXCEEDED", time.Minute, 0, 0, 11},
+	} {
+		app := sampleapp.New(sampleapp.Config{Version: "v1", Pod: "p", Faults: sampleapp.Faults{
+			Stream: c.stream, ErrorRate: c.fails,
+		}})
+		s := play(t, plan(grpcServer(t, app.Handler()).URL, 200*time.Millisecond, Cohort{
+			Name: "watchers", Rate: 250, GRPC: &GRPC{Stream: true, Deadline: time.Second},
+		}))
+		if len(s.samples) != 50 {
+			t.Errorf("%s: got %d samples, want 50", c.name, len(s.samples))
+		}
+		for _, x := range s.samples {
+			code, messages := x.Code == c.code, x.Messages == c.messages
+			if c.code == 0 {
+				// Both sides know the deadline, and either may end the call first. How many come is up to the machine.
+				code, messages = x.Code == 0 || x.Code == 200, x.Messages > 0 && x.Messages <= c.messages
+			}
+			if !code || !messages || x.GRPC != c.status {
+				t.Fatalf("%s: sample %+v", c.name, x)
+			}
+		}
+		if got := app.Counters(); got.Received != 50 {
+			t.Errorf("%s: the app counts %+v, want 50 received", c.name, got)
+		}
+	}
+}
+
+// A stream of which a message is missing is no answer.
+func TestStreamThatLacksAMessage(t *testing.T) {
+	app := sampleapp.New(sampleapp.Config{Version: "v1"})
+	server := grpcServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		app.Handler().ServeHTTP(w, r)
+		w.Header()[http.TrailerPrefix+strings.ToLower(sampleapp.MessagesHeader)] = []string{"7"}
+	}))
+	for _, x := range play(t, plan(server.URL, 100*time.Millisecond, Cohort{
+		Name: "watchers", Rate: 50, GRPC: &GRPC{Stream: true},
+	})).samples {
+		if x.Code != 0 || !strings.Contains(x.Err, "1 messages of a stream came, and the app sent 7") {
+			t.Fatalf("sample %+v", x)
+		}
+	}
+}
+
 // A call that is not answered has the caller's own grpc-status, and says why.
 func TestCallsWithoutAnAnswer(t *testing.T) {
 	refused := httptest.NewServer(nil)

@@ -55,6 +55,26 @@ func TestValidate(t *testing.T) {
 			p.Cohorts[1].Method, p.Cohorts[1].Socket = "POST", true
 		}, "plan: cohorts[1].socket: "},
 		{"copies", func(p *Plan) { p.Cohorts[1].Copies = 17 }, "plan: cohorts[1].copies: "},
+		{"connections", func(p *Plan) {
+			p.Cohorts[1] = Cohort{Name: "db", Rate: 10, URL: "http://db:5432", TCP: &TCP{
+				Hold: time.Minute, Every: time.Second,
+			}}
+		}, ""},
+		{"HTTP and TCP on one port", func(p *Plan) {
+			p.Cohorts[1] = Cohort{Name: "db", Rate: 10, TCP: &TCP{}}
+		}, "one by HTTP and one by TCP"},
+		{"a connection with headers", func(p *Plan) {
+			p.Cohorts[1].URL, p.Cohorts[1].TCP = "http://db:5432", &TCP{}
+		}, "plan: cohorts[1].tcp: a TCP connection has no headers"},
+		{"a connection that asks more rarely than it is held", func(p *Plan) {
+			p.Cohorts[1] = Cohort{Name: "db", Rate: 10, URL: "http://db/a", Entry: Gateway, TCP: &TCP{
+				Every: time.Second,
+			}}
+		}, "plan: cohorts[1].tcp.everyNs: 1s is not 10ms to"},
+		{"too many held", func(p *Plan) {
+			p.Duration = time.Hour
+			p.Cohorts[1] = Cohort{Name: "db", Rate: 100, URL: "http://db", TCP: &TCP{Hold: time.Minute}}
+		}, "6000 TCP connections would be open at once, want up to 5000"},
 		{"users", func(p *Plan) {
 			p.Cohorts[1].Users, p.Cohorts[1].Header = 1000, map[string]string{"cookie": "a=b; user={user}"}
 		}, ""},

@@ -27,8 +27,16 @@ type Sample struct {
 	Pod     string `json:"pod,omitempty"`
 	// Serial is the answering pod's own number for the request, see sampleapp.SerialHeader. Empty where Pod is.
 	Serial string `json:"serial,omitempty"`
-	// Bytes is the size of the answer's body, up to 64 KiB.
+	// Bytes is the size of the answer's body, up to 64 KiB; on a TCP connection that of all answers.
 	Bytes uint64 `json:"bytes"`
+	// Local is the caller's own address on a TCP connection, by which its proxy's log entry is found. Empty for
+	// anything else.
+	Local string `json:"local,omitempty"`
+	// Messages counts the answers on a TCP connection, of which one that is held may have many, and the messages of a
+	// stream by gRPC.
+	Messages uint64 `json:"messages,omitempty"`
+	// Cut tells of a TCP connection that the other side ended it while it was held.
+	Cut bool `json:"cut,omitempty"`
 	// Notes has, by their keys, what the cohort's Notes keep of the answer.
 	Notes map[string]string `json:"notes,omitempty"`
 	// Err says why no answer came; empty where one did.

@@ -206,6 +206,12 @@ func (r *frameReader) sample(s *Sample, b []byte, before time.Time) error {
 			s.Unsent = number != 0
 		case grpcField:
 			s.GRPC = text
+		case localField:
+			s.Local = text
+		case messagesField:
+			s.Messages = number
+		case cutField:
+			s.Cut = number != 0
 		default:
 			return fmt.Errorf("%w: a sample has a field %d", errFrame, f.ID)
 		}

@@ -46,6 +46,7 @@ func (p Plan) Validate() error {
 	}
 	p.validateCohorts(&v)
 	v.protocols(p)
+	v.held(p)
 	if p.Agents < 0 || p.Agents > MaxAgents {
 		v.add("agents", "%d is not 0 to %d", p.Agents, MaxAgents)
 	} else if p.Agent < 0 || p.Agent >= max(p.Agents, 1) {
@@ -151,6 +152,7 @@ func (p Plan) validateCohorts(v *problems) {
 		}
 		v.users(field+"users", c)
 		v.grpc(field+"grpc", p, c)
+		v.tcp(field+"tcp", p, c)
 		if c.Socket && (p.method(c) != http.MethodGet || p.Body != nil) {
 			v.add(field+"socket", "a WebSocket is asked for by GET without a body")
 		}

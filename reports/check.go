@@ -96,6 +96,10 @@ func checkKnown(value any) error {
 			within(v.GRPC, v.Requests, "grpc: %d calls with status %.40q"),
 			within(v.Flags, v.Requests, "flags: %d requests of %.40q"),
 		)
+	case analysis.Open:
+		if v.Connections < 0 || v.Cut < 0 || v.Cut > v.Connections || v.Connections > maxCount {
+			return fmt.Errorf("%d of %d open connections can't have been cut", v.Cut, v.Connections)
+		}
 	case analysis.Timeline:
 		return checkTimeline(v)
 	case analysis.Curve:

@@ -43,6 +43,9 @@ func LoadInWords(plan loadgen.Plan) string {
 		if c.GRPC != nil {
 			s += " by " + CallsInWords(plan, c)
 		}
+		if c.TCP != nil {
+			s += " by " + ConnectionsInWords(c)
+		}
 		for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 			s += fmt.Sprintf(" with %s: %s", name, c.Header[name])
 		}
@@ -58,8 +61,18 @@ func LoadInWords(plan loadgen.Plan) string {
 // CallsInWords says how a cohort calls by gRPC: "gRPC on 1 connection".
 func CallsInWords(plan loadgen.Plan, c loadgen.Cohort) string {
 	on := " on " + format.Plural(max(c.GRPC.Connections, 1), "connection", "connections")
-	return "gRPC" + format.When(c.GRPC.Method != "", " ("+c.GRPC.Method+")") + format.When(!plan.FreshConnections, on) +
+	return "gRPC" + format.When(c.GRPC.Stream, " streams") +
+		format.When(c.GRPC.Method != "", " ("+c.GRPC.Method+")") + format.When(!plan.FreshConnections, on) +
 		format.When(c.GRPC.Deadline > 0, " within "+c.GRPC.Deadline.String())
+}
+
+// ConnectionsInWords says how a cohort connects by TCP: "TCP, each connection held for 5m0s".
+func ConnectionsInWords(c loadgen.Cohort) string {
+	if c.TCP.Hold == 0 {
+		return "TCP, a connection each"
+	}
+	return "TCP, each connection held for " + c.TCP.Hold.String() +
+		format.When(c.TCP.Every > 0, " and asked on every "+c.TCP.Every.String())
 }
 
 // slowWrite is many times what a write takes, which is 5 to 20 ms.

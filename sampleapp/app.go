@@ -27,6 +27,8 @@ type App struct {
 	// next is nil if the app calls nobody.
 	next  *nextHop
 	ready atomic.Bool
+	// tcp is the TCP port, with its connections.
+	tcp connections
 	// sockets counts the open WebSockets, because http.Server forgets a connection that was hijacked.
 	sockets sync.WaitGroup
 	// draining is true from SIGTERM on.
@@ -121,7 +123,7 @@ func (a *App) identify(h http.Header, r *http.Request, serial uint64) {
 // answer counts an answer and sends it. Its body takes the time of stream.
 func (a *App) answer(w http.ResponseWriter, r *http.Request, code int, body string, stream time.Duration) {
 	if asksForGRPC(r) {
-		a.call(w, r, code, body)
+		a.call(w, r, code, body, stream)
 		return
 	}
 	if a.draining.Load() {

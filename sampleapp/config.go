@@ -19,6 +19,8 @@ type Config struct {
 	// Addr and AdminAddr are the addresses that Run listens on, such as :8080 and :8081. Addr may be several with
 	// commas between them, ":8080,:9090": the app is the same on each.
 	Addr, AdminAddr string
+	// TCPAddr is the address on which Run answers connections line by line: see TCPAnswer. Empty is none.
+	TCPAddr string
 	// Faults apply from the start.
 	Faults Faults
 	// Seed makes the choice of failing requests, their codes and delays repeatable: equal seeds choose alike
@@ -68,6 +70,8 @@ func ParseConfig(args []string, getenv func(string) string, out io.Writer) (Conf
 	fs.StringVar(&c.Version, "version", getenv("VERSION"), "version to answer with, such as v1 (or VERSION)")
 	fs.StringVar(&c.Pod, "pod", getenv("POD_NAME"), "name to answer with (or POD_NAME, or the host's name)")
 	fs.StringVar(&c.Addr, "addr", ":8080", "address of the app port, or several with commas between them")
+	fs.StringVar(&c.TCPAddr, "tcp-addr", "",
+		"address on which TCP connections are answered line by line; empty is none")
 	fs.StringVar(&c.AdminAddr, "admin-addr", ":8081", "address of the admin port: /livez /readyz /counters /faults")
 	for _, k := range knobs {
 		set := func(text string) error { return k.set(&c.Faults, text) }

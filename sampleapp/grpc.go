@@ -3,10 +3,13 @@ package sampleapp
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	grpccodes "google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -27,6 +30,14 @@ const (
 	GRPCMethod  = "Echo"
 )
 
+// StreamService and StreamMethod are what answers by a stream of messages, for as long as Faults.Stream says. Istio's
+// echo has none such. MessagesHeader is in the trailer: how many messages the app has sent.
+const (
+	StreamService  = "canarylab.Streams"
+	StreamMethod   = "Watch"
+	MessagesHeader = "X-App-Messages"
+)
+
 // newGRPC makes the server that answers calls. On the wire an EchoRequest is as good as empty, and an EchoResponse is a
 // message whose first field is a text: this needs nothing of Istio.
 func newGRPC(a *App) *grpc.Server {
@@ -43,15 +54,48 @@ func newGRPC(a *App) *grpc.Server {
 	s.RegisterService(&grpc.ServiceDesc{
 		ServiceName: GRPCService, Methods: []grpc.MethodDesc{{MethodName: GRPCMethod, Handler: echo}},
 	}, nil)
+	s.RegisterService(&grpc.ServiceDesc{
+		ServiceName: StreamService, Streams: []grpc.StreamDesc{{
+			StreamName: StreamMethod, ServerStreams: true, Handler: a.watch,
+		}},
+	}, nil)
 	return s
 }
 
-// fateKey is where a call's context has the error that it is to be answered with.
-type fateKey struct{}
+// watch answers by a stream: who answers, at once and then every messageEvery, as on a WebSocket.
+func (a *App) watch(_ any, stream grpc.ServerStream) error {
+	if err := stream.RecvMsg(&emptypb.Empty{}); err != nil {
+		return err
+	}
+	ctx := stream.Context()
+	if failed, ok := ctx.Value(fateKey{}).(error); ok {
+		return failed
+	}
+	d, _ := ctx.Value(streamKey{}).(time.Duration)
+	begin, sent := time.Now(), 0
+	for due := time.Duration(0); ; due = min(due+messageEvery, d) {
+		if !sleep(ctx, time.Until(begin.Add(due))) {
+			return status.FromContextError(ctx.Err()).Err()
+		}
+		if err := stream.SendMsg(wrapperspb.String(a.body)); err != nil {
+			return err
+		}
+		if sent++; due == d {
+			stream.SetTrailer(metadata.Pairs(strings.ToLower(MessagesHeader), strconv.Itoa(sent)))
+			return nil
+		}
+	}
+}
+
+// fateKey is where a call's context has the error that it is to be answered with, streamKey how long its stream lasts.
+type (
+	fateKey   struct{}
+	streamKey struct{}
+)
 
 // call answers a call by gRPC. A code of 400 or above is answered with the grpc-status that stands for it, in the
 // trailer of a 200 as all are, and the text is its message.
-func (a *App) call(w http.ResponseWriter, r *http.Request, code int, text string) {
+func (a *App) call(w http.ResponseWriter, r *http.Request, code int, text string, stream time.Duration) {
 	// gRPC sets its own, and adds nothing to what is there.
 	w.Header().Del("Content-Type")
 	if a.draining.Load() {
@@ -63,7 +107,8 @@ func (a *App) call(w http.ResponseWriter, r *http.Request, code int, text string
 		failed = status.Error(grpcCode(code), strings.TrimSpace(text))
 	}
 	answer := &grpcWriter{countedWriter: countedWriter{w, &a.counters.answered}}
-	a.grpc.ServeHTTP(answer, r.WithContext(context.WithValue(r.Context(), fateKey{}, failed)))
+	ctx := context.WithValue(context.WithValue(r.Context(), fateKey{}, failed), streamKey{}, stream)
+	a.grpc.ServeHTTP(answer, r.WithContext(ctx))
 	if !answer.begun {
 		a.abandon()
 	}

@@ -64,6 +64,15 @@ func (a *App) Run(ctx context.Context, log *slog.Logger) error {
 		}
 		app = append(app, l)
 	}
+	if a.cfg.TCPAddr != "" {
+		if a.tcp.listener, err = config.Listen(ctx, "tcp", a.cfg.TCPAddr); err != nil {
+			errs := []error{fmt.Errorf("open the TCP port: %w", err), admin.Close()}
+			for _, l := range app {
+				errs = append(errs, l.Close())
+			}
+			return errors.Join(errs...)
+		}
+	}
 	return a.Serve(ctx, app, admin, log)
 }
 
@@ -72,7 +81,7 @@ func (a *App) Serve(ctx context.Context, app []net.Listener, admin net.Listener,
 	appServer := a.server()
 	adminServer := &http.Server{Handler: a.AdminHandler(), ReadHeaderTimeout: readHeaderTimeout}
 
-	failed := make(chan error, 1+len(app))
+	failed := make(chan error, 2+len(app))
 	serve := func(what string, s *http.Server, l net.Listener) {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("serve the %s port on %s: %w", what, l.Addr(), err)
@@ -83,6 +92,14 @@ func (a *App) Serve(ctx context.Context, app []net.Listener, admin net.Listener,
 	for _, l := range app {
 		go serve("app", appServer, l)
 		addresses = append(addresses, l.Addr().String())
+	}
+	if l := a.tcp.listener; l != nil {
+		go func() {
+			if err := a.serveTCP(); !errors.Is(err, net.ErrClosed) {
+				failed <- fmt.Errorf("serve the TCP port on %s: %w", l.Addr(), err)
+			}
+		}()
+		addresses = append(addresses, "tcp "+l.Addr().String())
 	}
 	a.ready.Store(true)
 	log.Info("serving", "version", a.cfg.Version, "pod", a.cfg.Pod,
@@ -132,7 +149,7 @@ func (a *App) shutdown(ctx context.Context, app, admin *http.Server) error {
 		}
 		return nil
 	}
-	return errors.Join(stop(app), a.finishSockets(ctx), stop(admin))
+	return errors.Join(stop(app), a.finishSockets(ctx), a.tcp.finish(ctx), stop(admin))
 }
 
 // server is that of the app port. It has no timeout on purpose. The proxy in front keeps its pool, and a server that

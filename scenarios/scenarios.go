@@ -87,6 +87,7 @@ func All() []harness.Scenario {
 		outlierSinglePod,
 		clientWithoutSidecar,
 		grpcConnectionSticks,
+		tcpWeights,
 		canaryWithoutSidecar,
 		mtlsStrictCanary,
 		serviceInsteadOfVirtualService,

@@ -69,6 +69,31 @@ func TestNewEntry(t *testing.T) {
 	}
 }
 
+// An entry of a connection has no id and no status, and the addresses by which it is found.
+func TestNewConnection(t *testing.T) {
+	at := func(address string, port uint32) *corev3.Address {
+		return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
+			Address: address, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: port},
+		}}}
+	}
+	in := &datav3.TCPAccessLogEntry{CommonProperties: &datav3.AccessLogCommon{
+		StartTime: timestamppb.New(time.Unix(7, 8)), Duration: durationpb.New(9 * time.Second),
+		TimeToLastDownstreamTxByte: durationpb.New(time.Millisecond),
+		DownstreamRemoteAddress:    at("10.0.0.1", 40000), UpstreamLocalAddress: at("10.0.0.1", 50000),
+		UpstreamRemoteAddress: at("10.0.0.2", 9000), CustomTags: map[string]string{ClusterTag: "outbound|80|v2|s"},
+		ResponseFlags:                &datav3.ResponseFlags{UpstreamConnectionFailure: true},
+		ConnectionTerminationDetails: "details",
+	}}
+	want := Entry{
+		Proxy: "pod", Log: "log", Start: 7e9 + 8, Took: 9 * time.Second, Flags: []string{"UF"}, Details: "details",
+		Cluster: "outbound|80|v2|s", Upstream: "10.0.0.2:9000", Downstream: "10.0.0.1:40000",
+		UpstreamLocal: "10.0.0.1:50000",
+	}
+	if got := newConnection("pod", "log", in); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
 // Every flag of Envoy's has a name, and no two have the same.
 func TestFlagsAreAllNamed(t *testing.T) {
 	fields := (&datav3.ResponseFlags{}).ProtoReflect().Descriptor().Fields()

@@ -105,6 +105,10 @@ func (c *Collector) StreamAccessLogs(s alsv3.AccessLogService_StreamAccessLogsSe
 			e := newEntry(stream.Proxy, stream.Log, in)
 			all = append(all, item{Entry: &e})
 		}
+		for _, in := range m.GetTcpLogs().GetLogEntry() {
+			e := newConnection(stream.Proxy, stream.Log, in)
+			all = append(all, item{Entry: &e})
+		}
 		if err := c.ring.add(all); err != nil {
 			return err
 		}

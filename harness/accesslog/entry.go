@@ -16,7 +16,7 @@ import (
 
 // An Entry is one line of a proxy's access log.
 type Entry struct {
-	// ID is the request's x-request-id.
+	// ID is the request's x-request-id. A TCP connection has none.
 	ID string
 	// Proxy is the pod whose proxy wrote the entry. Log is the name that the proxy's logger was configured with.
 	Proxy string
@@ -37,6 +37,10 @@ type Entry struct {
 	// Cluster is the Envoy cluster that the route chose. Upstream is the address that the request was sent to last.
 	Cluster  string
 	Upstream string
+	// Downstream is the address from which a TCP connection came to the proxy, and UpstreamLocal the proxy's own one of
+	// its connection to Upstream. Both are empty for a request by HTTP.
+	Downstream    string
+	UpstreamLocal string
 	// Attempts is how often the proxy sent the request, the first time included.
 	Attempts int
 	// GRPC is the number of the grpc-status, from the answer's trailer or from its header where it has nothing else.
@@ -54,22 +58,37 @@ const GRPCHeader = "grpc-status"
 
 // newEntry makes an Entry of what a proxy logged.
 func newEntry(pod, log string, in *datav3.HTTPAccessLogEntry) Entry {
-	common, request, response := in.GetCommonProperties(), in.GetRequest(), in.GetResponse()
+	request, response := in.GetRequest(), in.GetResponse()
+	e := commonEntry(pod, log, in.GetCommonProperties())
+	e.ID, e.Header = request.GetRequestId(), response.GetResponseHeaders()
+	e.Code, e.Details = int(response.GetResponseCode().GetValue()), response.GetResponseCodeDetails()
+	e.GRPC = cmp.Or(response.GetResponseTrailers()[GRPCHeader], e.Header[GRPCHeader])
+	return e
+}
+
+// newConnection makes an Entry of what a proxy logged of a TCP connection, at its end.
+func newConnection(pod, log string, in *datav3.TCPAccessLogEntry) Entry {
+	common := in.GetCommonProperties()
+	e := commonEntry(pod, log, common)
+	e.Details, e.Took = common.GetConnectionTerminationDetails(), common.GetDuration().AsDuration()
+	e.Downstream = address(common.GetDownstreamRemoteAddress())
+	e.UpstreamLocal = address(common.GetUpstreamLocalAddress())
+	return e
+}
+
+// commonEntry has what a proxy logs of requests and of connections.
+func commonEntry(pod, log string, common *datav3.AccessLogCommon) Entry {
 	e := Entry{
-		ID: request.GetRequestId(), Proxy: pod, Log: log,
+		Proxy: pod, Log: log,
 		Start:    common.GetStartTime().AsTime().UnixNano(),
 		Took:     common.GetDuration().AsDuration(),
 		Reached:  common.GetTimeToFirstUpstreamTxByte().AsDuration(),
-		Code:     int(response.GetResponseCode().GetValue()),
 		Flags:    flags(common.GetResponseFlags()),
-		Details:  response.GetResponseCodeDetails(),
 		Failure:  common.GetUpstreamTransportFailureReason(),
 		Cluster:  common.GetCustomTags()[ClusterTag],
 		Upstream: address(common.GetUpstreamRemoteAddress()),
 		Attempts: int(common.GetUpstreamRequestAttemptCount()),
-		Header:   response.GetResponseHeaders(),
 	}
-	e.GRPC = cmp.Or(response.GetResponseTrailers()[GRPCHeader], e.Header[GRPCHeader])
 	if last := common.GetTimeToLastDownstreamTxByte().AsDuration(); last > 0 {
 		e.Took = last
 	}

@@ -32,6 +32,8 @@ const (
 	headerField
 	otherField
 	grpcField
+	downstreamField
+	upstreamLocalField
 )
 
 // encode appends an item.
@@ -71,6 +73,8 @@ func (it item) encode(b []byte) ([]byte, error) {
 	text(upstreamField, e.Upstream)
 	number(attemptsField, int64(e.Attempts))
 	text(grpcField, e.GRPC)
+	text(downstreamField, e.Downstream)
+	text(upstreamLocalField, e.UpstreamLocal)
 	for name, value := range e.Header {
 		b = wire.AppendPair(b, headerField, name, value)
 	}
@@ -138,6 +142,10 @@ func decode(b []byte, n names) (it item, err error) {
 			e.Attempts = int(number)
 		case grpcField:
 			e.GRPC = n.of(raw)
+		case downstreamField:
+			e.Downstream = string(raw)
+		case upstreamLocalField:
+			e.UpstreamLocal = string(raw)
 		case headerField:
 			if err := e.header(raw, n); err != nil {
 				return it, err

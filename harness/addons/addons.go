@@ -110,7 +110,8 @@ func New(site Site, plan loadgen.Plan, prometheus bool) (a Addons, err error) {
 		return a, err
 	}
 	for _, of := range site.Namespaces {
-		filter, err := kube.Objects(mesh.AccessLogFilter(of, Collector+"."+ns, VersionHeader, SerialHeader))
+		log := mesh.AccessLogFilter(of, Collector+"."+ns, plan.HasTCP(), VersionHeader, SerialHeader)
+		filter, err := kube.Objects(log)
 		if err != nil {
 			return a, err
 		}

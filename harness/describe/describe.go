@@ -116,6 +116,9 @@ func cohorts(plan loadgen.Plan) []string {
 		if c.GRPC != nil {
 			text += ", by " + reports.CallsInWords(plan, c)
 		}
+		if c.TCP != nil {
+			text += ", by " + reports.ConnectionsInWords(c)
+		}
 		lead := " with "
 		for _, name := range slices.Sorted(maps.Keys(c.Header)) {
 			text += lead + name + ": " + c.Header[name]

@@ -105,6 +105,8 @@ func (r Rejection) Error() string { return fmt.Sprintf("proxy %s rejected it: %s
 type Hosts struct {
 	// All counts every host, Ejected those that outlier detection has taken out for a time.
 	All, Ejected int
+	// Connections counts those that are open to all of them.
+	Connections int
 }
 
 // A Finding is one message of istioctl analyze.

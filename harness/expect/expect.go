@@ -52,6 +52,8 @@ type Requirement struct {
 	Attempts bool
 	// Users is how many virtual users the claim's cohort has to have, 0 for none.
 	Users int
+	// Held tells that the claim's cohort has to hold TCP connections open.
+	Held bool
 	// Than names an earlier phase that rolls back, as the claim compares the two. Empty where it compares none.
 	Than string
 }

@@ -21,6 +21,7 @@ func TestRecords(t *testing.T) {
 		ReachAtMost("v2", 0).Of("beta"), SlowerThan("route"),
 		RecoveredWithin(1500 * time.Millisecond), DrainedWithin(time.Second), LingersFor(2 * time.Second),
 		GRPCStatus("UNAVAILABLE", 3), Attempts("v2", 1.5), AttemptStatus("v2", 503, 30), AttemptStatus("v2", 0, 0),
+		Open("beta", "v2", 20), Open("beta", "v2", 0), Cut("beta", "v2", 100), Cut("beta", "v2", 90).AtLeast(),
 		Flips("shoppers", 1000, 32), Moves("shoppers", 1000, "v1", "v2", 20), Moves("shoppers", 1000, "v2", "v1", 0),
 		Lands("beta", 50, reports.Place{Host: "a", Subset: "v2", Percent: 90}, reports.Place{Status: 404, Percent: 10}),
 		Noted("beta", 30, "the path that the app sees", "/x", 50), NotDead("VirtualService a/b in c:1", "d is first."),

@@ -64,7 +64,7 @@ func logEntry(e accesslog.Entry) trace.LogEntry {
 	return trace.LogEntry{
 		ID: e.ID, Proxy: e.Proxy, Side: sides[e.Log], Start: time.Unix(0, e.Start).UTC(), Took: e.Took,
 		Reached: e.Reached, Code: e.Code, Flags: e.Flags, Details: e.Details, Failure: e.Failure, Cluster: e.Cluster,
-		Upstream: e.Upstream, Attempts: e.Attempts,
+		Upstream: e.Upstream, Attempts: e.Attempts, Downstream: e.Downstream, UpstreamLocal: e.UpstreamLocal,
 		GRPC: grpcStatus(e.GRPC), Version: e.Header[addons.VersionHeader], Serial: e.Header[addons.SerialHeader],
 	}
 }

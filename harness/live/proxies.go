@@ -110,6 +110,7 @@ func (p *proxies) Endpoints(
 			if host.Ejected {
 				hosts.Ejected++
 			}
+			hosts.Connections += host.Connections
 		}
 		found[proxy.Pod] = hosts
 	}

@@ -21,12 +21,13 @@ const (
 // makes each proxy log every HTTP request to the gRPC access log service (port 9000) of the Service
 // collector, which has its namespace after a dot, and print the unusual requests, for kubectl logs.
 // It does not change what a proxy logs otherwise. headers are the response headers that are logged,
-// in lower case.
+// in lower case. With tcp each proxy logs every TCP connection too, at its end: also those of
+// workloads that have nothing to do with the load, which is why it is asked for.
 //
 // It is an EnvoyFilter and not a Telemetry with an extension provider, because the latter needs a
 // change of the mesh's configuration, which belongs to everybody:
 // https://istio.io/latest/docs/reference/config/networking/envoy-filter/.
-func AccessLogFilter(ns, collector string, headers ...string) []byte {
+func AccessLogFilter(ns, collector string, tcp bool, headers ...string) []byte {
 	var patches []any
 	for _, p := range []struct{ context, log string }{
 		{"SIDECAR_OUTBOUND", ClientLog}, {"SIDECAR_INBOUND", ServerLog}, {"GATEWAY", GatewayLog},
@@ -39,19 +40,12 @@ func AccessLogFilter(ns, collector string, headers ...string) []byte {
 			// At the edge Envoy gives each request an id of its own and would drop what the caller sent.
 			manager["preserve_external_request_id"] = true
 		}
-		patches = append(patches, map[string]any{
-			"applyTo": "NETWORK_FILTER",
-			"match": map[string]any{
-				"context": p.context,
-				"listener": map[string]any{"filterChain": map[string]any{
-					"filter": map[string]any{"name": "envoy.filters.network.http_connection_manager"},
-				}},
-			},
-			"patch": map[string]any{
-				"operation": "MERGE",
-				"value":     map[string]any{"typed_config": manager},
-			},
-		})
+		patches = append(patches, mergeInto(p.context, connectionManager, manager))
+		if tcp {
+			patches = append(patches, mergeInto(p.context, tcpProxy, map[string]any{
+				"@type": tcpProxyType, "access_log": []any{connectionLogger(collector, p.log), printer()},
+			}))
+		}
 	}
 	b, err := yaml.Marshal(map[string]any{
 		"apiVersion": "networking.istio.io/v1alpha3",
@@ -74,6 +68,25 @@ func AccessLogFilter(ns, collector string, headers ...string) []byte {
 	}
 	return b
 }
+
+// mergeInto is a patch of all network filters of a name.
+func mergeInto(context, filter string, config map[string]any) map[string]any {
+	return map[string]any{
+		"applyTo": "NETWORK_FILTER",
+		"match": map[string]any{
+			"context":  context,
+			"listener": map[string]any{"filterChain": map[string]any{"filter": map[string]any{"name": filter}}},
+		},
+		"patch": map[string]any{"operation": "MERGE", "value": map[string]any{"typed_config": config}},
+	}
+}
+
+// tcpProxy is the name that Istio gives Envoy's filter that passes TCP connections on, and tcpProxyType the type of its
+// configuration.
+const (
+	tcpProxy     = "envoy.filters.network.tcp_proxy"
+	tcpProxyType = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+)
 
 // connectionManagerType is the type of the configuration of Envoy's HTTP connection manager.
 const connectionManagerType = "type.googleapis.com/" +
@@ -123,25 +136,44 @@ func logger(collector, name string, headers []string) map[string]any {
 	return map[string]any{
 		"name": "envoy.access_loggers.http_grpc",
 		"typed_config": map[string]any{
-			"@type": "type.googleapis.com/envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
-			"common_config": map[string]any{
-				"log_name":              name,
-				"transport_api_version": "V3",
-				"grpc_service": map[string]any{"envoy_grpc": map[string]any{
-					"cluster_name": fmt.Sprintf("outbound|9000||%s.svc.%s", collector, domain),
-				}},
-				// The interval bounds the rate to one message for each worker and tenth of a second.
-				"buffer_flush_interval": "0.1s",
-				"buffer_size_bytes":     64 << 10,
-				"custom_tags": []any{map[string]any{
-					// RAW is the cluster's own name. Without it Envoy logs an alternative name for
-					// statistics, if there is one.
-					"tag": accesslog.ClusterTag, "value": "%UPSTREAM_CLUSTER_RAW%",
-				}},
-			},
+			"@type":                              grpcLogType + "HttpGrpcAccessLogConfig",
+			"common_config":                      streamTo(collector, name),
 			"additional_response_headers_to_log": append(slices.Clone(headers), accesslog.GRPCHeader),
 			// A call's outcome is in its trailer.
 			"additional_response_trailers_to_log": []string{accesslog.GRPCHeader},
 		},
+	}
+}
+
+// grpcLogType is the package of the configurations of loggers that stream.
+const grpcLogType = "type.googleapis.com/envoy.extensions.access_loggers.grpc.v3."
+
+// connectionLogger is the same for TCP connections.
+func connectionLogger(collector, name string) map[string]any {
+	return map[string]any{
+		"name": "envoy.access_loggers.tcp_grpc",
+		"typed_config": map[string]any{
+			"@type":         grpcLogType + "TcpGrpcAccessLogConfig",
+			"common_config": streamTo(collector, name),
+		},
+	}
+}
+
+// streamTo is what a logger that streams has in common with others.
+func streamTo(collector, name string) map[string]any {
+	return map[string]any{
+		"log_name":              name,
+		"transport_api_version": "V3",
+		"grpc_service": map[string]any{"envoy_grpc": map[string]any{
+			"cluster_name": fmt.Sprintf("outbound|9000||%s.svc.%s", collector, domain),
+		}},
+		// The interval bounds the rate to one message for each worker and tenth of a second.
+		"buffer_flush_interval": "0.1s",
+		"buffer_size_bytes":     64 << 10,
+		"custom_tags": []any{map[string]any{
+			// RAW is the cluster's own name. Without it Envoy logs an alternative name for
+			// statistics, if there is one.
+			"tag": accesslog.ClusterTag, "value": "%UPSTREAM_CLUSTER_RAW%",
+		}},
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // Istio's own validation accepts the filter, and each place on a request's way has its own logger.
 func TestAccessLogFilterIsValid(t *testing.T) {
-	b := AccessLogFilter("demo", "collector.demo", "x-app-version", "x-app-serial")
+	b := AccessLogFilter("demo", "collector.demo", true, "x-app-version", "x-app-serial")
 	var object struct {
 		Metadata struct{ Namespace, Name string } `json:"metadata"`
 		Spec     map[string]any                   `json:"spec"`
@@ -41,13 +41,16 @@ func TestAccessLogFilterIsValid(t *testing.T) {
 	}
 	for _, want := range []string{
 		ClientLog, ServerLog, GatewayLog, "outbound|9000||collector.demo.svc.cluster.local", "%UPSTREAM_CLUSTER_RAW%",
-		"x-app-serial", "/dev/stdout",
+		"x-app-serial", "/dev/stdout", "TcpGrpcAccessLogConfig",
 	} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("got no %q in\n%s", want, b)
 		}
 	}
-	if len(filter.ConfigPatches) != 3 || object.Metadata.Namespace != "demo" {
-		t.Errorf("got %d patches in namespace %q, want 3 in demo", len(filter.ConfigPatches), object.Metadata.Namespace)
+	if len(filter.ConfigPatches) != 6 || object.Metadata.Namespace != "demo" {
+		t.Errorf("got %d patches in namespace %q, want 6 in demo", len(filter.ConfigPatches), object.Metadata.Namespace)
+	}
+	if b := AccessLogFilter("demo", "collector.demo", false); strings.Contains(string(b), tcpProxy) {
+		t.Errorf("got TCP connections logged that nobody asked for:\n%s", b)
 	}
 }

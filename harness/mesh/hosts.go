@@ -20,6 +20,8 @@ type Host struct {
 	// neither such a host nor an ejected one, unless it is in panic mode (DestinationRule's
 	// minHealthPercent).
 	Unhealthy bool
+	// Connections is how many are open to it.
+	Connections int
 }
 
 // clustersPath asks Envoy's admin interface for the hosts of all clusters.
@@ -53,6 +55,11 @@ func readHosts(clusters []byte, cluster string) (hosts []Host, known bool, err e
 					FailedOutlierCheck      bool   `json:"failed_outlier_check"`
 					EDSHealthStatus         string `json:"eds_health_status"`
 				} `json:"health_status"`
+				// Envoy writes numbers of 64 bits as text.
+				Stats []struct {
+					Name  string `json:"name"`
+					Value string `json:"value"`
+				} `json:"stats"`
 			} `json:"host_statuses"`
 		} `json:"cluster_statuses"`
 	}
@@ -65,11 +72,21 @@ func readHosts(clusters []byte, cluster string) (hosts []Host, known bool, err e
 		}
 		for _, h := range c.HostStatuses {
 			s := h.HealthStatus
-			hosts = append(hosts, Host{
+			host := Host{
 				Address:   h.Address.String(),
 				Ejected:   s.FailedOutlierCheck,
 				Unhealthy: !healthyEDS(s.EDSHealthStatus) || s.FailedActiveHealthCheck,
-			})
+			}
+			for _, stat := range h.Stats {
+				// Envoy leaves a value of 0 out.
+				if stat.Name != "cx_active" || stat.Value == "" {
+					continue
+				}
+				if host.Connections, err = strconv.Atoi(stat.Value); err != nil {
+					return nil, false, fmt.Errorf("connections to %s: %w", host.Address, err)
+				}
+			}
+			hosts = append(hosts, host)
 		}
 		return hosts, true, nil
 	}

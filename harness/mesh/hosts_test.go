@@ -12,11 +12,12 @@ const clustersOf = `{"cluster_statuses": [
   {"address": {"socket_address": {"address": "10.244.0.7", "port_value": 8080}},
    "health_status": {"failed_outlier_check": true, "eds_health_status": "HEALTHY"}, "weight": 1},
   {"address": {"socket_address": {"address": "10.244.0.8", "port_value": 8080}},
-   "health_status": {"eds_health_status": "HEALTHY"}, "weight": 1},
+   "health_status": {"eds_health_status": "HEALTHY"}, "weight": 1,
+   "stats": [{"name": "cx_connect_fail"}, {"name": "cx_active", "type": "GAUGE", "value": "7"}]},
   {"address": {"socket_address": {"address": "10.244.0.9", "port_value": 8080}},
    "health_status": {"eds_health_status": "UNHEALTHY"}, "weight": 1},
   {"address": {"socket_address": {"address": "fd00::a", "port_value": 8080}},
-   "health_status": {}, "weight": 1},
+   "health_status": {}, "weight": 1, "stats": [{"name": "cx_active", "type": "GAUGE"}]},
   {"address": {"socket_address": {"address": "10.244.0.11", "port_value": 8080}},
    "health_status": {"failed_active_health_check": true, "eds_health_status": "HEALTHY"}}
 ]}]}`
@@ -29,8 +30,9 @@ func TestReadHosts(t *testing.T) {
 	}{
 		{"v1", nil, true},
 		{"v2", []Host{
-			{"10.244.0.7:8080", true, false}, {"10.244.0.8:8080", false, false}, {"10.244.0.9:8080", false, true},
-			{"[fd00::a]:8080", false, false}, {"10.244.0.11:8080", false, true},
+			{Address: "10.244.0.7:8080", Ejected: true}, {Address: "10.244.0.8:8080", Connections: 7},
+			{Address: "10.244.0.9:8080", Unhealthy: true}, {Address: "[fd00::a]:8080"},
+			{Address: "10.244.0.11:8080", Unhealthy: true},
 		}, true},
 		{"v3", nil, false},
 	} {

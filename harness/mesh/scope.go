@@ -13,8 +13,8 @@ import (
 	"istio.io/istio/pkg/config/schema/gvk"
 )
 
-// A scope says what is compared of a proxy's listeners: what the EnvoyFilters, PeerAuthentications
-// and AuthorizationPolicies of one namespace decide, or decided earlier. The rest follows from
+// A scope says what is compared of a proxy's listeners: what the EnvoyFilters, PeerAuthentications,
+// AuthorizationPolicies and TCP routes of one namespace decide, or decided earlier. The rest follows from
 // Istio's version and settings, which may differ between this program and an Istio that it did not
 // install. A scope never changes.
 type scope struct {
@@ -81,6 +81,12 @@ func (s *scope) with(configs []config.Config, ns string) *scope {
 			more.directions[inbound], more.directions[outbound] = true, true
 			more.filter(httpRBAC, everything)
 			more.filter(networkRBAC, everything)
+		case gvk.VirtualService:
+			// Its routes for HTTP are compared elsewhere. Those for connections are in the listeners themselves.
+			if len(c.Spec.(*networking.VirtualService).GetTcp()) > 0 {
+				more.directions[outbound] = true
+				more.filter(tcpProxy, "cluster", "weighted_clusters")
+			}
 		case gvk.EnvoyFilter:
 			// The lab's own EnvoyFilter is recognized by its loggers' names.
 			if c.Name != accessLogName {

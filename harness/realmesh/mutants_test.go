@@ -85,6 +85,8 @@ var mutantsFail = map[mutation]string{
 	{"grpc-connection-sticks", "fix"}:              "v2 scaled to 0: 100 % of all requests answered by v1",
 	{"httproute-and-virtualservice", "break"}:      "beside it: 20 % of the requests of inside answered by v2",
 	{"httproute-and-virtualservice", "fix"}:        "deleted: 100 % of all requests answered by v1",
+	{"tcp-weights", "break"}:                       "rollback: 50 % of the open connections of pool are to v2",
+	{"tcp-weights", "fix"}:                         "rollback again: the last answer of v2 is done within 20s",
 	{"istiod-down-rollback", "break"}:              "failed calling webhook",
 	{"istiod-down-rollback", "fix"}:                "failed calling webhook",
 	{"label-mismatch", "break"}:                    "10 % of all requests with status 503 and flag UH",

@@ -199,6 +199,10 @@ func (c *Canary) check() {
 			r.add(at("grpc"), "a test of your own manifests sends no gRPC yet: leave it out, or write a story, which "+
 				"can (canarylab scenario new --yaml)")
 		}
+		if one.TCP != nil {
+			r.add(at("tcp"), "a test of your own manifests opens no TCP connections yet: leave it out, or write a "+
+				"story, which can (canarylab scenario new --yaml)")
+		}
 		cohorts = append(cohorts, one.Name)
 	}
 	named := func(n *yaml.Node, name string) {

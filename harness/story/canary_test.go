@@ -88,7 +88,7 @@ func TestReadCanaryFindsMistakes(t *testing.T) {
 		{"- name: back", "- name: half of it", `there is a phase "half of it" already`},
 		{"  url: http://reviews/api/orders\n", "", "cohort beta lacks url"},
 		{"rate: 20", "weight: 20", "a cohort here has a rate of its own"},
-		{"rate: 20", "grpc: {}", "sends no gRPC yet"},
+		{"rate: 20", "grpc: {}", "sends no gRPC yet"}, {"rate: 20", "tcp: {}", "opens no TCP connections yet"},
 		{"rollback: true", "rolback: true", `canary.yaml:21:3: a phase has no key "rolback": did you mean rollback?`},
 		{goodCanary, "", "there is nothing in it"}, {goodCanary, "title: nothing\n", "it expects nothing"},
 		{goodCanary, "title: [\n", "canary.yaml:"},

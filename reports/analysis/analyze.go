@@ -206,6 +206,7 @@ func (a *analyzer) line(l *trace.Line) error {
 		}
 		for i := range a.obs {
 			a.obs[i].underWay(l.Sample, a.counted[i])
+			a.obs[i].opens(l.Sample, a.memory)
 		}
 		a.ledger.sample(l.Sample)
 		a.joiner.Sample(l.Sample)

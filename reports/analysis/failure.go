@@ -55,7 +55,7 @@ func FailureOf(q *trace.Request) (Failure, bool) {
 		f.Flag = FlagSet(server.Flags)
 	}
 	// A request without a proxy that routed it has nobody there who could have failed it.
-	passedOn := r == nil || r.Details == trace.ViaUpstream && len(r.Flags) == 0
+	passedOn := r == nil || r.PassedOn() && len(r.Flags) == 0
 	switch {
 	case r != nil && !passedOn && slices.Contains(r.Flags, "DC"):
 		f.Origin, f.Details = FlagSet(r.Flags), r.Details
@@ -66,7 +66,7 @@ func FailureOf(q *trace.Request) (Failure, bool) {
 		if r.Failure != "" {
 			f.Cause += " (" + r.Failure + ")"
 		}
-	case server != nil && (len(server.Flags) > 0 || server.Details != trace.ViaUpstream):
+	case server != nil && (len(server.Flags) > 0 || !server.PassedOn()):
 		f.Hop, f.Origin, f.Details = ServerHop, FlagSet(server.Flags), server.Details
 		f.Cause = cmp.Or(meaning(serverMeanings, f.Origin), "the pod's own proxy answered by itself")
 	case s.Code == 0:

@@ -145,7 +145,12 @@ func (b *ledger) request(q *trace.Request, phase string) {
 		row.App++
 	}
 	for _, e := range q.Servers {
-		if e.Serial == "" && e.Reached > 0 {
+		reached := e.Serial == "" && e.Reached > 0
+		if e.Connection() {
+			// Only the answer has a connection's number. How far one without came is not in the log.
+			reached = s == nil || s.Serial == ""
+		}
+		if reached {
 			b.abort(e.Proxy)
 		}
 	}
@@ -187,7 +192,7 @@ func (b *ledger) proxied(q *trace.Request, phase string) {
 	if len(q.Routers) > 1 {
 		b.unexplained(q.ID, phase, "%d log entries of proxies that route: %s", len(q.Routers), proxies(q.Routers))
 	}
-	if r != nil && s.Code != 0 && r.Code != s.Code {
+	if r != nil && s.Code != 0 && r.Code != s.Code && !r.Connection() {
 		b.unexplained(q.ID, phase, "the caller got status %d, and its proxy logged %d", s.Code, r.Code)
 	}
 	if r != nil && s.Code != 0 && s.GRPC != "" && r.GRPC != "" && r.GRPC != s.GRPC {
@@ -205,7 +210,9 @@ func (b *ledger) proxied(q *trace.Request, phase string) {
 		row.Bare++
 		return
 	}
-	if !slices.ContainsFunc(q.Servers, func(e trace.LogEntry) bool { return e.Serial == s.Serial }) {
+	if !slices.ContainsFunc(q.Servers, func(e trace.LogEntry) bool {
+		return e.Serial == s.Serial || e.Connection() && e.Proxy == s.Pod
+	}) {
 		b.unexplained(q.ID, phase, "%s answered it, and that pod's proxy has no log entry of it",
 			cmp.Or(s.Pod, s.Version))
 	}

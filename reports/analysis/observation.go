@@ -58,10 +58,41 @@ type Observation struct {
 	// UnderWay counts, by the version that answered, the requests that were sent before SettledAt and not done
 	// when the reading of the counters began: as many of Received may be theirs.
 	UnderWay map[string]int `json:"underWay,omitempty"`
+	// Open are the TCP connections that were open at SettledAt, by cohort and version. Nil where there were none.
+	Open map[string]map[string]Open `json:"open,omitempty"`
 	// Rollback is set for a phase that rolls back and whose write was accepted.
 	Rollback *Rollback `json:"rollback,omitempty"`
 	// Detection is set for a phase in which somebody decided about the canary.
 	Detection *Detection `json:"detection,omitempty"`
+}
+
+// Open counts TCP connections that were open at one moment.
+type Open struct {
+	Connections int `json:"connections"`
+	// Cut counts those of them that the other side ended in the end.
+	Cut int `json:"cut,omitempty"`
+}
+
+// opens counts a connection in Open, if it was open then.
+func (o *Observation) opens(s *loadgen.Sample, memory *budget) {
+	if s.Local == "" || s.Version == "" || o.SettledAt.IsZero() || s.Sent.After(o.SettledAt) ||
+		!s.Done.After(o.SettledAt) {
+		return
+	}
+	if o.Open[s.Cohort] == nil {
+		put(&o.Open, s.Cohort, map[string]Open{})
+		memory.take(len(s.Cohort) + mapEntry)
+	}
+	of := o.Open[s.Cohort]
+	one, ok := of[s.Version]
+	if !ok {
+		memory.take(len(s.Version) + mapEntry)
+	}
+	one.Connections++
+	if s.Cut {
+		one.Cut++
+	}
+	of[s.Version] = one
 }
 
 // A Change is the write that opens a phase, and how it spread. Times are counted from Written. They are

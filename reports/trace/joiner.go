@@ -257,7 +257,7 @@ func (j *Joiner) lacks(q *Request) (lacks, certain bool) {
 	if err != nil || !sidecar {
 		return false, true
 	}
-	if r.Details != ViaUpstream {
+	if !r.PassedOn() {
 		return false, false
 	}
 	return len(q.Servers) == 0, r.Attempts <= 1

@@ -119,7 +119,8 @@ const (
 
 // A LogEntry is one line of a proxy's access log: what Envoy itself says of a request.
 type LogEntry struct {
-	// ID is the request's x-request-id: the Sample with the same ID is the same request.
+	// ID is the request's x-request-id: the Sample with the same ID is the same request. Proxies log a TCP connection
+	// without one, and Connections gives it that of the Sample.
 	ID string `json:"id"`
 	// Proxy is the pod whose proxy wrote the entry.
 	Proxy string `json:"proxy"`
@@ -146,12 +147,24 @@ type LogEntry struct {
 	Cluster string `json:"cluster,omitempty"`
 	// Upstream is the address that the request was sent to last, empty where Envoy answered by itself.
 	Upstream string `json:"upstream,omitempty"`
+	// Downstream is the address from which a TCP connection came to the proxy, and UpstreamLocal the proxy's own one of
+	// its connection to Upstream, which is Downstream to the pod's proxy. Both are empty for a request by HTTP.
+	Downstream    string `json:"downstream,omitempty"`
+	UpstreamLocal string `json:"upstreamLocal,omitempty"`
 	// Attempts is how often the proxy tried to send the request, the first time included; 0 where it did not.
 	Attempts int `json:"attempts,omitempty"`
 	// Version and Serial are those of the answer that came from Upstream (sampleapp's headers). Empty where there was
 	// none, or where it was not made by the app.
 	Version string `json:"version,omitempty"`
 	Serial  string `json:"serial,omitempty"`
+}
+
+// Connection tells that it is the entry of a TCP connection, which has no status and none of the app's headers.
+func (e *LogEntry) Connection() bool { return e.Downstream != "" }
+
+// PassedOn tells that what the caller got came from Upstream, as far as the proxy knows.
+func (e *LogEntry) PassedOn() bool {
+	return e.Details == ViaUpstream || e.Connection() && e.Upstream != "" && len(e.Flags) == 0
 }
 
 // A Role says what a pod does in a run.

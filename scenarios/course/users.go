@@ -29,5 +29,10 @@ var users = Path{
 		Learned: "A gRPC call that failed is a 200 with its status in the trailer. A gate or an alarm that counts " +
 			"5xx sees nothing of it; ask for the status of the call itself.",
 		Question: "Every answer is a 200, and a third of v2's callers complain. What does the dashboard leave out?",
+	}, {
+		Kind: See, Story: "tcp-weights",
+		Learned: "A TCP route deals out connections, and is a part of the listener. Its change moves no open " +
+			"connection, and 45 s later the proxy cuts them all: those to the canary, and all others.",
+		Question: "The weights are back, and half of the pool is on v2. Who ends these connections, and which others?",
 	}},
 }
