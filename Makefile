@@ -105,6 +105,10 @@ bench-recorder: deps ## what recording costs: the load agent against plain veget
 	go test ./harness -run='^$$' -bench=BenchmarkAgentCost -benchtime=3x -timeout=30m
 	go test ./harness -run='^$$' -bench=BenchmarkLongRun -benchtime=1x -timeout=60m
 
+# On a cluster of its own, whose istiod gets other settings and which goes when it ends.
+bench-fleet: deps ## how long a rollback takes to reach each of thousands of simulated proxies; FLEET_PROXIES=10,100,1000,5000 FLEET_SERVICES=1,100,1000
+	go test ./harness/fleetbench -run='^$$' -bench=BenchmarkFleet -benchtime=1x -timeout=60m
+
 calibrate: ## have the lab measure switches, counts and delays that are known (15 minutes on an idle machine)
 	go test ./harness/calibrate -v -count=1 -timeout=30m -calibrate
 
@@ -154,4 +158,4 @@ vm-test: deps ## the embedded cluster on systemd and cgroup v2, and in a contain
 clean: down ## remove the cluster, the reports and everything that was built
 	@home=$$(bin/canarylab doctor --home) && [ -n "$$home" ] && rm -rf bin reports/out "$$home/cache" "$$home/imagestores"
 
-.PHONY: outside turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-cost bench-recorder calibrate conformance long-run page-cost slow-machine vm-test fuzz hostile readme-pictures live-pictures clean
+.PHONY: outside turn help build deps scenario scenarios list docs up down node-image test test-all vet unit mesh lint parity bench-up bench-capacity bench-cost bench-recorder bench-fleet calibrate conformance long-run page-cost slow-machine vm-test fuzz hostile readme-pictures live-pictures clean

@@ -11,5 +11,5 @@ import "embed"
 //
 //go:embed go.mod go.sum cmd/accesslog cmd/loadgen cmd/sampleapp sampleapp loadgen harness/accesslog
 //go:embed harness/images/pause harness/cluster/embedded/noded harness/cluster/embedded/nodespec
-//go:embed internal/bitset internal/kebab internal/wire
+//go:embed internal/bitset internal/kebab internal/wire cmd/fleet harness/fleet
 var Sources embed.FS

@@ -32,7 +32,7 @@ func TestAnalysis(t *testing.T) {
 		{"clean", Analysis{}, &fakeMesh{}, reports.Pass, "nothing"},
 		{"not clean", Analysis{}, live, reports.Fail, "IST0173 on the cluster, nothing in the files"},
 	})
-	_, notes := prove(t.Context(), both, story(), 0, everywhere.env())
+	_, notes := prove(t.Context(), both, moment{scenario: story(), env: everywhere.env()})
 	if !strings.Contains(strings.Join(notes, ""), mismatch.Text) {
 		t.Errorf("got notes %q, want what the analysis found", notes)
 	}

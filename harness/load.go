@@ -68,7 +68,9 @@ func (r *run) measure(ctx context.Context) error {
 	defer l.dropLog()
 	stopShowing := r.show()
 	defer stopShowing()
-	if err = r.phases(loaded); err != nil {
+	err = r.phases(loaded)
+	r.churn(nil)
+	if err != nil {
 		err = r.broken(ctx, err)
 	}
 	r.rec.event(trace.Event{At: time.Now(), Kind: trace.LoadStop})

@@ -52,6 +52,15 @@ type phasePlayer struct {
 	// index is the phase's number among those that the run plays, counted from 0. story is its number in the
 	// scenario, for the run's Pace.
 	index, story int
+	// writing and written are when the phase's change began and was answered.
+	writing, written time.Time
+}
+
+// now is the moment at which a proof looks.
+func (p *phasePlayer) now() moment {
+	at := p.at(p.index)
+	at.writing, at.written = p.writing, p.written
+	return at
 }
 
 // record records an event of the phase, with the current time if e.At is zero.
@@ -140,6 +149,7 @@ func (p *phasePlayer) write(ctx context.Context) (e effects, writing time.Time, 
 		return e, writing, causeOr(ctx, fmt.Errorf("%s: %w", p.phase.did(), err))
 	}
 	written := time.Now()
+	p.writing, p.written = writing, written
 	p.record(trace.Event{
 		At: written, Kind: trace.Written, Text: p.phase.did(), AcceptedAfter: acceptedAfter(),
 	})
@@ -196,11 +206,11 @@ func (p *phasePlayer) awaitFacts(ctx context.Context) (settled bool, err error) 
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for _, fact := range p.phase.Await {
-		v, _ := prove(within, fact, p.scenario, p.index, p.env)
+		v, _ := prove(within, fact, p.now())
 		for v.Outcome != reports.Pass {
 			select {
 			case <-tick.C:
-				v, _ = prove(within, fact, p.scenario, p.index, p.env)
+				v, _ = prove(within, fact, p.now())
 				continue
 			case <-within.Done():
 			}

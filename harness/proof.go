@@ -28,13 +28,11 @@ type Proof interface {
 }
 
 // prove looks at p. A proof that could not be looked at is inconclusive. findings are for the report.
-func prove(ctx context.Context, p Proof, s Scenario, phase int, env environment.Environment) (
-	v reports.Verdict, findings []string,
-) {
+func prove(ctx context.Context, p Proof, at moment) (v reports.Verdict, findings []string) {
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
-	find := func(text string) { findings = append(findings, text) }
-	saw, wrong, err := p.look(ctx, moment{scenario: s, phase: phase, env: env, find: find})
+	at.find = func(text string) { findings = append(findings, text) }
+	saw, wrong, err := p.look(ctx, at)
 	if err != nil {
 		return unseen(p, err.Error()), nil
 	}

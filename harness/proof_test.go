@@ -23,7 +23,7 @@ func provesAs(t *testing.T, kind string, all []proved) {
 	t.Helper()
 	for _, tc := range all {
 		t.Run(tc.name, func(t *testing.T) {
-			v, _ := prove(t.Context(), tc.proof, story(), 0, tc.mesh.env())
+			v, _ := prove(t.Context(), tc.proof, moment{scenario: story(), env: tc.mesh.env()})
 			if v.Outcome != tc.want || v.Saw != tc.saw || (v.Why == "") != (v.Outcome == reports.Pass) {
 				t.Errorf("got %+v, want %s, saw %q, and a why unless it passes", v, tc.want, tc.saw)
 			}

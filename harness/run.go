@@ -106,6 +106,8 @@ type run struct {
 	stages          chan loadgen.Stage
 	sendAt          func(ctx context.Context, rate int) error
 	sending, lowest int
+	// churns are the writes that go on in the background, nil where there are none.
+	churns *churning
 	// findings are those of the proofs, each once.
 	findings []string
 	files    []reports.File
@@ -152,7 +154,7 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 
 // at returns the moment of a phase, counted from 0.
 func (r *run) at(phase int) moment {
-	return moment{scenario: r.scenario, phase: phase, env: r.env, sendAt: r.sendAt}
+	return moment{scenario: r.scenario, phase: phase, env: r.env, sendAt: r.sendAt, churn: r.churn}
 }
 
 // do does a step of the run, and reports its progress.
@@ -200,10 +202,12 @@ func (r *run) wrapInterrupt(ctx context.Context, err error) error {
 // live is all of a run that needs the cluster, but for cleaning up. When it returns there is no load any more.
 func (r *run) live(ctx context.Context) error {
 	err := r.removeLeftovers(ctx)
-	if err == nil && r.scenario.asksMetrics() && r.env.Provide != nil {
-		err = r.do(ctx, "bring Prometheus to the cluster", func(ctx context.Context) error {
-			return r.env.Provide(ctx, addons.PrometheusImage)
-		})
+	for _, image := range r.scenario.images() {
+		if err == nil && r.env.Provide != nil {
+			err = r.do(ctx, "bring "+image.name+" to the cluster", func(ctx context.Context) error {
+				return r.env.Provide(ctx, image.ref)
+			})
+		}
 	}
 	if err != nil {
 		return r.broken(ctx, err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/canarylab/canarylab/harness/addons"
+	"github.com/canarylab/canarylab/harness/fleet"
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/loadgen"
 )
@@ -153,6 +154,30 @@ func (s Scenario) OwnIstioOnly() bool {
 // asksMetrics tells whether the scenario asks a Prometheus.
 func (s Scenario) asksMetrics() bool {
 	return slices.ContainsFunc(s.Phases, func(p Phase) bool { return p.Until != nil && p.Until.asksMetrics() })
+}
+
+// asksFleet tells whether the scenario looks at simulated proxies.
+func (s Scenario) asksFleet() bool {
+	return slices.ContainsFunc(s.Phases, func(p Phase) bool {
+		return slices.ContainsFunc(slices.Concat(p.Await, p.Prove), func(proof Proof) bool {
+			_, asks := proof.(fleetAsker)
+			return asks
+		})
+	})
+}
+
+// An image is one that not every cluster has, with what progress calls it.
+type image struct{ ref, name string }
+
+// images are those that the scenario needs beside those that every cluster has.
+func (s Scenario) images() (all []image) {
+	if s.asksMetrics() {
+		all = append(all, image{addons.PrometheusImage, "Prometheus"})
+	}
+	if s.asksFleet() {
+		all = append(all, image{fleet.Image, "the simulated proxies"})
+	}
+	return all
 }
 
 // Without returns the scenario without the change of one phase, counted from 0. All that is claimed stays. What the

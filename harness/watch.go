@@ -47,7 +47,7 @@ func (p *phasePlayer) watch(ctx context.Context, decided <-chan error) error {
 	bounded, cancel := context.WithTimeout(ctx, p.phase.deadline())
 	defer cancel()
 	for _, proof := range p.phase.Prove {
-		v, findings := prove(ctx, proof, p.scenario, p.index, p.env)
+		v, findings := prove(ctx, proof, p.now())
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -95,6 +95,7 @@ func All() []harness.Scenario {
 		cookieCanary,
 		rollbackMethods,
 		istiodDownRollback,
+		rollbackInAFleet,
 		streamsSurviveRollback,
 	}
 }

@@ -12,13 +12,14 @@ import (
 const (
 	Images          = "images"
 	PrometheusImage = "image-prometheus"
+	FleetImage      = "image-fleet"
 )
 
 // Recipes are those of all programs, in the order in which they are best told.
 func (s *Store) Recipes() ([]Recipe, error) {
 	var all []Recipe
 	for _, recipe := range []func() (Recipe, error){
-		s.node, s.programs, s.istio, s.envoy, s.prometheus, s.kubectl, s.istioctl, s.echo,
+		s.node, s.programs, s.istio, s.envoy, s.prometheus, s.fleet, s.kubectl, s.istioctl, s.echo,
 		s.gatewayAPI,
 	} {
 		r, err := recipe()
@@ -179,6 +180,28 @@ func (s *Store) programs() (Recipe, error) {
 				b.packages = append(b.packages, "./"+p)
 			}
 			return s.run(ctx, b, say)
+		},
+	}, nil
+}
+
+// fleetProgram is the package of the program that simulates sidecars, and fleetInputs all that it is made of. It has a
+// key of its own: few runs need it, and a change of it is none of the images that every cluster has.
+const fleetProgram = "cmd/fleet"
+
+var fleetInputs = []string{
+	"go.mod", "go.sum", fleetProgram, "harness/fleet", "loadgen", "sampleapp",
+	"internal/bitset", "internal/kebab", "internal/wire",
+}
+
+// Fleet returns the folder with fleet, which simulates sidecars.
+func (s *Store) Fleet(ctx context.Context) (string, error) { return s.get(ctx, s.fleet) }
+
+func (s *Store) fleet() (Recipe, error) {
+	return Recipe{
+		Name: "fleet", For: "simulated proxies, in their image", Within: FleetImage, Seldom: true,
+		Inputs: fleetInputs, Free: needed / 6,
+		Make: func(ctx context.Context, dir string, say func(string)) error {
+			return s.run(ctx, goBuild{static: true, out: dir + "/", packages: []string{"./" + fleetProgram}}, say)
 		},
 	}, nil
 }

@@ -199,6 +199,12 @@ func TestToolsName(t *testing.T) {
 
 // A change of anything that the lab's own programs are made of makes a new build of them.
 func TestInputsHaveEverythingThatProgramsImport(t *testing.T) {
+	t.Run("programs", func(t *testing.T) { hasAllImports(t, programs, programInputs) })
+	t.Run("fleet", func(t *testing.T) { hasAllImports(t, []string{fleetProgram}, fleetInputs) })
+}
+
+func hasAllImports(t *testing.T, programs, inputs []string) {
+	t.Helper()
 	const module = "github.com/canarylab/canarylab/"
 	args := []string{"list", "-deps"}
 	for _, p := range programs {
@@ -211,8 +217,8 @@ func TestInputsHaveEverythingThatProgramsImport(t *testing.T) {
 	for dep := range strings.FieldsSeq(string(out)) {
 		dir, ours := strings.CutPrefix(dep, module)
 		within := func(in string) bool { return in == dir || strings.HasPrefix(dir, in+"/") }
-		if ours && !slices.ContainsFunc(programInputs, within) {
-			t.Errorf("programs import %s, which is none of their inputs %q", dir, programInputs)
+		if ours && !slices.ContainsFunc(inputs, within) {
+			t.Errorf("%q import %s, which is none of their inputs %q", programs, dir, inputs)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/canarylab/canarylab/harness/fleet"
 	"github.com/canarylab/canarylab/loadgen"
 	"github.com/canarylab/canarylab/reports/trace"
 	"github.com/canarylab/canarylab/sampleapp"
@@ -34,6 +35,8 @@ type Environment struct {
 	Callers   Callers
 	Observers Observers
 	Metrics   Metrics
+	// Fleet is nil where no proxies are simulated.
+	Fleet Fleet
 	// Processors is nil where nobody can tell who uses them.
 	Processors Processors
 	// Provide brings an image to the cluster that only some scenarios need. Nil means that the cluster has every image.
@@ -122,6 +125,18 @@ type Processors interface {
 	// Used returns who used them since it was called last, and nothing that can be relied on at first. It is for one
 	// goroutine at a time.
 	Used() (trace.Processor, error)
+}
+
+// Fleet are the simulated proxies of a namespace's pods (package fleet).
+type Fleet interface {
+	// Status returns how they stand, all pods together.
+	Status(ctx context.Context, ns string) (fleet.Status, error)
+	// Receipts returns what they were given since some moment: for each proxy in its order, on this process's clock as
+	// far as that is known. clocks is how far it may be wrong about a pod's clock. A later call takes no earlier
+	// moment.
+	Receipts(ctx context.Context, ns string, since time.Time) (all []fleet.Receipt, clocks time.Duration, err error)
+	// Resize has n proxies simulated from now on, shared among the pods. New ones connect by and by.
+	Resize(ctx context.Context, ns string, n int) error
 }
 
 // Metrics is the Prometheus of a namespace.

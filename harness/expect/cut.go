@@ -10,27 +10,17 @@ import (
 // Cut claims that of a cohort's TCP connections to version that are open when the phase's change has arrived
 // everywhere, percent are ended by the other side in the end: by a proxy or by the pod, and not by the caller.
 func Cut(cohort, version string, percent float64) cut {
-	return cut{open{cohort, version, percent}, false}
+	return cut{open{cohort, version, percent, false}}
 }
 
-type cut struct {
-	open
-	atLeast bool
-}
+type cut struct{ open }
 
 // AtLeast makes the claim a bound: that many percent, or more.
-func (c cut) AtLeast() cut {
-	c.atLeast = true
-	return c
-}
+func (c cut) AtLeast() cut { return cut{c.open.AtLeast()} }
 
 // String implements Expectation.
 func (c cut) String() string {
-	amount := amountOf(c.percent)
-	if c.atLeast {
-		amount = "at least " + amount
-	}
-	return fmt.Sprintf("%s of the open connections of %s to %s are ended by the other side", amount, c.cohort,
+	return fmt.Sprintf("%s of the open connections of %s to %s are ended by the other side", c.amount(), c.cohort,
 		c.version)
 }
 
@@ -40,30 +30,22 @@ func (c cut) Validate() error { return c.open.Validate() }
 // Check implements Expectation.
 func (c cut) Check(seen analysis.Observation) reports.Verdict {
 	of := seen.Open[c.cohort][c.version]
-	v := c.judge("cut", c.String(), seen, of.Cut, of.Connections)
-	if _, high := Region(of.Connections, c.percent/100); c.atLeast && of.Cut > high {
-		return passes(v)
-	}
-	return v
+	return c.judge("cut", c.String(), seen, of.Cut, of.Connections)
 }
 
 func (c cut) offByHalf() (half Expectation, ok bool) {
-	if c.atLeast {
-		return nil, false
+	if half, ok := c.open.offByHalf(); ok {
+		return cut{half.(open)}, true
 	}
-	c.percent /= 2
-	return c, c.percent > 0
+	return nil, false
 }
 
 func (c cut) record() Record {
 	r := c.open.record()
 	r.Kind = "cut"
-	if c.atLeast {
-		r.Bound = 1
-	}
 	return r
 }
 
 var _ = recorded("cut", func(r Record) Expectation {
-	return cut{open{r.Cohort, r.Version, r.Percent}, r.Bound > 0}
+	return cut{open{r.Cohort, r.Version, r.Percent, r.Bound > 0}}
 })

@@ -19,6 +19,9 @@ func TestOpen(t *testing.T) {
 	holds(t, "open", []judged{
 		{"as the weights were", Open("beta", "v2", 50), opened(110, 110, 0), pass, ""},
 		{"half", Open("beta", "v2", 50), opened(300, 100, 0), fail, "of 400 connections"},
+		{"at least", Open("beta", "v2", 25).AtLeast(), opened(300, 180, 0), pass, ""},
+		{"not excluded", Open("beta", "v2", 35).AtLeast(), opened(300, 180, 0), inconclusive, "not excluded"},
+		{"less", Open("beta", "v2", 50).AtLeast(), opened(300, 180, 0), fail, ""},
 		{"none", Open("beta", "v2", 0), opened(200, 0, 0), pass, ""},
 		{"one", Open("beta", "v2", 0), opened(200, 1, 0), fail, ""},
 		{"few", Open("beta", "v2", 20), opened(8, 2, 0), inconclusive, "10 connections are too few"},

@@ -25,6 +25,8 @@ const (
 	Pause     = "canarylab/pause:dev"
 	// Prometheus is of few scenarios' use and not among the images of Build: BuildPrometheus makes it.
 	Prometheus = "canarylab/prometheus:dev"
+	// Fleet has simulated proxies. It is none of Build's images either: BuildFleet makes it.
+	Fleet = "canarylab/fleet:dev"
 )
 
 // proxyUser is the user that Istio's sidecars run as: istio-init excludes its traffic from capture by this number

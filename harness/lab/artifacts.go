@@ -83,8 +83,12 @@ func (o Options) artifacts(ctx context.Context) (*artifacts.Store, []Artifact, e
 	if err != nil {
 		return nil, nil, err
 	}
+	fleet, err := images.FleetRecipe(store)
+	if err != nil {
+		return nil, nil, err
+	}
 	var all []Artifact
-	for _, r := range append(recipes, set, prometheus) {
+	for _, r := range append(recipes, set, prometheus, fleet) {
 		a, err := artifact(ctx, store, r)
 		if err != nil {
 			return nil, nil, err

@@ -19,14 +19,15 @@ type keeper interface {
 }
 
 // Provide brings an image to where pods find it that only few scenarios need, and that Open therefore leaves out:
-// images.Prometheus. What the cluster has already is not brought again. The first time the image is built, which takes
-// minutes.
+// images.Prometheus or images.Fleet. What the cluster has already is not brought again. The first time the image is
+// built, which takes minutes.
 //
-// Where released images of Istio are used there is a registry: there Provide fetches the official image of the same
-// release, and builds it only if it can't be had. A borrowed cluster has it from where it has the lab's other images.
+// Where released images of Istio are used there is a registry: there Provide fetches Prometheus' official image of the
+// same release, and builds it only if it can't be had. A borrowed cluster has it from where it has the lab's other
+// images.
 func (l *Lab) Provide(ctx context.Context, ref string) error {
-	if ref != images.Prometheus {
-		return fmt.Errorf("image %s can't be provided: %s can", ref, images.Prometheus)
+	if ref != images.Prometheus && ref != images.Fleet {
+		return fmt.Errorf("image %s can't be provided: %s and %s can", ref, images.Prometheus, images.Fleet)
 	}
 	if l.store == nil {
 		// Nothing is built for this cluster: it has the image, or it can't have it.
@@ -35,11 +36,23 @@ func (l *Lab) Provide(ctx context.Context, ref string) error {
 		}
 		return nil
 	}
-	set, err := l.prometheus(ctx, prometheusHub)
+	set, err := l.rare(ctx, ref)
 	if err != nil {
 		return err
 	}
 	return l.images(ctx, set)
+}
+
+// rare finds or builds an image that Provide knows.
+func (l *Lab) rare(ctx context.Context, ref string) (map[string]v1.Image, error) {
+	if ref == images.Prometheus {
+		return l.prometheus(ctx, prometheusHub)
+	}
+	store, ok := l.store.(images.FleetStore)
+	if !ok {
+		return nil, fmt.Errorf("%w: cluster %q takes no images from here", ErrUnavailable, l.cluster.Name())
+	}
+	return images.BuildFleet(ctx, store)
 }
 
 // prometheus finds the official image in the hub where that is wanted, or builds one.

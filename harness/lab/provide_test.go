@@ -85,6 +85,22 @@ func TestProvideBringsPrometheus(t *testing.T) {
 	}
 }
 
+func (b *builder) Fleet(context.Context) (string, error) {
+	b.built++
+	return b.dir, nil
+}
+
+func TestProvideBringsSimulatedProxies(t *testing.T) {
+	b, c := newBuilder(t), &taker{}
+	if err := os.WriteFile(filepath.Join(b.dir, "fleet"), []byte("program"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	l := &Lab{cluster: c, provider: &embedded.Provider{}, store: b, timer: newTimer(nil)}
+	if err := l.Provide(t.Context(), images.Fleet); err != nil || len(c.loaded) != 1 || c.loaded[images.Fleet] == nil {
+		t.Errorf("got %v loaded (%v), want %s", c.loaded, err, images.Fleet)
+	}
+}
+
 // Where nothing is built, the cluster has the image or the scenario can't be played: it says so before anything
 // is made.
 func TestProvideAsksAClusterThatNothingIsBuiltFor(t *testing.T) {

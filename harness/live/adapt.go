@@ -6,6 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/canarylab/canarylab/harness/environment"
+	"github.com/canarylab/canarylab/harness/fleet"
+	"github.com/canarylab/canarylab/harness/mesh"
 )
 
 // borrowed tells whether the cluster is somebody else's: there the lab labels what it makes.
@@ -13,7 +15,20 @@ func (c Cluster) borrowed() bool { return len(c.Labels) > 0 }
 
 // adapts tells whether adapt changes anything.
 func (c Cluster) adapts() bool {
-	return c.borrowed() || c.Mesh.Injection != "" || c.Reference != nil && c.Reference(agentImage) != agentImage
+	renames := c.Reference != nil && c.Reference(agentImage) != agentImage
+	return c.borrowed() || c.elsewhere() || c.Mesh.Injection != "" || renames
+}
+
+// elsewhere tells that istiod is not where the lab's own is.
+func (c Cluster) elsewhere() bool { return c.Mesh.Namespace != "" && c.Mesh.XDS() != mesh.Own.XDS() }
+
+// adaptFleet has simulated proxies find istiod. Of a flag that is given twice the last counts.
+func (c Cluster) adaptFleet(container map[string]any) {
+	if !c.elsewhere() {
+		return
+	}
+	args, _ := container["args"].([]any)
+	container["args"] = append(args, "-istiod="+c.Mesh.XDS())
 }
 
 // agentImage is the load agent's, as the manifests in harness/addons name it.
@@ -32,7 +47,7 @@ func (c Cluster) adapt(o environment.Object) {
 			o.SetLabels(labels)
 		}
 	}
-	if c.Reference == nil && !c.borrowed() {
+	if c.Reference == nil && !c.borrowed() && !c.elsewhere() {
 		return
 	}
 	for _, path := range [][]string{{"spec"}, {"spec", "template", "spec"}} {
@@ -67,6 +82,9 @@ func (c Cluster) adaptContainer(container map[string]any) {
 		}
 		restrictContainer(container)
 		bound(container)
+	}
+	if image == fleet.Image {
+		c.adaptFleet(container)
 	}
 	if image != "" && c.Reference != nil {
 		container["image"] = c.Reference(image)

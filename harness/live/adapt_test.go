@@ -258,3 +258,24 @@ func TestNothingIsRemovedOfANamespaceThatIsLost(t *testing.T) {
 		}
 	}
 }
+
+// Simulated proxies have to find an istiod that is not where the lab's own is.
+func TestAFleetIsToldWhereIstiodIs(t *testing.T) {
+	const job = `{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: demo}, spec: {template: {
+		spec: {containers: [{name: fleet, image: "canarylab/fleet:dev", args: [serve, -proxies=5]}]}}}}`
+	args := func(c Cluster) []string {
+		o := parsed(t, job)
+		c.adapt(o)
+		containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+		all, _, _ := unstructured.NestedStringSlice(containers[0].(map[string]any), "args")
+		return all
+	}
+	own, theirs := []string{"serve", "-proxies=5"}, mesh.Installed{Namespace: "mesh", Revision: "1-31"}
+	if got := args(Cluster{Mesh: mesh.Own}); !slices.Equal(got, own) {
+		t.Errorf("got %q beside the lab's own istiod, want %q", got, own)
+	}
+	want := append(own, "-istiod=istiod-1-31.mesh.svc:15010")
+	if got := args(Cluster{Mesh: theirs}); !slices.Equal(got, want) {
+		t.Errorf("got %q beside another, want %q", got, want)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/canarylab/canarylab/harness/addons"
+	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/loadgen"
 )
 
@@ -101,6 +102,14 @@ func (a *agent) talk(
 func (a *agent) talkByExec(
 	ctx context.Context, command string, converse func(from io.Reader, to io.WriteCloser) error,
 ) error {
+	return converseByExec(ctx, a.k, a.ns, a.pod, addons.CallerContainer, []string{"/loadgen", command}, converse)
+}
+
+// converseByExec runs a command in a container, as talk does.
+func converseByExec(
+	ctx context.Context, k *kube.Client, ns, pod, container string, command []string,
+	converse func(from io.Reader, to io.WriteCloser) error,
+) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	in, to := io.Pipe()
@@ -108,7 +117,7 @@ func (a *agent) talkByExec(
 	var stderr tail
 	exec := make(chan error, 1)
 	go func() {
-		err := a.k.Exec(ctx, a.ns, a.pod, addons.CallerContainer, []string{"/loadgen", command}, in, out, &stderr)
+		err := k.Exec(ctx, ns, pod, container, command, in, out, &stderr)
 		// Whoever reads or writes on learns that nobody is there any more, and why.
 		_ = out.CloseWithError(cmp.Or(err, io.EOF))
 		_ = in.CloseWithError(cmp.Or(err, io.ErrClosedPipe))

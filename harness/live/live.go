@@ -58,7 +58,9 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 		k: c.Kube, mesh: c.Mesh, all: c.namespaces, gateway: c.gateway, watchers: map[string]*mesh.Watcher{},
 		analyze: c.analyze,
 	}
+	fleet := &simulated{k: c.Kube, parts: map[types.UID]*fleetPart{}}
 	env = environment.Environment{
+		Fleet:   fleet,
 		Objects: objects{c}, Proxies: proxies, Apps: apps,
 		Callers:   callers{c.Kube, c.Gateway, c.AllowRealTime, c.namespaces, c.Volume},
 		Observers: observers{c.Kube, c.Mesh, c.namespaces, c.Volume}, Metrics: prometheus{c.Kube}, Provide: c.Provide,
@@ -69,6 +71,7 @@ func New(c Cluster) (env environment.Environment, disconnect func()) {
 	}
 	return env, func() {
 		apps.close()
+		fleet.close()
 		proxies.close()
 	}
 }

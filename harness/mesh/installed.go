@@ -55,6 +55,16 @@ func (m Installed) Selector() string {
 	return "app=" + istiodName + "," + revisionLabel + "=" + m.Revision
 }
 
+// XDS is the address, within the cluster, at which istiod takes proxies without TLS: its Service and port of Istio's
+// charts (manifests/charts/istio-control/istio-discovery/templates/service.yaml).
+func (m Installed) XDS() string {
+	service := istiodName
+	if m.Revision != "" && m.Revision != "default" {
+		service += "-" + m.Revision
+	}
+	return service + "." + m.Namespace + ".svc:15010"
+}
+
 // configMap names the ConfigMap from which istiod reads the mesh's configuration.
 func (m Installed) configMap() string {
 	if m.Revision == "" || m.Revision == "default" {

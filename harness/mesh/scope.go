@@ -85,7 +85,7 @@ func (s *scope) with(configs []config.Config, ns string) *scope {
 			// Its routes for HTTP are compared elsewhere. Those for connections are in the listeners themselves.
 			if len(c.Spec.(*networking.VirtualService).GetTcp()) > 0 {
 				more.directions[outbound] = true
-				more.filter(tcpProxy, "cluster", "weighted_clusters")
+				more.filter(tcpProxy, "cluster", "weighted_clusters", "max_downstream_connection_duration")
 			}
 		case gvk.EnvoyFilter:
 			// The lab's own EnvoyFilter is recognized by its loggers' names.
