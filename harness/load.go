@@ -69,7 +69,6 @@ func (r *run) measure(ctx context.Context) error {
 	stopShowing := r.show()
 	defer stopShowing()
 	err = r.phases(loaded)
-	r.churn(nil)
 	if err != nil {
 		err = r.broken(ctx, err)
 	}

@@ -30,22 +30,25 @@ func (s Scenario) In(ns string) (Scenario, error) {
 	if own == ns {
 		return s, nil
 	}
-	files, err := fs.Glob(s.Files, path.Join(s.Name, "*"))
-	if err != nil {
-		return s, fmt.Errorf("scenario %s: %w", s.Name, err)
-	}
 	moved := fstest.MapFS{}
-	for _, file := range files {
+	if err := fs.WalkDir(s.Files, s.Name, func(file string, is fs.DirEntry, err error) error {
+		if err != nil || is.IsDir() {
+			return err
+		}
 		b, err := fs.ReadFile(s.Files, file)
 		if err != nil {
-			return s, fmt.Errorf("scenario %s: %w", s.Name, err)
+			return err
 		}
-		if path.Ext(file) == ".yaml" && slices.Contains(s.used(), path.Base(file)) {
+		ofTwin := path.Base(path.Dir(file)) == TwinFolder
+		if path.Ext(file) == ".yaml" && (ofTwin || slices.Contains(s.used(), path.Base(file))) {
 			if b, err = inNamespace(b, own, ns); err != nil {
-				return s, fmt.Errorf("play %s in namespace %s: %s: %w", s.Name, ns, path.Base(file), err)
+				return fmt.Errorf("%s: %w", path.Base(file), err)
 			}
 		}
 		moved[file] = &fstest.MapFile{Data: b, Mode: 0o644}
+		return nil
+	}); err != nil {
+		return s, fmt.Errorf("play %s in namespace %s: %w", s.Name, ns, err)
 	}
 	s.Files = moved
 	s.Site.Namespaces = []string{ns}
@@ -102,23 +105,7 @@ func moveObject(o object, own, ns string) {
 	if o.GetNamespace() == own {
 		o.SetNamespace(ns)
 	}
-	var walk func(v any) any
-	walk = func(v any) any {
-		switch v := v.(type) {
-		case string:
-			return strings.ReplaceAll(v, "."+own+".svc", "."+ns+".svc")
-		case []any:
-			for i := range v {
-				v[i] = walk(v[i])
-			}
-		case map[string]any:
-			for k := range v {
-				v[k] = walk(v[k])
-			}
-		}
-		return v
-	}
-	walk(o.Object)
+	kube.MapStrings(o, func(s string) string { return strings.ReplaceAll(s, "."+own+".svc", "."+ns+".svc") })
 }
 
 // ChangesNamespace tells whether a phase changes the namespace itself, such as its labels.

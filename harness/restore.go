@@ -48,7 +48,7 @@ func (r restore) do(ctx context.Context, at moment) error {
 		}
 	}
 	for _, part := range []func(context.Context, moment) error{
-		r.churn, r.pods, r.objects, r.replicas, r.faults, r.rate,
+		r.pods, r.objects, r.replicas, r.faults, r.rate,
 	} {
 		if err := part(ctx, at); err != nil {
 			return err
@@ -62,17 +62,6 @@ func (r restore) do(ctx context.Context, at moment) error {
 		return err
 	}
 	return at.env.Istiod.Stop(ctx)
-}
-
-// churn has go on in the background what did, and nothing else.
-func (r restore) churn(ctx context.Context, at moment) error {
-	switch {
-	case r.to.churn == nil:
-		return Calm{}.do(ctx, at)
-	case r.from.churn != nil && *r.from.churn == *r.to.churn:
-		return nil
-	}
-	return r.to.churn.do(ctx, at)
 }
 
 // deployments returns the names of all Deployments that both states know, sorted.

@@ -106,8 +106,6 @@ type run struct {
 	stages          chan loadgen.Stage
 	sendAt          func(ctx context.Context, rate int) error
 	sending, lowest int
-	// churns are the writes that go on in the background, nil where there are none.
-	churns *churning
 	// findings are those of the proofs, each once.
 	findings []string
 	files    []reports.File
@@ -154,7 +152,7 @@ func newRun(env environment.Environment, s Scenario, o Options) (*run, error) {
 
 // at returns the moment of a phase, counted from 0.
 func (r *run) at(phase int) moment {
-	return moment{scenario: r.scenario, phase: phase, env: r.env, sendAt: r.sendAt, churn: r.churn}
+	return moment{scenario: r.scenario, phase: phase, env: r.env, sendAt: r.sendAt}
 }
 
 // do does a step of the run, and reports its progress.

@@ -18,8 +18,6 @@ type state struct {
 	faults []Inject
 	// stopped tells that there is no istiod.
 	stopped bool
-	// churn is what goes on in the background, nil where nothing does.
-	churn *Churn
 	// rate is that of the load where a step has set one, in requests a second; 0 is the one that it began with.
 	rate int
 }

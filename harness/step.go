@@ -38,8 +38,6 @@ type moment struct {
 	find func(text string)
 	// sendAt has the load go on at another rate, nil where the run has no Pace.
 	sendAt func(ctx context.Context, rate int) error
-	// churn ends what is written in the background, and begins something else, nil for nothing.
-	churn func(*churning)
 	// writing and written are when the phase's change began and was answered, zero where it made none.
 	writing, written time.Time
 }

@@ -92,9 +92,9 @@ func TestAGreedyAgentYields(t *testing.T) {
 		t.Fatal(err, string(out))
 	}
 	t.Logf("%s", out)
-	if got := strings.TrimSpace(string(out)); got != "idle: first true, yielded false; busy: first false, yielded true" &&
-		!strings.HasPrefix(got, "may not: ") {
-		t.Errorf("got %q", got)
+	const want = "idle: first true, yielded false; busy: first false, yielded true"
+	if got := strings.TrimSpace(string(out)); got != want && !strings.HasPrefix(got, "may not: ") {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -113,6 +113,9 @@ func TestHeldConnectionEnds(t *testing.T) {
 	for _, by := range []string{"the load's end", "the app's end"} {
 		app, url, stop := tcpApp(t, sampleapp.Config{Version: "v1", Pod: "p"})
 		p := plan(url, MaxDuration, Cohort{Name: "held", Rate: 20, TCP: &TCP{Hold: time.Minute}})
+		if by == "the app's end" {
+			p.Duration = time.Second // by when it has ended all that it had
+		}
 		s := start(t, t.Context(), p)
 		for began := time.Now(); app.Counters().Received < 5; {
 			if time.Since(began) > 10*time.Second {
@@ -122,8 +125,7 @@ func TestHeldConnectionEnds(t *testing.T) {
 		}
 		if by == "the app's end" {
 			stop()
-		}
-		if _, err := io.WriteString(s.stdin, StopLine); err != nil {
+		} else if _, err := io.WriteString(s.stdin, StopLine); err != nil {
 			t.Fatal(err)
 		}
 		s.wait(t)

@@ -24,7 +24,8 @@ var applyOrder = harness.Scenario{
 	See: []string{
 		"istioctl proxy-config routes deploy/load-client --name 80 -o json: the route names outbound|80|v2|…",
 		"istioctl proxy-config clusters deploy/load-client: and there is no such cluster.",
-		"kubectl get virtualservice,destinationrule --sort-by=.metadata.creationTimestamp: which one came first.",
+		"kubectl get virtualservice,destinationrule -o " +
+			"'custom-columns=KIND:.kind,CREATED:.metadata.creationTimestamp': which one came first.",
 	},
 	Fix: "Make before break: define the subset, wait until every proxy has it, then route to it. On the way out " +
 		"take it from the route, wait, then delete the subset. Two applies, not one.",

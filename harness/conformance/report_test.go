@@ -67,7 +67,7 @@ func TestTable(t *testing.T) {
 		"MESH-HTTP extended 7 of 7, 1 skipped none",
 		"MESH-GRPC core 1 of 1 none",
 		"failed: MESH-HTTP: MeshTrafficSplit",
-		"skipped: MESH-HTTP: MeshHTTPRoute307Redirect (the test of this release",
+		"skipped: MESH-HTTP: MeshHTTPRoute307Redirect (this release's test",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the table lacks %q:\n%s", want, got)
@@ -100,7 +100,8 @@ func TestReportInLog(t *testing.T) {
 	if err != nil || string(got) != "a: 1\nb: 2\n\n" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := reportIn(strings.NewReader(log[:60])); err == nil || !strings.Contains(err.Error(), "without a report") {
+	_, err = reportIn(strings.NewReader(log[:60]))
+	if err == nil || !strings.Contains(err.Error(), "without a report") {
 		t.Errorf("got %v, want that there is none", err)
 	}
 }

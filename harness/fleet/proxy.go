@@ -75,7 +75,7 @@ func (p *proxy) run(ctx context.Context) {
 func (p *proxy) connect(ctx context.Context) error {
 	conn, err := grpc.NewClient("passthrough:///"+p.fleet.plan.Istiod,
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithInitialWindowSize(window),
-		grpc.WithInitialConnWindowSize(window), grpc.WithSharedWriteBuffer(true),
+		grpc.WithInitialConnWindowSize(window),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.ForceCodec(codec{})))
 	if err != nil {
 		return fmt.Errorf("connect to istiod at %s: %w", p.fleet.plan.Istiod, err)

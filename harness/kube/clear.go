@@ -25,6 +25,7 @@ var Made = []schema.GroupResource{
 	{Group: "networking.istio.io", Resource: "sidecars"},
 	{Group: "networking.istio.io", Resource: "envoyfilters"},
 	{Group: "networking.istio.io", Resource: "serviceentries"},
+	{Group: "gateway.networking.k8s.io", Resource: "httproutes"},
 	{Group: "security.istio.io", Resource: "peerauthentications"},
 	{Group: "security.istio.io", Resource: "authorizationpolicies"},
 }

@@ -105,19 +105,16 @@ func (c *Client) hold(ctx context.Context, claim Claim, times leaseTiming) (
 			elector.Run(ctx)
 		}
 	})
-	fail := func(err error) (context.Context, *coordinationv1.Lease, func(bool), error) {
-		end(err)
-		keeping.Wait()
-		return nil, nil, nil, err
-	}
 	select {
 	case <-lock.taken:
 	case <-held.Done():
 		err := context.Cause(held)
-		if h := (*Held)(nil); errors.As(err, &h) {
-			return fail(err)
+		if h := (*Held)(nil); !errors.As(err, &h) {
+			err = fmt.Errorf("take the lease %s/%s: %w%s", claim.Namespace, claim.Name, err, lock.trouble())
 		}
-		return fail(fmt.Errorf("take the lease %s/%s: %w%s", claim.Namespace, claim.Name, err, lock.trouble()))
+		end(err)
+		keeping.Wait()
+		return nil, nil, nil, err
 	}
 	return held, lock.takenOver(), func(runOut bool) {
 		end(context.Canceled)

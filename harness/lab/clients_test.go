@@ -65,7 +65,7 @@ func TestPlayedIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
-	other, err := l.Playing("shop-2")
+	other, err := l.Playing("shop-2", "shop-2-elsewhere") // the second is not what is meant by default
 	if err != nil {
 		t.Fatal(err)
 	}

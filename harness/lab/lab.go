@@ -34,8 +34,8 @@ type Lab struct {
 	gateway  chan error // gets one value when the ingress gateway is ready
 
 	playing sync.Mutex
-	// played are the namespaces that are played in.
-	played []string
+	// played are the namespaces that are played in, and playedToo those that a scenario has beside its own.
+	played, playedToo []string
 }
 
 // Kube is the client of the lab's cluster.

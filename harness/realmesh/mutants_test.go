@@ -107,8 +107,6 @@ var mutantsFail = map[mutation]string{
 	{"outlier-single-pod", "fix"}:                  "every caller's proxy has 2 endpoints for subset v2",
 	{"retries-mask-canary", "break"}:               "30 % of the attempts at pods of v2 end with status 503",
 	{"retries-mask-canary", "fix"}:                 "again: none of the attempts at pods of v2 end with status 503",
-	{"rollback-in-a-fleet", "break"}:               "has v1 100 within 12.0 s, and the first not before 200 ms",
-	{"rollback-in-a-fleet", "fix"}:                 "once more: the last simulated proxy has v1 100 within 2.00 s",
 	{"service-instead-of-virtualservice", "break"}: "100 % of the requests of with-sidecar with status 503 and flag UH",
 	{"service-instead-of-virtualservice", "fix"}:   "100 % of the requests of with-sidecar answered by v1",
 	{"source-ip-routing", "break"}:                 "100 % of the requests of forger answered by v2",

@@ -264,7 +264,7 @@ func TestMistakesAreToldWithTheirPlaces(t *testing.T) {
 		},
 		{
 			name: "unknown kind", old: "apply: 2", new: "aply: 2",
-			want: []string{`17:8: "aply" is not a step: did you mean apply? (there are: apply, calm, churn, `},
+			want: []string{`17:8: "aply" is not a step: did you mean apply? (there are: apply, `},
 		},
 		{
 			name: "unknown claim alone", old: "- promoted", new: "- promotd",

@@ -157,23 +157,7 @@ func (m Mission) rename(o object, ns string) {
 	}
 	// Stories may write hosts in full.
 	hosts := strings.NewReplacer("."+m.Name()+".svc", "."+ns+".svc")
-	var walk func(v any) any
-	walk = func(v any) any {
-		switch v := v.(type) {
-		case string:
-			return hosts.Replace(v)
-		case []any:
-			for i := range v {
-				v[i] = walk(v[i])
-			}
-		case map[string]any:
-			for k := range v {
-				v[k] = walk(v[k])
-			}
-		}
-		return v
-	}
-	walk(o.Object)
+	kube.MapStrings(o, hosts.Replace)
 }
 
 // restart marks the deployments that the story restarts before its break, as kubectl rollout restart does.

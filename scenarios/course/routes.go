@@ -28,5 +28,10 @@ var routes = Path{
 		Learned: "A route matches headers, and no addresses. Of x-forwarded-for trust only what your own hops " +
 			"appended, and count from the right.",
 		Question: "Which of the addresses in x-forwarded-for can the caller write?",
+	}, {
+		Kind: See, Story: "rollback-in-a-fleet",
+		Learned: "Istiod waits for 100 ms for more changes, and then works out what is new for one proxy after the " +
+			"other. A rollback is done when the last one has it.",
+		Question: "One write takes the canary back. When has the last of 200 proxies heard of it?",
 	}},
 }

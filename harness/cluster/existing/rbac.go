@@ -49,7 +49,8 @@ func inside() []rbacv1.PolicyRule {
 			"virtualservices", "destinationrules", "gateways", "sidecars", "envoyfilters", "serviceentries"),
 		rule("security.istio.io", change, "peerauthentications", "authorizationpolicies"),
 		// Where the cluster has these kinds, proxies may have routes of them.
-		rule("gateway.networking.k8s.io", look, "gateways", "httproutes", "referencegrants"),
+		rule("gateway.networking.k8s.io", look, "gateways", "referencegrants"),
+		rule("gateway.networking.k8s.io", change, "httproutes"),
 		// Pods are watched, asked for their counters and configuration, and told to send load.
 		rule("", watch, "pods"),
 		rule("", []string{"get", "create"}, "pods/exec", "pods/portforward"),

@@ -72,6 +72,7 @@ func TestRBACGrantsWhatTheRulesSay(t *testing.T) {
 // resources are the plurals of the kinds that are in the lab's manifests. A kind that is not in here has to be added.
 var resources = map[string]string{
 	"Namespace": "namespaces", "Service": "services", "Deployment": "deployments", "Job": "jobs",
+	"HTTPRoute":      "httproutes",
 	"VirtualService": "virtualservices", "DestinationRule": "destinationrules", "Gateway": "gateways",
 	"EnvoyFilter": "envoyfilters",
 	"Sidecar":     "sidecars", "ServiceEntry": "serviceentries", "PeerAuthentication": "peerauthentications",

@@ -45,13 +45,11 @@ func play(
 		setup.About = append(setup.About, at.about)
 		progress.Begin(o.Progress, "namespace "+s.Namespaces()[0])(nil)
 	}
-	for _, ns := range s.Namespaces() {
-		done, err := l.Playing(ns)
-		if err != nil {
-			return nil, "", err
-		}
-		defer done()
+	done, err := l.Playing(s.Namespaces()[0], s.Namespaces()[1:]...)
+	if err != nil {
+		return nil, "", err
 	}
+	defer done()
 	if s.AsksGatewayAPI() {
 		if err := l.ProvideGatewayAPI(ctx); err != nil {
 			return nil, "", err

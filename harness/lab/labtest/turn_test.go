@@ -82,7 +82,8 @@ func TestTurnFollowsFromTheCommit(t *testing.T) {
 		git("-C", dir, "commit", "--quiet", "--allow-empty", "--message=one more")
 		turns = append(turns, turnOf(t, dir))
 	}
-	if want := []string{"2/8", "3/8", "4/8", "5/8", "6/8", "7/8", "8/8", "1/8", "2/8", "3/8"}; !slices.Equal(turns, want) {
+	want := []string{"2/8", "3/8", "4/8", "5/8", "6/8", "7/8", "8/8", "1/8", "2/8", "3/8"}
+	if !slices.Equal(turns, want) {
 		t.Errorf("got turns %q, want %q", turns, want)
 	}
 	git("clone", "--quiet", "--depth=1", "file://"+dir, shallow)

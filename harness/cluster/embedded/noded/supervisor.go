@@ -28,7 +28,7 @@ const (
 	lastRestart  = 10 * time.Second
 	// steady is how long a process must have run for its next end to count as the first again.
 	steady = time.Minute
-	// brokenWithin is the time in which a process ends that can't be started: for a wrong flag, or a port that is taken.
+	// brokenWithin is the time in which a process ends that can't be started: for a wrong flag, or a taken port.
 	brokenWithin = 20 * time.Second
 	// tailBytes of a process's log go into the error about it.
 	tailBytes = 2000
@@ -76,10 +76,10 @@ func (s *supervisor) start(ctx context.Context) error {
 	return nil
 }
 
-// keep starts p and returns when it is ready; if it can't be started, it returns why. One that ends later is started again
-// until the node's creator has no more patience: on a machine that is very slow the API server gives up what it begins
-// with, for which it allows a minute (start-service-ip-repair-controllers), and finds it done the next time. A process
-// that was ready is started again in the background.
+// keep starts p and returns when it is ready; if it can't be started, it returns why. One that ends later is started
+// again until the node's creator has no more patience: on a machine that is very slow the API server gives up what it
+// begins with, for which it allows a minute (start-service-ip-repair-controllers), and finds it done the next time. A
+// process that was ready is started again in the background.
 func (s *supervisor) keep(ctx context.Context, p nodespec.Process) error {
 	for _, name := range p.After {
 		select {

@@ -25,7 +25,9 @@ func TestASlowStartIsTriedAgain(t *testing.T) {
 		}
 	}))
 	defer ready.Close()
-	const script = `cd "$1"; if [ -e again ]; then echo $$ >pid; touch up; exec sleep 60; fi; touch again; sleep 0.3; exit 3`
+	const script = `cd "$1"
+if [ -e again ]; then echo $$ >pid; touch up; exec sleep 60; fi
+touch again; sleep 0.3; exit 3`
 	spec := nodespec.Spec{Dir: dir, Processes: []nodespec.Process{{
 		Name: "slow", Path: "/bin/sh", Args: []string{"-c", script, "sh", dir}, Ready: &nodespec.Probe{URL: ready.URL},
 	}}}
