@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -127,26 +126,9 @@ func (s Suite) definitions(ctx context.Context) ([]*unstructured.Unstructured, e
 	if err != nil {
 		return nil, err
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "config", "crd", "standard", "gateway.*.yaml"))
+	all, err := mesh.GatewayAPIDefinitions(filepath.Join(dir, "config", "crd", "standard", "gateway.*.yaml"))
 	if err != nil {
 		return nil, err
-	}
-	var all []*unstructured.Unstructured
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		objects, err := kube.Objects(content)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		for _, o := range objects {
-			if o.GetKind() == "CustomResourceDefinition" {
-				o.SetLabels(map[string]string{mesh.ManagedBy: mesh.Manager})
-				all = append(all, o)
-			}
-		}
 	}
 	if len(all) == 0 {
 		return nil, fmt.Errorf("%s has no definitions of the Gateway API's kinds", dir)
@@ -157,24 +139,13 @@ func (s Suite) definitions(ctx context.Context) ([]*unstructured.Unstructured, e
 // watchedWithin bounds how long istiod may take to see new kinds. It takes a second or two.
 const watchedWithin = time.Minute
 
-// awaitIstiod restarts istiod and waits until it has made its GatewayClass, by which it shows that it watches the
-// Gateway API's kinds (istio.io/istio, pilot/pkg/config/kube/gateway: ClassController). An istiod that had the kinds
-// before, and lost them, looks for them again less and less often: a route that is written then is held by no proxy for
-// a minute, and the suite sends its requests all the same.
+// awaitIstiod restarts istiod and waits until it watches the Gateway API's kinds. Without the restart a route may be
+// held by no proxy for a minute, and the suite sends its requests all the same.
 func (s Suite) awaitIstiod(ctx context.Context) error {
 	if err := s.RestartIstiod(ctx); err != nil {
 		return fmt.Errorf("restart istiod for the Gateway API's kinds: %w", err)
 	}
-	class := kube.RefOf(object("gateway.networking.k8s.io/v1", "GatewayClass", "", "istio", nil))
-	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, watchedWithin, true,
-		func(ctx context.Context) (bool, error) {
-			got, err := s.Kube.Find(ctx, class)
-			return got != nil, err
-		})
-	if err != nil {
-		return fmt.Errorf("wait for istiod to make GatewayClass istio: %w", err)
-	}
-	return nil
+	return mesh.AwaitGatewayClass(ctx, s.Kube, watchedWithin)
 }
 
 // release is the annotation of a definition with the release of the Gateway API that it is of.

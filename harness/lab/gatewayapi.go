@@ -3,13 +3,10 @@ package lab
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/canarylab/canarylab/harness/kube"
 	"github.com/canarylab/canarylab/harness/mesh"
@@ -24,9 +21,8 @@ const (
 	// noticedWithin bounds how long istiod may take to see new kinds. It takes a second or two, but for one that had
 	// them before and lost them: that looks for them less and less often, and is begun anew.
 	noticedWithin = 15 * time.Second
-	// definition is the name of an HTTPRoute's definition, and gatewayGroup the group of the API's kinds.
-	definition   = "httproutes.gateway.networking.k8s.io"
-	gatewayGroup = "gateway.networking.k8s.io"
+	// definition is the name of an HTTPRoute's definition.
+	definition = "httproutes.gateway.networking.k8s.io"
 )
 
 // ProvideGatewayAPI makes the Gateway API's kinds on the cluster, if it lacks them, and waits until istiod watches
@@ -62,26 +58,9 @@ func (l *Lab) defineGatewayAPI(ctx context.Context, store gatewayStore) error {
 	if err != nil {
 		return fmt.Errorf("get the definitions of the Gateway API: %w", err)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	all, err := mesh.GatewayAPIDefinitions(filepath.Join(dir, "*.yaml"))
 	if err != nil {
 		return err
-	}
-	var all []*unstructured.Unstructured
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return fmt.Errorf("read the definitions of the Gateway API: %w", err)
-		}
-		objects, err := kube.Objects(text)
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		for _, o := range objects {
-			if o.GetKind() == "CustomResourceDefinition" {
-				o.SetLabels(map[string]string{mesh.ManagedBy: mesh.Manager})
-				all = append(all, o)
-			}
-		}
 	}
 	if err := l.kube.ApplyObjects(ctx, all); err != nil {
 		return fmt.Errorf("define the Gateway API's kinds: %w", err)
@@ -89,20 +68,9 @@ func (l *Lab) defineGatewayAPI(ctx context.Context, store gatewayStore) error {
 	return nil
 }
 
-// awaitGatewayAPI waits until istiod has made its GatewayClass, by which it shows that it watches the kinds
-// (istio.io/istio, pilot/pkg/config/kube/gatewaycommon: ClassController). It begins istiod anew if that takes too long.
+// awaitGatewayAPI waits until istiod watches the kinds, and begins it anew if that takes too long.
 func (l *Lab) awaitGatewayAPI(ctx context.Context) error {
-	class := kube.Ref{Name: "istio", GroupVersionKind: schema.GroupVersionKind{
-		Group: gatewayGroup, Version: "v1", Kind: "GatewayClass",
-	}}
-	made := func() error {
-		return wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, noticedWithin, true,
-			func(ctx context.Context) (bool, error) {
-				got, err := l.kube.Find(ctx, class)
-				return got != nil, err
-			})
-	}
-	err := made()
+	err := mesh.AwaitGatewayClass(ctx, l.kube, noticedWithin)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -112,8 +80,5 @@ func (l *Lab) awaitGatewayAPI(ctx context.Context) error {
 	if err := l.kube.WaitWorkloads(ctx, mesh.Namespace); err != nil {
 		return err
 	}
-	if err := made(); err != nil {
-		return fmt.Errorf("wait for istiod to make GatewayClass istio: %w", err)
-	}
-	return nil
+	return mesh.AwaitGatewayClass(ctx, l.kube, noticedWithin)
 }
